@@ -1,0 +1,221 @@
+"""Decode any audio or video file that FFmpeg reads to mono float32 at the sample rate that is asked for.
+
+Decoding, the mean over channels and resampling run in blocks, so the memory needed beside the result is a few
+megabytes however long the song is. Sample 0 is the first sample that the decoder gives (after the codec's own padding).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from engine.errors import AudioError
+
+FloatArray = NDArray[np.float32]
+
+SHORTEST_SONG = 1.0
+"""Seconds; a song shorter than this has no rhythm to dance to."""
+SILENCE = 10 ** (-60 / 20)
+"""Peak amplitude (-60 dB of full scale) up to which a song counts as silent."""
+
+_EDGE = 0.1
+"""Seconds decoded beyond both ends so that the resampling filter sees the true neighbours of the first and last sample."""
+_PRE_ROLL = 1.0
+"""Seconds decoded before the wanted start after a seek: Vorbis, Opus and AAC need earlier packets to be exact."""
+_INEXACT_SEEK = frozenset({"mp3", "aac"})
+"""Containers whose seek lands on an estimated time; these are decoded from the beginning."""
+_GIVE = "Give a wav, flac, ogg, mp3 or m4a file, or a video with sound."
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file holds. For a compressed file without a header `seconds` is FFmpeg's estimate."""
+
+    seconds: float
+    sample_rate: int
+    channels: int
+    codec: str
+
+
+def load_audio(
+    path: str | Path, sample_rate: int, start: float = 0.0, seconds: float | None = None, speed: float = 1.0
+) -> FloatArray:
+    """Decode a part of a file's sound: (samples,) mono float32 in -1..1 at `sample_rate`.
+
+    Sample k is heard k / sample_rate seconds after the beginning and is the file's sound at `start + speed * that`
+    seconds (to half a sample of the file). The file is silent before its beginning, so a negative `start` gives
+    leading silence. `seconds` is the length heard; None plays to the end. Where the file ends early the result is
+    shorter. `speed` plays faster like a tape, pitch included, as Blender 3.4's `speed_factor` does.
+
+    Only the wanted part is decoded where the container's time stamps are exact to the sample; mp3, raw AAC
+    and Matroska are decoded from their beginning. NaN or infinite samples are refused, not repaired: they mean a broken export.
+    Raises AudioError.
+    """
+    path = Path(path)
+    if not speed > 0:
+        raise AudioError(f"{path.name}: the speed is {speed}. Choose a speed above 0.")
+    if seconds is not None and not seconds > 0:
+        raise AudioError(f"{path.name}: {seconds:g} seconds were asked for. Ask for a length above 0.")
+    edge = round(_EDGE * sample_rate)
+    with _open(path) as (container, stream):
+        source = _Source(path, container, stream)
+        first = round((start - edge / sample_rate * speed) * source.rate)
+        last = None if seconds is None else round((start + (seconds + _EDGE) * speed) * source.rate)
+        resampler = soxr.ResampleStream(source.rate * speed, sample_rate, 1, dtype="float32", quality="HQ")
+        parts = [resampler.resample_chunk(np.zeros(max(-first, 0), np.float32))]
+        heard = 0
+        for block in source.read(max(first, 0), last):
+            heard += len(block)
+            parts.append(resampler.resample_chunk(block))
+        parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    audio = np.concatenate(parts)[edge:]
+    if not heard or not len(audio):
+        raise AudioError(f"{path.name}: has no sound from second {max(start, 0):g} on. Choose an earlier start.")
+    if seconds is not None:
+        audio = audio[: round(seconds * sample_rate)]
+    return audio
+
+
+def probe(path: str | Path) -> AudioInfo:
+    """Length, rate, channels and codec of a file's sound, without decoding it. Raises AudioError."""
+    path = Path(path)
+    with _open(path) as (container, stream):
+        if stream.duration is not None and stream.time_base is not None:
+            length = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            length = container.duration / av.time_base
+        else:  # a live recording: no length is written anywhere
+            source = _Source(path, container, stream)
+            length = sum(len(block) for block in source.read(0, None)) / source.rate
+        return AudioInfo(length, stream.rate, stream.channels, stream.codec_context.name)
+
+
+def audio_hash(path: str | Path) -> str:
+    """SHA-256 of the file in hexadecimal: the identity of a song in a choreography. Raises AudioError."""
+    path = Path(path)
+    _require_file(path)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AudioError(f"{path.name}: cannot be read ({error.strerror}). {_GIVE}") from error
+
+
+def check_song(audio: FloatArray, sample_rate: int, name: str) -> None:
+    """Refuse audio (samples,) that nobody can dance to: under `SHORTEST_SONG` or silent throughout. Raises AudioError."""
+    length = len(audio) / sample_rate
+    if length < SHORTEST_SONG:
+        raise AudioError(f"{name}: lasts {length:.2f} s. A dance needs at least {SHORTEST_SONG:g} s of music.")
+    peak = float(np.abs(audio).max())
+    if peak <= SILENCE:
+        raise AudioError(
+            f"{name}: is silent (nothing above -60 dB in {length:.0f} s). Choose a louder song or another part of it."
+        )
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise AudioError(f"{path}: is a folder. Choose an audio file in it.")
+    if not path.is_file():
+        raise AudioError(f"{path}: no such file. Choose the song's file again.")
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[Any, Any]]:
+    """The file's container and its first audio stream. FFmpeg's errors become AudioError."""
+    _require_file(path)
+    try:
+        # "file:" and the white list keep a crafted name or playlist from making FFmpeg open anything but local files
+        with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
+            if not container.streams.audio:
+                what = "is a video without sound" if container.streams.video else "has no sound in it"
+                raise AudioError(f"{path.name}: {what}. {_GIVE}")
+            yield container, container.streams.audio[0]
+    except (av.error.FFmpegError, OSError) as error:
+        raise AudioError(f"{path.name}: cannot be read as audio ({error.strerror}). {_GIVE}") from error
+
+
+class _Source:
+    """Blocks of mono samples of one audio stream at its own rate."""
+
+    def __init__(self, path: Path, container: Any, stream: Any) -> None:
+        self._path, self._container, self._stream = path, container, stream
+        self._from_start = self._frames()
+        first = next(self._from_start, None)
+        if first is None:
+            raise AudioError(f"{path.name}: not one sample of its sound can be decoded. Export the file again.")
+        # of the frame, not of the header: HE-AAC announces half of its true rate
+        self.rate: int = first.sample_rate
+        self._zero: int | None = first.pts
+        self._first = first
+        self._step = stream.time_base
+
+    def read(self, first: int, last: int | None) -> Iterator[FloatArray]:
+        """Mono blocks of the samples `first`..`last` (half-open; None: to the end). Call once."""
+        position: int | None = 0
+        # not by seeking to 0: after a seek FFmpeg no longer removes the codec's padding at the beginning
+        frames: Iterator[Any] = chain([self._first], self._from_start)
+        if self._seek(first):
+            position, frames = None, self._frames()
+        for frame in frames:
+            if frame.sample_rate != self.rate:
+                raise AudioError(
+                    f"{self._path.name}: changes from {self.rate} to {frame.sample_rate} Hz on the way. "
+                    "Export it at one sample rate."
+                )
+            if position is None:  # just after a seek: the time stamp says where we are
+                position = round((frame.pts - self._zero) * self._step * self.rate)
+            block = _mono(frame)
+            begin = position
+            position += len(block)
+            block = block[max(first - begin, 0) : None if last is None else max(last - begin, 0)]
+            if not np.isfinite(block).all():
+                bad = (max(first, begin) + int(np.argmin(np.isfinite(block)))) / self.rate
+                raise AudioError(
+                    f"{self._path.name}: the sample at {bad:.2f} s is not a number or infinite. "
+                    "Export the song again, or choose another part of it."
+                )
+            if len(block):
+                yield block
+            if last is not None and position >= last:
+                return
+
+    def _seek(self, first: int) -> bool:
+        """Go to before sample `first` where that is worth it and the time stamps can be trusted afterwards."""
+        target = first - round(_PRE_ROLL * self.rate)
+        names = set(self._container.format.name.split(","))
+        exact = self._step is not None and self._step * self.rate <= 1 and not names & _INEXACT_SEEK
+        if target <= 0 or not exact or self._zero is None:
+            return False
+        self._container.seek(self._zero + int(target / self.rate / self._step), stream=self._stream)
+        return True
+
+    def _frames(self) -> Iterator[Any]:
+        """Decoded frames from here on. A damaged packet is skipped: players do the same."""
+        for packet in self._container.demux(self._stream):
+            try:
+                yield from packet.decode()
+            except av.error.InvalidDataError:
+                continue
+
+
+def _mono(frame: Any) -> FloatArray:
+    """(samples,) mean over the channels of a decoded frame, as float32 in -1..1."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    if samples.dtype == np.uint8:
+        samples = (samples.astype(np.float32) - 128) / 128
+    elif samples.dtype.kind == "i":
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    return samples.mean(axis=0, dtype=np.float32)

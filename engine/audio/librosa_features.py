@@ -1,0 +1,74 @@
+"""The 35 music features of MAGMA's librosa checkpoints (the AIST++ feature set) at 20 frames a second.
+
+Columns, in this order: onset strength 1, MFCC 20, chroma (CENS) 12, onset peak one-hot 1, beat one-hot 1.
+"""
+
+from __future__ import annotations
+
+import librosa
+import numpy as np
+from numpy.typing import NDArray
+
+SAMPLE_RATE = 10_240
+HOP = 512
+FRAME_RATE = SAMPLE_RATE // HOP
+FEATURE_COUNT = 35
+ONSET, MFCC, CHROMA, PEAK, BEAT = slice(0, 1), slice(1, 21), slice(21, 33), slice(33, 34), slice(34, 35)
+
+_BLOCK = 12_000
+"""Frames (10 minutes) analysed at once; the spectra of an hour would take gigabytes."""
+_OVERLAP = 400
+"""Frames analysed beyond both ends of a chroma block: more than the longest filter and the smoothing together."""
+_WINDOW = 2048
+_DEFAULT_TEMPO = 120.0
+_BINS_PER_OCTAVE = 36
+"""Of the constant-Q transform under librosa's chroma; the unit of its tuning."""
+
+
+def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = None) -> NDArray[np.float32]:
+    """Mono audio (samples,) at `SAMPLE_RATE` -> (T, 35) float32 with T = 1 + samples // HOP.
+
+    Frame k is centred on second k / 20: its 0.2 s window reaches half beyond both sides, zeros outside the audio. `tempo_prior`
+    is librosa's `start_bpm` in beats per minute; None is librosa's own, 120, which the original checkpoints were trained with.
+    """
+    mel_db = librosa.power_to_db(_mel_spectrogram(audio))
+    onset = librosa.onset.onset_strength(S=mel_db, sr=SAMPLE_RATE, hop_length=HOP)
+    peaks = librosa.onset.onset_detect(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=HOP)
+    _, beats = librosa.beat.beat_track(
+        onset_envelope=onset, sr=SAMPLE_RATE, hop_length=HOP, start_bpm=tempo_prior or _DEFAULT_TEMPO
+    )
+    features = np.zeros((mel_db.shape[1], FEATURE_COUNT), np.float32)
+    features[:, ONSET] = onset[:, None]
+    features[:, MFCC] = librosa.feature.mfcc(S=mel_db, sr=SAMPLE_RATE, n_mfcc=20).T
+    features[:, CHROMA] = _chroma(audio, len(features))
+    features[peaks, PEAK] = 1
+    features[beats, BEAT] = 1
+    return features
+
+
+def _mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(128, T) mel power spectrogram, librosa's default, made in blocks; equal to doing it at once."""
+    count = 1 + len(audio) // HOP
+    padded = np.pad(audio, _WINDOW // 2)
+    blocks = []
+    for start in range(0, count, _BLOCK):
+        stop = min(start + _BLOCK, count)
+        piece = padded[start * HOP : (stop - 1) * HOP + _WINDOW]
+        blocks.append(
+            librosa.feature.melspectrogram(y=piece, sr=SAMPLE_RATE, n_fft=_WINDOW, hop_length=HOP, center=False)
+        )
+    return np.concatenate(blocks, axis=1)
+
+
+def _chroma(audio: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """(count, 12) CENS chroma. Up to one block it is librosa's own; longer songs keep the first block's tuning."""
+    if count <= _BLOCK:
+        return librosa.feature.chroma_cens(y=audio, sr=SAMPLE_RATE, hop_length=HOP).T[:count]
+    tuning = librosa.estimate_tuning(y=audio[: _BLOCK * HOP], sr=SAMPLE_RATE, bins_per_octave=_BINS_PER_OCTAVE)
+    blocks = []
+    for start in range(0, count, _BLOCK):
+        before = max(start - _OVERLAP, 0)
+        piece = audio[before * HOP : (start + _BLOCK + _OVERLAP) * HOP]
+        chroma = librosa.feature.chroma_cens(y=piece, sr=SAMPLE_RATE, hop_length=HOP, tuning=tuning).T
+        blocks.append(chroma[start - before : start - before + _BLOCK])
+    return np.concatenate(blocks)[:count]

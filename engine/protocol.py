@@ -18,7 +18,7 @@ import io
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,7 +82,7 @@ class MessageReader:
     next header. The error is raised once for a run of garbage, however long.
     """
 
-    def __init__(self, stream: BinaryIO, limit: int = MAX_MESSAGE_BYTES) -> None:
+    def __init__(self, stream: IO[bytes], limit: int = MAX_MESSAGE_BYTES) -> None:
         self._stream = stream
         self._limit = limit
         self._skipping = False  # in a run of garbage that has been reported
@@ -157,7 +157,7 @@ def encode_message(message: Mapping[str, Any], limit: int = MAX_MESSAGE_BYTES) -
     return b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-def write_message(stream: BinaryIO, message: Mapping[str, Any]) -> None:
+def write_message(stream: IO[bytes], message: Mapping[str, Any]) -> None:
     """Write one message and flush. Raises what `encode_message` raises (nothing is written then), and OSError."""
     data = memoryview(encode_message(message))
     while data:  # an unbuffered stream may take a part only
@@ -203,7 +203,7 @@ def pack_arrays(arrays: Mapping[str, np.ndarray]) -> str:
     """Named arrays as text for a message: base64 of .npz. Raises ValueError for arrays of Python objects."""
     import numpy as np
 
-    plain = {name: np.asarray(array) for name, array in arrays.items()}
+    plain: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     objects = [name for name, array in plain.items() if array.dtype.hasobject]
     if objects:
         raise ValueError(f"Arrays of Python objects cannot travel: {', '.join(objects)}.")

@@ -1,0 +1,375 @@
+"""The add-on's side of the conversation with the engine.
+
+Everything here returns at once, except `wait` and `stop`: Blender's window calls `request` and then `poll` from its
+timer; `blender --background` calls `request` and `wait`. All methods belong to one thread, Blender's main one.
+
+    client = EngineClient([python, "-m", "engine", "serve"], cwd=folder_with_engine, log_file=log)
+    job = client.request("generate", {"audio": "/music/song.ogg", "seed": 3})
+    client.poll()          # from a timer, until job.state != "running"
+    job.progress.fraction, job.result["npz"], job.error
+
+The engine starts with the first request and stays. `hello` is exchanged first and its answer kept in `client.hello`.
+When the process dies, running requests fail with the reason and the next request starts a new process.
+"""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from engine.protocol import CANCEL, HELLO, PROGRESS, PROTOCOL_VERSION, REQUEST_CANCELLED, ProtocolError, notification
+from engine.protocol import request as request_message
+
+from .client_errors import (
+    ClientError,
+    EngineDied,
+    EngineNotFound,
+    EngineRefused,
+    EngineTimeout,
+    EngineTooOld,
+    RequestCancelled,
+)
+from .engine_process import Ended, EngineLog, EngineProcess, describe_exit
+
+__all__ = [
+    "ClientError",
+    "EngineClient",
+    "EngineDied",
+    "EngineNotFound",
+    "EngineRefused",
+    "EngineTimeout",
+    "EngineTooOld",
+    "Progress",
+    "Request",
+    "RequestCancelled",
+]
+
+State = Literal["running", "done", "failed", "cancelled"]
+_TICK = 0.05
+_STOP_GRACE = 0.5
+_DETAIL_LINES = 12
+
+
+class Progress(NamedTuple):
+    """How far a request is: `fraction` 0..1 of the whole, `seconds_left` None while unknown."""
+
+    stage: str
+    fraction: float
+    message: str
+    seconds_left: float | None
+
+
+class Request:
+    """One question to the engine. `result` is there when `state` is 'done', `error` when it is 'failed'."""
+
+    def __init__(self, request_id: int, method: str, params: Mapping[str, Any]) -> None:
+        self.id = request_id
+        self.method = method
+        self.params = dict(params)
+        self.state: State = "running"
+        self.progress = Progress("start", 0.0, "Waiting for the engine", None)
+        self.result: Any = None
+        self.error: ClientError | None = None
+        self.sent = False
+        self.kill_at: float | None = None  # when a cancel counts as ignored
+
+
+class EngineClient:
+    """Talks to one engine process at a time, and starts it when needed.
+
+    command: program and arguments. cwd: the folder that holds the package `engine`; it becomes PYTHONPATH.
+    log_file: takes the engine's stderr. environment: variables to add. hello_timeout: seconds that a fresh engine may
+    take to answer. cancel_grace: seconds after which an engine that ignores a cancel is killed.
+    """
+
+    def __init__(
+        self,
+        command: list[str],
+        cwd: Path,
+        log_file: Path,
+        environment: dict[str, str] | None = None,
+        *,
+        hello_timeout: float = 30.0,
+        cancel_grace: float = 1.0,
+    ) -> None:
+        self.hello: dict[str, Any] | None = None  # the engine's answer to `hello`, once it has come
+        self._command = command
+        self._cwd = Path(cwd)
+        self._log = EngineLog(Path(log_file))
+        self._environment = environment or {}
+        self._hello_timeout = hello_timeout
+        self._cancel_grace = cancel_grace
+        self._process: EngineProcess | None = None
+        self._greeting: Request | None = None
+        self._greet_by = 0.0
+        self._last_id = 0
+        self._running: dict[int, Request] = {}
+
+    @property
+    def alive(self) -> bool:
+        """True while the engine's process runs."""
+        return self._process is not None and self._process.alive
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process id, None when there is none."""
+        return self._process.pid if self._process is not None else None
+
+    def log_tail(self, lines: int = _DETAIL_LINES) -> str:
+        """The last lines that the present (or last) engine process wrote to its log."""
+        return self._log.tail(lines)
+
+    def start(self) -> None:
+        """Start the process unless it runs, and send `hello`. Does not wait. Raises `EngineNotFound`."""
+        self.poll()
+        if self._process is not None and not self._process.alive:
+            self._take_end(Ended(self._process.exit_code, None))  # so fresh a death that its end is not in the inbox
+        if self._process is not None:
+            return
+        self.hello = None
+        self._process = EngineProcess(self._command, self._cwd, self._log, self._environment)
+        self._greet_by = time.monotonic() + self._hello_timeout
+        self._greeting = self._new_request(HELLO, {})
+        self._send(self._greeting)
+        atexit.register(self.stop)
+
+    def request(self, method: str, params: Mapping[str, Any]) -> Request:
+        """Ask the engine something; starts it if needed. Never blocks and never raises `ClientError`: a request that
+        cannot be made comes back in state 'failed'."""
+        request = self._new_request(method, params)
+        try:
+            self.start()
+        except EngineNotFound as error:
+            self._finish(request, "failed", error=error)
+            return request
+        if self._greeting is None:
+            self._send(request)
+        else:
+            request.progress = request.progress._replace(message="Starting the engine")
+        return request
+
+    def cancel(self, request: Request) -> None:
+        """Ask for its end; the state becomes 'cancelled' at a later `poll`, at most `cancel_grace` seconds from now."""
+        if request.state != "running" or request.kill_at is not None:
+            return
+        if not request.sent or self._process is None:
+            self._finish(request, "cancelled")
+            return
+        self._process.send(notification(CANCEL, {"id": request.id}))
+        request.kill_at = time.monotonic() + self._cancel_grace
+
+    def poll(self) -> None:
+        """Take in what the engine has said since the last time. Never blocks."""
+        while self._process is not None:
+            try:
+                event = self._process.inbox.get_nowait()
+            except queue.Empty:
+                self._check_deadlines()
+                return
+            self._take(event)
+
+    def wait(
+        self, request: Request, timeout: float | None = None, on_progress: Callable[[Progress], None] | None = None
+    ) -> Any:
+        """Block until the request has ended and return its result. `on_progress` is called with every change.
+
+        Raises the request's `ClientError`, `RequestCancelled`, or `EngineTimeout` after `timeout` seconds; the
+        request is still running then.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        shown = None
+        while True:
+            self.poll()
+            if on_progress is not None and request.progress != shown:
+                shown = request.progress
+                on_progress(shown)
+            if request.state != "running":
+                break
+            if deadline is not None and time.monotonic() >= deadline:
+                raise EngineTimeout(f"The engine has not finished {request.method} in {timeout:g} s.", self.log_tail())
+            self._wait_for_event()
+        if request.error is not None:
+            raise request.error
+        if request.state == "cancelled":
+            raise RequestCancelled("Cancelled.")
+        return request.result
+
+    def stop(self) -> None:
+        """End the engine: close its stdin, wait half a second, kill it. Running requests are cancelled."""
+        process = self._drop_process()
+        for request in list(self._running.values()):
+            self._finish(request, "cancelled")
+        if process is not None:
+            process.stop(_STOP_GRACE)
+
+    # -- inside -------------------------------------------------------------------------------------------------
+
+    def _new_request(self, method: str, params: Mapping[str, Any]) -> Request:
+        self._last_id += 1
+        request = Request(self._last_id, method, params)
+        self._running[request.id] = request
+        return request
+
+    def _send(self, request: Request) -> None:
+        assert self._process is not None
+        try:
+            self._process.send(request_message(request.id, request.method, request.params))
+        except (TypeError, ValueError, ProtocolError) as error:
+            message = f"The request {request.method} cannot be sent: {error}"
+            self._finish(request, "failed", error=EngineRefused(message, "RequestError", 0))
+            return
+        request.sent = True
+
+    def _finish(self, request: Request, state: State, result: Any = None, error: ClientError | None = None) -> None:
+        self._running.pop(request.id, None)
+        request.state, request.result, request.error = state, result, error
+
+    def _wait_for_event(self) -> None:
+        """Sleep until the engine says something, but no longer than a tick."""
+        if self._process is None:
+            return
+        try:
+            event = self._process.inbox.get(timeout=_TICK)
+        except queue.Empty:
+            return
+        self._take(event)
+
+    def _take(self, event: dict[str, Any] | Ended) -> None:
+        if isinstance(event, Ended):
+            self._take_end(event)
+        elif event.get("method") == PROGRESS:
+            self._take_progress(event.get("params"))
+        elif "method" not in event:
+            self._take_answer(event)
+
+    def _take_end(self, end: Ended) -> None:
+        if end.garbage is not None:
+            message = f"The engine was stopped because it wrote something that is no message. {end.garbage}"
+        else:
+            message = f"The engine {describe_exit(end.exit_code)}. Try again: a new engine starts by itself."
+        self._fail_all(EngineDied(message, self.log_tail()))
+
+    def _take_progress(self, params: Any) -> None:
+        request = self._running.get(params.get("id", 0)) if isinstance(params, dict) else None
+        if request is None:
+            return
+        try:
+            left = params.get("seconds_left")
+            request.progress = Progress(
+                str(params["stage"]),
+                min(max(float(params["fraction"]), 0.0), 1.0),
+                str(params["message"]),
+                None if left is None else float(left),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            self._break(f"The engine reported progress that cannot be read ({error!r}).")
+
+    def _take_answer(self, answer: dict[str, Any]) -> None:
+        request = self._running.get(answer["id"]) if isinstance(answer.get("id"), int) else None
+        error = answer.get("error")
+        if request is None:
+            # An answer to nobody: to a request that was given up, or a complaint about our own bytes.
+            if answer.get("id") is None and isinstance(error, dict):
+                self._break(f"The engine did not understand the add-on: {error.get('message')}")
+            return
+        if request.kill_at is not None:
+            self._finish(request, "cancelled")
+        elif isinstance(error, dict):
+            self._finish_refused(request, error)
+        elif "result" not in answer:
+            self._break("The engine sent an answer without a result.")
+        elif request is self._greeting:
+            self._take_greeting(request, answer["result"])
+        else:
+            self._finish(request, "done", result=answer["result"])
+
+    def _finish_refused(self, request: Request, error: dict[str, Any]) -> None:
+        if request is self._greeting:
+            self._break(f"The engine refused to start: {error.get('message')}")
+        elif error.get("code") == REQUEST_CANCELLED:
+            self._finish(request, "cancelled")
+        else:
+            data = error.get("data")
+            error_type = str(data.get("type", "")) if isinstance(data, dict) else ""
+            code = error.get("code")
+            refusal = EngineRefused(
+                str(error.get("message", "The engine gave no reason.")),
+                error_type,
+                code if isinstance(code, int) else 0,
+                self.log_tail(),
+            )
+            self._finish(request, "failed", error=refusal)
+
+    def _take_greeting(self, greeting: Request, hello: Any) -> None:
+        protocol = hello.get("protocol") if isinstance(hello, dict) else None
+        if protocol != PROTOCOL_VERSION:
+            message = (
+                f"The engine speaks version {protocol} of the protocol and the add-on version {PROTOCOL_VERSION}. "
+                "Install the engine that came with this add-on: press Install Engine in the preferences."
+            )
+            self._fail_all(EngineTooOld(message, self.log_tail()))
+            return
+        self.hello = hello
+        self._greeting = None
+        self._finish(greeting, "done", result=hello)
+        for request in list(self._running.values()):
+            request.progress = request.progress._replace(message="Waiting for the engine")
+            self._send(request)
+
+    def _check_deadlines(self) -> None:
+        now = time.monotonic()
+        if self._greeting is not None and now >= self._greet_by:
+            message = (
+                f"The engine did not answer in {self._hello_timeout:g} s after its start. "
+                "Check the engine's Python in the add-on's preferences."
+            )
+            self._fail_all(EngineTimeout(message, self.log_tail()))
+        ignored = [r for r in self._running.values() if r.kill_at is not None and now >= r.kill_at]
+        if ignored:
+            self._kill()
+            for request in ignored:
+                self._finish(request, "cancelled")
+            self._start_over()
+
+    def _start_over(self) -> None:
+        """Give the requests that were waiting behind a cancelled one to a new engine."""
+        waiting = list(self._running.values())
+        for request in waiting:
+            if request.kill_at is not None:
+                self._finish(request, "cancelled")
+            request.sent = False
+        if not self._running:
+            return
+        try:
+            self.start()
+        except EngineNotFound as error:
+            self._fail_all(error)
+
+    def _break(self, message: str) -> None:
+        """End the conversation with an engine that makes no sense."""
+        self._fail_all(EngineDied(message, self.log_tail()))
+
+    def _fail_all(self, error: ClientError) -> None:
+        self._kill()
+        for request in list(self._running.values()):
+            if request.kill_at is not None:
+                self._finish(request, "cancelled")
+            else:
+                self._finish(request, "failed", error=error)
+
+    def _kill(self) -> None:
+        process = self._drop_process()
+        if process is not None:
+            process.kill()
+
+    def _drop_process(self) -> EngineProcess | None:
+        process, self._process = self._process, None
+        atexit.unregister(self.stop)
+        greeting, self._greeting = self._greeting, None
+        if greeting is not None:
+            self._running.pop(greeting.id, None)
+        return process

@@ -1,0 +1,196 @@
+"""The engine as a child process: starting it, its pipes, its log, its end. Never blocks except in `stop`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from engine.protocol import MessageReader, ProtocolError, encode_message
+
+from .client_errors import EngineNotFound
+
+LOG_LIMIT_BYTES = 2 * 2**20
+_TAIL_BYTES = 64 * 1024
+
+
+class Ended(NamedTuple):
+    """The last thing that comes out of `EngineProcess.inbox`."""
+
+    exit_code: int | None
+    garbage: str | None  # what was wrong with the bytes, if the process was stopped for them
+
+
+class EngineProcess:
+    """One run of the engine. What it says arrives in `inbox`: messages (dict), at last one `Ended`.
+
+    `command` starts it, in folder `cwd`, which holds the package `engine`; stderr is appended to `log`.
+    Raises `EngineNotFound`.
+    """
+
+    def __init__(self, command: list[str], cwd: Path, log: EngineLog, environment: Mapping[str, str]) -> None:
+        if not cwd.is_dir():
+            raise EngineNotFound(f"The engine's folder {cwd} is missing. Install the add-on again.")
+        self.inbox: queue.SimpleQueue[dict[str, Any] | Ended] = queue.SimpleQueue()
+        self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        with log.open_for_child() as stderr:
+            try:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=cwd,
+                    env=_environment(cwd, environment),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=stderr,
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                    # Ctrl-C in the terminal of `blender --background` is Blender's; the engine ends by its stdin.
+                    start_new_session=os.name == "posix",
+                )
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                raise EngineNotFound(
+                    f"The engine's Python {command[0]} cannot be started ({reason}). "
+                    "Press Install Engine in the add-on's preferences, or choose another Python there."
+                ) from error
+        threading.Thread(target=self._read, name="magma-engine-reader", daemon=True).start()
+        # Writing has its own thread because a pipe that nobody empties would block Blender's window.
+        threading.Thread(target=self._write, name="magma-engine-writer", daemon=True).start()
+
+    @property
+    def alive(self) -> bool:
+        """True while the process runs."""
+        return self.exit_code is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """What it ended with, None while it runs; minus the signal's number on POSIX."""
+        return self._process.poll()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Queue a message. Raises what `encode_message` raises."""
+        self._outbox.put(encode_message(message))
+
+    def kill(self) -> None:
+        """End it at once."""
+        with contextlib.suppress(OSError):  # it may have ended by itself this moment
+            self._process.kill()
+
+    def stop(self, grace: float) -> None:
+        """Close its stdin, wait up to `grace` seconds for it to leave, then kill it."""
+        self._outbox.put(None)
+        try:
+            self._process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # stuck in the kernel: nothing more can be done
+                self._process.wait(1.0)
+
+    def _write(self) -> None:
+        stdin = self._process.stdin
+        assert stdin is not None
+        with contextlib.suppress(OSError), stdin:  # a broken pipe: the reader sees the end and says why
+            while (data := self._outbox.get()) is not None:
+                stdin.write(data)
+                stdin.flush()
+
+    def _read(self) -> None:
+        stdout = self._process.stdout
+        assert stdout is not None
+        reader = MessageReader(stdout)
+        garbage = None
+        try:
+            while (message := reader.read()) is not None:
+                self.inbox.put(message)
+        except ProtocolError as error:
+            garbage = str(error)
+        except (OSError, ValueError) as error:  # ValueError: the file was closed
+            garbage = f"The pipe failed: {error}."
+        self._outbox.put(None)
+        if garbage is None:
+            # The end of stdout is the end of the process, or nearly: let it leave with its own exit code.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(1.0)
+        self.kill()
+        stdout.close()
+        self.inbox.put(Ended(self._process.wait(), garbage))
+
+
+class EngineLog:
+    """The file that takes the engine's stderr. It starts anew when it is too long; one older file is kept."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._start = 0  # where the present run begins
+        self._problem = ""
+
+    @contextlib.contextmanager
+    def open_for_child(self) -> Any:
+        """What to give a child as its stderr: the file, or nothing where it cannot be written."""
+        try:
+            file = self._open()
+        except OSError as error:
+            # Dancing matters more than the log.
+            self._problem = f"(no log: {self.path} cannot be written: {error.strerror})"
+            yield subprocess.DEVNULL
+            return
+        with file:
+            yield file
+
+    def _open(self) -> BinaryIO:
+        self._problem = ""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(OSError):  # not there yet, or on Windows open elsewhere: append then
+            if self.path.stat().st_size > LOG_LIMIT_BYTES:
+                self.path.replace(self.path.with_name(self.path.name + ".1"))
+        file = self.path.open("ab")
+        self._start = file.tell()
+        file.write(time.strftime("--- engine started %Y-%m-%d %H:%M:%S\n").encode())
+        return file
+
+    def tail(self, lines: int) -> str:
+        """The last lines that the present run wrote."""
+        if self._problem:
+            return self._problem
+        try:
+            with self.path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(self._start, size - _TAIL_BYTES))
+                text = file.read().decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+
+
+def describe_exit(exit_code: int | None) -> str:
+    """How a process ended, in words: the end of a sentence that begins with 'The engine'."""
+    if exit_code is None:
+        return "stopped answering"
+    if exit_code < 0:
+        try:
+            name = signal.Signals(-exit_code).name
+        except ValueError:
+            name = f"signal {-exit_code}"
+        hint = "; often the computer has run out of memory" if name == "SIGKILL" else ""
+        return f"was ended by {name}{hint}"
+    if sys.platform == "win32" and exit_code > 0xFFFF:
+        return f"crashed with code 0x{exit_code:08X}"
+    return f"ended with exit code {exit_code}"
+
+
+def _environment(cwd: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
+    environment |= {"PYTHONPATH": str(cwd), "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
+    return environment | dict(extra)

@@ -1,9 +1,9 @@
 """SMPL's 24 joints as a Blender armature, and how an armature's rest pose relates to SMPL's.
 
-Frames. `body` is SMPL's rest frame (y up), `world` the Z-up frame of motions, `armature` the object's own space. SMPL's
-local rotation R_j turns joint j in axes parallel to the body frame, while a pose bone rotates in the axes of its own rest
-orientation M_j (armature space). With C the turn body -> armature and Q_j = C^-1 M_j, the same rotation in the bone's
-axes is the conjugate
+Frames. `body` is SMPL's rest frame (y up), `world` the Z-up frame of motions, `armature` the object's own space.
+SMPL's local rotation R_j turns joint j in axes parallel to the body frame, while a pose bone rotates in the axes of its
+own rest orientation M_j (armature space). With C the turn body -> armature and Q_j = C^-1 M_j, the same rotation in the
+bone's axes is the conjugate
 
     basis_j = Q_j^-1 R_j Q_j
 
@@ -30,13 +30,13 @@ from ..rotations import matrix_to_quaternion
 from ..skeleton import BODY_TO_WORLD, CHILDREN, JOINT_INDEX, JOINT_NAMES, PARENTS, SOLE_BELOW_FOOT, rest_joints
 from . import compat
 
-FloatArray = NDArray[np.float64]
+FloatArray = NDArray[np.floating[Any]]
 
 LIMBS = (("hip", "knee"), ("knee", "ankle"), ("shoulder", "elbow"), ("elbow", "wrist"))
 """Joint pairs whose direction tells whether a rest pose is a T-pose."""
 LARGEST_LIMB_ANGLE = np.radians(30.0)
 LEAF_TAILS = {"head": (0.0, 0.14, 0.0), "L_foot": (0.02, 0.0, 0.07), "R_foot": (-0.02, 0.0, 0.07)}
-"""Where the bones of leaf joints end, metres from the joint in the body frame; hands are drawn on the forearm's line."""
+"""Where the bones of leaf joints end, metres from the joint in the body frame; hands lie on the forearm's line."""
 HAND_LENGTH = 0.08
 
 

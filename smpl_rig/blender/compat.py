@@ -1,7 +1,7 @@
 """What differs between Blender 3.4 and 5.0 in actions, bones and materials, behind one set of names.
 
-Up to 4.3 an action holds F-curves itself. From 4.4 on it holds layers, strips and, per animated data-block (slot), a bag
-of F-curves; from 5.0 on `action.fcurves` is gone. Up to 3.6 bones are coloured through groups of the pose; from 4.0 on
+Up to 4.3 an action holds F-curves itself. From 4.4 on it holds layers, strips and, per animated data-block (slot), a
+bag of F-curves; from 5.0 on `action.fcurves` is gone. Up to 3.6 bones are coloured through groups of the pose; from 4.0 on
 bones have colours and the armature has bone collections.
 """
 
@@ -75,7 +75,7 @@ def group_bones(obj: bpy.types.Object, groups: Mapping[str, tuple[str, Sequence[
 
 
 def shader_inputs(material: bpy.types.Material) -> Any:
-    """Inputs of the material's Principled BSDF node, which is made where the Blender version does not make it itself."""
+    """Inputs of the material's Principled BSDF node, made where this Blender does not make it itself."""
     if material.node_tree is None:
         material.use_nodes = True
     return next(node for node in material.node_tree.nodes if node.type == "BSDF_PRINCIPLED").inputs

@@ -7,15 +7,12 @@ from collections.abc import Sequence
 import bpy
 import numpy as np
 from mathutils import Euler, Quaternion
-from numpy.typing import NDArray
 
 from .. import rotations as rot
 from ..motion import Motion
 from ..skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import RestPose, rest_pose
-
-FloatArray = NDArray[np.float64]
 
 
 def write_motion(
@@ -67,7 +64,7 @@ def read_motion(obj: bpy.types.Object, frames: Sequence[float], fps: float) -> M
     curves = {(curve.data_path, curve.array_index): curve for curve in compat.fcurves(obj)}
     times = np.asarray(frames, np.float64)
 
-    def channels(path: str, present: Sequence[float]) -> FloatArray:
+    def channels(path: str, present: Sequence[float]) -> rot.Array:
         values = np.empty((len(times), len(present)))
         for index, value in enumerate(present):
             curve = curves.get((path, index))
@@ -91,8 +88,8 @@ def read_motion(obj: bpy.types.Object, frames: Sequence[float], fps: float) -> M
     return Motion(poses.reshape(len(times), -1).astype(np.float32), trans.astype(np.float32), fps)
 
 
-def to_bone_rotations(rest: RestPose, quaternions: rot.Array) -> FloatArray:
-    """(T, 24, 4) SMPL's local rotations, pelvis in the Z-up world -> (T, 24, 4) pose bones' rotations, sign-continuous."""
+def to_bone_rotations(rest: RestPose, quaternions: rot.Array) -> rot.Array:
+    """(T, 24, 4) SMPL's local rotations, pelvis in the world -> (T, 24, 4) pose bones' rotations, sign-continuous."""
     local = np.asarray(quaternions, np.float64).copy()
     local[:, 0] = rot.quaternion_multiply(rot.quaternion_conjugate(_upright()), local[:, 0])
     axes = rest.bone_axes
@@ -100,7 +97,7 @@ def to_bone_rotations(rest: RestPose, quaternions: rot.Array) -> FloatArray:
     return rot.make_continuous(bones)
 
 
-def from_bone_rotations(rest: RestPose, quaternions: FloatArray) -> FloatArray:
+def from_bone_rotations(rest: RestPose, quaternions: rot.Array) -> rot.Array:
     """(T, 24, 4) pose bones' rotations -> (T, 24, 4) SMPL's local rotations; the inverse of `to_bone_rotations`."""
     axes = rest.bone_axes
     local = rot.quaternion_multiply(axes, rot.quaternion_multiply(quaternions, rot.quaternion_conjugate(axes)))
@@ -108,11 +105,11 @@ def from_bone_rotations(rest: RestPose, quaternions: FloatArray) -> FloatArray:
     return local
 
 
-def _upright() -> FloatArray:
+def _upright() -> rot.Array:
     return rot.matrix_to_quaternion(BODY_TO_WORLD.astype(np.float64))
 
 
-def _fill(curve: bpy.types.FCurve, frames: FloatArray, values: FloatArray) -> None:
+def _fill(curve: bpy.types.FCurve, frames: rot.Array, values: rot.Array) -> None:
     """Give an empty F-curve linear keys at `frames` (N,) with `values` (N,)."""
     linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
     points = curve.keyframe_points

@@ -29,7 +29,7 @@ SILENCE = 10 ** (-60 / 20)
 """Peak amplitude (-60 dB of full scale) up to which a song counts as silent."""
 
 _EDGE = 0.1
-"""Seconds decoded beyond both ends so that the resampling filter sees the true neighbours of the first and last sample."""
+"""Seconds decoded beyond both ends, so that the resampling filter sees the neighbours of the first and last sample."""
 _PRE_ROLL = 1.0
 """Seconds decoded before the wanted start after a seek: Vorbis, Opus and AAC need earlier packets to be exact."""
 _INEXACT_SEEK = frozenset({"mp3", "aac"})
@@ -57,8 +57,8 @@ def load_audio(
     leading silence. `seconds` is the length heard; None plays to the end. Where the file ends early the result is
     shorter. `speed` plays faster like a tape, pitch included, as Blender 3.4's `speed_factor` does.
 
-    Only the wanted part is decoded where the container's time stamps are exact to the sample; mp3, raw AAC
-    and Matroska are decoded from their beginning. NaN or infinite samples are refused, not repaired: they mean a broken export.
+    Only the wanted part is decoded where the container's time stamps are exact to the sample; mp3, raw AAC and Matroska
+    are decoded from their beginning. NaN or infinite samples are refused, not repaired: they mean a broken export.
     Raises AudioError.
     """
     path = Path(path)
@@ -112,7 +112,7 @@ def audio_hash(path: str | Path) -> str:
 
 
 def check_song(audio: FloatArray, sample_rate: int, name: str) -> None:
-    """Refuse audio (samples,) that nobody can dance to: under `SHORTEST_SONG` or silent throughout. Raises AudioError."""
+    """Refuse audio (samples,) that nobody can dance to: under `SHORTEST_SONG` or all silent. Raises AudioError."""
     length = len(audio) / sample_rate
     if length < SHORTEST_SONG:
         raise AudioError(f"{name}: lasts {length:.2f} s. A dance needs at least {SHORTEST_SONG:g} s of music.")

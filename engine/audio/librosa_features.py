@@ -28,10 +28,12 @@ _BINS_PER_OCTAVE = 36
 def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = None) -> NDArray[np.float32]:
     """Mono audio (samples,) at `SAMPLE_RATE` -> (T, 35) float32 with T = 1 + samples // HOP.
 
-    Frame k is centred on second k / 20: its 0.2 s window reaches half beyond both sides, zeros outside the audio. `tempo_prior`
-    is librosa's `start_bpm` in beats per minute; None is librosa's own, 120, which the original checkpoints were trained with.
+    Frame k is centred on second k / 20: its window of 0.2 s reaches half of that beyond both sides, with zeros outside
+    the audio. `tempo_prior` is librosa's `start_bpm` in beats per minute; None is librosa's own, 120, which the original
+    checkpoints were trained with. Up to 10 minutes this is librosa's own result to the bit; beyond, the tuning of the
+    chroma is taken from the first 10 minutes so that an hour fits in about 1 GB.
     """
-    mel_db = librosa.power_to_db(_mel_spectrogram(audio))
+    mel_db = librosa.power_to_db(mel_spectrogram(audio, _WINDOW, HOP))
     onset = librosa.onset.onset_strength(S=mel_db, sr=SAMPLE_RATE, hop_length=HOP)
     peaks = librosa.onset.onset_detect(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=HOP)
     _, beats = librosa.beat.beat_track(
@@ -46,16 +48,19 @@ def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = Non
     return features
 
 
-def _mel_spectrogram(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(128, T) mel power spectrogram, librosa's default, made in blocks; equal to doing it at once."""
-    count = 1 + len(audio) // HOP
-    padded = np.pad(audio, _WINDOW // 2)
+def mel_spectrogram(audio: NDArray[np.float32], window: int, hop: int) -> NDArray[np.float32]:
+    """(128, T) mel power spectrogram, librosa's default, of (samples,) at `SAMPLE_RATE`.
+
+    Made in blocks of bounded memory; equal to doing it at once. T = 1 + samples // hop, frame k centred on sample k * hop.
+    """
+    count = 1 + len(audio) // hop
+    padded = np.pad(audio, window // 2)
     blocks = []
     for start in range(0, count, _BLOCK):
         stop = min(start + _BLOCK, count)
-        piece = padded[start * HOP : (stop - 1) * HOP + _WINDOW]
+        piece = padded[start * hop : (stop - 1) * hop + window]
         blocks.append(
-            librosa.feature.melspectrogram(y=piece, sr=SAMPLE_RATE, n_fft=_WINDOW, hop_length=HOP, center=False)
+            librosa.feature.melspectrogram(y=piece, sr=SAMPLE_RATE, n_fft=window, hop_length=hop, center=False)
         )
     return np.concatenate(blocks, axis=1)
 

@@ -1,0 +1,140 @@
+"""The training loop both stages share: resumable, logged, with a moving average of the weights.
+
+A run is a folder: `state.pt` (everything needed to go on), `log.jsonl` (one line per report), written atomically, so a
+run killed at any moment goes on from its last save with the same command.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from engine.errors import DataError
+
+Losses = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to run: `steps` in all, learning rate with warm-up and cosine decay to a twentieth."""
+
+    out: Path
+    steps: int
+    learning_rate: float
+    batch: int
+    device: str = "cpu"
+    seed: int = 0
+    warmup: int = 100
+    weight_decay: float = 0.01
+    average: float = 0.998
+    report_every: int = 50
+    validate_every: int = 500
+
+
+def learning_rate(options: TrainOptions, step: int) -> float:
+    """Linear warm-up, then a cosine from the full rate down to 5 % of it."""
+    if step < options.warmup:
+        return options.learning_rate * (step + 1) / options.warmup
+    progress = (step - options.warmup) / max(1, options.steps - options.warmup)
+    return options.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
+
+
+class Run:
+    """One training run in `options.out`: the model, its averaged copy, the optimiser and the step count."""
+
+    def __init__(self, model: nn.Module, options: TrainOptions):
+        self.options = options
+        self.model = model.to(options.device)
+        self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
+        decay = [p for p in self.model.parameters() if p.ndim >= 2]
+        plain = [p for p in self.model.parameters() if p.ndim < 2]
+        groups = [{"params": decay, "weight_decay": options.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.95))
+        self.step = 0
+        options.out.mkdir(parents=True, exist_ok=True)
+        if self.state_file.exists():
+            self._resume()
+
+    @property
+    def state_file(self) -> Path:
+        return self.options.out / "state.pt"
+
+    def _resume(self) -> None:
+        try:
+            state = torch.load(self.state_file, map_location=self.options.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.averaged.load_state_dict(state["averaged"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step = state["step"]
+        except (RuntimeError, KeyError, EOFError) as error:
+            raise DataError(
+                f"{self.state_file} does not fit this run ({error}). Use another --out, or the same settings."
+            ) from error
+
+    def save(self) -> None:
+        """Write `state.pt` atomically."""
+        state = {
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+        }
+        partial = self.state_file.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.state_file)  # noqa: PTH105 - os.replace is the atomic one on every platform
+
+    def log(self, **values: float | str) -> None:
+        """Append a line to `log.jsonl` and print it."""
+        line = {"step": self.step, **values}
+        with (self.options.out / "log.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()), flush=True)
+
+    def train(
+        self, losses: Callable[[nn.Module, int], Losses], validate: Callable[[nn.Module], dict[str, float]]
+    ) -> None:
+        """Run to `options.steps`. `losses(model, step)` draws a batch and returns named losses with their sum under
+        "loss"; `validate(averaged_model)` returns named figures."""
+        sums: dict[str, float] = {}
+        since = time.monotonic()
+        while self.step < self.options.steps:
+            # one seed per step: a resumed run sees the batches that the uninterrupted one would have seen
+            torch.manual_seed(self.options.seed * 1_000_003 + self.step)
+            for group in self.optimizer.param_groups:
+                group["lr"] = learning_rate(self.options, self.step)
+            values = losses(self.model, self.step)
+            self.optimizer.zero_grad(set_to_none=True)
+            values["loss"].backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+            self.step += 1
+            self._average()
+            for name, value in values.items():
+                sums[name] = sums.get(name, 0.0) + value.item()
+            if self.step % self.options.report_every == 0:
+                count = self.options.report_every
+                seconds = (time.monotonic() - since) / count
+                self.log(**{name: value / count for name, value in sums.items()}, seconds_per_step=seconds)
+                sums, since = {}, time.monotonic()
+            if self.step % self.options.validate_every == 0 or self.step == self.options.steps:
+                self.log(**{f"val_{name}": value for name, value in validate(self.averaged).items()})
+                self.save()
+                since = time.monotonic()
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # early on, average over what has been seen rather than over the random start
+        decay = min(self.options.average, (1 + self.step) / (10 + self.step))
+        for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
+            mean.lerp_(value, 1 - decay)
+        for mean, value in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            mean.copy_(value)

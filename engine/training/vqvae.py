@@ -1,0 +1,131 @@
+"""Stage one: train the motion VQ-VAE on reconstruction of rotations, joints, speeds, feet and the root's path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.models.kinematics import joint_steps, joints_in_heading_frame, root_path
+from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.motion import representation as rep
+from engine.training.loop import Losses, Run, TrainOptions
+from engine.training.windows import FeatureWindows, StyledMotion, at_rate
+
+FOOT_JOINTS = [7, 8, 10, 11]
+WINDOW = 64  # frames: 3.2 s, long enough for the integrated root path to matter
+WEIGHTS = {
+    "features": 1.0,
+    "joints": 10.0,
+    "speed": 60.0,
+    "feet": 60.0,
+    "path": 0.5,
+    "turn": 0.2,
+    "energy": 0.1,
+    "contact": 0.1,
+    "commit": 0.25,
+}
+UNQUANTIZED_STEPS = 400
+"""The first steps train a plain autoencoder, so that the codebooks start from latents that mean something."""
+
+
+def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Losses:
+    """Unweighted losses between (B, T, 128) features in metres and radians."""
+    joints, true_joints = joints_in_heading_frame(predicted), joints_in_heading_frame(target)
+    steps, true_steps = joint_steps(predicted, joints), joint_steps(target, true_joints)
+    turn, path = root_path(predicted)
+    true_turn, true_path = root_path(target)
+    contact = target[:, 1:, rep.CONTACTS, None]
+    # speed per joint over the window: an average of squares cannot be matched by smoothing the motion away
+    energy = (steps.square().sum(-1).mean(1) + 1e-6).sqrt()
+    true_energy = (true_steps.square().sum(-1).mean(1) + 1e-6).sqrt()
+    motion = slice(0, rep.CONTACTS.start)
+    return {
+        "features": F.smooth_l1_loss(predicted[..., motion] / std[motion], target[..., motion] / std[motion]),
+        "joints": (joints - true_joints).abs().mean(),
+        "speed": (steps - true_steps).abs().mean(),
+        "feet": (contact * (steps - true_steps)[:, :, FOOT_JOINTS].abs()).mean(),
+        "path": (path - true_path).abs().mean(),
+        "turn": (turn - true_turn).abs().mean(),
+        "energy": (energy / true_energy).log().abs().mean(),
+        "contact": F.binary_cross_entropy_with_logits(
+            8 * (predicted[..., rep.CONTACTS] - 0.5), target[..., rep.CONTACTS]
+        ),
+    }
+
+
+def reconstruction_figures(predicted: Tensor, target: Tensor) -> dict[str, float]:
+    """Mean joint error in mm (pelvis at the same horizontal place and heading) and the share of speed kept."""
+    joints, true_joints = joints_in_heading_frame(predicted), joints_in_heading_frame(target)
+    steps, true_steps = joint_steps(predicted, joints), joint_steps(target, true_joints)
+    speed = steps.norm(dim=-1).mean() / true_steps.norm(dim=-1).mean()
+    root = steps[:, :, 0].norm(dim=-1).mean() / true_steps[:, :, 0].norm(dim=-1).mean()
+    return {
+        "mm": float((joints - true_joints).norm(dim=-1).mean() * 1000),
+        "speed_kept": float(speed),
+        "root_speed_kept": float(root),
+    }
+
+
+def train_vqvae(
+    train: Sequence[StyledMotion], val: Sequence[StyledMotion], config: VQVAEConfig, options: TrainOptions
+) -> MotionVQVAE:
+    """Train (or go on training) the codec; returns the averaged model."""
+    windows = FeatureWindows(train, WINDOW)
+    model = MotionVQVAE(config)
+    mean, std = windows.statistics()
+    model.mean.copy_(mean)
+    model.std.copy_(std)
+    run = Run(model, options)
+    held_out = [rep.encode(at_rate(clip.motion)) for clip in val]
+
+    def losses(network: nn.Module, step: int) -> Losses:
+        assert isinstance(network, MotionVQVAE)
+        generator = np.random.default_rng([options.seed, step])
+        target = windows.batch(generator, options.batch).to(options.device)
+        # an eighth of the clips is rebuilt from fewer levels, so that the first codes carry the most
+        levels = torch.randint(1, config.levels, (options.batch,), device=options.device)
+        levels = torch.where(torch.rand(options.batch, device=options.device) < 0.125, levels, config.levels)
+        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+            latent = network.latent(target)
+        if step < UNQUANTIZED_STEPS:
+            quantized, commit, codes = latent, latent.new_zeros(()), None
+        else:
+            quantized, commit, codes = network.quantizer(latent, levels)
+        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+            predicted = network.synthesize(quantized)
+        values = reconstruction_losses(predicted, target, network.std)
+        values["commit"] = commit
+        values["loss"] = sum((WEIGHTS[name] * value for name, value in values.items()), torch.zeros(()))
+        if codes is not None:
+            values["perplexity"] = perplexity(codes, config.codes)
+        return values
+
+    @torch.no_grad()
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, MotionVQVAE)
+        figures: list[dict[str, float]] = []
+        for features in held_out:
+            length = len(features) // config.stride * config.stride
+            target = torch.from_numpy(features[None, :length]).to(options.device)
+            figures.append(reconstruction_figures(network.decode(network.encode(target)), target))
+        return {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
+
+    run.log(config=str(asdict(config)), clips=float(len(windows.features)))
+    run.train(losses, validate)
+    assert isinstance(run.averaged, MotionVQVAE)
+    return run.averaged
+
+
+def perplexity(codes: Tensor, size: int) -> Tensor:
+    """Mean over levels of exp(entropy) of the codes (B, N, K) in this batch."""
+    values = []
+    for level in range(codes.shape[-1]):
+        share = torch.bincount(codes[..., level].flatten(), minlength=size).float()
+        share = share / share.sum()
+        values.append(torch.exp(-(share * (share + 1e-10).log()).sum()))
+    return torch.stack(values).mean()

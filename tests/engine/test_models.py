@@ -1,0 +1,130 @@
+"""The networks: cached equals uncached, bounded reach, locks seen from both sides, exact feature round trips."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.models.cache import DecoderCache
+from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.models.kinematics import joints_in_heading_frame
+from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.motion import representation as rep
+from smpl_rig import motion as motions
+
+SMALL = DecoderConfig(
+    codes=20, levels=3, music_features=5, width=32, heads=4, encoder_layers=2, decoder_layers=2, past=12, around=6
+)
+SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=8, codes=16, levels=3)
+
+
+def decoder_inputs(positions: int = 40, batch: int = 2) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(positions)
+    codes = torch.randint(SMALL.codes, (batch, positions, SMALL.levels), generator=generator)
+    return {
+        "codes": codes,
+        "music": torch.randn(batch, positions * 2, SMALL.music_features, generator=generator),
+        "locked": torch.rand(batch, positions, generator=generator) < 0.3,
+        "style": torch.tensor([0, 5])[:batch],
+        "has_music": torch.tensor([True, False])[:batch],
+    }
+
+
+@pytest.fixture(scope="module")
+def decoder() -> MotionDecoder:
+    torch.manual_seed(0)
+    network = MotionDecoder(SMALL).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    return network
+
+
+@torch.no_grad()
+def logits(network: MotionDecoder, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.stack(network(history=inputs["codes"], **inputs), 2)
+
+
+@torch.no_grad()
+def test_writing_with_the_cache_equals_the_training_view(decoder: MotionDecoder) -> None:
+    inputs = decoder_inputs()
+    whole = logits(decoder, inputs)
+    cache = DecoderCache(decoder, decoder.memory(**inputs))
+    for n in range(40):
+        state = cache.step(inputs["codes"][:, n - 1] if n else None)
+        step = torch.stack(decoder.all_levels(state[:, None], inputs["codes"][:, n : n + 1]), 2)[:, 0]
+        torch.testing.assert_close(step, whole[:, n], atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_one_clip_alone_equals_it_in_a_batch(decoder: MotionDecoder) -> None:
+    inputs = decoder_inputs()
+    alone = {name: value[:1] for name, value in inputs.items()}
+    torch.testing.assert_close(logits(decoder, alone)[0], logits(decoder, inputs)[0], atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_free_positions_do_not_see_the_future_and_locked_ones_are_seen_from_both_sides(decoder: MotionDecoder) -> None:
+    inputs = decoder_inputs()
+    inputs["locked"][:] = False
+    inputs["locked"][:, 25] = True
+    before = logits(decoder, inputs)
+    free = {**inputs, "codes": inputs["codes"].clone()}
+    free["codes"][:, 24] = (free["codes"][:, 24] + 1) % SMALL.codes
+    after = logits(decoder, free)
+    torch.testing.assert_close(after[:, :24], before[:, :24])
+    held = {**inputs, "codes": inputs["codes"].clone()}
+    held["codes"][:, 25] = (held["codes"][:, 25] + 1) % SMALL.codes
+    assert (logits(decoder, held)[:, 22] - before[:, 22]).abs().max() > 1e-3
+
+
+@torch.no_grad()
+def test_masked_music_is_not_heard(decoder: MotionDecoder) -> None:
+    inputs = decoder_inputs()
+    before = logits(decoder, inputs)
+    after = logits(decoder, {**inputs, "music": inputs["music"] + 1.0})
+    assert (after[0] - before[0]).abs().max() > 1e-3
+    torch.testing.assert_close(after[1], before[1])
+
+
+@torch.no_grad()
+def test_a_token_changes_only_frames_within_reach() -> None:
+    torch.manual_seed(1)
+    codec = MotionVQVAE(SMALL_CODEC).eval()
+    codec.quantizer.codebook.normal_()
+    codes = torch.randint(16, (1, 80, 3))
+    changed = codes.clone()
+    changed[0, 40] = (changed[0, 40] + 1) % 16
+    moved = ((codec.decode(codes) - codec.decode(changed)).abs().amax(-1)[0] > 0).nonzero()[:, 0]
+    reach = SMALL_CODEC.reach * SMALL_CODEC.stride
+    assert len(moved)
+    assert moved.min() >= 80 - reach
+    assert moved.max() <= 81 + reach
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=10, deadline=None)
+def test_features_round_trip(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    walk = np.cumsum(generator.normal(0, 0.1, (30, 72)), 0).astype(np.float32)
+    walk[:, :3] = generator.normal(0, 0.4, 3) + walk[:, :3] * 0.3
+    walk[:, [30, 31, 32, 33, 34, 35, *range(66, 72)]] = 0  # toes and hands rest in our features
+    clip = motions.Motion(walk, np.cumsum(generator.normal(0, 0.05, (30, 3)), 0).astype(np.float32), 20.0)
+    start = float(rep.heading(clip.rotations()[:, 0].astype(np.float64))[0])
+    back = rep.decode(rep.encode(clip), 20.0, start, (clip.trans[0, 0], clip.trans[0, 1]))
+    np.testing.assert_allclose(back.joints(), clip.joints(), atol=2e-4)
+    mirrored = rep.decode(rep.mirror(rep.encode(clip)), 20.0)
+    expected = rep.decode(rep.encode(motions.mirror(clip)), 20.0)
+    np.testing.assert_allclose(mirrored.joints(), expected.joints(), atol=2e-3)
+
+
+def test_torch_kinematics_agree_with_numpy() -> None:
+    generator = np.random.default_rng(3)
+    poses = generator.normal(0, 0.5, (9, 72)).astype(np.float32)
+    poses[:, [30, 31, 32, 33, 34, 35, *range(66, 72)]] = 0
+    clip = motions.Motion(poses, generator.normal(0, 1, (9, 3)).astype(np.float32), 20.0)
+    features = rep.encode(clip)
+    features[:, :3] = 0
+    expected = rep.decode(features, 20.0).joints()
+    found = joints_in_heading_frame(torch.from_numpy(features)[None])[0].numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4)

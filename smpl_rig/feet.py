@@ -1,0 +1,286 @@
+"""Foot contacts, and feet that stay where they are planted.
+
+`lock_feet` works in two steps. First one linear least-squares problem over the whole clip moves the paths of both
+ankles, both feet and the pelvis: planted points shall not move, every path shall keep its own acceleration, feet shall
+keep their place under the pelvis, the pelvis its place in the world. As accelerations are kept, a correction fades in
+and out by itself and adds no jitter. Then two-bone inverse kinematics bends each leg to its new ankle, and the ankle
+turns the foot to its new place. Bone lengths never change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import rotations as rot
+from .banded import solve_banded
+from .kinematics import forward_kinematics, global_rotations
+from .motion import Motion
+from .rotations import Array
+from .skeleton import JOINT_INDEX, PARENTS, REST_OFFSETS, SOLE_BELOW_FOOT
+
+BoolArray = NDArray[np.bool_]
+
+CONTACT_JOINTS: tuple[int, ...] = tuple(JOINT_INDEX[name] for name in ("L_ankle", "R_ankle", "L_foot", "R_foot"))
+"""The columns of a contacts array (T, 4)."""
+ANKLE_REST_HEIGHT = 0.08
+"""Height of the ankle joints over the floor when the foot stands flat, metres."""
+
+# Contact thresholds of ankle and foot: (begins below, ends above), metres over the floor and metres per second.
+# Measured on dancers in heels, whose planted foot joints stand 2 to 6 cm high and drift up to half a metre per second;
+# what moves faster than the second speed is a step or a glide on purpose.
+_HEIGHTS = {"ankle": (0.10, 0.12), "foot": (0.055, 0.07)}
+_SPEEDS = (0.6, 1.2)
+_SPEED_WINDOW = 0.1  # seconds over which a speed is measured, so that jitter does not end a contact
+_SHORTEST_CONTACT = 0.1  # seconds
+_SHORTEST_GAP = 0.075  # seconds; a shorter gap in a contact is closed
+
+# Weights of the least-squares problem as times in seconds, against 1 m/s of sliding of a planted point.
+_ACCELERATION_TIME = 0.02  # keeps the acceleration of foot paths
+_PELVIS_ACCELERATION_TIME = 0.3  # the pelvis may only shift slowly
+_LEG_TIME = 0.4  # keeps a foot in its place under the pelvis
+_PELVIS_TIME = 0.2  # keeps the pelvis in its place
+_FOOT_WEIGHT = 100.0  # keeps the direction of the foot
+_PLANTED_VERTICAL = 0.1  # vertical against horizontal: heels may rise and sink
+_FIRMER_ROUNDS, _FIRM_SPEED, _FIRMEST = 2, 0.2, 10.0  # m/s below which a point is held harder
+_HEIGHT_TIME = 0.1  # keeps the height of a foot that steps, lest it brush the floor
+_FLOOR_TIME = 0.01  # keeps points above the floor
+
+_REACH = 0.995  # share of the straight leg that a correction may use up
+_LARGEST_DROP = 0.08  # metres that the pelvis may sink for a foot out of reach
+_DROP_WINDOW = 0.2  # seconds on either side over which the pelvis sinks
+
+
+def foot_contacts(joints: Array, fps: float, floor: float = 0.0) -> BoolArray:
+    """Which foot points are planted: (T, 4), columns as in CONTACT_JOINTS.
+
+    joints: (T, 24, 3) or (T, 22, 3) positions, metres, Z-up world. A contact begins where a point is low and slow and
+    reaches, in both directions of time, as far as it is fairly low and fairly slow (hysteresis).
+    """
+    points = joints[:, list(CONTACT_JOINTS)].astype(np.float64)
+    height = points[..., 2] - floor
+    speed = _horizontal_speed(points, fps)
+    bounds = np.array([_HEIGHTS["ankle"]] * 2 + [_HEIGHTS["foot"]] * 2)
+    sure = (height < bounds[:, 0]) & (speed < _SPEEDS[0])
+    fair = (height < bounds[:, 1]) & (speed < _SPEEDS[1])
+    contacts = np.empty(fair.shape, dtype=bool)
+    for column in range(len(CONTACT_JOINTS)):
+        contacts[:, column] = _clean(sure[:, column], fair[:, column], fps)
+    return contacts
+
+
+def floor_height(joints: Array) -> float:
+    """Height of the floor under a clip, metres: 2nd percentile of the lower foot joint, less the sole.
+
+    joints: (T, 24, 3) or (T, 22, 3), Z-up world. The percentile ignores a few frames that sank in.
+    """
+    feet = joints[:, [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]], 2]
+    return float(np.percentile(feet.min(axis=1), 2)) - SOLE_BELOW_FOOT
+
+
+def lock_feet(motion: Motion, strength: float = 1.0, contacts: BoolArray | None = None, floor: float = 0.0) -> Motion:
+    """The motion with planted feet that stay in their place on the floor, and no foot below it.
+
+    strength: 0 leaves the motion as it is, 1 corrects it fully. contacts: (T, 4) as from `foot_contacts`, which is used
+    when none are given. floor: height of the floor, metres. Raises ValueError for a strength outside 0..1 or contacts
+    of another shape.
+    """
+    if not 0 <= strength <= 1:
+        raise ValueError(f"foot lock strength {strength} is outside 0..1")
+    joints = forward_kinematics(motion.rotations().astype(np.float64), motion.trans.astype(np.float64))
+    if contacts is None:
+        contacts = foot_contacts(joints, motion.fps, floor)
+    if contacts.shape != (len(motion), len(CONTACT_JOINTS)):
+        raise ValueError(f"contacts have shape {contacts.shape}; {(len(motion), len(CONTACT_JOINTS))} is needed")
+    if strength == 0 or len(motion) < 3:
+        return motion
+    shifts = _path_shifts(joints, contacts, motion.fps, floor) * strength
+    return _apply_shifts(motion, joints, shifts)
+
+
+def remove_penetration(motion: Motion, floor: float = 0.0) -> Motion:
+    """The motion with its feet above the floor (height `floor`, metres), otherwise as it is."""
+    return lock_feet(motion, contacts=np.zeros((len(motion), len(CONTACT_JOINTS)), dtype=bool), floor=floor)
+
+
+def _horizontal_speed(points: Array, fps: float) -> Array:
+    reach = max(1, round(0.5 * _SPEED_WINDOW * fps))
+    frames = np.arange(len(points))
+    after, before = np.minimum(frames + reach, len(points) - 1), np.maximum(frames - reach, 0)
+    distance = np.linalg.norm(points[after, :, :2] - points[before, :, :2], axis=-1)
+    return distance * fps / np.maximum(after - before, 1)[:, None]
+
+
+def _clean(sure: BoolArray, fair: BoolArray, fps: float) -> BoolArray:
+    """The runs of `fair` (T,) that hold a `sure` frame, short gaps between them closed, then short ones dropped."""
+    runs = [(start, stop) for start, stop in _runs(fair) if sure[start:stop].any()]
+    contact = np.zeros_like(fair)
+    for index, (start, stop) in enumerate(runs):
+        near = index > 0 and start - runs[index - 1][1] < _SHORTEST_GAP * fps
+        contact[runs[index - 1][1] if near else start : stop] = True
+    for start, stop in _runs(contact):
+        if stop - start < _SHORTEST_CONTACT * fps:
+            contact[start:stop] = False
+    return contact
+
+
+def _runs(mask: BoolArray) -> list[tuple[int, int]]:
+    """Half-open ranges in which `mask` (T,) is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+# Unknowns of a frame, in this order; neighbours in the list are coupled most.
+_POINTS = tuple(JOINT_INDEX[name] for name in ("L_foot", "L_ankle", "R_foot", "R_ankle"))
+_COLUMNS = tuple(CONTACT_JOINTS.index(joint) for joint in _POINTS)
+_PELVIS = len(_POINTS)
+_UNKNOWNS = len(_POINTS) + 1
+_BAND = 2 * _UNKNOWNS  # second differences reach two frames back
+
+
+class _LeastSquares:
+    """Normal equations of a least-squares problem over `frames` frames of `_UNKNOWNS` shifts each."""
+
+    def __init__(self, frames: int, width: int) -> None:
+        self.frames = frames
+        self.band = np.zeros((frames * _UNKNOWNS, _BAND + 1))
+        self.right = np.zeros((frames * _UNKNOWNS, width))
+
+    def add(self, terms: list[tuple[int, int, float]], weight: Array | float, target: Array | None = None) -> None:
+        """Add weight * |sum of coefficient * unknown at frame t + delay - target|² for all t it fits.
+
+        terms: (unknown, delay, coefficient). weight: one number, or (T - largest delay,). target: (T - largest delay,
+        width).
+        """
+        count = self.frames - max(delay for _, delay, _ in terms)
+        frames = np.arange(count)
+        for unknown_a, delay_a, a in terms:
+            row = (frames + delay_a) * _UNKNOWNS + unknown_a
+            for unknown_b, delay_b, b in terms:
+                offset = (delay_b - delay_a) * _UNKNOWNS + unknown_b - unknown_a
+                if offset >= 0:
+                    self.band[row, offset] += weight * a * b
+            if target is not None:
+                self.right[row] += np.broadcast_to(np.asarray(weight * a), (count,))[:, None] * target
+
+    def solve(self) -> Array:
+        return solve_banded(self.band, self.right).reshape(self.frames, _UNKNOWNS, -1)
+
+
+def _path_shifts(joints: Array, contacts: BoolArray, fps: float, floor: float) -> Array:
+    """(T, 5, 3) shifts of `_POINTS` and of the pelvis, metres, world."""
+    points = joints[:, list(_POINTS)]
+    planted = contacts[:, list(_COLUMNS)]
+    both = (planted[1:] & planted[:-1]).astype(np.float64)
+
+    def problem(axes: slice, still: Array) -> _LeastSquares:
+        path = points[..., axes]
+        squares = _LeastSquares(len(points), path.shape[-1])
+        bend = (_ACCELERATION_TIME * fps**2) ** 2
+        for index in range(_PELVIS):
+            squares.add([(index, 0, 1.0), (index, 1, -2.0), (index, 2, 1.0)], bend)
+            steps = path[:-1, index] - path[1:, index]
+            squares.add([(index, 0, -1.0), (index, 1, 1.0)], still[:, index] * fps**2, steps)
+            squares.add([(index, 0, 1.0), (_PELVIS, 0, -1.0)], _LEG_TIME**-2)
+        for foot in (0, 2):
+            squares.add([(foot, 0, 1.0), (foot + 1, 0, -1.0)], _FOOT_WEIGHT)
+        bend = (_PELVIS_ACCELERATION_TIME * fps**2) ** 2
+        squares.add([(_PELVIS, 0, 1.0), (_PELVIS, 1, -2.0), (_PELVIS, 2, 1.0)], bend)
+        squares.add([(_PELVIS, 0, 1.0)], _PELVIS_TIME**-2)
+        return squares
+
+    level = problem(slice(0, 2), both).solve()
+    # what nearly stands is held ever more firmly and ends up standing; what glides on purpose is only slowed
+    for _ in range(_FIRMER_ROUNDS):
+        speed = np.linalg.norm(np.diff(points[..., :2] + level[:, :_PELVIS], axis=0), axis=-1) * fps
+        firmness = np.clip(_FIRM_SPEED / np.maximum(speed, 1e-9), 1, _FIRMEST)
+        level = problem(slice(0, 2), both * firmness).solve()
+    vertical = problem(slice(2, 3), both * _PLANTED_VERTICAL)
+    lowest = np.array([SOLE_BELOW_FOOT, ANKLE_REST_HEIGHT] * 2) + floor
+    wanted = lowest - points[..., 2]
+    for index in range(_PELVIS):
+        vertical.add([(index, 0, 1.0)], ~planted[:, index] * _HEIGHT_TIME**-2)
+    # points that would end below the floor are held on it; as this lifts their neighbours, a few rounds find them all
+    held = np.zeros(planted.shape, dtype=bool)
+    height = vertical.solve()
+    for _ in range(3):
+        new = (height[:, :_PELVIS, 0] < wanted - 1e-4) & ~held
+        if not new.any():
+            break
+        for index in range(_PELVIS):
+            vertical.add([(index, 0, 1.0)], new[:, index] * _FLOOR_TIME**-2, wanted[:, index, None])
+        held |= new
+        height = vertical.solve()
+    return np.concatenate([level, height], axis=-1)
+
+
+def _apply_shifts(motion: Motion, joints: Array, shifts: Array) -> Motion:
+    local = motion.rotations().astype(np.float64)
+    world = global_rotations(local)
+    legs = [(("L_hip", "L_knee", "L_ankle", "L_foot"), 0), (("R_hip", "R_knee", "R_ankle", "R_foot"), 2)]
+    chains = [tuple(JOINT_INDEX[name] for name in names) for names, _ in legs]
+    pelvis = shifts[:, _PELVIS]
+    goals = []  # (ankle goal, foot direction) of each leg
+    for (hip, knee, ankle, foot), (_, index) in zip(chains, legs, strict=True):
+        toe = joints[:, foot] + shifts[:, index]
+        direction = rot.normalize(toe - joints[:, ankle] - shifts[:, index + 1])
+        goal = toe - direction * np.linalg.norm(REST_OFFSETS[foot].astype(np.float64))
+        length = float(np.linalg.norm(REST_OFFSETS[knee]) + np.linalg.norm(REST_OFFSETS[ankle]))
+        before = np.linalg.norm(joints[:, ankle] - joints[:, hip], axis=-1)
+        goals.append((goal, direction, np.maximum(before, _REACH * length)))
+    drop = np.zeros(len(joints))
+    for (hip, *_), (goal, _, reach) in zip(chains, goals, strict=True):
+        line = goal - joints[:, hip] - pelvis
+        below = np.sqrt(np.maximum(reach**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
+        drop = np.maximum(drop, -line[:, 2] - below)
+    pelvis = pelvis - _smooth_cover(np.minimum(drop, _LARGEST_DROP), motion.fps)[:, None] * [0, 0, 1]
+
+    poses = motion.poses.reshape(len(motion), -1, 3).copy()
+    for (hip, knee, ankle, foot), (goal, direction, reach) in zip(chains, goals, strict=True):
+        line = goal - joints[:, hip] - pelvis
+        distance = np.linalg.norm(line, axis=-1)
+        line = line * (np.minimum(distance, reach) / np.maximum(distance, 1e-6))[:, None]
+        thigh, shin = _bend_leg(
+            joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee], line, world[:, hip]
+        )
+        turn = rot.rotation_between(joints[:, foot] - joints[:, ankle], direction)
+        new = {hip: thigh @ world[:, hip], knee: shin @ world[:, knee]}
+        new[ankle] = rot.quaternion_to_matrix(turn) @ world[:, ankle]
+        for joint, matrix in new.items():
+            parent = new.get(PARENTS[joint], world[:, PARENTS[joint]])
+            poses[:, joint] = rot.matrix_to_axis_angle(np.swapaxes(parent, -1, -2) @ matrix)
+    trans = (motion.trans + pelvis).astype(np.float32)
+    return replace(motion, poses=poses.reshape(len(motion), -1).astype(np.float32), trans=trans)
+
+
+def _smooth_cover(values: Array, fps: float) -> Array:
+    """(T,) a smooth curve that is nowhere below `values`: their running maximum, averaged over the same window."""
+    half = max(1, round(_DROP_WINDOW * fps))
+    window = np.lib.stride_tricks.sliding_window_view
+    highest = window(np.pad(values, 2 * half, mode="edge"), 2 * half + 1).max(axis=-1)
+    kernel = np.hanning(2 * half + 3)[1:-1]
+    return window(highest, 2 * half + 1) @ (kernel / kernel.sum())
+
+
+def _bend_leg(thigh: Array, shin: Array, line: Array, hip: Array) -> tuple[Array, Array]:
+    """World rotations (T, 3, 3) of thigh and shin that bring the ankle from `thigh + shin` to `line` from the hip.
+
+    thigh, shin, line: (T, 3) world vectors. hip: (T, 3, 3) world rotation of the thigh. The knee bends about its own
+    hinge, then the leg swings by the shortest rotation, so the knee keeps the side it points to.
+    """
+    # the bend itself says where the hinge is; the straighter the leg, the more the thigh's own left axis says it
+    hinge = rot.normalize(np.cross(rot.normalize(thigh), rot.normalize(shin)) + 0.1 * hip[..., :, 0])
+    along = np.sum(hinge * shin, axis=-1, keepdims=True) * hinge
+    across = shin - along
+    # |thigh + shin turned by angle|² = const + 2 (cosine cos(angle) + sine sin(angle)); solve for the wanted distance
+    cosine = np.sum(thigh * across, axis=-1)
+    sine = np.sum(thigh * np.cross(hinge, across), axis=-1)
+    need = 0.5 * (np.sum(line**2, axis=-1) - np.sum(thigh**2, axis=-1) - np.sum(shin**2, axis=-1))
+    need -= np.sum(thigh * along, axis=-1)
+    straight = np.arctan2(sine, cosine)
+    angle = straight + np.arccos(np.clip(need / np.hypot(cosine, sine), -1, 1))
+    bend = rot.axis_angle_to_quaternion(hinge * angle[:, None])
+    swing = rot.rotation_between(thigh + rot.quaternion_rotate(bend, shin), line)
+    return rot.quaternion_to_matrix(swing), rot.quaternion_to_matrix(rot.quaternion_multiply(swing, bend))

@@ -183,9 +183,9 @@ class _Server:
             answer = self._answer(job)
             with self._jobs_lock:
                 del self._jobs[job.id]
-            self._send(answer)
             outcome = answer["error"]["message"] if "error" in answer else "done"
             _log(f"{job.method} {job.id}: {outcome} ({time.monotonic() - begin:.1f} s)")
+            self._send(answer)
 
     def _answer(self, job: _Job) -> dict[str, Any]:
         _log(f"{job.method} {job.id}: {job.params}")

@@ -51,6 +51,7 @@ __all__ = [
 State = Literal["running", "done", "failed", "cancelled"]
 _TICK = 0.05
 _STOP_GRACE = 0.5
+_DEATH_SECONDS = 1.5  # the reader thread gives a process that closed its stdout one second to leave
 _DETAIL_LINES = 12
 
 
@@ -127,7 +128,7 @@ class EngineClient:
         """Start the process unless it runs, and send `hello`. Does not wait. Raises `EngineNotFound`."""
         self.poll()
         if self._process is not None and not self._process.alive:
-            self._take_end(Ended(self._process.exit_code, None))  # so fresh a death that its end is not in the inbox
+            self._take_last_words()
         if self._process is not None:
             return
         self.hello = None
@@ -140,13 +141,15 @@ class EngineClient:
     def request(self, method: str, params: Mapping[str, Any]) -> Request:
         """Ask the engine something; starts it if needed. Never blocks and never raises `ClientError`: a request that
         cannot be made comes back in state 'failed'."""
-        request = self._new_request(method, params)
+        problem = None
         try:
-            self.start()
+            self.start()  # before there is a request, which the end of an old process would fail
         except EngineNotFound as error:
-            self._finish(request, "failed", error=error)
-            return request
-        if self._greeting is None:
+            problem = error
+        request = self._new_request(method, params)
+        if problem is not None:
+            self._finish(request, "failed", error=problem)
+        elif self._greeting is None:
             self._send(request)
         else:
             request.progress = request.progress._replace(message="Starting the engine")
@@ -237,6 +240,14 @@ class EngineClient:
         except queue.Empty:
             return
         self._take(event)
+
+    def _take_last_words(self) -> None:
+        """Take in the rest from a process that has just died, so that a new one can be started."""
+        deadline = time.monotonic() + _DEATH_SECONDS
+        while self._process is not None and time.monotonic() < deadline:
+            self._wait_for_event()
+        if self._process is not None:
+            self._take_end(Ended(self._process.exit_code, None))
 
     def _take(self, event: dict[str, Any] | Ended) -> None:
         if isinstance(event, Ended):

@@ -60,14 +60,15 @@ class EngineProcess:
                     f"The engine's Python {command[0]} cannot be started ({reason}). "
                     "Press Install Engine in the add-on's preferences, or choose another Python there."
                 ) from error
+        self._closed = False
         threading.Thread(target=self._read, name="magma-engine-reader", daemon=True).start()
         # Writing has its own thread because a pipe that nobody empties would block Blender's window.
         threading.Thread(target=self._write, name="magma-engine-writer", daemon=True).start()
 
     @property
     def alive(self) -> bool:
-        """True while the process runs."""
-        return self.exit_code is None
+        """True while the process runs and has not closed its stdout."""
+        return not self._closed and self.exit_code is None
 
     @property
     def exit_code(self) -> int | None:
@@ -118,6 +119,7 @@ class EngineProcess:
             garbage = str(error)
         except (OSError, ValueError) as error:  # ValueError: the file was closed
             garbage = f"The pipe failed: {error}."
+        self._closed = True
         self._outbox.put(None)
         if garbage is None:
             # The end of stdout is the end of the process, or nearly: let it leave with its own exit code.

@@ -1,0 +1,398 @@
+"""The add-on's client against the real server with a made-up `generate`, and against children that misbehave."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from engine import protocol
+from magma_blender.client import (
+    EngineClient,
+    EngineDied,
+    EngineNotFound,
+    EngineRefused,
+    EngineTimeout,
+    EngineTooOld,
+    Progress,
+    Request,
+    RequestCancelled,
+)
+from magma_blender.engine_process import LOG_LIMIT_BYTES, describe_exit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FAKE = [sys.executable, str(ROOT / "tests" / "engine" / "fake_engine.py")]
+MakeClient = Callable[..., EngineClient]
+
+
+@pytest.fixture
+def make_client(tmp_path: Path) -> Iterator[MakeClient]:
+    clients = []
+
+    def make(command: list[str] = FAKE, **options: object) -> EngineClient:
+        options = {"cwd": ROOT, "log_file": tmp_path / "logs" / "engine.log", **options}
+        client = EngineClient(command, **options)  # type: ignore[arg-type]
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.stop()
+
+
+@pytest.fixture
+def client(make_client: MakeClient) -> EngineClient:
+    return make_client()
+
+
+def script(code: str) -> list[str]:
+    """A child that says hello as it should and then does `code`; `say` sends a message, `reader` reads ours."""
+    start = (
+        "import os, sys, time\n"
+        "from engine import protocol as p\n"
+        "reader = p.MessageReader(sys.stdin.buffer)\n"
+        "say = lambda message: p.write_message(sys.stdout.buffer, message)\n"
+        "hello = reader.read()\n"
+        "say(p.response(hello['id'], {'protocol': p.PROTOCOL_VERSION}))\n"
+    )
+    return [sys.executable, "-c", start + code]
+
+
+def generate(client: EngineClient, audio: str) -> Request:
+    return client.request("generate", {"audio": audio})
+
+
+def until(client: EngineClient, condition: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        client.poll()
+        time.sleep(0.01)
+
+
+def until_dancing(client: EngineClient, request: Request) -> None:
+    until(client, lambda: request.progress.stage == "tokens")
+
+
+def assert_works(client: EngineClient) -> None:
+    assert client.wait(generate(client, "fine"), 10)["report"]["audio"] == "fine"
+
+
+def test_generate(client: EngineClient) -> None:
+    assert not client.alive
+    seen: list[Progress] = []
+    path = "/музыка/Été 5 😀.ogg"
+    result = client.wait(client.request("generate", {"audio": path, "seed": 4}), 10, seen.append)
+    assert protocol.unpack_bytes(result["npz"]).decode() == "npz of " + path
+    assert result["report"]["seed"] == 4
+    assert ("decode", 0.5, "half way", None) in seen
+    assert client.alive and client.hello and client.hello["protocol"] == protocol.PROTOCOL_VERSION
+
+
+def test_nothing_blocks_the_window(client: EngineClient) -> None:
+    slowest = 0.0
+    begin = time.monotonic()
+    request = generate(client, "slow")
+    assert time.monotonic() - begin < 0.25  # starting a process, on a busy machine
+    while request.progress.fraction < 0.05:
+        begin = time.monotonic()
+        client.poll()
+        slowest = max(slowest, time.monotonic() - begin)
+        time.sleep(0.005)
+    assert slowest < 0.05
+    assert request.state == "running" and request.progress.message.startswith("step")
+
+
+def test_a_child_that_never_reads_does_not_block_the_window(make_client: MakeClient) -> None:
+    client = make_client(script("time.sleep(60)"))
+    client.start()
+    until(client, lambda: client.hello is not None)
+    begin = time.monotonic()
+    request = client.request("generate", {"audio": "x" * 5_000_000})
+    client.poll()
+    client.cancel(request)
+    client.stop()
+    assert time.monotonic() - begin < 2.0
+    assert request.state == "cancelled"
+
+
+def test_two_queued_requests(client: EngineClient) -> None:
+    first, second = generate(client, "one"), generate(client, "two")
+    assert client.wait(second, 10)["report"]["audio"] == "two"
+    assert first.state == "done" and first.result["report"]["audio"] == "one"
+
+
+def test_the_engine_stays_between_requests(client: EngineClient) -> None:
+    assert_works(client)
+    pid = client.pid
+    assert_works(client)
+    assert client.pid == pid
+
+
+def test_cancel_within_a_second(client: EngineClient) -> None:
+    running, waiting = generate(client, "slow"), generate(client, "slow")
+    until_dancing(client, running)
+    pid = client.pid
+    begin = time.monotonic()
+    client.cancel(waiting)
+    client.cancel(running)
+    until(client, lambda: running.state == waiting.state == "cancelled", 1.0)
+    assert time.monotonic() - begin < 1.0
+    with pytest.raises(RequestCancelled):
+        client.wait(running)
+    assert_works(client)
+    assert client.pid == pid  # it obeyed, so it lives
+    client.cancel(running)  # too late: nothing happens
+    assert running.state == "cancelled"
+
+
+def test_cancel_before_the_engine_has_started(client: EngineClient) -> None:
+    request = generate(client, "song")
+    client.cancel(request)
+    assert request.state == "cancelled"
+    assert_works(client)
+
+
+def test_an_engine_deaf_to_cancel_is_killed_and_the_next_in_line_is_served(client: EngineClient) -> None:
+    deaf, behind = generate(client, "deaf"), generate(client, "behind")
+    until(client, lambda: deaf.progress.stage == "decode")
+    pid = client.pid
+    client.cancel(deaf)
+    until(client, lambda: deaf.state == "cancelled", 1.5)
+    assert client.wait(behind, 10)["report"]["audio"] == "behind"
+    assert client.pid != pid
+
+
+def test_errors_of_the_engine_arrive_typed(client: EngineClient) -> None:
+    request = generate(client, "text.mp3")
+    with pytest.raises(EngineRefused, match=r"text\.mp3 holds no sound: choose an audio file\.") as caught:
+        client.wait(request, 10)
+    assert caught.value.type == "AudioError"
+    assert request.state == "failed" and request.error is caught.value
+    with pytest.raises(EngineRefused, match="not enough memory"):
+        client.wait(generate(client, "memory"), 10)
+    with pytest.raises(EngineRefused, match="Internal error") as caught:
+        client.wait(generate(client, "crash"), 10)
+    assert "Traceback" in client.log_tail(30) and "KeyError" in caught.value.details
+    with pytest.raises(EngineRefused, match="does not know"):
+        client.wait(client.request("dance", {}), 10)
+    with pytest.raises(EngineRefused, match="cannot be sent"):
+        client.wait(client.request("generate", {"audio": Path("x")}), 10)
+    assert_works(client)
+
+
+def test_prints_in_the_engine_go_to_the_log(client: EngineClient) -> None:
+    client.wait(generate(client, "print"), 10)
+    assert "from a child process" in client.log_tail()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with a POSIX signal")
+def test_killed_while_idle_the_next_request_starts_a_new_one(client: EngineClient) -> None:
+    assert_works(client)
+    pid = client.pid
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert_works(client)
+    assert client.pid != pid
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills with a POSIX signal")
+@pytest.mark.parametrize("moment", ["start", "generation"])
+def test_killed_while_working_says_so(client: EngineClient, moment: str) -> None:
+    request = generate(client, "slow")
+    if moment == "generation":
+        until_dancing(client, request)
+    assert client.pid
+    os.kill(client.pid, signal.SIGKILL)
+    with pytest.raises(EngineDied, match="SIGKILL") as caught:
+        client.wait(request, 10)
+    assert "out of memory" in str(caught.value)
+    if moment == "generation":
+        assert "slow" in caught.value.details
+    assert not client.alive
+    assert_works(client)
+
+
+def test_an_engine_that_leaves_says_so(client: EngineClient) -> None:
+    with pytest.raises(EngineDied, match="exit code 7") as caught:
+        client.wait(generate(client, "exit"), 10)
+    assert "engine started" in caught.value.details
+    assert_works(client)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="finds the pipe by POSIX means")
+def test_garbage_on_the_pipe(client: EngineClient) -> None:
+    with pytest.raises(EngineDied, match="no message") as caught:
+        client.wait(generate(client, "garbage"), 10)
+    assert "garbage" in str(caught.value)
+    assert not client.alive
+    assert_works(client)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("sys.stdout.write('Content-Length: 99\\r\\n\\r\\n{'); sys.stdout.flush()", "ended .* bytes before the end"),
+        ("sys.stdout.write('Content-Length: 99999999999\\r\\n\\r\\n'); sys.stdout.flush(); time.sleep(60)", "limit"),
+        ("say({'id': reader.read()['id']}); time.sleep(60)", "without a result"),
+        ("say(p.error_response(None, -32700, 'what?', 'X')); time.sleep(60)", "what?"),
+        ("say(p.notification('progress', {'id': reader.read()['id'], 'stage': 1})); time.sleep(60)", "progress"),
+        ("sys.stderr.write('No module named torch'); sys.exit(3)", "exit code 3"),
+    ],
+)
+def test_children_that_break_the_protocol(make_client: MakeClient, code: str, words: str) -> None:
+    client = make_client(script(code))
+    with pytest.raises(EngineDied, match=words) as caught:
+        client.wait(client.request("generate", {}), 10)
+    assert caught.value.details == client.log_tail()
+    if "torch" in code:
+        assert "No module named torch" in caught.value.details
+    assert not client.alive
+
+
+def test_messages_that_mean_nothing_are_ignored(make_client: MakeClient) -> None:
+    client = make_client(
+        script(
+            "say(p.notification('news', {})); say(p.response(77, 1)); say({'id': [1], 'result': 1})\n"
+            "say(p.notification('progress', {'id': 77})); say(p.notification('progress', {}))\n"
+            "say(p.response(reader.read()['id'], 'good')); time.sleep(60)"
+        )
+    )
+    assert client.wait(client.request("generate", {}), 10) == "good"
+
+
+@pytest.mark.parametrize("answer", ["{'protocol': 999}", "{}", "None", "[1]"])
+def test_another_version_of_the_protocol(make_client: MakeClient, answer: str) -> None:
+    code = f"""
+import sys
+from engine import protocol as p
+p.write_message(sys.stdout.buffer, p.response(p.MessageReader(sys.stdin.buffer).read()["id"], {answer}))
+import time; time.sleep(60)"""
+    client = make_client([sys.executable, "-c", code])
+    with pytest.raises(EngineTooOld, match="Install Engine"):
+        client.wait(generate(client, "song"), 10)
+    assert not client.alive
+
+
+def test_a_child_that_never_answers(make_client: MakeClient) -> None:
+    client = make_client([sys.executable, "-c", "import time; time.sleep(60)"], hello_timeout=0.3)
+    with pytest.raises(EngineTimeout, match=r"did not answer in 0\.3 s"):
+        client.wait(generate(client, "song"), 10)
+    assert not client.alive
+
+
+def test_wait_gives_up_but_leaves_the_request_running(client: EngineClient) -> None:
+    request = generate(client, "slow")
+    with pytest.raises(EngineTimeout, match=r"has not finished generate in 0\.2 s"):
+        client.wait(request, 0.2)
+    assert request.state == "running"
+
+
+def test_missing_interpreter_or_folder(make_client: MakeClient, tmp_path: Path) -> None:
+    text = tmp_path / "text.txt"
+    text.write_text("not a program")
+    for command in (["no-such-python-anywhere"], [str(tmp_path / "gone" / "python")], [str(text)], [str(tmp_path)]):
+        request = make_client(command).request("generate", {})
+        assert request.state == "failed" and isinstance(request.error, EngineNotFound)
+        assert command[0] in str(request.error) and "Install Engine" in str(request.error)
+    with pytest.raises(EngineNotFound, match="folder"):
+        make_client(cwd=tmp_path / "gone").start()
+
+
+def test_folders_with_unusual_names(make_client: MakeClient, tmp_path: Path) -> None:
+    folder = tmp_path / "Ünï 日本 'x' 5%"
+    folder.mkdir()
+    (folder / "engine").symlink_to(ROOT / "engine", target_is_directory=True)
+    client = make_client(cwd=folder, log_file=folder / "logs" / "engine.log")
+    assert_works(client)
+    assert "done" in client.log_tail()
+
+
+def test_the_childs_environment(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/blender/python")
+    monkeypatch.setenv("PYTHONPATH", "/blender/scripts")
+    names = "('PYTHONHOME', 'PYTHONPATH', 'PYTHONNOUSERSITE', 'MAGMA_CHECKPOINTS')"
+    client = make_client(
+        script(f"say(p.response(reader.read()['id'], [os.environ.get(name) for name in {names}])); time.sleep(60)"),
+        environment={"MAGMA_CHECKPOINTS": "/more"},
+    )
+    assert client.wait(client.request("env", {}), 10) == [None, str(ROOT), "1", "/more"]
+
+
+def test_stop_ends_the_engine_and_may_be_repeated(client: EngineClient) -> None:
+    client.stop()
+    for audio, seconds in (("slow", 0.9), ("deaf", 1.5)):
+        request = generate(client, audio)
+        until(client, lambda request=request: request.progress.stage in ("tokens", "decode"))
+        begin = time.monotonic()
+        client.stop()
+        assert time.monotonic() - begin < seconds
+        assert request.state == "cancelled" and not client.alive
+        client.stop()
+    assert_works(client)
+
+
+def test_the_engine_ends_with_blender(tmp_path: Path) -> None:
+    """However the parent leaves: by its end (atexit) or killed (stdin closes)."""
+    code = """
+import os, sys
+from pathlib import Path
+from magma_blender.client import EngineClient
+client = EngineClient(sys.argv[2:], cwd=Path.cwd(), log_file=Path(sys.argv[1]))
+client.wait(client.request("doctor", {}), 10)
+print(client.pid, flush=True)
+"""
+    for ending in ("", "os._exit(1)"):
+        command = [sys.executable, "-c", code + ending, str(tmp_path / "log.txt"), *FAKE]
+        parent = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=20)
+        pid = int(parent.stdout)
+        deadline = time.monotonic() + 3
+        while _exists(pid):
+            assert time.monotonic() < deadline, "the engine outlived its parent"
+            time.sleep(0.02)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        # An orphan that has ended but that nobody has reaped still has a number.
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def test_a_long_log_starts_anew_and_old_runs_are_not_shown(make_client: MakeClient, tmp_path: Path) -> None:
+    log = tmp_path / "engine.log"
+    log.write_text("an old run\n" * (LOG_LIMIT_BYTES // 11 + 1))
+    client = make_client(log_file=log)
+    assert_works(client)
+    assert log.stat().st_size < LOG_LIMIT_BYTES and (tmp_path / "engine.log.1").exists()
+    client.stop()
+    assert_works(client)
+    assert client.log_tail(1000).count("engine started") == 1
+    assert len(client.log_tail(2).splitlines()) == 2
+
+
+def test_a_log_that_cannot_be_written_does_not_stop_the_dance(make_client: MakeClient, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    client = make_client(log_file=tmp_path / "file" / "engine.log")
+    assert_works(client)
+    assert "no log" in client.log_tail()
+
+
+def test_client_needs_neither_blender_nor_numpy() -> None:
+    code = "import magma_blender.client, sys; assert not {'bpy', 'numpy', 'torch'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_exits_in_words() -> None:
+    assert describe_exit(3) == "ended with exit code 3"
+    assert describe_exit(-11) == "was ended by SIGSEGV"
+    assert describe_exit(-60) == "was ended by signal 60"

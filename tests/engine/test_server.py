@@ -1,0 +1,324 @@
+"""The engine process as its client sees it, with a made-up `generate` (see fake_engine.py)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import VERSION, protocol
+from engine.checkpoint_index import list_checkpoints
+from engine.jobs import to_plain
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+class Engine:
+    """A fake engine process and the few words needed to talk to it."""
+
+    def __init__(self, log: Path, **environment: str) -> None:
+        self.log = log
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, str(HERE / "fake_engine.py")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+            )
+        assert self.process.stdin and self.process.stdout
+        self.stdin = self.process.stdin
+        self.reader = protocol.MessageReader(self.process.stdout)
+        self.progress: list[dict[str, Any]] = []
+
+    def ask(self, request_id: Any, method: str, **params: Any) -> None:
+        protocol.write_message(self.stdin, protocol.request(request_id, method, params))
+
+    def tell(self, method: str, **params: Any) -> None:
+        protocol.write_message(self.stdin, protocol.notification(method, params))
+
+    def raw(self, data: bytes) -> None:
+        self.stdin.write(data)
+        self.stdin.flush()
+
+    def answer(self) -> dict[str, Any]:
+        while (message := self.reader.read()) is not None:
+            if "method" not in message:
+                return message
+            self.progress.append(message["params"])
+        raise AssertionError("the engine left: " + self.log.read_text(errors="replace"))
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self.stdin.close()
+
+    def until_progress(self) -> None:
+        while True:
+            message = self.reader.read()
+            assert message is not None
+            if message.get("method") == "progress" and message["params"]["stage"] == "tokens":
+                return
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = Engine(tmp_path / "engine.log")
+    yield engine
+    engine.close()
+
+
+def test_hello_names_versions_without_heavy_imports() -> None:
+    code = (
+        "import sys; sys.argv = ['x']; import engine.server; engine.server.hello();"
+        "heavy = {'torch', 'numpy', 'librosa', 'scipy', 'av'} & set(sys.modules); assert not heavy, heavy"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_hello(engine: Engine) -> None:
+    engine.ask(1, "hello")
+    answer = engine.answer()
+    assert answer["id"] == 1
+    assert answer["result"]["protocol"] == protocol.PROTOCOL_VERSION
+    assert answer["result"]["engine_version"] == VERSION
+    assert isinstance(answer["result"]["checkpoints"], list)
+
+
+def test_hello_is_answered_during_a_job(engine: Engine) -> None:
+    engine.ask(1, "generate", audio="slow")
+    engine.until_progress()
+    engine.ask(2, "hello")
+    assert engine.answer()["id"] == 2
+
+
+def test_generate_gives_bytes_report_and_progress(engine: Engine) -> None:
+    engine.ask("a", "generate", audio="/music/später/песня.ogg", seed=3)
+    answer = engine.answer()
+    assert answer["id"] == "a"
+    assert protocol.unpack_bytes(answer["result"]["npz"]).decode() == "npz of /music/später/песня.ogg"
+    assert answer["result"]["report"] == {"audio": "/music/später/песня.ogg", "seed": 3, "nan": None}
+    assert {
+        "id": "a",
+        "stage": "decode",
+        "fraction": 0.5,
+        "message": "half way",
+        "seconds_left": None,
+    } in engine.progress
+
+
+def test_progress_is_bounded_and_estimates_the_time_left(engine: Engine) -> None:
+    engine.ask(1, "generate", audio="slow")
+    engine.until_progress()
+    begin = time.monotonic()
+    seen = []
+    while time.monotonic() - begin < 1.5:
+        message = engine.reader.read()
+        assert message is not None
+        seen.append(message["params"])
+    assert len(seen) < 20
+    left = seen[-1]["seconds_left"]
+    assert left is not None and 5 < left < 200  # 2000 steps of at least 10 ms
+
+
+def test_doctor(engine: Engine) -> None:
+    engine.ask(1, "doctor")
+    assert engine.answer()["result"] == {"device": "cpu"}
+
+
+def test_cancel_stops_a_running_and_a_waiting_job_within_a_second(engine: Engine) -> None:
+    for request_id in (1, 2, 3):
+        engine.ask(request_id, "generate", audio="slow" if request_id < 3 else "song")
+    engine.until_progress()
+    begin = time.monotonic()
+    engine.tell("$/cancelRequest", id=2)
+    assert (answer := engine.answer())["id"] == 2
+    assert answer["error"]["code"] == protocol.REQUEST_CANCELLED
+    engine.tell("$/cancelRequest", id=1)
+    assert (answer := engine.answer())["id"] == 1
+    assert answer["error"]["code"] == protocol.REQUEST_CANCELLED
+    assert answer["error"]["data"]["type"] == "CancelledError"
+    assert time.monotonic() - begin < 1.0
+    assert engine.answer()["result"]["report"]["audio"] == "song"
+
+
+def test_a_job_that_only_reports_progress_can_be_cancelled(engine: Engine) -> None:
+    engine.ask(1, "generate", audio="report-only")
+    engine.until_progress()
+    engine.tell("$/cancelRequest", id=1)
+    assert engine.answer()["error"]["code"] == protocol.REQUEST_CANCELLED
+
+
+def test_cancel_of_nothing_is_ignored(engine: Engine) -> None:
+    for request_id in (99, None, [1], "x"):
+        engine.tell("$/cancelRequest", id=request_id)
+    engine.tell("$/unknown")
+    engine.ask(1, "hello")
+    assert engine.answer()["id"] == 1
+
+
+def test_two_queued_requests_are_answered_in_order(engine: Engine) -> None:
+    engine.ask(1, "generate", audio="one")
+    engine.ask(2, "generate", audio="two")
+    assert [engine.answer()["result"]["report"]["audio"] for _ in range(2)] == ["one", "two"]
+
+
+def test_prints_of_libraries_do_not_reach_the_protocol(engine: Engine) -> None:
+    engine.ask(1, "generate", audio="print")
+    assert engine.answer()["result"]["report"]["audio"] == "print"
+    log = engine.log.read_text()
+    assert "printed" in log and "written to descriptor 1" in log and "echo" not in log
+    assert "from a child process" in log
+
+
+def test_libraries_cannot_eat_the_protocols_input(engine: Engine) -> None:
+    engine.ask(1, "generate", audio="read-stdin")
+    assert engine.answer()["result"]["report"]["stdin"] == ""
+
+
+@pytest.mark.parametrize(
+    ("audio", "code", "error_type", "words"),
+    [
+        ("text.mp3", protocol.ENGINE_ERROR, "AudioError", "text.mp3 holds no sound: choose an audio file."),
+        ("crash", protocol.INTERNAL_ERROR, "KeyError", "Internal error: KeyError: 'surprise'"),
+        ("sysexit", protocol.INTERNAL_ERROR, "SystemExit", "Internal error"),
+        ("memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),
+        ("torch-memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),
+        ("cpu-memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),
+        ("unsendable", protocol.INTERNAL_ERROR, "TypeError", "cannot be sent"),
+    ],
+)
+def test_errors_of_a_job(engine: Engine, audio: str, code: int, error_type: str, words: str) -> None:
+    engine.ask(1, "generate", audio=audio)
+    error = engine.answer()["error"]
+    assert (error["code"], error["data"]["type"]) == (code, error_type)
+    assert words in error["message"]
+    assert "Traceback" not in error["message"]
+    if code == protocol.INTERNAL_ERROR:
+        assert "Traceback" in engine.log.read_text()
+    engine.ask(2, "generate", audio="next")  # and it lives on
+    assert engine.answer()["result"]["report"]["audio"] == "next"
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({}, "'audio' is missing"),
+        ({"audio": 3}, "'audio' must be str, not 3"),
+        ({"audio": "a", "seed": 1.5}, "'seed' must be int"),
+        ({"audio": "a", "seed": True}, "'seed' must be int"),
+        ({"audio": "a", "start": None}, "'start' must be float"),
+        ({"audio": "a", "seconds": "3"}, "'seconds' must be float | None"),
+        ({"audio": "a", "colour": "red"}, "Unknown parameter 'colour'"),
+    ],
+)
+def test_bad_parameters_are_named(engine: Engine, params: dict, words: str) -> None:
+    engine.ask(1, "generate", **params)
+    error = engine.answer()["error"]
+    assert error["code"] == protocol.INVALID_PARAMS and words in error["message"]
+
+
+def test_bad_requests_get_proper_errors_and_the_server_lives_on(engine: Engine) -> None:
+    engine.ask(1, "dance")
+    assert engine.answer()["error"]["code"] == protocol.METHOD_NOT_FOUND
+    for message in ({"id": 2}, {"id": 2, "method": 5}, {"id": 2, "method": "hello", "params": [1]}):
+        protocol.write_message(engine.stdin, message)
+        answer = engine.answer()
+        assert answer["id"] == 2 and answer["error"]["code"] == protocol.INVALID_REQUEST
+    protocol.write_message(engine.stdin, {"id": {}, "method": "hello"})
+    assert engine.answer()["error"]["code"] == protocol.INVALID_REQUEST
+    engine.raw(b"who is there?\n")
+    answer = engine.answer()
+    assert answer["id"] is None and answer["error"]["code"] == protocol.PARSE_ERROR
+    engine.raw(b"Content-Length: 4\r\n\r\n{{{{")
+    assert engine.answer()["error"]["code"] == protocol.PARSE_ERROR
+    engine.raw(b"Content-Length: 2\r\n\r\n[]")
+    assert engine.answer()["error"]["code"] == protocol.INVALID_REQUEST
+    engine.ask(3, "generate", audio="slow")
+    engine.ask(3, "generate", audio="again")
+    assert "already running" in engine.answer()["error"]["message"]
+    engine.ask(4, "hello")
+    assert engine.answer()["id"] == 4
+
+
+def ended_within(engine: Engine, seconds: float) -> int:
+    return engine.process.wait(seconds)
+
+
+@pytest.mark.parametrize("audio", [None, "slow", "deaf"])
+def test_the_process_ends_with_its_stdin(engine: Engine, audio: str | None) -> None:
+    if audio == "slow":
+        engine.ask(1, "generate", audio=audio)
+        engine.until_progress()
+    elif audio == "deaf":
+        engine.ask(1, "generate", audio=audio)
+        time.sleep(0.3)
+    else:
+        engine.ask(1, "hello")
+        engine.answer()
+    engine.stdin.close()
+    assert ended_within(engine, 3.0) == 0
+
+
+def test_the_process_ends_when_stdin_closes_inside_a_message(engine: Engine) -> None:
+    engine.raw(b"Content-Length: 100\r\n\r\n{")
+    engine.stdin.close()
+    assert ended_within(engine, 3.0) == 0
+
+
+def test_shutdown_and_exit(tmp_path: Path, engine: Engine) -> None:
+    engine.ask(1, "generate", audio="slow")
+    engine.until_progress()
+    engine.ask(2, "shutdown")
+    ids = {engine.answer()["id"], engine.answer()["id"]}
+    assert ids == {1, 2}
+    assert ended_within(engine, 3.0) == 0
+    other = Engine(tmp_path / "other.log")
+    other.tell("exit")
+    assert ended_within(other, 3.0) == 0
+    other.close()
+
+
+def test_checkpoints_are_listed_and_damaged_ones_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def checkpoint(name: str, config: str | None, weights: bool = True) -> None:
+        (tmp_path / name).mkdir()
+        if config is not None:
+            (tmp_path / name / "config.json").write_text(config, encoding="utf-8")
+        if weights:
+            (tmp_path / name / "model.safetensors").write_bytes(b"weights")
+
+    good = {"name": "Straße", "styles": ["Krump", "House"], "description": "d", "token_rate": 7.5, "more": 1}
+    checkpoint("good", json.dumps(good))
+    checkpoint("no-config", None)
+    checkpoint("no-weights", json.dumps(good), weights=False)
+    checkpoint("cut", '{"name": "cu')
+    checkpoint("list", "[]")
+    checkpoint("styles", json.dumps({"styles": "Krump"}))
+    (tmp_path / "file.txt").write_text("no checkpoint")
+    monkeypatch.setenv("MAGMA_CHECKPOINTS", os.pathsep.join([str(tmp_path), str(tmp_path / "missing")]))
+    found = {entry["name"]: entry for entry in list_checkpoints()}
+    expected = {"title": "Straße", "styles": ["Krump", "House"], "description": "d", "token_rate": 7.5}
+    assert found["good"] == {"name": "good", "path": str(tmp_path / "good"), **expected}
+    damaged = {name for name, entry in found.items() if "error" in entry and str(tmp_path) in entry["path"]}
+    assert damaged == {"no-config", "no-weights", "cut", "list", "styles"}
+    assert all(name in found[name]["error"] for name in damaged)
+    assert "file.txt" not in found
+
+
+def test_results_become_plain_json() -> None:
+    import numpy as np
+
+    value = {"a": np.float32(1.5), "b": np.arange(3), "c": (Path("x"), None, True), "d": float("inf"), 5: np.int64(2)}
+    assert to_plain(value) == {"a": 1.5, "b": [0, 1, 2], "c": ["x", None, True], "d": None, "5": 2}

@@ -39,7 +39,7 @@ _STYLE_OCTAVES, _UNKNOWN_OCTAVES = 0.5, 0.7
 
 @dataclass(frozen=True)
 class BeatTrack:
-    """Beats of a song. times: (B,) seconds, rising. tempo: beats per minute, the median over the song.
+    """Beats of a song. times: (B,) seconds, rising. tempo: beats per minute over the whole song.
 
     strength: mean onset strength on the beats over the mean everywhere; about 1 means that no beat is heard.
     """
@@ -68,7 +68,7 @@ def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None)
     _, frames = librosa.beat.beat_track(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=_HOP, bpm=found, trim=False)
     strength = float(onset[frames].mean() / onset.mean()) if len(frames) else 0.0
     times = np.maximum(frames / _RATE - _LATENCY, 0.0)
-    return BeatTrack(times, _median_tempo(times, float(np.median(found))), strength)
+    return BeatTrack(times, _mean_tempo(times, float(np.median(found))), strength)
 
 
 def beat_phase(track: BeatTrack, times: NDArray[np.floating]) -> FloatArray:
@@ -107,7 +107,7 @@ def _tempo(onset: FloatArray, centre: float, octaves: float) -> float:
     return float(tempo[0])
 
 
-def _median_tempo(beats: NDArray[np.float64], fallback: float) -> float:
+def _mean_tempo(beats: NDArray[np.float64], fallback: float) -> float:
     """Beats per minute from the mean of the intervals that lie within a fifth of their median."""
     intervals = np.diff(beats)
     if not len(intervals):

@@ -29,9 +29,9 @@ def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = Non
     """Mono audio (samples,) at `SAMPLE_RATE` -> (T, 35) float32 with T = 1 + samples // HOP.
 
     Frame k is centred on second k / 20: its window of 0.2 s reaches half of that beyond both sides, with zeros outside
-    the audio. `tempo_prior` is librosa's `start_bpm` in beats per minute; None is librosa's own, 120, which the original
-    checkpoints were trained with. Up to 10 minutes this is librosa's own result to the bit; beyond, the tuning of the
-    chroma is taken from the first 10 minutes so that an hour fits in about 1 GB.
+    the audio. `tempo_prior` is librosa's `start_bpm` in beats per minute; None is librosa's own, 120, which the
+    original checkpoints were trained with. Up to 10 minutes this is librosa's own result to the bit; beyond, the tuning
+    of the chroma is taken from the first 10 minutes so that an hour fits in about 1 GB.
     """
     mel_db = librosa.power_to_db(mel_spectrogram(audio, _WINDOW, HOP))
     onset = librosa.onset.onset_strength(S=mel_db, sr=SAMPLE_RATE, hop_length=HOP)
@@ -51,7 +51,8 @@ def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = Non
 def mel_spectrogram(audio: NDArray[np.float32], window: int, hop: int) -> NDArray[np.float32]:
     """(128, T) mel power spectrogram, librosa's default, of (samples,) at `SAMPLE_RATE`.
 
-    Made in blocks of bounded memory; equal to doing it at once. T = 1 + samples // hop, frame k centred on sample k * hop.
+    T = 1 + samples // hop, frame k centred on sample k * hop. Made in blocks to bound the memory; equal to doing it at
+    once.
     """
     count = 1 + len(audio) // hop
     padded = np.pad(audio, window // 2)

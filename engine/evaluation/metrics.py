@@ -1,7 +1,7 @@
 """Numbers about a motion alone: feet, floor, smoothness, plausibility, and distances between motions and between sets.
 
-Joint positions are (T, 24, 3) in metres, Z up, floor at z = 0. Whatever contains a difference over time depends on the frame
-rate: compare motions at the same one.
+Joint positions are (T, 24, 3) in metres, Z up, floor at z = 0. Whatever contains a difference over time depends on the
+frame rate: compare motions at the same one.
 """
 
 from __future__ import annotations
@@ -59,8 +59,11 @@ def jerk(joints: Joints, fps: float) -> float:
 
 
 def jerk_at(joints: Joints, fps: float, seams: Sequence[int]) -> tuple[float, float]:
-    """Mean jerk (at the seams, elsewhere) in m/s^3. A seam lies before its frame; the three third differences that cross
-    it count as the seam's. Raises ValueError where one of the two sides is empty."""
+    """Mean jerk (at the seams, elsewhere) in m/s^3.
+
+    A seam lies before its frame; the three third differences that cross it count as the seam's. Raises ValueError where
+    one of the two sides is empty.
+    """
     values = _jerks(joints, fps).mean(axis=1)
     near = np.zeros(len(values), bool)
     for seam in seams:
@@ -71,7 +74,7 @@ def jerk_at(joints: Joints, fps: float, seams: Sequence[int]) -> tuple[float, fl
 
 
 def joint_error(joints: Joints, reference: Joints, align_root: bool = True) -> float:
-    """Mean distance in metres between two motions of equal length; `align_root` puts the pelvises on each other first."""
+    """Mean distance in metres between motions of equal length; `align_root` puts the pelvises on each other first."""
     if joints.shape != reference.shape:
         raise ValueError(f"shapes {joints.shape} and {reference.shape} differ; cut the motions to the same frames.")
     if align_root:
@@ -80,7 +83,7 @@ def joint_error(joints: Joints, reference: Joints, align_root: bool = True) -> f
 
 
 def physical_foot_contact(joints: Joints, fps: float) -> float:
-    """PFC of EDGE (Tseng et al. 2023), x 10^4, meant for 30 frames/s: is the root accelerated while both feet stand still?
+    """PFC of EDGE (Tseng et al. 2023), x 10^4, meant for 30 frames/s: does the root accelerate without a standing foot?
 
     Per frame: length of the root's acceleration with its upward part clamped at >= 0, divided by its maximum, times for
     each foot the smaller horizontal step of ankle and toe.
@@ -98,11 +101,11 @@ def physical_foot_contact(joints: Joints, fps: float) -> float:
 
 
 def kinetic_features(joints: Joints, fps: float, variant: str = "corrected") -> NDArray[np.float64]:
-    """(72,): per joint the mean over time of squared horizontal speed, squared vertical speed and length of acceleration.
+    """(72,): per joint the means over time of squared horizontal speed, squared vertical speed and acceleration.
 
-    Velocities and accelerations are averaged over windows of +-2 frames. Meant for 60 frames/s. variant: "corrected", or
-    "reference" for the acceleration as the public AIST++ toolbox computes it (a misplaced parenthesis divides only p[t-1] by
-    the time step), for comparison with the literature. Raises ValueError under 4 frames.
+    Velocities and accelerations are averaged over windows of +-2 frames. Meant for 60 frames/s. variant: "corrected",
+    or "reference" for the acceleration as the public AIST++ toolbox computes it (a misplaced parenthesis divides only
+    p[t-1] by the time step), for comparison with the literature. Raises ValueError under 4 frames.
     """
     if variant not in ("corrected", "reference"):
         raise ValueError(f"variant {variant!r} is neither 'corrected' nor 'reference'.")

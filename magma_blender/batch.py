@@ -1,0 +1,228 @@
+"""Dances without a window.
+
+    blender --background [scene.blend] --python-exit-code 1 --python magma_blender/batch.py -- \\
+        --audio song.ogg [--audio second.ogg] --out dance.blend [--style waltz] [--seed 3] [--seconds 60]
+    blender --command magma --audio song.ogg --out dance.blend        (4.2 and later, with the add-on enabled)
+
+The songs are put one after the other into the scene's sequencer, each with an armature of its own, two metres apart.
+Nothing is written unless every song succeeded. Exit code 0; 1 after an error, which is one line on stderr; 2 for wrong
+arguments. The file runs as a script of Blender, from the repository or from the installed add-on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import bpy
+
+DANCER_SPACING = 2.0
+"""Metres between the armatures of two songs."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, no usage text."""
+        print(f"magma: error: {message}", file=sys.stderr, flush=True)
+        raise SystemExit(2)
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The command line's values. Exits with 2 and one line on stderr when they are wrong."""
+    parser = _Parser(prog="magma", description="Generate dances to songs and save them as a .blend file.")
+    parser.add_argument("--audio", action="append", required=True, type=Path, help="a song; may be given several times")
+    parser.add_argument("--out", required=True, type=Path, help="the .blend file to write")
+    parser.add_argument("--style", help="style of the dance (default: the engine chooses)")
+    parser.add_argument("--seed", type=int, help="seed (default: the scene's)")
+    parser.add_argument("--seconds", type=float, help="seconds to dance at most (default: the whole song)")
+    parser.add_argument("--guidance", type=float, help="how strongly music and style lead")
+    parser.add_argument("--checkpoint", help="name of the checkpoint (default: the scene's)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what the engine computes on")
+    parser.add_argument("--engine-python", help="Python that has the engine's packages")
+    parser.add_argument("--fps", type=float, help="frames per second of the scene")
+    values = parser.parse_args(arguments)
+    for name in ("seconds", "fps"):
+        number = getattr(values, name)
+        if number is not None and not (math.isfinite(number) and number > 0):
+            parser.error(f"--{name} is {number:g}: give a number above 0.")
+    if values.seed is not None and not 0 <= values.seed < 2**31:
+        parser.error(f"--seed is {values.seed}: give a whole number from 0 to {2**31 - 1}.")
+    if values.out.suffix.lower() != ".blend":
+        parser.error(f"--out is {values.out}: give the name of a .blend file.")
+    return values
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Do what the command line says; the exit code. Errors go to stderr as one line."""
+    from .client import ClientError
+    from .errors import MagmaError
+
+    try:
+        _make(parse(arguments))
+    except (MagmaError, ClientError) as error:
+        print(f"magma: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
+        return 1
+    return 0
+
+
+def command(arguments: Sequence[str]) -> int:
+    """`blender --command magma ...`."""
+    try:
+        return run(list(arguments))
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+
+
+def _make(values: argparse.Namespace) -> None:
+    from . import engine_setup
+    from .session import session
+
+    _check_files(values)
+    engine_setup.check_numpy()
+    session.python, session.device = values.engine_python, values.device
+    try:
+        setup = session.setup()
+        scene = bpy.context.scene
+        _apply_settings(scene, values)
+        is_fresh = not bpy.data.filepath
+        frame = scene.frame_start
+        for number, audio in enumerate(values.audio):
+            armature, frame = _dance(scene, audio.absolute(), frame, setup)
+            armature.location.x = number * DANCER_SPACING
+        scene.frame_end = frame - 1 if is_fresh else max(scene.frame_end, frame - 1)
+        scene.sync_mode = "AUDIO_SYNC"
+        _save(values.out.absolute())
+    finally:
+        session.python = session.device = None
+        session.stop_engine()
+    print(f"MAGMA: wrote {values.out}", flush=True)
+
+
+def _check_files(values: argparse.Namespace) -> None:
+    """Everything that can be known to fail before the engine works for minutes."""
+    from .errors import MagmaError
+
+    for audio in values.audio:
+        if not audio.is_file():
+            raise MagmaError(f"The song {audio} is not there: give the path of an audio file.")
+    folder = values.out.absolute().parent
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise MagmaError(
+            f"{values.out} cannot be written ({error.strerror}): choose a folder that exists and can be written to."
+        ) from error
+
+
+def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
+    settings = scene.magma
+    settings.target = None
+    if values.fps is not None:
+        scene.render.fps = max(1, math.ceil(values.fps - 1e-6))
+        scene.render.fps_base = scene.render.fps / values.fps
+    for name, value in (("seed", values.seed), ("length", values.seconds), ("guidance", values.guidance)):
+        if value is not None:
+            setattr(settings, name, value)
+    if values.checkpoint is not None:
+        _choose(settings, "checkpoint", values.checkpoint)
+    if values.style is not None:
+        _choose(settings, "style", values.style)
+
+
+def _choose(settings: Any, name: str, value: str) -> None:
+    from . import properties
+    from .errors import MagmaError
+
+    try:
+        setattr(settings, name, value)
+    except TypeError as error:
+        known = [
+            info for info in properties.known_checkpoints() if name == "checkpoint" or info.name == settings.checkpoint
+        ]
+        names = [info.name for info in known] if name == "checkpoint" else [s for info in known for s in info.styles]
+        listed = ", ".join(names) or "none is installed"
+        raise MagmaError(f"There is no {name} {value!r}: choose one of these ({listed}).") from error
+
+
+def _dance(scene: Any, audio: Path, frame: int, setup: Any) -> tuple[Any, int]:
+    """One song from `frame` on: (armature, the frame after its end)."""
+    from . import plan
+    from .errors import MagmaError
+    from .op_generate import progress_text
+    from .session import session
+
+    strip = _add_strip(scene, audio, frame)
+    if strip is not None:
+        dance_plan = plan.for_strip(scene, scene, strip, setup)
+    else:
+        dance_plan = plan.for_file(scene, audio.name, audio, frame)
+    session.start_plan(dance_plan, None, setup)
+    session.wait_for_job(lambda progress: print(f"MAGMA: {audio.name}: {progress_text(progress)}", flush=True))
+    try:
+        armature = session.finish_job(bpy.context)
+    except MagmaError as error:
+        raise MagmaError(f"{audio}: {error}") from error
+    if strip is not None:
+        return armature, strip.frame_final_end
+    return armature, math.floor(armature.animation_data.action.frame_range[1]) + 1
+
+
+def _add_strip(scene: Any, audio: Path, frame: int) -> Any:
+    """The song as a sound strip; None in a Blender that was built without sound."""
+    from . import strips
+    from .errors import MagmaError
+
+    if not bpy.app.build_options.audaspace:
+        print("MAGMA: this Blender was built without sound: the file gets no sound strip", file=sys.stderr, flush=True)
+        return None
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    top = editor.strips if hasattr(editor, "strips") else editor.sequences
+    channel = max((strip.channel for strip in strips.strips_in(editor) if strip.frame_final_end > frame), default=0) + 1
+    try:
+        return top.new_sound(audio.name, str(audio), channel, frame)
+    except RuntimeError as error:
+        reason = str(error).removeprefix("Error: ").strip()
+        raise MagmaError(f"{audio} cannot be read as sound ({reason}): give an audio file.") from error
+
+
+def _save(out: Path) -> None:
+    from .errors import MagmaError
+
+    try:
+        bpy.ops.wm.save_as_mainfile(filepath=str(out), check_existing=False)
+    except RuntimeError as error:
+        raise MagmaError(f"{out} cannot be written ({str(error).strip()}): choose another folder.") from error
+
+
+def _load_package() -> str:
+    """Import and enable the add-on this file belongs to; the package's name."""
+    import addon_utils
+
+    here = Path(__file__).resolve()
+    for name in bpy.context.preferences.addons.keys():  # noqa: SIM118 (iterating a bpy collection gives its values)
+        module = sys.modules.get(name)
+        if (
+            module is not None
+            and Path(getattr(module, "__file__", None) or ".").resolve() == here.parent / "__init__.py"
+        ):
+            return name
+    sys.path.insert(0, str(here.parent.parent))
+    addon_utils.enable(here.parent.name)
+    return here.parent.name
+
+
+def _run_as_script() -> int:
+    batch = importlib.import_module(f"{_load_package()}.batch")
+    arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    return int(batch.run(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(_run_as_script())

@@ -1,0 +1,28 @@
+"""Folders of the add-on."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import bpy
+
+PACKAGE = __package__ or ""
+"""Name of the add-on's package: `magma_blender`, or `bl_ext.<repository>.magma_blender` as an extension."""
+
+
+def engine_root() -> Path:
+    """The folder that holds the `engine` package: the add-on's own in the installed zip, else the repository's."""
+    here = Path(__file__).resolve().parent
+    return here if (here / "engine").is_dir() else here.parent
+
+
+def default_data_folder() -> Path:
+    """The add-on's folder among the user's Blender data; it outlives an update of the add-on."""
+    folder = bpy.utils.user_resource("DATAFILES", path="magma", create=True)
+    return Path(folder) if folder else Path(tempfile.gettempdir()) / "magma_blender"
+
+
+def checkpoint_folders(data: Path) -> list[Path]:
+    """Folders searched for checkpoints: those shipped with the add-on, then the user's own."""
+    return [engine_root() / "checkpoints", data / "checkpoints"]

@@ -1,0 +1,127 @@
+"""`scene.magma`: what to dance, to which song, on whom."""
+
+from __future__ import annotations
+
+import zlib
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from . import checkpoints, engine_setup, paths
+
+# mypy: disallow-subclassing-any=False
+
+AUTO_STYLE = "AUTO"
+DEFAULT_CHECKPOINT = "default"
+
+_Item = tuple[str, str, str, str, int]
+_items: dict[str, list[_Item]] = {}  # Blender keeps no reference to the strings of a dynamic enum
+
+
+def known_checkpoints() -> list[checkpoints.CheckpointInfo]:
+    """The checkpoints that can be chosen."""
+    return checkpoints.find(paths.checkpoint_folders(engine_setup.data_folder()))
+
+
+def _number(name: str) -> int:
+    """A number for an enum item that depends on its name alone, so that a saved file keeps its meaning when the list of
+    styles or checkpoints changes; 0 is the default's."""
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF or 1
+
+
+def _checkpoint_items(_settings: Any, _context: Any) -> list[_Item]:
+    found = known_checkpoints() or [
+        checkpoints.CheckpointInfo(DEFAULT_CHECKPOINT, "The one that comes with the add-on")
+    ]
+    _items["checkpoint"] = [
+        (
+            info.name,
+            info.name.replace("_", " ").title(),
+            info.problem or info.description,
+            "ERROR" if info.problem else "NONE",
+            0 if info.name == DEFAULT_CHECKPOINT else _number(info.name),
+        )
+        for info in found
+    ]
+    return _items["checkpoint"]
+
+
+def _style_items(settings: Any, _context: Any) -> list[_Item]:
+    chosen = next((info for info in known_checkpoints() if info.name == settings.checkpoint), None)
+    styles = chosen.styles if chosen else ()
+    _items["style"] = [
+        (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0),
+        *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles),
+    ]
+    return _items["style"]
+
+
+def _is_armature(_settings: Any, candidate: Any) -> bool:
+    return bool(candidate.type == "ARMATURE")
+
+
+class MagmaSettings(bpy.types.PropertyGroup):
+    """The settings of the next dance."""
+
+    __annotations__ = {
+        "seed": bpy.props.IntProperty(
+            name="Seed", description="Another seed gives another dance; the same seed gives the same", min=0, default=0
+        ),
+        "checkpoint": bpy.props.EnumProperty(
+            name="Checkpoint", description="The trained model that dances", items=_checkpoint_items
+        ),
+        "style": bpy.props.EnumProperty(name="Style", description="Style of the dance", items=_style_items),
+        "guidance": bpy.props.FloatProperty(
+            name="Guidance",
+            description="How strongly music and style lead; 0 takes the checkpoint's own value",
+            min=0.0,
+            soft_max=5.0,
+            max=20.0,
+            default=0.0,
+            precision=2,
+        ),
+        "length": bpy.props.FloatProperty(
+            name="Length Limit",
+            description="Seconds to dance at most; 0 is the whole strip",
+            min=0.0,
+            soft_max=600.0,
+            default=0.0,
+            subtype="TIME_ABSOLUTE",
+            unit="TIME_ABSOLUTE",
+        ),
+        "target": bpy.props.PointerProperty(
+            name="Target",
+            description="Armature that dances; empty makes a new one",
+            type=bpy.types.Object,
+            poll=_is_armature,
+        ),
+        "use_body": bpy.props.BoolProperty(name="Body", description="Give a new armature a body", default=True),
+        "body_file": bpy.props.StringProperty(
+            name="SMPL File",
+            description="Your own SMPL model (.npz or .pkl) as the body; empty takes the mannequin",
+            subtype="FILE_PATH",
+        ),
+    }
+
+
+def guidance_of(settings: Any) -> float | None:
+    """The guidance to ask for; None is the checkpoint's own."""
+    return float(settings.guidance) or None
+
+
+def body_file_of(settings: Any) -> Path | None:
+    """The user's SMPL file, or None for the mannequin."""
+    return Path(bpy.path.abspath(settings.body_file)) if settings.body_file else None
+
+
+def register() -> None:
+    """Add `scene.magma`."""
+    bpy.utils.register_class(MagmaSettings)
+    bpy.types.Scene.magma = bpy.props.PointerProperty(type=MagmaSettings)
+
+
+def unregister() -> None:
+    """Remove `scene.magma`."""
+    del bpy.types.Scene.magma
+    bpy.utils.unregister_class(MagmaSettings)

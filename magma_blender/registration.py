@@ -1,0 +1,45 @@
+"""What Blender is told when the add-on is enabled and disabled."""
+
+from __future__ import annotations
+
+import atexit
+from typing import Any
+
+import bpy
+
+from . import batch, op_engine, op_generate, panels, preferences, properties
+from .session import session
+
+CLASSES = (*preferences.CLASSES, *op_generate.CLASSES, *op_engine.CLASSES, *panels.CLASSES)
+
+_commands: list[Any] = []
+
+
+@bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
+def _before_load(*_arguments: Any) -> None:
+    session.drop_job("Cancelled: another file was loaded.")
+
+
+def register() -> None:
+    """Classes, `scene.magma`, handlers, and from 4.2 on `blender --command magma`."""
+    properties.register()
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    bpy.app.handlers.load_pre.append(_before_load)
+    if hasattr(bpy.utils, "register_cli_command"):
+        _commands.append(bpy.utils.register_cli_command("magma", batch.command))
+    # bpy as a Python module hangs or crashes at exit on operator classes that are still registered (4.2, 4.5)
+    atexit.register(unregister)
+
+
+def unregister() -> None:
+    """Undo `register` and stop the engine."""
+    atexit.unregister(unregister)
+    session.close()
+    while _commands:
+        bpy.utils.unregister_cli_command(_commands.pop())
+    if _before_load in bpy.app.handlers.load_pre:
+        bpy.app.handlers.load_pre.remove(_before_load)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
+    properties.unregister()

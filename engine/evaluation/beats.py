@@ -29,7 +29,8 @@ SHIFTS: tuple[float, ...] = tuple((k + 0.5) / 20 - 0.5 for k in range(20))
 """Parts of a beat, evenly over one whole beat, by which the music is moved for the shifted value. Even spacing gives
 the expectation over a random phase without drawing lots."""
 
-_RATE = 60.0
+ENVELOPE_RATE = _RATE = 60.0
+"""Samples of an envelope per second."""
 _ANKLES = [JOINT_INDEX["L_ankle"], JOINT_INDEX["R_ankle"]]
 _SMOOTHING = 0.05
 """Seconds (standard deviation) by which positions are smoothed before speeds are taken."""
@@ -63,17 +64,22 @@ class BeatScore:
         return self.motion_to_music - self.shifted_motion_to_music
 
 
-def foot_beats(joints: NDArray[np.floating[Any]], fps: float) -> Times:
-    """Moments at which the feet brake and rest, in seconds from the first of (T, 24, 3) joint positions, metres.
+def foot_envelope(joints: NDArray[np.floating[Any]], fps: float) -> NDArray[np.float64]:
+    """How much the feet brake and rest, `ENVELOPE_RATE` times a second, from (T, 24, 3) joint positions in metres.
 
-    Peaks of the sum, over both ankles, of the half-wave rectified deceleration and of the troughs of the speed (how far
-    it lies under its average over about a second), each divided by its standard deviation.
+    The sum, over both ankles, of the half-wave rectified deceleration and of the troughs of the speed (how far it lies
+    under its average over about a second), each divided by its standard deviation.
     """
     speed = _speeds(joints[:, _ANKLES], fps)
     braking = np.maximum(-np.gradient(speed, axis=0), 0).sum(axis=1)
     total = speed.sum(axis=1)
     troughs = np.maximum(gaussian_filter1d(total, _TROUGH_WINDOW * _RATE) - total, 0)
-    return _peaks(_unit(braking) + _unit(troughs))
+    return _unit(braking) + _unit(troughs)
+
+
+def foot_beats(joints: NDArray[np.floating[Any]], fps: float) -> Times:
+    """Moments at which the feet brake and rest: the peaks of `foot_envelope`, in seconds from the first frame."""
+    return _peaks(foot_envelope(joints, fps))
 
 
 def body_beats(joints: NDArray[np.floating[Any]], fps: float) -> Times:

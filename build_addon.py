@@ -5,10 +5,10 @@
 The zip holds one folder, `magma_blender`, with the add-on, the engine, smpl_rig and the default checkpoint. It installs
 as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and later). The same commit gives the same bytes.
 
-In the repository `magma_blender`, `engine` and `smpl_rig` lie side by side and import each other by name. In the zip the
-other two lie inside the add-on, where Blender (which forbids extensions to put modules at the top level) must reach
-them by relative imports, so the import statements of the files that run in Blender are rewritten. The engine's process
-has the add-on's folder as its working directory and finds `engine` and `smpl_rig` at the top level, as in the repository.
+In the repository `magma_blender`, `engine` and `smpl_rig` lie side by side and import each other by name. In the zip
+the other two lie inside the add-on, where Blender (which forbids extensions to put modules at the top level) must
+reach them by relative imports, so the import statements of the files that run in Blender are rewritten. The engine's
+process has the add-on's folder as its working directory and finds `engine` and `smpl_rig` there by name.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ def rewrite_imports(source: str, place: str) -> str:
 
     Raises BuildError for `import engine.x`, which has no relative form.
     """
-    # one dot is the file's own package: from magma_blender/panels.py `.engine`, from magma_blender/smpl_rig/x.py `..engine`
-    dots = "." * (place.count("/"))
+    # one dot is the file's own package: `.engine` in magma_blender/panels.py, `..engine` in magma_blender/smpl_rig/x.py
+    dots = "." * place.count("/")
     lines = source.splitlines(keepends=True)
     for node in _absolute_imports(source, place):
         if isinstance(node, ast.Import):
@@ -101,8 +101,11 @@ def rewrite_imports(source: str, place: str) -> str:
 def _absolute_imports(source: str, place: str) -> Iterator[ast.Import | ast.ImportFrom]:
     """The statements anywhere in a file that import `engine` or `smpl_rig` by absolute name."""
     for node in ast.walk(ast.parse(source, place)):
-        if (isinstance(node, ast.Import) and any(_is_ours(alias.name) for alias in node.names)) or (isinstance(node, ast.ImportFrom) and node.level == 0 and _is_ours(node.module or "")):
-            yield node
+        match node:
+            case ast.Import(names=names) if any(_is_ours(alias.name) for alias in names):
+                yield node
+            case ast.ImportFrom(module=module, level=0) if _is_ours(module or ""):
+                yield node
 
 
 def _is_ours(module: str) -> bool:
@@ -131,9 +134,9 @@ def _add(archive: zipfile.ZipFile, place: str, data: bytes) -> None:
     info = zipfile.ZipInfo(place, TIMESTAMP)
     info.create_system = 3  # Unix, wherever it is built
     info.external_attr = (stat.S_IFREG | 0o644) << 16
-    # weights do not shrink, and the deflate of one zlib differs from another's: only text is compressed
-    info.compress_type = zipfile.ZIP_DEFLATED if Path(place).suffix in TEXT_SUFFIXES else zipfile.ZIP_STORED
-    archive.writestr(info, data, compresslevel=9)
+    # not compressed: one zlib's output differs from another's, and the weights, nearly all of it, do not shrink
+    info.compress_type = zipfile.ZIP_STORED
+    archive.writestr(info, data)
 
 
 def main() -> int:

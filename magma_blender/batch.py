@@ -214,7 +214,7 @@ def _load_package() -> str:
         ):
             return name
     sys.path.insert(0, str(here.parent.parent))
-    addon_utils.enable(here.parent.name)
+    addon_utils.enable(here.parent.name, default_set=True)
     return here.parent.name
 
 

@@ -28,14 +28,18 @@ def register() -> None:
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         _commands.append(bpy.utils.register_cli_command("magma", batch.command))
-    # bpy as a Python module hangs or crashes at exit on operator classes that are still registered (4.2, 4.5)
-    atexit.register(unregister)
+    if getattr(bpy.app, "module", False):
+        # bpy as a Python module hangs or crashes at exit on operator classes that are still registered (4.2, 4.5);
+        # Blender itself must not be told at that time, it has already freed them
+        atexit.register(unregister)
 
 
 def unregister() -> None:
     """Undo `register` and stop the engine."""
     atexit.unregister(unregister)
     session.close()
+    if not hasattr(bpy.types.Scene, "magma"):
+        return  # at exit both atexit and Blender's own clean-up come here
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     if _before_load in bpy.app.handlers.load_pre:

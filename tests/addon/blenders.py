@@ -1,0 +1,96 @@
+"""The Blenders on this computer, a fake engine for them, and folders of their own for what they write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FAKE_ENGINE = Path(__file__).resolve().parent / "fake_engine.py"
+WHEEL_FOLDERS = os.environ.get("MAGMA_BPY_PYTHONS", "")
+"""Interpreters with a bpy wheel, separated as in PATH."""
+
+
+@dataclass(frozen=True)
+class Blender:
+    """A program that runs Python scripts with bpy: Blender itself, or a Python with the bpy wheel."""
+
+    name: str
+    program: str
+    is_wheel: bool
+
+    def run(self, script: Path, *arguments: str, home: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run a script in background, with its user folders under `home`."""
+        options = [] if self.is_wheel else ["--background", "--factory-startup", "--python-exit-code", "1", "--python"]
+        return subprocess.run(
+            [self.program, *options, str(script), "--", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+            env=own_folders(home),
+            cwd=home,
+        )
+
+
+def own_folders(home: Path) -> dict[str, str]:
+    """Environment in which Blender 3.4 to 5.0 keeps its settings, add-ons and data under `home`."""
+    user = home / "blender"
+    variables = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "BLENDER_USER_RESOURCES": str(user),
+        "BLENDER_USER_CONFIG": str(user / "config"),
+        "BLENDER_USER_SCRIPTS": str(user / "scripts"),
+        "BLENDER_USER_DATAFILES": str(user / "datafiles"),
+        "BLENDER_USER_EXTENSIONS": str(user / "extensions"),
+    }
+    for folder in variables.values():
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return {**os.environ, **variables}
+
+
+def installed() -> list[Blender]:
+    """Blender on PATH and the wheels named by MAGMA_BPY_PYTHONS."""
+    found = []
+    program = shutil.which("blender")
+    if program:
+        found.append(Blender("blender", program, is_wheel=False))
+    for python in filter(None, WHEEL_FOLDERS.split(os.pathsep)):
+        found.append(Blender(Path(python).parent.parent.name, python, is_wheel=True))
+    return found
+
+
+def fake_engine(folder: Path, mode: str = "ok") -> Path:
+    """A program that passes for the engine's Python and runs the fake engine in the given mode."""
+    program = folder / f"fake-python-{mode}"
+    python = os.environ.get("MAGMA_TEST_PYTHON") or (sys.executable if has_numpy(sys.executable) else "python3")
+    program.write_text(f'#!/bin/sh\nexec "{python}" "{FAKE_ENGINE}" {mode} "$@"\n')
+    program.chmod(0o755)
+    return program
+
+
+def has_numpy(python: str) -> bool:
+    """Whether it is a Python with numpy."""
+    return subprocess.run([python, "-c", "import numpy"], capture_output=True, check=False).returncode == 0
+
+
+def song(folder: Path, seconds: float = 3.0, name: str = "song.wav") -> Path:
+    """A quiet 16-bit wav file of clicks at 120 beats a minute."""
+    import wave
+
+    rate = 8000
+    file = folder / name
+    samples = bytearray()
+    for index in range(int(seconds * rate)):
+        samples += (8000 if index % (rate // 2) < 40 else 0).to_bytes(2, "little", signed=True)
+    with wave.open(str(file), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(bytes(samples))
+    return file

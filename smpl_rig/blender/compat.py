@@ -1,8 +1,8 @@
 """What differs between Blender 3.4 and 5.0 in actions, bones and materials, behind one set of names.
 
 Up to 4.3 an action holds F-curves itself. From 4.4 on it holds layers, strips and, per animated data-block (slot), a
-bag of F-curves; from 5.0 on `action.fcurves` is gone. Up to 3.6 bones are coloured through groups of the pose; from 4.0 on
-bones have colours and the armature has bone collections.
+bag of F-curves; from 5.0 on `action.fcurves` is gone. Up to 3.6 bones are coloured through groups of the pose; from 4.0
+on bones have colours and the armature has bone collections.
 """
 
 from __future__ import annotations

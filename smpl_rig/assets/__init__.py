@@ -1,0 +1,1 @@
+"""Data files of the body, and how they were made."""

@@ -1,0 +1,141 @@
+"""Skinned bodies on SMPL's 24 joints: the bundled mannequin, and the user's own SMPL model file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import pickles
+from .skeleton import JOINT_COUNT, PARENTS
+
+MANNEQUIN_FILE = Path(__file__).parent / "assets" / "mannequin.npz"
+HAND_COUNTS = {52: 22, 55: 25}
+"""Joint counts of SMPL-H and SMPL-X, which have fingers (and a face), for the error message."""
+
+
+class BodyModelError(ValueError):
+    """A body model file cannot be used; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class BodyModel:
+    """A mesh in T-pose that follows SMPL's joints.
+
+    vertices: (V, 3) metres, body frame (y up). faces: (F, 3) vertex indices, counter-clockwise seen from outside.
+    weights: (V, 24) share of every joint, rows sum to 1. joints: (24, 3) rest joints of this mesh, same frame.
+    materials: names; material: (F,) index into them per face.
+    """
+
+    vertices: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    joints: NDArray[np.float32]
+    materials: tuple[str, ...] = ("Skin",)
+    material: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
+
+    def fitted(self, joints: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """(V, 3) vertices moved onto other rest joints (24, 3), body frame: each follows its joints' displacements.
+
+        Exact for the joints; good for skeletons of similar proportions.
+        """
+        moved: NDArray[np.float32] = self.vertices + self.weights @ (joints - self.joints).astype(np.float32)
+        return moved
+
+
+@cache
+def mannequin() -> BodyModel:
+    """The bundled artist's mannequin, made to measure for `skeleton.rest_joints`. Origin and licence: assets/NOTICE."""
+    with np.load(MANNEQUIN_FILE, allow_pickle=False) as data:
+        vertices = data["vertices"]
+        weights = np.zeros((len(vertices), JOINT_COUNT), np.float32)
+        shares = data["shares"].astype(np.float32)
+        np.add.at(weights, (np.arange(len(vertices))[:, None], data["owners"]), shares / shares.sum(1, keepdims=True))
+        return BodyModel(
+            vertices,
+            data["faces"].astype(np.int32),
+            weights,
+            data["joints"],
+            tuple(str(name) for name in data["materials"]),
+            data["material"],
+        )
+
+
+def load(path: Path) -> BodyModel:
+    """Read an SMPL model file (.npz or .pkl) as its owner downloaded it.
+
+    Used are v_template, f, weights and J_regressor (or J); shape and pose corrections are not. Raises BodyModelError.
+    """
+    path = Path(path)
+    data = _read(path)
+    missing = [key for key in ("v_template", "f", "weights") if key not in data]
+    if "J_regressor" not in data and "J" not in data:
+        missing.append("J_regressor")
+    if missing:
+        raise BodyModelError(f"{path}: no {', no '.join(missing)} in it. Choose an SMPL model file (.npz or .pkl).")
+    try:
+        vertices = np.asarray(data["v_template"], np.float64)
+        faces = np.asarray(data["f"], np.int64)
+        weights = np.asarray(data["weights"], np.float64)
+        joints = np.asarray(data["J"], np.float64) if "J" in data else data["J_regressor"] @ vertices
+        parents = np.asarray(data["kintree_table"], np.int64)[0] if "kintree_table" in data else np.array(PARENTS)
+    except (ValueError, TypeError, IndexError) as error:
+        raise BodyModelError(f"{path}: its arrays cannot be used ({error}). Download the model again.") from error
+    _check(path, vertices, faces, weights, joints, parents)
+    return BodyModel(
+        vertices.astype(np.float32),
+        faces.astype(np.int32),
+        (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32),
+        joints.astype(np.float32),
+        material=np.zeros(len(faces), np.uint8),
+    )
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        if path.suffix.lower() == ".npz":
+            with np.load(path, allow_pickle=False) as data:
+                wanted = ("v_template", "f", "weights", "J_regressor", "J", "kintree_table")
+                return {key: data[key] for key in wanted if key in data}
+        content = pickles.load(path)
+    except pickles.PickleError as error:
+        raise BodyModelError(str(error)) from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise BodyModelError(f"{path}: cannot be read ({error}). Choose an SMPL model file (.npz or .pkl).") from error
+    if not isinstance(content, dict):
+        raise BodyModelError(f"{path}: holds a {type(content).__name__}, not a body model. Choose an SMPL model file.")
+    return content
+
+
+def _check(
+    path: Path,
+    vertices: NDArray[np.float64],
+    faces: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    joints: NDArray[np.float64],
+    parents: NDArray[np.int64],
+) -> None:
+    count = weights.shape[-1] if weights.ndim else 0
+    if count in HAND_COUNTS:
+        kind = "SMPL-H" if count == 52 else "SMPL-X"
+        raise BodyModelError(f"{path}: is an {kind} model ({count} joints). Choose an SMPL model, which has 24 joints.")
+    shapes = vertices.ndim == 2 and vertices.shape[1:] == (3,) and len(vertices) > 0
+    shapes = shapes and faces.ndim == 2 and faces.shape[1:] == (3,) and len(faces) > 0
+    if not shapes or weights.shape != (len(vertices), JOINT_COUNT) or joints.shape != (JOINT_COUNT, 3):
+        raise BodyModelError(
+            f"{path}: v_template {vertices.shape}, f {faces.shape}, weights {weights.shape} and joints {joints.shape} "
+            f"do not fit together; (V, 3), (F, 3), (V, {JOINT_COUNT}) and ({JOINT_COUNT}, 3) are needed."
+        )
+    if tuple(parents[1:]) != PARENTS[1:]:
+        raise BodyModelError(f"{path}: its joints are not in SMPL's order. Choose an SMPL model file.")
+    if faces.min() < 0 or faces.max() >= len(vertices):
+        raise BodyModelError(f"{path}: a face uses vertex {faces.max()} of {len(vertices)}. Download the model again.")
+    finite = all(np.isfinite(array).all() for array in (vertices, weights, joints))
+    if not finite or not np.allclose(weights.sum(axis=1), 1, atol=0.01):
+        raise BodyModelError(f"{path}: holds NaN, or weights that do not add up to 1. Download the model again.")

@@ -1,0 +1,240 @@
+"""Body models and the restricted unpickler, with files made here."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pickle
+import sys
+import types
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from smpl_rig import body_model, pickles
+from smpl_rig.skeleton import CROWN_ABOVE_HEAD, JOINT_COUNT, JOINT_INDEX, MIRROR, PARENTS, SOLE_BELOW_FOOT, rest_joints
+
+RNG = np.random.default_rng(0)
+
+
+def model_arrays(vertices: int = 60) -> dict:
+    """A small made-up body: points around our joints, each bound to its joint; the regressor averages them."""
+    owner = np.arange(vertices) % JOINT_COUNT
+    weights = np.eye(JOINT_COUNT)[owner]
+    regressor = weights.T / weights.sum(axis=0)[:, None]
+    return {
+        "v_template": rest_joints()[owner] + RNG.normal(0, 0.02, (vertices, 3)),
+        "f": RNG.integers(0, vertices, (100, 3)).astype(np.uint32),
+        "weights": weights,
+        "J_regressor": regressor,
+        "kintree_table": np.stack([np.array(PARENTS).astype(np.int64), np.arange(JOINT_COUNT)]),
+    }
+
+
+class FakeCh:
+    """As chumpy's arrays pickle: an instance of chumpy.ch.Ch whose attributes hold the value under x."""
+
+    def __init__(self, x):
+        self.x, self._dirty_vars = x, set()
+
+
+FakeCh.__module__, FakeCh.__qualname__ = "chumpy.ch", "Ch"
+
+
+@pytest.fixture
+def chumpy_like(monkeypatch):
+    """A module chumpy.ch that FakeCh can be pickled from; the reader never imports it."""
+    module = types.ModuleType("chumpy.ch")
+    module.Ch = FakeCh
+    monkeypatch.setitem(sys.modules, "chumpy", types.ModuleType("chumpy"))
+    monkeypatch.setitem(sys.modules, "chumpy.ch", module)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_data_and_arrays_survive(tmp_path, protocol):
+    content = {
+        "smpl_poses": RNG.normal(size=(7, 72)),
+        "fortran": np.asfortranarray(RNG.normal(size=(3, 4)).astype(np.float32)),
+        "big_endian": np.arange(5, dtype=">i4"),
+        "empty": np.zeros((0, 3), np.uint8),
+        "flags": np.array([True, False]),
+        "names": np.array(["pelvis", "L_hip"]),
+        "scalar": np.float32(2.5),
+        "nested": [1, (2.5, "three", None), {4: b"five"}, {6}],
+        "ordered": collections.OrderedDict(a=1),
+    }
+    path = tmp_path / "data.pkl"
+    path.write_bytes(pickle.dumps(content, protocol))
+    read = pickles.load(path)
+    assert read.keys() == content.keys()
+    for key, value in content.items():
+        if isinstance(value, np.ndarray):
+            assert read[key].dtype == value.dtype and np.array_equal(read[key], value), key
+        else:
+            assert read[key] == value, key
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_sparse_and_chumpy_objects_become_arrays(tmp_path, chumpy_like, protocol):
+    dense = RNG.normal(size=(24, 50)) * (RNG.random((24, 50)) < 0.1)
+    path = tmp_path / "data.pkl"
+    path.write_bytes(pickle.dumps({"J": sparse.csc_matrix(dense), "v": FakeCh(np.arange(6.0))}, protocol))
+    read = pickles.load(path)
+    assert np.array_equal(read["J"], dense) and np.array_equal(read["v"], np.arange(6.0))
+
+
+def test_a_python_2_model_pickle_is_read(tmp_path):
+    """What cPickle of Python 2 writes at protocol 2: arrays whose bytes are strings of the old kind."""
+    raw = np.arange(3, dtype="<f8").tobytes()
+    stream = b"\x80\x02}U\x01acnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+    stream += b"(K\x01K\x03\x85cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R"
+    stream += b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U" + bytes([len(raw)]) + raw + b"tbs."
+    path = tmp_path / "old.pkl"
+    path.write_bytes(stream)
+    assert np.array_equal(pickles.load(path)["a"], np.arange(3.0))
+
+
+class Malicious:
+    def __init__(self, function, *arguments):
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_code_in_a_pickle_does_not_run(tmp_path, protocol):
+    witness = tmp_path / "witness"
+    path = tmp_path / "bad.pkl"
+    for attack in (
+        Malicious(os.mkdir, str(witness)),
+        Malicious(eval, f"__import__('os').mkdir({str(witness)!r})"),
+        Malicious(np.save, str(witness), [1]),
+        Malicious(np.ndarray, (1 << 40,)),
+        Malicious(np.dtype, "O"),
+    ):
+        path.write_bytes(pickle.dumps({"v_template": attack}, protocol))
+        with pytest.raises(pickles.PickleError) as caught:
+            pickles.load(path)
+        assert str(path) in str(caught.value)
+        assert not list(tmp_path.glob("witness*"))
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"",
+        b"not a pickle",
+        b"cnumpy\nndarray\n.",
+        b"cnumpy\nndarray\n}U\x01aK\x01sb.",
+        b"c__builtin__\nset\n}U\x01aK\x01sb.",
+        b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x05\x00\x00\x00rot13tR.",
+        b"ccopy_reg\n_reconstructor\n(cposix\nsystem\nc__builtin__\nobject\nNtR.",
+        b"P0\n.",
+        pickle.dumps(np.arange(100.0))[:-300],
+        pickle.dumps(np.array([object()], object).astype(object)[:0]),
+    ],
+)
+def test_damaged_or_odd_pickles_are_refused(tmp_path, stream):
+    path = tmp_path / "odd.pkl"
+    path.write_bytes(stream)
+    with pytest.raises(pickles.PickleError):
+        pickles.load(path)
+
+
+def test_a_model_reads_the_same_from_npz_and_pkl(tmp_path, chumpy_like):
+    arrays = model_arrays()
+    np.savez(tmp_path / "model.npz", **arrays)
+    as_smpl = {
+        **arrays,
+        "J_regressor": sparse.csc_matrix(arrays["J_regressor"]),
+        "shapedirs": FakeCh(np.zeros((60, 3, 10))),
+        "bs_type": "lrotmin",
+    }
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(as_smpl, 2))
+    first, second = (body_model.load(tmp_path / name) for name in ("model.npz", "model.pkl"))
+    for model in (first, second):
+        assert np.allclose(model.vertices, arrays["v_template"], atol=1e-6)
+        assert np.array_equal(model.faces, arrays["f"])
+        assert np.allclose(model.joints, arrays["J_regressor"] @ arrays["v_template"], atol=1e-6)
+        assert np.allclose(model.weights.sum(axis=1), 1)
+
+
+def test_root_parent_may_be_written_as_unsigned_minus_one(tmp_path):
+    arrays = model_arrays()
+    arrays["kintree_table"] = arrays["kintree_table"].astype(np.uint32)
+    np.savez(tmp_path / "model.npz", **arrays)
+    assert body_model.load(tmp_path / "model.npz").joints.shape == (24, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"weights": None}, "no weights"),
+        ({"J_regressor": None}, "no J_regressor"),
+        ({"weights": np.full((60, 52), 1 / 52)}, "SMPL-H"),
+        ({"weights": np.full((60, 55), 1 / 55)}, "SMPL-X"),
+        ({"weights": np.zeros((60, 24))}, "add up"),
+        ({"f": np.full((4, 3), 60)}, "vertex 60 of 60"),
+        ({"v_template": np.full((60, 3), np.nan)}, "NaN"),
+        ({"v_template": np.zeros((60, 2))}, "do not fit"),
+        ({"kintree_table": np.zeros((2, 24), int)}, "order"),
+        ({"v_template": np.array(["a"])}, "cannot be used"),
+    ],
+)
+def test_unusable_models_say_why(tmp_path, change, words):
+    arrays = {key: value for key, value in {**model_arrays(), **change}.items() if value is not None}
+    path = tmp_path / "model.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(body_model.BodyModelError, match=words) as caught:
+        body_model.load(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["missing.npz", "missing.pkl", "text.npz", "text.pkl", "list.pkl", "objects.npz"])
+def test_files_that_are_no_models_say_so(tmp_path, name):
+    (tmp_path / "text.npz").write_text("hello")
+    (tmp_path / "text.pkl").write_text("hello")
+    (tmp_path / "list.pkl").write_bytes(pickle.dumps([1, 2]))
+    np.savez(tmp_path / "objects.npz", v_template=np.array([{}], object), f=np.zeros((1, 3)))
+    with pytest.raises(body_model.BodyModelError, match=name):
+        body_model.load(tmp_path / name)
+
+
+def test_fitting_moves_every_vertex_with_its_joint():
+    mannequin = body_model.mannequin()
+    shift = RNG.normal(0, 0.02, (24, 3)).astype(np.float32)
+    moved = mannequin.fitted(mannequin.joints + shift) - mannequin.vertices
+    head = mannequin.weights[:, JOINT_INDEX["head"]] == 1
+    assert head.sum() > 100 and np.allclose(moved[head], shift[JOINT_INDEX["head"]], atol=1e-6)
+
+
+def test_the_mannequin_fits_the_skeleton():
+    body = body_model.mannequin()
+    joints = rest_joints()
+    assert np.array_equal(body.joints, joints)
+    assert np.allclose(body.weights.sum(axis=1), 1, atol=1e-5) and (np.count_nonzero(body.weights, axis=1) <= 4).all()
+    assert (body.weights.sum(axis=0) > 0).all()
+    assert body.faces.max() < len(body.vertices) and len(body.material) == len(body.faces)
+    assert set(np.unique(body.material)) == set(range(len(body.materials)))
+    sole = joints[JOINT_INDEX["L_foot"], 1] - SOLE_BELOW_FOOT
+    assert body.vertices[:, 1].min() == pytest.approx(sole, abs=1e-3)
+    crown = joints[JOINT_INDEX["head"], 1] + CROWN_ABOVE_HEAD
+    assert body.vertices[:, 1].max() == pytest.approx(crown, abs=0.03)
+    # each joint lies inside its own part of the body
+    for joint in range(JOINT_COUNT):
+        own = body.vertices[body.weights[:, joint] > 0.3]
+        assert (own.min(axis=0) - 0.03 < joints[joint]).all() and (joints[joint] < own.max(axis=0) + 0.03).all(), joint
+
+
+def test_the_mannequin_is_mirrored_and_faces_outwards():
+    body = body_model.mannequin()
+    size = np.ptp(body.vertices, axis=0)
+    assert abs(body.vertices[:, 0].max() + body.vertices[:, 0].min()) < 0.01 * size[0]
+    volumes = np.einsum(
+        "fi,fi->f", body.vertices[body.faces[:, 0]], np.cross(*body.vertices[body.faces[:, 1:]].swapaxes(0, 1))
+    )
+    assert volumes.sum() / 6 == pytest.approx(0.07, abs=0.03)  # cubic metres, positive when faces turn outwards
+    shares = body.weights.sum(axis=0)
+    assert np.allclose(shares, shares[list(MIRROR)], rtol=0.02)

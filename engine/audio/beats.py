@@ -7,6 +7,7 @@ style's usual tempo: without it librosa doubles the tempo of a third of the trai
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import librosa
@@ -69,6 +70,16 @@ def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None)
     strength = float(onset[frames].mean() / onset.mean()) if len(frames) else 0.0
     times = np.maximum(frames / _RATE - _LATENCY, 0.0)
     return BeatTrack(times, _mean_tempo(times, float(np.median(found))), strength)
+
+
+def choose_style(audio: FloatArray, sample_rate: int, styles: Sequence[str]) -> str:
+    """Of `styles`, the one whose usual tempo is nearest to the tempo of mono audio (samples,).
+
+    Styles without a usual tempo are only taken where no style has one.
+    """
+    tempo = track_beats(audio, sample_rate).tempo
+    timed = [style for style in styles if style in STYLE_TEMPO]
+    return min(timed, key=lambda style: abs(np.log(tempo / STYLE_TEMPO[style]))) if timed else styles[0]
 
 
 def beat_phase(track: BeatTrack, times: NDArray[np.floating]) -> FloatArray:

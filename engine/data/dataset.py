@@ -1,0 +1,164 @@
+"""Lists the clips of a folder of dance data and reads them, whatever its layout.
+
+Three layouts are known: ours (`index.json`, `splits/`, `motions/*.npz`, `wavs/`), AIST++ (`motions/*.pkl`, `wavs/` or
+`music/`) and a folder of BVH files, with songs of the same names beside them or none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DataError
+from engine.motion.bvh_import import read_bvh
+from smpl_rig.motion import Motion, MotionFileError, load_npz
+
+from .aist import AIST_GENRES, load_aist
+
+SPLITS = ("train", "val", "test")
+UNKNOWN_STYLE = "unknown"
+
+_SONG_ENDINGS = (".ogg", ".wav", ".flac", ".mp3", ".m4a")
+_AIST_NAME = re.compile(r"^g(?P<genre>[A-Z]{2})_s\w+_c\w+_d\w+_(?P<song>m[A-Z]{2}\d)_ch\d+$")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A motion and, if it has one, its song. Second 0 of both is the same moment.
+
+    style: in lower case, `UNKNOWN_STYLE` if nothing tells. split: "train", "val" or "test". bpm: the song's tempo where
+    the data set knows it.
+    """
+
+    name: str
+    style: str
+    split: str
+    motion_path: Path
+    audio_path: Path | None
+    bpm: float | None = None
+
+    def motion(self) -> Motion:
+        """Read the motion: metres, Z up. Raises DataError."""
+        read = _READERS[self.motion_path.suffix.lower()]
+        try:
+            return read(self.motion_path)
+        except MotionFileError as error:
+            raise DataError(str(error)) from error
+
+
+class DanceDataset:
+    """The clips of a folder, by name. Raises DataError if the folder holds none or its index does not fit its files."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise DataError(f"{self.folder}: no such folder. Give the folder of the dance data.")
+        if (self.folder / "index.json").is_file():
+            clips = _read_index(self.folder)
+        elif any((self.folder / "motions").glob("*.pkl")):
+            clips = _read_aist(self.folder)
+        elif any(_files(self.folder, ".bvh")):
+            clips = _read_bvh_folder(self.folder)
+        else:
+            raise DataError(
+                f"{self.folder}: holds no dances. Give a folder with index.json and motions/*.npz, "
+                "with motions/*.pkl of AIST++, or with .bvh files."
+            )
+        self.clips: tuple[Clip, ...] = tuple(sorted(clips, key=lambda clip: clip.name))
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self.clips)
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        return tuple(sorted({clip.style for clip in self.clips}))
+
+    def split(self, name: str) -> tuple[Clip, ...]:
+        """Clips of "train", "val" or "test"; may be empty. Raises DataError for another name."""
+        if name not in SPLITS:
+            raise DataError(f"There is no split {name!r}. Choose one of {', '.join(SPLITS)}.")
+        return tuple(clip for clip in self.clips if clip.split == name)
+
+
+def _read_index(folder: Path) -> list[Clip]:
+    index = folder / "index.json"
+    try:
+        entries: list[dict[str, Any]] = json.loads(index.read_text(encoding="utf-8"))["clips"]
+        listed = _read_splits(folder)
+        clips = []
+        for entry in entries:
+            name = str(entry["name"])
+            if Path(name).name != name:
+                raise DataError(f"{index}: the clip name {name!r} leads out of the folder. Repair the index.")
+            motion = folder / "motions" / f"{name}.npz"
+            if not motion.is_file():
+                raise DataError(f"{index}: lists {name}, but {motion} is missing. Copy the data again.")
+            song = _song(name, (folder / "wavs",))
+            if song is None and entry.get("has_music"):
+                raise DataError(f"{index}: says {name} has music, but wavs/ holds none. Copy the data again.")
+            split = listed.get(name, entry.get("split", "train"))
+            clips.append(Clip(name, str(entry["style"]).lower(), split, motion, song, entry.get("bpm")))
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(f"{index}: is not a usable index ({type(error).__name__}: {error}). Copy it again.") from error
+    if not clips:
+        raise DataError(f"{index}: lists no clips. Copy it again.")
+    return clips
+
+
+def _read_aist(folder: Path) -> list[Clip]:
+    """AIST++ names tell genre and song: gBR_sBM_cAll_d04_mBR0_ch01 dances break to mBR0."""
+    songs = tuple(folder / name for name in ("wavs", "music", "mp3"))
+    listed = _read_splits(folder)
+    clips = []
+    for path in (folder / "motions").glob("*.pkl"):
+        match = _AIST_NAME.match(path.stem)
+        style = AIST_GENRES.get(match["genre"], UNKNOWN_STYLE) if match else UNKNOWN_STYLE
+        # songs cut to the clip carry its name; the songs as published carry their own
+        song = _song(path.stem, songs) or (_song(match["song"], songs) if match else None)
+        clips.append(Clip(path.stem, style, listed.get(path.stem, "train"), path, song))
+    return clips
+
+
+def _read_bvh_folder(folder: Path) -> list[Clip]:
+    """Sub-folders name styles; a file directly in the folder has none."""
+    listed = _read_splits(folder)
+    clips = []
+    for path in _files(folder, ".bvh"):
+        inner = path.relative_to(folder)
+        name = inner.with_suffix("").as_posix()
+        style = inner.parts[0].lower() if len(inner.parts) > 1 else UNKNOWN_STYLE
+        song = _song(path.stem, (path.parent, folder / "wavs"))
+        clips.append(Clip(name, style, listed.get(name, "train"), path, song))
+    return clips
+
+
+def _read_splits(folder: Path) -> dict[str, str]:
+    """Clip name -> split, from splits/{train,val,test}.txt as far as they exist; other clips are for training."""
+    listed: dict[str, str] = {}
+    for split in SPLITS:
+        path = folder / "splits" / f"{split}.txt"
+        if not path.is_file():
+            continue
+        for name in path.read_text(encoding="utf-8").split():
+            if listed.setdefault(name, split) != split:
+                raise DataError(f"{path}: {name} is also in {listed[name]}.txt. A clip belongs to one split.")
+    return listed
+
+
+def _song(stem: str, folders: tuple[Path, ...]) -> Path | None:
+    places = (folder / f"{stem}{ending}" for folder in folders for ending in _SONG_ENDINGS)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _files(folder: Path, ending: str) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.suffix.lower() == ending and path.is_file())
+
+
+_READERS: dict[str, Callable[[Path], Motion]] = {".npz": load_npz, ".pkl": load_aist, ".bvh": read_bvh}

@@ -1,0 +1,23 @@
+"""Set a motion of another skeleton on the floor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from smpl_rig.motion import Motion
+from smpl_rig.skeleton import JOINT_INDEX, SOLE_BELOW_FOOT
+
+_PERCENTILE = 2.0
+_FEET = [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]]
+
+
+def grounded(motion: Motion) -> Motion:
+    """The motion raised or lowered as a whole so that it stands on z = 0.
+
+    The second percentile of the lower foot's height decides, as in the bundled data: a single bad frame does not.
+    """
+    lower = motion.joints()[:, _FEET, 2].min(axis=1)
+    rise = np.float32(SOLE_BELOW_FOOT - np.percentile(lower, _PERCENTILE))
+    return replace(motion, trans=motion.trans + np.array([0, 0, rise], np.float32))

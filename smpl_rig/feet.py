@@ -32,7 +32,7 @@ ANKLE_REST_HEIGHT = 0.08
 # Measured on dancers in heels, whose planted foot joints stand 2 to 6 cm high and drift up to half a metre per second;
 # what moves faster than the second speed is a step or a glide on purpose.
 _HEIGHTS = {"ankle": (0.10, 0.12), "foot": (0.055, 0.07)}
-_SPEEDS = (0.6, 1.2)
+_SPEEDS = (0.7, 1.4)
 _SPEED_WINDOW = 0.1  # seconds over which a speed is measured, so that jitter does not end a contact
 _SHORTEST_CONTACT = 0.1  # seconds
 _SHORTEST_GAP = 0.075  # seconds; a shorter gap in a contact is closed

@@ -1,7 +1,7 @@
 """Writing tokens one position at a time with key/value caches; equals the training view (tested).
 
-Self-attention keeps the last `past` positions in a ring; cross-attention keys and values of the memory are computed once. The
-work per position does not depend on how much has been written.
+Self-attention keeps the last `past` positions in a ring; cross-attention keys and values of the memory are computed
+once. The work per position does not depend on how much has been written.
 """
 
 from __future__ import annotations

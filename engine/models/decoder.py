@@ -7,8 +7,8 @@
 
 Token position n sees the memory at n added to its input (so it knows which music is *now*) and attends to the memory
 around n. The locked tokens of the whole sequence, past and future, enter the memory; where a span is free a mask
-embedding stands. Positions are relative throughout: ALiBi (Press et al. 2022) penalises distance in every attention, and
-every attention has a bounded window, so cost grows linearly with length and the cache does not grow at all.
+embedding stands. Positions are relative throughout: ALiBi (Press et al. 2022) penalises distance in every attention,
+and every attention has a bounded window, so cost grows linearly with length and the cache does not grow at all.
 
 The K residual codes of a position are written coarse to fine by a small head that sees the coarser ones.
 """
@@ -70,7 +70,7 @@ class Attention(nn.Module):
         return self._split(keys), self._split(values)
 
     def _split(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        return x.reshape(*x.shape[:-1], self.heads, -1).transpose(1, 2)
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
         """x: (B, n, W) queries. bias: (heads, n, N), broadcast over the batch. Returns (B, n, W)."""
@@ -207,7 +207,7 @@ class MotionDecoder(nn.Module):
     ) -> list[Tensor]:
         """Training view, all positions at once.
 
-        codes: (B, N, K) the true codes; `history` (B, N, K) what the past is said to have been (`codes`, or a corrupted copy).
+        codes: (B, N, K) the true codes. history: (B, N, K) what the past is said to have been: `codes` or a corrupted copy.
         Returns K tensors of logits (B, N, codes); position n is predicted from history before n.
         """
         memory = self.memory(music, codes, locked, style, has_music)

@@ -113,7 +113,7 @@ class Run:
                 group["lr"] = learning_rate(self.options, self.step)
             values = losses(self.model, self.step)
             self.optimizer.zero_grad(set_to_none=True)
-            values["loss"].backward()
+            values["loss"].backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
             self.step += 1
@@ -136,5 +136,5 @@ class Run:
         decay = min(self.options.average, (1 + self.step) / (10 + self.step))
         for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)
-        for mean, value in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
-            mean.copy_(value)
+        for copied, buffer in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+            copied.copy_(buffer)

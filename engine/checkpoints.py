@@ -1,0 +1,154 @@
+"""Checkpoints: a folder with `model.safetensors`, `config.json` and `MODEL_CARD.md`.
+
+A checkpoint is data and nothing in it is ever run: weights are safetensors, the config is JSON and is validated field
+by field. Weights may be stored in half precision; they are computed with in float32.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from engine.checkpoint_index import list_checkpoints
+from engine.errors import CheckpointError
+from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.sampling import Sampling
+
+FORMAT = 1
+FRAME_RATE = 20.0
+Config = TypeVar("Config", VQVAEConfig, DecoderConfig, Sampling)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint. `styles` names the decoder's style indices; `sampling` holds its own default settings."""
+
+    name: str
+    folder: Path
+    vqvae: MotionVQVAE
+    decoder: MotionDecoder
+    styles: tuple[str, ...]
+    sampling: Sampling
+
+    @property
+    def token_rate(self) -> float:
+        """Token positions per second."""
+        return FRAME_RATE / self.vqvae.config.stride
+
+
+def find_checkpoint(name_or_path: str) -> Path:
+    """The folder of a checkpoint given by name or path. Raises CheckpointError naming what there is."""
+    path = Path(name_or_path)
+    if path.is_dir():
+        return path
+    known = {entry["name"]: Path(entry["path"]) for entry in list_checkpoints()}
+    if name_or_path in known:
+        return known[name_or_path]
+    there = ", ".join(sorted(known)) or "none"
+    raise CheckpointError(f"No checkpoint {name_or_path!r} was found. Known: {there}. A path to a folder works too.")
+
+
+def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
+    """Load by name or folder. Raises CheckpointError for anything missing, damaged or of another format."""
+    folder = find_checkpoint(name_or_path)
+    config = _read_config(folder)
+    try:
+        weights = load_file(folder / "model.safetensors", device=device)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Install or copy it again."
+        ) from error
+    vqvae = MotionVQVAE(_config(VQVAEConfig, config, "vqvae", folder))
+    decoder = MotionDecoder(_config(DecoderConfig, config, "decoder", folder))
+    _fill(vqvae, "vqvae.", weights, folder)
+    _fill(decoder, "decoder.", weights, folder)
+    styles = config.get("styles")
+    if not isinstance(styles, list) or len(styles) != decoder.config.styles:
+        raise CheckpointError(f"Checkpoint {folder.name!r} names {styles} for {decoder.config.styles} styles.")
+    sampling = _config(Sampling, config, "sampling", folder)
+    for network in (vqvae, decoder):
+        network.to(device).eval().requires_grad_(False)
+    return Checkpoint(str(config.get("name", folder.name)), folder, vqvae, decoder, tuple(styles), sampling)
+
+
+def save_checkpoint(
+    folder: Path, vqvae: MotionVQVAE, decoder: MotionDecoder, description: Mapping[str, Any], sampling: Sampling
+) -> None:
+    """Write config and weights, matrices in half precision. `description` has name, styles and description."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "format": FORMAT,
+        **description,
+        "token_rate": FRAME_RATE / vqvae.config.stride,
+        "frame_rate": FRAME_RATE,
+        "vqvae": asdict(vqvae.config),
+        "decoder": asdict(decoder.config),
+        "sampling": asdict(sampling),
+    }
+    weights = {f"vqvae.{name}": value for name, value in vqvae.state_dict().items()}
+    weights |= {f"decoder.{name}": value for name, value in decoder.state_dict().items()}
+    # the moving averages behind the codebook only serve training
+    kept = {n: v for n, v in weights.items() if not n.endswith(("quantizer.usage", "quantizer.total"))}
+    stored = {n: _stored(v).cpu().contiguous() for n, v in kept.items()}
+    partial = folder / "model.safetensors.partial"
+    save_file(stored, partial)
+    os.replace(partial, folder / "model.safetensors")  # noqa: PTH105 - atomic on every platform
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def _stored(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() and value.ndim >= 2 else value
+
+
+def _read_config(folder: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder} is not a checkpoint: its config.json cannot be read ({error}). Give a folder that holds one."
+        ) from error
+    if not isinstance(config, dict) or config.get("format") != FORMAT:
+        found = config.get("format") if isinstance(config, dict) else None
+        raise CheckpointError(
+            f"Checkpoint {folder.name!r} has format {found}, this engine reads {FORMAT}. Update the add-on."
+        )
+    return config
+
+
+def _config(kind: type[Config], config: Mapping[str, Any], key: str, folder: Path) -> Config:
+    values = config.get(key)
+    expected = {field.name: type(field.default) for field in fields(kind)}
+    if not isinstance(values, dict) or set(values) != set(expected):
+        raise CheckpointError(
+            f"Checkpoint {folder.name!r}: {key!r} in its config.json does not name {sorted(expected)}."
+        )
+    for name, value in values.items():
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or (expected[name] is int and not 0 < value < 1_000_000):
+            raise CheckpointError(f"Checkpoint {folder.name!r}: {key}.{name} is {value!r} in its config.json.")
+    return kind(**values)
+
+
+def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder: Path) -> None:
+    expected = network.state_dict()
+    optional = {"quantizer.usage", "quantizer.total"}
+    found = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    missing = sorted(set(expected) - set(found) - optional)
+    unknown = sorted(set(found) - set(expected))
+    wrong = sorted(n for n in set(found) & set(expected) if found[n].shape != expected[n].shape)
+    if missing or unknown or wrong:
+        problems = {"missing": missing, "unknown": unknown, "of wrong shape": wrong}
+        parts = [f"{len(names)} {word} ({names[0]})" for word, names in problems.items() if names]
+        raise CheckpointError(
+            f"The weights of checkpoint {folder.name!r} do not fit its config: {', '.join(parts)}. Install it again."
+        )
+    network.load_state_dict({name: value.to(expected[name].dtype) for name, value in found.items()}, strict=False)

@@ -1,0 +1,204 @@
+"""The command line: argument parsing, progress on the terminal, exit codes. What the commands do is elsewhere.
+
+Exit codes: 0 done, 1 an error told in one line on stderr, 2 wrong arguments, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine import VERSION
+from engine.errors import EngineError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except EngineError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m engine", description="Turn songs into dances for an SMPL body.")
+    parser.add_argument("--version", action="version", version=f"MAGMA engine {VERSION}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    generate = commands.add_parser("generate", help="write a dance to a song")
+    generate.add_argument("audio", metavar="SONG", help="wav, flac, ogg, mp3, m4a, or a video with sound")
+    generate.add_argument("-o", "--output", type=Path, required=True, help="dance.npz (AMASS-style) or dance.bvh")
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--style", help="one of the checkpoint's styles; by default the song's tempo decides")
+    generate.add_argument("--start", type=float, default=0.0, metavar="S", help="second of the song to begin at")
+    generate.add_argument("--seconds", type=float, metavar="S", help="length; by default to the song's end")
+    generate.add_argument("--fps", type=float, help="frames per second of the result; by default the checkpoint's own")
+    generate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
+    generate.add_argument("--guidance", type=float, metavar="G", help="how closely to follow the music (1: as trained)")
+    generate.add_argument("--temperature", type=float, metavar="T", help="higher is more varied and less safe")
+    generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
+    _add_device(generate)
+    generate.set_defaults(run=_generate)
+
+    tokenize = commands.add_parser("tokenize", help="turn a motion into tokens")
+    tokenize.add_argument("motion", type=Path, metavar="MOTION", help=".npz or .bvh")
+    tokenize.add_argument("-o", "--output", type=Path, help="tokens.npz; by default beside the motion")
+    tokenize.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
+    _add_device(tokenize)
+    tokenize.set_defaults(run=_tokenize)
+
+    decode = commands.add_parser("decode", help="turn tokens into a motion")
+    decode.add_argument("tokens", type=Path, metavar="TOKENS", help="a .npz of generate or tokenize")
+    decode.add_argument("-o", "--output", type=Path, required=True, help="motion.npz or motion.bvh")
+    decode.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
+    _add_device(decode)
+    decode.set_defaults(run=_decode)
+
+    serve = commands.add_parser("serve", help="answer the add-on's requests on stdin and stdout")
+    serve.set_defaults(run=_serve)
+
+    doctor = commands.add_parser("doctor", help="say what works on this machine")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(run=_doctor)
+
+    from engine.training.cli import add_training_commands
+
+    add_training_commands(commands)
+    return parser
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+
+
+class TerminalProgress:
+    """A bar that redraws itself on a terminal; elsewhere one line per stage."""
+
+    def __init__(self) -> None:
+        self.bar = sys.stderr.isatty()
+        self.stage = ""
+
+    def __call__(self, stage: str, fraction: float, message: str) -> None:
+        if self.bar:
+            filled = round(30 * fraction)
+            end = "\n" if fraction >= 1 else ""
+            print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {fraction:4.0%} {message:<50.50}", end=end, file=sys.stderr)
+            sys.stderr.flush()
+        elif stage != self.stage:
+            print(message, file=sys.stderr)
+        self.stage = stage
+
+
+def _generate(options: argparse.Namespace) -> None:
+    from engine import generate as generation
+
+    _check_output(options.output)
+    request = generation.GenerateRequest(
+        audio=options.audio,
+        start=options.start,
+        seconds=options.seconds,
+        fps=options.fps,
+        seed=options.seed,
+        style=options.style,
+        checkpoint=options.checkpoint,
+        device=options.device,
+        guidance=options.guidance,
+        temperature=options.temperature,
+    )
+    begin = time.perf_counter()
+    dance = generation.generate(request, TerminalProgress(), lambda: False)
+    if options.output.suffix == ".bvh":
+        from engine.motion.bvh import write_bvh
+
+        write_bvh(options.output, dance.motion)
+    else:
+        dance.write(options.output)
+    report = {**dance.report, "output": str(options.output), "total_seconds": round(time.perf_counter() - begin, 2)}
+    if options.json:
+        print(json.dumps(report))
+    else:
+        print(
+            f"{options.output}: {dance.motion.seconds:.1f} s of {dance.style} at {report['tempo']:.0f} beats/min, "
+            f"seed {dance.seed}, on the {report['device'].upper()} ({report['device_reason']}), "
+            f"{report['total_seconds']:.1f} s"
+        )
+
+
+def _tokenize(options: argparse.Namespace) -> None:
+    from engine import tokens
+
+    output = options.output or options.motion.with_suffix(".tokens.npz")
+    _check_output(output, (".npz",))
+    result = tokens.tokenize(options.motion, options.checkpoint, options.device)
+    tokens.save_tokens(output, result)
+    print(f"{output}: {len(result.tokens)} token positions, mean joint error {result.error_mm:.1f} mm")
+
+
+def _decode(options: argparse.Namespace) -> None:
+    from engine import tokens
+
+    _check_output(options.output)
+    motion = tokens.decode(options.tokens, options.checkpoint, options.device)
+    if options.output.suffix == ".bvh":
+        from engine.motion.bvh import write_bvh
+
+        write_bvh(options.output, motion)
+    else:
+        from smpl_rig.motion import save_npz
+
+        save_npz(options.output, motion)
+    print(f"{options.output}: {motion.seconds:.1f} s")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from engine.server import main as serve
+
+    serve()
+
+
+def _doctor(options: argparse.Namespace) -> None:
+    from engine.doctor import report
+
+    found = report()
+    print(json.dumps(found, indent=2) if options.json else _readable(found))
+    if found["problems"]:
+        raise EngineError(f"{len(found['problems'])} problem(s) found, see above.")
+
+
+def _readable(found: dict[str, Any]) -> str:
+    lines = [f"engine {found['engine']}, Python {found.get('python')}, {found.get('system')}"]
+    lines += [f"  {name} {version or 'MISSING'}" for name, version in found["libraries"].items()]
+    lines.append(f"device: {found.get('device')} ({found.get('device_reason')}), {found.get('processors')} processors")
+    for entry in found.get("checkpoints", []):
+        lines.append(f"checkpoint {entry['name']}: {entry.get('error', ', '.join(entry.get('styles', [])))}")
+    lines += [f"problem: {problem}" for problem in found["problems"]] or ["everything works"]
+    return "\n".join(lines)
+
+
+def _check_output(path: Path, suffixes: tuple[str, ...] = (".npz", ".bvh")) -> None:
+    """Refuse an unusable output before the work is done rather than after."""
+    if path.suffix not in suffixes:
+        raise EngineError(f"{path}: unknown kind of file. End the name with {' or '.join(suffixes)}.")
+    folder = path.parent
+    if not folder.is_dir():
+        raise EngineError(f"{path}: the folder {folder} does not exist. Make it first.")
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise EngineError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
+    if not path.stat().st_size:
+        path.unlink()

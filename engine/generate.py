@@ -1,0 +1,255 @@
+"""From a song to a dance: audio -> features -> tokens -> motion -> feet. What the command line and the server call."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.audio.beats import BeatTrack, choose_style
+from engine.audio.decode import check_song, load_audio, probe
+from engine.audio.librosa_features import FRAME_RATE, HOP, SAMPLE_RATE
+from engine.audio.music import music_features
+from engine.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
+from engine.device import Device, choose_device
+from engine.errors import CancelledError, RequestError
+from engine.motion import representation
+from engine.sampling import Conditions, Sampling, write_codes
+from smpl_rig.feet import lock_feet
+from smpl_rig.motion import Motion, sample, save_npz
+
+LONGEST_SECONDS = 1200.0
+"""Longest dance of one request; memory and patience end somewhere."""
+AUTO_STYLE = "AUTO"
+
+Progress = Callable[[str, float, str], None]
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """What to dance to, and how.
+
+    audio: path. start: seconds in the file at which the dance begins; negative is silence first. seconds: length in the
+    file, None to its end. speed: playback speed; the dance lasts seconds / speed. fps: frame rate of the result, None
+    for the checkpoint's own. style: one of the checkpoint's, None or AUTO to let the song's tempo decide. guidance: how
+    strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature.
+    """
+
+    audio: str
+    start: float = 0.0
+    seconds: float | None = None
+    speed: float = 1.0
+    fps: float | None = None
+    seed: int = 0
+    style: str | None = None
+    checkpoint: str = "default"
+    device: str = "auto"
+    guidance: float | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True)
+class Dance:
+    """A generated dance. tokens: (N, K) codes, `token_rate` positions a second, from the dance's first frame on."""
+
+    motion: Motion
+    tokens: NDArray[np.int64]
+    token_rate: float
+    checkpoint: str
+    seed: int
+    style: str
+    report: dict[str, Any] = field(default_factory=dict)
+
+    def to_npz(self) -> bytes:
+        """The AMASS-style .npz as bytes."""
+        file = io.BytesIO()
+        self.write(file)
+        return file.getvalue()
+
+    def write(self, file: Path | io.BytesIO) -> None:
+        """Write the AMASS-style .npz."""
+        save_npz(
+            file,
+            self.motion,
+            tokens=self.tokens,
+            token_rate=np.float64(self.token_rate),
+            checkpoint=self.checkpoint,
+            seed=np.int64(self.seed),
+            style=self.style,
+        )
+
+
+class Stopwatch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Any:
+        begin = time.perf_counter()
+        yield
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - begin, 3)
+
+
+def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled) -> Dance:
+    """Generate a dance. Raises EngineError; the same request gives the same dance on the same device.
+
+    Where a GPU runs out of memory the CPU takes over, and the report says so.
+    """
+    _check(request)
+    device = choose_device(request.device)
+    try:
+        return _generate(request, device, progress, cancelled)
+    except torch.OutOfMemoryError:
+        if device.name == "cpu":
+            raise
+        notice = "the GPU ran out of memory"
+        progress("load", 0.0, f"Going on with the CPU: {notice}")
+        return _generate(request, Device("cpu", notice), progress, cancelled)
+
+
+def _generate(request: GenerateRequest, device: Device, progress: Progress, cancelled: Cancelled) -> Dance:
+    watch = Stopwatch()
+
+    def advance(stage: str, fraction: float, message: str) -> None:
+        if cancelled():
+            raise CancelledError("Cancelled.")
+        progress(stage, fraction, message)
+
+    advance("load", 0.0, f"Loading checkpoint {request.checkpoint}")
+    with watch("load"):
+        checkpoint = _cached(find_checkpoint(request.checkpoint), device.name)
+    style = _style_name(request.style, checkpoint)
+    advance("audio", 0.02, f"Reading {Path(request.audio).name}")
+    with watch("audio"):
+        audio, length = _read(request)
+    advance("features", 0.05, "Listening to the music")
+    with watch("features"):
+        if style is None:
+            style = choose_style(audio, SAMPLE_RATE, checkpoint.styles)
+        positions = math.ceil((math.ceil(length * FRAME_RATE) + 1) / checkpoint.vqvae.config.stride)
+        music, beats = _hear(audio, style, positions * checkpoint.vqvae.config.stride)
+    sampling = _sampling(request, checkpoint.sampling)
+    with watch("tokens"):
+        codes = _write(checkpoint, music, style, positions, sampling, request.seed, device, advance, cancelled)
+    advance("motion", 0.93, "Decoding the motion")
+    with watch("motion"), torch.inference_mode():
+        features = checkpoint.vqvae.decode(codes[None])[0].cpu().numpy()
+        motion = representation.decode(features, FRAME_RATE)
+    advance("feet", 0.96, "Planting the feet")
+    with watch("feet"):
+        motion = lock_feet(motion)
+        fps = request.fps or FRAME_RATE
+        motion = replace(sample(motion, np.arange(max(1, round(length * fps))) / fps), fps=fps)
+    advance("done", 1.0, "Done")
+    report = {
+        "seconds": watch.seconds,
+        "device": device.name,
+        "device_reason": device.reason,
+        "style": style,
+        "tempo": round(beats.tempo, 2),
+        "beats": np.round(beats.times[beats.times < length], 3).tolist(),
+        "frames": len(motion),
+        "fps": motion.fps,
+    }
+    tokens = codes.cpu().numpy()
+    return Dance(motion, tokens, checkpoint.token_rate, checkpoint.name, request.seed, style, report)
+
+
+def _write(
+    checkpoint: Checkpoint,
+    music: NDArray[np.float32],
+    style: str,
+    positions: int,
+    sampling: Sampling,
+    seed: int,
+    device: Device,
+    advance: Progress,
+    cancelled: Cancelled,
+) -> torch.Tensor:
+    decoder = checkpoint.decoder
+    nothing = torch.zeros(positions, decoder.config.levels, dtype=torch.int64, device=device.name)
+    free = torch.zeros(positions, dtype=torch.bool, device=device.name)
+    conditions = Conditions(
+        torch.from_numpy(music).to(device.name), checkpoint.styles.index(style), codes=nothing, locked=free
+    )
+    message = f"Writing {positions} tokens on the {device.name.upper()}"
+    return write_codes(
+        decoder, conditions, sampling, seed, lambda part: advance("tokens", 0.1 + 0.83 * part, message), cancelled
+    )
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, device: str, stamp: tuple[int, ...]) -> Checkpoint:
+    return load_checkpoint(str(folder), device)
+
+
+def _cached(folder: Path, device: str) -> Checkpoint:
+    """A checkpoint kept in memory until its files change."""
+    files = (folder / "model.safetensors", folder / "config.json")
+    stamp = tuple(file.stat().st_mtime_ns for file in files if file.exists())
+    return _load(folder, device, stamp)
+
+
+def _check(request: GenerateRequest) -> None:
+    numbers = {
+        "speed": (request.speed, 0.1, 10.0),
+        "seconds": (request.seconds, 0.0, math.inf),
+        "fps": (request.fps, 1.0, 1000.0),
+        "guidance": (request.guidance, 0.0, 10.0),
+        "temperature": (request.temperature, 0.0, 5.0),
+        "seed": (request.seed, 0, 2**63 - 1),
+    }
+    for name, (value, low, high) in numbers.items():
+        if value is not None and not low <= value <= high:
+            raise RequestError(f"{name} is {value}. Choose a value from {low:g} to {high:g}.")
+
+
+def _style_name(wanted: str | None, checkpoint: Checkpoint) -> str | None:
+    if wanted is None or wanted.upper() == AUTO_STYLE:
+        return None
+    if wanted not in checkpoint.styles:
+        known = ", ".join(checkpoint.styles)
+        raise RequestError(f"Checkpoint {checkpoint.name!r} knows no style {wanted!r}. Choose AUTO or one of: {known}.")
+    return wanted
+
+
+def _read(request: GenerateRequest) -> tuple[NDArray[np.float32], float]:
+    """The audio (samples,) at the features' rate and its length in seconds as danced."""
+    path = Path(request.audio)
+    left = probe(path).seconds - request.start
+    length = (left if request.seconds is None else min(request.seconds, left)) / request.speed
+    if length > LONGEST_SECONDS:
+        raise RequestError(
+            f"{path.name}: {length / 60:.0f} minutes are too long for one dance, which may last "
+            f"{LONGEST_SECONDS / 60:.0f}. Choose a part with a start and a length."
+        )
+    # a file that is over already is left to load_audio, whose sentence names the file's own length
+    audio = load_audio(path, SAMPLE_RATE, request.start, length if length > 0 else None, request.speed)
+    check_song(audio, SAMPLE_RATE, path.name)
+    return audio, len(audio) / SAMPLE_RATE
+
+
+def _hear(audio: NDArray[np.float32], style: str, frames: int) -> tuple[NDArray[np.float32], BeatTrack]:
+    """Exactly `frames` frames of features; silence follows the song."""
+    padded = np.pad(audio, (0, max(0, frames * HOP - len(audio))))
+    features, beats = music_features(padded, style)
+    return features[:frames], beats
+
+
+def _sampling(request: GenerateRequest, default: Sampling) -> Sampling:
+    guidance = default.guidance if request.guidance is None else request.guidance
+    temperature = default.temperature if request.temperature is None else request.temperature
+    return replace(default, guidance=guidance, temperature=temperature)

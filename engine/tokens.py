@@ -1,0 +1,102 @@
+"""Motion to tokens and back, for files."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
+from engine.device import choose_device
+from engine.errors import DataError
+from engine.motion import representation
+from smpl_rig.motion import Motion, MotionFileError, load_npz, resample
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """tokens (N, K); error_mm: mean joint distance of the decoded motion, both with their pelvis in the same place."""
+
+    tokens: NDArray[np.int64]
+    token_rate: float
+    checkpoint: str
+    error_mm: float
+
+
+def read_motion(path: Path) -> Motion:
+    """A motion file by its ending: .npz or .bvh. Raises DataError."""
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file. Give a motion as .npz (AMASS-style) or .bvh.")
+    if path.suffix.lower() == ".bvh":
+        from engine.motion.bvh import read_bvh
+
+        return read_bvh(path)
+    try:
+        return load_npz(path)
+    except MotionFileError as error:
+        raise DataError(str(error)) from error
+
+
+def tokenize(path: Path, checkpoint_name: str, device: str) -> Tokens:
+    """Encode a motion file with a checkpoint's VQ-VAE. Raises EngineError."""
+    motion = resample(read_motion(path), FRAME_RATE)
+    checkpoint = load_checkpoint(checkpoint_name, choose_device(device).name)
+    stride = checkpoint.vqvae.config.stride
+    length = len(motion) // stride * stride
+    if length < stride:
+        raise DataError(f"{path}: is too short ({motion.seconds:.2f} s). Give at least {stride / FRAME_RATE:g} s.")
+    features = representation.encode(motion.cut(0, length))
+    device_name = next(checkpoint.vqvae.parameters()).device
+    with torch.inference_mode():
+        codes = checkpoint.vqvae.encode(torch.from_numpy(features)[None].to(device_name))[0].cpu().numpy()
+    original = motion.cut(0, length).joints()
+    decoded = decode_tokens(checkpoint, codes).joints()
+    difference = _placed(decoded) - _placed(original)
+    return Tokens(
+        codes, checkpoint.token_rate, checkpoint.name, float(np.linalg.norm(difference, axis=-1).mean() * 1000)
+    )
+
+
+def decode_tokens(checkpoint: Checkpoint, tokens: NDArray[np.int64]) -> Motion:
+    """Tokens (N, K) -> motion at 20 frames/s, as decoded: no foot locking."""
+    device = next(checkpoint.vqvae.parameters()).device
+    with torch.inference_mode():
+        features = checkpoint.vqvae.decode(torch.from_numpy(tokens)[None].to(device))[0].cpu().numpy()
+    return representation.decode(features, FRAME_RATE)
+
+
+def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
+    """Decode the `tokens` of a .npz file. Raises EngineError."""
+    checkpoint = load_checkpoint(checkpoint_name, choose_device(device).name)
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            tokens = np.asarray(data["tokens"])
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: holds no tokens ({error}). Give a file from `generate` or `tokenize`.") from error
+    config = checkpoint.vqvae.config
+    fits = tokens.ndim == 2 and len(tokens) and tokens.shape[1] == config.levels and tokens.dtype.kind in "iu"
+    if not fits or tokens.min() < 0 or tokens.max() >= config.codes:
+        raise DataError(
+            f"{path}: its tokens do not fit checkpoint {checkpoint.name!r}, which has {config.levels} levels of "
+            f"{config.codes} codes. Name the checkpoint that wrote them."
+        )
+    return decode_tokens(checkpoint, tokens.astype(np.int64))
+
+
+def save_tokens(path: Path, result: Tokens) -> None:
+    """Write `tokens`, `token_rate` and `checkpoint` as .npz."""
+    np.savez_compressed(path, tokens=result.tokens, token_rate=result.token_rate, checkpoint=result.checkpoint)
+
+
+def _placed(joints: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(T, 24, 3) joints turned so that the hips face one way, pelvis at the origin."""
+    centred = joints - joints[:, :1]
+    across = centred[:, 1] - centred[:, 2]
+    angle = -np.arctan2(across[:, 1], across[:, 0])
+    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
+    x, y = centred[..., 0], centred[..., 1]
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y, centred[..., 2]], axis=-1)

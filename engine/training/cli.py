@@ -1,0 +1,166 @@
+"""The commands `train-vqvae`, `train-decoder`, `pack` and `evaluate`: from a data folder to an evaluated checkpoint."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import DataError, EngineError
+
+if TYPE_CHECKING:
+    from engine.data.dataset import Clip
+    from engine.models.vqvae import MotionVQVAE
+    from engine.training.loop import TrainOptions
+    from engine.training.pairs import Dance
+    from engine.training.windows import StyledMotion
+
+
+def add_training_commands(commands: Any) -> None:
+    """Add this module's sub-parsers."""
+    vqvae = commands.add_parser("train-vqvae", help="stage one: learn motion codes; goes on where it stopped")
+    _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
+    vqvae.set_defaults(run=_train_vqvae)
+
+    decoder = commands.add_parser("train-decoder", help="stage two: learn to write codes to music")
+    _add_run(decoder, steps=4000, batch=24, learning_rate=6e-4)
+    decoder.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae")
+    decoder.add_argument("--songs", type=Path, help="a folder of more songs to make rhythm pairs with")
+    decoder.add_argument("--rhythm-pairs", type=int, default=4, help="songs that each motion is re-timed onto")
+    decoder.set_defaults(run=_train_decoder)
+
+    pack = commands.add_parser("pack", help="make a checkpoint folder of two finished runs")
+    pack.add_argument("--vqvae", type=Path, required=True)
+    pack.add_argument("--decoder", type=Path, required=True)
+    pack.add_argument("-o", "--output", type=Path, required=True, help="the checkpoint folder; its name is its name")
+    pack.add_argument("--description", default="", help="one sentence for the panel")
+    pack.set_defaults(run=_pack)
+
+    evaluate = commands.add_parser("evaluate", help="print the quality table of a checkpoint")
+    evaluate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
+    evaluate.add_argument("--data", type=Path, required=True)
+    evaluate.add_argument("--split", default="test", choices=["train", "val", "test"])
+    evaluate.add_argument("--seeds", type=int, default=3, help="dances per song")
+    evaluate.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
+    parser.add_argument("--data", type=Path, required=True, help="motions/ and wavs/, AIST++, or a folder of BVH files")
+    parser.add_argument("--out", type=Path, required=True, help="the run folder; an unfinished run there goes on")
+    parser.add_argument("--steps", type=int, default=steps)
+    parser.add_argument("--batch", type=int, default=batch)
+    parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+
+
+def _train_vqvae(options: argparse.Namespace) -> None:
+    from engine.data.dataset import DanceDataset
+    from engine.models.vqvae import VQVAEConfig
+    from engine.training.vqvae import train_vqvae
+
+    data = DanceDataset(options.data)
+    train = styled(data.split("train"))
+    val = styled(data.split("val")) or train[:4]
+    train_vqvae(train, val, VQVAEConfig(), _options(options))
+
+
+def _train_decoder(options: argparse.Namespace) -> None:
+    from engine.data.dataset import DanceDataset
+    from engine.models.decoder import DecoderConfig
+    from engine.training.decoder import train_decoder
+    from engine.training.pairs import PairMaker, Song
+
+    data = DanceDataset(options.data)
+    codec = load_vqvae_run(options.vqvae)
+    styles = sorted({clip.style for clip in data.split("train")})
+    more = sorted(options.songs.iterdir()) if options.songs else []
+    dances = _dances(data.split("train"))
+    songs = [dance.song for dance in dances if dance.song] + [Song(path) for path in more if path.is_file()]
+    maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
+    train = maker.make(dances, songs, print)
+    val_dances = [dance for dance in _dances(data.split("val")) if dance.clip.style in styles]
+    val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
+    config = DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles))
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "styles.json").write_text(json.dumps(styles))
+    train_decoder(train, val, config, _options(options))
+
+
+def _pack(options: argparse.Namespace) -> None:
+    import torch
+
+    from engine.checkpoints import save_checkpoint
+    from engine.models.decoder import DecoderConfig, MotionDecoder
+    from engine.sampling import Sampling
+
+    codec = load_vqvae_run(options.vqvae)
+    styles = json.loads((options.decoder / "styles.json").read_text())
+    config = DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles))
+    decoder = MotionDecoder(config)
+    state = torch.load(options.decoder / "state.pt", map_location="cpu", weights_only=True)
+    decoder.load_state_dict(state["averaged"])
+    description = {"name": options.output.name, "styles": styles, "description": options.description}
+    save_checkpoint(options.output, codec, decoder, description, Sampling())
+    print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from engine.data.dataset import DanceDataset
+    from engine.evaluation.evaluate import Subject, evaluate, table
+
+    clips = DanceDataset(options.data).split(options.split)
+    subjects = [Subject(clip, song) for clip, song in zip(styled(clips), [c.audio_path for c in clips], strict=True)]
+    print(table(evaluate(subjects, options.checkpoint, range(options.seeds), options.device, print)))
+
+
+def load_vqvae_run(folder: Path) -> MotionVQVAE:
+    """The averaged codec of a run folder. Raises DataError."""
+    import torch
+
+    from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+
+    try:
+        state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
+        codec = MotionVQVAE(VQVAEConfig())
+        codec.load_state_dict(state["averaged"])
+    except (OSError, RuntimeError, KeyError) as error:
+        raise DataError(f"{folder} holds no finished VQ-VAE run ({error}). Run train-vqvae --out there.") from error
+    return codec.eval().requires_grad_(False)
+
+
+def styled(clips: Sequence[Clip]) -> list[StyledMotion]:
+    """Clips as the trainers take them."""
+    from engine.training.windows import StyledMotion
+
+    return [StyledMotion(clip.name, clip.style, clip.motion()) for clip in clips]
+
+
+def _dances(clips: Sequence[Clip]) -> list[Dance]:
+    from engine.training.pairs import Dance, Song
+
+    songs: dict[Path, Song] = {}
+    dances = []
+    for clip, motion in zip(clips, styled(clips), strict=True):
+        song = songs.setdefault(clip.audio_path, Song(clip.audio_path)) if clip.audio_path else None
+        dances.append(Dance(motion, song))
+    return dances
+
+
+def _options(options: argparse.Namespace) -> TrainOptions:
+    from engine.device import choose_device
+    from engine.training.loop import TrainOptions
+
+    if options.steps < 1 or options.batch < 1:
+        raise EngineError(f"--steps {options.steps} and --batch {options.batch} must be at least 1.")
+    return TrainOptions(
+        out=options.out,
+        steps=options.steps,
+        learning_rate=options.learning_rate,
+        batch=options.batch,
+        seed=options.seed,
+        device=choose_device(options.device).name,
+    )

@@ -1,0 +1,153 @@
+"""Stage two: train the motion decoder on pairs, with free spans, dropped conditions and a corrupted past."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.errors import DataError
+from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.training.loop import Losses, Run, TrainOptions
+from engine.training.pairs import Pair
+from engine.training.windows import style_weights
+
+POSITIONS = 128  # token positions in a training window: 12.8 s
+KIND_WEIGHT = {"real": 1.0, "rhythm": 0.7, "silent": 0.15}
+LEVEL_WEIGHT = (1.0, 0.7, 0.5, 0.4)
+DROP_MUSIC, DROP_STYLE = 0.15, 0.15
+UNLOCKED = 0.4  # share of windows with nothing locked
+MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by other codes
+
+
+@dataclass(frozen=True)
+class Batch:
+    """codes and history (B, N, K), music (B, 2N, C), locked and real (B, N) bool, style and has_music (B,)."""
+
+    codes: Tensor
+    history: Tensor
+    music: Tensor
+    locked: Tensor
+    style: Tensor
+    has_music: Tensor
+    real: Tensor
+
+
+class PairWindows:
+    """Draws windows of pairs; a short pair is padded at its end (`real` is false there)."""
+
+    def __init__(self, pairs: Sequence[Pair], config: DecoderConfig):
+        if not pairs:
+            raise DataError("No pairs of dance and music were made. Give a data set with motions/ of at least 4 s.")
+        self.pairs, self.config = list(pairs), config
+        weights = style_weights([str(p.style) for p in pairs], [len(p.codes) for p in pairs])
+        weights = weights * np.array([KIND_WEIGHT[p.kind] for p in pairs])
+        self.weights = weights / weights.sum()
+
+    def music_statistics(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation (C,) of the music features."""
+        heard = np.concatenate([pair.music for pair in self.pairs if pair.music is not None])
+        return torch.from_numpy(heard.mean(0)), torch.from_numpy(np.maximum(heard.std(0), 1e-3))
+
+    def batch(self, generator: np.random.Generator, size: int) -> Batch:
+        """A training batch: random windows, random free spans, dropped conditions, corrupted history."""
+        c = self.config
+        codes = np.zeros((size, POSITIONS, c.levels), np.int64)
+        music = np.zeros((size, POSITIONS * c.music_stride, c.music_features), np.float32)
+        real = np.zeros((size, POSITIONS), bool)
+        locked = np.zeros((size, POSITIONS), bool)
+        style = np.zeros(size, np.int64)
+        has_music = np.zeros(size, bool)
+        for row, pick in enumerate(generator.choice(len(self.pairs), size, p=self.weights)):
+            pair = self.pairs[pick]
+            start = int(generator.integers(max(1, len(pair.codes) - POSITIONS + 1)))
+            count = min(POSITIONS, len(pair.codes) - start)
+            codes[row, :count] = pair.codes[start : start + count]
+            real[row, :count] = True
+            if pair.music is not None and generator.random() > DROP_MUSIC:
+                stop = (start + count) * c.music_stride
+                music[row, : count * c.music_stride] = pair.music[start * c.music_stride : stop]
+                has_music[row] = True
+            style[row] = c.styles if generator.random() < DROP_STYLE else pair.style
+            locked[row, :count] = random_locks(generator, count)
+        history = codes.copy()
+        corrupted = generator.random((size, POSITIONS)) < generator.uniform(0, MOST_CORRUPTED, (size, 1))
+        # codes of other instants of the batch are wrong but natural; uniformly random ones would be easy to tell
+        history[corrupted] = codes.reshape(-1, c.levels)[generator.integers(0, size * POSITIONS, corrupted.sum())]
+        return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, real)))
+
+
+def random_locks(generator: np.random.Generator, count: int) -> np.ndarray:
+    """(count,) bool: nothing locked, or all but one to three spans of 4 to 60 positions, or only the ends."""
+    kind = generator.random()
+    if kind < UNLOCKED:
+        return np.zeros(count, bool)
+    locked = np.ones(count, bool)
+    if kind < UNLOCKED + 0.15:  # continue from a start, or arrive at an end
+        edge = int(generator.integers(1, 12))
+        locked[:] = False
+        if generator.random() < 0.7:
+            locked[:edge] = True
+        if generator.random() < 0.5:
+            locked[-edge:] = True
+        return locked
+    for _ in range(int(generator.integers(1, 4))):
+        length = int(4 * 15 ** generator.random())
+        start = int(generator.integers(0, max(1, count - length)))
+        locked[start : start + length] = False
+    return locked
+
+
+def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0) -> Losses:
+    """Cross-entropy per level over the free positions, in nats."""
+    logits = network(batch.codes, batch.history, batch.music, batch.locked, batch.style, batch.has_music)
+    free = batch.real & ~batch.locked
+    values: Losses = {}
+    for level, scores in enumerate(logits):
+        target = batch.codes[..., level][free]
+        values[f"level{level}"] = F.cross_entropy(scores[free].float(), target, label_smoothing=smoothing)
+    weights = LEVEL_WEIGHT[: len(logits)]
+    values["loss"] = torch.stack([w * values[f"level{i}"] for i, w in enumerate(weights)]).sum() / sum(weights)
+    return values
+
+
+def train_decoder(
+    train: Sequence[Pair], val: Sequence[Pair], config: DecoderConfig, options: TrainOptions
+) -> MotionDecoder:
+    """Train (or go on training) the decoder; returns the averaged model."""
+    windows = PairWindows(train, config)
+    held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
+    model = MotionDecoder(config)
+    mean, std = windows.music_statistics()
+    model.context.music_mean.copy_(mean)
+    model.context.music_std.copy_(std)
+    run = Run(model, options)
+
+    def move(batch: Batch) -> Batch:
+        return Batch(*(getattr(batch, name).to(options.device) for name in Batch.__dataclass_fields__))
+
+    def losses(network: nn.Module, step: int) -> Losses:
+        assert isinstance(network, MotionDecoder)
+        batch = move(windows.batch(np.random.default_rng([options.seed, step]), options.batch))
+        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+            return decoder_losses(network, batch, smoothing=0.05)
+
+    @torch.no_grad()
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, MotionDecoder)
+        batch = move(held_out.batch(np.random.default_rng(options.seed), 48))
+        batch = Batch(**{**batch.__dict__, "history": batch.codes})
+        figures = {name: float(value) for name, value in decoder_losses(network, batch).items()}
+        # a model that hears the beat is surprised when the music comes half a second late
+        late = Batch(**{**batch.__dict__, "music": batch.music.roll(10, dims=1)})
+        figures["late_music"] = float(decoder_losses(network, late)["loss"]) - figures["loss"]
+        return figures
+
+    run.log(config=str(asdict(config)), pairs=float(len(train)), minutes=sum(len(p.codes) for p in train) / 600)
+    run.train(losses, validate)
+    assert isinstance(run.averaged, MotionDecoder)
+    return run.averaged

@@ -11,7 +11,9 @@ scipy's compressed sparse column layout (data, indices, indptr), chumpy's `Ch` o
 
 from __future__ import annotations
 
+import io
 import pickle
+import pickletools
 import struct
 from pathlib import Path
 from typing import Any
@@ -39,15 +41,28 @@ def load(path: Path) -> Any:
     Raises PickleError for any other content and for a damaged file; OSError if the file cannot be opened.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        try:
-            return _plain(_Unpickler(file, encoding="latin1").load())
-        except PickleError as error:
-            raise PickleError(f"{path}: {error}") from None
-        except BROKEN as error:
-            raise PickleError(
-                f"{path}: not a readable pickle ({type(error).__name__}: {error}). Get the file again."
-            ) from error
+    content = path.read_bytes()
+    try:
+        _check_sizes(content)
+        return _plain(_Unpickler(io.BytesIO(content), encoding="latin1").load())
+    except PickleError as error:
+        raise PickleError(f"{path}: {error}") from None
+    except BROKEN as error:
+        raise PickleError(
+            f"{path}: not a readable pickle ({type(error).__name__}: {error}). Get the file again."
+        ) from error
+
+
+def _check_sizes(content: bytes) -> None:
+    """Refuse what would make the unpickler itself take gigabytes before it looks at the data.
+
+    `genops` only reads along and raises ValueError for bytes that are announced but not there. Memo numbers count up
+    from 0 in every real file, so none can exceed the number of operations before it.
+    """
+    for count, (operation, argument, _position) in enumerate(pickletools.genops(content)):
+        limit = {"PUT": count, "BINPUT": count, "LONG_BINPUT": count, "FRAME": len(content)}.get(operation.name)
+        if limit is not None and (argument is None or argument > limit):
+            raise PickleError(f"not a readable pickle ({operation.name} of {argument}). Get the file again.")
 
 
 class _StandIn:
@@ -144,8 +159,11 @@ class _Sparse(_StandIn):
         if len(shape) != 2 or min(shape) < 0 or shape[0] * shape[1] > MAX_ELEMENTS:
             raise PickleError(f"it holds a sparse matrix of shape {shape}, which cannot be a body model's.")
         data, indices, indptr = (_plain(state[key]) for key in ("data", "indices", "indptr"))
+        counts = np.diff(indptr)
+        if len(counts) != shape[1] or (counts < 0).any() or not len(data) == len(indices) == indptr[-1] - indptr[0]:
+            raise PickleError("it holds a sparse matrix whose parts do not fit together.")
         dense = np.zeros(shape, data.dtype)
-        columns = np.repeat(np.arange(shape[1]), np.diff(indptr))
+        columns = np.repeat(np.arange(shape[1]), counts)
         np.add.at(dense, (indices, columns), data)
         return dense
 

@@ -132,6 +132,8 @@ def test_code_in_a_pickle_does_not_run(tmp_path, protocol):
         b"c_codecs\nencode\n(X\x01\x00\x00\x00aX\x05\x00\x00\x00rot13tR.",
         b"ccopy_reg\n_reconstructor\n(cposix\nsystem\nc__builtin__\nobject\nNtR.",
         b"P0\n.",
+        b"\x80\x02}r\xff\xff\xff\x7f.",  # a memo of 2 billion entries
+        b"\x80\x05\x96\x00\x00\x00\x00\x10\x00\x00\x00abc.",  # 64 GiB announced, 3 bytes there
         pickle.dumps(np.arange(100.0))[:-300],
         pickle.dumps(np.array([object()], object).astype(object)[:0]),
     ],
@@ -141,6 +143,14 @@ def test_damaged_or_odd_pickles_are_refused(tmp_path, stream):
     path.write_bytes(stream)
     with pytest.raises(pickles.PickleError):
         pickles.load(path)
+
+
+def test_a_sparse_matrix_that_claims_more_than_it_holds_is_refused(tmp_path):
+    matrix = sparse.csc_matrix(np.eye(3))
+    matrix.indptr[1] = 2_000_000_000
+    (tmp_path / "bad.pkl").write_bytes(pickle.dumps(matrix))
+    with pytest.raises(pickles.PickleError, match="do not fit"):
+        pickles.load(tmp_path / "bad.pkl")
 
 
 def test_a_model_reads_the_same_from_npz_and_pkl(tmp_path, chumpy_like):

@@ -34,8 +34,8 @@ class DecoderConfig:
     styles: int = 5
     width: int = 256
     heads: int = 8
-    encoder_layers: int = 3
-    decoder_layers: int = 5
+    encoder_layers: int = 2
+    decoder_layers: int = 4
     past: int = 160  # positions of self-attention
     around: int = 48  # positions on each side in the encoder's self-attention and the decoder's cross-attention
     dropout: float = 0.15
@@ -207,7 +207,7 @@ class MotionDecoder(nn.Module):
     ) -> list[Tensor]:
         """Training view, all positions at once.
 
-        codes: (B, N, K) the true codes. history: (B, N, K) what the past is said to have been: `codes` or a corrupted copy.
+        codes: (B, N, K) the true codes. history: (B, N, K) what the past is said to be: `codes` or a corrupted copy.
         Returns K tensors of logits (B, N, codes); position n is predicted from history before n.
         """
         memory = self.memory(music, codes, locked, style, has_music)

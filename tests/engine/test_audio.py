@@ -1,0 +1,285 @@
+"""Decoding songs, refusing what is no song, beats, and the demo song."""
+
+from __future__ import annotations
+
+import hashlib
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from engine.audio.beats import STYLE_TEMPO, BeatTrack, beat_features, beat_phase, track_beats
+from engine.audio.decode import audio_hash, check_song, load_audio, probe
+from engine.audio.demo_song import DEMO_STYLES, demo_song, write_demo_song
+from engine.errors import AudioError
+
+RATE = 44_100
+FORMATS = {"wav": "pcm_s16le", "flac": "flac", "ogg": "libopus", "mp3": "libmp3lame", "m4a": "aac", "mkv": "aac"}
+
+
+def chirp(seconds: float = 6.0, rate: int = RATE) -> np.ndarray:
+    """A sweep: every moment sounds different, so that any shift in time shows."""
+    time = np.arange(round(seconds * rate)) / rate
+    return (0.4 * np.sin(2 * np.pi * (150 * time + 60 * time**2))).astype(np.float32)
+
+
+def encode(path: Path, codec: str, samples: np.ndarray, video: bool = False) -> Path:
+    """Write (n,) as the left and right channel of a file, with a video stream beside it on request."""
+    with av.open(str(path), "w") as out:
+        rate = 48_000 if codec == "libopus" else RATE
+        stream = out.add_stream(codec, rate=rate, layout="stereo")
+        if video:
+            picture = out.add_stream("mpeg4", rate=10)
+            picture.width = picture.height = 64
+            picture.pix_fmt = "yuv420p"
+            for _ in range(10):
+                out.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))
+            out.mux(picture.encode(None))
+        frame = av.AudioFrame.from_ndarray(np.stack([samples, samples]), format="fltp", layout="stereo")
+        frame.sample_rate = RATE
+        resampler = av.AudioResampler(
+            stream.codec_context.format, "stereo", rate, stream.codec_context.frame_size or None
+        )
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            out.mux(stream.encode(piece))
+        out.mux(stream.encode(None))
+    return path
+
+
+def write_wav(path: Path, samples: np.ndarray, rate: int = RATE) -> Path:
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(samples.shape[1] if samples.ndim == 2 else 1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
+    return path
+
+
+def write_float_wav(path: Path, samples: np.ndarray) -> Path:
+    data = samples.astype("<f4").tobytes()
+    head = b"fmt " + np.array([16], "<u4").tobytes() + np.array([3, 1], "<u2").tobytes()
+    head += np.array([RATE, RATE * 4], "<u4").tobytes() + np.array([4, 32], "<u2").tobytes()
+    body = b"WAVE" + head + b"data" + np.array([len(data)], "<u4").tobytes() + data
+    path.write_bytes(b"RIFF" + np.array([len(body)], "<u4").tobytes() + body)
+    return path
+
+
+def lag(audio: np.ndarray, reference: np.ndarray) -> int:
+    """Samples by which `audio` is late."""
+    middle = slice(len(reference) // 4, len(reference) // 2)
+    scores = [np.dot(audio[middle.start + k : middle.stop + k], reference[middle]) for k in range(-300, 300)]
+    return int(np.argmax(scores)) - 300
+
+
+@pytest.fixture(scope="module")
+def songs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("songs")
+    made = {ending: encode(folder / f"song.{ending}", codec, chirp()) for ending, codec in FORMATS.items()}
+    made["mp4"] = encode(folder / "film.mp4", "aac", chirp(), video=True)
+    return made
+
+
+@pytest.mark.parametrize("ending", [*FORMATS, "mp4"])
+def test_every_format_gives_the_same_sound(songs: dict[str, Path], ending: str) -> None:
+    audio = load_audio(songs[ending], 10_240)
+    reference = load_audio(songs["wav"], 10_240)
+    assert audio.dtype == np.float32 and audio.ndim == 1
+    # a bare AAC stream in Matroska says nothing about its padding of 1024 samples
+    assert abs(lag(audio, reference)) <= (240 if ending == "mkv" else 1)
+    assert abs(len(audio) - len(reference)) < 600
+    info = probe(songs[ending])
+    assert info.channels == 2 and info.seconds == pytest.approx(6, abs=0.1)
+    assert info.sample_rate == (48_000 if ending == "ogg" else RATE)
+
+
+@pytest.mark.parametrize("ending", [*FORMATS, "mp4"])
+def test_a_part_equals_the_same_part_of_the_whole(songs: dict[str, Path], ending: str) -> None:
+    whole = load_audio(songs[ending], 10_240)
+    part = load_audio(songs[ending], 10_240, start=2.5, seconds=2.0)
+    assert len(part) == 20_480
+    np.testing.assert_allclose(part, whole[25_600:46_080], atol=1e-5)
+
+
+def test_stereo_becomes_the_mean(tmp_path: Path) -> None:
+    left = chirp(2.0)
+    path = write_wav(tmp_path / "stereo.wav", np.stack([left, -0.5 * left], axis=1))
+    np.testing.assert_allclose(load_audio(path, RATE), 0.25 * left, atol=1e-4)
+
+
+def test_negative_start_is_silence_before_the_song(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "song.wav", chirp(2.0))
+    audio = load_audio(path, RATE, start=-0.5, seconds=1.0)
+    assert np.abs(audio[: RATE // 2 - 10]).max() < 1e-4
+    np.testing.assert_allclose(audio[RATE // 2 :], chirp(2.0)[: RATE // 2], atol=1e-3)
+
+
+def test_past_the_end_what_is_left_is_played(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "song.wav", chirp(2.0))
+    assert len(load_audio(path, 10_240, start=1.5, seconds=10)) == pytest.approx(5_120, abs=2)
+    with pytest.raises(AudioError, match="no sound from second 3 on"):
+        load_audio(path, 10_240, start=3)
+    with pytest.raises(AudioError, match="above 0"):
+        load_audio(path, 10_240, seconds=0)
+
+
+def test_speed_plays_like_a_tape(tmp_path: Path) -> None:
+    """Twice the speed: half the length, and what is heard at second t is the file's second start + 2 t."""
+    path = write_wav(tmp_path / "song.wav", chirp(6.0))
+    fast = load_audio(path, 22_050, start=1.0, speed=2.0)
+    assert len(fast) == pytest.approx(2.5 * 22_050, abs=2)
+
+    time = 1.0 + 2.0 * np.arange(len(fast)) / 22_050
+    expected = 0.4 * np.sin(2 * np.pi * (150 * time + 60 * time**2))
+    np.testing.assert_allclose(fast[:-200], expected[:-200], atol=3e-3)
+    with pytest.raises(AudioError, match="speed"):
+        load_audio(path, 22_050, speed=0)
+
+
+def test_hash_is_of_the_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    path.write_bytes(b"some bytes")
+    assert audio_hash(path) == hashlib.sha256(b"some bytes").hexdigest()
+
+
+def test_what_is_not_a_song_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    text = tmp_path / "song.mp3"
+    text.write_text("la la la\n" * 50)
+    mute = tmp_path / "mute.mp4"
+    with av.open(str(mute), "w") as out:
+        picture = out.add_stream("mpeg4", rate=10)
+        picture.width = picture.height = 64
+        picture.pix_fmt = "yuv420p"
+        for _ in range(5):
+            out.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))
+        out.mux(picture.encode(None))
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    for path, words in (
+        (text, "song.mp3"),
+        (mute, "video without sound"),
+        (empty, "empty.wav"),
+        (tmp_path, "folder"),
+        (tmp_path / "gone.wav", "no such file"),
+    ):
+        for action in (lambda p: load_audio(p, 10_240), probe):
+            with pytest.raises(AudioError, match=words) as caught:
+                action(path)
+            assert str(caught.value).endswith(".")
+    with pytest.raises(AudioError, match="no such file"):
+        audio_hash(tmp_path / "gone.wav")
+
+
+def test_a_truncated_song_gives_what_is_left(tmp_path: Path, songs: dict[str, Path]) -> None:
+    data = songs["mp3"].read_bytes()
+    half = tmp_path / "half.mp3"
+    half.write_bytes(data[: len(data) // 2])
+    assert 2 < len(load_audio(half, 10_240)) / 10_240 < 4
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_nan_and_infinity_are_refused_with_the_place(tmp_path: Path, bad: float) -> None:
+    samples = chirp(3.0)
+    samples[RATE * 2] = bad
+    path = write_float_wav(tmp_path / "broken.wav", samples)
+    with pytest.raises(AudioError, match=r"2\.00 s"):
+        load_audio(path, 10_240)
+    assert len(load_audio(path, 10_240, seconds=1.5)) == 15_360  # the good part can be used
+
+
+def test_names_that_ffmpeg_would_read_as_addresses(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "http:song %d [x].wav", chirp(1.5))
+    assert len(load_audio(path, 10_240)) == 15_360
+
+
+def test_check_song() -> None:
+    check_song(chirp(1.0, 10_240), 10_240, "song")
+    with pytest.raises(AudioError, match=r"0\.20 s"):
+        check_song(chirp(0.2, 10_240), 10_240, "song")
+    with pytest.raises(AudioError, match="silent"):
+        check_song(np.full(20_480, 0.0005, np.float32), 10_240, "song")
+
+
+def test_an_hour_is_decoded_in_little_memory(tmp_path: Path) -> None:
+    """The file is sparse zeros; NumPy's peak allocation must be the result and not the file's size."""
+    import tracemalloc
+
+    path = tmp_path / "hour.wav"
+    rate, seconds = 8_000, 3_600
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(2)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        for _ in range(60):
+            out.writeframes(bytes(rate * 60 * 4))
+    tracemalloc.start()
+    audio = load_audio(path, 2_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(audio) == 2_000 * seconds
+    assert peak < 3 * audio.nbytes + 20e6  # decoded at once it would be 230 MB
+    assert len(load_audio(path, 2_000, start=3_599, seconds=5)) == 2_000
+
+
+@pytest.mark.parametrize("style", DEMO_STYLES)
+def test_beats_of_the_demo_song_are_found(style: str) -> None:
+    rate = 10_240
+    import soxr
+
+    audio = soxr.resample(demo_song(style, 15).mean(axis=1), 44_100, rate)
+    track = track_beats(audio, rate, STYLE_TEMPO[style])
+    assert track.tempo == pytest.approx(STYLE_TEMPO[style], rel=0.02)
+    period = 60 / STYLE_TEMPO[style]
+    late = (track.times / period + 0.5) % 1 - 0.5
+    assert np.mean(np.abs(late) * period < 0.04) > 0.9
+    assert track.strength > 3
+
+
+def test_beat_phase_runs_from_beat_to_beat_and_beyond() -> None:
+    track = BeatTrack(np.array([1.0, 1.5, 2.5]), 120.0, 2.0)
+    times = np.array([0.0, 0.25, 1.0, 1.25, 2.0, 2.75, 4.0])
+    np.testing.assert_allclose(beat_phase(track, times), [0, 0.5, 0, 0.5, 0.5, 0.5, 0], atol=1e-6)
+    features = beat_features(track, times)
+    np.testing.assert_allclose(features[2], [1, 0], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-6)
+
+
+def test_silence_has_no_beats() -> None:
+    track = track_beats(np.zeros(20_480, np.float32), 10_240, 87)
+    assert len(track.times) == 0 and track.tempo == 87 and track.strength == 0
+    assert not beat_features(track, np.arange(40) / 20).any()
+
+
+def test_tempo_prior_decides_between_half_and_double() -> None:
+    rate = 10_240
+    clicks = np.zeros(rate * 12, np.float32)
+    clicks[(np.arange(0.2, 12, 60 / 150) * rate).astype(int)] = 1.0
+    assert track_beats(clicks, rate, 150).tempo == pytest.approx(150, rel=0.02)
+    assert track_beats(clicks, rate, 75).tempo == pytest.approx(75, rel=0.02)
+
+
+@pytest.mark.slow
+def test_tempo_of_the_real_songs(dance_data: Path) -> None:
+    import json
+
+    wrong = []
+    for clip in json.loads((dance_data / "index.json").read_text())["clips"]:
+        if clip["has_music"]:
+            audio = load_audio(dance_data / "wavs" / f"{clip['name']}.ogg", 10_240)
+            tempo = track_beats(audio, 10_240, STYLE_TEMPO[clip["style"]]).tempo
+            if abs(tempo / clip["bpm"] - 1) > 0.06:
+                wrong.append((clip["name"], clip["bpm"], tempo))
+    assert not wrong
+
+
+def test_demo_song_is_the_same_every_time_and_playable(tmp_path: Path) -> None:
+    for name in ("a.wav", "b.wav"):
+        write_demo_song(tmp_path / name, "salsa", 3.0)
+    assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
+    audio = load_audio(tmp_path / "a.wav", 44_100)
+    assert len(audio) == 3 * 44_100
+    check_song(audio, 44_100, "demo")
+    assert 0.2 < np.abs(audio).max() <= 0.81
+    with pytest.raises(ValueError, match="polka"):
+        demo_song("polka")

@@ -4,9 +4,10 @@ Positions say where a bone points but not how it is twisted about itself. Pelvis
 which fix them fully (Kabsch 1976: the rotation nearest to a set of directions). A thigh or upper arm takes its twist
 from the knee or elbow, which are hinges: the bend lies in a plane that the hinge must be square to. The straighter the
 limb, the less its plane says; there the twist of the bent moments before and after is carried over, and a leg also
-looks where its toes do. All other bones
-turn by the shortest rotation from their parent's. Every bone then points exactly where the positions say, so what error
-is left comes from bone lengths that differ from those of `offsets`.
+looks where its toes do. All other bones turn by the shortest rotation from their parent's.
+
+Every bone points exactly where the positions say, so for a body with the bone lengths of `offsets` the joints come back
+exactly. For any other body the bones of arms and legs aim at their end from where the joints above have brought them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from . import rotations as rot
 from .banded import solve_banded
 from .kinematics import forward_kinematics, local_rotations
 from .rotations import Array
-from .skeleton import JOINT_COUNT, JOINT_INDEX, REST_OFFSETS
+from .skeleton import CHILDREN, JOINT_COUNT, JOINT_INDEX, REST_OFFSETS
 
 # upper bone, lower bone's joint, its end, and the hinge's axis in the rest pose (positive angles bend)
 _LIMBS = (
@@ -47,44 +48,56 @@ def solve_rotations(positions: Array, fps: float = 20.0, offsets: Array = REST_O
     positions, rest = positions.astype(np.float64), offsets.astype(np.float64)
     world = np.empty((*positions.shape[:1], JOINT_COUNT, 3, 3))
 
+    reached = np.empty((len(positions), JOINT_COUNT, 3))
+    reached[:, 0] = positions[:, 0]
+
+    def turn(joint: str, matrix: Array) -> None:
+        index = JOINT_INDEX[joint]
+        world[:, index] = matrix
+        for child in CHILDREN[index]:
+            reached[:, child] = reached[:, index] + matrix @ rest[child]
+
     def bone(child: str, parent: str) -> tuple[Array, Array]:
         """(rest offset, present offset) from `parent` to its child."""
         end = JOINT_INDEX[child]
         return rest[end], positions[:, end] - positions[:, JOINT_INDEX[parent]]
 
     def follow(joint: str, child: str, base: Array) -> None:
-        world[:, JOINT_INDEX[joint]] = _point(base, *bone(child, joint))
+        turn(joint, _point(base, *bone(child, joint)))
 
-    world[:, 0] = _nearest_rotation([bone(child, "pelvis") for child in ("L_hip", "R_hip", "spine1")])
+    def aim(joint: str, child: str, base: Array) -> None:
+        """Like `follow`, but from where the joint has got to: a limb's bone makes up for errors above it."""
+        end = JOINT_INDEX[child]
+        turn(joint, _point(base, rest[end], positions[:, end] - reached[:, JOINT_INDEX[joint]]))
+
+    turn("pelvis", _nearest_rotation([bone(child, "pelvis") for child in ("L_hip", "R_hip", "spine1")]))
     chest = _nearest_rotation([bone(child, "spine3") for child in ("neck", "L_collar", "R_collar")])
-    world[:, JOINT_INDEX["spine3"]] = chest
     low, high = rot.matrix_to_quaternion(world[:, 0]), rot.matrix_to_quaternion(chest)
     for joint, child, share in (("spine1", "spine2", 1 / 3), ("spine2", "spine3", 2 / 3)):
         between = rot.slerp(low, high, np.full(len(positions), share))
         follow(joint, child, rot.quaternion_to_matrix(between))
+    turn("spine3", chest)
     follow("neck", "head", chest)
-    world[:, JOINT_INDEX["head"]] = world[:, JOINT_INDEX["neck"]]
+    turn("head", world[:, JOINT_INDEX["neck"]])
     for side in "LR":
         follow(f"{side}_collar", f"{side}_shoulder", chest)
     for upper, middle, end, hinge in _LIMBS:
         base = world[:, 0] if "hip" in upper else world[:, JOINT_INDEX[upper[0] + "_collar"]]
-        follow(upper, middle, base)
-        lower = positions[:, JOINT_INDEX[end]] - positions[:, JOINT_INDEX[middle]]
-        index = JOINT_INDEX[upper]
+        aim(upper, middle, base)
+        near, far, axis = bone(middle, upper), bone(end, middle), np.array(hinge)
         toes = bone(f"{upper[0]}_foot", end) if "hip" in upper else None
-        axis = np.array(hinge)
-        world[:, index] = world[:, index] @ _hinge_twist(world[:, index], bone(middle, upper), lower, axis, toes, fps)
+        swung = world[:, JOINT_INDEX[upper]]
+        turn(upper, swung @ _hinge_twist(swung, near, far[1], axis, toes, fps))
         # bending about the hinge first leaves only a small turn to the shortest rotation, which a folded limb needs
-        bend = _angle(bone(middle, upper)[1], lower) - _angle(bone(middle, upper)[0], bone(end, middle)[0])
-        follow(middle, end, world[:, index] @ rot.axis_angle_to_matrix(bend[:, None] * axis))
+        bend = _angle(near[1], far[1]) - _angle(near[0], far[0])
+        aim(middle, end, world[:, JOINT_INDEX[upper]] @ rot.axis_angle_to_matrix(bend[:, None] * axis))
     for side in "LR":
         follow(f"{side}_ankle", f"{side}_foot", world[:, JOINT_INDEX[f"{side}_knee"]])
-        world[:, JOINT_INDEX[f"{side}_foot"]] = world[:, JOINT_INDEX[f"{side}_ankle"]]
-        elbow, wrist = world[:, JOINT_INDEX[f"{side}_elbow"]], JOINT_INDEX[f"{side}_wrist"]
-        world[:, wrist] = elbow
+        turn(f"{side}_foot", world[:, JOINT_INDEX[f"{side}_ankle"]])
+        turn(f"{side}_wrist", world[:, JOINT_INDEX[f"{side}_elbow"]])
         if positions.shape[1] == JOINT_COUNT:
-            follow(f"{side}_wrist", f"{side}_hand", elbow)
-        world[:, JOINT_INDEX[f"{side}_hand"]] = world[:, wrist]
+            follow(f"{side}_wrist", f"{side}_hand", world[:, JOINT_INDEX[f"{side}_elbow"]])
+        turn(f"{side}_hand", world[:, JOINT_INDEX[f"{side}_wrist"]])
     return local_rotations(world), positions[:, 0].copy()
 
 

@@ -1,0 +1,56 @@
+# `make demo` and `make test` do all their own set-up on a machine with Python 3.11.
+#
+#   TORCH   how to install PyTorch. PyPI's wheel for Linux brings the CUDA libraries (2 GB); for a CPU-only machine:
+#           make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+#   BPY     versions of the bpy wheels that `make test` runs the Blender tests in
+#   PYTHON  the interpreter that makes the virtual environments
+
+PYTHON ?= python3.11
+TORCH ?= torch==2.13.0
+BPY ?= 4.2.23 4.5.15 5.0.1
+DEMO_BPY = 4.5.15
+
+VENV = .venv
+PY = $(VENV)/bin/python
+PIP = -m pip install --quiet --disable-pip-version-check
+REQUIREMENTS = magma_blender/engine_requirements.txt
+BPY_READY = $(foreach version,$(BPY),.venv-bpy-$(version)/.ready)
+# two programs with OpenMP threads that spin while they wait slow each other down twentyfold
+export OMP_WAIT_POLICY = PASSIVE
+
+.PHONY: demo test lint unit blender addon clean
+
+demo: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready
+	$(PY) demo.py --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
+
+test: lint unit blender
+
+lint: $(VENV)/.ready
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+unit: $(VENV)/.ready
+	$(PY) -m pytest tests
+
+# each Blender with its own pytest run: a crash of one must not hide the others
+blender: $(VENV)/.ready $(BPY_READY)
+	$(PY) tests/run_blender_tests.py $(foreach version,$(BPY),.venv-bpy-$(version)/bin/python)
+
+addon: $(VENV)/.ready
+	$(PY) build_addon.py --output magma_blender.zip
+
+$(VENV)/.ready: $(REQUIREMENTS) requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PY) $(PIP) $(TORCH)
+	grep -v '^torch' $(REQUIREMENTS) > $(VENV)/requirements.txt
+	$(PY) $(PIP) -r $(VENV)/requirements.txt -r requirements-dev.txt
+	touch $@
+
+.venv-bpy-%/.ready:
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/python $(PIP) bpy==$* pytest==9.2.0
+	touch $@
+
+clean:
+	rm -rf .venv .venv-bpy-* out magma_blender.zip

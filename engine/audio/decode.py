@@ -32,6 +32,7 @@ _EDGE = 0.1
 """Seconds decoded beyond both ends, so that the resampling filter sees the neighbours of the first and last sample."""
 _PRE_ROLL = 1.0
 """Seconds decoded before the wanted start after a seek: Vorbis, Opus and AAC need earlier packets to be exact."""
+_BLOCK = 1 << 16
 _INEXACT_SEEK = frozenset({"mp3", "aac"})
 """Containers whose seek lands on an estimated time; these are decoded from the beginning."""
 _GIVE = "Give a wav, flac, ogg, mp3 or m4a file, or a video with sound."
@@ -74,7 +75,7 @@ def load_audio(
         resampler = soxr.ResampleStream(source.rate * speed, sample_rate, 1, dtype="float32", quality="HQ")
         parts = [resampler.resample_chunk(np.zeros(max(-first, 0), np.float32))]
         heard = 0
-        for block in source.read(max(first, 0), last):
+        for block in _joined(source.read(max(first, 0), last)):
             heard += len(block)
             parts.append(resampler.resample_chunk(block))
         parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
@@ -207,6 +208,20 @@ class _Source:
                 yield from packet.decode()
             except av.error.InvalidDataError:
                 continue
+
+
+def _joined(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
+    """The same samples in blocks of about `_BLOCK`; some containers come in packets of a few samples."""
+    waiting: list[FloatArray] = []
+    count = 0
+    for block in blocks:
+        waiting.append(block)
+        count += len(block)
+        if count >= _BLOCK:
+            yield np.concatenate(waiting)
+            waiting, count = [], 0
+    if waiting:
+        yield np.concatenate(waiting)
 
 
 def _mono(frame: Any) -> FloatArray:

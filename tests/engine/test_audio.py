@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import wave
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -39,9 +40,9 @@ def encode(path: Path, codec: str, samples: np.ndarray, video: bool = False) -> 
             out.mux(picture.encode(None))
         frame = av.AudioFrame.from_ndarray(np.stack([samples, samples]), format="fltp", layout="stereo")
         frame.sample_rate = RATE
-        resampler = av.AudioResampler(
-            stream.codec_context.format, "stereo", rate, stream.codec_context.frame_size or None
-        )
+        frame.pts, frame.time_base = 0, Fraction(1, RATE)  # the muxer writes the codec's padding down only with these
+        context = stream.codec_context
+        resampler = av.AudioResampler(context.format, "stereo", rate, context.frame_size or None)
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:
             out.mux(stream.encode(piece))
         out.mux(stream.encode(None))
@@ -202,24 +203,24 @@ def test_check_song() -> None:
 
 
 def test_an_hour_is_decoded_in_little_memory(tmp_path: Path) -> None:
-    """The file is sparse zeros; NumPy's peak allocation must be the result and not the file's size."""
+    """Beside the result a few megabytes are needed, not the whole song at the file's rate."""
     import tracemalloc
 
     path = tmp_path / "hour.wav"
-    rate, seconds = 8_000, 3_600
+    rate, seconds = 4_000, 3_600
     with wave.open(str(path), "wb") as out:
-        out.setnchannels(2)
+        out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate)
         for _ in range(60):
-            out.writeframes(bytes(rate * 60 * 4))
+            out.writeframes(bytes(rate * 60 * 2))
     tracemalloc.start()
-    audio = load_audio(path, 2_000)
+    audio = load_audio(path, 500)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(audio) == 2_000 * seconds
-    assert peak < 3 * audio.nbytes + 20e6  # decoded at once it would be 230 MB
-    assert len(load_audio(path, 2_000, start=3_599, seconds=5)) == 2_000
+    assert len(audio) == 500 * seconds
+    assert peak < 2.5 * audio.nbytes + 4e6  # at the file's rate it would be 58 MB
+    assert len(load_audio(path, 500, start=3_599, seconds=5)) == 500
 
 
 @pytest.mark.parametrize("style", DEMO_STYLES)

@@ -26,7 +26,7 @@ def run_generate(params: dict[str, Any], progress: ProgressCallback, cancelled: 
     """`params` are the fields of `GenerateRequest`. Returns `npz` (the motion file as `protocol.pack_bytes`) and
     `report`. Raises `EngineError`."""
     progress("load", 0.0, "Loading the engine's libraries")
-    from . import generate as generation
+    import engine.generate as generation
 
     request = build_request(generation.GenerateRequest, params)
     dance = generation.generate(request, progress, cancelled)
@@ -38,9 +38,9 @@ def run_doctor(params: dict[str, Any], progress: ProgressCallback, cancelled: Ca
     if params:
         raise RequestError(f"doctor takes no parameters, but {', '.join(map(repr, params))} came.")
     progress("load", 0.0, "Looking at this machine")
-    from . import doctor
+    from engine.doctor import report
 
-    return to_plain(doctor.report())
+    return to_plain(report())
 
 
 HANDLERS: dict[str, Handler] = {protocol.GENERATE: run_generate, protocol.DOCTOR: run_doctor}

@@ -32,7 +32,7 @@ def read_motion(path: Path) -> Motion:
     if not path.is_file():
         raise DataError(f"{path}: there is no such file. Give a motion as .npz (AMASS-style) or .bvh.")
     if path.suffix.lower() == ".bvh":
-        from engine.motion.bvh import read_bvh
+        from engine.motion.bvh_import import read_bvh
 
         return read_bvh(path)
     try:

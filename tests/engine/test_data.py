@@ -1,0 +1,178 @@
+"""Folders of dance data in the three layouts, and AIST++ motions."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.data.aist import load_aist
+from engine.data.dataset import UNKNOWN_STYLE, DanceDataset
+from engine.errors import DataError
+from engine.motion.bvh import write_bvh
+from smpl_rig.motion import Motion, save_npz
+from smpl_rig.rotations import axis_angle_to_matrix, matrix_to_axis_angle, yaw
+from smpl_rig.skeleton import BODY_TO_WORLD
+
+
+def motion(frames: int = 12) -> Motion:
+    poses = np.zeros((frames, 72), np.float32)
+    poses[:, :3] = matrix_to_axis_angle(BODY_TO_WORLD)
+    return Motion(poses, np.tile(np.array([0, 0, 0.95], np.float32), (frames, 1)), 30.0)
+
+
+def own_layout(folder: Path) -> Path:
+    for name in ("motions", "wavs", "splits"):
+        (folder / name).mkdir()
+    entries = []
+    for name, style, split, music in (("a", "Waltz", "train", True), ("b", "salsa", "test", False)):
+        save_npz(folder / "motions" / f"{name}.npz", motion())
+        bpm = 87.0 if music else None
+        entries.append({"name": name, "style": style, "split": split, "has_music": music, "bpm": bpm})
+    (folder / "wavs" / "a.ogg").touch()
+    (folder / "index.json").write_text(json.dumps({"clips": entries}))
+    return folder
+
+
+def aist_pickle(path: Path, frames: int = 30, **changes: object) -> Path:
+    """Upright, turned by a quarter about the vertical (y), walking along y-up's z at 94 units a metre."""
+    poses = np.zeros((frames, 72))
+    poses[:, 1] = np.pi / 2
+    trans = np.zeros((frames, 3))
+    trans[:, 1] = 94.0
+    trans[:, 2] = np.linspace(0, 188, frames)
+    content = {"smpl_poses": poses, "smpl_trans": trans, "smpl_scaling": np.array([94.0]), **changes}
+    path.write_bytes(pickle.dumps({key: value for key, value in content.items() if value is not None}))
+    return path
+
+
+def test_own_layout(tmp_path: Path) -> None:
+    data = DanceDataset(own_layout(tmp_path))
+    assert [clip.name for clip in data] == ["a", "b"] and data.styles == ("salsa", "waltz")
+    a, b = data
+    assert a.audio_path == tmp_path / "wavs" / "a.ogg" and a.bpm == 87 and a.split == "train"
+    assert b.audio_path is None and data.split("test") == (b,) and data.split("val") == ()
+    assert len(a.motion()) == 12
+    with pytest.raises(DataError, match="no split"):
+        data.split("tset")
+
+
+def test_split_files_go_before_the_index(tmp_path: Path) -> None:
+    folder = own_layout(tmp_path)
+    (folder / "splits" / "val.txt").write_text("a\n")
+    assert [clip.name for clip in DanceDataset(folder).split("val")] == ["a"]
+    (folder / "splits" / "test.txt").write_text("a\nb\n")
+    with pytest.raises(DataError, match=r"a is also in val\.txt"):
+        DanceDataset(folder)
+
+
+def test_broken_indexes_are_refused(tmp_path: Path) -> None:
+    folder = own_layout(tmp_path)
+    index = json.loads((folder / "index.json").read_text())
+
+    def check(change: dict, words: str) -> None:
+        clips = [{**index["clips"][0], **change}]
+        (folder / "index.json").write_text(json.dumps({"clips": clips}))
+        with pytest.raises(DataError, match=words):
+            DanceDataset(folder)
+
+    check({"name": "../a"}, "leads out")
+    check({"name": "c"}, r"c\.npz is missing")
+    check({"name": "b"}, "wavs/ holds none")
+    (folder / "index.json").write_text('{"clips": [')
+    with pytest.raises(DataError, match="not a usable index"):
+        DanceDataset(folder)
+    (folder / "index.json").write_text('{"clips": []}')
+    with pytest.raises(DataError, match="lists no clips"):
+        DanceDataset(folder)
+
+
+def test_a_damaged_motion_is_a_data_error(tmp_path: Path) -> None:
+    folder = own_layout(tmp_path)
+    (folder / "motions" / "a.npz").write_bytes(b"PK nonsense")
+    with pytest.raises(DataError, match=r"a\.npz"):
+        DanceDataset(folder).clips[0].motion()
+
+
+def test_folder_without_dances(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds no dances"):
+        DanceDataset(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        DanceDataset(tmp_path / "gone")
+
+
+def test_aist_layout(tmp_path: Path) -> None:
+    (tmp_path / "motions").mkdir()
+    (tmp_path / "wavs").mkdir()
+    aist_pickle(tmp_path / "motions" / "gBR_sBM_cAll_d04_mBR0_ch01.pkl")
+    aist_pickle(tmp_path / "motions" / "gWA_sFM_cAll_d25_mWA1_ch05.pkl")
+    aist_pickle(tmp_path / "motions" / "mine.pkl")
+    (tmp_path / "wavs" / "mBR0.wav").touch()
+    (tmp_path / "wavs" / "gWA_sFM_cAll_d25_mWA1_ch05.mp3").touch()
+    first, second, third = DanceDataset(tmp_path)
+    assert (first.style, first.audio_path) == ("break", tmp_path / "wavs" / "mBR0.wav")
+    assert (second.style, second.audio_path.suffix if second.audio_path else "") == ("waack", ".mp3")
+    assert (third.style, third.audio_path, third.split) == (UNKNOWN_STYLE, None, "train")
+    assert len(first.motion()) == 30
+
+
+def test_aist_motion_becomes_metres_and_z_up(tmp_path: Path) -> None:
+    found = load_aist(aist_pickle(tmp_path / "a.pkl"))
+    assert found.fps == 60
+    moved = found.trans[-1] - found.trans[0]
+    np.testing.assert_allclose(moved, [0, -2, 0], atol=1e-4)  # y-up's z is the Z-up world's -y
+    # a quarter turn to the left about the vertical, from a body that faces -y
+    np.testing.assert_allclose(found.rotations()[0, 0], yaw(np.array(np.pi / 2)) @ BODY_TO_WORLD, atol=1e-5)
+    joints = found.joints()
+    assert joints[:, [10, 11], 2].min() == pytest.approx(0.02, abs=1e-3)
+    assert joints[:, 15, 2].min() > 1.3
+    assert np.allclose(axis_angle_to_matrix(found.poses[0, 3:6]), np.eye(3), atol=1e-6)
+
+
+def test_unusable_aist_motions_are_refused(tmp_path: Path) -> None:
+    for change, words in (
+        ({"smpl_trans": None}, "no smpl_trans"),
+        ({"smpl_trans": np.zeros((3, 3))}, "do not fit"),
+        ({"smpl_poses": np.full((30, 72), np.nan)}, "NaN"),
+        ({"smpl_scaling": np.array([0.0])}, "scale"),
+        ({"smpl_poses": "many"}, "no numbers"),
+    ):
+        with pytest.raises(DataError, match=words):
+            load_aist(aist_pickle(tmp_path / "a.pkl", **change))
+    (tmp_path / "text.pkl").write_text("la la la")
+    with pytest.raises(DataError, match=r"text\.pkl"):
+        load_aist(tmp_path / "text.pkl")
+    with pytest.raises(DataError, match="cannot be read"):
+        load_aist(tmp_path / "gone.pkl")
+
+
+def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self) -> tuple:
+            return (Path.touch, (tmp_path / "ran",))
+
+    path = tmp_path / "evil.pkl"
+    path.write_bytes(pickle.dumps({"smpl_poses": Evil()}))
+    with pytest.raises(DataError, match=r"evil\.pkl"):
+        load_aist(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_bvh_folder(tmp_path: Path) -> None:
+    (tmp_path / "Waltz").mkdir()
+    write_bvh(tmp_path / "Waltz" / "one.bvh", motion())
+    write_bvh(tmp_path / "two.BVH", motion())
+    (tmp_path / "Waltz" / "one.wav").touch()
+    one, two = DanceDataset(tmp_path)
+    assert (one.name, one.style) == ("Waltz/one", "waltz") and one.audio_path == tmp_path / "Waltz" / "one.wav"
+    assert (two.name, two.style, two.audio_path) == ("two", UNKNOWN_STYLE, None)
+    assert len(one.motion()) == len(two.motion()) == 12
+
+
+def test_the_bundled_data(dance_data: Path) -> None:
+    data = DanceDataset(dance_data)
+    assert len(data) == 101 and sum(clip.audio_path is not None for clip in data) == 42
+    assert [len(data.split(name)) for name in ("train", "val", "test")] == [86, 4, 11]

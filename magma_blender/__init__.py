@@ -34,3 +34,4 @@ def unregister() -> None:
     # an update of the add-on in a running Blender reloads only this module: without this the old ones would stay
     for name in [name for name in sys.modules if name.startswith(f"{__name__}.")]:
         del sys.modules[name]
+        globals().pop(name.removeprefix(f"{__name__}."), None)

@@ -36,7 +36,7 @@ class MAGMA_OT_generate_dance(bpy.types.Operator):
     # without REGISTER there is no redo panel, which would run the engine again at every change of a setting
     bl_options = {"UNDO"}
 
-    _timer: Any = None
+    _timer = None
 
     def invoke(self, context: Any, _event: Any) -> set[str]:
         """Called by the button."""

@@ -87,9 +87,7 @@ class _Sidebar:
     bl_category = "MAGMA"
     bl_region_type = "UI"
 
-    layout: Any
-
-    def draw(self, context: Any) -> None:
+    def draw(self: Any, context: Any) -> None:
         """Draw the panel."""
         layout = self.layout
         layout.use_property_split = True

@@ -35,8 +35,6 @@ class MagmaPreferences(bpy.types.AddonPreferences):
         ),
     }
 
-    layout: Any
-
     def draw(self, context: Any) -> None:
         """Draw the preferences."""
         layout = self.layout

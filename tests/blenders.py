@@ -9,8 +9,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-FAKE_ENGINE = Path(__file__).resolve().parent / "fake_engine.py"
+ROOT = Path(__file__).resolve().parent.parent
+FAKE_ENGINE = ROOT / "tests" / "addon" / "fake_engine.py"
 WHEEL_FOLDERS = os.environ.get("MAGMA_BPY_PYTHONS", "")
 """Interpreters with a bpy wheel, separated as in PATH."""
 

@@ -1,0 +1,379 @@
+"""Generate Dance in background Blender with a fake engine: what lands in the scene, and what an error leaves behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import blenders
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+import bpy  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+HAS_SOUND = bpy.app.build_options.audaspace
+
+
+@pytest.fixture
+def magma(scene, tmp_path, monkeypatch):
+    """The enabled add-on with a fake engine that works, data in a folder of the test's; gives the preferences."""
+    import addon_utils
+
+    for name, value in blenders.own_folders(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    addon_utils.enable("magma_blender", default_set=True)
+    preferences = bpy.context.preferences.addons["magma_blender"].preferences
+    preferences.data_folder = str(tmp_path / "data")
+    use_engine(preferences, tmp_path, "ok")
+    yield preferences
+    addon_utils.disable("magma_blender", default_set=True)
+
+
+def use_engine(preferences, folder, mode):
+    preferences.engine_python = str(blenders.fake_engine(folder, mode))
+
+
+def add_song(folder, frame=1):
+    """A strip of three seconds, 90 frames at 30 fps. A Blender built without sound cannot make one, but can load one."""
+    file = blenders.song(folder)
+    if HAS_SOUND:
+        editor = bpy.context.scene.sequence_editor_create()
+        container = editor.strips if hasattr(editor, "strips") else editor.sequences
+        return container.new_sound("song", str(file), 1, frame)
+    with bpy.data.libraries.load(str(HERE / "song_strip.blend")) as (_, wanted):
+        wanted.scenes = ["Scene"]
+    loaded = wanted.scenes[0]
+    if bpy.context.window is None:
+        pytest.skip("this Blender has no sound and no window to show another scene in")
+    bpy.context.window.scene = loaded
+    strip = loaded.sequence_editor.sequences[0]
+    strip.sound.filepath = str(file)
+    strip.frame_start = frame
+    return strip
+
+
+def snapshot():
+    kinds = ("objects", "armatures", "meshes", "materials", "actions", "collections", "scenes")
+    names = {kind: sorted(block.name for block in getattr(bpy.data, kind)) for kind in kinds}
+    users = {action.name: (action.users, action.use_fake_user) for action in bpy.data.actions}
+    assigned = {
+        obj.name: obj.animation_data.action.name
+        for obj in bpy.data.objects
+        if obj.animation_data and obj.animation_data.action
+    }
+    properties = {obj.name: sorted(key for key in obj.keys() if key.startswith("magma")) for obj in bpy.data.objects}
+    return names, users, assigned, properties
+
+
+def expect_error(pattern):
+    """Generating must fail with the sentence and leave the scene as it was."""
+    before = snapshot()
+    with pytest.raises(RuntimeError, match=pattern):
+        bpy.ops.magma.generate_dance()
+    assert snapshot() == before
+
+
+def bone_heads(armature, frame):
+    bpy.context.scene.frame_set(frame)
+    evaluated = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    from smpl_rig.skeleton import JOINT_NAMES
+
+    return np.array([(evaluated.matrix_world @ evaluated.pose.bones[name].matrix).translation for name in JOINT_NAMES])
+
+
+def canned_joints(frame):
+    from smpl_rig.motion import Motion
+
+    poses = np.zeros((1, 24, 3), np.float32)
+    poses[0, 0, 0] = np.pi / 2
+    poses[0, 18, 2] = frame / 100
+    return Motion(poses.reshape(1, 72), np.array([[frame / 1000, 0, 0.9]], np.float32), 30.0).joints()[0]
+
+
+def test_a_strip_becomes_a_dancing_armature(magma, tmp_path):
+    strip = add_song(tmp_path, frame=11)
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    armature = bpy.data.objects["song"]
+    action = armature.animation_data.action
+    assert action.name == strip.name
+    assert tuple(action.frame_range) == (11, 100)  # the strip's first and last frame
+    for frame in range(0, 90, 10):
+        error = np.linalg.norm(bone_heads(armature, 11 + frame) - canned_joints(frame), axis=1).max()
+        assert error < 1e-3
+    body = [obj for obj in bpy.data.objects if obj.type == "MESH" and obj.parent == armature]
+    assert len(body) == 1
+
+
+def test_settings_reach_the_engine_and_the_choreography_survives_saving(magma, tmp_path):
+    from magma_blender import choreography
+
+    add_song(tmp_path)
+    settings = bpy.context.scene.magma
+    settings.seed, settings.guidance, settings.length, settings.use_body = 42, 1.5, 2.0, False
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    made = choreography.load(bpy.data.objects["song"])
+    assert (made.seed, made.guidance, made.checkpoint, made.strip) == (42, 1.5, "default", "song")
+    assert made.positions == 10 and made.codes == 2 and made.tokens[:3] == (42, 43, 44)
+    assert (made.start, made.seconds, made.frame_start, made.fps) == (0.0, 2.0, 1, 30.0)
+    assert not [obj for obj in bpy.data.objects if obj.type == "MESH"]
+    file = tmp_path / "saved.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    bpy.ops.wm.open_mainfile(filepath=str(file))
+    assert choreography.load(bpy.data.objects["song"]) == made
+    assert bpy.context.scene.magma.seed == 42
+
+
+def test_fps_base_is_honoured(magma, tmp_path):
+    if not HAS_SOUND:
+        pytest.skip("needs a new strip")
+    bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 24, 1.001
+    strip = add_song(tmp_path)
+    bpy.ops.magma.generate_dance()
+    armature = bpy.data.objects["song"]
+    first, last = armature.animation_data.action.frame_range
+    assert first == 1 and last == strip.frame_final_end - 1
+    assert armature.animation_data.action.frame_range[1] - 1 == pytest.approx(3 * 24 / 1.001, abs=1)
+
+
+def test_trim_and_offset_are_honoured(magma, tmp_path):
+    from magma_blender import choreography
+
+    strip = add_song(tmp_path, frame=21)
+    strip.frame_offset_start = 30
+    strip.frame_offset_end = 15
+    bpy.ops.magma.generate_dance()
+    armature = bpy.data.objects["song"]
+    made = choreography.load(armature)
+    assert (made.start, made.seconds, made.frame_start) == (1.0, 1.5, 51)
+    assert tuple(armature.animation_data.action.frame_range) == (51, 95)
+
+
+def test_a_second_dance_of_the_same_armature_keeps_the_first(magma, tmp_path):
+    add_song(tmp_path)
+    bpy.ops.magma.generate_dance()
+    armature = bpy.data.objects["song"]
+    first = armature.animation_data.action
+    bpy.context.scene.magma.target = armature
+    bpy.context.scene.magma.seed = 1
+    objects = len(bpy.data.objects)
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    assert len(bpy.data.objects) == objects
+    assert armature.animation_data.action != first and first.use_fake_user
+
+
+def test_a_packed_sound_is_unpacked_for_the_engine(magma, tmp_path):
+    from magma_blender import choreography
+
+    strip = add_song(tmp_path)
+    if not HAS_SOUND:
+        pytest.skip("needs a strip of its own file")
+    original = (tmp_path / "song.wav").read_bytes()
+    strip.sound.pack()
+    (tmp_path / "song.wav").unlink()
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    used = Path(choreography.load(bpy.data.objects["song"]).audio)
+    assert used.parent == tmp_path / "data" / "sounds" and used.read_bytes() == original
+
+
+def test_one_undo_step_takes_it_all_back(magma, tmp_path):
+    add_song(tmp_path)
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    before = snapshot()
+    bpy.ops.magma.generate_dance("EXEC_DEFAULT", True)  # True: push an undo step as the button does
+    assert snapshot() != before
+    bpy.ops.ed.undo()
+    assert snapshot() == before
+
+
+def test_no_strip(magma):
+    expect_error("No song: add a sound strip")
+
+
+def test_a_strip_whose_file_is_gone(magma, tmp_path):
+    add_song(tmp_path)
+    (tmp_path / "song.wav").unlink()
+    expect_error(r"The file of the strip \"song\" is gone \(.*song.wav\)")
+
+
+def test_a_muted_strip(magma, tmp_path):
+    add_song(tmp_path).mute = True
+    expect_error('The strip "song" is muted: make it audible')
+
+
+def test_no_engine(magma, tmp_path):
+    add_song(tmp_path)
+    magma.engine_python = str(tmp_path / "nowhere" / "python")
+    expect_error("The engine's Python .*nowhere.* is not there")
+
+
+def test_an_engine_that_is_not_installed(magma, tmp_path, monkeypatch):
+    from magma_blender import paths
+
+    add_song(tmp_path)
+    magma.engine_python = ""
+    monkeypatch.setattr(paths, "engine_root", lambda: tmp_path)
+    expect_error("The engine is not installed: press Install Engine")
+
+
+def test_an_engine_of_another_version(magma, tmp_path):
+    add_song(tmp_path)
+    use_engine(magma, tmp_path, "old")
+    expect_error("speaks version 99 of the protocol")
+
+
+def test_an_engine_that_dies(magma, tmp_path):
+    from magma_blender.session import session
+
+    add_song(tmp_path)
+    use_engine(magma, tmp_path, "die")
+    expect_error("The engine .*3")
+    assert any("dies now" in line for line in session.notice.details)
+    use_engine(magma, tmp_path, "ok")
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+
+
+def test_an_engine_that_refuses(magma, tmp_path):
+    add_song(tmp_path)
+    use_engine(magma, tmp_path, "fail")
+    expect_error("The song is silent: choose another.")
+
+
+def test_an_answer_without_a_motion(magma, tmp_path):
+    add_song(tmp_path)
+    use_engine(magma, tmp_path, "nonsense")
+    expect_error("The engine's answer cannot be used")
+
+
+def test_an_armature_that_is_not_smpl(magma, tmp_path):
+    add_song(tmp_path)
+    other = bpy.data.objects.new("robot", bpy.data.armatures.new("robot"))
+    bpy.context.scene.collection.objects.link(other)
+    bpy.context.scene.magma.target = other
+    expect_error("robot.* lacks the SMPL bones pelvis")
+
+
+def test_an_smpl_file_that_is_none(magma, tmp_path):
+    add_song(tmp_path)
+    bpy.context.scene.magma.body_file = str(tmp_path / "absent.npz")
+    expect_error("The SMPL file .*absent.npz is not there")
+    (tmp_path / "broken.npz").write_bytes(b"no body")
+    bpy.context.scene.magma.body_file = str(tmp_path / "broken.npz")
+    expect_error("broken.npz")
+
+
+def test_an_error_while_building_leaves_target_and_scene_as_they_were(magma, tmp_path, monkeypatch):
+    from magma_blender import choreography
+
+    add_song(tmp_path)
+    bpy.ops.magma.generate_dance()
+    bpy.context.scene.magma.target = bpy.data.objects["song"]
+
+    def broken(*_):
+        raise ValueError("disk on fire")
+
+    monkeypatch.setattr(choreography, "store", broken)
+    expect_error("disk on fire")
+    bpy.context.scene.magma.target = None
+    expect_error("disk on fire")
+
+
+def test_cancelling_ends_within_a_second_and_changes_nothing(magma, tmp_path):
+    import time
+
+    from magma_blender.errors import MagmaError
+    from magma_blender.session import session
+
+    add_song(tmp_path)
+    for mode in ("slow", "hang"):  # one listens to the cancel, one has to be killed
+        use_engine(magma, tmp_path, mode)
+        before = snapshot()
+        session.start_job(bpy.context)
+        end = time.monotonic() + 20
+        while session.job.request.progress.stage != "tokens" and time.monotonic() < end:
+            session.poll()
+            time.sleep(0.01)
+        started = time.monotonic()
+        bpy.ops.magma.cancel()
+        session.wait_for_job(lambda progress: None)
+        assert time.monotonic() - started < 1.3
+        with pytest.raises(MagmaError, match="Cancelled: the scene is as it was"):
+            session.finish_job(bpy.context)
+        assert snapshot() == before
+        assert not session.notice.is_error
+
+
+def test_a_target_that_is_renamed_is_followed_and_one_that_is_removed_is_named(magma, tmp_path):
+    from magma_blender.errors import SceneError
+    from magma_blender.session import session
+
+    add_song(tmp_path)
+    bpy.ops.magma.generate_dance()
+    armature = bpy.data.objects["song"]
+    bpy.context.scene.magma.target = armature
+    session.start_job(bpy.context)
+    armature.name = "renamed"
+    session.wait_for_job(lambda progress: None)
+    assert session.finish_job(bpy.context) == armature
+    session.start_job(bpy.context)
+    bpy.data.objects.remove(armature)
+    session.wait_for_job(lambda progress: None)
+    with pytest.raises(SceneError, match="was removed while its dance was made"):
+        session.finish_job(bpy.context)
+
+
+def test_loading_a_file_drops_the_dance_being_made(magma, tmp_path):
+    from magma_blender.session import session
+
+    add_song(tmp_path)
+    file = tmp_path / "other.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    use_engine(magma, tmp_path, "slow")
+    session.start_job(bpy.context)
+    bpy.ops.wm.open_mainfile(filepath=str(file))
+    assert session.job is None
+    assert session.notice.text == "Cancelled: another file was loaded."
+
+
+def test_check_engine_tells_what_works(magma, tmp_path):
+    from magma_blender.session import session
+
+    assert bpy.ops.magma.check_engine() == {"FINISHED"}
+    assert "device: cpu" in session.notice.details
+    use_engine(magma, tmp_path, "old")
+    with pytest.raises(RuntimeError, match="version 99"):
+        bpy.ops.magma.check_engine()
+
+
+def test_installing_is_refused_offline(magma):
+    if not hasattr(bpy.app, "online_access"):
+        pytest.skip("this Blender has no such setting")
+    bpy.context.preferences.system.use_online_access = False
+    with pytest.raises(RuntimeError, match="Allow Online Access"):
+        bpy.ops.magma.install_engine()
+
+
+def test_new_seed_changes_the_seed(magma):
+    settings = bpy.context.scene.magma
+    seeds = set()
+    for _ in range(4):
+        bpy.ops.magma.new_seed()
+        seeds.add(settings.seed)
+    assert len(seeds) == 4
+
+
+def test_styles_of_the_chosen_checkpoint_can_be_set_and_survive_a_longer_list(magma, tmp_path):
+    import json
+
+    settings = bpy.context.scene.magma
+    folder = tmp_path / "data" / "checkpoints" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"styles": ["waltz", "salsa"], "description": "my own"}))
+    settings.checkpoint = "mine"
+    assert settings.style == "AUTO"
+    settings.style = "salsa"
+    (folder / "config.json").write_text(json.dumps({"styles": ["rumba", "waltz", "tango", "salsa"]}))
+    assert settings.style == "salsa"
+    with pytest.raises(TypeError):
+        settings.style = "polka"

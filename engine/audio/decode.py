@@ -32,6 +32,8 @@ _EDGE = 0.1
 """Seconds decoded beyond both ends, so that the resampling filter sees the neighbours of the first and last sample."""
 _PRE_ROLL = 1.0
 """Seconds decoded before the wanted start after a seek: Vorbis, Opus and AAC need earlier packets to be exact."""
+_SHORTEST_HOLE, _LONGEST_HOLE = 0.002, 60.0
+"""Seconds by which time stamps may run ahead: silence fills the hole. Less is rounding, more is damage."""
 _BLOCK = 1 << 16
 _INEXACT_SEEK = frozenset({"mp3", "aac"})
 """Containers whose seek lands on an estimated time; these are decoded from the beginning."""
@@ -160,6 +162,8 @@ class _Source:
         self._zero: int | None = first.pts
         self._first = first
         self._step = stream.time_base
+        names = set(container.format.name.split(","))
+        self._exact = self._step is not None and self._step * self.rate <= 1 and not names & _INEXACT_SEEK
 
     def read(self, first: int, last: int | None) -> Iterator[FloatArray]:
         """Mono blocks of the samples `first`..`last` (half-open; None: to the end). Call once."""
@@ -174,9 +178,15 @@ class _Source:
                     f"{self._path.name}: changes from {self.rate} to {frame.sample_rate} Hz on the way. "
                     "Export it at one sample rate."
                 )
-            if position is None:  # just after a seek: the time stamp says where we are
-                position = round((frame.pts - self._zero) * self._step * self.rate)
             block = _mono(frame)
+            stamp = self._stamp(frame)
+            if position is None:
+                if stamp is None:
+                    raise AudioError(f"{self._path.name}: has parts without a time. Convert it to wav or flac.")
+                position = stamp
+            hole = 0 if stamp is None else stamp - position
+            if _SHORTEST_HOLE * self.rate < hole < _LONGEST_HOLE * self.rate:
+                block = np.concatenate([np.zeros(hole, np.float32), block])
             begin = position
             position += len(block)
             block = block[max(first - begin, 0) : None if last is None else max(last - begin, 0)]
@@ -194,12 +204,16 @@ class _Source:
     def _seek(self, first: int) -> bool:
         """Go to before sample `first` where that is worth it and the time stamps can be trusted afterwards."""
         target = first - round(_PRE_ROLL * self.rate)
-        names = set(self._container.format.name.split(","))
-        exact = self._step is not None and self._step * self.rate <= 1 and not names & _INEXACT_SEEK
-        if target <= 0 or not exact or self._zero is None:
+        if target <= 0 or self._zero is None or not self._exact:
             return False
         self._container.seek(self._zero + int(target / self.rate / self._step), stream=self._stream)
         return True
+
+    def _stamp(self, frame: Any) -> int | None:
+        """Sample at which the file says that a frame is heard, where it says so exactly."""
+        if frame.pts is None or self._zero is None or not self._exact:
+            return None
+        return round((frame.pts - self._zero) * self._step * self.rate)
 
     def _frames(self) -> Iterator[Any]:
         """Decoded frames from here on. A damaged packet is skipped: players do the same."""

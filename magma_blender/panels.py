@@ -92,7 +92,7 @@ class _Sidebar:
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        _draw_strip(layout, context)
+        draw_strip(layout, context)
         settings = context.scene.magma
         column = layout.column()
         column.prop(settings, "style")
@@ -114,7 +114,7 @@ class _Sidebar:
         _draw_choreography(layout, context)
 
 
-def _draw_strip(layout: Any, context: Any) -> None:
+def draw_strip(layout: Any, context: Any) -> None:
     box = layout.box()
     try:
         scene, strip = strips.pick(context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ AUTO_STYLE = "AUTO"
 DEFAULT_CHECKPOINT = "default"
 
 _Item = tuple[str, str, str, str, int]
-_items: dict[str, list[_Item]] = {}  # Blender keeps no reference to the strings of a dynamic enum
+_kept: dict[_Item, _Item] = {}
+"""Every item ever offered: Blender uses the strings of a dynamic enum without keeping them alive."""
 
 
 def known_checkpoints() -> list[checkpoints.CheckpointInfo]:
@@ -30,11 +32,15 @@ def _number(name: str) -> int:
     return zlib.crc32(name.encode()) & 0x7FFFFFFF or 1
 
 
+def _alive(items: Iterable[_Item]) -> list[_Item]:
+    return [_kept.setdefault(item, item) for item in items]
+
+
 def _checkpoint_items(_settings: Any, _context: Any) -> list[_Item]:
     found = known_checkpoints() or [
         checkpoints.CheckpointInfo(DEFAULT_CHECKPOINT, "The one that comes with the add-on")
     ]
-    _items["checkpoint"] = [
+    return _alive(
         (
             info.name,
             info.name.replace("_", " ").title(),
@@ -43,18 +49,14 @@ def _checkpoint_items(_settings: Any, _context: Any) -> list[_Item]:
             0 if info.name == DEFAULT_CHECKPOINT else _number(info.name),
         )
         for info in found
-    ]
-    return _items["checkpoint"]
+    )
 
 
 def _style_items(settings: Any, _context: Any) -> list[_Item]:
     chosen = next((info for info in known_checkpoints() if info.name == settings.checkpoint), None)
     styles = chosen.styles if chosen else ()
-    _items["style"] = [
-        (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0),
-        *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles),
-    ]
-    return _items["style"]
+    automatic = (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0)
+    return _alive([automatic, *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles)])
 
 
 def _is_armature(_settings: Any, candidate: Any) -> bool:

@@ -21,6 +21,8 @@ from .plan import DancePlan
 
 TICK = 0.1
 LOG_LINES = 8
+REDRAWN = {"SEQUENCE_EDITOR": "UI", "VIEW_3D": "UI", "PREFERENCES": "WINDOW"}
+"""The region of each kind of editor that shows what is going on."""
 
 
 @dataclass(frozen=True)
@@ -273,11 +275,13 @@ def _tick() -> float | None:
 
 
 def redraw() -> None:
-    """Draw the panels again."""
+    """Draw the panels again, and only them: a whole viewport may take long to draw."""
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            if area.type in {"SEQUENCE_EDITOR", "VIEW_3D", "PREFERENCES"}:
-                area.tag_redraw()
+            wanted = REDRAWN.get(area.type)
+            for region in area.regions:
+                if region.type == wanted:
+                    region.tag_redraw()
 
 
 def describe(report: Any, indent: str = "") -> list[str]:

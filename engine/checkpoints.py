@@ -7,25 +7,35 @@ by field. Weights may be stored in half precision; they are computed with in flo
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from engine.audio.music import MUSIC_FEATURES
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
 from engine.models.decoder import DecoderConfig, MotionDecoder
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.motion.representation import FEATURES
 from engine.sampling import Sampling
 
 FORMAT = 1
 FRAME_RATE = 20.0
 Config = TypeVar("Config", VQVAEConfig, DecoderConfig, Sampling)
+
+_LARGEST = 16_384
+"""Of a whole number in a config, many times what any of our checkpoints has: a larger one would ask for memory that no
+machine has before the weights can be compared with it."""
+_MOST_LAYERS = 128
+_COUNTS = frozenset({"levels", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride"})
 
 
 @dataclass(frozen=True)
@@ -67,14 +77,20 @@ def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
         raise CheckpointError(
             f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Install or copy it again."
         ) from error
-    vqvae = MotionVQVAE(_config(VQVAEConfig, config, "vqvae", folder))
-    decoder = MotionDecoder(_config(DecoderConfig, config, "decoder", folder))
-    _fill(vqvae, "vqvae.", weights, folder)
-    _fill(decoder, "decoder.", weights, folder)
-    styles = config.get("styles")
-    if not isinstance(styles, list) or len(styles) != decoder.config.styles:
-        raise CheckpointError(f"Checkpoint {folder.name!r} names {styles} for {decoder.config.styles} styles.")
+    codec_config = _config(VQVAEConfig, config, "vqvae", folder)
+    decoder_config = _config(DecoderConfig, config, "decoder", folder)
     sampling = _config(Sampling, config, "sampling", folder)
+    _check_fit(codec_config, decoder_config, folder)
+    with torch.device("meta"):  # shapes only: memory is taken once the weights are known to fit
+        vqvae, decoder = MotionVQVAE(codec_config), MotionDecoder(decoder_config)
+    _fill(vqvae, "vqvae.", weights, device, folder)
+    _fill(decoder, "decoder.", weights, device, folder)
+    styles = config.get("styles")
+    named = isinstance(styles, list) and all(isinstance(style, str) for style in styles)
+    if not isinstance(styles, list) or not named or len(styles) != decoder_config.styles:
+        raise CheckpointError(
+            f"Checkpoint {folder.name!r} names {styles} for {decoder_config.styles} styles. Install it again."
+        )
     for network in (vqvae, decoder):
         network.to(device).eval().requires_grad_(False)
     return Checkpoint(str(config.get("name", folder.name)), folder, vqvae, decoder, tuple(styles), sampling)
@@ -111,8 +127,8 @@ def _stored(value: Tensor) -> Tensor:
 
 def _read_config(folder: Path) -> dict[str, Any]:
     try:
-        config = json.loads((folder / "config.json").read_text())
-    except (OSError, ValueError) as error:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{folder} is not a checkpoint: its config.json cannot be read ({error}). Give a folder that holds one."
         ) from error
@@ -132,13 +148,44 @@ def _config(kind: type[Config], config: Mapping[str, Any], key: str, folder: Pat
             f"Checkpoint {folder.name!r}: {key!r} in its config.json does not name {sorted(expected)}."
         )
     for name, value in values.items():
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or (expected[name] is int and not 0 < value < 1_000_000):
-            raise CheckpointError(f"Checkpoint {folder.name!r}: {key}.{name} is {value!r} in its config.json.")
+        if not _usable(name, value, expected[name]):
+            raise CheckpointError(
+                f"Checkpoint {folder.name!r}: {key}.{name} is {value!r} in its config.json, which cannot be. "
+                "Install it again."
+            )
     return kind(**values)
 
 
-def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder: Path) -> None:
+def _usable(name: str, value: object, kind: type) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    if name == "dropout":
+        return 0 <= value < 1
+    if kind is not int:
+        return value >= 0
+    lowest = 0 if name == "top_k" else 1
+    return isinstance(value, int) and lowest <= value <= (_MOST_LAYERS if name in _COUNTS else _LARGEST)
+
+
+def _check_fit(codec: VQVAEConfig, decoder: DecoderConfig, folder: Path) -> None:
+    """Refuse networks that this engine could fill with weights but not use together."""
+    pairs = {
+        "vqvae.features": (codec.features, FEATURES),
+        "decoder.music_features": (decoder.music_features, MUSIC_FEATURES),
+        "decoder.codes": (decoder.codes, codec.codes),
+        "decoder.levels": (decoder.levels, codec.levels),
+        "decoder.music_stride": (decoder.music_stride, codec.stride),
+        "the rest of decoder.width / decoder.heads": (decoder.width % decoder.heads, 0),
+    }
+    for name, (found, needed) in pairs.items():
+        if found != needed:
+            raise CheckpointError(
+                f"Checkpoint {folder.name!r}: {name} is {found} in its config.json, but {needed} is needed. "
+                "Install it again."
+            )
+
+
+def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], device: str, folder: Path) -> None:
     expected = network.state_dict()
     optional = {"quantizer.usage", "quantizer.total"}
     found = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
@@ -151,4 +198,12 @@ def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder
         raise CheckpointError(
             f"The weights of checkpoint {folder.name!r} do not fit its config: {', '.join(parts)}. Install it again."
         )
-    network.load_state_dict({name: value.to(expected[name].dtype) for name, value in found.items()}, strict=False)
+    broken = sorted(name for name, value in found.items() if not torch.isfinite(value).all())
+    if broken:
+        raise CheckpointError(
+            f"The weights of checkpoint {folder.name!r} hold NaN or infinite values ({broken[0]}). Install it again."
+        )
+    # copied, because a tensor of the loaded file is a view of the file, which may be overwritten while we run
+    filled = {n: found[n].to(value.dtype, copy=True) for n, value in expected.items() if n in found}
+    filled |= {name: torch.zeros(expected[name].shape, device=device) for name in optional & set(expected) - set(found)}
+    network.load_state_dict(filled, assign=True)

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine import VERSION
 from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from smpl_rig.motion import Motion
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,6 +107,13 @@ class TerminalProgress:
             print(message, file=sys.stderr)
         self.stage = stage
 
+    def __enter__(self) -> TerminalProgress:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.bar and self.stage not in ("", "done"):
+            print(file=sys.stderr)  # so that what went wrong gets a line of its own
+
 
 def _generate(options: argparse.Namespace) -> None:
     from engine import generate as generation
@@ -120,13 +132,9 @@ def _generate(options: argparse.Namespace) -> None:
         temperature=options.temperature,
     )
     begin = time.perf_counter()
-    dance = generation.generate(request, TerminalProgress(), lambda: False)
-    if options.output.suffix == ".bvh":
-        from engine.motion.bvh import write_bvh
-
-        write_bvh(options.output, dance.motion)
-    else:
-        dance.write(options.output)
+    with TerminalProgress() as progress:
+        dance = generation.generate(request, progress, lambda: False)
+    _write_motion(options.output, dance.motion, dance.write)
     report = {**dance.report, "output": str(options.output), "total_seconds": round(time.perf_counter() - begin, 2)}
     if options.json:
         print(json.dumps(report))
@@ -144,23 +152,18 @@ def _tokenize(options: argparse.Namespace) -> None:
     output = options.output or options.motion.with_suffix(".tokens.npz")
     _check_output(output, (".npz",))
     result = tokens.tokenize(options.motion, options.checkpoint, options.device)
-    tokens.save_tokens(output, result)
+    with _complete(output) as partial:
+        tokens.save_tokens(partial, result)
     print(f"{output}: {len(result.tokens)} token positions, mean joint error {result.error_mm:.1f} mm")
 
 
 def _decode(options: argparse.Namespace) -> None:
     from engine import tokens
+    from smpl_rig.motion import save_npz
 
     _check_output(options.output)
     motion = tokens.decode(options.tokens, options.checkpoint, options.device)
-    if options.output.suffix == ".bvh":
-        from engine.motion.bvh import write_bvh
-
-        write_bvh(options.output, motion)
-    else:
-        from smpl_rig.motion import save_npz
-
-        save_npz(options.output, motion)
+    _write_motion(options.output, motion, lambda path: save_npz(path, motion))
     print(f"{options.output}: {motion.seconds:.1f} s")
 
 
@@ -196,9 +199,31 @@ def _check_output(path: Path, suffixes: tuple[str, ...] = (".npz", ".bvh")) -> N
     folder = path.parent
     if not folder.is_dir():
         raise EngineError(f"{path}: the folder {folder} does not exist. Make it first.")
+    new = not path.exists()
     try:
         path.open("ab").close()
     except OSError as error:
         raise EngineError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
-    if not path.stat().st_size:
+    if new:
         path.unlink()
+
+
+@contextmanager
+def _complete(path: Path) -> Iterator[Path]:
+    """A path to write to that becomes `path` once all is written; if that fails, what was there stays."""
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)  # noqa: PTH105 - atomic on every platform
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_motion(path: Path, motion: Motion, write_npz: Callable[[Path], None]) -> None:
+    with _complete(path) as partial:
+        if path.suffix == ".bvh":
+            from engine.motion.bvh import write_bvh
+
+            write_bvh(partial, motion)
+        else:
+            write_npz(partial)

@@ -31,6 +31,7 @@ from smpl_rig.motion import Motion, sample, save_npz
 LONGEST_SECONDS = 1200.0
 """Longest dance of one request; memory and patience end somewhere."""
 AUTO_STYLE = "AUTO"
+_LATEST_START = 1e9
 
 Progress = Callable[[str, float, str], None]
 Cancelled = Callable[[], bool]
@@ -206,6 +207,7 @@ def _cached(folder: Path, device: str) -> Checkpoint:
 def _check(request: GenerateRequest) -> None:
     numbers = {
         "speed": (request.speed, 0.1, 10.0),
+        "start": (request.start, -LONGEST_SECONDS, _LATEST_START),
         "seconds": (request.seconds, 0.0, math.inf),
         "fps": (request.fps, 1.0, 1000.0),
         "guidance": (request.guidance, 0.0, 10.0),
@@ -215,6 +217,13 @@ def _check(request: GenerateRequest) -> None:
     for name, (value, low, high) in numbers.items():
         if value is not None and not low <= value <= high:
             raise RequestError(f"{name} is {value}. Choose a value from {low:g} to {high:g}.")
+    if request.seconds is not None and request.start + request.seconds <= 0 < -request.start:
+        raise RequestError(
+            f"{request.seconds:g} s from second {request.start:g} on end before the song begins. "
+            "Choose a later start or a greater length."
+        )
+    if request.seconds == 0:
+        raise RequestError("seconds is 0. Choose a length above 0, or none for the rest of the song.")
 
 
 def _style_name(wanted: str | None, checkpoint: Checkpoint) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,9 +74,9 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
     """Decode the `tokens` of a .npz file. Raises EngineError."""
     checkpoint = load_checkpoint(checkpoint_name, choose_device(device).name)
     try:
-        with np.load(path, allow_pickle=False) as data:
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as data:
             tokens = np.asarray(data["tokens"])
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: holds no tokens ({error}). Give a file from `generate` or `tokenize`.") from error
     config = checkpoint.vqvae.config
     fits = tokens.ndim == 2 and len(tokens) and tokens.shape[1] == config.levels and tokens.dtype.kind in "iu"

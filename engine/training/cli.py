@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import DataError, EngineError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from engine.data.dataset import Clip
     from engine.models.vqvae import MotionVQVAE
     from engine.training.loop import TrainOptions
@@ -86,23 +89,19 @@ def _train_decoder(options: argparse.Namespace) -> None:
     val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
     config = DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles))
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "styles.json").write_text(json.dumps(styles))
+    (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
     train_decoder(train, val, config, _options(options))
 
 
 def _pack(options: argparse.Namespace) -> None:
-    import torch
-
     from engine.checkpoints import save_checkpoint
     from engine.models.decoder import DecoderConfig, MotionDecoder
     from engine.sampling import Sampling
 
     codec = load_vqvae_run(options.vqvae)
-    styles = json.loads((options.decoder / "styles.json").read_text())
-    config = DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles))
-    decoder = MotionDecoder(config)
-    state = torch.load(options.decoder / "state.pt", map_location="cpu", weights_only=True)
-    decoder.load_state_dict(state["averaged"])
+    styles = _read_styles(options.decoder)
+    decoder = MotionDecoder(DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles)))
+    _load_averaged(decoder, options.decoder, "train-decoder")
     description = {"name": options.output.name, "styles": styles, "description": options.description}
     save_checkpoint(options.output, codec, decoder, description, Sampling())
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
@@ -113,23 +112,42 @@ def _evaluate(options: argparse.Namespace) -> None:
     from engine.evaluation.evaluate import Subject, evaluate, table
 
     clips = DanceDataset(options.data).split(options.split)
+    if not clips:
+        raise DataError(f"{options.data}: has no clips in its {options.split} split. Choose another --split.")
     subjects = [Subject(clip, song) for clip, song in zip(styled(clips), [c.audio_path for c in clips], strict=True)]
     print(table(evaluate(subjects, options.checkpoint, range(options.seeds), options.device, print)))
 
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:
     """The averaged codec of a run folder. Raises DataError."""
+    from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+
+    codec = MotionVQVAE(VQVAEConfig())
+    _load_averaged(codec, folder, "train-vqvae")
+    return codec.eval().requires_grad_(False)
+
+
+def _load_averaged(network: nn.Module, folder: Path, command: str) -> None:
+    """Fill `network` with the averaged weights of a run folder. Raises DataError."""
     import torch
 
-    from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+    from engine.training.loop import one_line
 
     try:
         state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
-        codec = MotionVQVAE(VQVAEConfig())
-        codec.load_state_dict(state["averaged"])
-    except (OSError, RuntimeError, KeyError) as error:
-        raise DataError(f"{folder} holds no finished VQ-VAE run ({error}). Run train-vqvae --out there.") from error
-    return codec.eval().requires_grad_(False)
+        network.load_state_dict(state["averaged"])
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        raise DataError(
+            f"{folder} holds no run of {command} that can be used ({one_line(error)}). Run {command} --out there."
+        ) from error
+
+
+def _read_styles(folder: Path) -> list[str]:
+    try:
+        styles: list[str] = json.loads((folder / "styles.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} holds no run of train-decoder ({error}). Run train-decoder --out there.") from error
+    return styles
 
 
 def styled(clips: Sequence[Clip]) -> list[StyledMotion]:

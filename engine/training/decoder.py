@@ -50,7 +50,10 @@ class PairWindows:
 
     def music_statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation (C,) of the music features."""
-        heard = np.concatenate([pair.music for pair in self.pairs if pair.music is not None])
+        songs = [pair.music for pair in self.pairs if pair.music is not None]
+        if not songs:
+            raise DataError("No dance could be paired with music. Give dances with songs, or songs of a fitting tempo.")
+        heard = np.concatenate(songs)
         return torch.from_numpy(heard.mean(0)), torch.from_numpy(np.maximum(heard.std(0), 1e-3))
 
     def batch(self, generator: np.random.Generator, size: int) -> Batch:

@@ -10,6 +10,7 @@ import copy
 import json
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from torch import Tensor, nn
 from engine.errors import DataError
 
 Losses = dict[str, Tensor]
+
+
+def one_line(error: Exception) -> str:
+    """The beginning of an error's text; torch explains some of its own over many lines."""
+    return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 @dataclass(frozen=True)
@@ -75,9 +81,10 @@ class Run:
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.step = state["step"]
-        except (RuntimeError, KeyError, EOFError) as error:
+        except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise DataError(
-                f"{self.state_file} does not fit this run ({error}). Use another --out, or the same settings."
+                f"{self.state_file} is damaged or does not fit this run ({one_line(error)}). "
+                "Use another --out, or the same settings."
             ) from error
 
     def save(self) -> None:

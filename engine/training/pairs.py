@@ -26,6 +26,8 @@ from smpl_rig.motion import Motion
 
 TEMPO_TOLERANCE = 1.1
 """Largest ratio of tempi that a rhythm pair may bridge."""
+FEWEST_BEATS = 9
+"""A song in which fewer are heard has no beat to dance on."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class PairMaker:
             pairs += self._encode(motion, None, dance.clip.style, "silent")
             count = self._count(motion, dance)
             if count is not None:
-                if dance.song is not None:
+                if dance.song is not None and self._danceable(dance.song, dance.clip.style):
                     pairs += self._to_song(motion, count, dance.song, dance.clip.style, "real")
                 pairs += self._rhythm(motion, count, dance, songs)
             said(f"{dance.clip.name}: {len(pairs) - before} pairs")
@@ -85,7 +87,7 @@ class PairMaker:
     def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64] | None:
         times = np.arange(len(motion)) / motion.fps
         style = dance.clip.style
-        if dance.song is not None:
+        if dance.song is not None and self._danceable(dance.song, style):
             rough = retime.song_count(dance.song.hear(style)[1], times)
         elif style in STYLE_TEMPO:
             rough = retime.steady_tempo(motion, STYLE_TEMPO[style]) / 60 * times
@@ -103,11 +105,14 @@ class PairMaker:
                 break
             if dance.song is not None and song.path == dance.song.path:
                 continue
-            track = song.hear(dance.clip.style)[1]
-            if len(track.times) > 8 and abs(np.log(track.tempo / tempo)) < np.log(TEMPO_TOLERANCE):
+            fits = self._danceable(song, dance.clip.style)
+            if fits and abs(np.log(song.hear(dance.clip.style)[1].tempo / tempo)) < np.log(TEMPO_TOLERANCE):
                 pairs += self._to_song(motion, count, song, dance.clip.style, "rhythm")
                 made += 1
         return pairs
+
+    def _danceable(self, song: Song, style: str) -> bool:
+        return len(song.hear(style)[1].times) >= FEWEST_BEATS
 
     def _to_song(self, motion: Motion, count: NDArray[np.float64], song: Song, style: str, kind: str) -> list[Pair]:
         features, track = song.hear(style)

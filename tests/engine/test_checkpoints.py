@@ -1,0 +1,168 @@
+"""Checkpoints: what is saved comes back, and whatever is wrong with a folder is told in a sentence and never run."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tiny_engine import STYLES, tiny_networks
+
+from engine.checkpoint_index import list_checkpoints
+from engine.checkpoints import load_checkpoint, save_checkpoint
+from engine.errors import CheckpointError
+from engine.sampling import Sampling
+
+
+def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+    codec, decoder = tiny_networks()
+    settings = Sampling(temperature=0.7, top_k=0, top_p=0.9, guidance=3.0, style_guidance=1.0)
+    save_checkpoint(tmp_path / "mine", codec, decoder, {"name": "Mine", "styles": STYLES, "description": "d"}, settings)
+    back = load_checkpoint(str(tmp_path / "mine"))
+    assert (back.name, back.styles, back.sampling, back.token_rate) == ("Mine", tuple(STYLES), settings, 10)
+    assert back.vqvae.config == codec.config and back.decoder.config == decoder.config
+    for network, loaded in ((codec, back.vqvae), (decoder, back.decoder)):
+        expected = network.state_dict()
+        for name, value in loaded.state_dict().items():
+            if not name.endswith(("usage", "total")):  # they serve training only and are not stored
+                assert value.dtype == expected[name].dtype and not value.is_meta
+                torch.testing.assert_close(value, expected[name], atol=1e-3, rtol=1e-3)
+        assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_it_is_half_precision_on_disk_and_leaves_nothing_else(tiny: Path) -> None:
+    assert {file.name for file in tiny.iterdir()} == {"config.json", "model.safetensors"}
+    stored = load_file(tiny / "model.safetensors")
+    assert all(value.dtype == torch.float16 for value in stored.values() if value.ndim >= 2)
+
+
+def test_a_checkpoint_is_found_by_name(known_tiny: str) -> None:
+    assert load_checkpoint(known_tiny).name == "tiny"
+    entry = next(entry for entry in list_checkpoints() if entry["name"] == "tiny")
+    assert entry["styles"] == STYLES and entry["token_rate"] == 10 and "error" not in entry
+    with pytest.raises(CheckpointError, match=r"'other'.*tiny"):
+        load_checkpoint("other")
+
+
+def test_the_file_may_be_overwritten_while_the_checkpoint_is_in_use(tiny: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "copy"))
+    checkpoint = load_checkpoint(str(folder))
+    before = {name: value.clone() for name, value in checkpoint.decoder.state_dict().items()}
+    file = folder / "model.safetensors"
+    with file.open("r+b") as out:  # in place, as `cp` does
+        out.write(bytes(file.stat().st_size))
+    for name, value in checkpoint.decoder.state_dict().items():
+        assert torch.equal(value, before[name])
+
+
+class Trap:
+    """Its unpickling leaves a file behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return Path.touch, (self.path,)
+
+
+def edit(folder: Path, change: Callable[[dict], object]) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    change(config)
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def rewrite(folder: Path, change: Callable[[dict], object]) -> None:
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors")
+
+
+def shorten(folder: Path, part: float) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * part)])
+
+
+def setting(section: str, name: str, value: object) -> Callable[[Path], None]:
+    return lambda folder: edit(folder, lambda config: config[section].update({name: value}))
+
+
+def top(name: str, value: object) -> Callable[[Path], None]:
+    return lambda folder: edit(folder, lambda config: config.update({name: value}))
+
+
+HEAD = "decoder.heads.0.logits.weight"
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "no folder": shutil.rmtree,
+    "no config": lambda f: (f / "config.json").unlink(),
+    "no weights": lambda f: (f / "model.safetensors").unlink(),
+    "cut in half": lambda f: shorten(f, 0.5),
+    "cut in its header": lambda f: shorten(f, 0.001),
+    "empty": lambda f: shorten(f, 0),
+    "weights of noise": lambda f: (f / "model.safetensors").write_bytes(np.random.default_rng(0).bytes(5_000)),
+    "a pickle": lambda f: (f / "model.safetensors").write_bytes(pickle.dumps(Trap(f / "trapped"))),
+    "torch's pickle": lambda f: torch.save({"a": torch.zeros(3)}, f / "model.safetensors"),
+    "a missing tensor": lambda f: rewrite(f, lambda w: w.pop(HEAD)),
+    "an unknown tensor": lambda f: rewrite(f, lambda w: w.update({"decoder.more": torch.zeros(3)})),
+    "a wrong shape": lambda f: rewrite(f, lambda w: w.update({HEAD: torch.zeros(3, 3)})),
+    "a NaN": lambda f: rewrite(f, lambda w: w[HEAD][0, 0].fill_(float("nan"))),
+    "config no JSON": lambda f: (f / "config.json").write_text("{"),
+    "config no text": lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00\x80"),
+    "config a list": lambda f: (f / "config.json").write_text("[1]"),
+    "config too deep": lambda f: (f / "config.json").write_text("[" * 100_000),
+    "format of the future": top("format", 2),
+    "no format": top("format", None),
+    "no sizes": top("decoder", None),
+    "sizes in a list": top("vqvae", [1, 2]),
+    "a size too many": setting("vqvae", "colour", 3),
+    "huge width": setting("decoder", "width", 10**9),
+    "large width": setting("decoder", "width", 16_000),
+    "huge window": setting("decoder", "past", 10**6),
+    "many layers": setting("decoder", "decoder_layers", 10_000),
+    "huge codebook": setting("vqvae", "codes", 10**12),
+    "negative": setting("decoder", "around", -1),
+    "zero": setting("vqvae", "stride", 0),
+    "text": setting("decoder", "heads", "8"),
+    "a truth": setting("decoder", "heads", True),
+    "a fraction": setting("decoder", "width", 32.5),
+    "float for a count": setting("decoder", "width", 32.0),
+    "heads that do not divide": setting("decoder", "heads", 5),
+    "dropout 2": setting("decoder", "dropout", 2.0),
+    "NaN dropout": setting("decoder", "dropout", float("nan")),
+    "other strides": setting("decoder", "music_stride", 4),
+    "other music": setting("decoder", "music_features", 35),
+    "other codes": setting("vqvae", "codes", 16),
+    "other motion": setting("vqvae", "features", 263),
+    "infinite temperature": setting("sampling", "temperature", float("inf")),
+    "negative guidance": setting("sampling", "guidance", -1.0),
+    "too few styles": top("styles", ["waltz"]),
+    "styles no names": top("styles", [1, 2, 3]),
+    "no styles": top("styles", None),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_refused_in_a_sentence(tiny: Path, tmp_path: Path, damage: str) -> None:
+    folder = Path(shutil.copytree(tiny, tmp_path / "damaged"))
+    DAMAGES[damage](folder)
+    with pytest.raises(CheckpointError, match="damaged") as caught:
+        load_checkpoint(str(folder))
+    message = str(caught.value)
+    assert message.endswith(".") and "\n" not in message and len(message) < 400
+    assert not (tmp_path / "damaged" / "trapped").exists()
+
+
+@pytest.mark.parametrize("damage", ["no config", "no weights", "config no JSON", "config a list", "config too deep"])
+def test_the_list_for_the_panel_names_what_is_wrong(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    DAMAGES[damage](Path(shutil.copytree(tiny, tmp_path / "damaged")))
+    monkeypatch.setenv("MAGMA_CHECKPOINTS", str(tmp_path))
+    entry = next(entry for entry in list_checkpoints() if entry["name"] == "damaged")
+    assert entry["error"].endswith(".")

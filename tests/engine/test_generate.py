@@ -1,0 +1,281 @@
+"""From a song to a dance: repeatable, of the right length, exact at every frame rate, stoppable, and clear when it
+refuses."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_engine import STYLES, tiny_networks
+
+from engine.audio.demo_song import write_demo_song
+from engine.errors import AudioError, CancelledError, CheckpointError, EngineError, RequestError
+from engine.generate import Dance, GenerateRequest, generate
+from smpl_rig import motion as motions
+from smpl_rig.kinematics import forward_kinematics
+
+
+def dance_to(request: GenerateRequest) -> Dance:
+    return generate(request, lambda *_: None, lambda: False)
+
+
+@pytest.fixture
+def request_(song: Path, tiny: Path) -> GenerateRequest:
+    return GenerateRequest(str(song), seconds=4.0, style="rumba", checkpoint=str(tiny), device="cpu", seed=3)
+
+
+def test_same_seed_same_dance_and_another_seed_another(request_: GenerateRequest) -> None:
+    first, again = dance_to(request_), dance_to(request_)
+    assert first.to_npz() == again.to_npz()
+    other = dance_to(replace(request_, seed=4))
+    assert (other.tokens != first.tokens).mean() > 0.3
+
+
+def test_the_seed_alone_decides_whatever_was_drawn_before(request_: GenerateRequest) -> None:
+    before = dance_to(request_)
+    torch.manual_seed(1)
+    torch.rand(5)
+    assert np.array_equal(dance_to(request_).tokens, before.tokens)
+
+
+def test_threads_are_left_as_they_were(request_: GenerateRequest) -> None:
+    torch.set_num_threads(2)
+    try:
+        dance_to(request_)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("fps", [24.0, 25.0, 30.0, 60.0, 24 / 1.001])
+def test_frame_k_is_the_dance_at_second_k_by_fps(request_: GenerateRequest, fps: float) -> None:
+    base, dance = dance_to(request_), dance_to(replace(request_, fps=fps))
+    assert base.motion.fps == 20 and len(base.motion) == 80
+    assert len(dance.motion) == round(4.0 * fps)
+    assert dance.motion.fps == fps
+    assert np.array_equal(dance.tokens, base.tokens)
+    times = np.arange(len(dance.motion)) / fps
+    inside = times <= 79 / 20
+    expected = motions.sample(base.motion, times[inside])
+    np.testing.assert_allclose(dance.motion.joints()[inside], expected.joints(), atol=1e-4)
+    # beyond the last of the 20 frames a second the dance goes on instead of freezing
+    assert np.abs(np.diff(dance.motion.joints()[-3:], axis=0)).max() > 1e-6
+
+
+def test_length_follows_the_part_of_the_song_and_the_speed(request_: GenerateRequest) -> None:
+    whole = dance_to(replace(request_, seconds=None))
+    assert len(whole.motion) == 200
+    assert len(dance_to(replace(request_, start=7.5, seconds=None)).motion) == 50
+    assert len(dance_to(replace(request_, start=7.5, seconds=60.0)).motion) == 50
+    assert len(dance_to(replace(request_, speed=2.0)).motion) == 40
+    assert len(dance_to(replace(request_, speed=0.5, fps=25.0)).motion) == 200
+    assert len(dance_to(replace(request_, seconds=2.53)).motion) == 51
+
+
+def test_silence_before_the_song_for_a_negative_start(request_: GenerateRequest) -> None:
+    early, usual = dance_to(replace(request_, start=-1.0)), dance_to(replace(request_, start=0.0))
+    assert len(early.motion) == len(usual.motion) == 80
+    first_beats = early.report["beats"][0], usual.report["beats"][0]
+    assert all(0 <= beat < 4 for dance in (early, usual) for beat in dance.report["beats"])
+    period = 60 / 92
+    late = (first_beats[0] - first_beats[1] - 1.0 + period / 2) % period - period / 2
+    assert abs(late) < 0.1
+
+
+def test_the_music_is_heard_where_it_plays(request_: GenerateRequest) -> None:
+    """Another part of the song gives another dance with the same seed."""
+    assert not np.array_equal(dance_to(replace(request_, start=3.3)).tokens, dance_to(request_).tokens)
+
+
+def test_the_file_is_amass_style_and_its_joints_are_forward_kinematics(
+    request_: GenerateRequest, tmp_path: Path
+) -> None:
+    dance = dance_to(replace(request_, fps=30.0))
+    path = tmp_path / "dance.npz"
+    dance.write(path)
+    with np.load(path, allow_pickle=False) as data:
+        assert {"poses", "trans", "mocap_framerate", "betas", "gender", "joints", "tokens", "token_rate"} <= set(data)
+        assert data["poses"].shape == (120, 72) and data["trans"].shape == (120, 3)
+        assert data["joints"].shape == (120, 24, 3)
+        assert data["mocap_framerate"] == 30 and data["token_rate"] == 10
+        assert data["checkpoint"] == "tiny" and data["seed"] == 3 and data["style"] == "rumba"
+        assert len(data["tokens"]) >= 40 and data["tokens"].shape[1] == 2
+        assert data["poses"].dtype == data["trans"].dtype == data["joints"].dtype == np.float32
+        rotations = motions.Motion(data["poses"], data["trans"], 30.0).rotations()
+        np.testing.assert_allclose(forward_kinematics(rotations, data["trans"]), data["joints"], atol=1e-5)
+        assert np.isfinite(data["poses"]).all() and np.isfinite(data["trans"]).all()
+    assert len(motions.load_npz(path)) == 120
+    assert len(motions.load_npz(io.BytesIO(dance.to_npz()))) == 120
+
+
+def test_no_sole_below_the_floor(request_: GenerateRequest) -> None:
+    feet = dance_to(request_).motion.joints()[:, [10, 11], 2]
+    assert feet.min() > 0.02 - 0.005
+
+
+def test_progress_rises_from_0_to_1(request_: GenerateRequest) -> None:
+    told: list[tuple[str, float, str]] = []
+    generate(request_, lambda *args: told.append(args), lambda: False)
+    fractions = [fraction for _, fraction, _ in told]
+    assert fractions[0] == 0 and fractions[-1] == 1
+    assert fractions == sorted(fractions)
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages == ["load", "audio", "features", "tokens", "motion", "feet", "done"]
+    assert all(message for _, _, message in told)
+
+
+@pytest.mark.parametrize("stage", ["load", "audio", "features", "tokens", "motion", "feet"])
+def test_a_cancel_stops_at_the_next_step(request_: GenerateRequest, stage: str) -> None:
+    told: list[str] = []
+    with pytest.raises(CancelledError):
+        generate(request_, lambda now, *_: told.append(now), lambda: stage in told)
+    assert told[-1] == stage
+    # between two reports of the token stage lie ten positions; each of them looks
+    assert told.count("tokens") <= 1 or stage != "tokens"
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-30, 1e-6, 5.0])
+@pytest.mark.parametrize("guidance", [0.0, 1.0, 10.0])
+def test_extreme_settings_still_give_a_dance(request_: GenerateRequest, temperature: float, guidance: float) -> None:
+    dance = dance_to(replace(request_, seconds=1.5, temperature=temperature, guidance=guidance))
+    assert len(dance.motion) == 30 and np.isfinite(dance.motion.poses).all()
+
+
+def test_temperature_0_does_not_depend_on_the_seed(request_: GenerateRequest) -> None:
+    cold = [dance_to(replace(request_, temperature=0.0, seed=seed)).tokens for seed in (1, 2)]
+    assert np.array_equal(*cold)
+
+
+@pytest.mark.parametrize("style", [None, "AUTO", "auto"])
+def test_auto_takes_the_style_of_the_tempo(request_: GenerateRequest, style: str | None, tmp_path: Path) -> None:
+    assert dance_to(replace(request_, style=style, seconds=None)).style in ("rumba", "waltz")  # 92 and 87 beats/min
+    fast = tmp_path / "fast.wav"
+    write_demo_song(fast, "salsa", 8.0)
+    dance = dance_to(replace(request_, audio=str(fast), style=style, seconds=None))
+    assert dance.style in STYLES and dance.report["style"] == dance.style
+
+
+def test_each_style_dances_differently(request_: GenerateRequest) -> None:
+    tokens = [dance_to(replace(request_, style=style)).tokens for style in STYLES]
+    assert not np.array_equal(tokens[0], tokens[1]) and not np.array_equal(tokens[1], tokens[2])
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "words"),
+    [
+        ({"style": "polka"}, RequestError, "rumba, salsa, waltz"),
+        ({"checkpoint": "nowhere"}, CheckpointError, "nowhere"),
+        ({"device": "abacus"}, RequestError, "abacus"),
+        ({"temperature": -1.0}, RequestError, "temperature"),
+        ({"temperature": math.nan}, RequestError, "temperature"),
+        ({"guidance": math.inf}, RequestError, "guidance"),
+        ({"speed": 0.0}, RequestError, "speed"),
+        ({"fps": 0.0}, RequestError, "fps"),
+        ({"fps": math.nan}, RequestError, "fps"),
+        ({"seconds": 0.0}, RequestError, "seconds"),
+        ({"seconds": -1.0}, RequestError, "seconds"),
+        ({"seconds": math.nan}, RequestError, "seconds"),
+        ({"start": math.nan}, RequestError, "start"),
+        ({"start": -math.inf}, RequestError, "start"),
+        ({"start": 99.0}, AudioError, "99"),
+        ({"start": 99.0, "seconds": None}, AudioError, "99"),
+        ({"start": math.inf}, EngineError, "start"),
+        ({"start": -5.0, "seconds": 4.0}, RequestError, "before the song begins"),
+        ({"seconds": 0.2}, AudioError, "0.20 s"),
+        ({"seed": -1}, RequestError, "seed"),
+        ({"seed": 2**63}, RequestError, "seed"),
+        ({"audio": "gone.wav"}, AudioError, "gone.wav"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_sentence(
+    request_: GenerateRequest, change: dict, kind: type, words: str
+) -> None:
+    with pytest.raises(kind, match=words) as caught:
+        dance_to(replace(request_, **change))
+    assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there(request_: GenerateRequest) -> None:
+    with pytest.raises(RequestError, match="auto or cpu"):
+        dance_to(replace(request_, device="cuda"))
+
+
+def test_the_largest_seed_works(request_: GenerateRequest) -> None:
+    assert len(dance_to(replace(request_, seed=2**63 - 1, seconds=1.5)).motion) == 30
+
+
+@pytest.mark.parametrize("part", [{"seconds": None}, {"start": 5.0, "seconds": 3_500.0}, {"seconds": math.inf}])
+def test_an_hour_is_refused_at_once_and_a_part_of_it_is_danced(
+    request_: GenerateRequest, hour: Path, part: dict
+) -> None:
+    begin = time.perf_counter()
+    with pytest.raises(EngineError, match="minutes") as caught:
+        dance_to(replace(request_, audio=str(hour), **part))
+    assert time.perf_counter() - begin < 1
+    assert str(caught.value).endswith(".")
+    assert len(dance_to(replace(request_, audio=str(hour), start=3_000.0, seconds=2.0)).motion) == 40
+
+
+@pytest.fixture(scope="session")
+def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import wave
+
+    path = tmp_path_factory.mktemp("hour") / "hour.wav"
+    noise = np.random.default_rng(0).integers(-9_000, 9_000, 240_000).astype("<i2").tobytes()
+    with wave.open(str(path), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(4_000)
+        for _ in range(60):
+            out.writeframes(noise)
+    return path
+
+
+def test_a_checkpoint_that_changes_on_disk_is_loaded_again(request_: GenerateRequest, tmp_path: Path) -> None:
+    from engine.checkpoints import save_checkpoint
+    from engine.sampling import Sampling
+
+    folder, description = tmp_path / "changing", {"name": "changing", "styles": STYLES, "description": ""}
+    request = replace(request_, checkpoint=str(folder))
+    save_checkpoint(folder, *tiny_networks(1), description, Sampling())
+    first = dance_to(request)
+    save_checkpoint(folder, *tiny_networks(2), description, Sampling())
+    assert not np.array_equal(dance_to(request).tokens, first.tokens)
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(CheckpointError):
+        dance_to(request)
+
+
+def test_gpu_out_of_memory_goes_on_with_the_cpu(request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    from engine import generate as module
+    from engine.device import Device
+
+    usual, told = dance_to(request_), []
+    real = module._cached
+
+    def load(folder: Path, device: str) -> object:
+        if device == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return real(folder, device)
+
+    monkeypatch.setattr(module, "_cached", load)
+    monkeypatch.setattr(module, "choose_device", lambda wanted: Device("cuda", "GPU"))
+    dance = generate(request_, lambda *args: told.append(args[2]), lambda: False)
+    assert np.array_equal(dance.tokens, usual.tokens)
+    assert dance.report["device"] == "cpu" and "memory" in dance.report["device_reason"]
+    assert any("memory" in message for message in told)
+
+
+def test_the_report_can_be_sent_as_json(request_: GenerateRequest) -> None:
+    report = json.loads(json.dumps(dance_to(request_).report))
+    assert report["frames"] == 80 and report["fps"] == 20
+    assert report["tempo"] == pytest.approx(92, rel=0.05)
+    assert set(report["seconds"]) == {"load", "audio", "features", "tokens", "motion", "feet"}

@@ -1,0 +1,160 @@
+"""Drawing codes: what is locked stays, what is free follows the seed, and pieces equal the whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_engine import SMALL_DECODER, tiny_networks
+
+from engine import sampling as module
+from engine.errors import CancelledError
+from engine.models.decoder import MotionDecoder
+from engine.sampling import Conditions, Sampling, draw, encode_context, write_codes
+
+COUNT = 70
+SETTINGS = Sampling(temperature=1.0, top_k=0, guidance=2.0, style_guidance=1.5)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> MotionDecoder:
+    return tiny_networks()[1]
+
+
+def conditions(locked: slice = slice(0, 0), count: int = COUNT) -> Conditions:
+    generator = torch.Generator().manual_seed(7)
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[locked] = True
+    return Conditions(
+        torch.randn(2 * count, SMALL_DECODER.music_features, generator=generator),
+        1,
+        torch.randint(SMALL_DECODER.codes, (count, SMALL_DECODER.levels), generator=generator),
+        mask,
+    )
+
+
+def write(decoder: MotionDecoder, wanted: Conditions, settings: Sampling = SETTINGS, seed: int = 0) -> torch.Tensor:
+    return write_codes(decoder, wanted, settings, seed, lambda _: None, lambda: False)
+
+
+@pytest.mark.parametrize("locked", [slice(0, 10), slice(20, 40), slice(60, COUNT), slice(0, COUNT), slice(3, None, 7)])
+def test_locked_codes_stay_and_free_ones_follow_the_seed(decoder: MotionDecoder, locked: slice) -> None:
+    wanted = conditions(locked)
+    given = wanted.codes.clone()
+    one, same, other = (write(decoder, wanted, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(one[wanted.locked], given[wanted.locked])
+    assert torch.equal(one, same)
+    if not wanted.locked.all():
+        assert (one != other)[~wanted.locked].float().mean() > 0.3
+    assert torch.equal(wanted.codes, given)  # the request is not written into
+
+
+def test_codes_under_a_free_position_are_not_read(decoder: MotionDecoder) -> None:
+    wanted = conditions(slice(20, 40))
+    codes = torch.where(wanted.locked[:, None], wanted.codes, 0)
+    assert torch.equal(write(decoder, wanted), write(decoder, replace(wanted, codes=codes)))
+
+
+def test_what_comes_before_a_gap_already_knows_the_locked_future(decoder: MotionDecoder) -> None:
+    wanted = conditions(slice(30, 40))
+    other = replace(wanted, codes=(wanted.codes + 1) % SMALL_DECODER.codes)
+    draws = [
+        [write(decoder, request, replace(SETTINGS, temperature=0.5), seed)[22:30] for seed in range(4)]
+        for request in (wanted, other)
+    ]
+    assert any(not torch.equal(one, two) for one, two in zip(*draws, strict=True))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 32, COUNT - 1, COUNT])
+@torch.inference_mode()
+def test_context_in_chunks_equals_the_whole(
+    decoder: MotionDecoder, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    wanted = conditions(slice(20, 40))
+    flags = [True, False, True], [True, True, False]
+    whole = encode_context(decoder, wanted, *flags)
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    torch.testing.assert_close(encode_context(decoder, wanted, *flags), whole, atol=1e-5, rtol=1e-5)
+
+
+def test_a_prefix_is_written_the_same_whatever_comes_much_later(decoder: MotionDecoder) -> None:
+    """The past is drawn before the future, and the context reaches only so far."""
+    long, short = conditions(count=COUNT), conditions(count=COUNT)
+    cut = COUNT - 20
+    short = Conditions(short.music[: 2 * cut], 1, short.codes[:cut], short.locked[:cut])
+    reach = decoder.context.reach + SMALL_DECODER.around
+    assert torch.equal(write(decoder, long)[: cut - reach], write(decoder, short)[: cut - reach])
+
+
+@pytest.mark.parametrize("settings", [replace(SETTINGS, temperature=0.0), replace(SETTINGS, top_k=1)])
+def test_the_best_code_only(decoder: MotionDecoder, settings: Sampling) -> None:
+    wanted = conditions()
+    greedy = write(decoder, wanted, replace(SETTINGS, temperature=1e-9))
+    assert all(torch.equal(write(decoder, wanted, settings, seed), greedy) for seed in (1, 2))
+
+
+def test_draw_keeps_to_top_k_and_top_p() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.tensor([0.0, 3.0, 1.0, 2.0, -1.0])
+
+    def drawn(settings: Sampling) -> set[int]:
+        return {int(draw(logits, settings, generator)) for _ in range(400)}
+
+    everything = Sampling(temperature=2.0, top_k=0)
+    assert drawn(everything) == {0, 1, 2, 3, 4}
+    assert drawn(replace(everything, top_k=3)) == {1, 2, 3}
+    assert drawn(replace(everything, top_k=99)) == {0, 1, 2, 3, 4}
+    assert drawn(replace(everything, top_k=1)) == drawn(replace(everything, temperature=0.0)) == {1}
+    assert drawn(replace(everything, temperature=1.0, top_p=0.8)) == {1, 3}  # 0.64 + 0.23
+    for top_p in (0.0, 1e-9, 0.1):
+        assert drawn(replace(everything, top_p=top_p)) == {1}
+
+
+def test_draws_are_as_frequent_as_the_softmax_says() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.tensor([0.0, 1.0, 2.0])
+    settings = Sampling(temperature=0.5, top_k=0)
+    picks = torch.stack([draw(logits, settings, generator) for _ in range(4000)])
+    share = torch.bincount(picks, minlength=3) / 4000
+    torch.testing.assert_close(share, (logits / 0.5).softmax(0), atol=0.03, rtol=0)
+
+
+def test_guidance_1_is_no_guidance(decoder: MotionDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows: list[int] = []
+    real = module.encode_context
+
+    def count_rows(*args: object) -> torch.Tensor:
+        memory = real(*args)
+        rows.append(len(memory))
+        return memory
+
+    monkeypatch.setattr(module, "encode_context", count_rows)
+    wanted = conditions()
+    plain = write(decoder, wanted, replace(SETTINGS, guidance=1.0, style_guidance=1.0))
+    nearly = write(decoder, wanted, replace(SETTINGS, guidance=1.0 + 1e-9, style_guidance=1.0 + 1e-9))
+    assert rows == [1, 3]
+    assert torch.equal(plain, nearly)
+    # without a condition there is nothing to be guided by
+    write(decoder, replace(wanted, music=None, style=None))
+    assert rows[-1] == 1
+
+
+def test_guidance_changes_what_is_written(decoder: MotionDecoder) -> None:
+    wanted = conditions()
+    plain = replace(SETTINGS, guidance=1.0, style_guidance=1.0)
+    assert not torch.equal(write(decoder, wanted, plain), write(decoder, wanted, replace(plain, guidance=4.0)))
+    assert not torch.equal(write(decoder, wanted, plain), write(decoder, wanted, replace(plain, style_guidance=4.0)))
+
+
+def test_a_cancel_stops_before_the_next_position(decoder: MotionDecoder) -> None:
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 23
+
+    with pytest.raises(CancelledError):
+        write_codes(decoder, conditions(), SETTINGS, 0, lambda _: None, cancelled)
+    assert asked == 24

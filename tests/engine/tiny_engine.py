@@ -1,0 +1,47 @@
+"""Networks with random weights and a stepping body, small enough to test the whole pipeline with."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from smpl_rig.motion import Motion
+
+STYLES = ["rumba", "salsa", "waltz"]
+SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=16, codes=32, levels=2)
+SMALL_DECODER = DecoderConfig(
+    codes=32, levels=2, styles=3, width=32, heads=4, encoder_layers=1, decoder_layers=2, past=24, around=8
+)
+
+
+def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
+    """Random networks whose dances move: normal codebooks, and weights large enough for every condition to count."""
+    torch.manual_seed(seed)
+    codec, decoder = MotionVQVAE(SMALL_CODEC), MotionDecoder(SMALL_DECODER)
+    codec.quantizer.codebook.normal_()
+    codec.mean[3] = 0.95  # pelvis height
+    codec.std.fill_(0.1)
+    codec.std[:3] = 0.02  # yaw and steps of a frame
+    for parameter in decoder.parameters():
+        torch.nn.init.normal_(parameter, std=0.15)
+    return codec.eval(), decoder.eval()
+
+
+def stepping(seconds: float, bpm: float, fps: float = 30.0) -> Motion:
+    """A body that walks on the spot: every beat one foot comes to rest, left and right in turn."""
+    times = np.arange(round(seconds * fps)) / fps
+    count = times * bpm / 60
+    poses = np.zeros((len(times), 24, 3), np.float64)
+    poses[:, 0, 0] = np.pi / 2  # Y up to Z up
+    for side, (hip, knee) in enumerate([(1, 4), (2, 5)]):
+        # a foot swings during every second beat and stands during the other
+        phase = (count + side) % 2
+        swing = np.where(phase < 1, np.sin(np.pi * np.minimum(phase, 1)) ** 2, 0.0)
+        poses[:, hip, 0] = -0.6 * swing
+        poses[:, knee, 0] = 0.9 * swing
+    poses[:, 16, 2], poses[:, 17, 2] = -1.2, 1.2
+    poses[:, 3, 1] = 0.2 * np.sin(np.pi * count)
+    trans = np.stack([0.1 * np.sin(np.pi * count / 4), 0 * times, 0.93 - 0.01 * np.cos(2 * np.pi * count)], axis=1)
+    return Motion(poses.reshape(len(times), 72).astype(np.float32), trans.astype(np.float32), fps)

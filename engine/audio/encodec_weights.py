@@ -1,0 +1,165 @@
+"""Where EnCodec's official weights are kept, and how they get there: downloaded on the user's command, or from a file.
+
+Only the one official file is accepted, known by its SHA-256. A broken-off download is continued; a file takes its place
+in the cache only when it is whole.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from engine.errors import CheckpointError
+from engine.state_dicts import file_sha256
+
+FILE_NAME = "encodec_24khz-d7cc33bc.th"
+URL = f"https://dl.fbaipublicfiles.com/encodec/v0/{FILE_NAME}"
+SHA256 = "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf"
+"""Not published by the file's makers beyond its first 8 digits, in the file's name; several independent projects that
+use the file state the whole."""
+SIZE = 93_171_529
+
+_CHUNK = 1 << 18
+_PATIENCE = 30.0
+"""Seconds without an answer after which the connection counts as lost."""
+
+
+def cache_folder() -> Path:
+    """The folder for downloaded files: the environment variable MAGMA_CACHE, or the platform's place for caches."""
+    chosen = os.environ.get("MAGMA_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "magma-blender" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "magma-blender"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magma-blender"
+
+
+def weights_path() -> Path:
+    """Where the weights are once they have been fetched."""
+    return cache_folder() / FILE_NAME
+
+
+def require_weights() -> Path:
+    """The checked weights. Raises CheckpointError where they are not there or have changed."""
+    path = weights_path()
+    if not path.is_file():
+        raise CheckpointError(
+            "This checkpoint hears music through EnCodec, whose weights are not on this computer. Run `python -m "
+            "engine fetch-encodec` once (93 MB)."
+        )
+    stat = path.stat()
+    if _cached_hash(path, stat.st_size, stat.st_mtime_ns) != SHA256:
+        raise CheckpointError(f"{path} is damaged. Delete it and run `python -m engine fetch-encodec` again.")
+    return path
+
+
+@lru_cache(maxsize=1)
+def _cached_hash(path: Path, size: int, changed: int) -> str:
+    """The hash, computed again only when the file's size or time has changed."""
+    return file_sha256(path)
+
+
+def take_file(source: Path) -> Path:
+    """Put a copy of a file that the user already has into the cache; returns its place.
+
+    Raises CheckpointError if it is not the official file.
+    """
+    if not source.is_file():
+        raise CheckpointError(f"{source}: no such file. Give the path of {FILE_NAME}.")
+    found = file_sha256(source)
+    if found != SHA256:
+        raise CheckpointError(
+            f"{source.name} is not EnCodec's official file: its SHA-256 begins with {found[:8]}, not {SHA256[:8]}. "
+            f"Download {URL} again."
+        )
+    target = weights_path()
+    if target.exists() and source.samefile(target):
+        return target
+    part = _part()
+    shutil.copyfile(source, part)
+    return _finish(part)
+
+
+def download(on_progress: Callable[[float], None]) -> Path:
+    """Fetch the weights into the cache, continuing a broken-off download; returns their place.
+
+    `on_progress` is called with the fraction done, and what it raises stops the download. Raises CheckpointError
+    without a connection and for a file that is not the official one.
+    """
+    try:
+        return require_weights()
+    except CheckpointError:
+        part = _part()
+    try:
+        _receive(part, on_progress)
+    except (HTTPError, URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        raise CheckpointError(
+            f"EnCodec's weights could not be downloaded ({_why(error)}). Check the connection and run the command "
+            f"again: it continues where it stopped. Or download {URL} elsewhere and give the file with --file."
+        ) from error
+    return _finish(part)
+
+
+def _part() -> Path:
+    part = weights_path().with_suffix(".part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    return part
+
+
+def _receive(part: Path, on_progress: Callable[[float], None]) -> None:
+    """Append to `part` what it lacks."""
+    have = part.stat().st_size if part.exists() else 0
+    if have >= SIZE:
+        return
+    request = Request(URL, headers={"Range": f"bytes={have}-"} if have else {})
+    with build_opener(_OnlyHttps).open(request, timeout=_PATIENCE) as answer:
+        if have and answer.status != HTTPStatus.PARTIAL_CONTENT:
+            have = 0  # the server starts again from the beginning
+        with part.open("ab" if have else "wb") as file:
+            while chunk := answer.read(_CHUNK):
+                file.write(chunk)
+                have += len(chunk)
+                if have > SIZE:
+                    break  # not the official file; its hash will say so
+                on_progress(have / SIZE)
+    if have < SIZE:
+        raise ConnectionError(f"the connection ended after {have:,} of {SIZE:,} bytes")
+
+
+def _finish(part: Path) -> Path:
+    """Move a whole file into its place; a wrong one is deleted, so that the next download starts afresh."""
+    found = file_sha256(part)
+    if found != SHA256:
+        part.unlink()
+        raise CheckpointError(
+            f"What was downloaded is not EnCodec's official file (its SHA-256 begins with {found[:8]}, not "
+            f"{SHA256[:8]}) and was deleted. Run the command again; if that does not help, something on the "
+            "way replaces the file."
+        )
+    part.replace(weights_path())
+    return weights_path()
+
+
+def _why(error: Exception) -> str:
+    reason = getattr(error, "reason", None)
+    return str(reason or error or type(error).__name__)
+
+
+class _OnlyHttps(HTTPRedirectHandler):
+    """Follows redirects to https addresses only."""
+
+    def redirect_request(self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Request | None:
+        if not newurl.startswith("https://"):
+            raise URLError(f"the server points to {newurl}, which is not secure")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

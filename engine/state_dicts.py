@@ -1,0 +1,75 @@
+"""Reads other people's weight files without running them, and says in one sentence what is wrong with a file."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from engine.errors import CheckpointError
+
+_NAMED = 3
+"""How many of the missing or unexpected tensors a message names."""
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Tensors by name from a `.safetensors` file, or from a file of `torch.save` that holds a plain state dict.
+
+    Such a file is a pickle: `weights_only` lets it name tensors and plain containers and nothing else. Tensors stay in
+    the file until they are used, where its format allows. Raises CheckpointError for anything else.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file. Choose the weights' file again.")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        # files older than torch 1.6 are no zip archives and cannot be mapped
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
+        raise CheckpointError(f"{path.name}: {_reason(error)}") from error
+    if not isinstance(state, Mapping) or not all(
+        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
+    ):
+        raise CheckpointError(
+            f"{path.name}: holds no plain state dict (tensors by name). Save the model's state_dict()."
+        )
+    return dict(state)
+
+
+def take(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], name: str) -> dict[str, Tensor]:
+    """The tensors that `shapes` lists, in float32 and contiguous; others are left alone.
+
+    Raises CheckpointError that names what is missing or has another shape. `name` is the file, for the message.
+    """
+    missing = [key for key in shapes if key not in state]
+    if missing:
+        listed = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
+        raise CheckpointError(f"{name}: {len(missing)} of {len(shapes)} tensors are missing: {listed}.")
+    for key, shape in shapes.items():
+        if tuple(state[key].shape) != shape:
+            raise CheckpointError(f"{name}: {key} is {tuple(state[key].shape)}, but {shape} is needed.")
+        if not state[key].is_floating_point():
+            raise CheckpointError(f"{name}: {key} holds {state[key].dtype}, but floating point is needed.")
+    return {key: state[key].to(torch.float32).contiguous() for key in shapes}
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "TorchScript" in text:
+        return "is a TorchScript program, and programs are not run. Use the weights as safetensors or as a state dict."
+    if isinstance(error, pickle.UnpicklingError):
+        return "asks for more than tensors (it may hold a program), or is damaged; nothing in it was run."
+    return f"cannot be read as weights ({text.splitlines()[0] if text else type(error).__name__})."

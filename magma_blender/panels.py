@@ -115,6 +115,7 @@ class _Sidebar:
 
 
 def draw_strip(layout: Any, context: Any) -> None:
+    """The strip that Generate Dance would take, or what to do to have one."""
     box = layout.box()
     try:
         scene, strip = strips.pick(context)

@@ -2,9 +2,10 @@
 
     python fake_engine.py MODE          (further arguments, those of the real engine, are ignored)
 
-MODE: ok; slow (progress for three seconds); hang (ignores everything after generate, also a cancel); die (exits in the middle
-of generate); fail (answers with an AudioError); old (another protocol version); nonsense (an answer without a motion). The canned motion: at frame k
-the pelvis is 0.9 m up and k millimetres along x, and the left elbow bends by k / 100 radians.
+MODE: ok; slow (progress for three seconds); hang (ignores everything after generate, also a cancel); die (exits in the
+middle of generate); fail (answers with an AudioError); old (another protocol version); nonsense (an answer without a
+motion). The canned motion: at frame k the pelvis is 0.9 m up and k millimetres along x, and the left elbow bends by
+k / 100 radians.
 It is written without the project's protocol module, so that a mistake there does not cancel itself out.
 """
 

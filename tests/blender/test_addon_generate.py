@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("bpy")
-import bpy  # noqa: E402
+import bpy
 
 HERE = Path(__file__).resolve().parent
 HAS_SOUND = bpy.app.build_options.audaspace

@@ -53,7 +53,9 @@ class Ticks:
 def sequencer() -> tuple[Any, Any, Any]:
     """(window, area, main region) of the sequencer."""
     window = bpy.context.window_manager.windows[0]
-    area = next(a for a in window.screen.areas if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "SEQUENCER")
+    area = next(
+        a for a in window.screen.areas if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "SEQUENCER"
+    )
     return window, area, next(r for r in area.regions if r.type == "WINDOW")
 
 
@@ -99,7 +101,9 @@ def install(zip_file: Path, engine_python: Path) -> Any:
 def arrange() -> Any:
     """A 3D viewport in place of the sequencer's preview; its area."""
     window = bpy.context.window_manager.windows[0]
-    area = next(a for a in window.screen.areas if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "PREVIEW")
+    area = next(
+        a for a in window.screen.areas if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "PREVIEW"
+    )
     area.type = "VIEW_3D"
     space = area.spaces.active
     space.shading.type = "SOLID"

@@ -1,9 +1,8 @@
-"""The Blenders on this computer, a fake engine for them, and folders of their own for what they write."""
+"""Help for tests that start Blender: a fake engine, a song, and folders of its own for what it writes."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FAKE_ENGINE = ROOT / "tests" / "addon" / "fake_engine.py"
-WHEEL_FOLDERS = os.environ.get("MAGMA_BPY_PYTHONS", "")
-"""Interpreters with a bpy wheel, separated as in PATH."""
 
 
 @dataclass(frozen=True)
@@ -23,14 +20,16 @@ class Blender:
     program: str
     is_wheel: bool
 
-    def run(self, script: Path, *arguments: str, home: Path, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, script: Path, *arguments: object, home: Path, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         """Run a script in background, with its user folders under `home`."""
         options = [] if self.is_wheel else ["--background", "--factory-startup", "--python-exit-code", "1", "--python"]
         return subprocess.run(
-            [self.program, *options, str(script), "--", *arguments],
+            [self.program, *options, str(script), "--", *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=timeout,
+            timeout=120,
             check=False,
             env=own_folders(home),
             cwd=home,
@@ -54,15 +53,13 @@ def own_folders(home: Path) -> dict[str, str]:
     return {**os.environ, **variables}
 
 
-def installed() -> list[Blender]:
-    """Blender on PATH and the wheels named by MAGMA_BPY_PYTHONS."""
-    found = []
-    program = shutil.which("blender")
-    if program:
-        found.append(Blender("blender", program, is_wheel=False))
-    for python in filter(None, WHEEL_FOLDERS.split(os.pathsep)):
-        found.append(Blender(Path(python).parent.parent.name, python, is_wheel=True))
-    return found
+def this_one() -> Blender:
+    """The Blender that runs this very Python."""
+    import bpy
+
+    is_wheel = bool(getattr(bpy.app, "module", False)) or not bpy.app.binary_path
+    program = sys.executable if is_wheel else bpy.app.binary_path
+    return Blender(bpy.app.version_string, program, is_wheel)
 
 
 def fake_engine(folder: Path, mode: str = "ok") -> Path:

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 
+from magma_blender import choreography
+
 HERE = Path(__file__).resolve().parent
 HAS_SOUND = bpy.app.build_options.audaspace
 
@@ -35,7 +37,7 @@ def use_engine(preferences, folder, mode):
 
 
 def add_song(folder, frame=1):
-    """A strip of three seconds, 90 frames at 30 fps. A Blender built without sound cannot make one, but can load one."""
+    """A strip of 90 frames at 30 fps. A Blender built without sound cannot make one, but can load one."""
     file = blenders.song(folder)
     if HAS_SOUND:
         editor = bpy.context.scene.sequence_editor_create()
@@ -62,7 +64,8 @@ def snapshot():
         for obj in bpy.data.objects
         if obj.animation_data and obj.animation_data.action
     }
-    properties = {obj.name: sorted(key for key in obj.keys() if key.startswith("magma")) for obj in bpy.data.objects}
+    own = (choreography.TOKENS_KEY, choreography.DATA_KEY)
+    properties = {obj.name: [str(obj[key]) for key in own if key in obj] for obj in bpy.data.objects}
     return names, users, assigned, properties
 
 
@@ -106,8 +109,6 @@ def test_a_strip_becomes_a_dancing_armature(magma, tmp_path):
 
 
 def test_settings_reach_the_engine_and_the_choreography_survives_saving(magma, tmp_path):
-    from magma_blender import choreography
-
     add_song(tmp_path)
     settings = bpy.context.scene.magma
     settings.seed, settings.guidance, settings.length, settings.use_body = 42, 1.5, 2.0, False
@@ -137,8 +138,6 @@ def test_fps_base_is_honoured(magma, tmp_path):
 
 
 def test_trim_and_offset_are_honoured(magma, tmp_path):
-    from magma_blender import choreography
-
     strip = add_song(tmp_path, frame=21)
     strip.frame_offset_start = 30
     strip.frame_offset_end = 15
@@ -163,8 +162,6 @@ def test_a_second_dance_of_the_same_armature_keeps_the_first(magma, tmp_path):
 
 
 def test_a_packed_sound_is_unpacked_for_the_engine(magma, tmp_path):
-    from magma_blender import choreography
-
     strip = add_song(tmp_path)
     if not HAS_SOUND:
         pytest.skip("needs a strip of its own file")
@@ -264,8 +261,6 @@ def test_an_smpl_file_that_is_none(magma, tmp_path):
 
 
 def test_an_error_while_building_leaves_target_and_scene_as_they_were(magma, tmp_path, monkeypatch):
-    from magma_blender import choreography
-
     add_song(tmp_path)
     bpy.ops.magma.generate_dance()
     bpy.context.scene.magma.target = bpy.data.objects["song"]

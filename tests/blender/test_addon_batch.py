@@ -1,0 +1,123 @@
+"""The batch command, started as a user would: exit codes, one line on stderr, several songs, nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import blenders
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+
+BATCH = blenders.ROOT / "magma_blender" / "batch.py"
+
+
+def batch(home, *arguments):
+    done = blenders.this_one().run(BATCH, *arguments, home=home)
+    errors = [line for line in done.stderr.splitlines() if line.startswith("magma: error: ")]
+    return done.returncode, errors, done
+
+
+def with_engine(home, mode="ok"):
+    return "--engine-python", blenders.fake_engine(home, mode)
+
+
+def test_two_songs_follow_each_other_in_one_file(tmp_path):
+    first, second = blenders.song(tmp_path, 2.0, "one.wav"), blenders.song(tmp_path, 3.0, "zwei ü.wav")
+    out = tmp_path / "dance.blend"
+    code, errors, done = batch(
+        tmp_path, "--audio", first, "--audio", second, "--out", out, "--seed", 7, "--fps", 30, *with_engine(tmp_path)
+    )
+    assert code == 0 and not errors, done.stdout + done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    actions = {action.name: tuple(action.frame_range) for action in bpy.data.actions}
+    length = 60 if bpy.app.build_options.audaspace else 120  # without a strip the fake engine dances for 4 s
+    assert actions["one.wav"] == (1, length)
+    assert actions["zwei ü.wav"][0] == length + 1
+    dancers = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
+    assert sorted(round(obj.location.x) for obj in dancers) == [0, 2]
+    scene = bpy.context.scene
+    assert scene.frame_end == actions["zwei ü.wav"][1] and scene.render.fps == 30
+
+
+def test_a_limit_in_seconds_and_an_uneven_frame_rate(tmp_path):
+    out = tmp_path / "dance.blend"
+    code, _, done = batch(
+        tmp_path,
+        "--audio",
+        blenders.song(tmp_path),
+        "--out",
+        out,
+        "--seconds",
+        1,
+        "--fps",
+        29.97,
+        *with_engine(tmp_path),
+    )
+    assert code == 0, done.stdout + done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    render = bpy.context.scene.render
+    assert render.fps / render.fps_base == pytest.approx(29.97, abs=1e-3)
+    if bpy.app.build_options.audaspace:
+        assert bpy.data.actions["song.wav"].frame_range[1] == 29
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        ((), 2, "--audio, --out"),
+        (("--audio", "SONG", "--out", "dance.txt"), 2, "give the name of a .blend file"),
+        (("--audio", "SONG", "--out", "OUT", "--seed", "-1"), 2, "--seed is -1"),
+        (("--audio", "SONG", "--out", "OUT", "--seconds", "0"), 2, "--seconds is 0"),
+        (("--audio", "SONG", "--out", "OUT", "--fps", "nan"), 2, "--fps is nan"),
+        (("--audio", "absent.ogg", "--out", "OUT"), 1, "absent.ogg is not there"),
+        (("--audio", "SONG", "--out", "/proc/dance.blend"), 1, "/proc/dance.blend cannot be written"),
+        (("--audio", "SONG", "--out", "OUT", "--engine-python", "nowhere/python"), 1, "is not there or cannot be run"),
+        (("--audio", "SONG", "--out", "OUT", "--style", "polka"), 1, "There is no style 'polka'"),
+        (("--audio", "SONG", "--out", "OUT", "--checkpoint", "other"), 1, "There is no checkpoint 'other'"),
+        (("--audio", "SONG", "--out", "OUT", "--engine-python", "DIES"), 1, "song.wav: The engine"),
+        (("--audio", "SONG", "--out", "OUT", "--engine-python", "FAILS"), 1, "The song is silent: choose another."),
+    ],
+)
+def test_an_error_is_one_line_and_an_exit_code(arguments, code, sentence, tmp_path):
+    if "/proc/dance.blend" in arguments and not Path("/proc").is_dir():
+        pytest.skip("needs a folder that nobody can write to")
+    values = {
+        "SONG": blenders.song(tmp_path),
+        "OUT": tmp_path / "dance.blend",
+        "DIES": blenders.fake_engine(tmp_path, "die"),
+        "FAILS": blenders.fake_engine(tmp_path, "fail"),
+    }
+    given = [values.get(argument, argument) for argument in arguments]
+    engine = () if "--engine-python" in arguments else with_engine(tmp_path)
+    got, errors, done = batch(tmp_path, *given, *engine)
+    assert got == code, done.stdout + done.stderr
+    assert len(errors) == 1 and sentence in errors[0], done.stderr
+    assert not (tmp_path / "dance.blend").exists()
+
+
+def test_a_scene_given_is_kept_and_the_song_gets_a_free_channel(tmp_path):
+    if blenders.this_one().is_wheel:
+        pytest.skip("a wheel takes no file on its command line")
+    out, again = tmp_path / "one.blend", tmp_path / "two.blend"
+    song = blenders.song(tmp_path)
+    assert batch(tmp_path, "--audio", song, "--out", out, *with_engine(tmp_path))[0] == 0
+    import os
+    import subprocess
+
+    command = [bpy.app.binary_path, "--background", "--factory-startup", str(out), "--python-exit-code", "1"]
+    command += ["--python", str(BATCH), "--", "--audio", str(song), "--out", str(again)]
+    done = subprocess.run(
+        [*command, *map(str, with_engine(tmp_path))],
+        env={**os.environ, **blenders.own_folders(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    bpy.ops.wm.open_mainfile(filepath=str(again))
+    assert len([obj for obj in bpy.data.objects if obj.type == "ARMATURE"]) == 2
+    editor = bpy.context.scene.sequence_editor
+    container = editor.strips if hasattr(editor, "strips") else editor.sequences
+    assert sorted(strip.channel for strip in container) == [1, 2]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from engine.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
 from engine.device import choose_device
 from engine.errors import DataError
 from engine.motion import representation
-from smpl_rig.motion import Motion, MotionFileError, load_npz, resample
+from smpl_rig.motion import Motion, MotionFileError, load_npz, read_npz, resample
 
 
 @dataclass(frozen=True)
@@ -74,10 +72,11 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
     """Decode the `tokens` of a .npz file. Raises EngineError."""
     checkpoint = load_checkpoint(checkpoint_name, choose_device(device).name)
     try:
-        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as data:
-            tokens = np.asarray(data["tokens"])
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: holds no tokens ({error}). Give a file from `generate` or `tokenize`.") from error
+        tokens = read_npz(path, ("tokens",)).get("tokens")
+    except MotionFileError as error:
+        raise DataError(str(error)) from error
+    if tokens is None:
+        raise DataError(f"{path}: holds no tokens. Give a file from `generate` or `tokenize`.")
     config = checkpoint.vqvae.config
     fits = tokens.ndim == 2 and len(tokens) and tokens.shape[1] == config.levels and tokens.dtype.kind in "iu"
     if not fits or tokens.min() < 0 or tokens.max() >= config.codes:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -15,6 +19,12 @@ from .kinematics import forward_kinematics
 from .skeleton import JOINT_COUNT, MIRROR
 
 FloatArray = NDArray[np.float32]
+
+_NPZ_ERRORS = (
+    OSError, EOFError, ValueError, SyntaxError, RuntimeError, MemoryError,
+    tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What numpy and zipfile raise for files that are damaged in one way or another (seen, or in their code)."""
 
 
 class MotionFileError(ValueError):
@@ -96,27 +106,39 @@ def mirror(motion: Motion) -> Motion:
     )
 
 
+def read_npz(file: Path | IO[bytes], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Those of the named arrays that an .npz holds; pickled objects in it are never loaded.
+
+    Raises MotionFileError for whatever is wrong with the file itself.
+    """
+    try:
+        data = np.load(file, allow_pickle=False)
+        if not isinstance(data, np.lib.npyio.NpzFile):
+            raise MotionFileError(f"{file}: holds a single array. Give an .npz file.")
+        with data:
+            return {name: data[name] for name in names if name in data}
+    except MotionFileError:
+        raise
+    except _NPZ_ERRORS as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise MotionFileError(f"{file}: cannot be read as an .npz file ({reason}). Export or copy it again.") from error
+
+
 def load_npz(file: Path | IO[bytes]) -> Motion:
     """Read an AMASS-style .npz (`poses` with 72 or more columns, `trans`, `mocap_framerate`).
 
     SMPL-H files of AMASS have 156 columns; of the hands only the SMPL hand joints' slots are kept, at rest.
     Raises MotionFileError.
     """
+    data = read_npz(file, ("poses", "trans", "mocap_framerate", "mocap_frame_rate"))
+    missing = [key for key in ("poses", "trans") if key not in data]
+    if missing:
+        raise MotionFileError(f"{file}: no {' and no '.join(missing)} in it. An AMASS-style .npz has poses and trans.")
     try:
-        with np.load(file, allow_pickle=False) as data:
-            missing = [key for key in ("poses", "trans") if key not in data]
-            if missing:
-                raise MotionFileError(
-                    f"{file}: no {' and no '.join(missing)} in it. An AMASS-style .npz has poses and trans."
-                )
-            poses, trans = np.asarray(data["poses"], np.float32), np.asarray(data["trans"], np.float32)
-            rate = next((float(data[key]) for key in ("mocap_framerate", "mocap_frame_rate") if key in data), None)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        if isinstance(error, MotionFileError):
-            raise
-        raise MotionFileError(
-            f"{file}: cannot be read as a motion file ({error}). Give an AMASS-style .npz."
-        ) from error
+        poses, trans = np.asarray(data["poses"], np.float32), np.asarray(data["trans"], np.float32)
+        rate = next((float(data[key]) for key in ("mocap_framerate", "mocap_frame_rate") if key in data), None)
+    except (ValueError, TypeError) as error:
+        raise MotionFileError(f"{file}: holds no numbers ({error}). Give an AMASS-style .npz.") from error
     if rate is None or not rate > 0:
         raise MotionFileError(f"{file}: no mocap_framerate in it. Add the frame rate in frames per second.")
     if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3) or not len(poses):

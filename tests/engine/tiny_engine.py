@@ -7,6 +7,7 @@ import torch
 
 from engine.models.decoder import DecoderConfig, MotionDecoder
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.motion import representation
 from smpl_rig.motion import Motion
 
 STYLES = ["rumba", "salsa", "waltz"]
@@ -21,7 +22,7 @@ def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
     torch.manual_seed(seed)
     codec, decoder = MotionVQVAE(SMALL_CODEC), MotionDecoder(SMALL_DECODER)
     codec.quantizer.codebook.normal_()
-    codec.mean[3] = 0.95  # pelvis height
+    codec.mean.copy_(torch.from_numpy(representation.encode(stepping(4.0, 100.0, 20.0)).mean(0)))  # upright
     codec.std.fill_(0.1)
     codec.std[:3] = 0.02  # yaw and steps of a frame
     for parameter in decoder.parameters():

@@ -57,7 +57,7 @@ def this_one() -> Blender:
     """The Blender that runs this very Python."""
     import bpy
 
-    is_wheel = bool(getattr(bpy.app, "module", False)) or not bpy.app.binary_path
+    is_wheel = not bpy.app.binary_path
     program = sys.executable if is_wheel else bpy.app.binary_path
     return Blender(bpy.app.version_string, program, is_wheel)
 

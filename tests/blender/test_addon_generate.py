@@ -268,7 +268,7 @@ def test_an_error_while_building_leaves_target_and_scene_as_they_were(magma, tmp
     def broken(*_):
         raise ValueError("disk on fire")
 
-    monkeypatch.setattr(choreography, "store", broken)
+    monkeypatch.setattr("magma_blender.choreography.store", broken)
     expect_error("disk on fire")
     bpy.context.scene.magma.target = None
     expect_error("disk on fire")

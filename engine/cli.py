@@ -80,6 +80,19 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
 
+    fetch = commands.add_parser("fetch-encodec", help="get the weights that imported EnCodec checkpoints need")
+    fetch.add_argument("--file", type=Path, metavar="WEIGHTS", help="take a file you have instead of downloading 93 MB")
+    fetch.set_defaults(run=_fetch_encodec)
+
+    styles = commands.add_parser("style-vectors", help="compute an imported checkpoint's styles from your CLIP weights")
+    styles.add_argument("checkpoint", type=Path, metavar="CHECKPOINT_DIR")
+    styles.add_argument(
+        "--clip", type=Path, required=True, metavar="WEIGHTS", help="OpenAI's ViT-B-32.pt, a state dict, or safetensors"
+    )
+    styles.add_argument("--text", action="append", default=[], metavar="WORDS", help="a style of your own; repeatable")
+    styles.add_argument("--merges", type=Path, metavar="FILE", help="bpe_simple_vocab_16e6.txt.gz or tokenizer.json")
+    styles.set_defaults(run=_style_vectors)
+
     from engine.training.cli import add_training_commands
 
     add_training_commands(commands)
@@ -171,6 +184,27 @@ def _serve(options: argparse.Namespace) -> None:
     from engine.server import main as serve
 
     serve()
+
+
+def _fetch_encodec(options: argparse.Namespace) -> None:
+    from engine.audio import encodec_weights
+
+    if options.file is not None:
+        place = encodec_weights.take_file(options.file)
+    else:
+        progress = TerminalProgress()
+        message = "Downloading EnCodec's weights"
+        place = encodec_weights.download(lambda fraction: progress("download", fraction, message))
+    print(f"{place}: EnCodec's weights are ready")
+
+
+def _style_vectors(options: argparse.Namespace) -> None:
+    from engine.original import clip_style
+
+    clip_style.check_folder(options.checkpoint)
+    vectors = clip_style.style_vectors(options.clip, options.text, options.merges)
+    styles = clip_style.write_vectors(options.checkpoint, vectors)
+    print(f"{options.checkpoint / clip_style.STYLES_FILE}: {len(styles)} styles: {', '.join(styles)}")
 
 
 def _doctor(options: argparse.Namespace) -> None:

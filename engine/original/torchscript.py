@@ -1,0 +1,112 @@
+"""Takes the tensors out of a TorchScript archive, which is how OpenAI publishes CLIP, without running its program.
+
+The archive is a zip file: `data.pkl` is a pickle of the module tree, `data/N` are the raw bytes of storage N, `code/`
+is the program. Format sources: the PyTorch documentation of TorchScript serialization and archives disassembled with
+`pickletools`. Every name that the pickle may use is answered by a stand-in of this module; the program is not opened.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import zipfile
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import CheckpointError
+
+_LARGEST_TREE = 1 << 24
+"""Bytes of `data.pkl`; CLIP's has a few hundred thousand."""
+_STORAGES = {
+    "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16,
+    "DoubleStorage": torch.float64, "LongStorage": torch.int64, "IntStorage": torch.int32, "BoolStorage": torch.bool,
+    "ByteStorage": torch.uint8,
+}  # fmt: skip
+_LISTS = frozenset({"build_intlist", "build_doublelist", "build_boollist", "build_tensorlist"})
+
+
+class _Module:
+    """Stands in for every class of the archive; its attributes are what the archive says."""
+
+
+def is_torchscript(path: Path) -> bool:
+    """Whether a file is a TorchScript archive; of a file that is missing or no zip file, False."""
+    if not zipfile.is_zipfile(path):
+        return False
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.count("/") == 1 and name.endswith("/constants.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def read_torchscript(path: Path) -> dict[str, Tensor]:
+    """The archive's tensors by the names they would have in `state_dict()`.
+
+    Raises CheckpointError for an archive that is damaged or asks for anything but modules, tensors and plain values.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            tree = next(info for info in archive.infolist() if info.filename.split("/")[1:] == ["data.pkl"])
+            if tree.file_size > _LARGEST_TREE:
+                raise pickle.UnpicklingError(f"a module tree of {tree.file_size} bytes")
+            tensors: dict[str, Tensor] = {}
+            _collect(_Unpickler(archive, tree).load(), "", tensors)
+            return tensors
+    # what the unpickler and the stand-ins raise on a damaged file
+    except (
+        pickle.UnpicklingError, zipfile.BadZipFile, StopIteration, EOFError, ValueError, TypeError, KeyError,
+        IndexError, AttributeError, OverflowError, MemoryError, RecursionError, RuntimeError, OSError, AssertionError,
+    ) as error:  # fmt: skip
+        raise CheckpointError(
+            f"{path.name}: is no readable TorchScript archive ({error or type(error).__name__}); nothing was run."
+        ) from error
+
+
+def _collect(module: Any, prefix: str, tensors: dict[str, Tensor]) -> None:
+    for name, value in vars(module).items():
+        if isinstance(value, _Module):
+            _collect(value, f"{prefix}{name}.", tensors)
+        elif isinstance(value, Tensor):
+            tensors[prefix + name] = value
+
+
+# the unpickler written in Python: the other one would reserve memory for a memo number as high as a file likes
+class _Unpickler(pickle._Unpickler):
+    def __init__(self, archive: zipfile.ZipFile, tree: zipfile.ZipInfo) -> None:
+        super().__init__(io.BytesIO(archive.read(tree)))
+        self._archive = archive
+        self._folder = tree.filename.split("/", maxsplit=1)[0]
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.split(".", maxsplit=1)[0] == "__torch__":
+            return _Module
+        if module == "torch" and name in _STORAGES:
+            return _STORAGES[name]
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return _tensor
+        if (module, name) == ("collections", "OrderedDict"):
+            return OrderedDict
+        if module == "torch.jit._pickle" and name in _LISTS:
+            return list
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Tensor:
+        """The elements of a storage, (count,)."""
+        _, dtype, key, _, count = pid
+        info = self._archive.getinfo(f"{self._folder}/data/{key}")
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != count * dtype.itemsize:
+            raise pickle.UnpicklingError(f"storage {key} has not the size that it should have")
+        return torch.frombuffer(bytearray(self._archive.read(info)), dtype=dtype)
+
+
+def _tensor(storage: Tensor, offset: int, shape: Sequence[int], strides: Sequence[int], *_: Any) -> Tensor:
+    if min([offset, *shape, *strides], default=0) < 0 or math.prod(shape) > storage.numel():
+        raise pickle.UnpicklingError("a tensor lies outside of its storage")
+    return storage.as_strided(tuple(shape), tuple(strides), offset)

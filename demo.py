@@ -1,0 +1,183 @@
+"""The whole path once, on a song of our own: song, dance, Blender scene, pictures.
+
+    python demo.py --bpy-python .venv-bpy-4.5.15/bin/python [--out out] [--style waltz] [--seconds 20] [--seed 1]
+
+Run by the Python that has the engine's packages; Blender's part (demo_scene.py) is run by the Python given, which has
+bpy. Exit code 0; 1 after an error, told in one line on stderr; 2 for wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import demo_pictures
+from engine.audio.demo_song import DEMO_STYLES, write_demo_song
+
+ROOT = Path(__file__).resolve().parent
+SCENE_FPS = 30
+VIDEO_FPS = 15.0
+CELLS = 12
+RENDERERS = 4
+"""Processes that render at most; each takes about half a gigabyte."""
+NO_OPENGL = " Rendering needs OpenGL; on Debian and Ubuntu: apt install libegl1 libgl1-mesa-dri."
+
+
+class DemoError(Exception):
+    """A stage failed; the message says what to do."""
+
+
+class EngineFailedError(Exception):
+    """The engine made no dance and has said why on stderr."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the demo; returns the exit code."""
+    options = _parse(arguments)
+    begin = time.perf_counter()
+    try:
+        made = _make(options)
+    except DemoError as error:
+        print(f"demo: error: {error}", file=sys.stderr)
+        return 1
+    except EngineFailedError:
+        return 1
+    except OSError as error:
+        print(f"demo: error: {error.filename or options.out}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("demo: interrupted", file=sys.stderr)
+        return 130
+    print(f"{'total':8}{time.perf_counter() - begin:6.1f} s")
+    for file, what in made.items():
+        print(f"{file}: {what}")
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="demo.py", description="Make a short song, a dance to it, and pictures.")
+    parser.add_argument("--bpy-python", type=Path, required=True, help="a Python with bpy")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is made")
+    parser.add_argument("--style", choices=DEMO_STYLES, default="waltz")
+    parser.add_argument("--seconds", type=float, default=20.0, help="length of song and dance, 2 to 120")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
+    options = parser.parse_args(arguments)
+    if not 2 <= options.seconds <= 120:
+        parser.error(f"--seconds is {options.seconds:g}: give a number from 2 to 120")
+    return options
+
+
+def _make(options: argparse.Namespace) -> dict[Path, str]:
+    """All stages; {file: what it is}."""
+    _check_bpy(options.bpy_python)
+    options.out.mkdir(parents=True, exist_ok=True)
+    song, dance, blend, video, sheet, gif = (
+        options.out / f"demo.{suffix}" for suffix in ("wav", "npz", "blend", "mp4", "png", "gif")
+    )
+    with tempfile.TemporaryDirectory(prefix="magma-demo-") as name:
+        folder = Path(name)
+        with _stage("song"):
+            write_demo_song(song, options.style, options.seconds)
+        with _stage("dance"):
+            report = _generate(options, song, dance)
+        with _stage("scene"):
+            report_file = folder / "report.json"
+            report_file.write_text(json.dumps(report), encoding="utf-8")
+            _run_bpy(options.bpy_python, folder, [["build", str(dance), str(song), str(blend), str(report_file)]])
+        with _stage("render"):
+            _render(options.bpy_python, blend, folder)
+        with _stage("pictures"):
+            seconds, beats = report["frames"] / report["fps"], report["beats"]
+            frames = sorted(folder.glob("video_*.png"))
+            codecs = demo_pictures.write_video(video, frames, VIDEO_FPS, song, beats, seconds)
+            cells = [demo_pictures.read_png(file) for file in sorted(folder.glob("cell_*.png"))]
+            demo_pictures.write_png(sheet, demo_pictures.contact_sheet(cells, song, beats, seconds))
+            demo_pictures.write_gif(gif, frames, VIDEO_FPS)
+    return {
+        song: f"the song, {options.seconds:g} s of {report['style']} at {report['tempo']:.0f} beats a minute",
+        dance: f"the dance, {report['frames']} frames at {report['fps']:g} per second, seed {options.seed}",
+        blend: "the scene: open it in Blender and press play",
+        video: f"the dance with sound ({codecs})",
+        sheet: f"{CELLS} moments of it above the song's beats",
+        gif: "its first seconds, small",
+    }
+
+
+@contextmanager
+def _stage(name: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    print(f"{name:8}{time.perf_counter() - begin:6.1f} s", flush=True)
+
+
+def _check_bpy(python: Path) -> None:
+    """Fail now rather than after the dance was made."""
+    what = "`make demo` sets one up; or give one with --bpy-python."
+    if not python.is_file():
+        raise DemoError(f"There is no Python at {python}. {what}")
+    found = subprocess.run(
+        [python, "-c", "import bpy; print(bpy.app.version_string)"], capture_output=True, text=True, check=False
+    )
+    if found.returncode:
+        raise DemoError(f"{python} cannot import bpy ({_last_line(found.stderr)}). {what}")
+    print(f"Blender {_last_line(found.stdout)}", flush=True)
+
+
+def _generate(options: argparse.Namespace, song: Path, dance: Path) -> dict[str, Any]:
+    """The engine's report on the dance it wrote, as its command line gives it, with seed and checkpoint."""
+    command = [sys.executable, "-m", "engine", "generate", str(song.absolute()), "-o", str(dance.absolute()), "--json"]
+    command += ["--style", options.style, "--seed", str(options.seed), "--fps", str(SCENE_FPS)]
+    command += ["--checkpoint", options.checkpoint]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
+    if done.returncode:
+        raise EngineFailedError(f"The engine ended with code {done.returncode}.")
+    return {**json.loads(done.stdout), "seed": options.seed, "checkpoint": options.checkpoint}
+
+
+def _render(python: Path, blend: Path, folder: Path) -> None:
+    parts = min(os.cpu_count() or 1, RENDERERS)
+    wanted = ["--video-fps", str(VIDEO_FPS), "--cells", str(CELLS), "--parts", str(parts)]
+    _run_bpy(
+        python, folder, [["render", str(blend), str(folder), *wanted, "--part", str(part)] for part in range(parts)]
+    )
+
+
+def _run_bpy(python: Path, folder: Path, commands: Sequence[Sequence[str]]) -> None:
+    """Run demo_scene.py with each of the argument lists at the same time. Raises DemoError with its last words."""
+    running = []
+    try:
+        for number, command in enumerate(commands):
+            log = (folder / f"log_{number}.txt").open("w+", encoding="utf-8", errors="replace")
+            process = subprocess.Popen([python, ROOT / "demo_scene.py", *command], stdout=log, stderr=subprocess.STDOUT)
+            running.append((process, log))
+        for process, log in running:
+            if process.wait():
+                log.seek(0)
+                what = commands[0][0]
+                hint = NO_OPENGL if what == "render" else ""
+                raise DemoError(f"{python} could not {what} the scene ({_last_line(log.read())}).{hint}")
+    finally:
+        for process, log in running:
+            process.kill()
+            process.wait()
+            log.close()
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

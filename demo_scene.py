@@ -1,0 +1,317 @@
+"""The Blender half of the demo: a dance and its song become a scene, and a saved scene becomes pictures.
+
+Run by a Python that has bpy, through demo.py:
+
+    python demo_scene.py build DANCE.npz SONG.wav OUT.blend REPORT.json
+    python demo_scene.py render IN.blend FOLDER --video-fps 15 --cells 12 --part 0 --parts 2
+
+The dancer is made by the add-on's own code, on a studio floor of half-metre tiles on which feet and travel can be
+judged. `render` opens the saved file, so the pictures show what a person gets who opens it; with several parts, each in
+a process of its own, more than one processor is kept busy.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import bpy
+import numpy as np
+
+from engine.protocol import pack_bytes
+from magma_blender import dance
+from magma_blender.plan import DancePlan
+from magma_blender.strips import Excerpt
+from smpl_rig.blender import compat
+from smpl_rig.motion import Motion, load_npz
+
+TILE = 0.5
+"""Side of a floor tile, metres."""
+FLOOR_RADIUS = 2.5
+"""Metres around the dancer's path in which the tiles are at full contrast; they have faded out at twice that."""
+FADE_STEPS = 10
+TILE_SHADES = (0.60, 0.76)
+FLOOR_SHADE = 0.86
+BACK = (5.0, 3.0, 7.0)
+"""Metres from the path to where the floor turns up, radius of the turn, height of the wall."""
+SIDES = 10.0
+CAMERA = (0.0, -7.0, 1.55)
+AIM_HEIGHT = 0.97
+CAMERA_HEIGHT_OF_VIEW = 2.55
+"""Metres that the picture is high at the dancer: raised arms fit in."""
+SIDE_ANGLE = math.radians(20.0)
+FOLLOW_SECONDS = 0.8
+"""How lazily the camera follows: standard deviation of the average over the path."""
+LIGHT = (-0.35, -0.55, 1.0)
+"""Towards the light, as seen from the floor before the camera."""
+
+VIDEO_SIZE = (640, 360)
+CELL_SIZE = (300, 450)
+
+
+def build(dance_file: Path, song: Path, blend: Path, report: dict[str, Any]) -> None:
+    """Write `blend` with the dancer, the song in the sequencer, floor, light and camera, at the dance's frame rate."""
+    motion = load_npz(dance_file)
+    song, blend = song.absolute(), blend.absolute()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    scene.name = "MAGMA Demo"
+    scene.render.fps, scene.render.fps_base = round(motion.fps), 1.0
+    scene.frame_start, scene.frame_end = 1, len(motion)
+    plan = DancePlan(
+        scene=scene.name,
+        name=f"Demo {report['style']}",
+        audio=song,
+        excerpt=Excerpt(0.0, motion.seconds, 1.0),
+        frame_start=1,
+        fps=motion.fps,
+        seed=report["seed"],
+        style=report["style"],
+        checkpoint=report["checkpoint"],
+        guidance=None,
+        use_body=True,
+        body_file=None,
+    )
+    armature = dance.build(bpy.context, plan, {"npz": pack_bytes(dance_file.read_bytes())}, None)
+    armature.data.display_type = "STICK"
+    _add_song(scene, song)
+    _mark_bars(scene, report)
+    yaw = _facing(motion) + SIDE_ANGLE
+    path = motion.trans[:, :2].astype(np.float64)
+    _add_floor(scene, path, yaw)
+    _add_camera(scene, path, motion.fps, yaw)
+    _add_light(scene, yaw)
+    _set_look(scene, yaw)
+    _set_windows(scene)
+    bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
+    # the song's path becomes relative, so the folder may be moved
+    bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True, relative_remap=True)
+
+
+def _add_song(scene: Any, song: Path) -> None:
+    scene.sync_mode = "AUDIO_SYNC"
+    if not bpy.app.build_options.audaspace:
+        print("This bpy was built without sound: the song is not in the .blend.", file=sys.stderr)
+        return
+    editor = scene.sequence_editor_create()
+    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
+    strips.new_sound(song.name, str(song), 1, 1)
+
+
+def _mark_bars(scene: Any, report: dict[str, Any]) -> None:
+    """A marker at every fourth beat that the engine heard."""
+    for number, seconds in enumerate(report["beats"]):
+        if number % 4 == 0:
+            scene.timeline_markers.new(f"beat {number + 1}", frame=1 + round(seconds * scene.render.fps))
+
+
+def _facing(motion: Motion) -> float:
+    """The turn about Z, radians, that brings -Y to where the dancer faces in the first second."""
+    forward = motion.rotations()[: max(1, round(motion.fps)), 0, :2, 2].mean(axis=0)  # the body's z axis in the world
+    return math.atan2(float(forward[0]), -float(forward[1]))
+
+
+def _turn(yaw: float) -> np.ndarray:
+    return np.array([[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]])
+
+
+def _add_floor(scene: Any, path: np.ndarray, yaw: float) -> None:
+    """Tiles that fade into a plain floor, which turns up into a wall behind the dancer. path: (T, 2) world metres."""
+    local = path @ _turn(yaw)  # in the floor's own axes: the camera looks along +Y
+    low, high = local.min(axis=0) - SIDES, local.max(axis=0) + SIDES
+    back, radius, height = BACK
+    high[1] = local[:, 1].max() + back
+    low, high = np.floor(low / TILE) * TILE, np.ceil(high / TILE) * TILE
+    columns = np.arange(low[0], high[0] + TILE / 2, TILE)
+    angles = np.linspace(0, math.pi / 2, 13)[1:]
+    profile = [
+        *((y, 0.0) for y in np.arange(low[1], high[1] + TILE / 2, TILE)),
+        *((high[1] + radius * math.sin(a), radius * (1 - math.cos(a))) for a in angles),
+        (high[1] + radius, height),
+    ]
+    vertices = [(x, y, z) for y, z in profile for x in columns]
+    width, faces, shades = len(columns), [], []
+    dots = local[:: max(1, len(local) // 100)]
+    for row in range(len(profile) - 1):
+        for column in range(width - 1):
+            first = row * width + column
+            faces.append((first, first + 1, first + 1 + width, first + width))
+            middle = (columns[column] + TILE / 2, profile[row][0] + TILE / 2)
+            distance = float(np.linalg.norm(dots - middle, axis=1).min())
+            fade = min(max(distance / FLOOR_RADIUS - 1, 0), 1) if profile[row + 1][1] == 0 else 1
+            shades.append((round(fade * FADE_STEPS), (round(middle[0] / TILE - 0.5) + row) % 2))
+    mesh = bpy.data.meshes.new("Floor")
+    mesh.from_pydata(vertices, [], faces)
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(faces), bool))
+    kinds = sorted(set(shades))
+    for step, tile in kinds:
+        part = step / FADE_STEPS
+        mesh.materials.append(_grey(f"Floor {step}.{tile}", TILE_SHADES[tile] * (1 - part) + FLOOR_SHADE * part))
+    mesh.polygons.foreach_set("material_index", np.array([kinds.index(kind) for kind in shades], np.int32))
+    mesh.update()
+    floor = bpy.data.objects.new("Floor", mesh)
+    floor.rotation_euler.z = yaw
+    floor.hide_select = True
+    floor.display.show_shadows = False  # casts none; the dancer's fall on it
+    scene.collection.objects.link(floor)
+
+
+def _grey(name: str, shade: float) -> Any:
+    material = bpy.data.materials.new(name)
+    colour = (shade, shade * 1.01, shade * 1.04, 1)
+    inputs = compat.shader_inputs(material)
+    inputs["Base Color"].default_value = colour
+    inputs["Roughness"].default_value = 0.6
+    material.diffuse_color = colour
+    material.roughness = 0.9
+    return material
+
+
+def _add_camera(scene: Any, path: np.ndarray, fps: float, yaw: float) -> None:
+    """A camera before the dancer that follows smoothly: it hangs on an empty with a key every half second."""
+    rig = bpy.data.objects.new("Camera Rig", None)
+    rig.empty_display_size = 0.2
+    rig.rotation_euler.z = yaw
+    scene.collection.objects.link(rig)
+    data = bpy.data.cameras.new("Camera")
+    data.sensor_fit = "VERTICAL"
+    distance = math.hypot(CAMERA[1], CAMERA[2] - AIM_HEIGHT)
+    data.lens = data.sensor_height * distance / CAMERA_HEIGHT_OF_VIEW
+    camera = bpy.data.objects.new("Camera", data)
+    camera.parent = rig
+    camera.location = CAMERA
+    camera.rotation_euler.x = math.pi / 2 - math.atan2(CAMERA[2] - AIM_HEIGHT, -CAMERA[1])
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    times = np.arange(len(path))
+    for frame in np.unique(np.append(np.arange(0, len(path), max(1, round(fps / 2))), len(path) - 1)):
+        weights = np.exp(-0.5 * ((times - frame) / (FOLLOW_SECONDS * fps)) ** 2)
+        rig.location = (*(weights @ path / weights.sum()), 0)
+        rig.keyframe_insert("location", frame=int(frame) + 1)
+
+
+def _light_in_world(yaw: float) -> np.ndarray:
+    direction = np.array(LIGHT) / np.linalg.norm(LIGHT)
+    direction[:2] = _turn(yaw) @ direction[:2]
+    return direction
+
+
+def _add_light(scene: Any, yaw: float) -> None:
+    """A soft sun and a grey world, for whoever renders with Eevee or Cycles."""
+    from mathutils import Vector
+
+    data = bpy.data.lights.new("Key Light", "SUN")
+    data.energy, data.angle = 3.0, math.radians(12)
+    light = bpy.data.objects.new("Key Light", data)
+    direction = Vector(_light_in_world(yaw))
+    light.location = direction * 6
+    light.rotation_euler = direction.to_track_quat("Z", "Y").to_euler()
+    scene.collection.objects.link(light)
+    scene.world = bpy.data.worlds.new("Studio")
+    scene.world.color = (0.5, 0.5, 0.52)
+
+
+def _set_look(scene: Any, yaw: float) -> None:
+    """Workbench with studio light, shadows and creases: it renders a frame in a fraction of a second without a GPU."""
+    render, display = scene.render, scene.display
+    render.engine = "BLENDER_WORKBENCH"
+    render.resolution_x, render.resolution_y = 1280, 720
+    scene.view_settings.view_transform = "Standard"
+    x, y, z = _light_in_world(yaw)
+    display.light_direction = (x, z, -y)  # Workbench wants it y up
+    display.shadow_focus = 0.2
+    _shade(display.shading)
+
+
+def _shade(shading: Any) -> None:
+    shading.light, shading.studio_light = "STUDIO", "paint.sl"
+    shading.color_type = "MATERIAL"
+    shading.show_shadows = True
+    shading.shadow_intensity = 0.45
+    shading.show_cavity = True
+    shading.cavity_type = "SCREEN"  # the other one is grainy
+    shading.show_specular_highlight = True
+
+
+def _set_windows(scene: Any) -> None:
+    """Whoever opens the file sees the dancer through the camera, shaded as in the pictures."""
+    for screen in bpy.data.screens:
+        for area in screen.areas:
+            if area.type == "VIEW_3D":
+                space = area.spaces.active
+                space.region_3d.view_perspective = "CAMERA"
+                space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = False
+                space.overlay.show_relationship_lines = space.overlay.show_extras = False
+                space.shading.type = "SOLID"
+                _shade(space.shading)
+
+
+def render(blend: Path, folder: Path, video_fps: float, cells: int, part: int, parts: int) -> None:
+    """PNGs of a saved scene: `video_00000.png`, ... and, evenly over the dance, `cell_00.png`, ... with their time.
+
+    Every `parts`-th of them, from number `part` on.
+    """
+    bpy.ops.wm.open_mainfile(filepath=str(blend.absolute()), load_ui=False)
+    scene = bpy.context.scene
+    settings = scene.render.image_settings
+    settings.file_format, settings.color_mode, settings.compression = "PNG", "RGB", 10
+    scene.render.resolution_percentage = 100
+    seconds = (scene.frame_end - scene.frame_start + 1) / scene.render.fps
+    scene.display.render_aa = "FXAA"
+    scene.render.resolution_x, scene.render.resolution_y = VIDEO_SIZE
+    for number in range(part, math.floor(seconds * video_fps + 1e-6), parts):
+        _render(scene, number / video_fps, folder / f"video_{number:05d}.png")
+    scene.display.render_aa = "5"
+    scene.render.resolution_x, scene.render.resolution_y = CELL_SIZE
+    _set_stamp(scene.render)
+    for number in range(part, cells, parts):
+        time = seconds * (number + 0.5) / cells
+        scene.render.stamp_note_text = f" {time:.1f} s"
+        _render(scene, time, folder / f"cell_{number:02d}.png")
+
+
+def _render(scene: Any, seconds: float, file: Path) -> None:
+    frame = 1 + seconds * scene.render.fps
+    scene.frame_set(int(frame), subframe=frame % 1)
+    scene.render.filepath = str(file.absolute())
+    bpy.ops.render.render(write_still=True)
+
+
+def _set_stamp(settings: Any) -> None:
+    """Only the note, in dark letters."""
+    for name in dir(settings):
+        if name.startswith("use_stamp_"):
+            setattr(settings, name, name == "use_stamp_note")
+    settings.use_stamp = True
+    settings.stamp_font_size = 20
+    settings.stamp_foreground = (0.05, 0.05, 0.06, 1)
+    settings.stamp_background = (0, 0, 0, 0)
+
+
+def main() -> int:
+    """What demo.py asks for."""
+    parser = argparse.ArgumentParser(description="Build and render the demo's scene (called by demo.py).")
+    commands = parser.add_subparsers(dest="command", required=True)
+    builder = commands.add_parser("build")
+    for name in ("dance", "song", "blend", "report"):
+        builder.add_argument(name, type=Path)
+    renderer = commands.add_parser("render")
+    renderer.add_argument("blend", type=Path)
+    renderer.add_argument("folder", type=Path)
+    renderer.add_argument("--video-fps", type=float, required=True)
+    for name in ("--cells", "--part", "--parts"):
+        renderer.add_argument(name, type=int, required=True)
+    options = parser.parse_args()
+    if options.command == "build":
+        build(options.dance, options.song, options.blend, json.loads(options.report.read_text(encoding="utf-8")))
+    else:
+        render(options.blend, options.folder, options.video_fps, options.cells, options.part, options.parts)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

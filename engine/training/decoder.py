@@ -124,6 +124,7 @@ def train_decoder(
     """Train (or go on training) the decoder; returns the averaged model."""
     windows = PairWindows(train, config)
     held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
+    torch.manual_seed(options.seed)
     model = MotionDecoder(config)
     mean, std = windows.music_statistics()
     model.context.music_mean.copy_(mean)

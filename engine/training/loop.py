@@ -112,7 +112,7 @@ class Run:
         """Run to `options.steps`. `losses(model, step)` draws a batch and returns named losses with their sum under
         "loss"; `validate(averaged_model)` returns named figures."""
         sums: dict[str, float] = {}
-        since = time.monotonic()
+        count, since = 0, time.monotonic()
         while self.step < self.options.steps:
             # one seed per step: a resumed run sees the batches that the uninterrupted one would have seen
             torch.manual_seed(self.options.seed * 1_000_003 + self.step)
@@ -125,13 +125,13 @@ class Run:
             self.optimizer.step()
             self.step += 1
             self._average()
+            count += 1
             for name, value in values.items():
                 sums[name] = sums.get(name, 0.0) + value.item()
             if self.step % self.options.report_every == 0:
-                count = self.options.report_every
                 seconds = (time.monotonic() - since) / count
                 self.log(**{name: value / count for name, value in sums.items()}, seconds_per_step=seconds)
-                sums, since = {}, time.monotonic()
+                sums, count, since = {}, 0, time.monotonic()
             if self.step % self.options.validate_every == 0 or self.step == self.options.steps:
                 self.log(**{f"val_{name}": value for name, value in validate(self.averaged).items()})
                 self.save()

@@ -76,6 +76,7 @@ def train_vqvae(
 ) -> MotionVQVAE:
     """Train (or go on training) the codec; returns the averaged model."""
     windows = FeatureWindows(train, WINDOW)
+    torch.manual_seed(options.seed)
     model = MotionVQVAE(config)
     mean, std = windows.statistics()
     model.mean.copy_(mean)

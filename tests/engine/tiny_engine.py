@@ -31,18 +31,18 @@ def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
 
 
 def stepping(seconds: float, bpm: float, fps: float = 30.0) -> Motion:
-    """A body that walks on the spot: every beat one foot comes to rest, left and right in turn."""
+    """A body that steps from side to side: on every beat a foot comes to rest, left and right in turn."""
     times = np.arange(round(seconds * fps)) / fps
     count = times * bpm / 60
     poses = np.zeros((len(times), 24, 3), np.float64)
     poses[:, 0, 0] = np.pi / 2  # Y up to Z up
-    for side, (hip, knee) in enumerate([(1, 4), (2, 5)]):
-        # a foot swings during every second beat and stands during the other
-        phase = (count + side) % 2
-        swing = np.where(phase < 1, np.sin(np.pi * np.minimum(phase, 1)) ** 2, 0.0)
-        poses[:, hip, 0] = -0.6 * swing
-        poses[:, knee, 0] = 0.9 * swing
+    for hip, knee, side in ((1, 4, 0), (2, 5, 1)):
+        step, phase = np.divmod(count + side, 2)
+        done = np.clip((phase - 0.3) / 0.7, 0, 1)  # the foot moves during the last 0.7 beats before it rests for one
+        done = done * done * (3 - 2 * done)
+        poses[:, hip, 2] = (1 - 2 * side) * 0.35 * np.where(step % 2 == 0, done, 1 - done)
+        poses[:, hip, 0] = -0.15 * np.sin(np.pi * done)
+        poses[:, knee, 0] = 0.3 * np.sin(np.pi * done)
     poses[:, 16, 2], poses[:, 17, 2] = -1.2, 1.2
-    poses[:, 3, 1] = 0.2 * np.sin(np.pi * count)
-    trans = np.stack([0.1 * np.sin(np.pi * count / 4), 0 * times, 0.93 - 0.01 * np.cos(2 * np.pi * count)], axis=1)
+    trans = np.stack([0.02 * np.sin(np.pi * count / 2), 0 * times, 0.93 + 0 * times], axis=1)
     return Motion(poses.reshape(len(times), 72).astype(np.float32), trans.astype(np.float32), fps)

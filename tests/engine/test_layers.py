@@ -1,0 +1,161 @@
+"""Who may import whom (see docs/architecture.md).
+
+Checked by importing every module in a fresh interpreter in which the forbidden packages cannot be imported, wherever
+the import stands that runs at import time; and, because a function may import later, by reading the source as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "scipy", "librosa", "numba", "soxr", "av", "safetensors", "matplotlib"}
+BUILD_TOOLS = ("smpl_rig.assets.bake_mannequin",)
+"""Run by hand to make a data file that is shipped; not part of the library."""
+
+IMPORT_ALL = """
+import importlib, sys
+
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in FORBIDDEN:
+            raise AssertionError(name + " was imported")
+
+FORBIDDEN, modules = set(sys.argv[1].split(",")), sys.argv[2:]
+sys.meta_path.insert(0, Forbidden())
+for module in modules:
+    importlib.import_module(module)
+    loaded = FORBIDDEN & {name.partition(".")[0] for name in sys.modules}
+    assert not loaded, f"{module} imports {loaded}"
+"""
+
+
+def modules(package: str) -> list[str]:
+    """Dotted names of all modules of a package."""
+    names = []
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+    return [name for name in names if not name.endswith("__main__")]
+
+
+def import_all(names: list[str], forbidden: set[str]) -> None:
+    command = [sys.executable, "-c", IMPORT_ALL, ",".join(sorted(forbidden)), *names]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-1500:]
+
+
+def imported(path: Path, everywhere: bool = True) -> Iterator[str]:
+    """Top-level packages that a file imports: anywhere, or only where importing it runs the statement."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    package = path.relative_to(ROOT).parts[0]
+    nodes = list(ast.walk(tree))
+    if not everywhere:
+        later = {id(n) for f in nodes if isinstance(f, ast.FunctionDef | ast.Lambda) for n in ast.walk(f)}
+        typing = {
+            id(n)
+            for branch in nodes
+            if isinstance(branch, ast.If) and "TYPE_CHECKING" in ast.unparse(branch.test)
+            for statement in branch.body
+            for n in ast.walk(statement)
+        }
+        nodes = [node for node in nodes if id(node) not in later | typing]
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield package if node.level else (node.module or "").partition(".")[0]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__"):
+            first = node.args[0]
+            if isinstance(first, ast.Constant) and not str(first.value).startswith("."):
+                yield str(first.value).partition(".")[0]
+
+
+def files(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_the_rooms_are_where_they_are_expected() -> None:
+    assert all(len(modules(package)) > 5 for package in ("smpl_rig", "engine", "magma_blender"))
+
+
+def test_smpl_rig_needs_only_numpy() -> None:
+    plain = [name for name in modules("smpl_rig") if not name.startswith(("smpl_rig.blender", *BUILD_TOOLS))]
+    import_all(plain, HEAVY | {"bpy", "mathutils", "engine", "magma_blender"})
+    allowed = {"numpy", "smpl_rig", "__future__", *sys.stdlib_module_names}
+    for path in files("smpl_rig"):
+        if path.relative_to(ROOT).as_posix() in (name.replace(".", "/") + ".py" for name in BUILD_TOOLS):
+            continue
+        extra = {"bpy", "mathutils", "bpy_extras"} if "blender" in path.parts else set()
+        assert set(imported(path)) <= allowed | extra, path
+
+
+def test_the_engine_never_touches_blender() -> None:
+    import_all(modules("engine"), {"bpy", "mathutils", "bmesh", "magma_blender"})
+    for path in files("engine"):
+        assert not set(imported(path)) & {"bpy", "mathutils", "bmesh", "magma_blender"}, path
+
+
+@pytest.mark.parametrize(
+    "module", ["engine", "engine.protocol", "engine.server", "engine.jobs", "engine.checkpoint_index", "engine.errors"]
+)
+def test_the_engine_answers_hello_before_anything_heavy_is_loaded(module: str) -> None:
+    import_all([module], HEAVY | {"numpy"})
+
+
+def test_the_add_on_shares_only_the_protocol_with_the_engine() -> None:
+    shared = {"engine", "engine.protocol"}
+    for path in files("magma_blender"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = {alias.name for alias in node.names if alias.name.partition(".")[0] == "engine"}
+            elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "engine":
+                names = {
+                    f"{node.module}.{alias.name}" if node.module == "engine" else node.module or ""
+                    for alias in node.names
+                }
+            else:
+                continue
+            assert names <= shared | {"engine.VERSION"}, (path, names)
+
+
+def test_the_add_on_never_imports_torch_and_numpy_only_when_it_is_needed() -> None:
+    for path in files("magma_blender"):
+        assert not set(imported(path)) & HEAVY, path
+        assert "numpy" not in set(imported(path, everywhere=False)), path
+
+
+def test_the_add_on_loads_without_numpy() -> None:
+    """With a stand-in for bpy, all its modules import although numpy and every heavy package are not there."""
+    stand_in = (
+        "import sys, types\n"
+        "class Anything(types.ModuleType):\n"
+        "    __path__ = []\n"
+        "    def __getattr__(self, name):\n"
+        "        if name.startswith('__'): raise AttributeError(name)\n"
+        "        if name[0].isupper() and name.isalpha() and not name.endswith('Property'): return type(name, (), {})\n"
+        "        return Anything(name)\n"
+        "    def __call__(self, *args, **kwargs): return args[0] if len(args) == 1 and callable(args[0]) else None\n"
+        "for name in ('bpy', 'bpy.types', 'bpy.props', 'bpy.utils', 'bpy.app', 'bpy.app.handlers', 'bpy_extras',\n"
+        "             'bpy_extras.io_utils', 'bpy.path', 'mathutils'):\n"
+        "    sys.modules[name] = Anything(name)\n"
+        "    parent, _, child = name.rpartition('.')\n"
+        "    if parent: setattr(sys.modules[parent], child, sys.modules[name])\n"
+        "sys.modules['bpy'].app.version = (4, 5, 0)\n"
+    )
+    command = [sys.executable, "-c", stand_in + IMPORT_ALL, ",".join(sorted(HEAVY | {"numpy"}))]
+    run = subprocess.run([*command, *modules("magma_blender")], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-1500:]
+
+
+def test_the_check_itself_notices(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="numpy was imported"):
+        import_all(["smpl_rig.skeleton"], {"numpy"})
+    assert "torch" in set(imported(ROOT / "engine" / "training" / "cli.py"))
+    assert "torch" not in set(imported(ROOT / "engine" / "training" / "cli.py", everywhere=False))

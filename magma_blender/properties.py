@@ -64,9 +64,11 @@ def _is_armature(_settings: Any, candidate: Any) -> bool:
 
 
 class MagmaSettings(bpy.types.PropertyGroup):
-    """The settings of the next dance."""
+    """The settings of the next dance; `register` gives it its properties."""
 
-    __annotations__ = {
+
+def _settings() -> dict[str, Any]:
+    return {
         "seed": bpy.props.IntProperty(
             name="Seed", description="Another seed gives another dance; the same seed gives the same", min=0, default=0
         ),
@@ -119,6 +121,7 @@ def body_file_of(settings: Any) -> Path | None:
 
 def register() -> None:
     """Add `scene.magma`."""
+    MagmaSettings.__annotations__ = _settings()
     bpy.utils.register_class(MagmaSettings)
     bpy.types.Scene.magma = bpy.props.PointerProperty(type=MagmaSettings)
 
@@ -127,3 +130,5 @@ def unregister() -> None:
     """Remove `scene.magma`."""
     del bpy.types.Scene.magma
     bpy.utils.unregister_class(MagmaSettings)
+    # bpy 4.2 as a Python module crashes when definitions with a callback are freed only at the interpreter's end
+    MagmaSettings.__annotations__ = {}

@@ -1,0 +1,52 @@
+"""The whole job in Blender's window on a virtual screen: generate, undo, ESC, while the window keeps answering."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import blenders
+import pytest
+
+sys.path.insert(0, str(blenders.ROOT))
+import build_addon
+
+DRIVE = blenders.ROOT / "tests" / "blender" / "gui" / "drive.py"
+MISSING = [program for program in ("blender", "xvfb-run", "xdotool") if shutil.which(program) is None]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")
+def test_generate_undo_and_escape_in_the_window(tmp_path):
+    addon, report, picture = tmp_path / "addon.zip", tmp_path / "report.json", tmp_path / "picture.png"
+    build_addon.build(blenders.ROOT, addon)
+    arguments = {
+        "zip": addon,
+        "engine-python": blenders.fake_engine(tmp_path, "slow"),
+        "song": blenders.song(tmp_path, 6.0),
+        "report": report,
+        "picture": picture,
+    }
+    command = ["xvfb-run", "-a", "-s", "-screen 0 1600x1200x24", "blender", "--factory-startup"]
+    command += ["--app-template", "Video_Editing", "-p", "0", "0", "1600", "1200", "--python", str(DRIVE), "--"]
+    for name, value in arguments.items():
+        command += [f"--{name}", str(value)]
+    done = subprocess.run(
+        command, env=blenders.own_folders(tmp_path), capture_output=True, text=True, timeout=180, check=False
+    )
+    assert report.is_file(), done.stdout + done.stderr
+    seen = json.loads(report.read_text())
+    assert "error" not in seen, seen["error"]
+    assert seen["panels_drawn"] == ["SEQUENCE_EDITOR", "VIEW_3D"]
+
+    assert seen["invoked"] == ["RUNNING_MODAL"] and seen["return_s"] < 0.5
+    # the engine works for three seconds; a software-drawn window on a busy computer turns a few times a second
+    assert seen["ticks"] >= 8 and seen["longest_pause_s"] < 1.5
+    assert seen["actions"] == {"song": [1, seen["strip_frames"][1]]}
+    assert seen["undone"] and seen["redone"]
+
+    assert seen["running_before_escape"] and seen["escape_s"] < 1.5
+    assert seen["cancelled_unchanged"] and seen["cancel_notice"].startswith("Cancelled")
+    assert picture.stat().st_size > 10_000

@@ -1,0 +1,115 @@
+"""An imported checkpoint in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from engine.errors import CheckpointError
+from engine.motion import humanml3d
+from engine.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, read_config
+from engine.original.decoder import MotionDecoder
+from engine.original.importer import FAMILY, STATISTICS
+from engine.original.vqvae import MotionVQVAE
+from smpl_rig.motion import Motion
+
+STYLES_FILE = "styles.safetensors"
+
+
+@dataclass(frozen=True)
+class OriginalCheckpoint:
+    """The original's networks, and what lies around them.
+
+    `vqvae` and `decoder` work on normalised motion, as they were trained; mean, std: (F,). style_vectors: (512,) by
+    name, none but for the style variant. normalised: whether the import was given mean and std.
+    """
+
+    family: ClassVar[str] = FAMILY
+    token_rate: ClassVar[float] = FRAME_RATE
+
+    name: str
+    folder: Path
+    vqvae: MotionVQVAE
+    decoder: MotionDecoder
+    sampling: Sampling
+    mean: NDArray[np.float32]
+    std: NDArray[np.float32]
+    style_vectors: Mapping[str, NDArray[np.float32]]
+    normalised: bool
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """Names of the styles it knows."""
+        return tuple(self.style_vectors)
+
+    def to_motion(self, features: NDArray[np.float32]) -> Motion:
+        """Normalised motion (T, 263) -> SMPL motion at 20 frames/s. Raises CheckpointError for another width."""
+        if len(self.mean) != humanml3d.WIDTH:
+            raise CheckpointError(
+                f"Checkpoint {self.name!r} has {len(self.mean)} numbers a frame, not HumanML3D's {humanml3d.WIDTH}: "
+                "no body's motion can be made of them."
+            )
+        return humanml3d.to_smpl(humanml3d.denormalise(features, self.mean, self.std))
+
+
+def load_original(folder: Path, config: Mapping[str, Any], device: str) -> OriginalCheckpoint:
+    """Load a folder that `importer` wrote, with its config as read. Raises CheckpointError."""
+    what = f"Checkpoint {folder.name!r}, config.json"
+    codec_config = read_config(VQVAEConfig, config.get("vqvae"), f"{what}, vqvae")
+    writer_config = read_config(DecoderConfig, config.get("decoder"), f"{what}, decoder")
+    sampling = read_config(Sampling, config.get("sampling"), f"{what}, sampling")
+    try:
+        weights = load_file(folder / "model.safetensors", device=device)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(
+            f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Import it again."
+        ) from error
+    with torch.device("meta"):  # shapes only: memory is taken once the weights are known to fit
+        vqvae, decoder = MotionVQVAE(codec_config), MotionDecoder(writer_config)
+    _fill(vqvae, "vqvae.", weights, folder)
+    _fill(decoder, "decoder.", weights, folder)
+    mean, std = (_vector(weights, name, codec_config.motion_features, folder) for name in STATISTICS)
+    vectors = _style_vectors(folder) if writer_config.styled else {}
+    normalised = config.get("normalised") is True
+    return OriginalCheckpoint(
+        str(config.get("name", folder.name)), folder, vqvae, decoder, sampling, mean, std, vectors, normalised
+    )
+
+
+def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder: Path) -> None:
+    """Put the weights in place of the network's own, without a copy."""
+    expected = network.state_dict()
+    found = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    odd = sorted(set(expected) ^ set(found))
+    wrong = sorted(n for n in set(found) & set(expected) if found[n].shape != expected[n].shape)
+    if odd or wrong:
+        raise CheckpointError(
+            f"The weights of checkpoint {folder.name!r} do not fit its config ({prefix}{(odd + wrong)[0]} and "
+            f"{len(odd + wrong) - 1} others). Import it again."
+        )
+    network.load_state_dict({name: value.float() for name, value in found.items()}, assign=True)
+    network.eval().requires_grad_(False)
+
+
+def _vector(weights: Mapping[str, Tensor], name: str, width: int, folder: Path) -> NDArray[np.float32]:
+    vector = weights.get(name)
+    if vector is None or tuple(vector.shape) != (width,):
+        raise CheckpointError(f"Checkpoint {folder.name!r} has no {name} of {width} numbers. Import it again.")
+    return vector.float().cpu().numpy()
+
+
+def _style_vectors(folder: Path) -> dict[str, NDArray[np.float32]]:
+    if not (folder / STYLES_FILE).is_file():
+        return {}
+    from engine.original.clip_style import load_vectors
+
+    return load_vectors(folder)

@@ -1,0 +1,124 @@
+"""Sizes of the original's networks. The published ones are the defaults; an import reads them off the tensors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar
+
+from engine.errors import CheckpointError
+
+FRAME_RATE = 20.0
+"""Frames, tokens and music frames per second: one token a frame, no down-sampling."""
+HEAD_WIDTH = 64
+STYLE_WIDTH = 512
+SPECIAL_TOKENS = 3
+"""BOS (never used), PAD and EOS follow the motion tokens in the vocabulary."""
+VARIANTS: dict[str, int] = {"encodec": 128, "encodec_sine": 128, "encodec_style": 128, "librosa": 35}
+"""The published variants and the width of their music features."""
+
+_LARGEST = 1 << 16
+"""Of any size in a config, many times the published ones: a damaged config must not ask for all memory."""
+
+
+@dataclass(frozen=True)
+class VQVAEConfig:
+    """Sizes of the VQ-VAE. Attention works in `heads` of 64, whatever the width."""
+
+    motion_features: int = 263
+    codes: int = 1024
+    width: int = 768
+    heads: int = 8
+    forward_width: int = 3072
+    encoder_depth: int = 12
+    decoder_depth: int = 12
+
+    @property
+    def stride(self) -> int:
+        """Frames per token."""
+        return 1
+
+    @property
+    def levels(self) -> int:
+        """Codes per token position."""
+        return 1
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of the motion decoder, and which of `VARIANTS` it is."""
+
+    variant: str = "encodec"
+    codes: int = 1024
+    width: int = 768
+    heads: int = 8
+    forward_width: int = 3072
+    depth: int = 12
+
+    @property
+    def vocabulary(self) -> int:
+        """Motion tokens and the special ones."""
+        return self.codes + SPECIAL_TOKENS
+
+    @property
+    def music_features(self) -> int:
+        """Width of one music frame."""
+        return VARIANTS[self.variant]
+
+    @property
+    def styled(self) -> bool:
+        """Whether it takes a style vector."""
+        return self.variant == "encodec_style"
+
+    @property
+    def sinusoid(self) -> bool:
+        """Whether positions are absolute (a scaled sinusoid on the tokens) rather than ALiBi's distances."""
+        return self.variant == "encodec_sine"
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How tokens are drawn. The original's settings but for `music_view`: it used "prefix".
+
+    top_k: choices kept, of the whole vocabulary; 0 keeps all. music_view: "whole" as in training (a token sees the
+    music of its whole window) or "prefix" (position n of a window sees the window's first n + 1 music frames).
+    window: positions seen at once, music and past. overlap: positions that a window shares with the one before.
+    """
+
+    temperature: float = 1.0
+    top_k: int = 103
+    music_view: str = "whole"
+    window: int = 300
+    overlap: int = 100
+
+
+MUSIC_VIEWS = ("whole", "prefix")
+Config = TypeVar("Config", VQVAEConfig, DecoderConfig, Sampling)
+
+
+def read_config(kind: type[Config], values: object, what: str) -> Config:
+    """A config from JSON, checked field by field. Raises CheckpointError that begins with `what`."""
+    expected = {field.name: type(field.default) for field in fields(kind)}
+    if not isinstance(values, Mapping) or set(values) != set(expected):
+        raise CheckpointError(f"{what} does not name {', '.join(expected)}. Import the checkpoint again.")
+    for name, value in values.items():
+        if not _sensible(name, value, expected[name]):
+            raise CheckpointError(f"{what}: {name} is {json.dumps(value)}. Import the checkpoint again.")
+    config = kind(**values)
+    if isinstance(config, Sampling) and config.overlap >= config.window:
+        raise CheckpointError(f"{what}: the overlap {config.overlap} is not below the window {config.window}.")
+    return config
+
+
+def config_values(config: VQVAEConfig | DecoderConfig | Sampling) -> dict[str, Any]:
+    """The config as JSON holds it."""
+    return asdict(config)
+
+
+def _sensible(name: str, value: object, kind: type) -> bool:
+    if kind is str:
+        return value in (VARIANTS if name == "variant" else MUSIC_VIEWS)
+    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
+        return False
+    return (0 if name in ("temperature", "top_k") else 1) <= value <= _LARGEST

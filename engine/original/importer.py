@@ -1,0 +1,232 @@
+"""From the original's two files to a checkpoint folder of ours: every tensor checked, its numbers as they were."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine.errors import CheckpointError
+from engine.original.config import (
+    FRAME_RATE,
+    STYLE_WIDTH,
+    VARIANTS,
+    DecoderConfig,
+    Sampling,
+    VQVAEConfig,
+    config_values,
+)
+from engine.original.keys import decoder_keys, vqvae_keys
+from engine.original.sizes import State, decoder_config, decoder_problems, vqvae_config, vqvae_problems
+from engine.original.torch_file import read_state, sha256
+
+FAMILY = "original"
+STATISTICS = ("motion.mean", "motion.std")
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import wrote. warnings: sentences for the user."""
+
+    folder: Path
+    vqvae: VQVAEConfig
+    decoder: DecoderConfig
+    parameters: int
+    warnings: tuple[str, ...]
+
+
+def import_magma(
+    vqvae: Path,
+    motionseq: Path,
+    variant: str,
+    folder: Path,
+    mean: Path | None = None,
+    std: Path | None = None,
+    said: Callable[[str], None] = lambda text: None,
+) -> Imported:
+    """Write a checkpoint folder from the original's VQ-VAE file and motion decoder file.
+
+    variant: one of `VARIANTS`. mean, std: .npy files of the motion's statistics (motion_features,), both or none.
+    `said` hears what is being done. Raises CheckpointError that names what is missing, unexpected or of the wrong size;
+    nothing is written then.
+    """
+    if variant not in VARIANTS:
+        raise CheckpointError(f"Unknown variant {variant!r}. Choose one of {', '.join(VARIANTS)}.")
+    _check_folder(folder)
+    said(f"Checking {vqvae.name}")
+    codec = read_state(vqvae)
+    codec_config = vqvae_config(codec)
+    _refuse(vqvae, "VQ-VAE", vqvae_problems(codec, codec_config), _hint_swapped(codec))
+    said(f"Checking {motionseq.name}")
+    writer = read_state(motionseq)
+    writer_config = decoder_config(writer, variant)
+    problems = decoder_problems(writer, writer_config)
+    _refuse(motionseq, f"motion decoder ({variant})", problems, _hint_variant(writer, variant))
+    if writer_config.codes != codec_config.codes:
+        raise CheckpointError(
+            f"{motionseq.name} writes {writer_config.codes} codes, {vqvae.name} has {codec_config.codes}. "
+            "Give two files that were trained together."
+        )
+    statistics = _statistics(mean, std, codec_config.motion_features)
+    said("Checking the numbers")
+    weights = {f"vqvae.{o}": _number(codec[t], t, vqvae) for t, o in vqvae_keys(codec_config).items()}
+    weights |= {f"decoder.{o}": _number(writer[t], t, motionseq) for t, o in decoder_keys(writer_config).items()}
+    parameters = sum(w.numel() for name, w in weights.items() if name != "vqvae.codebook")
+    sources = {"vqvae": vqvae, "motionseq": motionseq}
+    sources |= {} if mean is None or std is None else {"mean": mean, "std": std}
+    hashes = {what: (path.name, sha256(path)) for what, path in sources.items()}
+    warnings = _warnings(writer_config, mean is not None)
+    said(f"Writing {folder}")
+    card = _card(folder.resolve().name, codec_config, writer_config, parameters, hashes, warnings)
+    _write(folder, weights | statistics, codec_config, writer_config, hashes, card)
+    return Imported(folder, codec_config, writer_config, parameters, warnings)
+
+
+def _refuse(path: Path, what: str, problems: list[str], hint: str) -> None:
+    if problems:
+        raise CheckpointError(f"{path.name} does not fit MAGMA's {what}: {'; '.join(problems)}. {hint}")
+
+
+def _hint_swapped(codec: State) -> str:
+    if "motionDecoder.to_logits.weight" in codec:
+        return "It looks like the motion decoder's file: give the VQ-VAE's as --vqvae, the decoder's as --motionseq."
+    return "Give the original's file, unchanged."
+
+
+def _hint_variant(writer: State, variant: str) -> str:
+    if "vq._codebook.embed" in writer:
+        return "It looks like the VQ-VAE's file: give the VQ-VAE's as --vqvae, the decoder's as --motionseq."
+    for other in VARIANTS:
+        if other != variant and not decoder_problems(writer, decoder_config(writer, other)):
+            return f"It fits the variant {other}: import it with --variant {other}."
+    return "Give the original's file, unchanged."
+
+
+def _number(tensor: Tensor, name: str, path: Path) -> Tensor:
+    """In float32, which is what the original's files hold: exactly as it was."""
+    value = tensor.detach().to(torch.float32).contiguous()
+    if not torch.isfinite(value).all():
+        raise CheckpointError(f"{path.name}: {name} holds NaN or infinite numbers. Give an undamaged file.")
+    return value
+
+
+def _statistics(mean: Path | None, std: Path | None, width: int) -> dict[str, Tensor]:
+    """Mean and deviation by name; 0 and 1 where none are given."""
+    if (mean is None) != (std is None):
+        raise CheckpointError("Only one of mean and std was given. Give both files, or neither.")
+    if mean is None or std is None:
+        return dict(zip(STATISTICS, (torch.zeros(width), torch.ones(width)), strict=True))
+    values = []
+    for path in (mean, std):
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise CheckpointError(f"{path.name}: cannot be read as a .npy file of numbers ({error}).") from error
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape != (width,):
+            shape = getattr(array, "shape", "an archive")
+            raise CheckpointError(f"{path.name}: holds {shape}, not {width} numbers. Give the original's file.")
+        if not np.isfinite(array).all() or (path is std and not (array > 0).all()):
+            kind = "positive, finite" if path is std else "finite"
+            raise CheckpointError(f"{path.name}: not all of its numbers are {kind}. Give the original's file.")
+        values.append(torch.from_numpy(array.astype(np.float32)))
+    return dict(zip(STATISTICS, values, strict=True))
+
+
+def _warnings(config: DecoderConfig, statistics: bool) -> tuple[str, ...]:
+    warnings = []
+    if not statistics:
+        warnings.append(
+            "No mean and std were given, so decoded motion is taken as it comes: give the original's two statistics "
+            "files (those of aist), or dances will not look like dances."
+        )
+    if config.styled:
+        warnings.append(
+            "This variant needs style vectors: make them with `python -m engine style-vectors FOLDER --clip WEIGHTS`."
+        )
+    return tuple(warnings)
+
+
+def _check_folder(folder: Path) -> None:
+    """Refuse to write over anything but an earlier import."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists():
+        try:
+            family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("family")
+        except (OSError, ValueError, AttributeError):
+            family = None
+        if family != FAMILY:
+            raise CheckpointError(f"{folder}: is there already and is no imported checkpoint. Choose another folder.")
+
+
+def _write(
+    folder: Path,
+    weights: dict[str, Tensor],
+    codec: VQVAEConfig,
+    writer: DecoderConfig,
+    hashes: Mapping[str, tuple[str, str]],
+    card: str,
+) -> None:
+    top_k = -(-writer.vocabulary // 10)  # a tenth, rounded up: 103 of 1027
+    config = {
+        "format": 1,
+        "family": FAMILY,
+        "name": folder.resolve().name,
+        "description": f"Original MAGMA, variant {writer.variant}, imported from {hashes['motionseq'][0]}.",
+        "styles": [],
+        "token_rate": FRAME_RATE,
+        "frame_rate": FRAME_RATE,
+        "vqvae": config_values(codec),
+        "decoder": config_values(writer),
+        "sampling": config_values(Sampling(top_k=top_k)),
+        "normalised": "mean" in hashes,
+        "sources": {what: {"file": name, "sha256": digest} for what, (name, digest) in hashes.items()},
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / "model.safetensors.partial"
+        save_file(weights, partial)
+        os.replace(partial, folder / "model.safetensors")  # noqa: PTH105 - atomic on every platform
+        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        # last, since it is what makes the folder a checkpoint
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder}: cannot be written ({error.strerror or error}). Choose another place."
+        ) from error
+
+
+def _card(
+    name: str,
+    codec: VQVAEConfig,
+    writer: DecoderConfig,
+    parameters: int,
+    hashes: Mapping[str, tuple[str, str]],
+    warnings: tuple[str, ...],
+) -> str:
+    style = f", style vectors of {STYLE_WIDTH}" if writer.styled else ""
+    lines = [
+        f"# {name}",
+        "",
+        f"The original MAGMA (arXiv 2309.01202), variant `{writer.variant}`, imported by its user. The weights are the",
+        "original's, number for number in float32; this project has not trained them and grants no licence to them.",
+        "",
+        "| file | name | SHA-256 |",
+        "|---|---|---|",
+        *(f"| {what} | {file} | `{digest}` |" for what, (file, digest) in hashes.items()),
+        "",
+        f"- {parameters:,} parameters, and a codebook of {codec.codes} vectors of {codec.width}.",
+        f"- VQ-VAE: {codec.encoder_depth} + {codec.decoder_depth} blocks, width {codec.width}, {codec.heads} heads, "
+        f"{codec.motion_features} motion numbers a frame, one token a frame, {FRAME_RATE:g} frames a second.",
+        f"- Decoder: {writer.depth} blocks, width {writer.width}, {writer.heads} heads, "
+        f"{writer.music_features} music features a frame{style}.",
+        *(f"- {warning}" for warning in warnings),
+    ]
+    return "\n".join(lines) + "\n"

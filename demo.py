@@ -147,6 +147,7 @@ def _generate(options: argparse.Namespace, song: Path, dance: Path) -> dict[str,
 
 def _render(python: Path, blend: Path, folder: Path) -> None:
     parts = min(os.cpu_count() or 1, RENDERERS)
+    print(f"rendering in {parts} processes, the longest stage ...", flush=True)
     wanted = ["--video-fps", str(VIDEO_FPS), "--cells", str(CELLS), "--parts", str(parts)]
     _run_bpy(
         python, folder, [["render", str(blend), str(folder), *wanted, "--part", str(part)] for part in range(parts)]

@@ -243,9 +243,9 @@ def _set_windows(scene: Any) -> None:
         for area in screen.areas:
             if area.type == "VIEW_3D":
                 space = area.spaces.active
-                space.region_3d.view_perspective = "CAMERA"
+                space.region_3d.view_perspective, space.region_3d.view_camera_zoom = "CAMERA", 24.0
                 space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = False
-                space.overlay.show_relationship_lines = space.overlay.show_extras = False
+                space.overlay.show_relationship_lines = space.overlay.show_extras = space.overlay.show_cursor = False
                 space.shading.type = "SOLID"
                 _shade(space.shading)
 

@@ -21,8 +21,9 @@ SAMPLE_RATE = 6_400
 FRAME_RATE = SAMPLE_RATE // HOP
 FEATURE_COUNT = DIMENSION
 
-BLOCK = 600
-"""Frames (30 s) encoded at once: about 0.2 GB of memory, however long the song is."""
+BLOCK = 300
+"""Frames (15 s) encoded at once: under 0.2 GB of memory, however long the song is. At least 7, the
+reach of the padding at the beginning."""
 
 
 def encodec_features(
@@ -31,7 +32,7 @@ def encodec_features(
     """Mono audio (samples,) at `SAMPLE_RATE` -> (T, 128) float32 with T = ceil(samples / 320).
 
     Frame k begins at second k / 20 and has heard the sound up to second (k + 1) / 20. `on_progress` is called with the
-    fraction done, about every 30 s of sound; what it raises ends the work. Raises CheckpointError where EnCodec's
+    fraction done, about every 15 s of sound; what it raises ends the work. Raises CheckpointError where EnCodec's
     weights have not been fetched.
     """
     return encode(_model(require_weights(), device), audio, on_progress)

@@ -45,7 +45,8 @@ class CausalConv(nn.Module):
         """(1, inputs, T) -> (1, outputs, ceil(T / stride)) and the next state. Only the last T may be no multiple."""
         stride = self.conv.stride[0]
         right = -x.shape[-1] % stride
-        x = _reflect(x, self.context, right) if state is None else torch.cat([state, _reflect(x, 0, right)], dim=-1)
+        # right of a short last block lie samples of the block before, so the state comes first
+        x = _reflect(x, self.context, right) if state is None else _reflect(torch.cat([state, x], dim=-1), 0, right)
         return self.conv(x), x[..., x.shape[-1] - self.context :]
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
 import bpy
+
+from engine.checkpoint_index import FOLDERS_VARIABLE
 
 PACKAGE = __package__ or ""
 """Name of the add-on's package: `magma_blender`, or `bl_ext.<repository>.magma_blender` as an extension."""
@@ -23,6 +26,12 @@ def default_data_folder() -> Path:
     return Path(folder) if folder else Path(tempfile.gettempdir()) / "magma_blender"
 
 
+def own_checkpoint_folders(data: Path) -> list[Path]:
+    """Folders with the user's own checkpoints: those of the environment's MAGMA_CHECKPOINTS, then the data folder's."""
+    named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
+    return [*(Path(folder).expanduser() for folder in named if folder), data / "checkpoints"]
+
+
 def checkpoint_folders(data: Path) -> list[Path]:
     """Folders searched for checkpoints: those shipped with the add-on, then the user's own."""
-    return [engine_root() / "checkpoints", data / "checkpoints"]
+    return [engine_root() / "checkpoints", *own_checkpoint_folders(data)]

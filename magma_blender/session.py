@@ -6,13 +6,16 @@ something runs and by the operator that makes a dance; it never blocks.
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import bpy
 
-from . import dance, engine_setup, install, paths, plan, strips
+from engine.checkpoint_index import FOLDERS_VARIABLE
+
+from . import choreography, dance, engine_setup, install, paths, plan, strips
 from .client import EngineClient, Request
 from .dance import Target
 from .engine_setup import EngineSetup
@@ -88,7 +91,7 @@ class Session:
                 setup.command(),
                 cwd=paths.engine_root(),
                 log_file=setup.log_file,
-                environment={"MAGMA_CHECKPOINTS": str(setup.data / "checkpoints")},
+                environment={FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data)))},
             )
             self._client_setup = setup
         return self._client
@@ -167,8 +170,10 @@ class Session:
             if self.notice is None:
                 self.notice = Notice(str(error), is_error=job.request.state != "cancelled")
             raise
+        made = choreography.load(armature)
+        assert made is not None
         took = time.monotonic() - job.started
-        self.notice = Notice(f'"{armature.name}" dances to "{job.plan.name}", made in {took:.0f} s.')
+        self.notice = Notice(f'"{armature.name}" dances {made.style} to "{job.plan.name}", made in {took:.0f} s.')
         return armature
 
     def drop_job(self, reason: str) -> None:

@@ -1,0 +1,133 @@
+"""The add-on with the real engine: what Blender shows is what the engine computed."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import blenders
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+
+PYTHON = Path(os.environ.get("MAGMA_TEST_PYTHON", blenders.ROOT / ".venv" / "bin" / "python"))
+TRAINED = blenders.ROOT / "checkpoints" / "default" / "model.safetensors"
+MAKE_TINY = """
+import sys
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+from tiny_engine import STYLES, tiny_networks
+from engine.checkpoints import save_checkpoint
+from engine.sampling import Sampling
+save_checkpoint(Path(sys.argv[1]), *tiny_networks(), {"name": "tiny", "styles": STYLES}, Sampling())
+"""
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not PYTHON.is_file(), reason="needs the engine's Python: set MAGMA_TEST_PYTHON"),
+]
+
+
+@pytest.fixture
+def magma(scene, tmp_path, monkeypatch):
+    """The enabled add-on with the real engine."""
+    import addon_utils
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    addon_utils.enable("magma_blender", default_set=True)
+    preferences = bpy.context.preferences.addons["magma_blender"].preferences
+    preferences.engine_python = str(PYTHON)
+    preferences.data_folder = str(tmp_path / "data")
+    preferences.device = "cpu"
+    yield preferences
+    addon_utils.disable("magma_blender", default_set=True)
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """A checkpoint with random weights in the data folder."""
+    folder = tmp_path / "data" / "checkpoints" / "tiny"
+    paths = [str(blenders.ROOT / "tests" / "engine"), str(blenders.ROOT)]
+    subprocess.run([str(PYTHON), "-c", MAKE_TINY, str(folder), *paths], check=True)
+
+
+def dance(folder, checkpoint, fps, seconds):
+    """(armature, the engine's joints (T, 24, 3), first frame) for a song that starts at frame 11."""
+    from magma_blender import plan
+    from magma_blender.engine_setup import find
+    from magma_blender.session import session
+
+    scene = bpy.context.scene
+    scene.render.fps = fps
+    scene.magma.checkpoint, scene.magma.seed, scene.magma.length = checkpoint, 3, seconds
+    setup = find()
+    song = blenders.song(folder, seconds)
+    job = session.start_plan(plan.for_file(scene, "song", song, 11), None, setup)
+    session.wait_for_job(lambda progress: None)
+    assert job.request.error is None, job.request.error
+    from engine.protocol import unpack_bytes
+
+    with np.load(io.BytesIO(unpack_bytes(job.request.result["npz"]))) as arrays:
+        joints = arrays["joints"]
+    return session.finish_job(bpy.context), joints
+
+
+def largest_error(armature, joints):
+    from smpl_rig.skeleton import JOINT_NAMES
+
+    errors = []
+    for frame in range(0, len(joints), 10):
+        bpy.context.scene.frame_set(11 + frame)
+        posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        heads = [(posed.matrix_world @ posed.pose.bones[name].matrix).translation for name in JOINT_NAMES]
+        errors.append(np.linalg.norm(np.array(heads) - joints[frame], axis=1).max())
+    return max(errors)
+
+
+@pytest.mark.parametrize("fps", [20, 30])
+def test_joints_in_blender_are_the_engines(magma, tiny, tmp_path, fps):
+    armature, joints = dance(tmp_path, "tiny", fps, 4.0)
+    assert len(joints) == 4 * fps
+    assert tuple(armature.animation_data.action.frame_range) == (11, 10 + 4 * fps)
+    assert largest_error(armature, joints) < 1e-3
+
+
+@pytest.mark.skipif(not TRAINED.is_file(), reason="needs the trained checkpoint")
+def test_the_default_checkpoint_dances_upright_on_the_floor(magma, tmp_path):
+    from smpl_rig.skeleton import JOINT_INDEX
+
+    armature, joints = dance(tmp_path, "default", 30, 8.0)
+    assert largest_error(armature, joints) < 1e-3
+    assert (joints[:, JOINT_INDEX["head"], 2] > 1.0).mean() > 0.9
+    assert -0.02 < joints[:, [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]], 2].min() < 0.1
+    assert np.ptp(joints[:, JOINT_INDEX["L_wrist"]], axis=0).max() > 0.1
+
+
+def test_a_text_file_named_mp3_is_one_sentence_and_the_scene_stays(magma, tiny, tmp_path):
+    from magma_blender import plan
+    from magma_blender.engine_setup import find
+    from magma_blender.errors import MagmaError
+    from magma_blender.session import session
+
+    song = tmp_path / "words.mp3"
+    song.write_text("la la la\n" * 100)
+    scene = bpy.context.scene
+    scene.magma.checkpoint = "tiny"
+    before = len(bpy.data.objects)
+    session.start_plan(plan.for_file(scene, "song", song, 1), None, find())
+    session.wait_for_job(lambda progress: None)
+    with pytest.raises(MagmaError, match=r"words\.mp3") as caught:
+        session.finish_job(bpy.context)
+    assert "\n" not in str(caught.value)
+    assert len(bpy.data.objects) == before
+
+
+def test_check_engine_answers(magma):
+    from magma_blender.session import session
+
+    assert bpy.ops.magma.check_engine() == {"FINISHED"}
+    assert session.notice.text == "The engine works." and session.notice.details

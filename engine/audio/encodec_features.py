@@ -45,8 +45,8 @@ def encode(
     """`encodec_features` with a given model.
 
     The encoder's state passes from block to block, so no context is computed twice and the LSTM forgets nothing:
-    against the whole signal at once only float rounding differs, which moves codes in about 1 frame of 1,000 and
-    leaves the others equal to the bit (measured with random weights).
+    against the whole signal at once only float rounding differs. Over 3 minutes with random weights all codes were
+    equal and the latents within 3e-6 of their standard deviation; a code moves where two vectors are that close to tie.
     """
     device = model.codebooks.device
     features = np.empty((-(-len(audio) // HOP), FEATURE_COUNT), np.float32)

@@ -130,7 +130,9 @@ def genre_tokens() -> dict[str, list[int]]:
 
 
 def with_ends(tokens: Sequence[int], text: str) -> list[int]:
-    """`START`, the tokens and `END`. Raises RequestError for more than CLIP can read."""
+    """`START`, the tokens and `END`. Raises RequestError for nothing, or more than CLIP can read."""
+    if not tokens:
+        raise RequestError(f"The style {text!r} is empty. Describe it in words.")
     if len(tokens) > CONTEXT - 2:
         raise RequestError(f"The style {text[:40]!r}... is {len(tokens)} tokens long; CLIP reads {CONTEXT - 2}.")
     return [START, *tokens, END]

@@ -57,6 +57,7 @@ def test_codes_are_those_recorded_from_the_package(model: EnCodec) -> None:
         assert codes_of(model, fake_audio(int(samples))).tolist() == recorded
 
 
+@pytest.mark.filterwarnings("ignore:.torch.nn.utils.weight_norm:FutureWarning")
 def test_codes_and_features_are_those_of_the_package(model: EnCodec, monkeypatch: pytest.MonkeyPatch) -> None:
     package = pytest.importorskip("encodec") if real_torchaudio() else package_without_torchaudio(monkeypatch)
     reference = package.EncodecModel.encodec_model_24khz(pretrained=False).eval()

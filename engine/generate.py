@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -20,6 +20,7 @@ from engine.audio.beats import BeatTrack, choose_style
 from engine.audio.decode import check_song, load_audio, probe
 from engine.audio.librosa_features import FRAME_RATE, HOP, SAMPLE_RATE
 from engine.audio.music import music_features
+from engine.cancellable import cancellable
 from engine.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
 from engine.device import Device, choose_device
 from engine.errors import CancelledError, RequestError
@@ -131,29 +132,28 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
 
     advance("load", 0.0, f"Loading checkpoint {request.checkpoint}")
     with watch("load"):
-        checkpoint = _cached(find_checkpoint(request.checkpoint), device.name)
-    style = _style_name(request.style, checkpoint)
+        checkpoint = cancellable(lambda: _cached(find_checkpoint(request.checkpoint), device.name), cancelled)
+    wanted = _style_name(request.style, checkpoint)
     advance("audio", 0.02, f"Reading {Path(request.audio).name}")
     with watch("audio"):
-        audio, length = _read(request)
+        audio, length = cancellable(lambda: _read(request), cancelled)
     advance("features", 0.05, "Listening to the music")
     with watch("features"):
-        if style is None:
-            style = choose_style(audio, SAMPLE_RATE, checkpoint.styles)
         positions = math.ceil((math.ceil(length * FRAME_RATE) + 1) / checkpoint.vqvae.config.stride)
-        music, beats = _hear(audio, style, positions * checkpoint.vqvae.config.stride)
+        frames = positions * checkpoint.vqvae.config.stride
+        style, music, beats = cancellable(lambda: _hear(audio, wanted, checkpoint.styles, frames), cancelled)
     sampling = _sampling(request, checkpoint.sampling)
     with watch("tokens"):
         codes = _write(checkpoint, music, style, positions, sampling, request.seed, device, advance, cancelled)
     advance("motion", 0.93, "Decoding the motion")
     with watch("motion"), torch.inference_mode():
         features = checkpoint.vqvae.decode(codes[None])[0].cpu().numpy()
-        motion = representation.decode(features, FRAME_RATE)
+        decoded = representation.decode(features, FRAME_RATE)
     advance("feet", 0.96, "Planting the feet")
     with watch("feet"):
-        motion = lock_feet(motion)
         fps = request.fps or FRAME_RATE
-        motion = replace(sample(motion, np.arange(max(1, round(length * fps))) / fps), fps=fps)
+        times = np.arange(max(1, round(length * fps))) / fps
+        motion = cancellable(lambda: replace(sample(lock_feet(decoded), times), fps=fps), cancelled)
     advance("done", 1.0, "Done")
     report = {
         "seconds": watch.seconds,
@@ -251,11 +251,13 @@ def _read(request: GenerateRequest) -> tuple[NDArray[np.float32], float]:
     return audio, len(audio) / SAMPLE_RATE
 
 
-def _hear(audio: NDArray[np.float32], style: str, frames: int) -> tuple[NDArray[np.float32], BeatTrack]:
-    """Exactly `frames` frames of features; silence follows the song."""
-    padded = np.pad(audio, (0, max(0, frames * HOP - len(audio))))
-    features, beats = music_features(padded, style)
-    return features[:frames], beats
+def _hear(
+    audio: NDArray[np.float32], wanted: str | None, styles: Sequence[str], frames: int
+) -> tuple[str, NDArray[np.float32], BeatTrack]:
+    """The style, `wanted` or by the song's tempo, and exactly `frames` frames of features; silence follows the song."""
+    style = wanted or choose_style(audio, SAMPLE_RATE, styles)
+    features, beats = music_features(np.pad(audio, (0, max(0, frames * HOP - len(audio)))), style)
+    return style, features[:frames], beats
 
 
 def _sampling(request: GenerateRequest, default: Sampling) -> Sampling:

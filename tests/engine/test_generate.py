@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -279,3 +280,39 @@ def test_the_report_can_be_sent_as_json(request_: GenerateRequest) -> None:
     assert report["frames"] == 80 and report["fps"] == 20
     assert report["tempo"] == pytest.approx(92, rel=0.05)
     assert set(report["seconds"]) == {"load", "audio", "features", "tokens", "motion", "feet"}
+
+
+@pytest.mark.parametrize("stage", ["load", "audio", "features", "feet"])
+def test_a_cancel_does_not_wait_for_a_slow_library(
+    request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    from engine import generate as module
+
+    slow = {"load": "_cached", "audio": "_read", "features": "_hear", "feet": "lock_feet"}[stage]
+    working = threading.Event()
+    release = threading.Event()
+
+    def work(*args: object) -> None:
+        working.set()
+        release.wait(20)
+        raise AudioError("forgotten.")
+
+    monkeypatch.setattr(module, slow, work)
+    begin = time.perf_counter()
+    try:
+        with pytest.raises(CancelledError):
+            generate(request_, lambda *_: None, working.is_set)
+        assert time.perf_counter() - begin < 10  # the stages before included
+    finally:
+        release.set()
+
+
+def test_the_server_sends_the_same_dance(request_: GenerateRequest) -> None:
+    from dataclasses import asdict
+
+    from engine.jobs import run_generate
+    from engine.protocol import unpack_bytes
+
+    answer = json.loads(json.dumps(run_generate(asdict(request_), lambda *_: None, lambda: False)))
+    assert unpack_bytes(answer["npz"]) == dance_to(request_).to_npz()
+    assert answer["report"]["style"] == "rumba"

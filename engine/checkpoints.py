@@ -1,7 +1,8 @@
 """Checkpoints: a folder with `model.safetensors`, `config.json` and `MODEL_CARD.md`.
 
-A checkpoint is data and nothing in it is ever run: weights are safetensors, the config is JSON and is validated field
-by field. Weights may be stored in half precision; they are computed with in float32.
+There are two families: ours, which this module saves, and the original's, which `engine.original.importer` writes. A
+checkpoint is data and nothing in it is ever run: weights are safetensors, the config is JSON and is validated field
+by field. Weights of ours are stored in half precision; they are computed with in float32.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -24,8 +27,12 @@ from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
 from engine.models.decoder import DecoderConfig, MotionDecoder
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.motion import representation
 from engine.motion.representation import FEATURES
+from engine.original.checkpoint import OriginalCheckpoint, load_original
+from engine.original.importer import FAMILY as ORIGINAL
 from engine.sampling import Sampling
+from smpl_rig.motion import Motion
 
 FORMAT = 1
 FRAME_RATE = 20.0
@@ -40,7 +47,9 @@ _COUNTS = frozenset({"levels", "frame_blocks", "token_blocks", "encoder_layers",
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A loaded checkpoint. `styles` names the decoder's style indices; `sampling` holds its own default settings."""
+    """A checkpoint of ours. `styles` names the decoder's style indices; `sampling` holds its default settings."""
+
+    family: ClassVar[str] = "magma"
 
     name: str
     folder: Path
@@ -53,6 +62,23 @@ class Checkpoint:
     def token_rate(self) -> float:
         """Token positions per second."""
         return FRAME_RATE / self.vqvae.config.stride
+
+    def encode(self, motion: Motion) -> NDArray[np.int64]:
+        """Motion of a multiple of the stride of frames, at 20 frames/s -> tokens (N, K)."""
+        features = torch.from_numpy(representation.encode(motion))[None].to(self._device)
+        return self.vqvae.encode(features)[0].cpu().numpy()
+
+    def decode(self, tokens: NDArray[np.int64]) -> Motion:
+        """Tokens (N, K) -> motion at 20 frames/s, as decoded: no foot locking."""
+        features = self.vqvae.decode(torch.from_numpy(tokens)[None].to(self._device))[0].cpu().numpy()
+        return representation.decode(features, FRAME_RATE)
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.vqvae.parameters()).device
+
+
+AnyCheckpoint = Checkpoint | OriginalCheckpoint
 
 
 def find_checkpoint(name_or_path: str) -> Path:
@@ -67,10 +93,28 @@ def find_checkpoint(name_or_path: str) -> Path:
     raise CheckpointError(f"No checkpoint {name_or_path!r} was found. Known: {there}. A path to a folder works too.")
 
 
-def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
-    """Load by name or folder. Raises CheckpointError for anything missing, damaged or of another format."""
+def load_checkpoint(name_or_path: str, device: str = "cpu") -> AnyCheckpoint:
+    """Load by name or folder, of either family. Raises CheckpointError for anything missing, damaged or of another
+    format."""
     folder = find_checkpoint(name_or_path)
     config = _read_config(folder)
+    family = config.get("family", Checkpoint.family)  # the first checkpoints of ours do not name it
+    if family == ORIGINAL:
+        return load_original(folder, config, device)
+    if family != Checkpoint.family:
+        raise CheckpointError(f"Checkpoint {folder.name!r} is of an unknown family ({family!r}). Update the add-on.")
+    return _load_ours(folder, config, device)
+
+
+def load_own_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
+    """`load_checkpoint` for what only our own family can do. Raises CheckpointError for an imported one."""
+    checkpoint = load_checkpoint(name_or_path, device)
+    if not isinstance(checkpoint, Checkpoint):
+        raise CheckpointError(f"Checkpoint {checkpoint.name!r} is an imported one. Name one of this project's own.")
+    return checkpoint
+
+
+def _load_ours(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoint:
     try:
         weights = load_file(folder / "model.safetensors", device=device)
     except (OSError, SafetensorError, ValueError) as error:
@@ -103,6 +147,7 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "format": FORMAT,
+        "family": Checkpoint.family,
         **description,
         "token_rate": FRAME_RATE / vqvae.config.stride,
         "frame_rate": FRAME_RATE,

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from engine.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
+from engine.checkpoints import FRAME_RATE, load_checkpoint
 from engine.device import choose_device
 from engine.errors import DataError
-from engine.motion import representation
 from smpl_rig.motion import Motion, MotionFileError, load_npz, read_npz, resample
 
 
@@ -48,24 +46,13 @@ def tokenize(path: Path, checkpoint_name: str, device: str) -> Tokens:
     length = len(motion) // stride * stride
     if length < stride:
         raise DataError(f"{path}: is too short ({motion.seconds:.2f} s). Give at least {stride / FRAME_RATE:g} s.")
-    features = representation.encode(motion.cut(0, length))
-    device_name = next(checkpoint.vqvae.parameters()).device
-    with torch.inference_mode():
-        codes = checkpoint.vqvae.encode(torch.from_numpy(features)[None].to(device_name))[0].cpu().numpy()
-    original = motion.cut(0, length).joints()
-    decoded = decode_tokens(checkpoint, codes).joints()
+    codes = checkpoint.encode(motion.cut(0, length))
+    decoded = checkpoint.decode(codes).joints()
+    original = motion.cut(0, len(decoded)).joints()
     difference = _placed(decoded) - _placed(original)
     return Tokens(
         codes, checkpoint.token_rate, checkpoint.name, float(np.linalg.norm(difference, axis=-1).mean() * 1000)
     )
-
-
-def decode_tokens(checkpoint: Checkpoint, tokens: NDArray[np.int64]) -> Motion:
-    """Tokens (N, K) -> motion at 20 frames/s, as decoded: no foot locking."""
-    device = next(checkpoint.vqvae.parameters()).device
-    with torch.inference_mode():
-        features = checkpoint.vqvae.decode(torch.from_numpy(tokens)[None].to(device))[0].cpu().numpy()
-    return representation.decode(features, FRAME_RATE)
 
 
 def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
@@ -84,7 +71,7 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
             f"{path}: its tokens do not fit checkpoint {checkpoint.name!r}, which has {config.levels} levels of "
             f"{config.codes} codes. Name the checkpoint that wrote them."
         )
-    return decode_tokens(checkpoint, tokens.astype(np.int64))
+    return checkpoint.decode(tokens.astype(np.int64))
 
 
 def save_tokens(path: Path, result: Tokens) -> None:

@@ -16,7 +16,7 @@ import torch
 from engine.audio.beats import STYLE_TEMPO, track_beats
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
-from engine.checkpoints import FRAME_RATE, load_checkpoint
+from engine.checkpoints import FRAME_RATE, load_own_checkpoint
 from engine.evaluation.beats import foot_beats, score_beats
 from engine.evaluation.metrics import foot_skate, jerk, motion_statistics, penetration
 from engine.generate import Dance, GenerateRequest, generate
@@ -55,7 +55,7 @@ def evaluate(
     subjects: Sequence[Subject], checkpoint_name: str, seeds: Sequence[int], device: str, said: Callable[[str], None]
 ) -> list[Row]:
     """Rows for every subject: real and reconstructed once, generated (also with the music masked) per seed."""
-    checkpoint = load_checkpoint(checkpoint_name)
+    checkpoint = load_own_checkpoint(checkpoint_name)
     rows: list[Row] = []
     for subject in subjects:
         clip = subject.clip

@@ -16,18 +16,18 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from engine.motion import humanml3d
+from engine.original.clip_style import STYLES_FILE, load_vectors
 from engine.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, read_config
 from engine.original.decoder import MotionDecoder
 from engine.original.importer import FAMILY, STATISTICS
 from engine.original.vqvae import MotionVQVAE
 from smpl_rig.motion import Motion
-
-STYLES_FILE = "styles.safetensors"
+from smpl_rig.skeleton import SOLE_BELOW_FOOT
 
 
 @dataclass(frozen=True)
 class OriginalCheckpoint:
-    """The original's networks, and what lies around them.
+    """The original's networks, and what lies around them; used as `engine.checkpoints.Checkpoint` is.
 
     `vqvae` and `decoder` work on normalised motion, as they were trained; mean, std: (F,). style_vectors: (512,) by
     name, none but for the style variant. normalised: whether the import was given mean and std.
@@ -51,14 +51,42 @@ class OriginalCheckpoint:
         """Names of the styles it knows."""
         return tuple(self.style_vectors)
 
-    def to_motion(self, features: NDArray[np.float32]) -> Motion:
-        """Normalised motion (T, 263) -> SMPL motion at 20 frames/s. Raises CheckpointError for another width."""
+    def require_styles(self) -> None:
+        """Raise CheckpointError where the variant needs style vectors and they have not been computed yet."""
+        if self.decoder.config.styled and not self.style_vectors:
+            load_vectors(self.folder)
+
+    def encode(self, motion: Motion) -> NDArray[np.int64]:
+        """Motion of T frames at 20 frames/s -> tokens (T - 1, 1). Raises DataError for fewer than 2 frames."""
+        self._check_width()
+        features = humanml3d.normalise(humanml3d.encode(motion.joints()), self.mean, self.std)
+        return self.vqvae.encode(self._tensor(features)).cpu().numpy().T
+
+    def decode(self, tokens: NDArray[np.int64]) -> Motion:
+        """Tokens (N, 1) -> motion of N frames at 20 frames/s, as decoded: no foot locking."""
+        return self.to_motion(self.vqvae.decode(self._tensor(tokens[:, 0]))[0].cpu().numpy())[0]
+
+    def to_motion(self, features: NDArray[np.float32]) -> tuple[Motion, float]:
+        """Normalised motion (T, 263) -> SMPL motion at 20 frames/s, and its mean distance from the decoded joints in
+        millimetres, which holds the difference between the two bodies' proportions. Raises CheckpointError for another
+        width."""
+        self._check_width()
+        values = humanml3d.denormalise(features, self.mean, self.std)
+        motion = humanml3d.to_smpl(values)
+        points = humanml3d.decode_positions(values)
+        points = points * humanml3d.leg_scale(points) + np.array([0, 0, SOLE_BELOW_FOOT], np.float32)
+        distance = np.linalg.norm(motion.joints()[:, : humanml3d.JOINTS] - points, axis=-1)
+        return motion, float(distance.mean() * 1000)
+
+    def _check_width(self) -> None:
         if len(self.mean) != humanml3d.WIDTH:
             raise CheckpointError(
                 f"Checkpoint {self.name!r} has {len(self.mean)} numbers a frame, not HumanML3D's {humanml3d.WIDTH}: "
                 "no body's motion can be made of them."
             )
-        return humanml3d.to_smpl(humanml3d.denormalise(features, self.mean, self.std))
+
+    def _tensor(self, array: NDArray[Any]) -> Tensor:
+        return torch.from_numpy(array)[None].to(self.vqvae.codebook.device)
 
 
 def load_original(folder: Path, config: Mapping[str, Any], device: str) -> OriginalCheckpoint:
@@ -78,7 +106,8 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
     _fill(vqvae, "vqvae.", weights, folder)
     _fill(decoder, "decoder.", weights, folder)
     mean, std = (_vector(weights, name, codec_config.motion_features, folder) for name in STATISTICS)
-    vectors = _style_vectors(folder) if writer_config.styled else {}
+    has_vectors = writer_config.styled and (folder / STYLES_FILE).is_file()
+    vectors = load_vectors(folder) if has_vectors else {}
     normalised = config.get("normalised") is True
     return OriginalCheckpoint(
         str(config.get("name", folder.name)), folder, vqvae, decoder, sampling, mean, std, vectors, normalised
@@ -86,7 +115,7 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
 
 
 def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder: Path) -> None:
-    """Put the weights in place of the network's own, without a copy."""
+    """Put the weights in place of the network's own."""
     expected = network.state_dict()
     found = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     odd = sorted(set(expected) ^ set(found))
@@ -96,7 +125,13 @@ def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder
             f"The weights of checkpoint {folder.name!r} do not fit its config ({prefix}{(odd + wrong)[0]} and "
             f"{len(odd + wrong) - 1} others). Import it again."
         )
-    network.load_state_dict({name: value.float() for name, value in found.items()}, assign=True)
+    broken = sorted(name for name, value in found.items() if not torch.isfinite(value).all())
+    if broken:
+        raise CheckpointError(
+            f"The weights of checkpoint {folder.name!r} hold NaN or infinite values ({broken[0]}). Import it again."
+        )
+    # copied, because a tensor of the loaded file is a view of the file, which may be overwritten while we run
+    network.load_state_dict({n: value.to(torch.float32, copy=True) for n, value in found.items()}, assign=True)
     network.eval().requires_grad_(False)
 
 
@@ -105,11 +140,3 @@ def _vector(weights: Mapping[str, Tensor], name: str, width: int, folder: Path) 
     if vector is None or tuple(vector.shape) != (width,):
         raise CheckpointError(f"Checkpoint {folder.name!r} has no {name} of {width} numbers. Import it again.")
     return vector.float().cpu().numpy()
-
-
-def _style_vectors(folder: Path) -> dict[str, NDArray[np.float32]]:
-    if not (folder / STYLES_FILE).is_file():
-        return {}
-    from engine.original.clip_style import load_vectors
-
-    return load_vectors(folder)

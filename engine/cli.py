@@ -80,6 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(run=_doctor)
 
+    original = commands.add_parser("import-magma", help="make a checkpoint of the original MAGMA's files")
+    original.add_argument("--vqvae", type=Path, required=True, metavar="VQ.pt", help="the original's VQ-VAE")
+    original.add_argument("--motionseq", type=Path, required=True, metavar="SEQ.pt", help="its motion decoder")
+    original.add_argument("--variant", required=True, choices=["encodec", "encodec_sine", "encodec_style", "librosa"])
+    original.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the checkpoint")
+    original.add_argument("--mean", type=Path, metavar="M.npy", help="the original's motion statistics (of aist)")
+    original.add_argument("--std", type=Path, metavar="S.npy")
+    original.set_defaults(run=_import_magma)
+
     fetch = commands.add_parser("fetch-encodec", help="get the weights that imported EnCodec checkpoints need")
     fetch.add_argument("--file", type=Path, metavar="WEIGHTS", help="take a file you have instead of downloading 93 MB")
     fetch.set_defaults(run=_fetch_encodec)
@@ -178,6 +187,19 @@ def _decode(options: argparse.Namespace) -> None:
     motion = tokens.decode(options.tokens, options.checkpoint, options.device)
     _write_motion(options.output, motion, lambda path: save_npz(path, motion))
     print(f"{options.output}: {motion.seconds:.1f} s")
+
+
+def _import_magma(options: argparse.Namespace) -> None:
+    from engine.original.importer import import_magma
+
+    def said(text: str) -> None:
+        print(text, file=sys.stderr)
+
+    files = options.vqvae, options.motionseq, options.variant, options.output, options.mean, options.std
+    done = import_magma(*files, said)
+    for warning in done.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    print(f"{options.output}: {options.variant}, {done.parameters:,} parameters")
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 
@@ -32,11 +31,10 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             return load_file(path)
         # files older than torch 1.6 are no zip archives and cannot be mapped
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, ValueError, EOFError, KeyError, OSError) as error:
+    # a damaged or hostile file can make the unpickler raise anything at all
+    except Exception as error:
         raise CheckpointError(f"{path.name}: {_reason(error)}") from error
-    if not isinstance(state, Mapping) or not all(
-        isinstance(key, str) and isinstance(value, Tensor) for key, value in state.items()
-    ):
+    if not isinstance(state, Mapping) or not all(isinstance(key, str) and _is_plain(state[key]) for key in state):
         raise CheckpointError(
             f"{path.name}: holds no plain state dict (tensors by name). Save the model's state_dict()."
         )
@@ -46,7 +44,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 def take(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], name: str) -> dict[str, Tensor]:
     """The tensors that `shapes` lists, in float32 and contiguous; others are left alone.
 
-    Raises CheckpointError that names what is missing or has another shape. `name` is the file, for the message.
+    Raises CheckpointError that names what is missing, has another shape or is no number. `name` is the file's.
     """
     missing = [key for key in shapes if key not in state]
     if missing:
@@ -57,7 +55,16 @@ def take(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], nam
             raise CheckpointError(f"{name}: {key} is {tuple(state[key].shape)}, but {shape} is needed.")
         if not state[key].is_floating_point():
             raise CheckpointError(f"{name}: {key} holds {state[key].dtype}, but floating point is needed.")
+        if not state[key].isfinite().all():
+            raise CheckpointError(f"{name}: {key} holds NaN or infinite numbers. Get the file again.")
     return {key: state[key].to(torch.float32).contiguous() for key in shapes}
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is a tensor whose numbers are all there, rather than a sparse one or a description without data."""
+    if not isinstance(value, Tensor) or type(value) not in (Tensor, nn.Parameter):
+        return False
+    return value.layout == torch.strided and value.device.type == "cpu"
 
 
 def file_sha256(path: Path) -> str:

@@ -293,6 +293,8 @@ def test_wrong_files_are_refused(tmp_path: Path, state: dict[str, torch.Tensor])
     refused({**state, "text_projection": torch.zeros(128, 640)}, "another CLIP model")
     refused({**state, "positional_embedding": torch.zeros(76, WIDTH)}, r"positional_embedding is \(76, 128\)")
     refused({key: value for key, value in state.items() if key != "ln_final.bias"}, r"missing: ln_final\.bias")
+    refused({**state, "ln_final.bias": torch.full((WIDTH,), torch.nan)}, r"ln_final\.bias holds NaN")
+    refused({**state, "ln_final.bias": torch.zeros(WIDTH).to_sparse()}, "holds no plain state dict")
     with pytest.raises(CheckpointError, match="no such file"):
         clip_text.load_text_encoder(tmp_path / "nowhere.pt")
 
@@ -329,6 +331,24 @@ def test_a_torn_archive_is_refused(tmp_path: Path, state: dict[str, torch.Tensor
     path.write_bytes(content[: int(kept * len(content))])
     with pytest.raises(CheckpointError):
         clip_text.load_text_encoder(path)
+
+
+@torchscript
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
+@pytest.mark.parametrize("kind", ["state dict", "torchscript"])
+def test_damage_anywhere_is_told_in_a_sentence(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "model.pt"
+    tensors = {"text_projection": torch.zeros(2, 3), "ln_final.bias": torch.ones(4)}
+    save_torchscript(path, tensors) if kind == "torchscript" else torch.save(tensors, path)
+    content = path.read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(200):
+        damaged = bytearray(content)
+        for place in random.integers(len(content), size=3):
+            damaged[place] = random.integers(256)
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"^model\.pt: "):
+            clip_text.load_text_encoder(path)
 
 
 def test_the_command_writes_what_is_loaded(

@@ -7,6 +7,7 @@ window is never blocked. A broken-off installation continues where it was: envir
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import hashlib
 import os
@@ -24,6 +25,7 @@ from .errors import InstallError
 
 REQUIREMENTS = Path(__file__).resolve().parent / "engine_requirements.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+"""PyTorch's own index, for PyTorch alone: PyPI's build for Linux brings 2 GB of CUDA libraries."""
 OLDEST = (3, 11)
 ENVIRONMENT = "engine-env"
 MARKER = "magma-installed.txt"
@@ -148,13 +150,27 @@ class Installation:
         self._requirements = requirements
         self._process: subprocess.Popen[str] | None = None
         self._output: queue.Queue[str | None] = queue.Queue()
-        self._steps = self._plan(python, ["--extra-index-url", CPU_INDEX] if pip_options is None else pip_options)
+        self._steps = self._plan(python, pip_options)
+        atexit.register(self.cancel)
         self._begin_next()
 
-    def _plan(self, python: str, pip_options: Sequence[str]) -> list[Step]:
+    def _plan(self, python: str, pip_options: Sequence[str] | None) -> list[Step]:
         own = str(environment_python(self._data))
         pip = [own, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
-        steps = [Step("Downloading packages", [*pip, *pip_options, "-r", str(self._requirements)], 0.1)]
+        steps = []
+        torch = [
+            line for line in self._requirements.read_text(encoding="utf-8").splitlines() if line.startswith("torch==")
+        ]
+        if torch:
+            index = ["--index-url", CPU_INDEX] if pip_options is None else pip_options
+            steps.append(Step("Downloading PyTorch", [*pip, *index, *torch], 0.1))
+        steps.append(
+            Step(
+                "Downloading packages",
+                [*pip, *(pip_options or ()), "-r", str(self._requirements)],
+                0.5 if torch else 0.1,
+            )
+        )
         if not self._environment_works():
             steps.insert(0, Step("Making the environment", [python, "-m", "venv", "--clear", self._folder()], 0.0))
         return steps
@@ -243,6 +259,7 @@ class Installation:
 
     def cancel(self) -> None:
         """Stop it now. What was downloaded stays for the next time."""
+        atexit.unregister(self.cancel)
         if self.state != "running":
             return
         self.state = "cancelled"

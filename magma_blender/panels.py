@@ -72,14 +72,6 @@ def draw_running(layout: Any, context: Any) -> bool:
     return True
 
 
-def engine_state() -> tuple[str, str]:
-    """(one line about the engine, icon)."""
-    if session.engine_runs:
-        device = session.setup().device
-        return f"Engine runs ({'device chosen by itself' if device == 'auto' else device})", "CHECKMARK"
-    return "Engine starts with the first dance", "CHECKMARK"
-
-
 class _Sidebar:
     """Common to both sidebars."""
 
@@ -144,8 +136,7 @@ def _draw_start(layout: Any, context: Any) -> None:
     row = layout.row()
     row.scale_y = 1.6
     row.operator("magma.generate_dance", icon="PLAY")
-    text, icon = engine_state()
-    layout.label(text=text, icon=icon)
+    layout.label(text="Engine runs" if session.engine_runs else "Engine starts when needed", icon="CHECKMARK")
 
 
 def _draw_choreography(layout: Any, context: Any) -> None:

@@ -86,7 +86,7 @@ def _settings() -> dict[str, Any]:
             precision=2,
         ),
         "length": bpy.props.FloatProperty(
-            name="Length Limit",
+            name="Length",
             description="Seconds to dance at most; 0 is the whole strip",
             min=0.0,
             soft_max=600.0,

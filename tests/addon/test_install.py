@@ -86,6 +86,19 @@ def test_cancelling_kills_the_step_and_its_children(tmp_path):
     assert installation.lines == ["started"]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a shell script")
+def test_pytorch_alone_comes_from_its_own_index(tmp_path):
+    python = install.environment_python(tmp_path)
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\n[ "$1" = -c ] && echo 3 12 True || echo "RUN $*"\n')
+    python.chmod(0o755)
+    installation = install.Installation(tmp_path, sys.executable, requirements(tmp_path, "torch==1.0\nnumpy==2.0\n"))
+    assert finish(installation) == "done"
+    first, second = [line for line in installation.lines if line.startswith("RUN")]
+    assert first.endswith(f"--index-url {install.CPU_INDEX} torch==1.0")
+    assert "index-url" not in second and second.endswith("requirements.txt")
+
+
 def test_a_python_that_cannot_be_started_fails_in_one_sentence(tmp_path):
     installation = install.Installation(tmp_path / "data", str(tmp_path / "absent"), requirements(tmp_path))
     assert installation.state == "failed"

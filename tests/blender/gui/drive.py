@@ -110,6 +110,7 @@ def arrange() -> Any:
     space.shading.light = "STUDIO"
     space.overlay.show_cursor = False
     space.overlay.show_extras = False
+    space.overlay.show_bones = False
     return area
 
 
@@ -131,6 +132,7 @@ def steps(values: argparse.Namespace, report: dict[str, Any]) -> Iterator[float]
     _window, area, _ = sequencer()
     strip = scene.sequence_editor_create().sequences.new_sound("song", str(values.song), 2, 1)
     scene.sequence_editor.active_strip = strip
+    strip.show_waveform = True
     scene.frame_end = min(strip.frame_final_end - 1, 900)
     area.spaces.active.show_region_ui = True
     viewport.spaces.active.show_region_ui = True

@@ -334,7 +334,7 @@ def test_a_torn_archive_is_refused(tmp_path: Path, state: dict[str, torch.Tensor
 
 
 @torchscript
-@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning")
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol:UserWarning", "ignore:.torch.load. received:UserWarning")
 @pytest.mark.parametrize("kind", ["state dict", "torchscript"])
 def test_damage_anywhere_is_told_in_a_sentence(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "model.pt"

@@ -21,7 +21,7 @@ export OMP_WAIT_POLICY = PASSIVE
 .PHONY: demo test lint unit blender addon clean
 
 demo: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready
-	$(PY) demo.py --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
+	$(PY) -m demo --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
 
 test: lint unit blender
 

@@ -10,8 +10,8 @@ import av
 import numpy as np
 import pytest
 
-import demo
-import demo_pictures
+import demo.__main__ as demo
+from demo import pictures
 from engine.audio.demo_song import write_demo_song
 
 
@@ -31,17 +31,17 @@ def picture(seed: int, height: int = 90, width: int = 160) -> np.ndarray:
 def frames(tmp_path: Path) -> list[Path]:
     files = [tmp_path / f"video_{number:05d}.png" for number in range(45)]
     for number, file in enumerate(files):
-        demo_pictures.write_png(file, picture(number))
+        pictures.write_png(file, picture(number))
     return files
 
 
 def test_a_png_comes_back_as_it_was(tmp_path: Path) -> None:
-    demo_pictures.write_png(tmp_path / "a.png", picture(3))
-    assert np.array_equal(demo_pictures.read_png(tmp_path / "a.png"), picture(3))
+    pictures.write_png(tmp_path / "a.png", picture(3))
+    assert np.array_equal(pictures.read_png(tmp_path / "a.png"), picture(3))
 
 
 def test_video_has_every_frame_and_the_song(tmp_path: Path, song: Path, frames: list[Path]) -> None:
-    demo_pictures.write_video(tmp_path / "demo.mp4", frames, 15.0, song, [0.0, 0.7, 1.4], 3.0)
+    pictures.write_video(tmp_path / "demo.mp4", frames, 15.0, song, [0.0, 0.7, 1.4], 3.0)
     with av.open(str(tmp_path / "demo.mp4")) as video:
         assert sum(1 for _ in video.decode(video=0)) == 45
     with av.open(str(tmp_path / "demo.mp4")) as video:
@@ -51,7 +51,7 @@ def test_video_has_every_frame_and_the_song(tmp_path: Path, song: Path, frames: 
 
 
 def test_gif_moves(tmp_path: Path, frames: list[Path]) -> None:
-    demo_pictures.write_gif(tmp_path / "demo.gif", frames, 15.0)
+    pictures.write_gif(tmp_path / "demo.gif", frames, 15.0)
     with av.open(str(tmp_path / "demo.gif")) as gif:
         images = [frame.to_ndarray(format="rgb24") for frame in gif.decode(video=0)]
     assert len(images) == 23
@@ -61,9 +61,9 @@ def test_gif_moves(tmp_path: Path, frames: list[Path]) -> None:
 def test_a_beat_at_a_cells_time_is_ticked_under_the_cells_middle(song: Path) -> None:
     cells = [picture(number) for number in range(12)]
     middle_of_ninth = 8.5 * 3.0 / 12
-    sheet = demo_pictures.contact_sheet(cells, song, [middle_of_ninth], 3.0)
-    ticks = np.argwhere((sheet == demo_pictures.BEAT).all(axis=2))
-    assert ticks[:, 0].min() > sheet.shape[0] - demo_pictures.BAR_HEIGHT
+    sheet = pictures.contact_sheet(cells, song, [middle_of_ninth], 3.0)
+    ticks = np.argwhere((sheet == pictures.BEAT).all(axis=2))
+    assert ticks[:, 0].min() > sheet.shape[0] - pictures.BAR_HEIGHT
     assert abs(ticks[:, 1].mean() - 2.5 * 160) < 3
 
 

@@ -11,7 +11,7 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-import demo_scene
+from demo import scene as demo_scene
 from smpl_rig.motion import Motion, save_npz
 from smpl_rig.skeleton import JOINT_NAMES
 

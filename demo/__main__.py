@@ -1,8 +1,8 @@
 """The whole path once, on a song of our own: song, dance, Blender scene, pictures.
 
-    python demo.py --bpy-python .venv-bpy-4.5.15/bin/python [--out out] [--style waltz] [--seconds 20] [--seed 1]
+    python -m demo --bpy-python .venv-bpy-4.5.15/bin/python [--out out] [--style waltz] [--seconds 20] [--seed 1]
 
-Run by the Python that has the engine's packages; Blender's part (demo_scene.py) is run by the Python given, which has
+Run by the Python that has the engine's packages; Blender's part (demo.scene) is run by the Python given, which has
 bpy. Exit code 0; 1 after an error, told in one line on stderr; 2 for wrong arguments.
 """
 
@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import demo_pictures
+from demo import pictures
 from engine.audio.demo_song import DEMO_STYLES, write_demo_song
 
-ROOT = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parent.parent
 SCENE_FPS = 30
 VIDEO_FPS = 15.0
 CELLS = 12
@@ -99,10 +99,10 @@ def _make(options: argparse.Namespace) -> dict[Path, str]:
         with _stage("pictures"):
             seconds, beats = report["frames"] / report["fps"], report["beats"]
             frames = sorted(folder.glob("video_*.png"))
-            codecs = demo_pictures.write_video(video, frames, VIDEO_FPS, song, beats, seconds)
-            cells = [demo_pictures.read_png(file) for file in sorted(folder.glob("cell_*.png"))]
-            demo_pictures.write_png(sheet, demo_pictures.contact_sheet(cells, song, beats, seconds))
-            demo_pictures.write_gif(gif, frames, VIDEO_FPS)
+            codecs = pictures.write_video(video, frames, VIDEO_FPS, song, beats, seconds)
+            cells = [pictures.read_png(file) for file in sorted(folder.glob("cell_*.png"))]
+            pictures.write_png(sheet, pictures.contact_sheet(cells, song, beats, seconds))
+            pictures.write_gif(gif, frames, VIDEO_FPS)
     return {
         song: f"the song, {options.seconds:g} s of {report['style']} at {report['tempo']:.0f} beats a minute",
         dance: f"the dance, {report['frames']} frames at {report['fps']:g} per second, seed {options.seed}",
@@ -138,8 +138,7 @@ def _generate(options: argparse.Namespace, song: Path, dance: Path) -> dict[str,
     command = [sys.executable, "-m", "engine", "generate", str(song.absolute()), "-o", str(dance.absolute()), "--json"]
     command += ["--style", options.style, "--seed", str(options.seed), "--fps", str(SCENE_FPS)]
     command += ["--checkpoint", options.checkpoint]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=_environment())
     if done.returncode:
         raise EngineFailedError(f"The engine ended with code {done.returncode}.")
     return {**json.loads(done.stdout), "seed": options.seed, "checkpoint": options.checkpoint}
@@ -155,12 +154,14 @@ def _render(python: Path, blend: Path, folder: Path) -> None:
 
 
 def _run_bpy(python: Path, folder: Path, commands: Sequence[Sequence[str]]) -> None:
-    """Run demo_scene.py with each of the argument lists at the same time. Raises DemoError with its last words."""
+    """Run demo.scene with each of the argument lists at the same time. Raises DemoError with its last words."""
     running = []
     try:
         for number, command in enumerate(commands):
             log = (folder / f"log_{number}.txt").open("w+", encoding="utf-8", errors="replace")
-            process = subprocess.Popen([python, ROOT / "demo_scene.py", *command], stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                [python, "-m", "demo.scene", *command], stdout=log, stderr=subprocess.STDOUT, env=_environment()
+            )
             running.append((process, log))
         for process, log in running:
             if process.wait():
@@ -173,6 +174,10 @@ def _run_bpy(python: Path, folder: Path, commands: Sequence[Sequence[str]]) -> N
             process.kill()
             process.wait()
             log.close()
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def _last_line(text: str) -> str:

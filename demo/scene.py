@@ -1,9 +1,9 @@
 """The Blender half of the demo: a dance and its song become a scene, and a saved scene becomes pictures.
 
-Run by a Python that has bpy, through demo.py:
+Run by a Python that has bpy, through `python -m demo`:
 
-    python demo_scene.py build DANCE.npz SONG.wav OUT.blend REPORT.json
-    python demo_scene.py render IN.blend FOLDER --video-fps 15 --cells 12 --part 0 --parts 2
+    python -m demo.scene build DANCE.npz SONG.wav OUT.blend REPORT.json
+    python -m demo.scene render IN.blend FOLDER --video-fps 15 --cells 12 --part 0 --parts 2
 
 The dancer is made by the add-on's own code, on a studio floor of half-metre tiles on which feet and travel can be
 judged. `render` opens the saved file, so the pictures show what a person gets who opens it; with several parts, each in

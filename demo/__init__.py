@@ -1,0 +1,1 @@
+"""The whole path once, on a song of our own; `make demo`."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-import time
-from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -21,11 +19,14 @@ from engine.audio.decode import check_song, load_audio, probe
 from engine.audio.librosa_features import FRAME_RATE, HOP, SAMPLE_RATE
 from engine.audio.music import music_features
 from engine.cancellable import cancellable
-from engine.checkpoints import Checkpoint, find_checkpoint, load_checkpoint
+from engine.checkpoints import AnyCheckpoint, Checkpoint, find_checkpoint, load_checkpoint
 from engine.device import Device, choose_device
 from engine.errors import CancelledError, RequestError
 from engine.motion import representation
+from engine.original import performance as original_performance
+from engine.original.clip_style import STYLES_FILE
 from engine.sampling import Conditions, Sampling, write_codes
+from engine.stage import Cancelled, Performance, Progress, Stage, Stopwatch
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion, sample, save_npz
 
@@ -33,9 +34,6 @@ LONGEST_SECONDS = 1200.0
 """Longest dance of one request; memory and patience end somewhere."""
 AUTO_STYLE = "AUTO"
 _LATEST_START = 1e9
-
-Progress = Callable[[str, float, str], None]
-Cancelled = Callable[[], bool]
 
 
 @dataclass(frozen=True)
@@ -92,19 +90,6 @@ class Dance:
         )
 
 
-class Stopwatch:
-    """Seconds by stage."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Any:
-        begin = time.perf_counter()
-        yield
-        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - begin, 3)
-
-
 def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled) -> Dance:
     """Generate a dance. Raises EngineError; the same request gives the same dance on the same device.
 
@@ -137,69 +122,87 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
     advance("audio", 0.02, f"Reading {Path(request.audio).name}")
     with watch("audio"):
         audio, length = cancellable(lambda: _read(request), cancelled)
-    advance("features", 0.05, "Listening to the music")
-    with watch("features"):
-        positions = math.ceil((math.ceil(length * FRAME_RATE) + 1) / checkpoint.vqvae.config.stride)
-        frames = positions * checkpoint.vqvae.config.stride
-        style, music, beats = cancellable(lambda: _hear(audio, wanted, checkpoint.styles, frames), cancelled)
-    sampling = _sampling(request, checkpoint.sampling)
-    with watch("tokens"):
-        codes = _write(checkpoint, music, style, positions, sampling, request.seed, device, advance, cancelled)
-    advance("motion", 0.93, "Decoding the motion")
-    with watch("motion"), torch.inference_mode():
-        features = checkpoint.vqvae.decode(codes[None])[0].cpu().numpy()
-        decoded = representation.decode(features, FRAME_RATE)
+    stage = Stage(
+        audio=audio,
+        length=length,
+        listen=lambda rate: load_audio(request.audio, rate, request.start, length, request.speed),
+        style=wanted,
+        seed=request.seed,
+        temperature=request.temperature,
+        guidance=request.guidance,
+        device=device,
+        watch=watch,
+        advance=advance,
+        cancelled=cancelled,
+    )
+    if isinstance(checkpoint, Checkpoint):
+        danced = perform(checkpoint, stage)
+    else:
+        danced = original_performance.perform(checkpoint, stage)
     advance("feet", 0.96, "Planting the feet")
     with watch("feet"):
         fps = request.fps or FRAME_RATE
         times = np.arange(max(1, round(length * fps))) / fps
-        motion = cancellable(lambda: replace(sample(lock_feet(decoded), times), fps=fps), cancelled)
+        motion = cancellable(lambda: replace(sample(lock_feet(danced.motion), times), fps=fps), cancelled)
     advance("done", 1.0, "Done")
     report = {
         "seconds": watch.seconds,
         "device": device.name,
         "device_reason": device.reason,
-        "style": style,
-        "tempo": round(beats.tempo, 2),
-        "beats": np.round(beats.times[beats.times < length], 3).tolist(),
+        "style": danced.style,
+        "tempo": round(danced.beats.tempo, 2),
+        "beats": np.round(danced.beats.times[danced.beats.times < length], 3).tolist(),
         "frames": len(motion),
         "fps": motion.fps,
+        **danced.report,
     }
-    tokens = codes.cpu().numpy()
-    return Dance(motion, tokens, checkpoint.token_rate, checkpoint.name, request.seed, style, report)
+    return Dance(motion, danced.tokens, checkpoint.token_rate, checkpoint.name, request.seed, danced.style, report)
+
+
+def perform(checkpoint: Checkpoint, stage: Stage) -> Performance:
+    """Codes and motion by a checkpoint of ours. Raises EngineError."""
+    watch, stride = stage.watch, checkpoint.vqvae.config.stride
+    positions = math.ceil((math.ceil(stage.length * FRAME_RATE) + 1) / stride)
+    stage.advance("features", 0.05, "Listening to the music")
+    with watch("features"):
+        style, music, beats = cancellable(
+            lambda: _hear(stage.audio, stage.style, checkpoint.styles, positions * stride), stage.cancelled
+        )
+    with watch("tokens"):
+        codes = _write(checkpoint, music, style, positions, stage)
+    stage.advance("motion", 0.93, "Decoding the motion")
+    with watch("motion"), torch.inference_mode():
+        features = checkpoint.vqvae.decode(codes[None])[0].cpu().numpy()
+        motion = representation.decode(features, FRAME_RATE)
+    return Performance(motion, codes.cpu().numpy(), style, beats)
 
 
 def _write(
-    checkpoint: Checkpoint,
-    music: NDArray[np.float32],
-    style: str,
-    positions: int,
-    sampling: Sampling,
-    seed: int,
-    device: Device,
-    advance: Progress,
-    cancelled: Cancelled,
+    checkpoint: Checkpoint, music: NDArray[np.float32], style: str, positions: int, stage: Stage
 ) -> torch.Tensor:
-    decoder = checkpoint.decoder
-    nothing = torch.zeros(positions, decoder.config.levels, dtype=torch.int64, device=device.name)
-    free = torch.zeros(positions, dtype=torch.bool, device=device.name)
+    decoder, device = checkpoint.decoder, stage.device.name
+    nothing = torch.zeros(positions, decoder.config.levels, dtype=torch.int64, device=device)
+    free = torch.zeros(positions, dtype=torch.bool, device=device)
     conditions = Conditions(
-        torch.from_numpy(music).to(device.name), checkpoint.styles.index(style), codes=nothing, locked=free
+        torch.from_numpy(music).to(device), checkpoint.styles.index(style), codes=nothing, locked=free
     )
-    message = f"Writing {positions} tokens on the {device.name.upper()}"
-    return write_codes(
-        decoder, conditions, sampling, seed, lambda part: advance("tokens", 0.1 + 0.83 * part, message), cancelled
-    )
+    message = f"Writing {positions} tokens on the {device.upper()}"
+
+    def advance(part: float) -> None:
+        stage.advance("tokens", 0.1 + 0.83 * part, message)
+
+    sampling = _sampling(stage, checkpoint.sampling)
+    return write_codes(decoder, conditions, sampling, stage.seed, advance, stage.cancelled)
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path, device: str, stamp: tuple[int, ...]) -> Checkpoint:
+def _load(folder: Path, device: str, stamp: tuple[int, ...]) -> AnyCheckpoint:
     return load_checkpoint(str(folder), device)
 
 
-def _cached(folder: Path, device: str) -> Checkpoint:
+def _cached(folder: Path, device: str) -> AnyCheckpoint:
     """A checkpoint kept in memory until its files change."""
-    files = (folder / "model.safetensors", folder / "config.json")
+    files = tuple(folder / name for name in ("model.safetensors", "config.json", STYLES_FILE))
     stamp = tuple(file.stat().st_mtime_ns for file in files if file.exists())
     return _load(folder, device, stamp)
 
@@ -226,11 +229,13 @@ def _check(request: GenerateRequest) -> None:
         raise RequestError("seconds is 0. Choose a length above 0, or none for the rest of the song.")
 
 
-def _style_name(wanted: str | None, checkpoint: Checkpoint) -> str | None:
+def _style_name(wanted: str | None, checkpoint: AnyCheckpoint) -> str | None:
     if wanted is None or wanted.upper() == AUTO_STYLE:
         return None
+    if not isinstance(checkpoint, Checkpoint):
+        checkpoint.require_styles()
     if wanted not in checkpoint.styles:
-        known = ", ".join(checkpoint.styles)
+        known = ", ".join(checkpoint.styles) or "(it has none)"
         raise RequestError(f"Checkpoint {checkpoint.name!r} knows no style {wanted!r}. Choose AUTO or one of: {known}.")
     return wanted
 
@@ -260,7 +265,7 @@ def _hear(
     return style, features[:frames], beats
 
 
-def _sampling(request: GenerateRequest, default: Sampling) -> Sampling:
-    guidance = default.guidance if request.guidance is None else request.guidance
-    temperature = default.temperature if request.temperature is None else request.temperature
+def _sampling(stage: Stage, default: Sampling) -> Sampling:
+    guidance = default.guidance if stage.guidance is None else stage.guidance
+    temperature = default.temperature if stage.temperature is None else stage.temperature
     return replace(default, guidance=guidance, temperature=temperature)

@@ -11,8 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.audio.beats import choose_style, track_beats
+from engine.audio.beats import BeatTrack, choose_style, track_beats
 from engine.audio.librosa_features import HOP, SAMPLE_RATE, librosa_features
+from engine.cancellable import cancellable
 from engine.original.cache import MotionStream
 from engine.original.checkpoint import OriginalCheckpoint
 from engine.original.config import FRAME_RATE, Sampling
@@ -37,11 +38,8 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
     watch, advance = stage.watch, stage.advance
     advance("features", 0.05, "Listening to the music")
     with watch("features"):
-        style = stage.style
-        if style is None and checkpoint.styles:
-            style = choose_style(stage.audio, SAMPLE_RATE, checkpoint.styles)
-        beats = track_beats(stage.audio, SAMPLE_RATE)
-        music = music_features(checkpoint, stage, count)
+        style, beats = cancellable(lambda: _style_and_beats(checkpoint, stage), stage.cancelled)
+        music = cancellable(lambda: music_features(checkpoint, stage, count), stage.cancelled)
     settings = checkpoint.sampling
     if stage.temperature is not None:
         settings = replace(settings, temperature=stage.temperature)
@@ -58,11 +56,18 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
             advance("tokens", 0.1 + 0.83 * sum(map(len, tokens)) / count, message)
     advance("motion", 0.93, "Solving for the joints' rotations")
     with watch("motion"):
-        motion, error = checkpoint.to_motion(np.concatenate(frames))
+        motion, error = cancellable(lambda: checkpoint.to_motion(np.concatenate(frames)), stage.cancelled)
     notices = [] if checkpoint.normalised else [_NOT_NORMALISED]
     notices += [_NO_GUIDANCE] if stage.guidance not in (None, 1.0) else []
     report = {"notices": notices, "first_motion_seconds": first_second, "solve_error_mm": round(error, 2)}
     return Performance(motion, np.concatenate(tokens)[:, None], style or "", beats, report)
+
+
+def _style_and_beats(checkpoint: OriginalCheckpoint, stage: Stage) -> tuple[str | None, BeatTrack]:
+    style = stage.style
+    if style is None and checkpoint.styles:
+        style = choose_style(stage.audio, SAMPLE_RATE, checkpoint.styles)
+    return style, track_beats(stage.audio, SAMPLE_RATE)
 
 
 def music_features(checkpoint: OriginalCheckpoint, stage: Stage, count: int) -> NDArray[np.float32]:

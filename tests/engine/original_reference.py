@@ -1,7 +1,7 @@
 """The original's networks once more, slow and plain: numpy in float64 on raw tensors under the original's names.
 
-Written from the published facts and independent of `engine.original`: no torch, no caches, one row at a time. Also makes
-random weights, from numpy's frozen RandomState, so that recordings stay comparable.
+Written from the published facts and independent of `engine.original`: no torch, no caches, one row at a time. Also
+makes random weights, from numpy's frozen RandomState, so that recordings stay comparable.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -130,7 +131,7 @@ def test_incremental_motion_equals_whole(checkpoints: Checkpoints, cuts: set[int
     tokens = torch.randint(32, (2, 200), generator=torch.Generator().manual_seed(len(cuts)))
     stream = MotionStream(vqvae, 200, rows=2)
     borders = [0, *sorted(cuts), 200]
-    parts = [stream.extend(tokens[:, a:b]) for a, b in zip(borders, borders[1:], strict=False)]
+    parts = [stream.extend(tokens[:, a:b]) for a, b in pairwise(borders)]
     torch.testing.assert_close(torch.cat(parts, 1), vqvae.decode(tokens), atol=1e-5, rtol=1e-4)
 
 
@@ -146,9 +147,7 @@ def test_a_short_window_forgets_the_same_however_it_is_fed(
     one, many = MotionStream(vqvae, window), MotionStream(vqvae, window)
     slow, fast = TokenCache(decoder, music, None, window), TokenCache(decoder, music, None, window)
     single = [(one.extend(tokens[:, n : n + 1]), slow.extend(tokens[:, n : n + 1])) for n in range(60)]
-    blocks = [
-        (many.extend(tokens[:, a:b]), fast.extend(tokens[:, a:b])) for a, b in zip(borders, borders[1:], strict=False)
-    ]
+    blocks = [(many.extend(tokens[:, a:b]), fast.extend(tokens[:, a:b])) for a, b in pairwise(borders)]
     for found, expected in zip(zip(*blocks, strict=True), zip(*single, strict=True), strict=True):
         torch.testing.assert_close(torch.cat(found, 1), torch.cat(expected, 1), atol=2e-5, rtol=1e-4)
     assert many.memory.kept.shape[4] <= 2 * window  # it does not grow

@@ -88,7 +88,7 @@ def test_without_a_checkpoint_the_engines_sentence_is_the_only_error(tmp_path: P
     stub = tmp_path / "python"  # passes for a Python with bpy: the demo must not get as far as using it
     stub.write_text("#!/bin/sh\necho 4.5.0\n")
     stub.chmod(0o755)
-    command = [sys.executable, demo.__file__, "--bpy-python", stub, "--out", tmp_path, "--checkpoint", "nosuch"]
+    command = [sys.executable, "-m", "demo", "--bpy-python", stub, "--out", tmp_path, "--checkpoint", "nosuch"]
     done = subprocess.run([*command, "--seconds", "2"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     (error,) = (line for line in done.stderr.splitlines() if "error" in line)

@@ -238,7 +238,9 @@ class Session:
         if check.error is not None:
             self.notice = Notice(str(check.error), True, tuple(check.error.details.splitlines()[-LOG_LINES:]))
         elif check.state == "done":
-            self.notice = Notice("The engine works.", details=tuple(describe(check.result)))
+            problems = check.result.get("problems", [])
+            text = f"The engine runs, but: {problems[0]}" if problems else "The engine works."
+            self.notice = Notice(text, is_error=bool(problems), details=tuple(describe(check.result)))
 
     def _take_installation(self, installation: install.Installation) -> None:
         self.installation = None

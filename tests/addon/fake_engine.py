@@ -2,7 +2,7 @@
 
     python fake_engine.py MODE          (further arguments, those of the real engine, are ignored)
 
-MODE: ok; slow (progress for three seconds); hang (ignores everything after generate, also a cancel); die (exits in the
+MODE: ok; slow (progress for six seconds); hang (ignores everything after generate, also a cancel); die (exits in the
 middle of generate); fail (answers with an AudioError); old (another protocol version); nonsense (an answer without a
 motion). The canned motion: at frame k the pelvis is 0.9 m up and k millimetres along x, and the left elbow bends by
 k / 100 radians.
@@ -75,7 +75,7 @@ def generate(mode: str, message: dict, cancelled: threading.Event) -> None:
     if mode == "fail":
         error = {"code": -32000, "message": "The song is silent: choose another.", "data": {"type": "AudioError"}}
         return write({"id": number, "error": error})
-    steps = 30 if mode == "slow" else 3
+    steps = 60 if mode == "slow" else 3
     for step in range(steps):
         progress = {
             "id": number,

@@ -42,8 +42,8 @@ def test_generate_undo_and_escape_in_the_window(tmp_path):
     assert seen["panels_drawn"] == ["SEQUENCE_EDITOR", "VIEW_3D"]
 
     assert seen["invoked"] == ["RUNNING_MODAL"] and seen["return_s"] < 0.5
-    # the engine works for three seconds; a software-drawn window on a busy computer turns a few times a second
-    assert seen["ticks"] >= 8 and seen["longest_pause_s"] < 1.5
+    # the engine works for six seconds; a software-drawn window on a busy computer turns a few times a second
+    assert seen["generate_s"] > 6 and seen["ticks"] >= 12 and seen["longest_pause_s"] < 3
     assert seen["actions"] == {"song": [1, seen["strip_frames"][1]]}
     assert seen["undone"] and seen["redone"]
 

@@ -126,8 +126,15 @@ def test_a_text_file_named_mp3_is_one_sentence_and_the_scene_stays(magma, tiny, 
     assert len(bpy.data.objects) == before
 
 
-def test_check_engine_answers(magma):
+def test_check_engine_answers(magma, tiny):
     from magma_blender.session import session
 
     assert bpy.ops.magma.check_engine() == {"FINISHED"}
     assert session.notice.text == "The engine works." and session.notice.details
+
+
+def test_check_engine_names_a_damaged_checkpoint(magma, tiny, tmp_path):
+    weights = tmp_path / "data" / "checkpoints" / "tiny" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(RuntimeError, match="The engine runs, but: .*tiny"):
+        bpy.ops.magma.check_engine()

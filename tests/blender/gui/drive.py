@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import time
@@ -20,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import bpy
+from mathutils import Euler, Vector
 
 bpy.context.preferences.view.show_splash = False  # it would take the first clicks
 ADDON = "magma_blender"
-PICTURE_FRAME = 45
+PICTURE_FRAME = 240
 TAB_BELOW_TOP = {"SEQUENCE_EDITOR": 240, "VIEW_3D": 122}
 """Pixels from the sidebar's top to the tab MAGMA, which 3.4 cannot be told to show in any other way than by a click."""
 
@@ -50,12 +52,15 @@ class Ticks:
         return 0.02
 
 
+def sequence_editor(window: Any, view: str) -> Any:
+    areas = [area for area in window.screen.areas if area.type == "SEQUENCE_EDITOR"]
+    return next(area for area in areas if area.spaces.active.view_type == view)
+
+
 def sequencer() -> tuple[Any, Any, Any]:
     """(window, area, main region) of the sequencer."""
     window = bpy.context.window_manager.windows[0]
-    area = next(
-        a for a in window.screen.areas if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "SEQUENCER"
-    )
+    area = sequence_editor(window, "SEQUENCER")
     return window, area, next(r for r in area.regions if r.type == "WINDOW")
 
 
@@ -101,9 +106,7 @@ def install(zip_file: Path, engine_python: Path) -> Any:
 def arrange() -> Any:
     """A 3D viewport in place of the sequencer's preview; its area."""
     window = bpy.context.window_manager.windows[0]
-    area = next(
-        a for a in window.screen.areas if a.type == "SEQUENCE_EDITOR" and a.spaces.active.view_type == "PREVIEW"
-    )
+    area = sequence_editor(window, "PREVIEW")
     area.type = "VIEW_3D"
     space = area.spaces.active
     space.shading.type = "SOLID"
@@ -111,6 +114,9 @@ def arrange() -> Any:
     space.overlay.show_cursor = False
     space.overlay.show_extras = False
     space.overlay.show_bones = False
+    files = next(a for a in window.screen.areas if a.type == "FILE_BROWSER")
+    files.type = "OUTLINER"
+    sequence_editor(window, "SEQUENCER").spaces.active.timeline_overlay.show_strip_source = False
     return area
 
 
@@ -197,20 +203,26 @@ def steps(values: argparse.Namespace, report: dict[str, Any]) -> Iterator[float]
 
 def take_picture(viewport: Any, values: argparse.Namespace, session: Any) -> Iterator[float]:
     armature = next(obj for obj in bpy.data.objects if obj.type == "ARMATURE")
-    bpy.context.scene.frame_set(PICTURE_FRAME)
+    bpy.context.scene.frame_set(min(PICTURE_FRAME, bpy.context.scene.frame_end))
     session.notice = None
     armature.select_set(True)
     window = bpy.context.window_manager.windows[0]
     region = next(r for r in viewport.regions if r.type == "WINDOW")
     with bpy.context.temp_override(window=window, area=viewport, region=region):
-        bpy.ops.view3d.view_axis(type="FRONT")
-        bpy.ops.view3d.view_orbit(angle=0.45, type="ORBITLEFT")
-        bpy.ops.view3d.view_orbit(angle=0.2, type="ORBITUP")
+        viewport.spaces.active.region_3d.view_rotation = look_at_face(armature)
         bpy.ops.view3d.view_selected()
     yield 1.0
     with bpy.context.temp_override(window=window, area=viewport):
         bpy.ops.screen.screenshot(filepath=str(values.picture))
     yield 0.2
+
+
+def look_at_face(armature: Any) -> Any:
+    """View rotation from a little above, 25 degrees beside the direction the dancer faces."""
+    left = (armature.pose.bones["L_hip"].head - armature.pose.bones["R_hip"].head).normalized()
+    facing = left.cross(Vector((0, 0, 1)))
+    aside = facing + left * math.tan(math.radians(25))
+    return Euler((math.radians(78), 0, math.atan2(aside.x, -aside.y))).to_quaternion()
 
 
 def main() -> None:

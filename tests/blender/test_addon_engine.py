@@ -136,5 +136,5 @@ def test_check_engine_answers(magma, tiny):
 def test_check_engine_names_a_damaged_checkpoint(magma, tiny, tmp_path):
     weights = tmp_path / "data" / "checkpoints" / "tiny" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(RuntimeError, match="The engine runs, but: .*tiny"):
+    with pytest.raises(RuntimeError, match=r"The engine runs, but: .*tiny"):
         bpy.ops.magma.check_engine()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import blenders
@@ -395,3 +396,9 @@ def test_a_retimed_strip_is_mixed_down_alone_and_the_scene_is_as_before(magma, t
     with wave.open(made.audio) as mixed:
         assert mixed.getnframes() / mixed.getframerate() == pytest.approx(2.0, abs=0.1)
     assert (scene.frame_start, scene.frame_end, other.mute, strip.mute) == (5, 500, False, False)
+
+
+def test_a_blender_without_numpy_says_how_to_get_it(magma, tmp_path, monkeypatch):
+    add_song(tmp_path)
+    monkeypatch.setitem(sys.modules, "numpy", None)  # makes `import numpy` fail
+    expect_error("Blender's Python has no numpy.* install it")

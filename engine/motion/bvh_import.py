@@ -66,7 +66,10 @@ def read_bvh(path: Path) -> Motion:
     rotations, positions = file.world()
     rest = file.rest_positions()
     frame = _body_frame(rest, source)
-    to_z_up = _to_z_up(positions, source)
+    scale = _leg_length(rest_joints(), {joint: joint for joint in range(JOINT_COUNT)}) / _leg_length(rest, source)
+    ours = _is_ours(file, source, scale)
+    # ours are always y up; of others the posture tells, which a lying body would get wrong
+    to_z_up = BODY_TO_WORLD.astype(np.float64) if ours else _to_z_up(positions, source)
 
     world = np.empty((len(file.values), JOINT_COUNT, 3, 3))
     for joint in range(JOINT_COUNT):
@@ -75,10 +78,9 @@ def read_bvh(path: Path) -> Motion:
             continue
         align = _alignment(joint, rest @ frame, source)
         world[:, joint] = to_z_up @ rotations[:, source[joint]] @ frame @ align
-    scale = _leg_length(rest_joints(), {joint: joint for joint in range(JOINT_COUNT)}) / _leg_length(rest, source)
     trans = positions[:, source[0]] @ to_z_up.T * scale
     motion = from_rotations(local_rotations(world), trans, file.fps)
-    return motion if _is_ours(file, source, scale) else grounded(motion)
+    return motion if ours else grounded(motion)
 
 
 def _match_joints(path: Path, file: BvhFile) -> dict[int, int]:

@@ -44,6 +44,7 @@ class TrainOptions:
     average: float = 0.998
     report_every: int = 50
     validate_every: int = 500
+    save_every: int = 100
 
 
 def learning_rate(options: TrainOptions, step: int) -> float:
@@ -134,8 +135,9 @@ class Run:
                 sums, count, since = {}, 0, time.monotonic()
             if self.step % self.options.validate_every == 0 or self.step == self.options.steps:
                 self.log(**{f"val_{name}": value for name, value in validate(self.averaged).items()})
-                self.save()
                 since = time.monotonic()
+            if self.step % self.options.save_every == 0 or self.step == self.options.steps:
+                self.save()
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -200,3 +200,11 @@ def test_real_motion_survives(tmp_path: Path, dance_data: Path) -> None:
     motion = load_npz(dance_data / "motions" / "cmu_05_05.npz")
     write_bvh(tmp_path / "a.bvh", motion)
     np.testing.assert_allclose(read_bvh(tmp_path / "a.bvh").joints(), motion.joints(), atol=1e-5)
+
+
+def test_a_lying_dance_of_ours_comes_back_lying(tmp_path: Path) -> None:
+    poses = np.zeros((4, 72), np.float32)
+    poses[:, 2] = 0.3
+    lying = Motion(poses, np.tile(np.array([0, 0, 0.2], np.float32), (4, 1)), 20.0)
+    write_bvh(tmp_path / "lying.bvh", lying)
+    np.testing.assert_allclose(read_bvh(tmp_path / "lying.bvh").joints(), lying.joints(), atol=1e-4)

@@ -35,7 +35,7 @@ from smpl_rig.skeleton import BODY_TO_WORLD
 
 
 def options(out: Path, steps: int, **changes: object) -> TrainOptions:
-    settings = TrainOptions(out, steps, 2e-3, batch=4, warmup=2, report_every=5, validate_every=4)
+    settings = TrainOptions(out, steps, 2e-3, batch=4, warmup=2, report_every=5, validate_every=4, save_every=4)
     return replace(settings, **changes)
 
 
@@ -124,7 +124,7 @@ def test_the_seed_decides(stage: str, tmp_path: Path) -> None:
 
 
 def test_the_loss_falls_and_the_log_tells(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    STAGES[stage](options(tmp_path, 40, report_every=10, validate_every=20, batch=8, learning_rate=5e-3))
+    STAGES[stage](options(tmp_path, 40, report_every=10, validate_every=20, save_every=20, batch=8, learning_rate=5e-3))
     lines = log(tmp_path)
     losses = [line["loss"] for line in lines if "loss" in line]
     assert len(losses) == 4 and losses[-1] < 0.8 * losses[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ def checkpoint_folders() -> list[Path]:
     return [ROOT / "checkpoints", *(Path(folder).expanduser() for folder in extra if folder)]
 
 
-def list_checkpoints() -> list[dict[str, Any]]:
-    """One entry per checkpoint folder, by name: `name` (of the folder), `path`, and `title`, `styles`, `description`,
-    `token_rate` from its config; or `name`, `path` and `error`, one sentence, where it cannot be used. Of two with
-    the same name the first folder's counts."""
+def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, Any]]:
+    """One entry per checkpoint folder in `folders` (default: `checkpoint_folders()`).
+
+    Each has `name` (of the folder), `path`, and `title`, `styles`, `description`, `token_rate` from its config; or
+    `name`, `path` and `error`, one sentence, where it cannot be used. Of two with the same name the first counts.
+    """
     entries: dict[str, dict[str, Any]] = {}
-    for folder in checkpoint_folders():
+    for folder in checkpoint_folders() if folders is None else folders:
         try:
             children = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
         except OSError:  # a folder that is not there holds no checkpoints

@@ -143,10 +143,11 @@ def _choose(settings: Any, name: str, value: str) -> None:
     try:
         setattr(settings, name, value)
     except TypeError as error:
-        known = [
-            info for info in properties.known_checkpoints() if name == "checkpoint" or info.name == settings.checkpoint
-        ]
-        names = [info.name for info in known] if name == "checkpoint" else [s for info in known for s in info.styles]
+        entries = properties.known_checkpoints()
+        if name == "checkpoint":
+            names = [entry["name"] for entry in entries]
+        else:
+            names = [s for entry in entries if entry["name"] == settings.checkpoint for s in entry.get("styles", ())]
         listed = ", ".join(names) or "none is installed"
         raise MagmaError(f"There is no {name} {value!r}: choose one of these ({listed}).") from error
 

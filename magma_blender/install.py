@@ -128,6 +128,12 @@ def clean_environment() -> dict[str, str]:
     return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
 
 
+def torch_source() -> list[str]:
+    """pip's options for PyTorch: its CPU index, but PyPI, whose build for Linux has CUDA, next to an NVIDIA GPU."""
+    has_cuda = sys.platform.startswith("linux") and shutil.which("nvidia-smi") is not None
+    return [] if has_cuda else ["--index-url", CPU_INDEX]
+
+
 def _digest(requirements: Path) -> str:
     return hashlib.sha256(requirements.read_bytes()).hexdigest()
 
@@ -162,7 +168,7 @@ class Installation:
             line for line in self._requirements.read_text(encoding="utf-8").splitlines() if line.startswith("torch==")
         ]
         if torch:
-            index = ["--index-url", CPU_INDEX] if pip_options is None else pip_options
+            index = torch_source() if pip_options is None else pip_options
             steps.append(Step("Downloading PyTorch", [*pip, *index, *torch], 0.1))
         steps.append(
             Step(

@@ -9,7 +9,9 @@ from typing import Any
 
 import bpy
 
-from . import checkpoints, engine_setup, paths
+from engine.checkpoint_index import list_checkpoints
+
+from . import engine_setup, paths
 
 # mypy: disallow-subclassing-any=False
 
@@ -21,9 +23,10 @@ _kept: dict[_Item, _Item] = {}
 """Every item ever offered: Blender uses the strings of a dynamic enum without keeping them alive."""
 
 
-def known_checkpoints() -> list[checkpoints.CheckpointInfo]:
-    """The checkpoints that can be chosen."""
-    return checkpoints.find(paths.checkpoint_folders(engine_setup.data_folder()))
+def known_checkpoints() -> list[dict[str, Any]]:
+    """The checkpoints that can be chosen, as `engine.checkpoint_index` describes them; the default one first."""
+    found = list_checkpoints(paths.checkpoint_folders(engine_setup.data_folder()))
+    return sorted(found, key=lambda entry: (entry["name"] != DEFAULT_CHECKPOINT, entry["name"]))
 
 
 def _number(name: str) -> int:
@@ -37,24 +40,22 @@ def _alive(items: Iterable[_Item]) -> list[_Item]:
 
 
 def _checkpoint_items(_settings: Any, _context: Any) -> list[_Item]:
-    found = known_checkpoints() or [
-        checkpoints.CheckpointInfo(DEFAULT_CHECKPOINT, "The one that comes with the add-on")
-    ]
+    found = known_checkpoints() or [{"name": DEFAULT_CHECKPOINT, "description": "The one that comes with the add-on"}]
     return _alive(
         (
-            info.name,
-            info.name.replace("_", " ").title(),
-            info.problem or info.description,
-            "ERROR" if info.problem else "NONE",
-            0 if info.name == DEFAULT_CHECKPOINT else _number(info.name),
+            entry["name"],
+            entry["name"].replace("_", " ").title(),
+            entry.get("error") or entry["description"],
+            "ERROR" if "error" in entry else "NONE",
+            0 if entry["name"] == DEFAULT_CHECKPOINT else _number(entry["name"]),
         )
-        for info in found
+        for entry in found
     )
 
 
 def _style_items(settings: Any, _context: Any) -> list[_Item]:
-    chosen = next((info for info in known_checkpoints() if info.name == settings.checkpoint), None)
-    styles = chosen.styles if chosen else ()
+    chosen = next((entry for entry in known_checkpoints() if entry["name"] == settings.checkpoint), {})
+    styles = chosen.get("styles", ())
     automatic = (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0)
     return _alive([automatic, *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles)])
 

@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
+OWN_FAMILY = "magma"
+ORIGINAL_FAMILY = "original"
 
 
 def checkpoint_folders() -> list[Path]:
@@ -24,8 +26,9 @@ def checkpoint_folders() -> list[Path]:
 def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, Any]]:
     """One entry per checkpoint folder in `folders` (default: `checkpoint_folders()`).
 
-    Each has `name` (of the folder), `path`, and `title`, `styles`, `description`, `token_rate` from its config; or
-    `name`, `path` and `error`, one sentence, where it cannot be used. Of two with the same name the first counts.
+    Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `description` and
+    `token_rate`; or `name`, `path` and `error`, one sentence, where it cannot be used. Of two with the same name the
+    first counts.
     """
     entries: dict[str, dict[str, Any]] = {}
     for folder in checkpoint_folders() if folders is None else folders:
@@ -55,6 +58,7 @@ def _entry(folder: Path) -> dict[str, Any]:
         return base | {"error": f"Checkpoint {folder} has no {WEIGHTS_FILE}: copy or download it again."}
     return base | {
         "title": str(config.get("name", folder.name)),
+        "family": str(config.get("family", OWN_FAMILY)),  # the first checkpoints of ours do not name it
         "styles": styles,
         "description": str(config.get("description", "")),
         "token_rate": config.get("token_rate"),

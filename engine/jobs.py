@@ -9,7 +9,8 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,93 @@ def run_doctor(params: dict[str, Any], progress: ProgressCallback, cancelled: Ca
     return to_plain(report())
 
 
-HANDLERS: dict[str, Handler] = {protocol.GENERATE: run_generate, protocol.DOCTOR: run_doctor}
+@dataclasses.dataclass(frozen=True)
+class ImportRequest:
+    """The original's files (paths), which of its variants they are, and the folder to write."""
+
+    vqvae: str
+    motionseq: str
+    variant: str
+    folder: str
+    mean: str | None = None
+    std: str | None = None
+
+
+def run_import(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+    """`params` are the fields of `ImportRequest`. Returns `folder`, `variant`, `parameters` and `warnings` (sentences
+    for the user). Raises `EngineError`; nothing is written then."""
+    request = build_request(ImportRequest, params)
+    progress("load", 0.0, "Loading the engine's libraries")
+    from engine.audio.encodec_weights import weights_path
+    from engine.original.importer import IMPORT_STEPS, import_magma
+
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        progress(text, len(said) / (IMPORT_STEPS + 1), text)
+
+    mean, std = (None if path is None else Path(path) for path in (request.mean, request.std))
+    with _files_told():
+        done = import_magma(
+            Path(request.vqvae), Path(request.motionseq), request.variant, Path(request.folder), mean, std, say
+        )
+    warnings = list(done.warnings)
+    if request.variant != "librosa" and not weights_path().is_file():
+        warnings.append(
+            "It hears music through EnCodec, whose weights (93 MB) are not on this computer: fetch them once."
+        )
+    return {
+        "folder": str(done.folder),
+        "variant": request.variant,
+        "parameters": done.parameters,
+        "warnings": warnings,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class FetchRequest:
+    """file: a copy of EnCodec's weights to take; None downloads them."""
+
+    file: str | None = None
+
+
+def run_fetch_encodec(
+    params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback
+) -> dict[str, Any]:
+    """`params` are the fields of `FetchRequest`. Returns `path`, where the weights are now. Raises `EngineError`."""
+    request = build_request(FetchRequest, params)
+    from engine.audio import encodec_weights
+
+    with _files_told():
+        if request.file is not None:
+            progress("copy", 0.0, "Checking EnCodec's weights")
+            path = encodec_weights.take_file(Path(request.file))
+        else:
+            progress("download", 0.0, "Downloading EnCodec's weights")
+            path = encodec_weights.download(
+                lambda fraction: progress("download", fraction, "Downloading EnCodec's weights")
+            )
+    return {"path": str(path)}
+
+
+@contextmanager
+def _files_told() -> Iterator[None]:
+    """What the disk refuses (no space, no permission) as a sentence for the user."""
+    try:
+        yield
+    except OSError as error:
+        raise EngineError(
+            f"{error.filename or 'A file'}: {error.strerror or error}. Put that right and try again."
+        ) from error
+
+
+HANDLERS: dict[str, Handler] = {
+    protocol.GENERATE: run_generate,
+    protocol.DOCTOR: run_doctor,
+    protocol.IMPORT: run_import,
+    protocol.FETCH_ENCODEC: run_fetch_encodec,
+}
 
 
 def build_request(request_class: type, params: Mapping[str, Any]) -> Any:

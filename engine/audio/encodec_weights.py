@@ -55,8 +55,8 @@ def require_weights() -> Path:
     path = weights_path()
     if not path.is_file():
         raise CheckpointError(
-            "This checkpoint hears music through EnCodec, whose weights are not on this computer. Run `python -m "
-            "engine fetch-encodec` once (93 MB)."
+            "This checkpoint hears music through EnCodec, whose weights are not on this computer. Press Fetch "
+            "EnCodec Weights in the add-on's preferences, or run `python -m engine fetch-encodec`, once (93 MB)."
         )
     stat = path.stat()
     if _cached_hash(path, stat.st_size, stat.st_mtime_ns) != SHA256:
@@ -105,8 +105,8 @@ def download(on_progress: Callable[[float], None]) -> Path:
         _receive(part, on_progress)
     except (HTTPError, URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise CheckpointError(
-            f"EnCodec's weights could not be downloaded ({_why(error)}). Check the connection and run the command "
-            f"again: it continues where it stopped. Or download {URL} elsewhere and give the file with --file."
+            f"EnCodec's weights could not be downloaded ({_why(error)}). Check the connection and try again: it "
+            f"continues where it stopped. Or download {URL} elsewhere and give that file (--file)."
         ) from error
     return _finish(part)
 
@@ -144,7 +144,7 @@ def _finish(part: Path) -> Path:
         part.unlink()
         raise CheckpointError(
             f"What was downloaded is not EnCodec's official file (its SHA-256 begins with {found[:8]}, not "
-            f"{SHA256[:8]}) and was deleted. Run the command again; if that does not help, something on the "
+            f"{SHA256[:8]}) and was deleted. Try again; if that does not help, something on the "
             "way replaces the file."
         )
     part.replace(weights_path())

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,15 +51,20 @@ def style_vectors(weights: Path, texts: Sequence[str] = (), merges: Path | None 
 
 
 def write_vectors(folder: Path, vectors: dict[str, Vector]) -> list[str]:
-    """Add vectors to a checkpoint folder's; returns the texts that it then has. Raises CheckpointError."""
-    check_folder(folder)
+    """Add vectors to a checkpoint folder's, and their texts to its config, which is what the add-on lists; returns the
+    texts that it then has. Raises CheckpointError."""
+    config = check_folder(folder)
     file = folder / STYLES_FILE
     kept = load_vectors(folder) if file.exists() else {}
     kept |= vectors
     part = file.with_suffix(".part")
     save_file({text: np.ascontiguousarray(vector, np.float32) for text, vector in kept.items()}, part)
     part.replace(file)
-    return list(kept)
+    styles = sorted(kept, key=str.casefold)
+    part = folder / "config.part"
+    part.write_text(json.dumps(config | {"styles": styles}, indent=2) + "\n", encoding="utf-8")
+    part.replace(folder / "config.json")
+    return styles
 
 
 def load_vectors(folder: Path) -> dict[str, Vector]:
@@ -79,8 +85,8 @@ def load_vectors(folder: Path) -> dict[str, Vector]:
     return vectors
 
 
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that is no imported style checkpoint. Raises CheckpointError."""
+def check_folder(folder: Path) -> dict[str, Any]:
+    """The config of an imported style checkpoint. Raises CheckpointError for any other folder."""
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         variant = config["decoder"].get("variant")
@@ -90,3 +96,4 @@ def check_folder(folder: Path) -> None:
         raise CheckpointError(
             f"{folder}: takes no style from text (its variant is {variant or 'not given'}, not {STYLE_VARIANT})."
         )
+    return dict(config)

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.checkpoint_index import ORIGINAL_FAMILY
 from engine.errors import CheckpointError
+from engine.original.clip_style import STYLES_FILE, load_vectors
 from engine.original.config import (
     FRAME_RATE,
     STYLE_WIDTH,
@@ -27,8 +30,10 @@ from engine.original.keys import decoder_keys, vqvae_keys
 from engine.original.sizes import State, decoder_config, decoder_problems, vqvae_config, vqvae_problems
 from engine.original.torch_file import read_state, sha256
 
-FAMILY = "original"
+FAMILY = ORIGINAL_FAMILY
 STATISTICS = ("motion.mean", "motion.std")
+IMPORT_STEPS = 5
+"""How often `import_magma` says what it is doing."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +59,8 @@ def import_magma(
     """Write a checkpoint folder from the original's VQ-VAE file and motion decoder file.
 
     variant: one of `VARIANTS`. mean, std: .npy files of the motion's statistics (motion_features,), both or none.
-    `said` hears what is being done. Raises CheckpointError that names what is missing, unexpected or of the wrong size;
-    nothing is written then.
+    `said` hears what is being done, and what it raises stops the import. Raises CheckpointError that names what is
+    missing, unexpected or of the wrong size. After either of them the folder is as it was.
     """
     if variant not in VARIANTS:
         raise CheckpointError(f"Unknown variant {variant!r}. Choose one of {', '.join(VARIANTS)}.")
@@ -85,7 +90,7 @@ def import_magma(
     warnings = _warnings(writer_config, mean is not None)
     said(f"Writing {folder}")
     card = _card(folder.resolve().name, codec_config, writer_config, parameters, hashes, warnings)
-    _write(folder, weights | statistics, codec_config, writer_config, hashes, card)
+    _write(folder, weights | statistics, codec_config, writer_config, hashes, card, said)
     return Imported(folder, codec_config, writer_config, parameters, warnings)
 
 
@@ -96,16 +101,16 @@ def _refuse(path: Path, what: str, problems: list[str], hint: str) -> None:
 
 def _hint_swapped(codec: State) -> str:
     if "motionDecoder.to_logits.weight" in codec:
-        return "It looks like the motion decoder's file: give the VQ-VAE's as --vqvae, the decoder's as --motionseq."
+        return "It looks like the motion decoder's file: swap the two (--vqvae and --motionseq)."
     return "Give the original's file, unchanged."
 
 
 def _hint_variant(writer: State, variant: str) -> str:
     if "vq._codebook.embed" in writer:
-        return "It looks like the VQ-VAE's file: give the VQ-VAE's as --vqvae, the decoder's as --motionseq."
+        return "It looks like the VQ-VAE's file: swap the two (--vqvae and --motionseq)."
     for other in VARIANTS:
         if other != variant and not decoder_problems(writer, decoder_config(writer, other)):
-            return f"It fits the variant {other}: import it with --variant {other}."
+            return f"It fits the variant {other}: choose that one (--variant {other})."
     return "Give the original's file, unchanged."
 
 
@@ -173,14 +178,16 @@ def _write(
     writer: DecoderConfig,
     hashes: Mapping[str, tuple[str, str]],
     card: str,
+    said: Callable[[str], None],
 ) -> None:
+    styled = writer.styled and (folder / STYLES_FILE).is_file()  # of an earlier import: style vectors outlive weights
     top_k = -(-writer.vocabulary // 10)  # a tenth, rounded up: 103 of 1027
     config = {
         "format": 1,
         "family": FAMILY,
         "name": folder.resolve().name,
         "description": f"Original MAGMA, variant {writer.variant}, imported from {hashes['motionseq'][0]}.",
-        "styles": [],
+        "styles": list(load_vectors(folder)) if styled else [],
         "token_rate": FRAME_RATE,
         "frame_rate": FRAME_RATE,
         "vqvae": config_values(codec),
@@ -189,18 +196,22 @@ def _write(
         "normalised": "mean" in hashes,
         "sources": {what: {"file": name, "sha256": digest} for what, (name, digest) in hashes.items()},
     }
+    # beside the folder, which must not be there before it is a checkpoint
+    partial = folder.parent / f".{folder.name}.partial"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / "model.safetensors.partial"
+        folder.parent.mkdir(parents=True, exist_ok=True)
         save_file(weights, partial)
+        said(f"Finishing {folder.name}")
+        folder.mkdir(exist_ok=True)
         os.replace(partial, folder / "model.safetensors")  # noqa: PTH105 - atomic on every platform
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
         # last, since it is what makes the folder a checkpoint
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CheckpointError(
-            f"{folder}: cannot be written ({error.strerror or error}). Choose another place."
-        ) from error
+    except (OSError, SafetensorError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise CheckpointError(f"{folder}: cannot be written ({why}). Choose another place.") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _card(

@@ -250,7 +250,7 @@ def test_a_broken_off_download_is_continued(pinned: Path, monkeypatch: pytest.Mo
     content = pinned.read_bytes()
     with serving(content, monkeypatch) as server:
         server.limit = 1_000_000
-        with pytest.raises(CheckpointError, match="run the command again: it continues"):
+        with pytest.raises(CheckpointError, match="try again: it continues"):
             weights.download(lambda fraction: None)
         assert not weights.weights_path().exists()
         server.limit = None

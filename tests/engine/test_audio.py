@@ -11,9 +11,9 @@ import av
 import numpy as np
 import pytest
 
-from engine.audio.beats import STYLE_TEMPO, BeatTrack, beat_features, beat_phase, track_beats
+from engine.audio.beats import STYLE_TEMPO, BeatTrack, beat_features, beat_phase, choose_style, track_beats
 from engine.audio.decode import audio_hash, check_song, load_audio, probe
-from engine.audio.demo_song import DEMO_STYLES, demo_song, write_demo_song
+from engine.audio.demo_song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.errors import AudioError
 
 RATE = 44_100
@@ -302,3 +302,9 @@ def test_a_hole_in_the_time_stamps_is_silence(tmp_path: Path) -> None:
     assert len(whole) == pytest.approx(5 * RATE + 40 * 1024, abs=3000)
     part = load_audio(path, RATE, start=4.2, seconds=1.0)
     np.testing.assert_allclose(part, whole[round(4.2 * RATE) : round(5.2 * RATE)], atol=1e-3)
+
+
+@pytest.mark.parametrize("style", ["waltz", "rumba", "cha-cha"])
+def test_the_style_is_chosen_by_metre_and_tempo(style: str) -> None:
+    song = demo_song(style, 20.0).mean(axis=1)
+    assert choose_style(song, DEMO_RATE, ("cha-cha", "modern", "rumba", "salsa", "waltz")) == style

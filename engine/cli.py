@@ -87,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     original.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the checkpoint")
     original.add_argument("--mean", type=Path, metavar="M.npy", help="the original's motion statistics (of aist)")
     original.add_argument("--std", type=Path, metavar="S.npy")
+    original.add_argument(
+        "--precision", choices=["float32", "int8"], default="float32", help="int8: about 3 times as fast on a CPU"
+    )
     original.set_defaults(run=_import_magma)
 
     fetch = commands.add_parser("fetch-encodec", help="get the weights that imported EnCodec checkpoints need")
@@ -196,7 +199,7 @@ def _import_magma(options: argparse.Namespace) -> None:
         print(text, file=sys.stderr)
 
     files = options.vqvae, options.motionseq, options.variant, options.output, options.mean, options.std
-    done = import_magma(*files, said)
+    done = import_magma(*files, said, options.precision)
     for warning in done.warnings:
         print(f"note: {warning}", file=sys.stderr)
     print(f"{options.output}: {options.variant}, {done.parameters:,} parameters")

@@ -20,6 +20,7 @@ from engine.original.clip_style import STYLES_FILE, load_vectors
 from engine.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, read_config
 from engine.original.decoder import MotionDecoder
 from engine.original.importer import FAMILY, STATISTICS
+from engine.original.quantize import PRECISIONS, to_int8
 from engine.original.vqvae import MotionVQVAE
 from smpl_rig.motion import Motion
 from smpl_rig.skeleton import SOLE_BELOW_FOOT
@@ -30,7 +31,8 @@ class OriginalCheckpoint:
     """The original's networks, and what lies around them; used as `engine.checkpoints.Checkpoint` is.
 
     `vqvae` and `decoder` work on normalised motion, as they were trained; mean, std: (F,). style_vectors: (512,) by
-    name, none but for the style variant. normalised: whether the import was given mean and std.
+    name, none but for the style variant. normalised: whether the import was given mean and std. precision: of the
+    decoder's weights as they are computed with.
     """
 
     family: ClassVar[str] = FAMILY
@@ -45,6 +47,7 @@ class OriginalCheckpoint:
     std: NDArray[np.float32]
     style_vectors: Mapping[str, NDArray[np.float32]]
     normalised: bool
+    precision: str
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -95,6 +98,11 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
     codec_config = read_config(VQVAEConfig, config.get("vqvae"), f"{what}, vqvae")
     writer_config = read_config(DecoderConfig, config.get("decoder"), f"{what}, decoder")
     sampling = read_config(Sampling, config.get("sampling"), f"{what}, sampling")
+    precision = config.get("precision", PRECISIONS[0])  # the first imports do not name it
+    if precision not in PRECISIONS:
+        raise CheckpointError(
+            f"{what}: precision is {precision!r}, not one of {', '.join(PRECISIONS)}. Import it again."
+        )
     try:
         weights = load_file(folder / "model.safetensors", device=device)
     except (OSError, SafetensorError, ValueError) as error:
@@ -105,12 +113,25 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
         vqvae, decoder = MotionVQVAE(codec_config), MotionDecoder(writer_config)
     _fill(vqvae, "vqvae.", weights, folder)
     _fill(decoder, "decoder.", weights, folder)
+    if device != "cpu":  # a GPU has the bandwidth
+        precision = PRECISIONS[0]
+    if precision == "int8":
+        to_int8(decoder)
     mean, std = (_vector(weights, name, codec_config.motion_features, folder) for name in STATISTICS)
     has_vectors = writer_config.styled and (folder / STYLES_FILE).is_file()
     vectors = load_vectors(folder) if has_vectors else {}
     normalised = config.get("normalised") is True
     return OriginalCheckpoint(
-        str(config.get("name", folder.name)), folder, vqvae, decoder, sampling, mean, std, vectors, normalised
+        str(config.get("name", folder.name)),
+        folder,
+        vqvae,
+        decoder,
+        sampling,
+        mean,
+        std,
+        vectors,
+        normalised,
+        precision,
     )
 
 

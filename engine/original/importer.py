@@ -27,6 +27,7 @@ from engine.original.config import (
     config_values,
 )
 from engine.original.keys import decoder_keys, vqvae_keys
+from engine.original.quantize import PRECISIONS
 from engine.original.sizes import State, decoder_config, decoder_problems, vqvae_config, vqvae_problems
 from engine.original.torch_file import read_state, sha256
 
@@ -55,15 +56,19 @@ def import_magma(
     mean: Path | None = None,
     std: Path | None = None,
     said: Callable[[str], None] = lambda text: None,
+    precision: str = PRECISIONS[0],
 ) -> Imported:
     """Write a checkpoint folder from the original's VQ-VAE file and motion decoder file.
 
     variant: one of `VARIANTS`. mean, std: .npy files of the motion's statistics (motion_features,), both or none.
+    precision: one of `PRECISIONS`, in which a CPU is to run the decoder; stored are the original's numbers.
     `said` hears what is being done, and what it raises stops the import. Raises CheckpointError that names what is
     missing, unexpected or of the wrong size. After either of them the folder is as it was.
     """
     if variant not in VARIANTS:
         raise CheckpointError(f"Unknown variant {variant!r}. Choose one of {', '.join(VARIANTS)}.")
+    if precision not in PRECISIONS:
+        raise CheckpointError(f"Unknown precision {precision!r}. Choose one of {', '.join(PRECISIONS)}.")
     _check_folder(folder)
     said(f"Checking {vqvae.name}")
     codec = read_state(vqvae)
@@ -90,7 +95,7 @@ def import_magma(
     warnings = _warnings(writer_config, mean is not None)
     said(f"Writing {folder}")
     card = _card(folder.resolve().name, codec_config, writer_config, parameters, hashes, warnings)
-    _write(folder, weights | statistics, codec_config, writer_config, hashes, card, said)
+    _write(folder, weights | statistics, codec_config, writer_config, hashes, precision, card, said)
     return Imported(folder, codec_config, writer_config, parameters, warnings)
 
 
@@ -177,6 +182,7 @@ def _write(
     codec: VQVAEConfig,
     writer: DecoderConfig,
     hashes: Mapping[str, tuple[str, str]],
+    precision: str,
     card: str,
     said: Callable[[str], None],
 ) -> None:
@@ -194,6 +200,7 @@ def _write(
         "decoder": config_values(writer),
         "sampling": config_values(Sampling(top_k=top_k)),
         "normalised": "mean" in hashes,
+        "precision": precision,
         "sources": {what: {"file": name, "sha256": digest} for what, (name, digest) in hashes.items()},
     }
     # beside the folder, which must not be there before it is a checkpoint

@@ -59,7 +59,12 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
         motion, error = cancellable(lambda: checkpoint.to_motion(np.concatenate(frames)), stage.cancelled)
     notices = [] if checkpoint.normalised else [_NOT_NORMALISED]
     notices += [_NO_GUIDANCE] if stage.guidance not in (None, 1.0) else []
-    report = {"notices": notices, "first_motion_seconds": first_second, "solve_error_mm": round(error, 2)}
+    report = {
+        "notices": notices,
+        "precision": checkpoint.precision,
+        "first_motion_seconds": first_second,
+        "solve_error_mm": round(error, 2),
+    }
     return Performance(motion, np.concatenate(tokens)[:, None], style or "", beats, report)
 
 

@@ -309,7 +309,13 @@ def test_checkpoints_are_listed_and_damaged_ones_named(tmp_path: Path, monkeypat
     (tmp_path / "file.txt").write_text("no checkpoint")
     monkeypatch.setenv("MAGMA_CHECKPOINTS", os.pathsep.join([str(tmp_path), str(tmp_path / "missing")]))
     found = {entry["name"]: entry for entry in list_checkpoints()}
-    expected = {"title": "Straße", "family": "magma", "styles": ["Krump", "House"], "description": "d", "token_rate": 7.5}
+    expected = {
+        "title": "Straße",
+        "family": "magma",
+        "styles": ["Krump", "House"],
+        "description": "d",
+        "token_rate": 7.5,
+    }
     assert found["good"] == {"name": "good", "path": str(tmp_path / "good"), **expected}
     damaged = {name for name, entry in found.items() if "error" in entry and str(tmp_path) in entry["path"]}
     assert damaged == {"no-config", "no-weights", "cut", "list", "styles"}

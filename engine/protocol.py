@@ -6,8 +6,8 @@ standard library only; numpy is imported inside the two functions that carry arr
 
 Requests (client to engine): `hello`, `generate`, `doctor`, `import`, `fetch_encodec`, `shutdown`. Notifications:
 `$/cancelRequest {id}` and `exit` to the engine; `progress {id, stage, fraction, message, seconds_left}` to the client,
-where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null. An error is `{code, message, data: {type}}`; its `message` is one
-or two sentences for the user, its `data.type` the name of the class of error.
+where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null. An error is `{code, message,
+data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the class of error.
 """
 
 from __future__ import annotations

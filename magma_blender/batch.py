@@ -170,6 +170,8 @@ def _dance(scene: Any, audio: Path, frame: int, setup: Any) -> tuple[Any, int]:
         armature = session.finish_job(bpy.context)
     except MagmaError as error:
         raise MagmaError(f"{audio}: {error}") from error
+    for line in session.notice.details if session.notice else ():
+        print(f"MAGMA: {audio.name}: {line}", flush=True)
     if strip is not None:
         return armature, strip.frame_final_end
     return armature, math.floor(armature.animation_data.action.frame_range[1]) + 1

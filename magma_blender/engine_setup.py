@@ -107,10 +107,13 @@ def check_numpy() -> None:
         ) from error
 
 
-def check_online() -> None:
-    """Raise SetupError when the user has not allowed Blender to go online (4.2 and later)."""
+def check_online(what: str, button: str) -> None:
+    """Raise SetupError when the user has not allowed Blender to go online (4.2 and later).
+
+    what: the clause that says what needs it. button: the one to press again.
+    """
     if not getattr(bpy.app, "online_access", True):
         raise SetupError(
-            "Installing the engine downloads packages, and Blender is offline: turn on Preferences > System > Network "
-            "> Allow Online Access, then press Install Engine again."
+            f"{what}, and Blender is offline: turn on Preferences > System > Network > Allow Online Access, then press "
+            f"{button} again."
         )

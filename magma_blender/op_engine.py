@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import bpy
 
-from . import engine_setup, install
+from . import engine_setup, errands, install
 from .errors import InstallError, MagmaError
-from .session import Notice, session
+from .notices import Notice
+from .op_generate import progress_text
+from .session import session
 
 # mypy: disallow-subclassing-any=False
 
@@ -43,7 +46,7 @@ class MAGMA_OT_uninstall_engine(bpy.types.Operator):
     def poll(cls, _context: Any) -> bool:
         """Only while nothing uses the engine and there is one."""
         folder = engine_setup.data_folder() / install.ENVIRONMENT
-        return session.job is None and session.installation is None and folder.exists()
+        return not session.occupied and folder.exists()
 
     def invoke(self, context: Any, event: Any) -> set[str]:
         """Ask first."""
@@ -70,16 +73,7 @@ class MAGMA_OT_check_engine(bpy.types.Operator):
 
     def execute(self, _context: Any) -> set[str]:
         """In a window: ask. In background: wait for the answer too."""
-        try:
-            session.start_check()
-        except MagmaError as error:
-            session.notice = Notice(str(error), is_error=True)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        if not bpy.app.background:
-            return {"FINISHED"}
-        session.wait_for_check()
-        return _reported(self)
+        return run_errand(self, errands.check)
 
 
 class MAGMA_OT_open_log(bpy.types.Operator):
@@ -96,6 +90,20 @@ class MAGMA_OT_open_log(bpy.types.Operator):
             self.report({"ERROR"}, f"There is no log yet ({file}): the engine has not run.")
             return {"CANCELLED"}
         return set(bpy.ops.wm.path_open(filepath=str(file)))
+
+
+def run_errand(operator: Any, start: Callable[[], None]) -> set[str]:
+    """An operator's work: in a window begin the errand, in background see it to its end."""
+    try:
+        start()
+    except MagmaError as error:
+        session.notice = Notice(str(error), is_error=True)
+        operator.report({"ERROR"}, str(error))
+        return {"CANCELLED"}
+    if not bpy.app.background:
+        return {"FINISHED"}
+    session.wait_for_errand(lambda progress: print(f"MAGMA: {progress_text(progress)}", flush=True))
+    return _reported(operator)
 
 
 def _reported(operator: Any) -> set[str]:

@@ -106,7 +106,7 @@ class MAGMA_OT_generate_dance(bpy.types.Operator):
 
 
 class MAGMA_OT_cancel(bpy.types.Operator):
-    """Stop making the dance or installing the engine; the scene stays as it is"""
+    """Stop what the engine is doing, or its installation; the scene stays as it is"""
 
     bl_idname = "magma.cancel"
     bl_label = "Cancel"
@@ -115,11 +115,12 @@ class MAGMA_OT_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, _context: Any) -> bool:
         """Only while something is going on."""
-        return session.job is not None or session.installation is not None
+        return session.occupied
 
     def execute(self, _context: Any) -> set[str]:
         """Ask for the end."""
         session.cancel_job()
+        session.cancel_errand()
         if session.installation is not None:
             session.installation.cancel()
         return {"FINISHED"}

@@ -8,10 +8,11 @@ from typing import Any
 
 import bpy
 
-from . import choreography, engine_setup, strips
+from . import choreography, engine_setup, properties, strips
 from .errors import SetupError, StripError
+from .notices import LOG_LINES, Notice
 from .op_generate import progress_text, seconds_text
-from .session import LOG_LINES, Notice, session
+from .session import session
 
 # mypy: disallow-subclassing-any=False
 
@@ -65,8 +66,13 @@ def draw_running(layout: Any, context: Any) -> bool:
         draw_progress(box, f"{installation.stage} ({installation.fraction:.0%})", installation.fraction)
         draw_lines(box, installation.lines[-3:], context)
         box.operator("magma.cancel", icon="CANCEL")
-    elif session.check is not None:
-        layout.box().label(text="Asking the engine", icon="SORTTIME")
+    elif session.errand is not None:
+        box = layout.box()
+        draw_lines(box, [session.errand.title], context, "SORTTIME")
+        progress = session.errand.request.progress
+        cancelling = session.errand.request.kill_at is not None
+        draw_progress(box, "Cancelling" if cancelling else progress_text(progress), progress.fraction)
+        box.operator("magma.cancel", icon="CANCEL")
     else:
         return False
     return True
@@ -92,7 +98,7 @@ class _Sidebar:
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
-        column.prop(settings, "guidance")
+        _draw_guidance(column, settings)
         column.prop(settings, "length")
         column.prop(settings, "target")
         if settings.target is None:
@@ -104,6 +110,19 @@ class _Sidebar:
         if session.notice is not None:
             draw_notice(layout, session.notice, context)
         _draw_choreography(layout, context)
+
+
+def _draw_guidance(column: Any, settings: Any) -> None:
+    """The setting, and what 0 means; it is off for an imported checkpoint, which cannot be guided."""
+    imported = properties.is_imported(settings)
+    row = column.row()
+    row.enabled = not imported
+    row.prop(settings, "guidance")
+    if imported or not settings.guidance:
+        hint = column.row()
+        hint.active = False
+        hint.alignment = "RIGHT"
+        hint.label(text="not for imported checkpoints" if imported else "0 = the checkpoint's own")
 
 
 def draw_strip(layout: Any, context: Any) -> None:
@@ -148,7 +167,8 @@ def _draw_choreography(layout: Any, context: Any) -> None:
     box.label(text=f"Choreography of {active.name}", icon="ARMATURE_DATA")
     column = box.column(align=True)
     column.scale_y = 0.8
-    column.label(text=f"{found.style}, seed {found.seed}, checkpoint {found.checkpoint}")
+    style = f"{found.style}, " if found.style else ""
+    column.label(text=f"{style}seed {found.seed}, checkpoint {found.checkpoint}")
     column.label(text=f"{found.positions} tokens, {found.positions / found.token_rate:.1f} s, to {found.strip}")
 
 

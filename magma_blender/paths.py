@@ -29,7 +29,12 @@ def default_data_folder() -> Path:
 def own_checkpoint_folders(data: Path) -> list[Path]:
     """Folders with the user's own checkpoints: those of the environment's MAGMA_CHECKPOINTS, then the data folder's."""
     named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
-    return [*(Path(folder).expanduser() for folder in named if folder), data / "checkpoints"]
+    return [*(Path(folder).expanduser() for folder in named if folder), imports_folder(data)]
+
+
+def imports_folder(data: Path) -> Path:
+    """The folder of a data folder in which imported checkpoints are put."""
+    return data / "checkpoints"
 
 
 def checkpoint_folders(data: Path) -> list[Path]:

@@ -8,6 +8,7 @@ import bpy
 
 from . import engine_setup, install, paths
 from .errors import SetupError
+from .op_original import MagmaOriginal, draw_original
 from .panels import draw_lines, draw_notice, draw_running
 from .session import session
 
@@ -33,6 +34,7 @@ class MagmaPreferences(bpy.types.AddonPreferences):
             description="Where the engine's environment, log and cache go; empty is Blender's own data folder",
             subtype="DIR_PATH",
         ),
+        "original": bpy.props.PointerProperty(type=MagmaOriginal),
     }
 
     def draw(self, context: Any) -> None:
@@ -59,6 +61,7 @@ class MagmaPreferences(bpy.types.AddonPreferences):
             row.operator("magma.check_engine", icon="CHECKMARK")
             row.operator("magma.open_log", icon="TEXT")
             row.operator("magma.uninstall_engine", icon="TRASH")
+            draw_original(layout, self.original)
         if session.notice is not None:
             draw_notice(layout, session.notice, context)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import bpy
 
-from engine.checkpoint_index import list_checkpoints
+from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
 
 from . import engine_setup, paths
 
@@ -53,9 +53,12 @@ def _checkpoint_items(_settings: Any, _context: Any) -> list[_Item]:
     )
 
 
+def _chosen(settings: Any) -> dict[str, Any]:
+    return next((entry for entry in known_checkpoints() if entry["name"] == settings.checkpoint), {})
+
+
 def _style_items(settings: Any, _context: Any) -> list[_Item]:
-    chosen = next((entry for entry in known_checkpoints() if entry["name"] == settings.checkpoint), {})
-    styles = chosen.get("styles", ())
+    styles = _chosen(settings).get("styles", ())
     automatic = (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0)
     return _alive([automatic, *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles)])
 
@@ -82,7 +85,7 @@ def _settings() -> dict[str, Any]:
             description="How strongly music and style lead; 0 takes the checkpoint's own value",
             min=0.0,
             soft_max=5.0,
-            max=20.0,
+            max=10.0,
             default=0.0,
             precision=2,
         ),
@@ -111,8 +114,13 @@ def _settings() -> dict[str, Any]:
 
 
 def guidance_of(settings: Any) -> float | None:
-    """The guidance to ask for; None is the checkpoint's own."""
-    return float(settings.guidance) or None
+    """The guidance to ask for; None is the checkpoint's own, and the only one for imported ones, which have none."""
+    return None if is_imported(settings) else float(settings.guidance) or None
+
+
+def is_imported(settings: Any) -> bool:
+    """Whether the chosen checkpoint is one of the original's."""
+    return bool(_chosen(settings).get("family") == ORIGINAL_FAMILY)
 
 
 def body_file_of(settings: Any) -> Path | None:

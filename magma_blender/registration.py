@@ -7,10 +7,16 @@ from typing import Any
 
 import bpy
 
-from . import batch, op_engine, op_generate, panels, preferences, properties
+from . import batch, op_engine, op_generate, op_original, panels, preferences, properties
 from .session import session
 
-CLASSES = (*preferences.CLASSES, *op_generate.CLASSES, *op_engine.CLASSES, *panels.CLASSES)
+CLASSES = (
+    *op_original.CLASSES,  # before the preferences, which hold one of them
+    *preferences.CLASSES,
+    *op_generate.CLASSES,
+    *op_engine.CLASSES,
+    *panels.CLASSES,
+)
 
 _commands: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""The one place that holds what is going on: the engine's client, the dance being made, the check, the installation.
+"""The one place that holds what is going on: the engine's client, the dance being made, an errand, the installation.
 
 It lives outside the .blend, so undo and file loading do not touch it. `poll` is called by one application timer while
 something runs and by the operator that makes a dance; it never blocks.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,25 +17,16 @@ import bpy
 from engine.checkpoint_index import FOLDERS_VARIABLE
 
 from . import choreography, dance, engine_setup, install, paths, plan, strips
-from .client import EngineClient, Request
+from .client import EngineClient, Progress, Request
 from .dance import Target
 from .engine_setup import EngineSetup
 from .errors import MagmaError
+from .notices import LOG_LINES, Notice, of_error
 from .plan import DancePlan
 
 TICK = 0.1
-LOG_LINES = 8
 REDRAWN = {"SEQUENCE_EDITOR": "UI", "VIEW_3D": "UI", "PREFERENCES": "WINDOW"}
 """The region of each kind of editor that shows what is going on."""
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What the panel says about the last thing that ended. details: lines for a closer look, of the log for example."""
-
-    text: str
-    is_error: bool = False
-    details: tuple[str, ...] = ()
 
 
 @dataclass
@@ -48,12 +40,21 @@ class Job:
     cancel_reason: str = "Cancelled: the scene is as it was."
 
 
+@dataclass(frozen=True)
+class Errand:
+    """Anything else the engine was asked for. title: what it is doing. tell: puts its answer into words."""
+
+    title: str
+    request: Request
+    tell: Callable[[Any], Notice]
+
+
 class Session:
     """See the module's text."""
 
     def __init__(self) -> None:
         self.job: Job | None = None
-        self.check: Request | None = None
+        self.errand: Errand | None = None
         self.installation: install.Installation | None = None
         self.notice: Notice | None = None
         self.python: str | None = None
@@ -125,22 +126,26 @@ class Session:
         return self.job
 
     def _check_idle(self) -> None:
-        """Raise MagmaError while a dance, a check or an installation is going on: each needs the engine for itself."""
+        """Raise MagmaError while a dance, an errand or an installation goes on: each needs the engine for itself."""
         if self.job is not None:
             raise MagmaError("A dance is being made already: wait for it, or press Cancel.")
         if self.installation is not None:
             raise MagmaError("The engine is being installed: wait for it, or press Cancel.")
-        if self.check is not None:
-            raise MagmaError("The engine is being checked: wait a moment.")
+        if self.errand is not None:
+            raise MagmaError(f"The engine is busy ({self.errand.title}): wait for it, or press Cancel.")
 
-    def wait_for_job(self, on_progress: Any) -> None:
+    def wait_for_job(self, on_progress: Callable[[Progress], None]) -> None:
         """Block until the running dance's request has ended, well or badly (for background)."""
-        assert self._client is not None and self.job is not None
+        assert self.job is not None
+        self._wait(self.job.request, on_progress)
+
+    def _wait(self, request: Request, on_progress: Callable[[Progress], None]) -> None:
+        assert self._client is not None
         shown = None
-        while self.job.request.state == "running":
+        while request.state == "running":
             self._client.poll()
-            if self.job.request.progress != shown:
-                shown = self.job.request.progress
+            if request.progress != shown:
+                shown = request.progress
                 on_progress(shown)
             time.sleep(0.02)
 
@@ -162,8 +167,7 @@ class Session:
             if job.request.state == "cancelled":
                 raise MagmaError(job.cancel_reason)
             if job.request.error is not None:
-                details = tuple(job.request.error.details.splitlines()[-LOG_LINES:])
-                self.notice = Notice(str(job.request.error), is_error=True, details=details)
+                self.notice = of_error(job.request.error)
                 raise MagmaError(str(job.request.error))
             armature = dance.build(context, job.plan, job.request.result, job.target)
         except MagmaError as error:
@@ -173,7 +177,9 @@ class Session:
         made = choreography.load(armature)
         assert made is not None
         took = time.monotonic() - job.started
-        self.notice = Notice(f'"{armature.name}" dances {made.style} to "{job.plan.name}", made in {took:.0f} s.')
+        what = f"dances {made.style}" if made.style else "dances"
+        notices = tuple(job.request.result.get("report", {}).get("notices", ()))
+        self.notice = Notice(f'"{armature.name}" {what} to "{job.plan.name}", made in {took:.0f} s.', details=notices)
         return armature
 
     def drop_job(self, reason: str) -> None:
@@ -184,27 +190,33 @@ class Session:
             self.job = None
             self.notice = Notice(reason)
 
-    # -- check and installation ---------------------------------------------------------------------------------
+    # -- errands and installation -------------------------------------------------------------------------------
 
-    def start_check(self) -> Request:
-        """Ask the engine what works on this machine. Raises SetupError."""
+    def start_errand(self, title: str, method: str, params: dict[str, Any], tell: Callable[[Any], Notice]) -> None:
+        """Ask the engine for something other than a dance. Raises MagmaError, with nothing begun.
+
+        tell: called with the engine's answer; the notice that it gives is shown.
+        """
         self._check_idle()
+        setup = self.setup()
         self.notice = None
-        self.check = self.client(self.setup()).request("doctor", {})
+        self.errand = Errand(title, self.client(setup).request(method, params), tell)
         self.start_ticking()
-        return self.check
 
-    def wait_for_check(self) -> None:
-        """Block until the check has ended (for background)."""
-        assert self._client is not None and self.check is not None
-        while self.check.state == "running":
-            self._client.poll()
-            time.sleep(0.02)
-        self._take_check()
+    def wait_for_errand(self, on_progress: Callable[[Progress], None]) -> None:
+        """Block until the errand has ended (for background)."""
+        assert self.errand is not None
+        self._wait(self.errand.request, on_progress)
+        self._take_errand(self.errand)
+
+    def cancel_errand(self) -> None:
+        """Ask for the end of the errand; within a second its request is over."""
+        if self.errand is not None and self._client is not None:
+            self._client.cancel(self.errand.request)
 
     def start_installation(self) -> None:
         """Begin to install the engine. Raises MagmaError."""
-        engine_setup.check_online()
+        engine_setup.check_online("Installing the engine downloads packages", "Install Engine")
         self._check_idle()
         self.stop_engine()
         self.notice = None
@@ -225,22 +237,21 @@ class Session:
         """Take in what happened outside. Never blocks."""
         if self._client is not None:
             self._client.poll()
-        if self.check is not None and self.check.state != "running":
-            self._take_check()
+        if self.errand is not None and self.errand.request.state != "running":
+            self._take_errand(self.errand)
         if self.installation is not None:
             self.installation.poll()
             if self.installation.state != "running":
                 self._take_installation(self.installation)
 
-    def _take_check(self) -> None:
-        check, self.check = self.check, None
-        assert check is not None
-        if check.error is not None:
-            self.notice = Notice(str(check.error), True, tuple(check.error.details.splitlines()[-LOG_LINES:]))
-        elif check.state == "done":
-            problems = check.result.get("problems", [])
-            text = f"The engine runs, but: {problems[0]}" if problems else "The engine works."
-            self.notice = Notice(text, is_error=bool(problems), details=tuple(describe(check.result)))
+    def _take_errand(self, errand: Errand) -> None:
+        self.errand = None
+        if errand.request.error is not None:
+            self.notice = of_error(errand.request.error)
+        elif errand.request.state == "cancelled":
+            self.notice = Notice("Cancelled: nothing was changed.")
+        else:
+            self.notice = errand.tell(errand.request.result)
 
     def _take_installation(self, installation: install.Installation) -> None:
         self.installation = None
@@ -254,11 +265,15 @@ class Session:
     # -- the timer ----------------------------------------------------------------------------------------------
 
     @property
+    def occupied(self) -> bool:
+        """Whether something is going on that the user can cancel."""
+        return self.job is not None or self.errand is not None or self.installation is not None
+
+    @property
     def busy(self) -> bool:
         """Whether something is going on that somebody has to poll."""
-        waiting = self.job is not None or self.check is not None or self.installation is not None
         # a dropped job's request is polled to its end, so that an engine that ignores the cancel is killed
-        return waiting or (self._dropped is not None and self._dropped.state == "running")
+        return self.occupied or (self._dropped is not None and self._dropped.state == "running")
 
     def start_ticking(self) -> None:
         """Poll from a timer until nothing is going on. Background Blender runs no timers."""
@@ -269,7 +284,7 @@ class Session:
         """End everything (the add-on is disabled, Blender quits)."""
         if self.installation is not None:
             self.installation.cancel()
-        self.job = self.check = self.installation = None
+        self.job = self.errand = self.installation = None
         self.stop_engine()
         if bpy.app.timers.is_registered(_tick):
             bpy.app.timers.unregister(_tick)
@@ -289,22 +304,6 @@ def redraw() -> None:
             for region in area.regions:
                 if region.type == wanted:
                     region.tag_redraw()
-
-
-def describe(report: Any, indent: str = "") -> list[str]:
-    """The lines of a report of the engine (nested dictionaries and lists) for people."""
-    if isinstance(report, dict):
-        lines = []
-        for key, value in report.items():
-            inner = describe(value, indent + "  ")
-            if isinstance(value, (dict, list)) and inner:
-                lines += [f"{indent}{key}:", *inner]
-            else:
-                lines.append(f"{indent}{key}: {'' if value is None else value}")
-        return lines
-    if isinstance(report, list):
-        return [line for entry in report for line in describe(entry, indent)]
-    return [f"{indent}{report}"]
 
 
 session = Session()

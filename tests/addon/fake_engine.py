@@ -1,9 +1,11 @@
 """An engine for tests: speaks the protocol and answers `generate` with a canned motion, or misbehaves as told.
 
+`import` writes a folder that looks like an imported checkpoint; `fetch_encodec` answers with the file it was given.
+
     python fake_engine.py MODE          (further arguments, those of the real engine, are ignored)
 
-MODE: ok; slow (progress for six seconds); hang (ignores everything after generate, also a cancel); die (exits in the
-middle of generate); fail (answers with an AudioError); old (another protocol version); nonsense (an answer without a
+MODE: ok; slow (progress for six seconds); hang (ignores everything after a request, also a cancel); die (exits in the
+middle of a request); fail (answers with an AudioError); old (another protocol version); nonsense (an answer without a
 motion). The canned motion: at frame k the pelvis is 0.9 m up and k millimetres along x, and the left elbow bends by
 k / 100 radians.
 It is written without the project's protocol module, so that a mistake there does not cancel itself out.
@@ -19,6 +21,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -70,7 +73,23 @@ def dance(params: dict) -> dict:
     return {"npz": base64.b64encode(file.getvalue()).decode(), "report": {"device": "cpu", "params": params}}
 
 
-def generate(mode: str, message: dict, cancelled: threading.Event) -> None:
+def import_checkpoint(params: dict) -> dict:
+    folder = Path(params["folder"])
+    folder.mkdir(parents=True)
+    config = {"family": "original", "styles": [], "description": params["variant"], "params": params}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").touch()
+    return {"folder": params["folder"], "variant": params["variant"], "parameters": 3, "warnings": ["No mean."]}
+
+
+def fetch_encodec(params: dict) -> dict:
+    return {"path": params.get("file") or "downloaded"}
+
+
+WORK = {"generate": dance, "import": import_checkpoint, "fetch_encodec": fetch_encodec}
+
+
+def work(mode: str, message: dict, cancelled: threading.Event) -> None:
     number = message["id"]
     if mode == "fail":
         error = {"code": -32000, "message": "The song is silent: choose another.", "data": {"type": "AudioError"}}
@@ -95,7 +114,7 @@ def generate(mode: str, message: dict, cancelled: threading.Event) -> None:
             time.sleep(60)
     if mode == "nonsense":
         return write({"id": number, "result": {"npz": base64.b64encode(b"nothing").decode(), "report": {}}})
-    return write({"id": number, "result": dance(message["params"])})
+    return write({"id": number, "result": WORK[message["method"]](message["params"])})
 
 
 def main() -> None:
@@ -108,9 +127,9 @@ def main() -> None:
             write({"id": message["id"], "result": hello})
         elif method == "doctor":
             write({"id": message["id"], "result": {"device": "cpu", "torch": "none", "checkpoints": ["default"]}})
-        elif method == "generate":
+        elif method in WORK:
             cancelled.clear()
-            threading.Thread(target=generate, args=(mode, message, cancelled), daemon=True).start()
+            threading.Thread(target=work, args=(mode, message, cancelled), daemon=True).start()
         elif method == "$/cancelRequest" and mode != "hang":
             cancelled.set()
         elif method == "exit":

@@ -365,6 +365,7 @@ def test_styles_of_the_chosen_checkpoint_can_be_set_and_survive_a_longer_list(ma
     settings = bpy.context.scene.magma
     folder = tmp_path / "data" / "checkpoints" / "mine"
     folder.mkdir(parents=True)
+    (folder / "model.safetensors").touch()
     (folder / "config.json").write_text(json.dumps({"styles": ["waltz", "salsa"], "description": "my own"}))
     settings.checkpoint = "mine"
     assert settings.style == "AUTO"

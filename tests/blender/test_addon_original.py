@@ -1,0 +1,165 @@
+"""Imported checkpoints in the add-on, with a fake engine: the operators, the list of checkpoints, what is refused."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import blenders
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+
+
+@pytest.fixture
+def magma(scene, tmp_path, monkeypatch):
+    """The enabled add-on with a fake engine that works, data in a folder of the test's; gives the preferences."""
+    import addon_utils
+
+    for name, value in blenders.own_folders(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    addon_utils.enable("magma_blender", default_set=True)
+    preferences = bpy.context.preferences.addons["magma_blender"].preferences
+    preferences.data_folder = str(tmp_path / "data")
+    use_engine(preferences, tmp_path, "ok")
+    yield preferences
+    addon_utils.disable("magma_blender", default_set=True)
+
+
+def use_engine(preferences, folder, mode):
+    preferences.engine_python = str(blenders.fake_engine(folder, mode))
+
+
+def own(tmp_path):
+    """Names of the checkpoints in the data folder."""
+    folder = tmp_path / "data" / "checkpoints"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def run_import(**changed):
+    files = {"checkpoint": "mine", "variant": "librosa", "vqvae": "/song/vq.pt", "motionseq": "/song/seq.pt"}
+    return bpy.ops.magma.import_checkpoint(**files | changed)
+
+
+def expect_refusal(pattern, tmp_path, **changed):
+    """The import must fail with the sentence, show it, and write nothing."""
+    from magma_blender.session import session
+
+    before = own(tmp_path)
+    with pytest.raises(RuntimeError, match=pattern):
+        run_import(**changed)
+    assert session.notice.is_error and "\n" not in session.notice.text
+    assert own(tmp_path) == before and session.errand is None
+
+
+def test_an_import_is_offered_at_once(magma, tmp_path):
+    from magma_blender.session import session
+
+    settings = bpy.context.scene.magma
+    with pytest.raises(TypeError):
+        settings.checkpoint = "mine"
+    assert run_import(mean="/song/mean.npy", std="/song/std.npy") == {"FINISHED"}
+    assert session.notice.text.startswith('"mine" is imported') and session.notice.details == ("No mean.",)
+    settings.checkpoint = "mine"
+    config = json.loads((tmp_path / "data" / "checkpoints" / "mine" / "config.json").read_text())
+    assert config["params"] == {
+        "vqvae": "/song/vq.pt",
+        "motionseq": "/song/seq.pt",
+        "mean": "/song/mean.npy",
+        "std": "/song/std.npy",
+        "variant": "librosa",
+        "folder": str(tmp_path / "data" / "checkpoints" / "mine"),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*blend relative")  # 4.5 and later make no such paths themselves
+def test_paths_beside_the_blend_file_are_understood(magma, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    run_import(vqvae="//weights/vq.pt", motionseq="~/seq.pt")
+    config = json.loads((tmp_path / "data" / "checkpoints" / "mine" / "config.json").read_text())
+    assert config["params"]["vqvae"] == str(tmp_path / "weights" / "vq.pt")
+    assert config["params"]["motionseq"] == str(Path.home() / "seq.pt")
+    assert "mean" not in config["params"]
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "../up", "a/b", "a\\b", "/abs", ".hidden", "end.", "end ", "x" * 65, "a\nb"]
+)
+def test_a_name_that_is_no_name_is_refused(magma, tmp_path, name):
+    expect_refusal("cannot be the name of a checkpoint", tmp_path, checkpoint=name)
+
+
+def test_a_name_that_another_checkpoint_has_is_refused(magma, tmp_path, monkeypatch):
+    other = tmp_path / "elsewhere" / "taken"
+    other.mkdir(parents=True)
+    (other / "config.json").write_text("{}")
+    monkeypatch.setenv("MAGMA_CHECKPOINTS", str(other.parent))
+    expect_refusal('There is already a checkpoint "taken"', tmp_path, checkpoint="Taken")
+
+
+def test_missing_files_are_asked_for(magma, tmp_path):
+    expect_refusal("Choose both files of the original", tmp_path, vqvae="")
+    expect_refusal("Choose both files of the original", tmp_path, motionseq="")
+    expect_refusal("Choose both Mean and Std", tmp_path, mean="/song/mean.npy")
+
+
+def test_an_engine_that_is_missing_refuses_or_dies(magma, tmp_path):
+    use_engine(magma, tmp_path, "fail")
+    expect_refusal("The song is silent", tmp_path)
+    use_engine(magma, tmp_path, "die")
+    expect_refusal("The engine .*3", tmp_path)
+    magma.engine_python = str(tmp_path / "nowhere" / "python")
+    expect_refusal("The engine's Python .*nowhere.* is not there", tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["slow", "hang"])
+def test_an_import_can_be_cancelled_and_keeps_the_engine_for_itself(magma, tmp_path, mode):
+    from magma_blender import errands
+    from magma_blender.errors import MagmaError
+    from magma_blender.session import session
+
+    use_engine(magma, tmp_path, mode)
+    errands.import_checkpoint("mine", "/vq.pt", "/seq.pt", "librosa")
+    with pytest.raises(MagmaError, match=r'The engine is busy \(Importing "mine"\)'):
+        errands.check()
+    deadline = time.monotonic() + 5
+    while session.errand.request.progress.stage != "tokens" and time.monotonic() < deadline:
+        session.poll()
+        time.sleep(0.01)
+    started = time.monotonic()
+    assert bpy.ops.magma.cancel() == {"FINISHED"}
+    session.wait_for_errand(lambda progress: None)
+    assert time.monotonic() - started < 1.5
+    assert session.notice.text.startswith("Cancelled") and not session.notice.is_error
+    assert own(tmp_path) == [] and not session.occupied
+
+
+def test_encodecs_weights_come_from_a_file_or_the_internet_if_that_is_allowed(magma, tmp_path):
+    from magma_blender.session import session
+
+    if hasattr(bpy.app, "online_access"):
+        bpy.context.preferences.system.use_online_access = False
+        with pytest.raises(RuntimeError, match=r"downloads 93 MB.*Allow Online Access.*Fetch EnCodec Weights"):
+            bpy.ops.magma.fetch_encodec()
+    assert bpy.ops.magma.fetch_encodec(filepath=str(tmp_path / "mine.th")) == {"FINISHED"}
+    assert session.notice.details == (str(tmp_path / "mine.th"),)
+    if hasattr(bpy.app, "online_access"):
+        bpy.context.preferences.system.use_online_access = True
+        if not bpy.app.online_access:
+            return  # a Blender that was started offline stays so
+    assert bpy.ops.magma.fetch_encodec() == {"FINISHED"}
+    assert session.notice.details == ("downloaded",)
+
+
+def test_guidance_is_not_asked_of_an_imported_checkpoint(magma, tmp_path):
+    from magma_blender import plan
+
+    settings = bpy.context.scene.magma
+    settings.guidance = 2.0
+    song = blenders.song(tmp_path)
+    assert plan.for_file(bpy.context.scene, "song", song, 1).guidance == 2.0
+    run_import()
+    settings.checkpoint = "mine"
+    assert plan.for_file(bpy.context.scene, "song", song, 1).guidance is None

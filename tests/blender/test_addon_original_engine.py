@@ -1,0 +1,190 @@
+"""Imported checkpoints in the add-on with the real engine: from the original's files to a dance in the scene."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import zipfile
+from pathlib import Path
+
+import blenders
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+
+PYTHON = Path(os.environ.get("MAGMA_TEST_PYTHON", blenders.ROOT / ".venv" / "bin" / "python"))
+VARIANTS = ("encodec", "encodec_sine", "encodec_style", "librosa")
+MAKE_FILES = """
+import sys
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+import numpy as np, torch
+import original_reference as reference
+from original_files import VARIANTS, save
+from tiny_engine import stepping
+from engine.motion import humanml3d
+folder = Path(sys.argv[1])
+save(folder / "vq.pt", reference.random_vqvae(depth=(1, 1)))
+for variant in VARIANTS:
+    save(folder / f"{variant}.pt", reference.random_decoder(variant, depth=1))
+mean, std = humanml3d.statistics(humanml3d.encode(stepping(10.0, 100.0, 20.0).joints()))
+np.save(folder / "mean.npy", mean)
+np.save(folder / "std.npy", std * 0.05)  # so that random motion stays near a body's
+
+class Bomb:
+    def __reduce__(self):
+        import os
+        return os.system, (f"touch {folder / 'ran'}",)
+
+torch.save({"model": {"x": Bomb()}}, folder / "bomb.pt")
+"""
+
+
+def has_engine(python):
+    """Whether it is a Python with the engine's packages."""
+    if not python.is_file():
+        return False
+    look = "from importlib.util import find_spec as f; raise SystemExit(not (f('torch') and f('librosa')))"
+    return subprocess.run([str(python), "-c", look], check=False).returncode == 0
+
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not has_engine(PYTHON), reason="needs the engine's Python: set MAGMA_TEST_PYTHON"),
+]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A folder with files like the original's: small, with random weights; and one that would run code."""
+    folder = tmp_path_factory.mktemp("original")
+    paths = [str(blenders.ROOT / "tests" / "engine"), str(blenders.ROOT)]
+    subprocess.run([str(PYTHON), "-c", MAKE_FILES, str(folder), *paths], check=True)
+    return folder
+
+
+@pytest.fixture
+def magma(scene, tmp_path, monkeypatch):
+    """The enabled add-on with the real engine; data in a folder of the test's."""
+    import addon_utils
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    monkeypatch.setenv("MAGMA_CACHE", str(tmp_path / "cache"))
+    addon_utils.enable("magma_blender", default_set=True)
+    preferences = bpy.context.preferences.addons["magma_blender"].preferences
+    preferences.engine_python = str(PYTHON)
+    preferences.data_folder = str(tmp_path / "data")
+    preferences.device = "cpu"
+    yield preferences
+    addon_utils.disable("magma_blender", default_set=True)
+
+
+def run_import(files, **changed):
+    given = {"vqvae": files / "vq.pt", "motionseq": files / "librosa.pt", "mean": files / "mean.npy"}
+    given |= {"std": files / "std.npy", "variant": "librosa", "checkpoint": "mine"} | changed
+    return bpy.ops.magma.import_checkpoint(**{name: str(value) for name, value in given.items()})
+
+
+def own(tmp_path):
+    folder = tmp_path / "data" / "checkpoints"
+    return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+
+
+def test_every_variant_is_imported(magma, files, tmp_path):
+    from magma_blender import op_original
+    from magma_blender.session import session
+
+    assert tuple(name for name, *_ in op_original.VARIANTS) == VARIANTS
+    for variant in VARIANTS:
+        assert run_import(files, variant=variant, checkpoint=variant, motionseq=files / f"{variant}.pt") == {"FINISHED"}
+        asks_for_encodec = any("EnCodec" in line for line in session.notice.details)
+        assert asks_for_encodec == (variant != "librosa")
+    assert own(tmp_path) == sorted(VARIANTS)
+    bpy.context.scene.magma.checkpoint = "encodec_sine"
+
+
+def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
+    from magma_blender import choreography, plan
+    from magma_blender.engine_setup import find
+    from magma_blender.session import session
+
+    assert run_import(files) == {"FINISHED"} and session.notice.details == ()
+    scene = bpy.context.scene
+    scene.magma.checkpoint, scene.magma.seed, scene.magma.guidance = "mine", 5, 3.0
+    session.start_plan(plan.for_file(scene, "song", blenders.song(tmp_path, 4.0), 11), None, find())
+    session.wait_for_job(lambda progress: None)
+    armature = session.finish_job(bpy.context)
+    assert session.notice.details == ()  # guidance was not asked for, so nothing is said about it
+    assert tuple(armature.animation_data.action.frame_range) == (11, 130)
+    made = choreography.load(armature)
+    assert (made.checkpoint, made.seed, made.token_rate, made.codes) == ("mine", 5, 20.0, 1)
+    assert made.positions == len(made.tokens) == 81 and max(made.tokens) < 32 and len(set(made.tokens)) > 5
+    heads = []
+    for frame in (11, 60, 120):
+        scene.frame_set(frame)
+        posed = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        heads.append([(posed.matrix_world @ bone.matrix).translation for bone in posed.pose.bones])
+    heights = np.array(heads)[..., 2]
+    assert np.isfinite(heights).all() and heights.min() > -0.05 and 1.0 < heights.max() < 2.5
+    assert np.ptp(np.array(heads), axis=0).max() > 0.01
+
+
+def test_an_import_without_statistics_says_so_at_the_dance(magma, files, tmp_path):
+    from magma_blender import plan
+    from magma_blender.engine_setup import find
+    from magma_blender.session import session
+
+    run_import(files, mean="", std="")
+    assert any("mean and std" in line for line in session.notice.details)
+    scene = bpy.context.scene
+    scene.magma.checkpoint = "mine"
+    session.start_plan(plan.for_file(scene, "song", blenders.song(tmp_path, 3.0), 1), None, find())
+    session.wait_for_job(lambda progress: None)
+    session.finish_job(bpy.context)
+    assert any("mean and std" in line for line in session.notice.details)
+
+
+def expect_refusal(pattern, files, tmp_path, **changed):
+    """One sentence or two about the file, and nothing written or run."""
+    from magma_blender.session import session
+
+    before = own(tmp_path)
+    with pytest.raises(RuntimeError, match=pattern):
+        run_import(files, **changed)
+    notice = session.notice
+    assert notice.is_error and "\n" not in notice.text and "Traceback" not in notice.text
+    assert own(tmp_path) == before and not (files / "ran").exists()
+
+
+def test_bad_files_are_refused_in_a_sentence(magma, files, tmp_path):
+    expect_refusal(r"bomb\.pt: holds more than tensors", files, tmp_path, vqvae=files / "bomb.pt")
+    expect_refusal(r"bomb\.pt: holds more than tensors", files, tmp_path, motionseq=files / "bomb.pt")
+    whole = (files / "vq.pt").read_bytes()
+    damaged = tmp_path / "damaged.pt"
+    damaged.write_bytes(whole[: len(whole) // 2])
+    expect_refusal(r"damaged\.pt: is not a PyTorch checkpoint", files, tmp_path, vqvae=damaged)
+    damaged.write_text("words")
+    expect_refusal(r"damaged\.pt: is not a PyTorch checkpoint", files, tmp_path, motionseq=damaged)
+    with zipfile.ZipFile(damaged, "w") as archive:
+        archive.writestr("hello.txt", "hello")
+    expect_refusal(r"damaged\.pt: ", files, tmp_path, vqvae=damaged)
+    expect_refusal("swap the two", files, tmp_path, vqvae=files / "librosa.pt", motionseq=files / "vq.pt")
+    expect_refusal("It fits the variant encodec", files, tmp_path, motionseq=files / "encodec.pt")
+    expect_refusal(r"gone\.pt: there is no such file", files, tmp_path, vqvae=files / "gone.pt")
+    expect_refusal(r"vq\.pt: holds an archive", files, tmp_path, mean=files / "vq.pt")
+
+
+def test_a_folder_of_another_kind_is_not_written_over(magma, files, tmp_path):
+    folder = tmp_path / "data" / "checkpoints" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text('{"family": "magma"}')
+    expect_refusal("is there already and is no imported checkpoint", files, tmp_path)
+    assert [file.name for file in folder.iterdir()] == ["config.json"]
+
+
+def test_a_wrong_encodec_file_is_refused(magma, files, tmp_path):
+    with pytest.raises(RuntimeError, match=r"vq\.pt is not EnCodec's official file"):
+        bpy.ops.magma.fetch_encodec(filepath=str(files / "vq.pt"))
+    assert not list((tmp_path / "cache").glob("*"))

@@ -94,6 +94,7 @@ def draw_original(layout: Any, settings: Any) -> None:
     box = layout.box()
     title = box.row()
     title.alignment = "LEFT"
+    title.use_property_split = False
     title.prop(settings, "is_open", icon="TRIA_DOWN" if settings.is_open else "TRIA_RIGHT", emboss=False)
     if not settings.is_open:
         return

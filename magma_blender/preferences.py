@@ -61,9 +61,10 @@ class MagmaPreferences(bpy.types.AddonPreferences):
             row.operator("magma.check_engine", icon="CHECKMARK")
             row.operator("magma.open_log", icon="TEXT")
             row.operator("magma.uninstall_engine", icon="TRASH")
-            draw_original(layout, self.original)
         if session.notice is not None:
             draw_notice(layout, session.notice, context)
+        if not session.occupied:
+            draw_original(layout, self.original)
 
 
 CLASSES = (MagmaPreferences,)

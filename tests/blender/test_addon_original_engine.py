@@ -105,17 +105,32 @@ def test_every_variant_is_imported(magma, files, tmp_path):
     bpy.context.scene.magma.checkpoint = "encodec_sine"
 
 
-def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
-    from magma_blender import choreography, plan
+def dance(song):
+    """The armature that dances to a song from frame 11 on: by the button, or without a strip in a Blender that has no
+    sound."""
+    from magma_blender import plan
     from magma_blender.engine_setup import find
+    from magma_blender.session import session
+
+    scene = bpy.context.scene
+    if not bpy.app.build_options.audaspace:
+        session.start_plan(plan.for_file(scene, song.stem, song, 11), None, find())
+        session.wait_for_job(lambda progress: None)
+        return session.finish_job(bpy.context)
+    editor = scene.sequence_editor_create()
+    (editor.strips if hasattr(editor, "strips") else editor.sequences).new_sound(song.stem, str(song), 1, 11)
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    return bpy.data.objects[song.stem]
+
+
+def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
+    from magma_blender import choreography
     from magma_blender.session import session
 
     assert run_import(files) == {"FINISHED"} and session.notice.details == ()
     scene = bpy.context.scene
     scene.magma.checkpoint, scene.magma.seed, scene.magma.guidance = "mine", 5, 3.0
-    session.start_plan(plan.for_file(scene, "song", blenders.song(tmp_path, 4.0), 11), None, find())
-    session.wait_for_job(lambda progress: None)
-    armature = session.finish_job(bpy.context)
+    armature = dance(blenders.song(tmp_path, 4.0))
     assert session.notice.details == ()  # guidance was not asked for, so nothing is said about it
     assert tuple(armature.animation_data.action.frame_range) == (11, 130)
     made = choreography.load(armature)
@@ -132,17 +147,12 @@ def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
 
 
 def test_an_import_without_statistics_says_so_at_the_dance(magma, files, tmp_path):
-    from magma_blender import plan
-    from magma_blender.engine_setup import find
     from magma_blender.session import session
 
     run_import(files, mean="", std="")
     assert any("mean and std" in line for line in session.notice.details)
-    scene = bpy.context.scene
-    scene.magma.checkpoint = "mine"
-    session.start_plan(plan.for_file(scene, "song", blenders.song(tmp_path, 3.0), 1), None, find())
-    session.wait_for_job(lambda progress: None)
-    session.finish_job(bpy.context)
+    bpy.context.scene.magma.checkpoint = "mine"
+    dance(blenders.song(tmp_path, 3.0))
     assert any("mean and std" in line for line in session.notice.details)
 
 

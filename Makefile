@@ -18,7 +18,7 @@ BPY_READY = $(foreach version,$(BPY),.venv-bpy-$(version)/.ready)
 # two programs with OpenMP threads that spin while they wait slow each other down twentyfold
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test lint unit blender addon clean
+.PHONY: demo test lint unit blender addon benchmark clean
 
 demo: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready
 	$(PY) -m demo --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
@@ -39,6 +39,9 @@ blender: $(VENV)/.ready $(BPY_READY)
 
 addon: $(VENV)/.ready
 	$(PY) build_addon.py --output magma_blender.zip
+
+benchmark: $(VENV)/.ready
+	$(PY) benchmarks/run.py
 
 $(VENV)/.ready: $(REQUIREMENTS) requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,11 @@
 """`python -m engine`: the engine's command line."""
 
+import os
 import sys
+
+# before any library starts its threads: while they wait they are to sleep. The default, to spin, costs both programs
+# nearly all of their speed as soon as another one wants the cores, and Blender does.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:  # straight to the server, so that `hello` is answered at once

@@ -7,8 +7,7 @@ without style.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 from engine.errors import CancelledError
 from engine.models.cache import DecoderCache
 from engine.models.decoder import MotionDecoder
+from engine.threads import one_thread
 
 CHUNK = 512  # token positions of context that are encoded at once
 
@@ -99,22 +99,10 @@ def write_codes(
         music.append(True)
         style.append(False)
     memory = encode_context(decoder, conditions, music, style)
-    with _one_thread():
+    with one_thread():
         return _write_all(
             decoder, conditions, sampling, seed, DecoderCache(decoder, memory), pushes, progress, cancelled
         )
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """One position is too little work to share: waiting for a second thread takes longer (3.4 s instead of 2.4 s for
-    a minute of music on two cores)."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _write_all(

@@ -20,6 +20,7 @@ from engine.errors import CancelledError, RequestError
 from engine.original.cache import TokenCache
 from engine.original.config import Sampling
 from engine.original.decoder import MotionDecoder
+from engine.threads import one_thread
 
 STREAM_BLOCK = 20
 """Tokens (a second) handed out at a time while later ones are still to be written."""
@@ -136,9 +137,10 @@ def write_tokens(
     noise = _Noise(decoder, seed)
     for begin in range(0, length, STREAM_BLOCK):
         stop = min(begin + STREAM_BLOCK, length)
-        for row in noise.rows(stop - begin, 1):
-            _check(cancelled)
-            song.draw(row)
+        with one_thread():
+            for row in noise.rows(stop - begin, 1):
+                _check(cancelled)
+                song.draw(row)
         yield song.tokens[0, begin:stop]
 
 

@@ -1,0 +1,61 @@
+"""The engine as the add-on runs it: a process that is spoken to through its pipes, timed from outside."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from engine import protocol
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Engine:
+    """A running engine. `ask` waits for the answer and returns it with the seconds it took."""
+
+    def __init__(self, process: subprocess.Popen[bytes]):
+        assert process.stdin is not None and process.stdout is not None
+        self._stdin, self._reader = process.stdin, protocol.MessageReader(process.stdout)
+        self._ids = itertools.count(1)
+
+    def ask(self, method: str, params: dict[str, Any]) -> tuple[Any, float]:
+        """Raises RuntimeError with what the engine says of an error."""
+        begin, number = time.perf_counter(), next(self._ids)
+        self._stdin.write(protocol.encode_message(protocol.request(number, method, params)))
+        self._stdin.flush()
+        while True:
+            message = self._reader.read()
+            if message is None:
+                raise RuntimeError("the engine ended")
+            if message.get("id") == number:
+                break
+        if "error" in message:
+            raise RuntimeError(message["error"]["message"])
+        return message["result"], time.perf_counter() - begin
+
+    def dance(self, song: Path, seconds: float, checkpoint: str) -> tuple[dict[str, Any], float]:
+        """The report of a dance to the song's first seconds, and the seconds it took."""
+        params = {"audio": str(song), "seconds": seconds, "checkpoint": checkpoint, "fps": 24.0, "device": "cpu"}
+        result, took = self.ask(protocol.GENERATE, params)
+        return result["report"], took
+
+
+@contextmanager
+def engine() -> Iterator[tuple[Engine, float]]:
+    """A new engine process, and the seconds until it has answered hello."""
+    begin = time.perf_counter()
+    command = [sys.executable, "-m", "engine", "serve"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        running = Engine(process)
+        running.ask(protocol.HELLO, {})
+        yield running, time.perf_counter() - begin
+        assert process.stdin is not None
+        process.stdin.close()

@@ -1,0 +1,71 @@
+"""The original's sampling loop as it was: no cache, the whole prefix computed again for every token.
+
+Written from the facts of its sampling, on our networks. At step n the music is cut to its first n + 1 frames; a tenth
+of the vocabulary survives top-k; the draw is among the motion tokens. Long music is written in windows of 300 tokens,
+each starting from nothing but the last token of the one before.
+"""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from engine.original.decoder import MotionDecoder
+
+WINDOW = 300
+
+
+@torch.inference_mode()
+def write_uncached(decoder: MotionDecoder, music: Tensor, length: int) -> Tensor:
+    """`length` tokens (length,) to music (M, C), M at least `length`."""
+    written = torch.randint(0, decoder.config.codes, (1,))
+    while len(written) < length:
+        first = len(written) - 1
+        window = written[-1:]
+        while len(window) < WINDOW and first + len(window) < length:
+            window = torch.cat([window, step(decoder, window, music[first:])])
+        written = torch.cat([written, window[1:]])
+    return written
+
+
+def step(decoder: MotionDecoder, tokens: Tensor, music: Tensor) -> Tensor:
+    """The next token (1,) after tokens (n,), of which music[0] belongs to the first."""
+    logits = decoder(tokens[None], music[None, : len(tokens)])[0, -1]
+    kept = -(-len(logits) // 10)
+    least = logits.topk(kept).values[-1]
+    chances = logits.masked_fill(logits < least, -torch.inf).softmax(0)[: decoder.config.codes]
+    return torch.multinomial(chances, 1)
+
+
+@torch.inference_mode()
+def step_seconds(decoder: MotionDecoder, music: Tensor, prefixes: list[int]) -> list[float]:
+    """Seconds of one step after each of these numbers of tokens, the better of two."""
+    tokens = torch.randint(0, decoder.config.codes, (max(prefixes),))
+    step(decoder, tokens[:1], music)
+    found = []
+    for prefix in prefixes:
+        times = []
+        for _ in range(2):
+            begin = time.perf_counter()
+            step(decoder, tokens[:prefix], music)
+            times.append(time.perf_counter() - begin)
+        found.append(min(times))
+    return found
+
+
+def between(prefixes: list[int], seconds: list[float]) -> list[float]:
+    """Seconds of the steps after 1, 2, ... prefixes[-1] tokens, on straight lines between the measured ones; the first
+    prefix is 1."""
+    every = [seconds[0]]
+    for (a, b), (low, high) in zip(pairwise(prefixes), pairwise(seconds), strict=True):
+        every += [low + (high - low) * n / (b - a) for n in range(1, b - a + 1)]
+    return every
+
+
+def windowed_seconds(every: list[float], length: int) -> float:
+    """Seconds for `length` tokens in the original's windows, from those of each step of one window."""
+    whole, rest = divmod(length - 1, WINDOW - 1)
+    return whole * sum(every[: WINDOW - 1]) + sum(every[:rest])

@@ -51,7 +51,7 @@ def main() -> None:
     for precision, device in kinds:
         for seconds in lengths:
             options = ["--precision", precision, "--device", device, "--seconds", str(seconds)]
-            repeats = "1" if seconds > 60 else "2"
+            repeats = "2" if seconds <= 20 else "1"
             found["tokens"][precision, device, seconds] = measure("tokens", *options, "--repeats", repeats)
     found["greedy"] = measure("greedy")
     found["seams"] = measure("seams", "--frames", str(900 if quick else 3600))

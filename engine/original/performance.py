@@ -19,6 +19,7 @@ from engine.original.checkpoint import OriginalCheckpoint
 from engine.original.config import FRAME_RATE, Sampling
 from engine.original.sampling import Cancelled, write_tokens
 from engine.stage import Performance, Stage
+from engine.threads import one_thread
 
 MOTION_MEMORY = 3600
 """Frames (three minutes) that the motion decoder remembers, which then takes 180 MB at the published size. The original
@@ -111,7 +112,9 @@ def write_motion(
     stream = MotionStream(checkpoint.vqvae, min(len(music), MOTION_MEMORY))
     heard = torch.from_numpy(music).to(device)
     for block in write_tokens(checkpoint.decoder, heard, vector, len(music), settings, seed, cancelled):
-        yield block.cpu().numpy(), stream.extend(block[None])[0].cpu().numpy()
+        with one_thread():
+            moved = stream.extend(block[None])[0]
+        yield block.cpu().numpy(), moved.cpu().numpy()
 
 
 def _padded(audio: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FAKE_ENGINE = ROOT / "tests" / "addon" / "fake_engine.py"
@@ -69,6 +70,11 @@ def fake_engine(folder: Path, mode: str = "ok") -> Path:
     program.write_text(f'#!/bin/sh\nexec "{python}" "{FAKE_ENGINE}" {mode} "$@"\n')
     program.chmod(0o755)
     return program
+
+
+def use_engine(preferences: Any, folder: Path, mode: str) -> None:
+    """Give the add-on the fake engine in the given mode."""
+    preferences.engine_python = str(fake_engine(folder, mode))
 
 
 def has_numpy(python: str) -> bool:

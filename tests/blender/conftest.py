@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 
+import blenders
 import pytest
 
 HAS_BPY = importlib.util.find_spec("bpy") is not None
@@ -18,3 +19,19 @@ def scene():
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.scene.render.fps = 30
     return bpy.context.scene
+
+
+@pytest.fixture
+def magma(scene, tmp_path, monkeypatch):
+    """The enabled add-on with a fake engine that works, data in a folder of the test's; gives the preferences."""
+    import addon_utils
+    import bpy
+
+    for name, value in blenders.own_folders(tmp_path).items():
+        monkeypatch.setenv(name, value)
+    addon_utils.enable("magma_blender", default_set=True)
+    preferences = bpy.context.preferences.addons["magma_blender"].preferences
+    preferences.data_folder = str(tmp_path / "data")
+    blenders.use_engine(preferences, tmp_path, "ok")
+    yield preferences
+    addon_utils.disable("magma_blender", default_set=True)

@@ -18,25 +18,6 @@ HERE = Path(__file__).resolve().parent
 HAS_SOUND = bpy.app.build_options.audaspace
 
 
-@pytest.fixture
-def magma(scene, tmp_path, monkeypatch):
-    """The enabled add-on with a fake engine that works, data in a folder of the test's; gives the preferences."""
-    import addon_utils
-
-    for name, value in blenders.own_folders(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    addon_utils.enable("magma_blender", default_set=True)
-    preferences = bpy.context.preferences.addons["magma_blender"].preferences
-    preferences.data_folder = str(tmp_path / "data")
-    use_engine(preferences, tmp_path, "ok")
-    yield preferences
-    addon_utils.disable("magma_blender", default_set=True)
-
-
-def use_engine(preferences, folder, mode):
-    preferences.engine_python = str(blenders.fake_engine(folder, mode))
-
-
 def add_song(folder, frame=1):
     """A strip of 90 frames at 30 fps. A Blender built without sound cannot make one, but can load one."""
     file = blenders.song(folder)
@@ -217,7 +198,7 @@ def test_an_engine_that_is_not_installed(magma, tmp_path, monkeypatch):
 
 def test_an_engine_of_another_version(magma, tmp_path):
     add_song(tmp_path)
-    use_engine(magma, tmp_path, "old")
+    blenders.use_engine(magma, tmp_path, "old")
     expect_error("speaks version 99 of the protocol")
 
 
@@ -225,22 +206,22 @@ def test_an_engine_that_dies(magma, tmp_path):
     from magma_blender.session import session
 
     add_song(tmp_path)
-    use_engine(magma, tmp_path, "die")
+    blenders.use_engine(magma, tmp_path, "die")
     expect_error("The engine .*3")
     assert any("dies now" in line for line in session.notice.details)
-    use_engine(magma, tmp_path, "ok")
+    blenders.use_engine(magma, tmp_path, "ok")
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
 
 
 def test_an_engine_that_refuses(magma, tmp_path):
     add_song(tmp_path)
-    use_engine(magma, tmp_path, "fail")
+    blenders.use_engine(magma, tmp_path, "fail")
     expect_error("The song is silent: choose another.")
 
 
 def test_an_answer_without_a_motion(magma, tmp_path):
     add_song(tmp_path)
-    use_engine(magma, tmp_path, "nonsense")
+    blenders.use_engine(magma, tmp_path, "nonsense")
     expect_error("The engine's answer cannot be used")
 
 
@@ -283,7 +264,7 @@ def test_cancelling_ends_within_a_second_and_changes_nothing(magma, tmp_path):
 
     add_song(tmp_path)
     for mode in ("slow", "hang"):  # one listens to the cancel, one has to be killed
-        use_engine(magma, tmp_path, mode)
+        blenders.use_engine(magma, tmp_path, mode)
         before = snapshot()
         session.start_job(bpy.context)
         end = time.monotonic() + 20
@@ -325,7 +306,7 @@ def test_loading_a_file_drops_the_dance_being_made(magma, tmp_path):
     add_song(tmp_path)
     file = tmp_path / "other.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
-    use_engine(magma, tmp_path, "slow")
+    blenders.use_engine(magma, tmp_path, "slow")
     session.start_job(bpy.context)
     bpy.ops.wm.open_mainfile(filepath=str(file))
     assert session.job is None
@@ -337,7 +318,7 @@ def test_check_engine_tells_what_works(magma, tmp_path):
 
     assert bpy.ops.magma.check_engine() == {"FINISHED"}
     assert "device: cpu" in session.notice.details
-    use_engine(magma, tmp_path, "old")
+    blenders.use_engine(magma, tmp_path, "old")
     with pytest.raises(RuntimeError, match="version 99"):
         bpy.ops.magma.check_engine()
 

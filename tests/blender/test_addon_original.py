@@ -13,25 +13,6 @@ pytest.importorskip("bpy")
 import bpy
 
 
-@pytest.fixture
-def magma(scene, tmp_path, monkeypatch):
-    """The enabled add-on with a fake engine that works, data in a folder of the test's; gives the preferences."""
-    import addon_utils
-
-    for name, value in blenders.own_folders(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    addon_utils.enable("magma_blender", default_set=True)
-    preferences = bpy.context.preferences.addons["magma_blender"].preferences
-    preferences.data_folder = str(tmp_path / "data")
-    use_engine(preferences, tmp_path, "ok")
-    yield preferences
-    addon_utils.disable("magma_blender", default_set=True)
-
-
-def use_engine(preferences, folder, mode):
-    preferences.engine_python = str(blenders.fake_engine(folder, mode))
-
-
 def own(tmp_path):
     """Names of the checkpoints in the data folder."""
     folder = tmp_path / "data" / "checkpoints"
@@ -106,9 +87,9 @@ def test_missing_files_are_asked_for(magma, tmp_path):
 
 
 def test_an_engine_that_is_missing_refuses_or_dies(magma, tmp_path):
-    use_engine(magma, tmp_path, "fail")
+    blenders.use_engine(magma, tmp_path, "fail")
     expect_refusal("The song is silent", tmp_path)
-    use_engine(magma, tmp_path, "die")
+    blenders.use_engine(magma, tmp_path, "die")
     expect_refusal("The engine .*3", tmp_path)
     magma.engine_python = str(tmp_path / "nowhere" / "python")
     expect_refusal("The engine's Python .*nowhere.* is not there", tmp_path)
@@ -120,7 +101,7 @@ def test_an_import_can_be_cancelled_and_keeps_the_engine_for_itself(magma, tmp_p
     from magma_blender.errors import MagmaError
     from magma_blender.session import session
 
-    use_engine(magma, tmp_path, mode)
+    blenders.use_engine(magma, tmp_path, mode)
     errands.import_checkpoint("mine", "/vq.pt", "/seq.pt", "librosa")
     with pytest.raises(MagmaError, match=r'The engine is busy \(Importing "mine"\)'):
         errands.check()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import pickles
+from .motion import MotionFileError, read_npz
 from .skeleton import JOINT_COUNT, PARENTS
 
 MANNEQUIN_FILE = Path(__file__).parent / "assets" / "mannequin.npz"
@@ -100,13 +100,11 @@ def load(path: Path) -> BodyModel:
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         if path.suffix.lower() == ".npz":
-            with np.load(path, allow_pickle=False) as data:
-                wanted = ("v_template", "f", "weights", "J_regressor", "J", "kintree_table")
-                return {key: data[key] for key in wanted if key in data}
+            return read_npz(path, ("v_template", "f", "weights", "J_regressor", "J", "kintree_table"))
         content = pickles.load(path)
-    except pickles.PickleError as error:
+    except (pickles.PickleError, MotionFileError) as error:
         raise BodyModelError(str(error)) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except OSError as error:
         raise BodyModelError(f"{path}: cannot be read ({error}). Choose an SMPL model file (.npz or .pkl).") from error
     if not isinstance(content, dict):
         raise BodyModelError(f"{path}: holds a {type(content).__name__}, not a body model. Choose an SMPL model file.")

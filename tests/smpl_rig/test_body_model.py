@@ -202,11 +202,15 @@ def test_unusable_models_say_why(tmp_path, change, words):
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["missing.npz", "missing.pkl", "text.npz", "text.pkl", "list.pkl", "objects.npz"])
+@pytest.mark.parametrize(
+    "name", ["missing.npz", "missing.pkl", "text.npz", "text.pkl", "list.pkl", "objects.npz", "array.npz"]
+)
 def test_files_that_are_no_models_say_so(tmp_path, name):
     (tmp_path / "text.npz").write_text("hello")
     (tmp_path / "text.pkl").write_text("hello")
     (tmp_path / "list.pkl").write_bytes(pickle.dumps([1, 2]))
+    with (tmp_path / "array.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
     np.savez(tmp_path / "objects.npz", v_template=np.array([{}], object), f=np.zeros((1, 3)))
     with pytest.raises(body_model.BodyModelError, match=name):
         body_model.load(tmp_path / name)

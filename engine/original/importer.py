@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,7 +138,8 @@ def _statistics(mean: Path | None, std: Path | None, width: int) -> dict[str, Te
     for path in (mean, std):
         try:
             array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        # a damaged header may also claim more numbers than there is memory for
+        except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{path.name}: cannot be read as a .npy file of numbers ({error}).") from error
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape != (width,):
             shape = getattr(array, "shape", "an archive")
@@ -204,21 +206,26 @@ def _write(
         "sources": {what: {"file": name, "sha256": digest} for what, (name, digest) in hashes.items()},
     }
     # beside the folder, which must not be there before it is a checkpoint
-    partial = folder.parent / f".{folder.name}.partial"
+    # the config comes last, since it is what makes the folder a checkpoint
+    partials = {
+        name: folder.parent / f".{folder.name}.{name}.partial"
+        for name in ("model.safetensors", "MODEL_CARD.md", "config.json")
+    }
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        save_file(weights, partial)
+        save_file(weights, partials["model.safetensors"])
+        partials["MODEL_CARD.md"].write_text(card, encoding="utf-8")
+        partials["config.json"].write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         said(f"Finishing {folder.name}")
         folder.mkdir(exist_ok=True)
-        os.replace(partial, folder / "model.safetensors")  # noqa: PTH105 - atomic on every platform
-        (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
-        # last, since it is what makes the folder a checkpoint
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        for name, partial in partials.items():
+            os.replace(partial, folder / name)  # noqa: PTH105 - atomic on every platform
     except (OSError, SafetensorError) as error:
         why = getattr(error, "strerror", None) or error
         raise CheckpointError(f"{folder}: cannot be written ({why}). Choose another place.") from error
     finally:
-        partial.unlink(missing_ok=True)
+        for partial in partials.values():
+            partial.unlink(missing_ok=True)
 
 
 def _card(

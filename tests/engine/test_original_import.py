@@ -106,10 +106,14 @@ def test_useless_statistics_are_refused(files: Files, tmp_path: Path) -> None:
     np.save(short, np.ones(262))
     np.save(zero, np.zeros(263))
     np.save(pickled, np.array([Bomb(tmp_path / "ran")], object), allow_pickle=True)
+    torn, boastful = tmp_path / "torn.npy", tmp_path / "boastful.npy"
+    torn.write_bytes(b"PK\x03\x04" + bytes(100))
+    boastful.write_bytes(good.read_bytes().replace(b"(263,), }         ", b"(263000000000,), }"))
     assert "Only one" in files.refused(mean=good)
     assert "short.npy" in files.refused(mean=short, std=good)
     assert "positive" in files.refused(mean=good, std=zero)
-    assert "pickled.npy" in files.refused(mean=good, std=pickled)
+    for bad in (pickled, torn, boastful):
+        assert bad.name in files.refused(mean=good, std=bad)
     assert not (tmp_path / "ran").exists()
 
 
@@ -259,6 +263,26 @@ def test_only_an_earlier_import_is_written_over(files: Files) -> None:
     with pytest.raises(CheckpointError, match="Choose another"):
         files.run()
     assert [file.name for file in files.folder.iterdir()] == ["thesis.txt"]
+
+
+def test_a_disk_that_fills_up_during_a_second_import_leaves_the_first(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files.run()
+    before = {file.name: file.read_bytes() for file in files.folder.iterdir()}
+    write = Path.write_text
+
+    def full(self: Path, text: str, **options: str) -> int:
+        if "config.json" in self.name:
+            write(self, text[:10], **options)
+            raise OSError(28, "No space left on device", str(self))
+        return write(self, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(CheckpointError, match="No space left"):
+        files.run()
+    assert {file.name: file.read_bytes() for file in files.folder.iterdir()} == before
+    assert not list(files.folder.parent.glob(".*"))
 
 
 def test_a_damaged_folder_is_refused(files: Files) -> None:

@@ -37,12 +37,14 @@ _SHORTEST_HOLE, _LONGEST_HOLE = 0.002, 60.0
 _BLOCK = 1 << 16
 _INEXACT_SEEK = frozenset({"mp3", "aac"})
 """Containers whose seek lands on an estimated time; these are decoded from the beginning."""
+_LONGEST_PADDING = 0.2
+"""Seconds that an encoder adds at both ends together; a header that tells the length leaves them out."""
 _GIVE = "Give a wav, flac, ogg, mp3 or m4a file, or a video with sound."
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file holds. For a compressed file without a header `seconds` is FFmpeg's estimate."""
+    """What a file holds."""
 
     seconds: float
     sample_rate: int
@@ -93,13 +95,18 @@ def probe(path: str | Path) -> AudioInfo:
     """Length, rate, channels and codec of a file's sound, without decoding it. Raises AudioError."""
     path = Path(path)
     with _open(path) as (container, stream):
+        length: float | None = None
         if stream.duration is not None and stream.time_base is not None:
             length = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             length = container.duration / av.time_base
-        else:  # a live recording: no length is written anywhere
+        if length is None:  # a live recording: no length is written anywhere
             source = _Source(path, container, stream)
             length = sum(len(block) for block in source.read(0, None)) / source.rate
+        elif _INEXACT_SEEK & set(container.format.name.split(",")):
+            # without a header FFmpeg guesses the length from the first bit rate, and may be wrong by half
+            counted = float(sum(packet.duration or 0 for packet in container.demux(stream)) * stream.time_base)
+            length = counted if abs(counted - length) > _LONGEST_PADDING else length
         return AudioInfo(length, stream.rate, stream.channels, stream.codec_context.name)
 
 

@@ -95,6 +95,20 @@ def test_every_format_gives_the_same_sound(songs: dict[str, Path], ending: str) 
     assert info.sample_rate == (48_000 if ending == "ogg" else RATE)
 
 
+def test_the_length_of_an_mp3_without_a_header_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "stream.mp3"  # of variable bit rate: ten loud seconds, then thirty quiet ones
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 10 * RATE)
+    samples = np.concatenate([noise, 0.1 * np.sin(np.arange(30 * RATE) / 32)]).astype(np.float32)
+    with av.open(str(path), "w", format="mp3", options={"write_xing": "0"}) as container:
+        stream = container.add_stream("libmp3lame", rate=RATE, options={"global_quality": "472", "flags": "+qscale"})
+        for start in range(0, len(samples), 1152):
+            frame = av.AudioFrame.from_ndarray(np.stack([samples[start : start + 1152]] * 2), "fltp", "stereo")
+            frame.rate, frame.pts = RATE, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert probe(path).seconds == pytest.approx(40, abs=0.1)
+
+
 @pytest.mark.parametrize("ending", [*FORMATS, "mp4"])
 def test_a_part_equals_the_same_part_of_the_whole(songs: dict[str, Path], ending: str) -> None:
     whole = load_audio(songs[ending], 10_240)

@@ -83,12 +83,12 @@ AnyCheckpoint = Checkpoint | OriginalCheckpoint
 
 def find_checkpoint(name_or_path: str) -> Path:
     """The folder of a checkpoint given by name or path. Raises CheckpointError naming what there is."""
+    known = {entry["name"]: Path(entry["path"]) for entry in list_checkpoints()}
+    if name_or_path in known:  # before any folder that happens to be called so where the engine was started
+        return known[name_or_path]
     path = Path(name_or_path)
     if path.is_dir():
         return path
-    known = {entry["name"]: Path(entry["path"]) for entry in list_checkpoints()}
-    if name_or_path in known:
-        return known[name_or_path]
     there = ", ".join(sorted(known)) or "none"
     raise CheckpointError(f"No checkpoint {name_or_path!r} was found. Known: {there}. A path to a folder works too.")
 

@@ -43,7 +43,9 @@ def test_it_is_half_precision_on_disk_and_leaves_nothing_else(tiny: Path) -> Non
     assert all(value.dtype == torch.float16 for value in stored.values() if value.ndim >= 2)
 
 
-def test_a_checkpoint_is_found_by_name(known_tiny: str) -> None:
+def test_a_checkpoint_is_found_by_name(known_tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / known_tiny).mkdir()  # another folder of that name is not meant
     assert load_checkpoint(known_tiny).name == "tiny"
     entry = next(entry for entry in list_checkpoints() if entry["name"] == "tiny")
     assert entry["styles"] == STYLES and entry["token_rate"] == 10 and "error" not in entry

@@ -7,6 +7,10 @@ import sys
 # nearly all of their speed as soon as another one wants the cores, and Blender does.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+if sys.version_info < (3, 11):
+    found = ".".join(map(str, sys.version_info[:2]))
+    sys.exit(f"error: {sys.executable} is Python {found}, but the engine needs 3.11 or later. Choose another Python.")
+
 if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:  # straight to the server, so that `hello` is answered at once
         from engine.server import main as serve

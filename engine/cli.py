@@ -164,8 +164,9 @@ def _generate(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(report))
     else:
+        what = dance.style or "dance"  # imported checkpoints may know no styles
         print(
-            f"{options.output}: {dance.motion.seconds:.1f} s of {dance.style} at {report['tempo']:.0f} beats/min, "
+            f"{options.output}: {dance.motion.seconds:.1f} s of {what} at {report['tempo']:.0f} beats/min, "
             f"seed {dance.seed}, on the {report['device'].upper()} ({report['device_reason']}), "
             f"{report['total_seconds']:.1f} s"
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -185,6 +186,13 @@ def describe_error(error: BaseException) -> tuple[int, str, str]:
         return protocol.INVALID_PARAMS, str(error), name
     if isinstance(error, EngineError):
         return protocol.ENGINE_ERROR, str(error), name
+    if isinstance(error, ImportError):
+        return (
+            protocol.INTERNAL_ERROR,
+            f"The engine's Python {sys.executable} lacks a package ({error}). Press Install Engine in the add-on's "
+            "preferences, or choose a Python there that has the engine's packages.",
+            name,
+        )
     if _is_out_of_memory(error):
         return (
             protocol.OUT_OF_MEMORY,

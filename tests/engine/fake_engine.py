@@ -68,6 +68,8 @@ def generate(request: GenerateRequest, progress: Any, cancelled: Any) -> Dance:
         time.sleep(60)
     elif what == "crash":
         raise KeyError("surprise")
+    elif what == "package":
+        raise ModuleNotFoundError("No module named 'torch'")
     elif what == "memory":
         raise MemoryError
     elif what == "torch-memory":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -105,8 +106,6 @@ def test_a_bad_song_gives_one_sentence_and_touches_no_file(
     before = sorted(tmp_path.iterdir())
     arguments[1] = str(tmp_path / ("bad.mp3" if bad.endswith("mp3") else "bad.wav"))
     assert main(arguments) == 1
-    import re
-
     assert re.search(words, the_error(capsys.readouterr()))
     assert sorted(tmp_path.iterdir()) == before
     assert existing is None or out.read_bytes() == existing
@@ -132,8 +131,6 @@ def test_a_bad_song_gives_one_sentence_and_touches_no_file(
 def test_wrong_settings(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], change: list[str], words: str
 ) -> None:
-    import re
-
     assert main([*arguments, *change]) == 1
     assert re.search(words, the_error(capsys.readouterr()))
     assert not list(tmp_path.iterdir())
@@ -146,12 +143,34 @@ def test_a_folder_that_cannot_be_written_to(
     locked.mkdir()
     locked.chmod(stat.S_IRUSR | stat.S_IXUSR)
     try:
-        if os.access(locked, os.W_OK):
+        # root may write to a locked folder, but not to the kernel's
+        folder = Path("/sys") if os.access(locked, os.W_OK) else locked
+        if not folder.is_dir():
             pytest.skip("this user may write everywhere")
-        assert main([*arguments, "-o", str(locked / "dance.npz")]) == 1
-        assert "cannot be written" in the_error(capsys.readouterr())
+        assert main([*arguments, "-o", str(folder / "dance.npz")]) == 1
+        assert f"{folder / 'dance.npz'}: cannot be written" in the_error(capsys.readouterr())
+        assert not list(locked.iterdir())
     finally:
         locked.chmod(stat.S_IRWXU)
+
+
+def test_a_truncated_checkpoint_gives_one_sentence_and_touches_no_file(
+    arguments: list[str], tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torn = Path(shutil.copytree(tiny, tmp_path / "torn"))
+    weights = torn / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5_000])
+    assert main([*arguments, "--checkpoint", str(torn)]) == 1
+    assert "The weights of checkpoint 'torn' cannot be read" in the_error(capsys.readouterr())
+    assert [path.name for path in tmp_path.iterdir()] == ["torn"] and weights.stat().st_size == 5_000
+
+
+def test_an_old_python_is_told_which_one_is_needed() -> None:
+    code = "import runpy, sys; sys.version_info = (3, 9, 2); sys.argv[1:] = ['serve']; "
+    code += "runpy.run_module('engine', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    assert re.fullmatch(r"error: .* is Python 3\.9, but the engine needs 3\.11 or later\. .*\n", done.stderr)
 
 
 def test_an_output_that_is_a_folder(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -194,6 +194,7 @@ def test_libraries_cannot_eat_the_protocols_input(engine: Engine) -> None:
         ("text.mp3", protocol.ENGINE_ERROR, "AudioError", "text.mp3 holds no sound: choose an audio file."),
         ("crash", protocol.INTERNAL_ERROR, "KeyError", "Internal error: KeyError: 'surprise'"),
         ("sysexit", protocol.INTERNAL_ERROR, "SystemExit", "Internal error"),
+        ("package", protocol.INTERNAL_ERROR, "ModuleNotFoundError", "No module named 'torch'). Press Install Engine"),
         ("memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),
         ("torch-memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),
         ("cpu-memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),

@@ -83,8 +83,11 @@ def _mixdown(scene: Any, strip: Any, cache: Path) -> Path:
     """What is heard of a retimed strip, as a file: all other strips are muted while Blender mixes its frames down."""
     key = f"{strip.name} {scene.name} {strip.frame_final_start} {strip.frame_final_end}"
     file = _cache_file(cache, hashlib.sha256(key.encode()).hexdigest(), ".wav")
-    with _alone(scene, strip), bpy.context.temp_override(scene=scene):
-        result = bpy.ops.sound.mixdown(filepath=str(file), container="WAV", codec="PCM", format="S16")
+    try:
+        with _alone(scene, strip), bpy.context.temp_override(scene=scene):
+            result = bpy.ops.sound.mixdown(filepath=str(file), container="WAV", codec="PCM", format="S16")
+    except RuntimeError:  # what the operator reports as an error, such as a folder that cannot be written
+        result = {"CANCELLED"}
     if "FINISHED" not in result or not file.is_file():
         raise StripError(
             f'The retimed strip "{strip.name}" could not be mixed down to {file}: remove its retiming, or choose '

@@ -30,7 +30,7 @@ class Blender:
             [self.program, *options, str(script), "--", *map(str, arguments)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=timeout,
             check=False,
             env=own_folders(home),
             cwd=home,

@@ -155,6 +155,17 @@ def test_a_packed_sound_is_unpacked_for_the_engine(magma, tmp_path):
     assert used.parent == tmp_path / "data" / "sounds" and used.read_bytes() == original
 
 
+def test_a_data_folder_that_cannot_be_written(magma, tmp_path):
+    strip = add_song(tmp_path)
+    (tmp_path / "file").write_text("in the way")
+    magma.data_folder = str(tmp_path / "file" / "data")
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}  # only the log has no place
+    if HAS_SOUND:
+        strip.sound.pack()
+        expect_error("The sound cache .*file.* cannot be written .*: choose another data folder")
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
 def test_one_undo_step_takes_it_all_back(magma, tmp_path):
     add_song(tmp_path)
     bpy.context.preferences.edit.use_global_undo = True

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine import VERSION
 from engine.errors import EngineError
+from engine.jobs import describe_error
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -32,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OSError as error:
         print(f"error: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
+        return 1
+    except (ImportError, MemoryError) as error:
+        print(f"error: {describe_error(error)[1]}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -69,6 +69,8 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
     body_file = properties.body_file_of(settings) if settings.use_body and settings.target is None else None
     if body_file is not None and not body_file.is_file():
         raise SceneError(f"The SMPL file {body_file} is not there: choose another one, or clear it for the mannequin.")
+    if not settings.checkpoint:  # what an enum says whose stored choice is no longer in its list
+        raise SceneError("The checkpoint chosen in this file is not installed here: choose another one in the panel.")
     return DancePlan(
         scene=scene.name,
         name=name,
@@ -78,7 +80,7 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
         fps=fps,
         seed=settings.seed,
         style=None if settings.style in ("", properties.AUTO_STYLE) else settings.style,
-        checkpoint=settings.checkpoint or properties.DEFAULT_CHECKPOINT,
+        checkpoint=settings.checkpoint,
         guidance=properties.guidance_of(settings),
         use_body=settings.use_body,
         body_file=body_file,

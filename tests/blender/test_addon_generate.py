@@ -395,3 +395,20 @@ def test_a_blender_without_numpy_says_how_to_get_it(magma, tmp_path, monkeypatch
     add_song(tmp_path)
     monkeypatch.setitem(sys.modules, "numpy", None)  # makes `import numpy` fail
     expect_error("Blender's Python has no numpy.* install it")
+
+
+def test_a_checkpoint_that_is_gone_is_said_and_no_other_one_dances(magma, tmp_path):
+    import json
+    import shutil
+
+    folder = tmp_path / "data" / "checkpoints" / "mine"
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors").touch()
+    (folder / "config.json").write_text(json.dumps({"styles": ["waltz"], "description": "my own"}))
+    bpy.context.scene.magma.checkpoint = "mine"
+    shutil.rmtree(folder)
+    add_song(tmp_path)
+    before = snapshot()
+    with pytest.raises(RuntimeError, match="not installed here"):
+        bpy.ops.magma.generate_dance()
+    assert snapshot() == before

@@ -401,13 +401,13 @@ def test_a_checkpoint_that_is_gone_is_said_and_no_other_one_dances(magma, tmp_pa
     import json
     import shutil
 
+    add_song(tmp_path)  # first: where there is no sound it brings a scene of its own
     folder = tmp_path / "data" / "checkpoints" / "mine"
     folder.mkdir(parents=True)
     (folder / "model.safetensors").touch()
     (folder / "config.json").write_text(json.dumps({"styles": ["waltz"], "description": "my own"}))
     bpy.context.scene.magma.checkpoint = "mine"
     shutil.rmtree(folder)
-    add_song(tmp_path)
     before = snapshot()
     with pytest.raises(RuntimeError, match="not installed here"):
         bpy.ops.magma.generate_dance()

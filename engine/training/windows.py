@@ -13,10 +13,15 @@ from torch import Tensor
 from engine.errors import DataError
 from engine.motion import representation as rep
 from smpl_rig.motion import Motion, sample
+from smpl_rig.skeleton import JOINT_NAMES
 
 FRAME_RATE = 20.0
 TEMPO_RATES = (0.84, 0.92, 1.0, 1.09, 1.19)
 """Playback rates of the tempo augmentation."""
+MIXED = 0.2
+"""Share of windows whose upper body is another window's: poses that no clip holds, so that the codec rebuilds limbs
+rather than remembers dancers."""
+_UPPER = ("spine", "neck", "head", "collar", "shoulder", "elbow", "wrist")
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,15 @@ class StyledMotion:
     name: str
     style: str
     motion: Motion
+
+
+def _channels_of(words: Sequence[str]) -> list[int]:
+    """Feature channels of the joints whose names hold one of `words`."""
+    chosen = [any(word in JOINT_NAMES[joint].lower() for word in words) for joint in rep.ROTATION_JOINTS]
+    return [rep.JOINTS.start + 6 * slot + k for slot, wanted in enumerate(chosen) if wanted for k in range(6)]
+
+
+_UPPER_CHANNELS = _channels_of(_UPPER)
 
 
 def at_rate(motion: Motion, rate: float = 1.0) -> Motion:
@@ -75,7 +89,12 @@ class FeatureWindows:
             start = generator.integers(len(clip) - self.frames + 1)
             window = clip[start : start + self.frames]
             windows.append(rep.mirror(window) if self.augment and generator.random() < 0.5 else window)
-        return torch.from_numpy(np.stack(windows))
+        batch = np.stack(windows)
+        if self.augment:
+            mixed = np.flatnonzero(generator.random(size) < MIXED)
+            others = (mixed + generator.integers(1, max(size, 2), len(mixed))) % size
+            batch[np.ix_(mixed, range(self.frames), _UPPER_CHANNELS)] = batch[others][..., _UPPER_CHANNELS]
+        return torch.from_numpy(batch)
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean (128,) per channel and standard deviation (128,) shared within a group, mirrored copies included."""

@@ -25,3 +25,7 @@ class RequestError(EngineError):
 
 class CancelledError(EngineError):
     """The user cancelled; nothing was written."""
+
+
+class ChoreographyError(EngineError):
+    """A choreography is damaged, or an edit does not fit it; it stays as it was."""

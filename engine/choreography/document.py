@@ -1,0 +1,282 @@
+"""The document: spans of token positions, each with its variants. Immutable; whatever exists is valid.
+
+A token position holds K codes; `token_rate` positions make a second. Ranges are half-open positions.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import ChoreographyError
+
+Codes = tuple[tuple[int, ...], ...]
+"""(n, K) codes, K residual codes a position."""
+
+GENERATED, MOTION, COPIED, MIRRORED = "generated", "motion", "copied", "mirrored"
+SOURCES = (GENERATED, MOTION, COPIED, MIRRORED)
+LARGEST_SEED = 2**63 - 1
+STRONGEST_STYLE = 10.0
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CLIP_NAME = re.compile(r"[0-9a-z]{1,64}")
+
+
+def require(fits: bool, sentence: str) -> None:
+    """Raise ChoreographyError with the sentence where something does not fit."""
+    if not fits:
+        raise ChoreographyError(sentence)
+
+
+def is_number(value: object, low: float, high: float) -> bool:
+    """Whether `value` is a finite number from `low` to `high`; true and false are none."""
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and low <= value <= high
+    )
+
+
+def is_count(value: object, low: int = 0, high: int = LARGEST_SEED) -> bool:
+    """Whether `value` is a whole number from `low` to `high`."""
+    return isinstance(value, int) and is_number(value, low, high)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to dance a span.
+
+    clip: the name of a motion kept beside the document (frames at the checkpoint's rate), whose poses are danced rather
+    than the decoded codes, from its position `clip_start` on; None where the codes are all there is. mirror_of: what
+    this is the mirror image of.
+    """
+
+    codes: Codes
+    seed: int = 0
+    source: str = GENERATED
+    clip: str | None = None
+    clip_start: int = 0
+    mirror_of: Variant | None = None
+
+    def __post_init__(self) -> None:
+        require(self.source in SOURCES, f"A variant's source is {self.source!r}. It is one of {', '.join(SOURCES)}.")
+        require(is_count(self.seed), f"A variant's seed is {self.seed!r}. It is a whole number from 0 on.")
+        require(len(self.codes) > 0, "A variant holds no codes. It holds one row a position.")
+        levels = len(self.codes[0])
+        for row in self.codes:
+            fits = len(row) == levels > 0 and all(is_count(code) for code in row)
+            require(fits, f"A variant's codes hold {row!r}. A row is {levels or 'one or more'} whole numbers from 0 on.")
+        named = self.clip is None or (isinstance(self.clip, str) and _CLIP_NAME.fullmatch(self.clip) is not None)
+        require(named, f"A variant's clip is called {self.clip!r}. A name is small letters and digits.")
+        require(is_count(self.clip_start), f"A variant's clip starts at {self.clip_start!r}. It is a position from 0 on.")
+        require(
+            (self.mirror_of is not None) == (self.source == MIRRORED),
+            f"A variant of source {self.source!r} says {'no' if self.mirror_of is None else 'an'} original. "
+            "Mirror images have one, others have none.",
+        )
+        if self.mirror_of is not None:
+            require(
+                len(self.mirror_of) == len(self) and self.mirror_of.mirror_of is None,
+                "A mirror image's original has another length, or is a mirror image itself.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def cut(self, start: int, stop: int) -> Variant:
+        """The positions start..stop of it."""
+        original = None if self.mirror_of is None else self.mirror_of.cut(start, stop)
+        offset = self.clip_start + start if self.clip is not None else 0
+        return replace(self, codes=self.codes[start:stop], clip_start=offset, mirror_of=original)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Positions start..stop. A locked span's poses are kept by every edit.
+
+    style: None is the document's. style_strength: how strongly the style is followed (1: as trained); None is the
+    checkpoint's own. variants: at least one; `chosen` is the index of the one that is danced.
+    """
+
+    start: int
+    stop: int
+    variants: tuple[Variant, ...]
+    chosen: int = 0
+    locked: bool = False
+    style: str | None = None
+    style_strength: float | None = None
+
+    def __post_init__(self) -> None:
+        place = f"The span {self.start!r}:{self.stop!r}"
+        fits = is_count(self.start) and is_count(self.stop) and self.start < self.stop
+        require(fits, f"{place} is none. A span is two positions from 0 on, the second after the first.")
+        require(isinstance(self.locked, bool), f"{place} has locked = {self.locked!r}. It is true or false.")
+        require(len(self.variants) > 0, f"{place} has no variants. It has at least one.")
+        for number, variant in enumerate(self.variants):
+            require(
+                len(variant) == self.stop - self.start,
+                f"{place}: variant {number} has {len(variant)} positions, but {self.stop - self.start} are needed.",
+            )
+        require(
+            is_count(self.chosen, 0, len(self.variants) - 1),
+            f"{place} has variant {self.chosen!r} chosen of {len(self.variants)}. Choose 0 to {len(self.variants) - 1}.",
+        )
+        _check_style(place, self.style)
+        strength = self.style_strength
+        require(
+            strength is None or is_number(strength, 0, STRONGEST_STYLE),
+            f"{place} has style strength {strength!r}. It is a number from 0 to {STRONGEST_STYLE:g}.",
+        )
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    @property
+    def danced(self) -> Variant:
+        """The chosen variant; its codes, seed and source are the span's."""
+        return self.variants[self.chosen]
+
+
+@dataclass(frozen=True)
+class Audio:
+    """The part of a sound file that is heard from position `at` on: start and seconds (None: to its end) in the file,
+    played at `speed`. sha256: of the file."""
+
+    path: str
+    sha256: str
+    start: float = 0.0
+    seconds: float | None = None
+    speed: float = 1.0
+    at: int = 0
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.path, str) and self.path != "", f"The audio's path is {self.path!r}. Name the file.")
+        check_sha256("The audio", self.sha256)
+        require(is_number(self.start, -math.inf, math.inf), f"The audio's start is {self.start!r}. Give seconds.")
+        known = self.seconds is None or is_number(self.seconds, 0, math.inf)
+        require(known, f"The audio's length is {self.seconds!r}. Give seconds, or nothing for its end.")
+        require(is_number(self.speed, 0.01, 100), f"The audio's speed is {self.speed!r}. Give 0.01 to 100.")
+        require(is_count(self.at), f"The audio begins at position {self.at!r}. It is a position from 0 on.")
+
+
+@dataclass(frozen=True)
+class CheckpointIdentity:
+    """Name or path of a checkpoint, and the sha256 of its model file."""
+
+    name: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        require(isinstance(self.name, str) and self.name != "", f"The checkpoint's name is {self.name!r}. Name it.")
+        check_sha256("The checkpoint", self.sha256)
+
+
+@dataclass(frozen=True)
+class MotionFile:
+    """The motion beside the document: its name, relative to the document's folder, and the sha256 of its bytes."""
+
+    name: str
+    sha256: str
+
+    def __post_init__(self) -> None:
+        inside = isinstance(self.name, str) and self.name not in ("", ".", "..") and not re.search(r"[/\\]", self.name)
+        require(inside, f"The motion's file name is {self.name!r}. Give a name in the document's folder.")
+        check_sha256("The motion", self.sha256)
+
+
+@dataclass(frozen=True)
+class Choreography:
+    """A whole dance. spans: in order, without gap or overlap, from 0 to its end.
+
+    seed, style (None: the checkpoint knows none), temperature and guidance (None: the checkpoint's own) are those of
+    the first generation and the defaults of edits. motion: None where the motion travels some other way.
+    """
+
+    spans: tuple[Span, ...]
+    token_rate: float
+    audio: tuple[Audio, ...]
+    checkpoint: CheckpointIdentity
+    seed: int = 0
+    style: str | None = None
+    temperature: float | None = None
+    guidance: float | None = None
+    motion: MotionFile | None = None
+
+    def __post_init__(self) -> None:
+        require(is_number(self.token_rate, 0.1, 1000), f"The token rate is {self.token_rate!r}. Give 0.1 to 1000 a second.")
+        require(is_count(self.seed), f"The seed is {self.seed!r}. It is a whole number from 0 on.")
+        _check_style("The choreography", self.style)
+        for name in ("temperature", "guidance"):
+            value = getattr(self, name)
+            require(value is None or is_number(value, 0, 100), f"The {name} is {value!r}. It is a number from 0 to 100.")
+        require(len(self.spans) > 0, "The choreography has no spans. It has at least one.")
+        position = 0
+        for span in self.spans:
+            require(
+                span.start == position,
+                f"A span begins at {span.start}, but the one before ends at {position}. "
+                "Spans follow each other without gap or overlap, from 0 on.",
+            )
+            position = span.stop
+        levels = {len(variant.codes[0]) for span in self.spans for variant in span.variants}
+        require(len(levels) == 1, f"Its spans have {sorted(levels)} codes a position. All have equally many.")
+
+    def __len__(self) -> int:
+        return self.spans[-1].stop
+
+    @property
+    def levels(self) -> int:
+        """K, the codes a position."""
+        return len(self.spans[0].danced.codes[0])
+
+    @property
+    def tokens(self) -> Codes:
+        """(N, K) codes of the chosen variants."""
+        return tuple(row for span in self.spans for row in span.danced.codes)
+
+    @property
+    def locked(self) -> tuple[bool, ...]:
+        """(N,) which positions are locked."""
+        return tuple(span.locked for span in self.spans for _ in range(len(span)))
+
+    @property
+    def clips(self) -> frozenset[str]:
+        """Names of the motions that its variants are kept in."""
+        variants = [variant for span in self.spans for variant in span.variants]
+        variants += [variant.mirror_of for variant in variants if variant.mirror_of is not None]
+        return frozenset(variant.clip for variant in variants if variant.clip is not None)
+
+    def span_at(self, position: int) -> Span:
+        """The span that holds a position. Raises ChoreographyError outside the document."""
+        require(is_count(position, 0, len(self) - 1), f"Position {position!r} is outside 0:{len(self)}.")
+        return next(span for span in self.spans if position < span.stop)
+
+
+def new_choreography(
+    tokens: Sequence[Sequence[int]],
+    token_rate: float,
+    audio: Audio,
+    checkpoint: CheckpointIdentity,
+    seed: int,
+    style: str | None,
+    temperature: float | None = None,
+    guidance: float | None = None,
+) -> Choreography:
+    """The document of a fresh dance, one free span of tokens (N, K)."""
+    codes = tuple(tuple(int(code) for code in row) for row in tokens)
+    require(len(codes) > 0, "A dance without tokens has no choreography.")
+    span = Span(0, len(codes), (Variant(codes, seed),))
+    return Choreography((span,), token_rate, (audio,), checkpoint, seed, style, temperature, guidance)
+
+
+def check_sha256(what: str, value: object) -> None:
+    """Raise ChoreographyError unless `value` is the hexadecimal text of a sha256."""
+    fits = isinstance(value, str) and _SHA256.fullmatch(value) is not None
+    require(fits, f"{what} has sha256 {value!r}. It is 64 digits 0-9 and a-f.")
+
+
+def _check_style(what: str, style: object) -> None:
+    require(style is None or (isinstance(style, str) and style != ""), f"{what} has style {style!r}. Name one, or none.")

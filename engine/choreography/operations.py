@@ -1,0 +1,168 @@
+"""Edits of the document. Pure: each takes a document and returns another. Raises ChoreographyError where an edit does
+not fit, and for every edit but `unlock` that would change what a locked span dances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import chain
+
+from .document import MIRRORED, Choreography, Codes, Span, Variant, is_count, require
+
+
+def split(document: Choreography, position: int) -> Choreography:
+    """A border at `position`; the document as it is where there is one already."""
+    _check_range(document, 0, position)
+    spans = chain.from_iterable(_cut(span, position) for span in document.spans)
+    return replace(document, spans=tuple(spans))
+
+
+def merge(document: Choreography, position: int) -> Choreography:
+    """The two spans that meet at `position` as one, which undoes `split`.
+
+    Every variant of either is kept, joined to what the other span dances. Both must be locked or both free, of one
+    style and strength.
+    """
+    index = next((i for i, span in enumerate(document.spans) if i and span.start == position), None)
+    require(index is not None, f"No two spans meet at position {position}.")
+    assert index is not None
+    left, right = document.spans[index - 1 : index + 1]
+    require(left.locked == right.locked, f"One of the spans that meet at {position} is locked. Lock both, or none.")
+    alike = (left.style, left.style_strength) == (right.style, right.style_strength)
+    require(alike, f"The spans that meet at {position} have different styles. Give both the same.")
+    danced = _join(left.danced, right.danced)
+    if [_label(variant) for variant in left.variants] == [_label(variant) for variant in right.variants]:
+        pairs = list(zip(left.variants, right.variants, strict=True))
+    else:
+        pairs = [(left.danced, right.danced)]
+        pairs += [(variant, right.danced) for variant in left.variants if variant != left.danced]
+        pairs += [(left.danced, variant) for variant in right.variants if variant != right.danced]
+    variants = [_join(*pair) for pair in pairs]
+    if danced not in variants:
+        variants.append(danced)
+    # of two equal variants the one whose place was chosen
+    same = left.chosen == right.chosen < len(variants) and variants[left.chosen] == danced
+    chosen = left.chosen if same else variants.index(danced)
+    span = replace(left, stop=right.stop, variants=tuple(variants), chosen=chosen)
+    return replace(document, spans=(*document.spans[: index - 1], span, *document.spans[index + 1 :]))
+
+
+def lock(document: Choreography, start: int, stop: int) -> Choreography:
+    """Lock the positions start..stop."""
+    return _with_lock(document, start, stop, True)
+
+
+def unlock(document: Choreography, start: int, stop: int) -> Choreography:
+    """Free the positions start..stop."""
+    return _with_lock(document, start, stop, False)
+
+
+def set_style(
+    document: Choreography, start: int, stop: int, style: str | None, strength: float | None = None
+) -> Choreography:
+    """Give the positions start..stop a style (None: the document's) and strength; what is danced stays until it is
+    written anew."""
+    document = _isolate(document, start, stop)
+    return _change(document, start, stop, lambda span: replace(span, style=style, style_strength=strength))
+
+
+def insert_variant(document: Choreography, position: int, variant: Variant) -> Choreography:
+    """Add a variant to the span at `position`, without choosing it."""
+    span = document.span_at(position)
+    return _change(document, span.start, span.stop, lambda span: replace(span, variants=(*span.variants, variant)))
+
+
+def choose_variant(document: Choreography, position: int, index: int) -> Choreography:
+    """Dance variant `index` of the free span at `position`."""
+    span = document.span_at(position)
+    _check_free(document, span.start, span.stop)
+    return _change(document, span.start, span.stop, lambda span: replace(span, chosen=index))
+
+
+def replace_span(
+    document: Choreography, start: int, stop: int, variants: Sequence[Variant], chosen: int = 0
+) -> Choreography:
+    """Dance `variants[chosen]` in the positions start..stop, which lie in one free span; what was there is kept, before
+    the new ones."""
+    document = _isolate(document, start, stop)
+    _check_free(document, start, stop)
+    span = document.span_at(start)
+    require(span.stop == stop, f"{start}:{stop} reaches over several spans. Replace them one by one, or merge them.")
+    require(is_count(chosen, 0, len(variants) - 1), f"Variant {chosen} of {len(variants)} new ones cannot be chosen.")
+    known = (*span.variants, *variants)
+    return _change(document, start, stop, lambda span: replace(span, variants=known, chosen=len(span.variants) + chosen))
+
+
+def mirror_span(document: Choreography, position: int, codes: Codes, clip: str | None) -> Choreography:
+    """Dance the mirror image of what the free span at `position` dances; of a mirror image, its original again.
+
+    codes, clip: those of the mirror image; not looked at where it goes back to the original.
+    """
+    span = document.span_at(position)
+    _check_free(document, span.start, span.stop)
+    danced = span.danced
+    image = danced.mirror_of or Variant(codes, danced.seed, MIRRORED, clip, 0, danced)
+    variants = (*span.variants[: span.chosen], image, *span.variants[span.chosen + 1 :])
+    return _change(document, span.start, span.stop, lambda span: replace(span, variants=variants))
+
+
+def spans_between(document: Choreography, start: int, stop: int) -> tuple[Span, ...]:
+    """The spans that share a position with start..stop."""
+    return tuple(span for span in document.spans if span.start < stop and start < span.stop)
+
+
+def _with_lock(document: Choreography, start: int, stop: int, locked: bool) -> Choreography:
+    document = _isolate(document, start, stop)
+    return _change(document, start, stop, lambda span: replace(span, locked=locked))
+
+
+def _isolate(document: Choreography, start: int, stop: int) -> Choreography:
+    _check_range(document, start, stop)
+    require(start < stop, f"{start}:{stop} is empty. Give a range of at least one position.")
+    return split(split(document, start), stop)
+
+
+def _check_range(document: Choreography, start: int, stop: int) -> None:
+    fits = is_count(start, 0, len(document)) and is_count(stop, start, len(document))
+    require(fits, f"{start}:{stop} is no range in a choreography of {len(document)} positions.")
+
+
+def _check_free(document: Choreography, start: int, stop: int) -> None:
+    for span in spans_between(document, start, stop):
+        require(not span.locked, f"The span {span.start}:{span.stop} is locked. Unlock it first.")
+
+
+def _change(document: Choreography, start: int, stop: int, change: Callable[[Span], Span]) -> Choreography:
+    inside = spans_between(document, start, stop)
+    spans = tuple(change(span) if span in inside else span for span in document.spans)
+    return replace(document, spans=spans)
+
+
+def _cut(span: Span, position: int) -> tuple[Span, ...]:
+    if not span.start < position < span.stop:
+        return (span,)
+    at = position - span.start
+    left = replace(span, stop=position, variants=tuple(variant.cut(0, at) for variant in span.variants))
+    right = tuple(variant.cut(at, len(span)) for variant in span.variants)
+    return left, replace(span, start=position, variants=right)
+
+
+def _label(variant: Variant) -> tuple[object, ...]:
+    return variant.seed, variant.source, variant.clip
+
+
+def _join(left: Variant, right: Variant) -> Variant:
+    """Two variants one after the other. What was made in different ways counts as a copy."""
+    contiguous = left.clip == right.clip and (left.clip is None or left.clip_start + len(left) == right.clip_start)
+    mirrored = left.mirror_of is not None or right.mirror_of is not None
+    require(contiguous, "Spans that are kept as poses of different motions cannot be merged.")
+    require(
+        not mirrored or (left.mirror_of is not None and right.mirror_of is not None),
+        "A mirrored span cannot be merged with one that is not mirrored.",
+    )
+    codes = left.codes + right.codes
+    original = None
+    if left.mirror_of is not None and right.mirror_of is not None:
+        original = _join(left.mirror_of, right.mirror_of)
+    alike = left.source == right.source
+    return replace(left, codes=codes, source=left.source if alike else "copied", mirror_of=original)

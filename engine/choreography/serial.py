@@ -1,0 +1,81 @@
+"""The document as JSON text and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from ..errors import ChoreographyError
+from .document import Audio, CheckpointIdentity, Choreography, MotionFile, Span, Variant, require
+
+KIND = "magma choreography"
+VERSION = 1
+Part = TypeVar("Part")
+
+
+def to_json(document: Choreography) -> str:
+    """The document as JSON text, which `from_json` reads back to an equal document."""
+    return json.dumps({"kind": KIND, "version": VERSION, **asdict(document)}, allow_nan=False)
+
+
+def from_json(text: str) -> Choreography:
+    """Read what `to_json` wrote. Raises ChoreographyError that says what is wrong."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ChoreographyError(f"The choreography is not JSON ({error}). Save or copy it again.") from error
+    if not isinstance(data, dict) or data.get("kind") != KIND:
+        raise ChoreographyError("This is no choreography. Give a file that `generate --choreography` wrote.")
+    version = data.get("version")
+    if version != VERSION:
+        raise ChoreographyError(f"The choreography has version {version!r}, this engine reads {VERSION}. Update it.")
+    values = {name: value for name, value in data.items() if name not in ("kind", "version")}
+    values["spans"] = tuple(_span(item) for item in _list(values.get("spans"), "spans"))
+    values["audio"] = tuple(_part(Audio, item, "audio") for item in _list(values.get("audio"), "audio"))
+    values["checkpoint"] = _part(CheckpointIdentity, values.get("checkpoint"), "checkpoint")
+    if values.get("motion") is not None:
+        values["motion"] = _part(MotionFile, values["motion"], "motion")
+    return _part(Choreography, values, "choreography")
+
+
+def _span(data: Any) -> Span:
+    variants = tuple(_variant(item) for item in _list(_mapping(data, "span").get("variants"), "variants"))
+    return _part(Span, {**data, "variants": variants}, "span")
+
+
+def _variant(data: Any) -> Variant:
+    rows = _list(_mapping(data, "variant").get("codes"), "codes")
+    values = {**data, "codes": tuple(tuple(_list(row, "codes")) for row in rows)}
+    if values.get("mirror_of") is not None:
+        require(
+            _mapping(values["mirror_of"], "variant").get("mirror_of") is None,
+            "The choreography has a mirror image whose original is a mirror image itself.",
+        )
+        values["mirror_of"] = _variant(values["mirror_of"])
+    return _part(Variant, values, "variant")
+
+
+def _part(kind: type[Part], data: Any, what: str) -> Part:
+    values = _mapping(data, what)
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    odd = sorted(set(values) ^ set(names))
+    require(not odd, f"The choreography's {what} {'lacks' if odd and odd[0] in names else 'has an unknown'} {odd[:1]}.")
+    return kind(**values)
+
+
+def _mapping(data: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(data, dict):
+        raise ChoreographyError(f"The choreography's {what} is {_short(data)}, not an object with named values.")
+    return data
+
+
+def _list(data: Any, what: str) -> list[Any]:
+    if not isinstance(data, list):
+        raise ChoreographyError(f"The choreography's {what} is {_short(data)}, not a list.")
+    return data
+
+
+def _short(data: Any) -> str:
+    return f"{data!r:.60}"

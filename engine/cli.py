@@ -59,22 +59,23 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
     generate.add_argument("--guidance", type=float, metavar="G", help="how closely to follow the music (1: as trained)")
     generate.add_argument("--temperature", type=float, metavar="T", help="higher is more varied and less safe")
+    generate.add_argument("--choreography", type=Path, metavar="JSON", help="also write what `edit` works on")
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
-    _add_device(generate)
+    add_device(generate)
     generate.set_defaults(run=_generate)
 
     tokenize = commands.add_parser("tokenize", help="turn a motion into tokens")
     tokenize.add_argument("motion", type=Path, metavar="MOTION", help=".npz or .bvh")
     tokenize.add_argument("-o", "--output", type=Path, help="tokens.npz; by default beside the motion")
     tokenize.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
-    _add_device(tokenize)
+    add_device(tokenize)
     tokenize.set_defaults(run=_tokenize)
 
     decode = commands.add_parser("decode", help="turn tokens into a motion")
     decode.add_argument("tokens", type=Path, metavar="TOKENS", help="a .npz of generate or tokenize")
     decode.add_argument("-o", "--output", type=Path, required=True, help="motion.npz or motion.bvh")
     decode.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
-    _add_device(decode)
+    add_device(decode)
     decode.set_defaults(run=_decode)
 
     serve = commands.add_parser("serve", help="answer the add-on's requests on stdin and stdout")
@@ -109,13 +110,16 @@ def _parser() -> argparse.ArgumentParser:
     styles.add_argument("--merges", type=Path, metavar="FILE", help="bpe_simple_vocab_16e6.txt.gz or tokenizer.json")
     styles.set_defaults(run=_style_vectors)
 
+    from engine.editing.cli import add_editing_commands
     from engine.training.cli import add_training_commands
 
+    add_editing_commands(commands)
     add_training_commands(commands)
     return parser
 
 
-def _add_device(parser: argparse.ArgumentParser) -> None:
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add the option `--device`."""
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
 
 
@@ -147,7 +151,11 @@ class TerminalProgress:
 def _generate(options: argparse.Namespace) -> None:
     from engine import generate as generation
 
-    _check_output(options.output)
+    check_output(options.output)
+    if options.choreography is not None:
+        from engine.editing.cli import check_pair
+
+        check_pair(options.choreography, options.output)
     request = generation.GenerateRequest(
         audio=options.audio,
         start=options.start,
@@ -164,6 +172,11 @@ def _generate(options: argparse.Namespace) -> None:
     with TerminalProgress() as progress:
         dance = generation.generate(request, progress, lambda: False)
     _write_motion(options.output, dance.motion, dance.write)
+    if options.choreography is not None:
+        from engine.editing.cli import write_document
+        from engine.editing.take import choreography_of
+
+        write_document(options.choreography, choreography_of(request, dance), options.output)
     report = {**dance.report, "output": str(options.output), "total_seconds": round(time.perf_counter() - begin, 2)}
     if options.json:
         print(json.dumps(report))
@@ -180,9 +193,9 @@ def _tokenize(options: argparse.Namespace) -> None:
     from engine import tokens
 
     output = options.output or options.motion.with_suffix(".tokens.npz")
-    _check_output(output, (".npz",))
+    check_output(output, (".npz",))
     result = tokens.tokenize(options.motion, options.checkpoint, options.device)
-    with _complete(output) as partial:
+    with complete(output) as partial:
         tokens.save_tokens(partial, result)
     print(f"{output}: {len(result.tokens)} token positions, mean joint error {result.error_mm:.1f} mm")
 
@@ -191,7 +204,7 @@ def _decode(options: argparse.Namespace) -> None:
     from engine import tokens
     from smpl_rig.motion import save_npz
 
-    _check_output(options.output)
+    check_output(options.output)
     motion = tokens.decode(options.tokens, options.checkpoint, options.device)
     _write_motion(options.output, motion, lambda path: save_npz(path, motion))
     print(f"{options.output}: {motion.seconds:.1f} s")
@@ -256,7 +269,7 @@ def _readable(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _check_output(path: Path, suffixes: tuple[str, ...] = (".npz", ".bvh")) -> None:
+def check_output(path: Path, suffixes: tuple[str, ...] = (".npz", ".bvh")) -> None:
     """Refuse an unusable output before the work is done rather than after."""
     if path.suffix not in suffixes:
         raise EngineError(f"{path}: unknown kind of file. End the name with {' or '.join(suffixes)}.")
@@ -273,7 +286,7 @@ def _check_output(path: Path, suffixes: tuple[str, ...] = (".npz", ".bvh")) -> N
 
 
 @contextmanager
-def _complete(path: Path) -> Iterator[Path]:
+def complete(path: Path) -> Iterator[Path]:
     """A path to write to that becomes `path` once all is written; if that fails, what was there stays."""
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
@@ -284,7 +297,7 @@ def _complete(path: Path) -> Iterator[Path]:
 
 
 def _write_motion(path: Path, motion: Motion, write_npz: Callable[[Path], None]) -> None:
-    with _complete(path) as partial:
+    with complete(path) as partial:
         if path.suffix == ".bvh":
             from engine.motion.bvh import write_bvh
 

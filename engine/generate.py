@@ -61,9 +61,13 @@ class GenerateRequest:
 
 @dataclass(frozen=True)
 class Dance:
-    """A generated dance. tokens: (N, K) codes, `token_rate` positions a second, from the dance's first frame on."""
+    """A generated dance. tokens: (N, K) codes, `token_rate` positions a second, from the dance's first frame on.
+
+    frames: the whole of it at the checkpoint's frame rate, a whole number of frames a position; what is edited.
+    """
 
     motion: Motion
+    frames: Motion
     tokens: NDArray[np.int64]
     token_rate: float
     checkpoint: str
@@ -84,6 +88,8 @@ class Dance:
             self.motion,
             tokens=self.tokens,
             token_rate=np.float64(self.token_rate),
+            frames_poses=self.frames.poses,
+            frames_trans=self.frames.trans,
             checkpoint=self.checkpoint,
             seed=np.int64(self.seed),
             style=self.style,
@@ -117,11 +123,12 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
 
     advance("load", 0.0, f"Loading checkpoint {request.checkpoint}")
     with watch("load"):
-        checkpoint = cancellable(lambda: _cached(find_checkpoint(request.checkpoint), device.name), cancelled)
+        folder = find_checkpoint(request.checkpoint)
+        checkpoint = cancellable(lambda: cached_checkpoint(folder, device.name), cancelled)
     wanted = _style_name(request.style, checkpoint)
     advance("audio", 0.02, f"Reading {Path(request.audio).name}")
     with watch("audio"):
-        audio, length = cancellable(lambda: _read(request), cancelled)
+        audio, length = cancellable(lambda: read_song(request), cancelled)
     stage = Stage(
         audio=audio,
         length=length,
@@ -143,7 +150,8 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
     with watch("feet"):
         fps = request.fps or FRAME_RATE
         times = np.arange(max(1, round(length * fps))) / fps
-        motion = cancellable(lambda: replace(sample(lock_feet(danced.motion), times), fps=fps), cancelled)
+        frames = cancellable(lambda: lock_feet(danced.motion), cancelled)
+        motion = cancellable(lambda: replace(sample(frames, times), fps=fps), cancelled)
     advance("done", 1.0, "Done")
     report = {
         "seconds": watch.seconds,
@@ -156,7 +164,9 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
         "fps": motion.fps,
         **danced.report,
     }
-    return Dance(motion, danced.tokens, checkpoint.token_rate, checkpoint.name, request.seed, danced.style, report)
+    return Dance(
+        motion, frames, danced.tokens, checkpoint.token_rate, checkpoint.name, request.seed, danced.style, report
+    )
 
 
 def perform(checkpoint: Checkpoint, stage: Stage) -> Performance:
@@ -166,7 +176,7 @@ def perform(checkpoint: Checkpoint, stage: Stage) -> Performance:
     stage.advance("features", 0.05, "Listening to the music")
     with watch("features"):
         style, music, beats = cancellable(
-            lambda: _hear(stage.audio, stage.style, checkpoint.styles, positions * stride), stage.cancelled
+            lambda: hear(stage.audio, stage.style, checkpoint.styles, positions * stride), stage.cancelled
         )
     with watch("tokens"):
         codes = _write(checkpoint, music, style, positions, stage)
@@ -200,7 +210,7 @@ def _load(folder: Path, device: str, stamp: tuple[int, ...]) -> AnyCheckpoint:
     return load_checkpoint(str(folder), device)
 
 
-def _cached(folder: Path, device: str) -> AnyCheckpoint:
+def cached_checkpoint(folder: Path, device: str) -> AnyCheckpoint:
     """A checkpoint kept in memory until its files change."""
     files = tuple(folder / name for name in ("model.safetensors", "config.json", STYLES_FILE))
     stamp = tuple(file.stat().st_mtime_ns for file in files if file.exists())
@@ -240,8 +250,8 @@ def _style_name(wanted: str | None, checkpoint: AnyCheckpoint) -> str | None:
     return wanted
 
 
-def _read(request: GenerateRequest) -> tuple[NDArray[np.float32], float]:
-    """The audio (samples,) at the features' rate and its length in seconds as danced."""
+def read_song(request: GenerateRequest) -> tuple[NDArray[np.float32], float]:
+    """The audio (samples,) at the features' rate and its length in seconds as danced. Raises AudioError."""
     path = Path(request.audio)
     left = probe(path).seconds - request.start
     length = (left if request.seconds is None else min(request.seconds, left)) / request.speed
@@ -256,7 +266,7 @@ def _read(request: GenerateRequest) -> tuple[NDArray[np.float32], float]:
     return audio, len(audio) / SAMPLE_RATE
 
 
-def _hear(
+def hear(
     audio: NDArray[np.float32], wanted: str | None, styles: Sequence[str], frames: int
 ) -> tuple[str, NDArray[np.float32], BeatTrack]:
     """The style, `wanted` or by the song's tempo, and exactly `frames` frames of features; silence follows the song."""

@@ -25,14 +25,63 @@ Handler = Callable[[dict[str, Any], ProgressCallback, CancelledCallback], Any]
 
 
 def run_generate(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
-    """`params` are the fields of `GenerateRequest`. Returns `npz` (the motion file as `protocol.pack_bytes`) and
-    `report`. Raises `EngineError`."""
+    """`params` are the fields of `GenerateRequest`. Returns `npz` (the motion file as `protocol.pack_bytes`),
+    `document` (its choreography as JSON text) and `report`. Raises `EngineError`."""
     progress("load", 0.0, "Loading the engine's libraries")
     import engine.generate as generation
+    from engine.choreography import to_json
+    from engine.editing.take import choreography_of
 
     request = build_request(generation.GenerateRequest, params)
     dance = generation.generate(request, progress, cancelled)
-    return {"npz": protocol.pack_bytes(dance.to_npz()), "report": to_plain(dance.report)}
+    with _files_told():
+        document = to_json(choreography_of(request, dance))
+    return {"npz": protocol.pack_bytes(dance.to_npz()), "document": document, "report": to_plain(dance.report)}
+
+
+@dataclasses.dataclass(frozen=True)
+class EditRequest:
+    """document: a choreography as JSON text. npz: its motion file as `protocol.pack_bytes`. operations: fields of
+    `engine.editing.operations.Operation`. follows: whether what comes after a span that is written anew may move."""
+
+    document: str
+    npz: str
+    operations: list
+    follows: bool = False
+    device: str = "auto"
+
+
+def run_edit(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+    """`params` are the fields of `EditRequest`. Returns `document`, `npz` and `report` after the edit. Raises
+    `EngineError`."""
+    request = build_request(EditRequest, params)
+    progress("load", 0.0, "Loading the engine's libraries")
+    import io
+
+    from engine.choreography import from_json, to_json
+    from engine.editing.edit import edit
+    from engine.editing.operations import Operation
+    from engine.editing.take import read_take, write_take
+
+    for operation in request.operations:
+        if not isinstance(operation, dict):
+            raise RequestError(f"An operation must be an object with named values, not {operation!r}.")
+    operations = [build_request(Operation, operation) for operation in request.operations]
+    document = from_json(request.document)
+    try:
+        data = protocol.unpack_bytes(request.npz)
+    except protocol.GarbageError as error:
+        raise RequestError(str(error)) from error
+    take = read_take(data, document, "The motion of the choreography")
+    with _files_told():
+        edited = edit(document, take, operations, progress, cancelled, request.follows, request.device)
+    file = io.BytesIO()
+    write_take(file, edited.document, edited.take)
+    return {
+        "npz": protocol.pack_bytes(file.getvalue()),
+        "document": to_json(edited.document),
+        "report": to_plain(edited.report),
+    }
 
 
 def run_doctor(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
@@ -128,6 +177,7 @@ def _files_told() -> Iterator[None]:
 
 HANDLERS: dict[str, Handler] = {
     protocol.GENERATE: run_generate,
+    protocol.EDIT: run_edit,
     protocol.DOCTOR: run_doctor,
     protocol.IMPORT: run_import,
     protocol.FETCH_ENCODEC: run_fetch_encodec,

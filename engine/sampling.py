@@ -7,7 +7,7 @@ without style.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -34,48 +34,65 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a dance is written for: music (N * stride, C) or None; style index or None; locked codes.
+    """What a dance is written for: music (N * stride, C) or None; style index, indices (N,) or None; locked codes.
 
-    codes: (N, K) int64, read where locked (N,) is true.
+    codes: (N, K) int64, read where locked (N,) is true. style_guidance: (N,) in place of the sampling's.
     """
 
     music: Tensor | None
-    style: int | None
+    style: int | Tensor | None
     codes: Tensor
     locked: Tensor
+    style_guidance: Tensor | None = None
 
 
-def encode_context(decoder: MotionDecoder, conditions: Conditions, music: list[bool], style: list[bool]) -> Tensor:
-    """Memory (rows, N, W), one row per pair of flags that say which conditions it may see.
+def encode_context(
+    decoder: MotionDecoder,
+    conditions: Conditions,
+    music: list[bool],
+    style: list[bool],
+    start: int = 0,
+    stop: int | None = None,
+) -> Tensor:
+    """Memory (rows, N, W) of the positions start..stop, one row per pair of flags that say which conditions it may see.
 
     Encoded in chunks with as much surroundings as the encoder can reach, which equals encoding it whole.
     """
     c = decoder.config
     count = len(conditions.codes)
+    stop = count if stop is None else stop
     reach = decoder.context.reach
     rows = len(music)
     device = conditions.codes.device
-    known_style = c.styles if conditions.style is None else conditions.style
-    styles = torch.tensor([known_style if flag else c.styles for flag in style], device=device)
+    styles = _style_rows(conditions, c.styles, style)
     heard = conditions.music
     if heard is None:
         heard = torch.zeros(count * c.music_stride, c.music_features, device=device)
     has_music = torch.tensor([flag and conditions.music is not None for flag in music], device=device)
     parts = []
-    for start in range(0, count, CHUNK):
-        first, last = max(0, start - reach), min(count, start + CHUNK + reach)
+    for begin in range(start, stop, CHUNK):
+        end = min(begin + CHUNK, stop)
+        first, last = max(0, begin - reach), min(count, end + reach)
         part = decoder.memory(
             heard[first * c.music_stride : last * c.music_stride].expand(rows, -1, -1),
             conditions.codes[first:last].expand(rows, -1, -1),
             conditions.locked[first:last].expand(rows, -1),
-            styles,
+            styles[:, first:last] if styles.ndim > 1 else styles,
             has_music,
         )
-        parts.append(part[:, start - first : start - first + min(CHUNK, count - start)])
+        parts.append(part[:, begin - first : end - first])
     return torch.cat(parts, 1)
 
 
-@torch.inference_mode()
+def _style_rows(conditions: Conditions, unknown: int, shown: list[bool]) -> Tensor:
+    """Style indices (rows,), or (rows, N) where the style changes; `unknown` where it is not shown."""
+    device, style = conditions.codes.device, conditions.style
+    if isinstance(style, Tensor):
+        return torch.stack([style if flag else torch.full_like(style, unknown) for flag in shown])
+    known = unknown if style is None else style
+    return torch.tensor([known if flag else unknown for flag in shown], device=device)
+
+
 def write_codes(
     decoder: MotionDecoder,
     conditions: Conditions,
@@ -88,46 +105,78 @@ def write_codes(
 
     Raises CancelledError between two positions when `cancelled()` says so.
     """
+    return write_span(decoder, conditions, (0, len(conditions.codes)), sampling, [seed], progress, cancelled)[0]
+
+
+@torch.inference_mode()
+def write_span(
+    decoder: MotionDecoder,
+    conditions: Conditions,
+    span: tuple[int, int],
+    sampling: Sampling,
+    seeds: Sequence[int],
+    progress: Callable[[float], None],
+    cancelled: Callable[[], bool],
+) -> Tensor:
+    """Codes (V, n, K) of the positions span[0]..span[1], one variant a seed, all written at once.
+
+    Locked codes are as they are, free ones drawn. The codes before the span count as written, locked or not; nothing
+    after it is written. Raises CancelledError between two positions when `cancelled()` says so.
+    """
+    start, stop = span
     music, style = [True], [True]
-    pushes: list[tuple[int, float]] = []  # (row without the condition, strength)
+    pushes: list[tuple[int, list[float]]] = []  # (row without the condition, strength at each position of the span)
     if sampling.guidance != 1 and conditions.music is not None:
-        pushes.append((len(music), sampling.guidance - 1))
+        pushes.append((len(music), [sampling.guidance - 1] * (stop - start)))
         music.append(False)
         style.append(True)
-    if sampling.style_guidance != 1 and conditions.style is not None:
-        pushes.append((len(music), sampling.style_guidance - 1))
+    strengths = [sampling.style_guidance - 1] * (stop - start)
+    if conditions.style_guidance is not None:
+        strengths = (conditions.style_guidance[start:stop] - 1).tolist()
+    if any(strengths) and conditions.style is not None:
+        pushes.append((len(music), strengths))
         music.append(True)
         style.append(False)
-    memory = encode_context(decoder, conditions, music, style)
+    past, around = decoder.config.past, decoder.config.around
+    known = max(0, start - past)  # from here on the past is read
+    first, last = max(0, known - around), min(len(conditions.codes), stop + around)
+    memory = encode_context(decoder, conditions, music, style, first, last)
     with one_thread():
-        return _write_all(
-            decoder, conditions, sampling, seed, DecoderCache(decoder, memory), pushes, progress, cancelled
-        )
+        cache = DecoderCache(decoder, memory, known - first)
+        if start > known:
+            # nothing comes before the dance's first position; its own codes stand in and are not read
+            places = torch.arange(known - 1, start - 1, device=memory.device).clamp_(min=0)
+            cache.prefill(conditions.codes[places].expand(len(memory), -1, -1), begins=known == 0)
+        cache.repeat(len(seeds))
+        return _write_all(decoder, conditions, span, sampling, seeds, cache, pushes, progress, cancelled)
 
 
 def _write_all(
     decoder: MotionDecoder,
     conditions: Conditions,
+    span: tuple[int, int],
     sampling: Sampling,
-    seed: int,
+    seeds: Sequence[int],
     cache: DecoderCache,
-    pushes: list[tuple[int, float]],
+    pushes: list[tuple[int, list[float]]],
     progress: Callable[[float], None],
     cancelled: Callable[[], bool],
 ) -> Tensor:
     # drawn on the CPU, so that the noise does not depend on the device
-    generator = torch.Generator().manual_seed(seed)
-    count = len(conditions.codes)
-    written = conditions.codes.clone()
-    free = (~conditions.locked).tolist()
-    before: Tensor | None = None
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    start, stop = span
+    count, views = stop - start, len(cache.memory) // len(seeds)
+    written = conditions.codes[start:stop].repeat(len(seeds), 1, 1)
+    free = (~conditions.locked[start:stop]).tolist()
+    before = None if start == 0 else conditions.codes[start - 1].expand(len(cache.memory), -1)
     for n in range(count):
         if cancelled():
             raise CancelledError("Cancelled.")
         state = cache.step(before)
         if free[n]:
-            written[n] = _draw_position(decoder, state, sampling, pushes, generator)
-        before = written[n].expand(len(cache.memory), decoder.config.levels)
+            strengths = [(row, strength[n]) for row, strength in pushes]
+            written[:, n] = _draw_position(decoder, state, sampling, strengths, generators)
+        before = written[:, n].repeat(views, 1)
         if n % 10 == 0:
             progress(n / count)
     return written
@@ -138,19 +187,21 @@ def _draw_position(
     state: Tensor,
     sampling: Sampling,
     pushes: list[tuple[int, float]],
-    generator: torch.Generator,
+    generators: list[torch.Generator],
 ) -> Tensor:
-    """One position's codes (K,), coarse to fine, from the states (rows, W)."""
+    """One position's codes (V, K), coarse to fine, from the states (rows * V, W), one generator a variant."""
     codes: list[Tensor] = []
+    views = len(state) // len(generators)
     for level, head in enumerate(decoder.heads):
         if level:
-            state = state + decoder.coarser[level - 1](codes[-1])
-        rows = head(state)
+            state = state + decoder.coarser[level - 1](codes[-1]).repeat(views, 1)
+        rows = head(state).unflatten(0, (views, -1))
         logits = rows[0]
         for row, strength in pushes:
             logits = logits + strength * (rows[0] - rows[row])
-        codes.append(draw(logits, sampling, generator))
-    return torch.stack(codes)
+        drawn = [draw(row, sampling, generator) for row, generator in zip(logits, generators, strict=True)]
+        codes.append(torch.stack(drawn))
+    return torch.stack(codes, -1)
 
 
 def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:

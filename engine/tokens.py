@@ -47,12 +47,14 @@ def tokenize(path: Path, checkpoint_name: str, device: str) -> Tokens:
     if length < stride:
         raise DataError(f"{path}: is too short ({motion.seconds:.2f} s). Give at least {stride / FRAME_RATE:g} s.")
     codes = checkpoint.encode(motion.cut(0, length))
-    decoded = checkpoint.decode(codes).joints()
-    original = motion.cut(0, len(decoded)).joints()
-    difference = _placed(decoded) - _placed(original)
-    return Tokens(
-        codes, checkpoint.token_rate, checkpoint.name, float(np.linalg.norm(difference, axis=-1).mean() * 1000)
-    )
+    return Tokens(codes, checkpoint.token_rate, checkpoint.name, token_error(checkpoint.decode(codes), motion))
+
+
+def token_error(decoded: Motion, original: Motion) -> float:
+    """Mean joint distance in millimetres, both with their pelvis in the same place and turned to one side. What
+    `original` has beyond the length of `decoded` is not compared."""
+    difference = _placed(decoded.joints()) - _placed(original.cut(0, len(decoded)).joints())
+    return float(np.linalg.norm(difference, axis=-1).mean() * 1000)
 
 
 def decode(path: Path, checkpoint_name: str, device: str) -> Motion:

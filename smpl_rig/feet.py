@@ -47,6 +47,7 @@ _PLANTED_VERTICAL = 0.1  # vertical against horizontal: heels may rise and sink
 _FIRMER_ROUNDS, _FIRM_SPEED, _FIRMEST = 2, 0.2, 10.0  # m/s below which a point is held harder
 _HEIGHT_TIME = 0.1  # keeps the height of a foot that steps, lest it brush the floor
 _FLOOR_TIME = 0.01  # keeps points above the floor
+_PINNED = 1e8  # keeps every point of a pinned frame: far above all other weights
 
 _REACH = 0.995  # share of the straight leg that a correction may use up
 _LARGEST_DROP = 0.08  # metres that the pelvis may sink for a foot out of reach
@@ -80,11 +81,18 @@ def floor_height(joints: Array) -> float:
     return float(np.percentile(feet.min(axis=1), 2)) - SOLE_BELOW_FOOT
 
 
-def lock_feet(motion: Motion, strength: float = 1.0, contacts: BoolArray | None = None, floor: float = 0.0) -> Motion:
+def lock_feet(
+    motion: Motion,
+    strength: float = 1.0,
+    contacts: BoolArray | None = None,
+    floor: float = 0.0,
+    pinned: BoolArray | None = None,
+) -> Motion:
     """The motion with planted feet that stay in their place on the floor, and no foot below it.
 
     strength: 0 leaves the motion as it is, 1 corrects it fully. contacts: (T, 4) as from `foot_contacts`, which is used
-    when none are given. floor: height of the floor, metres. Raises ValueError for a strength outside 0..1 or contacts
+    when none are given. floor: height of the floor, metres. pinned: (T,) frames that stay as they are (to rounding);
+    the others are corrected smoothly up to them. Raises ValueError for a strength outside 0..1, or contacts or pinned
     of another shape.
     """
     if not 0 <= strength <= 1:
@@ -94,10 +102,13 @@ def lock_feet(motion: Motion, strength: float = 1.0, contacts: BoolArray | None 
         contacts = foot_contacts(joints, motion.fps, floor)
     if contacts.shape != (len(motion), len(CONTACT_JOINTS)):
         raise ValueError(f"contacts have shape {contacts.shape}; {(len(motion), len(CONTACT_JOINTS))} is needed")
+    pinned = np.zeros(len(motion), dtype=bool) if pinned is None else pinned
+    if pinned.shape != (len(motion),):
+        raise ValueError(f"pinned has shape {pinned.shape}; {(len(motion),)} is needed")
     if strength == 0 or len(motion) < 3:
         return motion
-    shifts = _path_shifts(joints, contacts, motion.fps, floor) * strength
-    return _apply_shifts(motion, joints, shifts)
+    shifts = _path_shifts(joints, contacts, motion.fps, floor, pinned) * strength
+    return _apply_shifts(motion, joints, shifts, pinned)
 
 
 def remove_penetration(motion: Motion, floor: float = 0.0) -> Motion:
@@ -169,7 +180,7 @@ class _LeastSquares:
         return solve_banded(self.band, self.right).reshape(self.frames, _UNKNOWNS, -1)
 
 
-def _path_shifts(joints: Array, contacts: BoolArray, fps: float, floor: float) -> Array:
+def _path_shifts(joints: Array, contacts: BoolArray, fps: float, floor: float, pinned: BoolArray) -> Array:
     """(T, 5, 3) shifts of `_POINTS` and of the pelvis, metres, world."""
     points = joints[:, list(_POINTS)]
     planted = contacts[:, list(_COLUMNS)]
@@ -189,6 +200,9 @@ def _path_shifts(joints: Array, contacts: BoolArray, fps: float, floor: float) -
         bend = (_PELVIS_ACCELERATION_TIME * fps**2) ** 2
         squares.add([(_PELVIS, 0, 1.0), (_PELVIS, 1, -2.0), (_PELVIS, 2, 1.0)], bend)
         squares.add([(_PELVIS, 0, 1.0)], _PELVIS_TIME**-2)
+        if pinned.any():
+            for unknown in range(_UNKNOWNS):
+                squares.add([(unknown, 0, 1.0)], pinned * _PINNED)
         return squares
 
     level = problem(slice(0, 2), both).solve()
@@ -206,7 +220,7 @@ def _path_shifts(joints: Array, contacts: BoolArray, fps: float, floor: float) -
     held = np.zeros(planted.shape, dtype=bool)
     height = vertical.solve()
     for _ in range(3):
-        new = (height[:, :_PELVIS, 0] < wanted - 1e-4) & ~held
+        new = (height[:, :_PELVIS, 0] < wanted - 1e-4) & ~held & ~pinned[:, None]
         if not new.any():
             break
         for index in range(_PELVIS):
@@ -216,7 +230,7 @@ def _path_shifts(joints: Array, contacts: BoolArray, fps: float, floor: float) -
     return np.concatenate([level, height], axis=-1)
 
 
-def _apply_shifts(motion: Motion, joints: Array, shifts: Array) -> Motion:
+def _apply_shifts(motion: Motion, joints: Array, shifts: Array, pinned: BoolArray) -> Motion:
     local = motion.rotations().astype(np.float64)
     world = global_rotations(local)
     legs = [(("L_hip", "L_knee", "L_ankle", "L_foot"), 0), (("R_hip", "R_knee", "R_ankle", "R_foot"), 2)]
@@ -235,7 +249,8 @@ def _apply_shifts(motion: Motion, joints: Array, shifts: Array) -> Motion:
         line = goal - joints[:, hip] - pelvis
         below = np.sqrt(np.maximum(reach**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
         drop = np.maximum(drop, -line[:, 2] - below)
-    pelvis = pelvis - _smooth_cover(np.minimum(drop, _LARGEST_DROP), motion.fps)[:, None] * [0, 0, 1]
+    sink = _smooth_cover(np.minimum(drop, _LARGEST_DROP), motion.fps) * _fade(pinned, motion.fps)
+    pelvis = pelvis - sink[:, None] * [0, 0, 1]
 
     poses = motion.poses.reshape(len(motion), -1, 3).copy()
     for (hip, knee, ankle, foot), (goal, direction, reach) in zip(chains, goals, strict=True):
@@ -253,6 +268,16 @@ def _apply_shifts(motion: Motion, joints: Array, shifts: Array) -> Motion:
             poses[:, joint] = rot.matrix_to_axis_angle(np.swapaxes(parent, -1, -2) @ matrix)
     trans = (motion.trans + pelvis).astype(np.float32)
     return replace(motion, poses=poses.reshape(len(motion), -1).astype(np.float32), trans=trans)
+
+
+def _fade(pinned: BoolArray, fps: float) -> Array:
+    """(T,) 0 at pinned frames, smoothly up to 1 at `_DROP_WINDOW` from them."""
+    frames = np.arange(len(pinned))
+    if not pinned.any():
+        return np.ones(len(pinned))
+    nearest = np.abs(frames[:, None] - np.flatnonzero(pinned)).min(axis=1)
+    share = np.clip(nearest / fps / _DROP_WINDOW, 0, 1)
+    return share * share * (3 - 2 * share)
 
 
 def _smooth_cover(values: Array, fps: float) -> Array:

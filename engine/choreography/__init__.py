@@ -2,6 +2,10 @@
 that the add-on reads and edits it without the engine."""
 
 from .document import (
+    COPIED,
+    GENERATED,
+    MIRRORED,
+    MOTION,
     SOURCES,
     Audio,
     CheckpointIdentity,
@@ -16,9 +20,11 @@ from .history import History
 from .operations import (
     choose_variant,
     insert_variant,
+    keep_clip,
     lock,
     merge,
     mirror_span,
+    overwrite,
     replace_span,
     set_style,
     spans_between,
@@ -28,6 +34,10 @@ from .operations import (
 from .serial import VERSION, from_json, to_json
 
 __all__ = [
+    "COPIED",
+    "GENERATED",
+    "MIRRORED",
+    "MOTION",
     "SOURCES",
     "VERSION",
     "Audio",
@@ -41,10 +51,12 @@ __all__ = [
     "choose_variant",
     "from_json",
     "insert_variant",
+    "keep_clip",
     "lock",
     "merge",
     "mirror_span",
     "new_choreography",
+    "overwrite",
     "replace_span",
     "set_style",
     "spans_between",

@@ -33,10 +33,7 @@ def require(fits: bool, sentence: str) -> None:
 def is_number(value: object, low: float, high: float) -> bool:
     """Whether `value` is a finite number from `low` to `high`; true and false are none."""
     return (
-        isinstance(value, int | float)
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and low <= value <= high
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
     )
 
 
@@ -68,10 +65,14 @@ class Variant:
         levels = len(self.codes[0])
         for row in self.codes:
             fits = len(row) == levels > 0 and all(is_count(code) for code in row)
-            require(fits, f"A variant's codes hold {row!r}. A row is {levels or 'one or more'} whole numbers from 0 on.")
+            require(
+                fits, f"A variant's codes hold {row!r}. A row is {levels or 'one or more'} whole numbers from 0 on."
+            )
         named = self.clip is None or (isinstance(self.clip, str) and _CLIP_NAME.fullmatch(self.clip) is not None)
         require(named, f"A variant's clip is called {self.clip!r}. A name is small letters and digits.")
-        require(is_count(self.clip_start), f"A variant's clip starts at {self.clip_start!r}. It is a position from 0 on.")
+        require(
+            is_count(self.clip_start), f"A variant's clip starts at {self.clip_start!r}. It is a position from 0 on."
+        )
         require(
             (self.mirror_of is not None) == (self.source == MIRRORED),
             f"A variant of source {self.source!r} says {'no' if self.mirror_of is None else 'an'} original. "
@@ -122,7 +123,7 @@ class Span:
             )
         require(
             is_count(self.chosen, 0, len(self.variants) - 1),
-            f"{place} has variant {self.chosen!r} chosen of {len(self.variants)}. Choose 0 to {len(self.variants) - 1}.",
+            f"{place} has variant {self.chosen!r} chosen, but there are {len(self.variants)}, counted from 0.",
         )
         _check_style(place, self.style)
         strength = self.style_strength
@@ -206,12 +207,16 @@ class Choreography:
     motion: MotionFile | None = None
 
     def __post_init__(self) -> None:
-        require(is_number(self.token_rate, 0.1, 1000), f"The token rate is {self.token_rate!r}. Give 0.1 to 1000 a second.")
+        require(
+            is_number(self.token_rate, 0.1, 1000), f"The token rate is {self.token_rate!r}. Give 0.1 to 1000 a second."
+        )
         require(is_count(self.seed), f"The seed is {self.seed!r}. It is a whole number from 0 on.")
         _check_style("The choreography", self.style)
         for name in ("temperature", "guidance"):
             value = getattr(self, name)
-            require(value is None or is_number(value, 0, 100), f"The {name} is {value!r}. It is a number from 0 to 100.")
+            require(
+                value is None or is_number(value, 0, 100), f"The {name} is {value!r}. It is a number from 0 to 100."
+            )
         require(len(self.spans) > 0, "The choreography has no spans. It has at least one.")
         position = 0
         for span in self.spans:
@@ -279,4 +284,6 @@ def check_sha256(what: str, value: object) -> None:
 
 
 def _check_style(what: str, style: object) -> None:
-    require(style is None or (isinstance(style, str) and style != ""), f"{what} has style {style!r}. Name one, or none.")
+    require(
+        style is None or (isinstance(style, str) and style != ""), f"{what} has style {style!r}. Name one, or none."
+    )

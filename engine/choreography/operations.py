@@ -90,7 +90,29 @@ def replace_span(
     require(span.stop == stop, f"{start}:{stop} reaches over several spans. Replace them one by one, or merge them.")
     require(is_count(chosen, 0, len(variants) - 1), f"Variant {chosen} of {len(variants)} new ones cannot be chosen.")
     known = (*span.variants, *variants)
-    return _change(document, start, stop, lambda span: replace(span, variants=known, chosen=len(span.variants) + chosen))
+    return _change(
+        document, start, stop, lambda span: replace(span, variants=known, chosen=len(span.variants) + chosen)
+    )
+
+
+def overwrite(document: Choreography, start: int, stop: int, variant: Variant) -> Choreography:
+    """The free positions start..stop as one span with one variant; its style is that of the first span there."""
+    document = _isolate(document, start, stop)
+    _check_free(document, start, stop)
+    inside = spans_between(document, start, stop)
+    span = replace(inside[0], stop=stop, variants=(variant,), chosen=0)
+    before = tuple(other for other in document.spans if other.stop <= start)
+    after = tuple(other for other in document.spans if other.start >= stop)
+    return replace(document, spans=(*before, span, *after))
+
+
+def keep_clip(document: Choreography, position: int, clip: str) -> Choreography:
+    """Dance the poses of a motion kept beside the document in place of the codes of what the span at `position` dances,
+    whose poses they are."""
+    span = document.span_at(position)
+    variant = replace(span.danced, clip=clip, clip_start=0)
+    variants = (*span.variants[: span.chosen], variant, *span.variants[span.chosen + 1 :])
+    return _change(document, span.start, span.stop, lambda span: replace(span, variants=variants))
 
 
 def mirror_span(document: Choreography, position: int, codes: Codes, clip: str | None) -> Choreography:

@@ -123,7 +123,8 @@ class ContextEncoder(nn.Module):
     def forward(
         self, music: Tensor, locked: Tensor, locked_embedding: Tensor, style: Tensor, has_music: Tensor
     ) -> Tensor:
-        """music (B, N * stride, C); locked (B, N) bool; locked_embedding (B, N, W); style (B,); has_music (B,) bool.
+        """music (B, N * stride, C); locked (B, N) bool; locked_embedding (B, N, W); style (B,), or (B, N) where it
+        changes; has_music (B,) bool.
 
         Returns memory (B, N, W)."""
         batch, positions = locked.shape
@@ -133,7 +134,8 @@ class ContextEncoder(nn.Module):
             heard = heard + F.gelu(conv(heard.transpose(1, 2)).transpose(1, 2))
         heard = torch.where(has_music[:, None, None], heard, self.no_music.to(heard.dtype))
         held = torch.where(locked[..., None], locked_embedding, self.free.to(locked_embedding.dtype))
-        x = heard + held + self.style(style)[:, None]
+        styles = self.style(style)
+        x = heard + held + (styles if style.ndim > 1 else styles[:, None])
         place = torch.arange(positions, device=x.device)
         bias = distance_bias(place, place, self.config.heads, self.config.around, self.config.around)
         for layer in self.layers:

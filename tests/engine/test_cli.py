@@ -389,3 +389,74 @@ def test_it_runs_as_a_module(tiny: Path, song: Path, tmp_path: Path) -> None:
     assert failed.returncode == 1
     assert failed.stderr.splitlines()[-1].startswith("error: gone.wav: no such file")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_choreography_is_written_edited_and_edited_again(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def pair(name: str) -> list[str]:
+        return ["-o", str(tmp_path / f"{name}.npz"), "--choreography", str(tmp_path / f"{name}.json")]
+
+    assert main([*arguments, "--seconds", "6", "--fps", "25", "--choreography", str(tmp_path / "dance.json")]) == 0
+    edit = ["edit", str(tmp_path / "dance.json")]
+    assert main([*edit, "--lock", "1.0s:2.0s", "--lock", "40:50", "--regenerate", "--seed", "7", *pair("two")]) == 0
+    assert "path moved by" in capsys.readouterr().out
+    three = ["edit", str(tmp_path / "two.json"), "--replace", "2s:3s", "--variants", "2", "--style", "3s:4s=salsa*2"]
+    assert main([*three, "--mirror", "5s:6s", "--json", *pair("three")]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["fills"][0]["start"] == 20 and report["output"].endswith("three.npz")
+    dances = [np.load(tmp_path / f"{name}.npz") for name in ("dance", "two", "three")]
+    for start, stop in ((25, 50), (100, 125)):
+        for other in dances[1:]:
+            for key in ("poses", "trans"):
+                assert np.array_equal(dances[0][key][start:stop], other[key][start:stop])
+    assert not np.array_equal(dances[0]["poses"][55:95], dances[1]["poses"][55:95])
+    saved = json.loads((tmp_path / "three.json").read_text())
+    assert [span["style"] for span in saved["spans"] if span["start"] == 30] == ["salsa"]
+    assert saved["motion"]["name"] == "three.npz"
+    assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ([], "Nothing is to be done"),
+        (["--lock", "5"], "'5' is no range"),
+        (["--lock", "as:bs"], "'a' is no number"),
+        (["--lock", "0s:99s"], "0:990 is no range"),
+        (["--choose", "0=first"], "'first' is no number"),
+        (["--insert-motion", "gone.npz@1s"], "gone.npz: there is no such file"),
+        (["--insert-motion", "gone.npz"], "is no number"),
+        (["--regenerate", "--variants", "0"], "0 variants"),
+    ],
+)
+def test_edits_that_cannot_be_are_one_sentence(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], words: str
+) -> None:
+    document, out = tmp_path / "dance.json", tmp_path / "two.npz"
+    assert main([*arguments, "--seconds", "2", "--choreography", str(document)]) == 0
+    capsys.readouterr()
+    assert main(["edit", str(document), "-o", str(out), "--choreography", str(tmp_path / "two.json"), *extra]) == 1
+    assert words in the_error(capsys.readouterr())
+    assert not out.exists() and not (tmp_path / "two.json").exists()
+
+
+def test_a_choreography_without_its_motion_is_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document, motion = tmp_path / "dance.json", tmp_path / "dance.npz"
+    two = ["-o", str(tmp_path / "two.npz"), "--choreography", str(tmp_path / "two.json")]
+    assert main([*arguments, "--seconds", "2", "--choreography", str(tmp_path / "two.npz")]) == 1
+    assert "End the name with .json" in the_error(capsys.readouterr())
+    assert main([*arguments, "--seconds", "2", "--choreography", str(document)]) == 0
+    good = motion.read_bytes()
+    for change, words in (
+        (lambda: motion.write_bytes(good + b"x"), "is not the motion that dance.json was written with"),
+        (lambda: motion.unlink(), "cannot be read (No such file or directory). Put it back"),
+        (lambda: document.write_text("{}"), "no choreography"),
+        (lambda: document.unlink(), "No such file"),
+    ):
+        change()
+        capsys.readouterr()
+        assert main(["edit", str(document), "--regenerate", *two]) == 1
+        assert words in the_error(capsys.readouterr())

@@ -260,14 +260,14 @@ def test_gpu_out_of_memory_goes_on_with_the_cpu(request_: GenerateRequest, monke
     from engine.device import Device
 
     usual, told = dance_to(request_), []
-    real = module._cached
+    real = module.cached_checkpoint
 
     def load(folder: Path, device: str) -> object:
         if device == "cuda":
             raise torch.OutOfMemoryError("CUDA out of memory")
         return real(folder, device)
 
-    monkeypatch.setattr(module, "_cached", load)
+    monkeypatch.setattr(module, "cached_checkpoint", load)
     monkeypatch.setattr(module, "choose_device", lambda wanted: Device("cuda", "GPU"))
     dance = generate(request_, lambda *args: told.append(args[2]), lambda: False)
     assert np.array_equal(dance.tokens, usual.tokens)
@@ -288,7 +288,7 @@ def test_a_cancel_does_not_wait_for_a_slow_library(
 ) -> None:
     from engine import generate as module
 
-    slow = {"load": "_cached", "audio": "_read", "features": "_hear", "feet": "lock_feet"}[stage]
+    slow = {"load": "cached_checkpoint", "audio": "read_song", "features": "hear", "feet": "lock_feet"}[stage]
     working = threading.Event()
     release = threading.Event()
 

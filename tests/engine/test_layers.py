@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "scipy", "librosa", "numba", "soxr", "av", "safetensors", "matplotlib"}
 BUILD_TOOLS = ("smpl_rig.assets.bake_mannequin",)
 """Run by hand to make a data file that is shipped; not part of the library."""
-SHARED = {"engine", "engine.VERSION", "engine.protocol", "engine.checkpoint_index"}
+SHARED = {"engine", "engine.VERSION", "engine.protocol", "engine.checkpoint_index", "engine.choreography"}
 """What the add-on may import of the engine: modules of the standard library only."""
 
 IMPORT_ALL = """
@@ -105,7 +105,16 @@ def test_the_engine_never_touches_blender() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["engine", "engine.protocol", "engine.server", "engine.jobs", "engine.checkpoint_index", "engine.errors"]
+    "module",
+    [
+        "engine",
+        "engine.protocol",
+        "engine.server",
+        "engine.jobs",
+        "engine.checkpoint_index",
+        "engine.errors",
+        "engine.choreography",
+    ],
 )
 def test_the_engine_answers_hello_before_anything_heavy_is_loaded(module: str) -> None:
     import_all([module], HEAVY | {"numpy", "smpl_rig"})

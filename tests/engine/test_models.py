@@ -56,6 +56,50 @@ def test_writing_with_the_cache_equals_the_training_view(decoder: MotionDecoder)
         torch.testing.assert_close(step, whole[:, n], atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("parts", [(40,), (1, 39), (5, 12, 23), (13, 1, 26), (30, 10)])
+@torch.no_grad()
+def test_prefill_equals_steps(decoder: MotionDecoder, parts: tuple[int, ...]) -> None:
+    """Also in parts, and with steps between: the window of the past is 12 positions."""
+    inputs = decoder_inputs()
+    codes, memory = inputs["codes"], decoder.memory(**inputs)
+    cache = DecoderCache(decoder, memory)
+    steps = torch.stack([cache.step(codes[:, n - 1] if n else None) for n in range(40)], 1)
+    before = torch.cat([codes[:, :1], codes[:, :-1]], 1)
+    for single in (False, True):
+        cache, states, begin = DecoderCache(decoder, memory), [], 0
+        for index, count in enumerate(parts):
+            if single and index % 2 and begin:
+                states += [cache.step(codes[:, n - 1])[:, None] for n in range(begin, begin + count)]
+            else:
+                states.append(cache.prefill(before[:, begin : begin + count], begins=begin == 0))
+            begin += count
+        torch.testing.assert_close(torch.cat(states, 1), steps, atol=1e-4, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_repeated_rows_go_on_as_the_row_would(decoder: MotionDecoder) -> None:
+    inputs = decoder_inputs()
+    memory, codes = decoder.memory(**inputs), inputs["codes"]
+    one, many = DecoderCache(decoder, memory), DecoderCache(decoder, memory)
+    for cache in (one, many):
+        cache.prefill(codes[:, :20], begins=True)
+    many.repeat(3)
+    torch.testing.assert_close(
+        many.step(codes[:, 20].repeat_interleave(3, 0)), one.step(codes[:, 20]).repeat_interleave(3, 0)
+    )
+
+
+@torch.no_grad()
+def test_a_style_at_every_position_equals_one_for_all(decoder: MotionDecoder) -> None:
+    inputs = decoder_inputs()
+    each = {**inputs, "style": inputs["style"][:, None].expand(-1, 40)}
+    torch.testing.assert_close(decoder.memory(**each), decoder.memory(**inputs))
+    each["style"] = each["style"].clone()
+    each["style"][:, 30:] = 2
+    changed = (decoder.memory(**each) - decoder.memory(**inputs)).abs().amax(-1)
+    assert (changed[:, 30:] > 1e-3).all() and (changed[:, : 30 - decoder.context.reach] == 0).all()
+
+
 @torch.no_grad()
 def test_one_clip_alone_equals_it_in_a_batch(decoder: MotionDecoder) -> None:
     inputs = decoder_inputs()

@@ -11,7 +11,7 @@ from tiny_engine import SMALL_DECODER, tiny_networks
 from engine import sampling as module
 from engine.errors import CancelledError
 from engine.models.decoder import MotionDecoder
-from engine.sampling import Conditions, Sampling, draw, encode_context, write_codes
+from engine.sampling import Conditions, Sampling, draw, encode_context, write_codes, write_span
 
 COUNT = 70
 SETTINGS = Sampling(temperature=1.0, top_k=0, guidance=2.0, style_guidance=1.5)
@@ -85,6 +85,45 @@ def test_a_prefix_is_written_the_same_whatever_comes_much_later(decoder: MotionD
     short = Conditions(short.music[: 2 * cut], 1, short.codes[:cut], short.locked[:cut])
     reach = decoder.context.reach + SMALL_DECODER.around
     assert torch.equal(write(decoder, long)[: cut - reach], write(decoder, short)[: cut - reach])
+
+
+def span(decoder: MotionDecoder, wanted: Conditions, part: tuple[int, int], seeds: list[int]) -> torch.Tensor:
+    return write_span(decoder, wanted, part, SETTINGS, seeds, lambda _: None, lambda: False)
+
+
+@pytest.mark.parametrize("part", [(0, 12), (1, 9), (30, 45), (60, COUNT)])
+def test_variants_written_together_equal_each_alone(decoder: MotionDecoder, part: tuple[int, int]) -> None:
+    wanted = conditions(slice(40, 50))
+    together = span(decoder, wanted, part, [4, 5, 6])
+    assert together.shape == (3, part[1] - part[0], SMALL_DECODER.levels)
+    for row, seed in zip(together, [4, 5, 6], strict=True):
+        assert torch.equal(row, span(decoder, wanted, part, [seed])[0])
+    locked = wanted.locked[part[0] : part[1]]
+    assert torch.equal(together[0][locked], wanted.codes[part[0] : part[1]][locked])
+    assert not torch.equal(together[0], together[1])
+
+
+@pytest.mark.parametrize("start", [1, 8, 20])
+def test_a_span_goes_on_from_its_past_as_the_whole_pass_does(decoder: MotionDecoder, start: int) -> None:
+    """The past within one window of attention is all there is, so nothing is forgotten."""
+    wanted = conditions(slice(0, start))
+    assert torch.equal(
+        span(decoder, wanted, (start, start + 4), [1])[0], write(decoder, wanted, seed=1)[start : start + 4]
+    )
+
+
+def test_a_style_that_changes_is_followed_where_it_is(decoder: MotionDecoder) -> None:
+    wanted = conditions()
+    same = replace(wanted, style=torch.full((COUNT,), 1))
+    assert torch.equal(write(decoder, same), write(decoder, wanted))
+    strengths = torch.full((COUNT,), SETTINGS.style_guidance)
+    assert torch.equal(write(decoder, replace(same, style_guidance=strengths)), write(decoder, wanted))
+    assert same.style is not None
+    other = same.style.clone()
+    other[60:] = 2
+    reach = decoder.context.reach + SMALL_DECODER.around
+    changed = write(decoder, replace(same, style=other)) != write(decoder, wanted)
+    assert changed[60:].any() and not changed[: 60 - reach].any()
 
 
 @pytest.mark.parametrize("settings", [replace(SETTINGS, temperature=0.0), replace(SETTINGS, top_k=1)])

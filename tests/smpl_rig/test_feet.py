@@ -161,3 +161,16 @@ def test_banded_systems_are_solved(size: int, width: int) -> None:
     matrix = matrix + matrix.T - np.diag(np.diag(matrix))
     right = rng.normal(size=(size, 2))
     np.testing.assert_allclose(matrix @ solve_banded(band, right), right, atol=1e-9)
+
+
+def test_pinned_frames_stay_and_the_others_lead_up_to_them() -> None:
+    motion = squatting(drift=(0.3, 0, 0))
+    pinned = np.zeros(len(motion), dtype=bool)
+    pinned[:30] = True
+    locked = feet.lock_feet(motion, pinned=pinned)
+    moved = np.linalg.norm(locked.joints() - motion.joints(), axis=-1).max(axis=1)
+    assert moved[pinned].max() < 1e-4
+    assert moved[~pinned].max() > 1e-3
+    assert np.abs(np.diff(moved)).max() < 0.5 * moved.max() + 1e-3  # no step at the border
+    with pytest.raises(ValueError, match="pinned has shape"):
+        feet.lock_feet(motion, pinned=pinned[:-1])

@@ -1,0 +1,209 @@
+"""Free positions filled, given the locked ones on both sides, the music and the style.
+
+Only what is needed is computed: the context of the span and its surroundings, the past in one parallel pass, and no
+position after the span. How well a candidate leads into what follows is judged by the network itself: the likelihood
+of the next kept codes, with a context that does not show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.checkpoints import FRAME_RATE, AnyCheckpoint, Checkpoint
+from engine.choreography import Choreography
+from engine.editing.music import Heard
+from engine.models.cache import DecoderCache
+from engine.models.decoder import MotionDecoder
+from engine.motion import representation
+from engine.original.checkpoint import OriginalCheckpoint
+from engine.original.sampling import HORIZON, fill
+from engine.sampling import Conditions, Sampling, encode_context, write_span
+from engine.threads import one_thread
+from smpl_rig.motion import Motion
+
+JUDGED = 15
+"""Kept positions after a span by whose likelihood it is judged."""
+_JUDGED_PAST = 60
+_CAUSAL_PAST = 200  # frames before a span that the original's motion decoder is given
+
+Span = tuple[int, int]
+Cancelled = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class Written:
+    """codes: (V, n, K). likelihood: (V,) mean log-likelihood of a code after the span; 0 where nothing is kept."""
+
+    codes: NDArray[np.int64]
+    likelihood: NDArray[np.float64]
+
+
+class Writer(Protocol):
+    """What editing asks of a checkpoint of either family. `stride`: frames of a position."""
+
+    stride: int
+
+    def write(
+        self,
+        document: Choreography,
+        heard: Heard,
+        span: Span,
+        kept: NDArray[np.bool_],
+        seeds: Sequence[int],
+        progress: Callable[[float], None],
+        cancelled: Cancelled,
+    ) -> Written:
+        """Candidates for a span, one a seed. kept: (N,) positions whose codes are what is danced."""
+
+    def decode(self, tokens: NDArray[np.int64], span: Span) -> tuple[list[Motion], int]:
+        """Tokens (V, N, K) -> their motions over the span and, as far as there are, a few frames around it; and the
+        frame of the dance that the motions begin with."""
+
+    def encode(self, motion: Motion) -> NDArray[np.int64]:
+        """Motion of whole positions at 20 frames/s -> its tokens (n, K)."""
+
+
+def writer_of(checkpoint: AnyCheckpoint) -> Writer:
+    """The writer of a checkpoint of either family."""
+    return OwnWriter(checkpoint) if isinstance(checkpoint, Checkpoint) else ImportedWriter(checkpoint)
+
+
+class OwnWriter:
+    def __init__(self, checkpoint: Checkpoint):
+        self.checkpoint = checkpoint
+        self.stride = checkpoint.vqvae.config.stride
+
+    def write(
+        self,
+        document: Choreography,
+        heard: Heard,
+        span: Span,
+        kept: NDArray[np.bool_],
+        seeds: Sequence[int],
+        progress: Callable[[float], None],
+        cancelled: Cancelled,
+    ) -> Written:
+        decoder = self.checkpoint.decoder
+        conditions = self._conditions(document, heard, kept)
+        codes = write_span(decoder, conditions, span, self._sampling(document), seeds, progress, cancelled)
+        after = int(np.argmin(np.append(kept[span[1] : span[1] + JUDGED], False)))
+        likelihood = torch.zeros(len(seeds))
+        if after:
+            likelihood = follow_likelihood(decoder, conditions, codes, span, after)
+        return Written(codes.cpu().numpy(), likelihood.double().cpu().numpy())
+
+    def decode(self, tokens: NDArray[np.int64], span: Span) -> tuple[list[Motion], int]:
+        vqvae = self.checkpoint.vqvae
+        reach = vqvae.config.reach + 1  # one more position, whose frames tell the speed at the borders
+        first, last = max(0, span[0] - reach), min(tokens.shape[1], span[1] + reach)
+        window = torch.from_numpy(tokens[:, first:last]).to(next(vqvae.parameters()).device)
+        with torch.inference_mode():
+            features = vqvae.decode(window).cpu().numpy()
+        near = max(first, span[0] - 1)
+        part = slice((near - first) * self.stride, (min(last, span[1] + 1) - first) * self.stride)
+        return [representation.decode(row[part], FRAME_RATE) for row in features], near * self.stride
+
+    def encode(self, motion: Motion) -> NDArray[np.int64]:
+        return self.checkpoint.encode(motion)
+
+    def _sampling(self, document: Choreography) -> Sampling:
+        own = self.checkpoint.sampling
+        temperature = own.temperature if document.temperature is None else document.temperature
+        return replace(
+            own, temperature=temperature, guidance=own.guidance if document.guidance is None else document.guidance
+        )
+
+    def _conditions(self, document: Choreography, heard: Heard, kept: NDArray[np.bool_]) -> Conditions:
+        styles, own = self.checkpoint.styles, self.checkpoint.sampling.style_guidance
+        device = next(self.checkpoint.vqvae.parameters()).device
+        names = [span.style or document.style for span in document.spans for _ in range(len(span))]
+        # an index beyond the last style stands for none
+        indices = [styles.index(name) if name in styles else len(styles) for name in names]
+        strengths = [
+            own if span.style_strength is None else span.style_strength
+            for span in document.spans
+            for _ in range(len(span))
+        ]
+        return Conditions(
+            torch.from_numpy(heard.features).to(device),
+            torch.tensor(indices, device=device),
+            torch.tensor(document.tokens, device=device),
+            torch.from_numpy(kept).to(device),
+            torch.tensor(strengths, device=device),
+        )
+
+
+@torch.inference_mode()
+def follow_likelihood(decoder: MotionDecoder, conditions: Conditions, codes: Tensor, span: Span, count: int) -> Tensor:
+    """(V,) mean log-likelihood of the `count` codes after a span that is danced as `codes` (V, n, K)."""
+    start, stop = span
+    known = max(0, start - _JUDGED_PAST)
+    c = decoder.config
+    first, last = max(0, known - c.around), min(len(conditions.codes), stop + count + c.around)
+    hidden = conditions.locked.clone()
+    hidden[start:] = False  # a context that shows the codes would make them likely after anything
+    memory = encode_context(decoder, replace(conditions, locked=hidden), [True], [True], first, last)
+    danced = conditions.codes[:, :].expand(len(codes), -1, -1).clone()
+    danced[:, start:stop] = codes
+    places = torch.arange(known - 1, stop + count - 1, device=codes.device).clamp_(min=0)
+    with one_thread():
+        cache = DecoderCache(decoder, memory.expand(len(codes), -1, -1), known - first)
+        states = cache.prefill(danced[:, places], begins=known == 0)[:, -count:]
+        follow = danced[:, stop : stop + count]
+        levels = torch.stack(decoder.all_levels(states, follow), 2).float().log_softmax(-1)
+    return levels.gather(-1, follow[..., None]).mean((1, 2, 3))
+
+
+class ImportedWriter:
+    """The original's networks: they write from left to right, and try several candidates for every gap themselves."""
+
+    stride = 1
+
+    def __init__(self, checkpoint: OriginalCheckpoint):
+        self.checkpoint = checkpoint
+
+    def write(
+        self,
+        document: Choreography,
+        heard: Heard,
+        span: Span,
+        kept: NDArray[np.bool_],
+        seeds: Sequence[int],
+        progress: Callable[[float], None],
+        cancelled: Cancelled,
+    ) -> Written:
+        start, stop = span
+        checkpoint = self.checkpoint
+        end = min(len(document), stop + HORIZON)
+        end = stop + int(np.argmin(np.append(kept[stop:end], False)))
+        settings = checkpoint.sampling
+        if document.temperature is not None:
+            settings = replace(settings, temperature=document.temperature)
+        style = document.span_at(start).style or document.style
+        device = checkpoint.vqvae.codebook.device
+        vector = torch.from_numpy(checkpoint.style_vectors[style]).to(device) if style else None
+        music = torch.from_numpy(heard.features[:end]).to(device)
+        tokens = torch.tensor(document.tokens[:end], device=device)[:, 0]
+        locked = torch.ones(end, dtype=torch.bool, device=device)
+        locked[start:stop] = torch.from_numpy(kept[start:stop])
+        rows = []
+        for number, seed in enumerate(seeds):
+            progress(number / len(seeds))
+            filled = fill(checkpoint.decoder, music, vector, tokens, locked, settings, seed, cancelled)
+            rows.append(filled[start:stop, None].cpu().numpy())
+        return Written(np.stack(rows), np.zeros(len(seeds)))
+
+    def decode(self, tokens: NDArray[np.int64], span: Span) -> tuple[list[Motion], int]:
+        first = max(0, span[0] - _CAUSAL_PAST)
+        return [self.checkpoint.decode(row[first : span[1] + 2]) for row in tokens], first
+
+    def encode(self, motion: Motion) -> NDArray[np.int64]:
+        codes = self.checkpoint.encode(motion)
+        return np.concatenate([codes, codes[-1:]])  # its features are differences: one fewer than frames

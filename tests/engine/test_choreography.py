@@ -1,0 +1,222 @@
+"""The document: whatever is done to it, it stays sound, locked spans dance what they danced, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from engine import choreography as doc
+from engine.choreography import Audio, CheckpointIdentity, Choreography, History, Span, Variant
+from engine.errors import ChoreographyError
+
+COUNT = 24
+AUDIO = Audio("song.wav", "a" * 64, -1.5, 12.0, 1.25)
+CHECKPOINT = CheckpointIdentity("default", "b" * 64)
+
+
+def fresh(count: int = COUNT) -> Choreography:
+    return doc.new_choreography([[n, n + 1] for n in range(count)], 10.0, AUDIO, CHECKPOINT, 3, "waltz")
+
+
+def codes(draw: st.DrawFn, count: int) -> doc.Codes:
+    row = st.tuples(st.integers(0, 31), st.integers(0, 31))
+    return tuple(draw(st.lists(row, min_size=count, max_size=count)))
+
+
+@st.composite
+def edited(draw: st.DrawFn) -> Choreography:
+    return history_of(draw).present
+
+
+def history_of(draw: st.DrawFn) -> History[Choreography]:
+    history = History(fresh())
+    for _ in range(draw(st.integers(0, 12))):
+        before = history.present
+        after = step(draw, before)
+        check(before, after)
+        history = history.do(after)
+    return history
+
+
+def step(draw: st.DrawFn, document: Choreography) -> Choreography:
+    """One edit, which may be refused: then the document stays as it is."""
+    start = draw(st.integers(0, COUNT - 1))
+    stop = draw(st.integers(start + 1, COUNT))
+    span = document.span_at(start)
+    edits = {
+        "lock": lambda: doc.lock(document, start, stop),
+        "unlock": lambda: doc.unlock(document, start, stop),
+        "split": lambda: doc.split(document, start),
+        "merge": lambda: doc.merge(document, start),
+        "style": lambda: doc.set_style(document, start, stop, draw(st.sampled_from([None, "rumba"])), 1.5),
+        "replace": lambda: doc.replace_span(
+            document,
+            start,
+            stop,
+            [Variant(codes(draw, stop - start), seed) for seed in (5, 6)],
+            draw(st.integers(0, 1)),
+        ),
+        "insert": lambda: doc.insert_variant(document, start, Variant(codes(draw, len(span)), 9)),
+        "choose": lambda: doc.choose_variant(document, start, draw(st.integers(0, len(span.variants)))),
+        "keep": lambda: doc.keep_clip(document, start, "clip7"),
+        "mirror": lambda: doc.mirror_span(document, start, codes(draw, len(span)), "clip1"),
+        "overwrite": lambda: doc.overwrite(document, start, stop, Variant(codes(draw, stop - start), source="copied")),
+    }
+    name = draw(st.sampled_from(sorted(edits)))
+    try:
+        after = edits[name]()
+    except ChoreographyError:
+        return document
+    if name != "unlock":
+        for position, locked in enumerate(document.locked):
+            if locked:
+                assert after.tokens[position] == document.tokens[position], name
+                assert after.locked[position], name
+    return after
+
+
+def check(before: Choreography, document: Choreography) -> None:
+    assert document.spans[0].start == 0 and len(document) == len(before) == len(document.tokens) == len(document.locked)
+    assert all(one.stop == two.start for one, two in zip(document.spans, document.spans[1:], strict=False))
+    assert all(len(variant) == len(span) for span in document.spans for variant in span.variants)
+    assert doc.from_json(doc.to_json(document)) == document
+
+
+@given(st.data())
+def test_any_edits_keep_the_document_sound_and_can_be_undone(data: st.DataObject) -> None:
+    history = history_of(data.draw)
+    end = history.present
+    steps = len(history.past)
+    states = [*history.past, end]
+    for index in range(steps - 1, -1, -1):
+        history = history.undo()
+        assert history.present == states[index]
+    for index in range(1, steps + 1):
+        history = history.redo()
+        assert history.present == states[index]
+    assert history.present == end
+
+
+def test_history_forgets_what_was_undone_once_something_new_is_done() -> None:
+    history = History(1).do(2).do(3).undo()
+    assert history.do(2) is history
+    assert history.do(4) == History(4, (1, 2))
+    for nothing in (lambda: History(1).undo(), lambda: History(1).redo()):
+        with pytest.raises(ChoreographyError, match="nothing to"):
+            nothing()
+
+
+@given(edited(), st.integers(0, COUNT))
+def test_split_changes_nothing_that_is_danced_and_merge_undoes_it(document: Choreography, position: int) -> None:
+    parts = doc.split(document, position)
+    assert (parts.tokens, parts.locked) == (document.tokens, document.locked)
+    if parts != document:
+        assert doc.merge(parts, position) == document
+
+
+@given(edited(), st.integers(0, COUNT - 1))
+def test_mirror_of_mirror_is_the_document(document: Choreography, position: int) -> None:
+    span = document.span_at(position)
+    assume(span.danced.mirror_of is None)
+    free = doc.unlock(document, span.start, span.stop)
+    once = doc.mirror_span(free, position, span.danced.codes, "clip5")
+    assert once != free
+    assert doc.mirror_span(once, position, span.danced.codes, "clip5") == free
+
+
+def test_replacing_keeps_what_was_there() -> None:
+    new = Variant(((7, 7),) * 4, 11)
+    document = doc.replace_span(fresh(), 8, 12, [new])
+    span = document.span_at(9)
+    assert (span.start, span.stop, span.danced) == (8, 12, new)
+    assert doc.choose_variant(document, 9, 0).tokens == fresh().tokens
+
+
+def test_merging_keeps_all_variants_of_both() -> None:
+    document = doc.replace_span(fresh(4), 0, 2, [Variant(((7, 7),) * 2, 11)])
+    document = doc.replace_span(document, 2, 4, [Variant(((8, 8),) * 2, 12), Variant(((9, 9),) * 2, 13)])
+    merged = doc.merge(document, 2)
+    assert merged.tokens == document.tokens
+    assert {v.codes[0] for v in merged.spans[0].variants} == {(0, 1), (7, 7)}
+    assert {v.codes[-1] for v in merged.spans[0].variants} == {(3, 4), (8, 8), (9, 9)}
+
+
+LOCKED = doc.lock(fresh(), 4, 10)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda: doc.replace_span(LOCKED, 5, 7, [Variant(((1, 1),) * 2)]), "4:5 is locked|5:7 is locked"),
+        (lambda: doc.choose_variant(LOCKED, 5, 0), "locked. Unlock"),
+        (lambda: doc.mirror_span(LOCKED, 5, ((1, 1),) * 6, None), "locked. Unlock"),
+        (lambda: doc.overwrite(LOCKED, 0, 6, Variant(((1, 1),) * 6)), "locked. Unlock"),
+        (lambda: doc.replace_span(LOCKED, 0, 3, [Variant(((1, 1),) * 2)]), "2 positions, but 3"),
+        (lambda: doc.replace_span(LOCKED, 0, 2, [Variant(((1,),) * 2)]), r"\[1, 2\] codes a position"),
+        (lambda: doc.lock(LOCKED, 3, 99), "3:99 is no range in a choreography of 24"),
+        (lambda: doc.lock(LOCKED, 3, 3), "empty"),
+        (lambda: doc.choose_variant(LOCKED, 0, 1), "variant 1 chosen, but there are 1"),
+        (lambda: doc.merge(LOCKED, 4), "locked. Lock both"),
+        (lambda: doc.merge(LOCKED, 5), "No two spans meet at position 5"),
+        (lambda: doc.set_style(LOCKED, 0, 5, "", None), "style ''"),
+        (lambda: doc.set_style(LOCKED, 0, 5, "waltz", -1.0), "strength -1.0"),
+        (lambda: Span(0, 2, (Variant(((1, 1), (2, 2))),), chosen=2), "variant 2 chosen"),
+        (lambda: Variant(((1, -1),)), "whole numbers"),
+        (lambda: Variant(((1, 1),), source="mirrored"), "no original"),
+    ],
+)
+def test_edits_that_do_not_fit_say_why(wrong: Any, words: str) -> None:
+    with pytest.raises(ChoreographyError, match=words):
+        wrong()
+
+
+def damaged(change: Any) -> str:
+    data = json.loads(doc.to_json(doc.lock(fresh(), 4, 10)))
+    change(data)
+    return json.dumps(data)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.update(version=2), "version 2, this engine reads 1"),
+        (lambda d: d.pop("kind"), "no choreography"),
+        (lambda d: d.pop("seed"), "lacks .'seed'"),
+        (lambda d: d.update(colour="red"), "unknown .'colour'"),
+        (lambda d: d["spans"].pop(1), "begins at 10, but the one before ends at 4"),
+        (lambda d: d["spans"][1].update(start=3), "7:10|3:10|begins at 3|positions"),
+        (lambda d: d["spans"][1].update(locked=1), "locked = 1"),
+        (lambda d: d["spans"][1].update(variants=[]), "no variants"),
+        (lambda d: d["spans"][1]["variants"][0].update(codes="abc"), "codes is 'abc', not a list"),
+        (lambda d: d["spans"][1]["variants"][0]["codes"][0].append(3), "codes hold"),
+        (lambda d: d["spans"][1]["variants"][0].update(seed=1.5), "seed is 1.5"),
+        (lambda d: d["spans"][1]["variants"][0].update(clip="../x"), "clip is called"),
+        (lambda d: d.update(spans=None), "spans is None, not a list"),
+        (lambda d: d["audio"][0].update(sha256="12"), "sha256 '12'"),
+        (lambda d: d["audio"][0].update(speed=0), "speed is 0"),
+        (lambda d: d.update(token_rate="ten"), "token rate is 'ten'"),
+        (lambda d: d.update(motion={"name": "../dance.npz", "sha256": "a" * 64}), "file name is '../dance.npz'"),
+        (lambda d: d.update(checkpoint=[]), "checkpoint is"),
+    ],
+)
+def test_damaged_files_say_what_is_wrong(change: Any, words: str) -> None:
+    with pytest.raises(ChoreographyError, match=words):
+        doc.from_json(damaged(change))
+
+
+def test_text_that_is_no_json_is_refused() -> None:
+    for text in ("", "{", "[]", "[" * 100_000):
+        with pytest.raises(ChoreographyError):
+            doc.from_json(text)
+
+
+def test_a_document_knows_its_clips() -> None:
+    document = doc.keep_clip(doc.split(fresh(), 10), 0, "one")
+    document = doc.mirror_span(document, 0, document.spans[0].danced.codes, "two")
+    assert document.clips == {"one", "two"}
+    assert replace(document, seed=4).clips == document.clips

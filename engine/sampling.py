@@ -199,22 +199,24 @@ def _draw_position(
         logits = rows[0]
         for row, strength in pushes:
             logits = logits + strength * (rows[0] - rows[row])
-        drawn = [draw(row, sampling, generator) for row, generator in zip(logits, generators, strict=True)]
-        codes.append(torch.stack(drawn))
+        codes.append(draw(logits, sampling, generators))
     return torch.stack(codes, -1)
 
 
-def draw(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
-    """One index from logits (n,) after temperature, top-k and top-p (nucleus, Holtzman et al. 2020)."""
+def draw(logits: Tensor, sampling: Sampling, generators: list[torch.Generator]) -> Tensor:
+    """An index a row (V,) of logits (V, n) after temperature, top-k and top-p (nucleus, Holtzman et al. 2020), each row
+    with a generator of its own."""
     if sampling.temperature <= 0:
-        return logits.argmax()
-    scores, order = logits.float().topk(min(sampling.top_k or len(logits), len(logits)))
+        return logits.argmax(-1)
+    count = logits.shape[-1]
+    scores, order = logits.float().topk(min(sampling.top_k or count, count))
     # relative to the best score, which a division by next to nothing would else make infinite
-    chances = ((scores - scores[0]) / sampling.temperature).softmax(0)
+    chances = ((scores - scores[:, :1]) / sampling.temperature).softmax(-1)
     if sampling.top_p < 1:
         # keep the first codes whose sum reaches top_p, and always the best one
-        kept = chances.cumsum(0) - chances < sampling.top_p
-        kept[0] = True
+        kept = chances.cumsum(-1) - chances < sampling.top_p
+        kept[:, 0] = True
         chances = torch.where(kept, chances, 0.0)
-    pick = torch.multinomial(chances.cpu(), 1, generator=generator)
-    return order[pick.to(order.device)][0]
+    rows = zip(chances.cpu(), generators, strict=True)
+    picks = torch.stack([torch.multinomial(row, 1, generator=generator) for row, generator in rows])
+    return order.gather(-1, picks.to(order.device))[:, 0]

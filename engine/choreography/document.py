@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ..errors import ChoreographyError
 
@@ -144,7 +145,8 @@ class Span:
 @dataclass(frozen=True)
 class Audio:
     """The part of a sound file that is heard from position `at` on: start and seconds (None: to its end) in the file,
-    played at `speed`. sha256: of the file."""
+    played at `speed`. sha256: of the file. style: whose usual tempo its beats are looked for with (None: the
+    document's)."""
 
     path: str
     sha256: str
@@ -152,6 +154,7 @@ class Audio:
     seconds: float | None = None
     speed: float = 1.0
     at: int = 0
+    style: str | None = None
 
     def __post_init__(self) -> None:
         require(isinstance(self.path, str) and self.path != "", f"The audio's path is {self.path!r}. Name the file.")
@@ -161,6 +164,7 @@ class Audio:
         require(known, f"The audio's length is {self.seconds!r}. Give seconds, or nothing for its end.")
         require(is_number(self.speed, 0.01, 100), f"The audio's speed is {self.speed!r}. Give 0.01 to 100.")
         require(is_count(self.at), f"The audio begins at position {self.at!r}. It is a position from 0 on.")
+        _check_style("The audio", self.style)
 
 
 @dataclass(frozen=True)
@@ -217,6 +221,9 @@ class Choreography:
             require(
                 value is None or is_number(value, 0, 100), f"The {name} is {value!r}. It is a number from 0 to 100."
             )
+        places = [audio.at for audio in self.audio]
+        ordered = places[:1] == [0] and all(one < two for one, two in pairwise(places))
+        require(ordered, f"Its songs begin at {places}. The first begins at 0, and each after the one before.")
         require(len(self.spans) > 0, "The choreography has no spans. It has at least one.")
         position = 0
         for span in self.spans:
@@ -226,6 +233,7 @@ class Choreography:
                 "Spans follow each other without gap or overlap, from 0 on.",
             )
             position = span.stop
+        require(places[-1] < position, f"A song begins at {places[-1]}, but the dance ends at {position}.")
         levels = {len(variant.codes[0]) for span in self.spans for variant in span.variants}
         require(len(levels) == 1, f"Its spans have {sorted(levels)} codes a position. All have equally many.")
 

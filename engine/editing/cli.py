@@ -28,7 +28,7 @@ class _Step(argparse.Action):
 
 
 def add_editing_commands(commands: Any) -> None:
-    """Add `edit` to the parser's commands."""
+    """Add this module's sub-parsers."""
     edit = commands.add_parser(
         "edit",
         help="keep spans of a dance and write others anew",
@@ -59,6 +59,17 @@ def add_editing_commands(commands: Any) -> None:
     edit.add_argument("--follow", action="store_true", help="let the place of later moves follow, their poses stay")
     edit.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     add_device(edit)
+
+    chain = commands.add_parser("chain", help="join two dances")
+    chain.add_argument("first", type=Path, metavar="ONE.json")
+    chain.add_argument("second", type=Path, metavar="TWO.json")
+    chain.add_argument("-o", "--output", type=Path, required=True, help="dance.npz")
+    chain.add_argument("--choreography", type=Path, required=True, metavar="JSON", help="the document of both")
+    chain.add_argument("--seconds", type=float, default=1.6, metavar="S", help="length of the join")
+    chain.add_argument("--seed", type=int, help="of the join; by default one not used yet")
+    chain.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
+    add_device(chain)
+    chain.set_defaults(run=_chain)
 
 
 def check_pair(document: Path, motion: Path) -> None:
@@ -91,6 +102,19 @@ def _edit(options: argparse.Namespace) -> None:
     operations = [_operation(do, text, options, document) for do, text in options.steps]
     with TerminalProgress() as progress:
         edited = edit(document, take, operations, progress, lambda: False, options.follow, options.device)
+    _write(edited, options, time.perf_counter() - begin)
+
+
+def _chain(options: argparse.Namespace) -> None:
+    from engine.editing.chain import chain
+    from engine.editing.take import load_choreography
+
+    check_output(options.output, (".npz",))
+    check_pair(options.choreography, options.output)
+    begin = time.perf_counter()
+    states = load_choreography(options.first), load_choreography(options.second)
+    with TerminalProgress() as progress:
+        edited = chain(*states, options.seconds, options.seed, progress, lambda: False, options.device)
     _write(edited, options, time.perf_counter() - begin)
 
 

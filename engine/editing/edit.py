@@ -59,7 +59,7 @@ def edit(
     EngineError, and then nothing is changed.
     """
     progress("load", 0.0, f"Loading checkpoint {document.checkpoint.name}")
-    checkpoint = _checkpoint(document, choose_device(device).name)
+    checkpoint = checkpoint_of(document, choose_device(device).name)
     session = Session(checkpoint, document, take, progress, cancelled, follows)
     for number, operation in enumerate(operations):
         if cancelled():
@@ -76,7 +76,8 @@ def edit(
     return Edited(session.document, edited, report)
 
 
-def _checkpoint(document: Choreography, device: str) -> AnyCheckpoint:
+def checkpoint_of(document: Choreography, device: str) -> AnyCheckpoint:
+    """The checkpoint that a document was written with. Raises CheckpointError, ChoreographyError."""
     folder = find_checkpoint(document.checkpoint.name)
     if file_sha256(folder / WEIGHTS_FILE) != document.checkpoint.sha256:
         raise CheckpointError(

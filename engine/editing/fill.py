@@ -30,7 +30,7 @@ from smpl_rig.motion import Motion
 
 JUDGED = 15
 """Kept positions after a span by whose likelihood it is judged."""
-_JUDGED_PAST = 60
+_JUDGED_PAST = 40  # positions before the end of a span that the judge hears
 _CAUSAL_PAST = 200  # frames before a span that the original's motion decoder is given
 
 Span = tuple[int, int]
@@ -144,13 +144,13 @@ class OwnWriter:
 def follow_likelihood(decoder: MotionDecoder, conditions: Conditions, codes: Tensor, span: Span, count: int) -> Tensor:
     """(V,) mean log-likelihood of the `count` codes after a span that is danced as `codes` (V, n, K)."""
     start, stop = span
-    known = max(0, start - _JUDGED_PAST)
+    known = max(0, stop - _JUDGED_PAST)
     c = decoder.config
     first, last = max(0, known - c.around), min(len(conditions.codes), stop + count + c.around)
     hidden = conditions.locked.clone()
     hidden[start:] = False  # a context that shows the codes would make them likely after anything
     memory = encode_context(decoder, replace(conditions, locked=hidden), [True], [True], first, last)
-    danced = conditions.codes[:, :].expand(len(codes), -1, -1).clone()
+    danced = conditions.codes.repeat(len(codes), 1, 1)
     danced[:, start:stop] = codes
     places = torch.arange(known - 1, stop + count - 1, device=codes.device).clamp_(min=0)
     with one_thread():

@@ -88,7 +88,7 @@ def _sha256(path: Path, changed: int, size: int) -> str:
 def _hear(parts: tuple[Audio, ...], positions: int, style: str | None, rate: float, same: _Same) -> Heard:
     features, beats = [], []
     for audio, first, last in _places(parts, positions):
-        heard, track = _hear_part(audio, last - first, style, same.checkpoint)
+        heard, track = _hear_part(audio, last - first, audio.style or style, same.checkpoint)
         features.append(heard)
         times = track.times + first / rate
         beats.append(times[times < last / rate])

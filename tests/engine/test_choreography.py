@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine import choreography as doc
@@ -15,6 +15,7 @@ from engine.choreography import Audio, CheckpointIdentity, Choreography, History
 from engine.errors import ChoreographyError
 
 COUNT = 24
+unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 AUDIO = Audio("song.wav", "a" * 64, -1.5, 12.0, 1.25)
 CHECKPOINT = CheckpointIdentity("default", "b" * 64)
 
@@ -87,6 +88,7 @@ def check(before: Choreography, document: Choreography) -> None:
     assert doc.from_json(doc.to_json(document)) == document
 
 
+@unhurried
 @given(st.data())
 def test_any_edits_keep_the_document_sound_and_can_be_undone(data: st.DataObject) -> None:
     history = history_of(data.draw)
@@ -111,6 +113,7 @@ def test_history_forgets_what_was_undone_once_something_new_is_done() -> None:
             nothing()
 
 
+@unhurried
 @given(edited(), st.integers(0, COUNT))
 def test_split_changes_nothing_that_is_danced_and_merge_undoes_it(document: Choreography, position: int) -> None:
     parts = doc.split(document, position)
@@ -119,6 +122,7 @@ def test_split_changes_nothing_that_is_danced_and_merge_undoes_it(document: Chor
         assert doc.merge(parts, position) == document
 
 
+@unhurried
 @given(edited(), st.integers(0, COUNT - 1))
 def test_mirror_of_mirror_is_the_document(document: Choreography, position: int) -> None:
     span = document.span_at(position)
@@ -199,6 +203,8 @@ def damaged(change: Any) -> str:
         (lambda d: d.update(spans=None), "spans is None, not a list"),
         (lambda d: d["audio"][0].update(sha256="12"), "sha256 '12'"),
         (lambda d: d["audio"][0].update(speed=0), "speed is 0"),
+        (lambda d: d["audio"][0].update(at=5), "songs begin at .5."),
+        (lambda d: d["audio"].append(d["audio"][0] | {"at": 24}), "begins at 24, but the dance ends at 24"),
         (lambda d: d.update(token_rate="ten"), "token rate is 'ten'"),
         (lambda d: d.update(motion={"name": "../dance.npz", "sha256": "a" * 64}), "file name is '../dance.npz'"),
         (lambda d: d.update(checkpoint=[]), "checkpoint is"),

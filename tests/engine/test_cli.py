@@ -411,6 +411,10 @@ def test_a_choreography_is_written_edited_and_edited_again(
             for key in ("poses", "trans"):
                 assert np.array_equal(dances[0][key][start:stop], other[key][start:stop])
     assert not np.array_equal(dances[0]["poses"][55:95], dances[1]["poses"][55:95])
+    parts = [str(tmp_path / name) for name in ("two.json", "three.json")]
+    assert main(["chain", *parts, "--seconds", "1", *pair("both")]) == 0
+    with np.load(tmp_path / "both.npz") as both:
+        assert np.array_equal(both["poses"][:150], dances[1]["poses"])
     saved = json.loads((tmp_path / "three.json").read_text())
     assert [span["style"] for span in saved["spans"] if span["start"] == 30] == ["salsa"]
     assert saved["motion"]["name"] == "three.npz"
@@ -452,9 +456,9 @@ def test_a_choreography_without_its_motion_is_refused(
     good = motion.read_bytes()
     for change, words in (
         (lambda: motion.write_bytes(good + b"x"), "is not the motion that dance.json was written with"),
-        (lambda: motion.unlink(), "cannot be read (No such file or directory). Put it back"),
+        (motion.unlink, "cannot be read (No such file or directory). Put it back"),
         (lambda: document.write_text("{}"), "no choreography"),
-        (lambda: document.unlink(), "No such file"),
+        (document.unlink, "No such file"),
     ):
         change()
         capsys.readouterr()

@@ -17,6 +17,7 @@ from tiny_engine import stepping
 from engine import choreography as doc
 from engine import protocol
 from engine.choreography import Choreography, History, from_json, to_json
+from engine.editing.chain import chain
 from engine.editing.edit import Edited, edit
 from engine.editing.music import on_the_beat
 from engine.editing.operations import Operation
@@ -198,6 +199,25 @@ def test_a_style_of_a_span_is_heard_when_it_is_written_anew(dance: State) -> Non
     assert styled.document.tokens[30:50] != plain.document.tokens[30:50]
     with pytest.raises(RequestError, match="knows no style 'tango'"):
         do(dance, Operation("style", 0, 5, style="tango"))
+
+
+def test_two_dances_become_one_without_a_jump(dance: State) -> None:
+    other = state_of(do(dance, Operation("regenerate", seed=8)))
+    joined = chain(dance, other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
+    document, take = joined.document, joined.take
+    assert len(document) == 81 + 15 + 81 and document.audio[1].at == 96
+    assert same_frames(dance[1], replace(take, motion=take.motion.cut(0, 240), frames=take.frames.cut(0, 162)), 0, 81)
+    assert np.array_equal(take.frames.poses[192:, 3:], other[1].frames.poses[:, 3:])
+    assert len(take.motion) == round((9.6 + 8.0) * FPS)
+    steps = np.linalg.norm(np.diff(take.frames.joints(), axis=0), axis=-1).max(axis=1)
+    usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max()
+    assert steps[155:200].max() < 1.5 * usual
+    # and it is edited like any other
+    again = saved_and_loaded(state_of(do((document, take), Operation("replace", 120, 140))))
+    assert same_frames(take, again[1], 0, 120) and same_frames(take, again[1], 140, 177)
+    with pytest.raises(RequestError, match="different checkpoints"):
+        one = replace(document, checkpoint=replace(document.checkpoint, name="other"))
+        chain((one, take), other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
 
 
 OPERATIONS = st.sampled_from(["lock", "unlock", "replace", "regenerate", "mirror", "choose", "style", "copy", "loop"])

@@ -1,0 +1,85 @@
+"""Two choreographies as one: the second after the first, joined by moves that are written for the join."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from engine.choreography import Audio, Choreography, Span, Variant
+from engine.device import choose_device
+from engine.editing.edit import Edited, checkpoint_of
+from engine.editing.session import Cancelled, Progress, Session
+from engine.editing.splice import placed
+from engine.editing.take import Take
+from engine.errors import RequestError
+from smpl_rig.motion import Motion, sample
+
+State = tuple[Choreography, Take]
+
+
+def chain(
+    first: State,
+    second: State,
+    seconds: float,
+    seed: int | None,
+    progress: Progress,
+    cancelled: Cancelled,
+    device: str = "auto",
+) -> Edited:
+    """The first dance, a join of `seconds`, the second dance, which moves as a whole to where the join arrives.
+
+    Poses of both stay; those of the first bit for bit. The second song is heard from the second dance on. Raises
+    EngineError.
+    """
+    one, two = first[0], second[0]
+    if one.checkpoint != two.checkpoint:
+        raise RequestError(
+            f"The choreographies were written with different checkpoints ({one.checkpoint.name}, "
+            f"{two.checkpoint.name}). Join dances of one."
+        )
+    join = round(seconds * one.token_rate)
+    if not 1 <= join <= 60 * one.token_rate:
+        raise RequestError(f"A join of {seconds:g} s cannot be. Choose 0.1 to 60 s.")
+    progress("load", 0.0, f"Loading checkpoint {one.checkpoint.name}")
+    checkpoint = checkpoint_of(one, choose_device(device).name)
+    session = Session(checkpoint, _document(one, two, join), _take(first, second, join), progress, cancelled, True)
+    session.fill([(len(one), len(one) + join)], session.seed(seed))
+    take = session.take.with_frames(session.frames, session.clips)
+    progress("done", 1.0, "Done")
+    report = {"fills": session.fills, "notices": session.notices, "seconds": session.watch.seconds}
+    return Edited(session.document, take, report)
+
+
+def _document(one: Choreography, two: Choreography, join: int) -> Choreography:
+    begin = len(one) + join
+    nothing = Variant(tuple(one.tokens[-1] for _ in range(join)))
+    moved = tuple(
+        replace(span, start=span.start + begin, stop=span.stop + begin, style=span.style or two.style)
+        for span in two.spans
+    )
+    songs = tuple(_later(audio, begin, two.style) for audio in two.audio)
+    spans = (*one.spans, Span(len(one), begin, (nothing,)), *moved)
+    return replace(one, spans=spans, audio=(*one.audio, *songs), motion=None)
+
+
+def _later(audio: Audio, begin: int, style: str | None) -> Audio:
+    return replace(audio, at=audio.at + begin, style=audio.style or style)
+
+
+def _take(first: State, second: State, join: int) -> Take:
+    """The dances with the last pose of the first held between them."""
+    (one, before), (_, after) = first, second
+    stride = len(before.frames) // len(one)
+    held = before.frames.cut(len(before.frames) - 1, len(before.frames))
+    hold = Motion(np.repeat(held.poses, join * stride, 0), np.repeat(held.trans, join * stride, 0), held.fps)
+    parts = [before.frames, hold, placed(after.frames, held)]
+    frames = replace(
+        held, poses=np.concatenate([p.poses for p in parts]), trans=np.concatenate([p.trans for p in parts])
+    )
+    fps = before.motion.fps
+    length = (len(one) + join) / one.token_rate + after.motion.seconds
+    motion = replace(sample(frames, np.arange(round(length * fps)) / fps), fps=fps)
+    for whole, part in ((motion.poses, before.motion.poses), (motion.trans, before.motion.trans)):
+        whole[: len(part)] = part
+    return Take(motion, frames, {**before.clips, **after.clips})

@@ -69,7 +69,7 @@ def content_in_zip(root: Path, path: str) -> bytes:
     data = (root / path).read_bytes()
     if Path(path).suffix in TEXT_SUFFIXES:
         data = data.replace(b"\r\n", b"\n")
-    # the engine's own files run in its process only, except two, which import nothing of ours
+    # the engine's own files run in its process only, except a few, whose imports of each other are relative
     if path.endswith(".py") and not path.startswith("engine/"):
         data = rewrite_imports(data.decode("utf-8"), place_in_zip(path)).encode("utf-8")
     return data

@@ -15,6 +15,9 @@ from original_files import VARIANTS, save
 from engine.audio import encodec_features as encodec
 from engine.checkpoints import load_checkpoint, load_own_checkpoint
 from engine.cli import main
+from engine.editing.edit import edit
+from engine.editing.operations import Operation
+from engine.editing.take import Take, choreography_of
 from engine.errors import CancelledError, CheckpointError, RequestError
 from engine.generate import Dance, GenerateRequest, generate
 from engine.motion import humanml3d
@@ -205,3 +208,18 @@ def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders
     whole = checkpoint.vqvae.decode(torch.from_numpy(tokens)[None])[0].numpy()
     np.testing.assert_allclose(motion[:30], whole[:30], atol=1e-4)
     assert np.isfinite(motion).all() and motion.shape == whole.shape
+
+
+def test_a_dance_can_be_edited_and_what_is_locked_stays(request_: GenerateRequest) -> None:
+    """These decoders remember all that came before, so every later frame would change if poses were not kept."""
+    danced = generate(request_, lambda *_: None, lambda: False)
+    document, take = choreography_of(request_, danced), Take(danced.motion, danced.frames)
+    count = len(document)
+    steps = [Operation("lock", 0, 20), Operation("lock", count - 20, count), Operation("regenerate", seed=5, variants=2)]
+    edited = edit(document, take, steps, lambda *_: None, lambda: False, device="cpu")
+    for part in (slice(0, 21), slice(count - 20, count)):
+        assert np.array_equal(edited.take.frames.poses[part], take.frames.poses[part])
+        assert np.array_equal(edited.take.frames.trans[part], take.frames.trans[part])
+    assert not np.array_equal(edited.take.frames.poses[22 : count - 20], take.frames.poses[22 : count - 20])
+    assert edited.document.tokens[20 : count - 20] != document.tokens[20 : count - 20]
+    assert len(edited.document.span_at(30).variants) == 3

@@ -1,0 +1,338 @@
+"""Edits of a dance: what is locked stays bit for bit, what is new begins and arrives exactly, nothing good is lost."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tiny_engine import stepping
+
+from engine import choreography as doc
+from engine import protocol
+from engine.choreography import Choreography, History, from_json, to_json
+from engine.editing.chain import chain
+from engine.editing.edit import Edited, edit
+from engine.editing.music import on_the_beat
+from engine.editing.operations import Operation
+from engine.editing.take import Take, choreography_of, read_take, write_take
+from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
+from engine.generate import GenerateRequest, generate
+from engine.jobs import HANDLERS
+from smpl_rig.motion import load_npz, mirror, save_npz
+
+FPS = 30.0
+State = tuple[Choreography, Take]
+
+
+@pytest.fixture(scope="module")
+def dance(song: Path, tiny: Path) -> State:
+    request = GenerateRequest(
+        str(song), seconds=8.0, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
+    )
+    danced = generate(request, lambda *_: None, lambda: False)
+    return choreography_of(request, danced), Take(danced.motion, danced.frames)
+
+
+def do(state: State, *operations: Operation, follows: bool = False) -> Edited:
+    return edit(*state, operations, lambda *_: None, lambda: False, follows, "cpu")
+
+
+def state_of(edited: Edited) -> State:
+    return edited.document, edited.take
+
+
+def same_frames(one: Take, other: Take, start: int, stop: int) -> bool:
+    """Whether the frames of the positions start..stop are equal bit for bit, at both frame rates."""
+    frames, own = slice(2 * start, 2 * stop), (np.arange(len(one.motion)) / one.motion.fps * 10 >= start - 1e-9)
+    own &= np.arange(len(one.motion)) / one.motion.fps * 10 < stop - 1e-9
+    pairs = [(one.frames, other.frames, frames), (one.motion, other.motion, own)]
+    return all(
+        np.array_equal(a.poses[part], b.poses[part]) and np.array_equal(a.trans[part], b.trans[part])
+        for a, b, part in pairs
+    )
+
+
+def lock(start: int, stop: int) -> Operation:
+    return Operation("lock", start, stop)
+
+
+def test_locked_moves_stay_bit_for_bit_and_the_rest_is_new(dance: State) -> None:
+    edited = do(dance, lock(10, 30), lock(50, 62), Operation("regenerate", seed=7))
+    for start, stop in ((10, 30), (50, 62)):
+        assert same_frames(dance[1], edited.take, start, stop)
+    for start, stop in ((0, 9), (32, 49), (64, 78)):
+        assert not same_frames(dance[1], edited.take, start, stop)
+    tokens = np.array(edited.document.tokens) == np.array(dance[0].tokens)
+    assert tokens[10:30].all() and tokens[50:62].all() and tokens[32:48].mean() < 0.7
+    assert [fill["start"] for fill in edited.report["fills"]] == [0, 30, 62]
+    again = do(dance, lock(10, 30), lock(50, 62), Operation("regenerate", seed=7))
+    assert again.document == edited.document and same_frames(again.take, edited.take, 0, len(dance[0]))
+
+
+def test_only_the_replaced_span_changes_although_nothing_is_locked(dance: State) -> None:
+    edited = do(dance, Operation("replace", 30, 50))
+    assert same_frames(dance[1], edited.take, 0, 30) and same_frames(dance[1], edited.take, 50, len(dance[0]))
+    assert not same_frames(dance[1], edited.take, 31, 50)
+
+
+def test_what_is_new_begins_and_arrives_without_a_jump(dance: State) -> None:
+    joints = do(dance, Operation("replace", 30, 50)).take.frames.joints().astype(np.float64)
+    steps = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1)
+    bends = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
+    usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max(axis=1).max()
+    for border in (60, 100):
+        assert steps[border - 2 : border + 2].max() < 1.5 * usual
+        assert bends[border - 3 : border + 2].max() < 2 * bends[60:100].max() + 1e-3
+
+
+def test_the_report_says_how_far_the_path_was_moved(dance: State) -> None:
+    """And a span that cannot arrive well is told to the user: here what follows was moved three metres away."""
+    away = dance[1].frames.trans.copy()
+    away[100:] += np.array([9.0, 0.0, 0.0], np.float32)
+    take = replace(dance[1], frames=replace(dance[1].frames, trans=away))
+    far, near = do((dance[0], take), Operation("replace", 30, 50)), do(dance, Operation("replace", 30, 50))
+    one, two = far.report["fills"][0], near.report["fills"][0]
+    assert one["correction_cm"] > 700 > two["correction_cm"]
+    assert not one["good"] and one["tried"] > two["tried"] and two["good"]
+    assert "none of 32 tries" in far.report["notices"][0] and not near.report["notices"]
+    assert np.array_equal(far.take.frames.trans[100:], away[100:])
+
+
+def test_what_follows_can_move_along_with_its_poses_as_they_are(dance: State) -> None:
+    edited = do(dance, lock(50, 80), Operation("replace", 30, 50), follows=True)
+    old, new = dance[1].frames, edited.take.frames
+    assert edited.report["fills"][0]["correction_cm"] < 0.01
+    assert np.abs(old.trans[100:] - new.trans[100:]).max() > 0.01
+    assert np.array_equal(old.poses[100:, 3:], new.poses[100:, 3:])
+    distance = [np.linalg.norm(motion.trans[100:, None] - motion.trans[None, 100:], axis=-1) for motion in (old, new)]
+    np.testing.assert_allclose(*distance, atol=1e-4)
+    assert same_frames(dance[1], edited.take, 0, 30)
+
+
+def test_variants_are_kept_and_any_can_be_chosen_again(dance: State) -> None:
+    edited = do(dance, Operation("replace", 30, 50, variants=3))
+    span = edited.document.span_at(30)
+    assert len(span.variants) == 4 and span.chosen == 1
+    assert len({variant.codes for variant in span.variants}) == 4
+    other = do(state_of(edited), Operation("choose", 30, index=2))
+    assert other.document.span_at(30).danced.codes == span.variants[2].codes
+    assert not same_frames(edited.take, other.take, 31, 50)
+    first = do(state_of(other), Operation("choose", 30, index=0))
+    assert same_frames(first.take, dance[1], 0, len(dance[0]))
+    back = do(state_of(other), Operation("choose", 30, index=1))
+    assert same_frames(back.take, edited.take, 0, len(dance[0]))
+
+
+def test_mirror_of_mirror_is_the_dance(dance: State) -> None:
+    parts = do(dance, lock(30, 50), Operation("unlock", 30, 50))
+    once = do(state_of(parts), Operation("mirror", 30, 50))
+    assert once.document.span_at(30).danced.source == "mirrored"
+    middle, image = dance[1].frames.cut(75, 85), once.take.frames.cut(75, 85)
+    arms = slice(36, 66)  # the legs follow the planted feet
+    np.testing.assert_allclose(image.poses[:, arms], mirror(middle).poses[:, arms], atol=1e-3)
+    twice = do(state_of(once), Operation("mirror", 30, 50))
+    assert twice.document == parts.document
+    assert same_frames(twice.take, dance[1], 0, len(dance[0]))
+
+
+def test_a_loop_ends_with_the_pose_and_place_that_it_begins_with(dance: State) -> None:
+    edited = do(dance, Operation("loop"))
+    motion = edited.take.motion
+    assert np.array_equal(motion.poses[0], motion.poses[-1]) and np.array_equal(motion.trans[0], motion.trans[-1])
+    joints = motion.joints()
+    np.testing.assert_allclose(joints[-1] - joints[-2], joints[1] - joints[0], atol=0.03)  # it goes on without a stop
+    assert edited.document.locked[79] and not edited.document.locked[0]
+    assert same_frames(dance[1], edited.take, 0, 55)
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Path:
+    path = tmp_path / "steps.npz"
+    save_npz(path, stepping(1.7, 100.0, 60.0))
+    return path
+
+
+def test_an_inserted_motion_keeps_its_poses_and_is_led_to(dance: State, steps: Path) -> None:
+    edited = do(dance, lock(0, 15), Operation("insert", 30, file=str(steps)))
+    assert edited.document.span_at(30).locked and edited.document.span_at(30).danced.source == "motion"
+    assert "mm off" in edited.report["notices"][0]
+    there = edited.take.frames.cut(60, 92)
+    clip = stepping(1.7, 100.0, 20.0).cut(0, 32)
+    np.testing.assert_allclose(there.poses[:, 3:], clip.poses[:, 3:], atol=0.02)
+    np.testing.assert_allclose(there.trans[0, :2], dance[1].frames.trans[60, :2], atol=1e-5)
+    assert same_frames(dance[1], edited.take, 0, 20) and same_frames(dance[1], edited.take, 57, 80)
+    new = do(state_of(edited), Operation("regenerate"))
+    assert same_frames(edited.take, new.take, 30, 47)
+    with pytest.raises(ChoreographyError, match="before 30:47 is locked"):
+        do(dance, lock(0, 30), Operation("insert", 30, file=str(steps)))
+
+
+def test_a_copy_dances_the_same_moves_again(dance: State) -> None:
+    edited = do(dance, lock(10, 26), Operation("copy", 10, 26, to=50))
+    span = next(span for span in edited.document.spans if span.danced.source == "copied")
+    assert len(span) == 16 and abs(span.start - 50) <= 4
+    assert span.danced.codes == dance[0].tokens[10:26]
+    middle = slice(8, -8)
+    away = edited.take.frames.cut(2 * span.start, 2 * span.stop).poses[middle, 3:66]
+    np.testing.assert_allclose(away, dance[1].frames.cut(20, 52).poses[middle, 3:66], atol=0.2)
+    assert same_frames(dance[1], edited.take, 0, span.start)
+
+
+def test_a_copy_lands_on_the_same_part_of_a_beat() -> None:
+    beats = np.arange(0.2, 20, 0.5)
+    assert on_the_beat(beats, 10.0, 12, 60, 100) == 62
+    assert on_the_beat(beats, 10.0, 12, 100, 101) == 97
+    assert on_the_beat(np.zeros(0), 10.0, 12, 60, 50) == 50
+
+
+def test_a_style_of_a_span_is_heard_when_it_is_written_anew(dance: State) -> None:
+    plain = do(dance, Operation("replace", 30, 50, seed=5))
+    styled = do(dance, Operation("style", 30, 50, style="salsa", strength=4.0), Operation("replace", 30, 50, seed=5))
+    assert styled.document.span_at(30).style == "salsa"
+    assert styled.document.tokens[30:50] != plain.document.tokens[30:50]
+    with pytest.raises(RequestError, match="knows no style 'tango'"):
+        do(dance, Operation("style", 0, 5, style="tango"))
+
+
+def test_two_dances_become_one_without_a_jump(dance: State) -> None:
+    other = state_of(do(dance, Operation("regenerate", seed=8)))
+    joined = chain(dance, other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
+    document, take = joined.document, joined.take
+    assert len(document) == 81 + 15 + 81 and document.audio[1].at == 96
+    assert same_frames(dance[1], replace(take, motion=take.motion.cut(0, 240), frames=take.frames.cut(0, 162)), 0, 81)
+    assert np.array_equal(take.frames.poses[192:, 3:], other[1].frames.poses[:, 3:])
+    assert len(take.motion) == round((9.6 + 8.0) * FPS)
+    steps = np.linalg.norm(np.diff(take.frames.joints(), axis=0), axis=-1).max(axis=1)
+    usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max()
+    assert steps[155:200].max() < 1.5 * usual
+    # and it is edited like any other
+    again = saved_and_loaded(state_of(do((document, take), Operation("replace", 120, 140))))
+    assert same_frames(take, again[1], 0, 120) and same_frames(take, again[1], 140, 177)
+    with pytest.raises(RequestError, match="different checkpoints"):
+        one = replace(document, checkpoint=replace(document.checkpoint, name="other"))
+        chain((one, take), other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
+
+
+OPERATIONS = st.sampled_from(["lock", "unlock", "replace", "regenerate", "mirror", "choose", "style", "copy", "loop"])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_edits_leave_locked_frames_alone(dance: State, data: st.DataObject) -> None:
+    history: History[int] = History(0)
+    states = [dance]
+    for _ in range(data.draw(st.integers(1, 5))):
+        before = states[history.present]
+        operation = any_operation(data.draw, before[0])
+        try:
+            after = state_of(do(before, operation))
+        except (ChoreographyError, RequestError):
+            continue
+        for span in before[0].spans:
+            if span.locked:
+                assert same_frames(before[1], after[1], span.start, span.stop), operation
+                if operation.do != "unlock":
+                    assert after[0].tokens[span.start : span.stop] == before[0].tokens[span.start : span.stop]
+        assert np.isfinite(after[1].motion.poses).all() and np.isfinite(after[1].motion.trans).all()
+        after = saved_and_loaded(after)
+        states.append(after)
+        history = history.do(len(states) - 1)
+        if data.draw(st.booleans()):
+            history = history.undo()
+            assert states[history.present][0] == before[0]
+
+
+def any_operation(draw: Any, document: Choreography) -> Operation:
+    name = draw(OPERATIONS)
+    start = draw(st.integers(0, len(document) - 2))
+    stop = draw(st.integers(start + 1, min(start + 25, len(document))))
+    return Operation(
+        name,
+        start,
+        stop,
+        seed=draw(st.integers(0, 9)),
+        variants=draw(st.integers(1, 2)),
+        index=draw(st.integers(0, 1)),
+        to=draw(st.integers(0, len(document))),
+        style="waltz" if name == "style" else None,
+    )
+
+
+def saved_and_loaded(state: State) -> State:
+    file = io.BytesIO()
+    write_take(file, *state)
+    document = from_json(to_json(state[0]))
+    assert document == state[0]
+    take = read_take(file.getvalue(), document, "dance.npz")
+    assert same_frames(state[1], take, 0, len(document))
+    assert len(load_npz(io.BytesIO(file.getvalue()))) == len(take.motion)
+    return document, take
+
+
+def test_the_job_edits_what_generate_gave(song: Path, tiny: Path) -> None:
+    def run(method: str, **params: Any) -> dict[str, Any]:
+        return HANDLERS[method](params, lambda *_: None, lambda: False)
+
+    given = run("generate", audio=str(song), seconds=4.0, checkpoint=str(tiny), device="cpu")
+    operations = [{"do": "lock", "start": 0, "stop": 20}, {"do": "regenerate", "seed": 9}]
+    edited = run("edit", document=given["document"], npz=given["npz"], operations=operations, device="cpu")
+    one, two = (protocol.unpack_arrays(result["npz"]) for result in (given, edited))
+    assert np.array_equal(one["poses"][:40], two["poses"][:40]) and not np.array_equal(one["poses"], two["poses"])
+    document = from_json(edited["document"])
+    assert document.locked[:20] == (True,) * 20 and np.array_equal(two["tokens"], document.tokens)
+    with pytest.raises(RequestError, match="no operation 'dance'"):
+        run("edit", document=given["document"], npz=given["npz"], operations=[{"do": "dance"}])
+    with pytest.raises(RequestError, match="base64"):
+        run("edit", document=given["document"], npz="?", operations=[])
+
+
+def test_what_does_not_belong_together_is_refused(dance: State, song: Path, tmp_path: Path) -> None:
+    document, take = dance
+    regenerate = Operation("regenerate")
+    other = replace(document, checkpoint=replace(document.checkpoint, sha256="0" * 64))
+    with pytest.raises(CheckpointError, match="not the one this choreography was written with"):
+        do((other, take), regenerate)
+    changed = tmp_path / "song.wav"
+    changed.write_bytes(song.read_bytes()[:-2])
+    for path, words in ((changed, "not the song"), (tmp_path / "gone.wav", "cannot be read")):
+        audio = replace(document.audio[0], path=str(path))
+        with pytest.raises(AudioError, match=words):
+            do((replace(document, audio=(audio,)), take), regenerate)
+    file = io.BytesIO()
+    write_take(file, document, take)
+    short = replace(document, spans=doc.split(document, 40).spans[:1])
+    with pytest.raises(DataError, match="holds 162 frames, but its choreography has 40 positions"):
+        read_take(file.getvalue(), short, "dance.npz")
+    with pytest.raises(DataError, match="no 'clip_"):
+        read_take(file.getvalue(), doc.keep_clip(document, 0, "gone"), "dance.npz")
+    with pytest.raises(ChoreographyError, match="do not fit"):
+        wild = doc.overwrite(document, 0, 1, doc.Variant(((999, 0),)))
+        do((wild, take), regenerate)
+
+
+def test_nothing_free_is_nothing_to_do_and_locked_moves_are_not_replaced(dance: State) -> None:
+    with pytest.raises(RequestError, match="Everything is locked"):
+        do(dance, lock(0, len(dance[0])), Operation("regenerate"))
+    with pytest.raises(ChoreographyError, match="locked"):
+        do(dance, lock(10, 20), Operation("replace", 15, 30))
+
+
+def test_a_cancel_is_heard_between_two_positions(dance: State) -> None:
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 5
+
+    operations: Sequence[Operation] = [Operation("replace", 30, 50)]
+    with pytest.raises(CancelledError):
+        edit(*dance, operations, lambda *_: None, cancelled, device="cpu")
+    assert asked == 6

@@ -174,9 +174,8 @@ def _generate(options: argparse.Namespace) -> None:
     _write_motion(options.output, dance.motion, dance.write)
     if options.choreography is not None:
         from engine.editing.cli import write_document
-        from engine.editing.take import choreography_of
 
-        write_document(options.choreography, choreography_of(request, dance), options.output)
+        write_document(options.choreography, dance.document, options.output)
     report = {**dance.report, "output": str(options.output), "total_seconds": round(time.perf_counter() - begin, 2)}
     if options.json:
         print(json.dumps(report))

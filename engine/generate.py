@@ -19,9 +19,12 @@ from engine.audio.decode import check_song, load_audio, probe
 from engine.audio.librosa_features import FRAME_RATE, HOP, SAMPLE_RATE
 from engine.audio.music import music_features
 from engine.cancellable import cancellable
+from engine.checkpoint_index import WEIGHTS_FILE, list_checkpoints
 from engine.checkpoints import AnyCheckpoint, Checkpoint, find_checkpoint, load_checkpoint
+from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography
 from engine.device import Device, choose_device
 from engine.errors import CancelledError, RequestError
+from engine.file_hash import file_sha256
 from engine.motion import representation
 from engine.original import performance as original_performance
 from engine.original.clip_style import STYLES_FILE
@@ -64,6 +67,7 @@ class Dance:
     """A generated dance. tokens: (N, K) codes, `token_rate` positions a second, from the dance's first frame on.
 
     frames: the whole of it at the checkpoint's frame rate, a whole number of frames a position; what is edited.
+    document: its editable choreography.
     """
 
     motion: Motion
@@ -73,6 +77,7 @@ class Dance:
     checkpoint: str
     seed: int
     style: str
+    document: Choreography
     report: dict[str, Any] = field(default_factory=dict)
 
     def to_npz(self) -> bytes:
@@ -164,8 +169,33 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
         "fps": motion.fps,
         **danced.report,
     }
+    document = _document(request, folder, checkpoint.token_rate, danced)
     return Dance(
-        motion, frames, danced.tokens, checkpoint.token_rate, checkpoint.name, request.seed, danced.style, report
+        motion,
+        frames,
+        danced.tokens,
+        checkpoint.token_rate,
+        checkpoint.name,
+        request.seed,
+        danced.style,
+        document,
+        report,
+    )
+
+
+def _document(request: GenerateRequest, folder: Path, token_rate: float, danced: Performance) -> Choreography:
+    known = {entry["name"] for entry in list_checkpoints()}
+    name = request.checkpoint if request.checkpoint in known else str(folder.resolve())
+    song = Path(request.audio).resolve()
+    return new_choreography(
+        danced.tokens.tolist(),
+        token_rate,
+        Audio(str(song), file_sha256(song), request.start, request.seconds, request.speed),
+        CheckpointIdentity(name, file_sha256(folder / WEIGHTS_FILE)),
+        request.seed,
+        danced.style or None,
+        request.temperature,
+        request.guidance,
     )
 
 

@@ -30,13 +30,14 @@ def run_generate(params: dict[str, Any], progress: ProgressCallback, cancelled: 
     progress("load", 0.0, "Loading the engine's libraries")
     import engine.generate as generation
     from engine.choreography import to_json
-    from engine.editing.take import choreography_of
 
     request = build_request(generation.GenerateRequest, params)
     dance = generation.generate(request, progress, cancelled)
-    with _files_told():
-        document = to_json(choreography_of(request, dance))
-    return {"npz": protocol.pack_bytes(dance.to_npz()), "document": document, "report": to_plain(dance.report)}
+    return {
+        "npz": protocol.pack_bytes(dance.to_npz()),
+        "document": to_json(dance.document),
+        "report": to_plain(dance.report),
+    }
 
 
 @dataclasses.dataclass(frozen=True)

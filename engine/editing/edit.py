@@ -19,12 +19,13 @@ from engine.checkpoints import FRAME_RATE, AnyCheckpoint, find_checkpoint
 from engine.choreography import Choreography, Variant
 from engine.device import choose_device
 from engine.editing.clips import continued, read_clip, token_error_mm
-from engine.editing.music import file_sha256, hear_music, on_the_beat
+from engine.editing.music import hear_music, on_the_beat
 from engine.editing.operations import Operation
 from engine.editing.session import Cancelled, Progress, Session, runs_of
 from engine.editing.splice import placed
 from engine.editing.take import Take
 from engine.errors import CancelledError, CheckpointError, ChoreographyError, RequestError
+from engine.file_hash import file_sha256
 from engine.generate import cached_checkpoint
 from smpl_rig.motion import mirror
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from engine.checkpoints import AnyCheckpoint, Checkpoint
 from engine.choreography import Audio, Choreography
 from engine.device import Device
 from engine.errors import AudioError
+from engine.file_hash import file_sha256
 from engine.generate import GenerateRequest, hear, read_song
 from engine.original import performance as original_performance
 from engine.stage import Stage, Stopwatch
@@ -31,12 +31,6 @@ class Heard:
 
     features: NDArray[np.float32]
     beats: NDArray[np.float64]
-
-
-def file_sha256(path: Path) -> str:
-    """The sha256 of a file, remembered until the file changes. Raises OSError."""
-    stat = path.stat()
-    return _sha256(path, stat.st_mtime_ns, stat.st_size)
 
 
 def hear_music(document: Choreography, checkpoint: AnyCheckpoint) -> Heard:
@@ -76,12 +70,6 @@ class _Same:
 
     def __hash__(self) -> int:
         return id(self.checkpoint)
-
-
-@lru_cache(maxsize=256)
-def _sha256(path: Path, changed: int, size: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=4)

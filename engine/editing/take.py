@@ -16,20 +16,9 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.checkpoint_index import WEIGHTS_FILE, list_checkpoints
-from engine.checkpoints import FRAME_RATE, find_checkpoint
-from engine.choreography import (
-    Audio,
-    CheckpointIdentity,
-    Choreography,
-    MotionFile,
-    from_json,
-    new_choreography,
-    to_json,
-)
-from engine.editing.music import file_sha256
+from engine.checkpoints import FRAME_RATE
+from engine.choreography import Choreography, MotionFile, from_json, to_json
 from engine.errors import ChoreographyError, DataError
-from engine.generate import Dance, GenerateRequest
 from smpl_rig.motion import Motion, MotionFileError, load_npz, read_npz, sample, save_npz
 
 _ON_A_FRAME = 1e-6
@@ -64,24 +53,6 @@ class Take:
 def clip_name(motion: Motion) -> str:
     """The name under which a motion is kept: the same motion, the same name."""
     return hashlib.sha256(motion.poses.tobytes() + motion.trans.tobytes()).hexdigest()[:16]
-
-
-def choreography_of(request: GenerateRequest, dance: Dance) -> Choreography:
-    """The document of a dance that was just generated. Raises OSError."""
-    known = {entry["name"] for entry in list_checkpoints()}
-    folder = find_checkpoint(request.checkpoint)
-    name = request.checkpoint if request.checkpoint in known else str(folder.resolve())
-    song = Path(request.audio).resolve()
-    return new_choreography(
-        dance.tokens.tolist(),
-        dance.token_rate,
-        Audio(str(song), file_sha256(song), request.start, request.seconds, request.speed),
-        CheckpointIdentity(name, file_sha256(folder / WEIGHTS_FILE)),
-        request.seed,
-        dance.style or None,
-        request.temperature,
-        request.guidance,
-    )
 
 
 def write_take(file: Path | IO[bytes], document: Choreography, take: Take) -> None:

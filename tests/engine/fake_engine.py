@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import engine.server
+from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography
 from engine.errors import AudioError, CancelledError
+
+NOTHING = new_choreography([[1]], 10.0, Audio("song.wav", "0" * 64), CheckpointIdentity("fake", "0" * 64), 0, None)
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class GenerateRequest:
 @dataclass
 class Dance:
     report: dict[str, Any] = field(default_factory=dict)
+    document: Choreography = NOTHING
 
     def to_npz(self) -> bytes:
         return b"npz of " + str(self.report.get("audio")).encode("utf-8", "surrogateescape")

@@ -21,7 +21,7 @@ from engine.editing.chain import chain
 from engine.editing.edit import Edited, edit
 from engine.editing.music import on_the_beat
 from engine.editing.operations import Operation
-from engine.editing.take import Take, choreography_of, read_take, write_take
+from engine.editing.take import Take, read_take, write_take
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
 from engine.generate import GenerateRequest, generate
 from engine.jobs import HANDLERS
@@ -37,7 +37,7 @@ def dance(song: Path, tiny: Path) -> State:
         str(song), seconds=8.0, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
     )
     danced = generate(request, lambda *_: None, lambda: False)
-    return choreography_of(request, danced), Take(danced.motion, danced.frames)
+    return danced.document, Take(danced.motion, danced.frames)
 
 
 def do(state: State, *operations: Operation, follows: bool = False) -> Edited:

@@ -17,7 +17,7 @@ from engine.checkpoints import load_checkpoint, load_own_checkpoint
 from engine.cli import main
 from engine.editing.edit import edit
 from engine.editing.operations import Operation
-from engine.editing.take import Take, choreography_of
+from engine.editing.take import Take
 from engine.errors import CancelledError, CheckpointError, RequestError
 from engine.generate import Dance, GenerateRequest, generate
 from engine.motion import humanml3d
@@ -213,9 +213,13 @@ def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders
 def test_a_dance_can_be_edited_and_what_is_locked_stays(request_: GenerateRequest) -> None:
     """These decoders remember all that came before, so every later frame would change if poses were not kept."""
     danced = generate(request_, lambda *_: None, lambda: False)
-    document, take = choreography_of(request_, danced), Take(danced.motion, danced.frames)
+    document, take = danced.document, Take(danced.motion, danced.frames)
     count = len(document)
-    steps = [Operation("lock", 0, 20), Operation("lock", count - 20, count), Operation("regenerate", seed=5, variants=2)]
+    steps = [
+        Operation("lock", 0, 20),
+        Operation("lock", count - 20, count),
+        Operation("regenerate", seed=5, variants=2),
+    ]
     edited = edit(document, take, steps, lambda *_: None, lambda: False, device="cpu")
     for part in (slice(0, 21), slice(count - 20, count)):
         assert np.array_equal(edited.take.frames.poses[part], take.frames.poses[part])

@@ -1,0 +1,19 @@
+"""The identity of a file: its sha256, computed again only once the file changes."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file as hexadecimal text. Raises OSError."""
+    stat = path.stat()
+    return _sha256(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=256)
+def _sha256(path: Path, changed: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

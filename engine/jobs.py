@@ -13,10 +13,15 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import protocol
 from .errors import CancelledError, EngineError, RequestError
+
+if TYPE_CHECKING:
+    from engine.choreography import Choreography
+    from engine.editing.edit import Edited
+    from engine.editing.take import Take
 
 ProgressCallback = Callable[[str, float, str], None]
 """stage, fraction of the whole request (0..1), message for the user"""
@@ -57,25 +62,64 @@ def run_edit(params: dict[str, Any], progress: ProgressCallback, cancelled: Canc
     `EngineError`."""
     request = build_request(EditRequest, params)
     progress("load", 0.0, "Loading the engine's libraries")
-    import io
-
-    from engine.choreography import from_json, to_json
     from engine.editing.edit import edit
     from engine.editing.operations import Operation
-    from engine.editing.take import read_take, write_take
 
     for operation in request.operations:
         if not isinstance(operation, dict):
             raise RequestError(f"An operation must be an object with named values, not {operation!r}.")
     operations = [build_request(Operation, operation) for operation in request.operations]
-    document = from_json(request.document)
+    state = _unpack_dance(request.document, request.npz)
+    with _files_told():
+        edited = edit(*state, operations, progress, cancelled, request.follows, request.device)
+    return _pack_dance(edited)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChainRequest:
+    """Two dances as in `EditRequest`, the length of the join in seconds, and its seed (None: one not used yet)."""
+
+    first_document: str
+    first_npz: str
+    second_document: str
+    second_npz: str
+    seconds: float = 1.6
+    seed: int | None = None
+    device: str = "auto"
+
+
+def run_chain(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+    """`params` are the fields of `ChainRequest`. Returns `document`, `npz` and `report` of both as one. Raises
+    `EngineError`."""
+    request = build_request(ChainRequest, params)
+    progress("load", 0.0, "Loading the engine's libraries")
+    from engine.editing.chain import chain
+
+    first = _unpack_dance(request.first_document, request.first_npz)
+    second = _unpack_dance(request.second_document, request.second_npz)
+    with _files_told():
+        edited = chain(first, second, request.seconds, request.seed, progress, cancelled, request.device)
+    return _pack_dance(edited)
+
+
+def _unpack_dance(document: str, npz: str) -> tuple[Choreography, Take]:
+    from engine.choreography import from_json
+    from engine.editing.take import read_take
+
     try:
-        data = protocol.unpack_bytes(request.npz)
+        data = protocol.unpack_bytes(npz)
     except protocol.GarbageError as error:
         raise RequestError(str(error)) from error
-    take = read_take(data, document, "The motion of the choreography")
-    with _files_told():
-        edited = edit(document, take, operations, progress, cancelled, request.follows, request.device)
+    read = from_json(document)
+    return read, read_take(data, read, "The motion of the choreography")
+
+
+def _pack_dance(edited: Edited) -> dict[str, Any]:
+    import io
+
+    from engine.choreography import to_json
+    from engine.editing.take import write_take
+
     file = io.BytesIO()
     write_take(file, edited.document, edited.take)
     return {
@@ -179,6 +223,7 @@ def _files_told() -> Iterator[None]:
 HANDLERS: dict[str, Handler] = {
     protocol.GENERATE: run_generate,
     protocol.EDIT: run_edit,
+    protocol.CHAIN: run_chain,
     protocol.DOCTOR: run_doctor,
     protocol.IMPORT: run_import,
     protocol.FETCH_ENCODEC: run_fetch_encodec,

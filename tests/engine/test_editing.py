@@ -287,6 +287,10 @@ def test_the_job_edits_what_generate_gave(song: Path, tiny: Path) -> None:
     assert np.array_equal(one["poses"][:40], two["poses"][:40]) and not np.array_equal(one["poses"], two["poses"])
     document = from_json(edited["document"])
     assert document.locked[:20] == (True,) * 20 and np.array_equal(two["tokens"], document.tokens)
+    parts = {"first_document": given["document"], "first_npz": given["npz"], "seconds": 1.0, "device": "cpu"}
+    joined = run("chain", second_document=edited["document"], second_npz=edited["npz"], **parts)
+    three = protocol.unpack_arrays(joined["npz"])
+    assert np.array_equal(three["poses"][:80], one["poses"]) and len(from_json(joined["document"])) == 41 + 10 + 41
     with pytest.raises(RequestError, match="no operation 'dance'"):
         run("edit", document=given["document"], npz=given["npz"], operations=[{"do": "dance"}])
     with pytest.raises(RequestError, match="base64"):

@@ -1,0 +1,97 @@
+"""A piece of motion between two that stay: it begins and arrives exactly, as fast as they move."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tiny_engine import stepping
+
+from engine.editing.splice import fit, moved, placed, plant
+from smpl_rig import rotations as rot
+from smpl_rig.motion import Motion
+
+START, END = 40, 80
+
+
+def travelling() -> Motion:
+    """Steps, turns and travels for six seconds at 20 frames/s."""
+    motion = stepping(6.0, 100.0, 20.0)
+    angle = 0.8 * np.arange(len(motion)) / 20
+    poses = motion.poses.copy()
+    poses[:, :3] = rot.matrix_to_axis_angle(rot.yaw(angle) @ motion.rotations()[:, 0].astype(np.float64))
+    path = np.stack([np.cos(angle), np.sin(angle), np.zeros_like(angle)], axis=1)
+    return Motion(poses, motion.trans + path.astype(np.float32), 20.0)
+
+
+def other(frames: int = END - START + 3) -> Motion:
+    """A piece of another tempo, mirrored pose and place: nothing of it fits."""
+    piece = stepping(10.0, 127.0, 20.0).cut(7, 7 + frames)
+    poses = piece.poses.copy()
+    poses[:, 48:54] *= 0.3  # shoulders
+    return moved(Motion(poses, piece.trans, 20.0), 2.0, (5.0, -3.0))
+
+
+def joints_with(old: Motion, piece: Motion) -> np.ndarray:
+    joints = old.joints().astype(np.float64)
+    joints[START : END + 1] = piece.joints()
+    return joints
+
+
+def test_it_begins_and_arrives_exactly_and_says_what_it_missed() -> None:
+    old = travelling()
+    fitted = fit(old, other(), START - 1, START, END)
+    assert fitted.first == START and len(fitted.motion) == END - START + 1
+    for index, frame in ((0, START), (-1, END)):
+        np.testing.assert_allclose(fitted.motion.joints()[index], old.joints()[frame], atol=1e-5)
+    assert fitted.correction_cm > 10 and fitted.correction_degrees > 30
+
+
+def test_velocities_are_continuous_at_both_ends() -> None:
+    old = travelling()
+    joints = joints_with(old, fit(old, other(), START - 1, START, END).motion)
+    speed = np.diff(joints, axis=0) * 20
+    change = np.linalg.norm(np.diff(speed, axis=0), axis=-1).max(axis=1)
+    inside = change[START + 1 : END - 2].max()
+    assert max(change[START - 1], change[END - 1]) < inside + 0.3
+
+
+def test_what_fits_already_is_left_as_it_is_wherever_it_lies() -> None:
+    old = travelling()
+    fitted = fit(old, moved(old.cut(START - 1, END + 2), -1.0, (2.0, 9.0)), START - 1, START, END)
+    np.testing.assert_allclose(fitted.motion.joints(), old.joints()[START : END + 1], atol=1e-4)
+    assert fitted.correction_cm < 0.01 and fitted.correction_degrees < 0.01
+
+
+@pytest.mark.parametrize(("start", "end"), [(None, END), (START, None), (None, None)])
+def test_at_the_ends_of_a_dance_nothing_is_missed(start: int | None, end: int | None) -> None:
+    old = travelling()
+    first, last = start or 0, len(old) - 1 if end is None else end
+    fitted = fit(old, other(last - first + 1), first, start, end)
+    assert len(fitted.motion) == last - first + 1
+    assert fitted.correction_cm == fitted.correction_degrees == 0
+    for pin in (start, end):
+        if pin is not None:
+            np.testing.assert_allclose(fitted.motion.joints()[pin - first], old.joints()[pin], atol=1e-5)
+
+
+def test_what_follows_moves_rigidly_to_where_it_arrives() -> None:
+    old = travelling()
+    fitted = fit(old, other(), START - 1, START, END, follows=True)
+    assert fitted.after is not None and fitted.correction_cm < 0.01
+    np.testing.assert_allclose(fitted.motion.joints()[-1], fitted.after.joints()[0], atol=1e-5)
+    assert np.array_equal(fitted.after.poses[:, 3:], old.poses[END:, 3:])
+    np.testing.assert_allclose(placed(fitted.after, old.cut(END, END + 1)).joints(), old.joints()[END:], atol=1e-4)
+
+
+def test_planting_feet_leaves_what_is_kept_bit_for_bit() -> None:
+    old = travelling()
+    fitted = fit(old, other(), START - 1, START, END).motion
+    poses, trans = old.poses.copy(), old.trans.copy()
+    poses[START + 1 : END], trans[START + 1 : END] = fitted.poses[1:-1], fitted.trans[1:-1]
+    kept = np.ones(len(old), dtype=bool)
+    kept[START + 1 : END] = False
+    planted = plant(Motion(poses, trans, 20.0), kept)
+    assert np.array_equal(planted.poses[kept], old.poses[kept]) and np.array_equal(planted.trans[kept], old.trans[kept])
+    assert not np.array_equal(planted.poses[~kept], poses[~kept])
+    steps = np.linalg.norm(np.diff(planted.joints(), axis=0), axis=-1).max(axis=1)
+    assert steps[[START, END - 1]].max() < 1.2 * steps.max() and steps.max() < 0.5

@@ -109,9 +109,11 @@ def _parser() -> argparse.ArgumentParser:
     styles.add_argument("--merges", type=Path, metavar="FILE", help="bpe_simple_vocab_16e6.txt.gz or tokenizer.json")
     styles.set_defaults(run=_style_vectors)
 
+    from engine.evaluation.cli import add_evaluate_command
     from engine.training.cli import add_training_commands
 
     add_training_commands(commands)
+    add_evaluate_command(commands)
     return parser
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.checkpoints import FRAME_RATE, load_checkpoint
 from engine.device import choose_device
 from engine.errors import DataError
+from engine.motion.body_frame import in_body_frame
 from smpl_rig.motion import Motion, MotionFileError, load_npz, read_npz, resample
 
 
@@ -49,7 +50,7 @@ def tokenize(path: Path, checkpoint_name: str, device: str) -> Tokens:
     codes = checkpoint.encode(motion.cut(0, length))
     decoded = checkpoint.decode(codes).joints()
     original = motion.cut(0, len(decoded)).joints()
-    difference = _placed(decoded) - _placed(original)
+    difference = in_body_frame(decoded) - in_body_frame(original)
     return Tokens(
         codes, checkpoint.token_rate, checkpoint.name, float(np.linalg.norm(difference, axis=-1).mean() * 1000)
     )
@@ -77,13 +78,3 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
 def save_tokens(path: Path, result: Tokens) -> None:
     """Write `tokens`, `token_rate` and `checkpoint` as .npz."""
     np.savez_compressed(path, tokens=result.tokens, token_rate=result.token_rate, checkpoint=result.checkpoint)
-
-
-def _placed(joints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(T, 24, 3) joints turned so that the hips face one way, pelvis at the origin."""
-    centred = joints - joints[:, :1]
-    across = centred[:, 1] - centred[:, 2]
-    angle = -np.arctan2(across[:, 1], across[:, 0])
-    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    x, y = centred[..., 0], centred[..., 1]
-    return np.stack([cosine * x - sine * y, sine * x + cosine * y, centred[..., 2]], axis=-1)

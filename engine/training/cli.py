@@ -1,4 +1,4 @@
-"""The commands `train-vqvae`, `train-decoder`, `pack` and `evaluate`: from a data folder to an evaluated checkpoint."""
+"""The commands `train-vqvae`, `train-decoder` and `pack`: from a data folder to a checkpoint."""
 
 from __future__ import annotations
 
@@ -40,14 +40,6 @@ def add_training_commands(commands: Any) -> None:
     pack.add_argument("-o", "--output", type=Path, required=True, help="the checkpoint folder; its name is its name")
     pack.add_argument("--description", default="", help="one sentence for the panel")
     pack.set_defaults(run=_pack)
-
-    evaluate = commands.add_parser("evaluate", help="print the quality table of a checkpoint")
-    evaluate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
-    evaluate.add_argument("--data", type=Path, required=True)
-    evaluate.add_argument("--split", default="test", choices=["train", "val", "test"])
-    evaluate.add_argument("--seeds", type=int, default=3, help="dances per song")
-    evaluate.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    evaluate.set_defaults(run=_evaluate)
 
 
 def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
@@ -105,17 +97,6 @@ def _pack(options: argparse.Namespace) -> None:
     description = {"name": options.output.name, "styles": styles, "description": options.description}
     save_checkpoint(options.output, codec, decoder, description, Sampling())
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    from engine.data.dataset import DanceDataset
-    from engine.evaluation.evaluate import Subject, evaluate, table
-
-    clips = DanceDataset(options.data).split(options.split)
-    if not clips:
-        raise DataError(f"{options.data}: has no clips in its {options.split} split. Choose another --split.")
-    subjects = [Subject(clip, song) for clip, song in zip(styled(clips), [c.audio_path for c in clips], strict=True)]
-    print(table(evaluate(subjects, options.checkpoint, range(options.seeds), options.device, print)))
 
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:

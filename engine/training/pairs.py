@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.audio.beats import STYLE_TEMPO, BeatTrack
+from engine.audio.beats import BeatTrack
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.audio.music import music_features
@@ -53,6 +53,10 @@ class Song:
             self.heard[style] = music_features(load_audio(self.path, SAMPLE_RATE), style)
         return self.heard[style]
 
+    def danceable(self, style: str) -> bool:
+        """Whether enough beats are heard for a dance of `style` to be re-timed onto them."""
+        return len(self.hear(style)[1].times) >= FEWEST_BEATS
+
 
 @dataclass(frozen=True)
 class Dance:
@@ -78,22 +82,16 @@ class PairMaker:
             pairs += self._encode(motion, None, dance.clip.style, "silent")
             count = self._count(motion, dance)
             if count is not None:
-                if dance.song is not None and self._danceable(dance.song, dance.clip.style):
+                if dance.song is not None and dance.song.danceable(dance.clip.style):
                     pairs += self._to_song(motion, count, dance.song, dance.clip.style, "real")
                 pairs += self._rhythm(motion, count, dance, songs)
             said(f"{dance.clip.name}: {len(pairs) - before} pairs")
         return pairs
 
     def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64] | None:
-        times = np.arange(len(motion)) / motion.fps
-        style = dance.clip.style
-        if dance.song is not None and self._danceable(dance.song, style):
-            rough = retime.song_count(dance.song.hear(style)[1], times)
-        elif style in STYLE_TEMPO:
-            rough = retime.steady_tempo(motion, STYLE_TEMPO[style]) / 60 * times
-        else:
-            return None
-        return retime.motion_count(motion, rough)
+        song, style = dance.song, dance.clip.style
+        danceable = song is not None and song.danceable(style)
+        return retime.dancer_count(motion, style, song.hear(style)[1] if song and danceable else None)
 
     def _rhythm(self, motion: Motion, count: NDArray[np.float64], dance: Dance, songs: Sequence[Song]) -> list[Pair]:
         tempo = 60 * (count[-1] - count[0]) / motion.seconds
@@ -105,26 +103,17 @@ class PairMaker:
                 break
             if dance.song is not None and song.path == dance.song.path:
                 continue
-            fits = self._danceable(song, dance.clip.style)
+            fits = song.danceable(dance.clip.style)
             if fits and abs(np.log(song.hear(dance.clip.style)[1].tempo / tempo)) < np.log(TEMPO_TOLERANCE):
                 pairs += self._to_song(motion, count, song, dance.clip.style, "rhythm")
                 made += 1
         return pairs
 
-    def _danceable(self, song: Song, style: str) -> bool:
-        return len(song.hear(style)[1].times) >= FEWEST_BEATS
-
     def _to_song(self, motion: Motion, count: NDArray[np.float64], song: Song, style: str, kind: str) -> list[Pair]:
         features, track = song.hear(style)
         # a song may be entered anywhere on a beat: another entry is another pair
         entry = 0 if kind == "real" else int(self.generator.integers(0, max(1, len(features) // 3)))
-        times = np.arange(entry, len(features)) / retime.RATE
-        song_count = retime.song_count(track, times)
-        if kind == "rhythm":
-            song_count = song_count - np.round(song_count[0] - count[0])
-        else:
-            song_count = song_count - np.round(np.median(song_count[: len(count)] - count[: len(song_count)]))
-        warped, first = retime.warp(motion, count, song_count)
+        warped, first = retime.warp_to_song(motion, count, track, len(features), entry, own=kind == "real")
         return self._encode(warped, features[entry + first :], style, kind)
 
     @torch.no_grad()

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from engine.original.config import DecoderConfig, Sampling, VQVAEConfig, config_values
 from engine.original.decoder import MotionDecoder
 from engine.original.importer import FAMILY, STATISTICS
-from engine.original.quantize import to_int8
+from engine.original.quantize import round_weights
 from engine.original.vqvae import MotionVQVAE
 
 
@@ -19,8 +19,7 @@ def random_decoder(precision: str = "float32", device: str = "cpu") -> MotionDec
     """The motion decoder of the variant `encodec`, 96 million parameters."""
     torch.manual_seed(0)
     decoder = MotionDecoder(DecoderConfig()).eval().requires_grad_(False)
-    if precision == "int8":
-        to_int8(decoder)
+    round_weights(decoder, precision)
     return decoder.to(device)
 
 

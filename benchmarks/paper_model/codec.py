@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
+from sklearn.cluster import MiniBatchKMeans
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -29,13 +30,15 @@ WEIGHTS = {
     "velocities": 1.0,
     "contacts": 0.2,
     "steps": 0.5,
-    "commit": 0.25,
+    "commit": 1.0,
 }
 """Of the losses. A mean over all 263 numbers would leave 1 % for the three that the root's path is made of; the
 rotations, nearly half of them, are not even decoded."""
 UNQUANTIZED = 8
 """The first of so many parts of the training is a plain autoencoder's, so that the codebook starts from states that
 mean something; as in our own codec's."""
+START_BATCHES = 12
+"""Of states whose typical ones the codebook starts from; those of one batch, neighbouring frames, are too alike."""
 
 
 class TrainedVQVAE(nn.Module):
@@ -44,6 +47,8 @@ class TrainedVQVAE(nn.Module):
     def __init__(self, config: VQVAEConfig):
         super().__init__()
         self.network = MotionVQVAE(config)
+        # as loud as a part of the embedding: at 1 the positions would drown the motion, and use up the codes
+        nn.init.constant_(self.network.encoder.position_scale, config.width**-0.5)
         self.quantizer = ResidualQuantizer(QuantizerConfig(codes=config.codes, levels=1, code_dim=config.width))
 
     def reconstruct(self, motion: Tensor, quantize: bool) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -61,6 +66,16 @@ class TrainedVQVAE(nn.Module):
         with torch.autocast(device, torch.bfloat16):
             predicted = self.network.decoder(states)
         return predicted.float(), commit, tokens
+
+    @torch.no_grad()
+    def start_codebook(self, motions: Sequence[Tensor], seed: int) -> None:
+        """Put the codes on the centres (k-means) of the states of normalised motions, each (B, T, 263)."""
+        states = torch.cat([self.network.encoder(motion).flatten(0, 1) for motion in motions])
+        quantizer, codes = self.quantizer, self.network.config.codes
+        means = MiniBatchKMeans(codes, batch_size=4096, n_init=1, random_state=seed).fit(states.cpu().numpy())
+        quantizer.codebook[0] = torch.from_numpy(means.cluster_centers_)
+        quantizer.total.copy_(quantizer.codebook)
+        quantizer.started.fill_(True)
 
     def finished(self) -> MotionVQVAE:
         """The network with the codebook as it is now."""
@@ -113,8 +128,16 @@ def train_codec(
 
     def losses(model: nn.Module, step: int) -> Losses:
         assert isinstance(model, TrainedVQVAE)
-        target = windows.batch(np.random.default_rng([options.seed, step]), options.batch).to(options.device)
-        predicted, commit, tokens = model.reconstruct(target, step >= options.steps // UNQUANTIZED)
+        generator = np.random.default_rng([options.seed, step])
+
+        def draw() -> Tensor:
+            return windows.batch(generator, options.batch).to(options.device)
+
+        quantize = step >= options.steps // UNQUANTIZED
+        if quantize and not model.quantizer.started:
+            model.start_codebook([draw() for _ in range(START_BATCHES)], options.seed)
+        target = draw()
+        predicted, commit, tokens = model.reconstruct(target, quantize)
         values = reconstruction_losses(predicted, target, step_scale)
         values["commit"] = commit
         values["loss"] = torch.stack([WEIGHTS[name] * value for name, value in values.items()]).sum()

@@ -92,8 +92,7 @@ class Stagehand:
     def _warped(self, subject: Subject) -> Iterator[Take]:
         assert subject.song is not None
         count = retime.dancer_count(subject.motion, subject.style, subject.song.hear(subject.style)[1])
-        if count is not None:
-            yield from _played(WARPED, subject, 0, subject.motion, count, own=True)
+        yield from _played(WARPED, subject, 0, subject.motion, count, own=True)
 
     def _retrieved(self, subject: Subject, seed: int) -> Iterator[Take]:
         """A random training clip of the style whose tempo fits; of those too short for the song, the longest."""
@@ -103,9 +102,8 @@ class Stagehand:
         fitting = [index for index, clip in enumerate(self.training) if clip.style == subject.style]
         for index in np.random.default_rng([seed, zlib.crc32(subject.name.encode())]).permutation(fitting):
             count = self._count(int(index))
-            if count is None or abs(np.log(_tempo(count, self.training[index].motion) / tempo)) > np.log(
-                TEMPO_TOLERANCE
-            ):
+            ratio = _tempo(count, self.training[index].motion) / tempo
+            if abs(np.log(ratio)) > np.log(TEMPO_TOLERANCE):
                 continue
             for take in _played(RETRIEVED, subject, seed, self.training[index].motion, count):
                 if longest is None or len(take.motion) > len(longest.motion):
@@ -115,7 +113,7 @@ class Stagehand:
         if longest is not None:
             yield longest
 
-    def _counted(self, index: int) -> NDArray[np.float64] | None:
+    def _counted(self, index: int) -> NDArray[np.float64]:
         clip = self.training[index].danceable()
         return retime.dancer_count(clip.motion, clip.style, clip.song.hear(clip.style)[1] if clip.song else None)
 

@@ -16,7 +16,7 @@ from engine.evaluation.dances import Stagehand, Subject
 from engine.evaluation.rows import Measured, Ruler, set_windows
 from engine.evaluation.summary import ALL, Sets, summarise
 from engine.evaluation.tables import Evaluation
-from engine.training.pairs import Song
+from engine.training.cli import with_songs
 from engine.training.windows import at_rate
 
 
@@ -54,7 +54,7 @@ def evaluate(
         split=setting.split,
         seeds=setting.seeds,
         songs=len(ruler.songs),
-        reject=ruler.classifier.reject,
+        reject_mm=None if ruler.classifier.reject is None else 1000 * ruler.classifier.reject,
         rows=summarise(measured, sets),
         codec=_codec_reports(stagehand.rebuilt),
     )
@@ -67,9 +67,4 @@ def _codec_reports(rebuilt: Sequence[Rebuilt]) -> dict[str, CodecReport]:
 
 
 def _subjects(clips: Sequence[Clip]) -> list[Subject]:
-    songs = {clip.audio_path: Song(clip.audio_path) for clip in clips if clip.audio_path}
-    subjects = []
-    for clip in clips:
-        song = songs[clip.audio_path] if clip.audio_path else None
-        subjects.append(Subject(clip.name, clip.style, at_rate(clip.motion()), song))
-    return subjects
+    return [Subject(d.clip.name, d.clip.style, at_rate(d.clip.motion), d.song) for d in with_songs(clips)]

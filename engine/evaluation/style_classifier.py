@@ -22,16 +22,17 @@ REJECTED = ""
 
 @dataclass(frozen=True)
 class StyleClassifier:
-    """styles: of the training clips. reject: metres beyond which a window is in no style."""
+    """styles: of the training clips. reject: metres beyond which a window is in no style, None for never."""
 
     training: TrainingWindows
     styles: tuple[str, ...]
-    reject: float
+    reject: float | None
 
     def classify(self, nearest: Nearest) -> list[str]:
         """The style of every window that was searched for, or `REJECTED`."""
+        limit = np.inf if self.reject is None else self.reject
         found = zip(nearest.distances, nearest.clips, strict=True)
-        return [REJECTED if distance > self.reject else self.styles[clip] for distance, clip in found]
+        return [REJECTED if distance > limit else self.styles[clip] for distance, clip in found]
 
 
 def fit_styles(clips: Sequence[tuple[str, Joints]], fps: float) -> StyleClassifier:
@@ -45,5 +46,5 @@ def fit_styles(clips: Sequence[tuple[str, Joints]], fps: float) -> StyleClassifi
         training.nearest(joints, leave_out=index).distances for index, (_, joints) in enumerate(clips)
     ]
     distances = np.concatenate([np.zeros(0), *held_out])
-    reject = float(np.quantile(distances, ACCEPTED)) if len(distances) else np.inf
+    reject = float(np.quantile(distances, ACCEPTED)) if len(distances) else None
     return StyleClassifier(training, tuple(style for style, _ in clips), reject)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from engine.audio.beats import STYLE_TEMPO, BeatTrack
+from engine.audio.beats import STYLE_TEMPO, UNKNOWN_TEMPO, BeatTrack
 from engine.evaluation.beats import ENVELOPE_RATE, FOOT_LEAD, foot_envelope
 from smpl_rig.motion import Motion, sample
 
@@ -59,18 +59,13 @@ def motion_count(motion: Motion, rough: Times) -> Times:
     return rough - (behind + FOOT_LEAD - first)
 
 
-def dancer_count(motion: Motion, style: str, track: BeatTrack | None) -> Times | None:
-    """(T,) count of the dancer at every frame: on its own song's beats or, without, by the style's usual tempo.
-
-    None where neither is known.
-    """
+def dancer_count(motion: Motion, style: str, track: BeatTrack | None) -> Times:
+    """(T,) count of the dancer at every frame: on its own song's beats or, without, near the style's usual tempo."""
     times = np.arange(len(motion)) / motion.fps
     if track is not None:
         rough = song_count(track, times)
-    elif style in STYLE_TEMPO:
-        rough = steady_tempo(motion, STYLE_TEMPO[style]) / 60 * times
     else:
-        return None
+        rough = steady_tempo(motion, STYLE_TEMPO.get(style, UNKNOWN_TEMPO)) / 60 * times
     return motion_count(motion, rough)
 
 

@@ -8,8 +8,8 @@ meaning is followed, so the numbers are not the toolbox's:
 - it takes the time between frames for 1/120 s whatever the rate; here speeds are those of the motion's rate;
 - its relations "a joint moves this way" take the speed of another joint, so that "hand rises" never holds; here the
   speed of the joint itself, relative to the joint it is compared with;
-- its planes face backwards, and other ways left and right; here forwards as named, and the left relation is the right
-  one of the mirrored body.
+- its planes face one way for the right side and the other for the left; here as the relation is named, and a left
+  relation is the right one of the mirrored body.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SIDED: tuple[str, ...] = (
     "elbow bent",
     "hand moves away from pelvis",
     "hand fast",
-    "foot behind other leg",
+    "foot in front of other leg",
     "foot raised",
     "knee bent",
     "foot fast",
@@ -99,7 +99,7 @@ class _Body:
             self._angle(self._bone("R_elbow", "R_shoulder"), self._bone("R_elbow", "R_wrist")) < 110,
             self._along("R_wrist", "pelvis", self._bone("pelvis", "R_wrist")) > 1.4 * _ARM,
             self._speed("R_wrist") > 2.5 * _ARM,
-            self._beyond("pelvis", "R_ankle", self._normal("pelvis", "L_hip", "L_foot")) > 0.38 * _ARM,
+            self._beyond("pelvis", "R_ankle", self._normal("pelvis", "L_foot", "L_hip")) > 0.38 * _ARM,
             self.height[:, JOINT_INDEX["R_ankle"]] > 1.2 * _ARM,
             self._angle(self._bone("R_knee", "R_hip"), self._bone("R_knee", "R_ankle")) < 110,
             self._speed("R_ankle") > 2.5 * _ARM,

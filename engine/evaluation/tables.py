@@ -18,8 +18,10 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that is reported of a checkpoint on a split. songs: how many the own song is compared among. reject_mm: distance from
-    every training window at which a window is in no style, None where nothing is rejected."""
+    """All that is reported of a checkpoint on a split. songs: how many the own song is compared among.
+
+    reject_mm: distance from every training window beyond which a window is in no style, None where none is rejected.
+    """
 
     checkpoint: str
     split: str
@@ -126,8 +128,8 @@ def markdown(evaluation: Evaluation) -> str:
         f"frozen: seconds in which the joints move slower than {FROZEN_SPEED:g} m/s in the mean.",
         _table(evaluation.rows, _BODY),
         "## Style and novelty",
-        f"Of windows of {SECONDS:g} s: the style is the nearest training window's; {_rejection(evaluation)} Novelty is the "
-        "median distance.",
+        f"Of windows of {SECONDS:g} s: the style is the nearest training window's; {_rejection(evaluation)} Novelty is "
+        "the median distance.",
         _table(evaluation.rows, _STYLE),
         "## Codec",
         _codec_table(evaluation.codec),
@@ -139,8 +141,8 @@ def _rejection(evaluation: Evaluation) -> str:
     if evaluation.reject_mm is None:
         return "with a single training clip nothing is rejected."
     return (
-        f"what is farther than {evaluation.reject_mm:.0f} mm, as {1 - ACCEPTED:.0%} of the windows of held-out training "
-        "clips are, is in none."
+        f"what is farther than {evaluation.reject_mm:.0f} mm, as {1 - ACCEPTED:.0%} of held-out training windows are, "
+        "is in none."
     )
 
 

@@ -37,7 +37,7 @@ function show(which, seconds = 0) {
     song.playbackRate = Number(element("speed").value);
     element("plot").src = entry.plot;
     const video = gallery.videos[entry.style];
-    element("videoTitle").textContent = `${entry.style}: every clip of this style in one video`;
+    element("videoTitle").textContent = `${entry.style}: the first seconds of every clip of this style`;
     if (element("video").getAttribute("src") !== video) element("video").src = video;
     for (const button of element("songs").querySelectorAll("button")) {
       button.setAttribute("aria-current", button.dataset.clip === String(which));

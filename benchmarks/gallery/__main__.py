@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.gallery.film import write_videos
 from benchmarks.gallery.page import build_script, write_page
-from benchmarks.gallery.scenes import check_dances, clips_with_songs, generated, read_dance, scene
+from benchmarks.gallery.scenes import clips_with_songs, generated, scene
 from engine.checkpoints import find_checkpoint
 from engine.data.dataset import SPLITS
 from engine.errors import EngineError
@@ -47,7 +47,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--split", default="test", choices=SPLITS)
     parser.add_argument("--clip", action="append", default=[], metavar="NAME", help="this clip only; repeatable")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="dances of the checkpoint per song")
-    parser.add_argument("--paper", type=Path, metavar="FOLDER", help="the paper's model: its dances, CLIP.npz or .bvh")
+    parser.add_argument("--paper", type=Path, metavar="FOLDER", help="checkpoint of the paper's model, shown too")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the page")
     options = parser.parse_args(arguments)
@@ -58,20 +58,23 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _make(options: argparse.Namespace) -> Path:
     clips = clips_with_songs(options.data, options.split, options.clip)
-    find_checkpoint(options.checkpoint)
+    kinds = {"Ours": options.checkpoint}
     if options.paper is not None:
-        check_dances(options.paper, clips)
+        kinds["Paper"] = str(options.paper)
+    for checkpoint in kinds.values():
+        find_checkpoint(checkpoint)
     videos = options.output / "videos"
     videos.mkdir(parents=True, exist_ok=True)
     script = build_script(_say)  # first, since it is what may fail for reasons outside the project
     scenes = []
     for clip in clips:
-        dances = [
-            (f"Ours, seed {seed}", generated(clip, options.checkpoint, seed, options.device, _say))
-            for seed in range(options.seeds)
-        ]
-        if options.paper is not None:
-            dances.append(("Paper's model", read_dance(options.paper, clip)))
+        dances = []
+        for kind, checkpoint in kinds.items():
+            style = clip.style if kind == "Ours" else None  # the paper's models with librosa features know no styles
+            for seed in range(options.seeds):
+                _say(f"{clip.name}: {kind.lower()}, seed {seed}")
+                motion = generated(clip, checkpoint, style, seed, options.device)
+                dances.append((f"{kind}, seed {seed}", motion))
         scenes.append(scene(clip, dances))
     _say("drawing the videos, the longest stage")
     return write_page(scenes, options.output, script, write_videos(scenes, videos), _say)

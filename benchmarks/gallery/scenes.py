@@ -5,7 +5,7 @@ Motions are at 20 frames/s and beats are those of `engine.evaluation`: what is s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +19,8 @@ from engine.data.dataset import Clip, DanceDataset
 from engine.errors import DataError
 from engine.evaluation.beats import FOOT_LEAD, SIGMA, BeatScore, foot_beats, foot_envelope, score_beats
 from engine.generate import GenerateRequest, generate
-from engine.motion.bvh_import import read_bvh
 from engine.training.windows import at_rate
-from smpl_rig.motion import Motion, MotionFileError, load_npz
+from smpl_rig.motion import Motion
 
 
 @dataclass(frozen=True)
@@ -81,41 +80,13 @@ def scene(clip: Clip, dances: Sequence[tuple[str, Motion]]) -> Scene:
     return Scene(clip.name, clip.style, clip.audio_path, real.seconds, beats, tuple(dancers))
 
 
-def generated(clip: Clip, checkpoint: str, seed: int, device: str, said: Callable[[str], None]) -> Motion:
-    """The checkpoint's dance to the clip's song as a user gets it. Raises EngineError."""
-    said(f"{clip.name}: dancing, seed {seed}")
-    # a style that the checkpoint does not know is a sentence of its own, as in the quality table
-    request = GenerateRequest(
-        audio=str(clip.audio_path), seed=seed, style=clip.style, checkpoint=checkpoint, device=device
-    )
+def generated(clip: Clip, checkpoint: str, style: str | None, seed: int, device: str) -> Motion:
+    """The checkpoint's dance to the clip's song as a user gets it; a style of None is for it to choose.
+
+    Raises EngineError, also for a style that the checkpoint does not know.
+    """
+    request = GenerateRequest(audio=str(clip.audio_path), seed=seed, style=style, checkpoint=checkpoint, device=device)
     return generate(request, lambda *_: None, lambda: False).motion
-
-
-def check_dances(folder: Path, clips: Sequence[Clip]) -> None:
-    """Before any work: a folder of dances must hold one for every clip. Raises DataError."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder. Give a folder with a dance (NAME.npz or NAME.bvh) per clip.")
-    for clip in clips:
-        _dance_file(folder, clip)
-
-
-def read_dance(folder: Path, clip: Clip) -> Motion:
-    """The dance that a folder holds for a clip. Raises DataError."""
-    path = _dance_file(folder, clip)
-    if path.suffix == ".bvh":
-        return read_bvh(path)
-    try:
-        return load_npz(path)
-    except MotionFileError as error:
-        raise DataError(str(error)) from error
-
-
-def _dance_file(folder: Path, clip: Clip) -> Path:
-    places = [folder / f"{clip.name}{ending}" for ending in (".npz", ".bvh")]
-    found = next((place for place in places if place.is_file()), None)
-    if found is None:
-        raise DataError(f"{folder}: holds no dance for {clip.name}. Put {places[0].name} or {places[1].name} there.")
-    return found
 
 
 def expected_foot_beats(beats: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
     generate.add_argument("--guidance", type=float, metavar="G", help="how closely to follow the music (1: as trained)")
     generate.add_argument("--temperature", type=float, metavar="T", help="higher is more varied and less safe")
+    generate.add_argument(
+        "--music-view",
+        choices=["whole", "prefix"],
+        help="imported checkpoints: hear all music of a window (as in training) or none ahead (as the original wrote)",
+    )
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     _add_device(generate)
     generate.set_defaults(run=_generate)
@@ -92,7 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     original.add_argument("--mean", type=Path, metavar="M.npy", help="the original's motion statistics (of aist)")
     original.add_argument("--std", type=Path, metavar="S.npy")
     original.add_argument(
-        "--precision", choices=["float32", "int8"], default="float32", help="int8: about 3 times as fast on a CPU"
+        "--precision",
+        choices=["float32", "float16", "int8"],
+        default="float32",
+        help="of the decoder's weights; the others are two and three times as fast on a CPU",
     )
     original.set_defaults(run=_import_magma)
 
@@ -159,6 +167,7 @@ def _generate(options: argparse.Namespace) -> None:
         device=options.device,
         guidance=options.guidance,
         temperature=options.temperature,
+        music_view=options.music_view,
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:

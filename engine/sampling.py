@@ -19,6 +19,8 @@ from engine.models.decoder import MotionDecoder
 from engine.threads import one_thread
 
 CHUNK = 512  # token positions of context that are encoded at once
+REPORTED = 10
+"""Positions (a second) that are written between two reports."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,12 @@ def write_codes(
     conditions: Conditions,
     sampling: Sampling,
     seed: int,
-    progress: Callable[[float], None],
+    written: Callable[[Tensor], None],
     cancelled: Callable[[], bool],
 ) -> Tensor:
     """Codes (N, K): the locked ones as they are, the free ones drawn. Same seed and settings, same codes.
 
+    `written` is given the codes (n, K) that stand so far, every `REPORTED` positions and at the end.
     Raises CancelledError between two positions when `cancelled()` says so.
     """
     music, style = [True], [True]
@@ -101,7 +104,7 @@ def write_codes(
     memory = encode_context(decoder, conditions, music, style)
     with one_thread():
         return _write_all(
-            decoder, conditions, sampling, seed, DecoderCache(decoder, memory), pushes, progress, cancelled
+            decoder, conditions, sampling, seed, DecoderCache(decoder, memory), pushes, written, cancelled
         )
 
 
@@ -112,13 +115,13 @@ def _write_all(
     seed: int,
     cache: DecoderCache,
     pushes: list[tuple[int, float]],
-    progress: Callable[[float], None],
+    written: Callable[[Tensor], None],
     cancelled: Callable[[], bool],
 ) -> Tensor:
     # drawn on the CPU, so that the noise does not depend on the device
     generator = torch.Generator().manual_seed(seed)
     count = len(conditions.codes)
-    written = conditions.codes.clone()
+    codes = conditions.codes.clone()
     free = (~conditions.locked).tolist()
     before: Tensor | None = None
     for n in range(count):
@@ -126,11 +129,11 @@ def _write_all(
             raise CancelledError("Cancelled.")
         state = cache.step(before)
         if free[n]:
-            written[n] = _draw_position(decoder, state, sampling, pushes, generator)
-        before = written[n].expand(len(cache.memory), decoder.config.levels)
-        if n % 10 == 0:
-            progress(n / count)
-    return written
+            codes[n] = _draw_position(decoder, state, sampling, pushes, generator)
+        before = codes[n].expand(len(cache.memory), decoder.config.levels)
+        if (n + 1) % REPORTED == 0 or n + 1 == count:
+            written(codes[: n + 1])
+    return codes
 
 
 def _draw_position(

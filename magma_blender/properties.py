@@ -18,6 +18,13 @@ from . import engine_setup, paths
 AUTO_STYLE = "AUTO"
 DEFAULT_CHECKPOINT = "default"
 
+MUSIC_VIEWS = (
+    ("OWN", "Checkpoint's Own", "As the checkpoint says; as in training, unless it was changed"),
+    ("whole", "Whole Window", "All music of a window, as in training"),
+    ("prefix", "Growing", "Only the music up to the present moment, as the original wrote its dances"),
+)
+"""The names but the first are those of `engine.original.config.MUSIC_VIEWS`."""
+
 _Item = tuple[str, str, str, str, int]
 _kept: dict[_Item, _Item] = {}
 """Every item ever offered: Blender uses the strings of a dynamic enum without keeping them alive."""
@@ -98,6 +105,14 @@ def _settings() -> dict[str, Any]:
             subtype="TIME_ABSOLUTE",
             unit="TIME_ABSOLUTE",
         ),
+        "music_view": bpy.props.EnumProperty(
+            name="Music View", description="How much music an imported checkpoint hears at once", items=MUSIC_VIEWS
+        ),
+        "live_preview": bpy.props.BoolProperty(
+            name="Live Preview",
+            description="Show the dance in the 3D viewport while it is being written, feet not planted yet",
+            default=True,
+        ),
         "target": bpy.props.PointerProperty(
             name="Target",
             description="Armature that dances; empty makes a new one",
@@ -116,6 +131,11 @@ def _settings() -> dict[str, Any]:
 def guidance_of(settings: Any) -> float | None:
     """The guidance to ask for; None is the checkpoint's own, and the only one for imported ones, which have none."""
     return None if is_imported(settings) else float(settings.guidance) or None
+
+
+def music_view_of(settings: Any) -> str | None:
+    """The view to ask for; None is the checkpoint's own, and the only one for those that are not imported."""
+    return str(settings.music_view) if is_imported(settings) and settings.music_view != "OWN" else None
 
 
 def is_imported(settings: Any) -> bool:

@@ -39,6 +39,11 @@ def test_same_seed_same_dance_and_another_seed_another(request_: GenerateRequest
     assert (other.tokens != first.tokens).mean() > 0.3
 
 
+def test_a_music_view_is_for_imported_checkpoints(request_: GenerateRequest) -> None:
+    with pytest.raises(RequestError, match="imported"):
+        dance_to(replace(request_, music_view="prefix"))
+
+
 def test_the_seed_alone_decides_whatever_was_drawn_before(request_: GenerateRequest) -> None:
     before = dance_to(request_)
     torch.manual_seed(1)

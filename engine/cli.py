@@ -59,6 +59,13 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
     generate.add_argument("--guidance", type=float, metavar="G", help="how closely to follow the music (1: as trained)")
     generate.add_argument("--temperature", type=float, metavar="T", help="higher is more varied and less safe")
+    generate.add_argument(
+        "--beat-snap",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="re-time the dance onto the beats, 0 (off) to 1 (fully)",
+    )
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     _add_device(generate)
     generate.set_defaults(run=_generate)
@@ -159,6 +166,7 @@ def _generate(options: argparse.Namespace) -> None:
         device=options.device,
         guidance=options.guidance,
         temperature=options.temperature,
+        beat_snap=options.beat_snap,
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:
@@ -174,6 +182,9 @@ def _generate(options: argparse.Namespace) -> None:
             f"seed {dance.seed}, on the {report['device'].upper()} ({report['device_reason']}), "
             f"{report['total_seconds']:.1f} s"
         )
+        if "beat_snap" in report:
+            moved = report["beat_snap"]
+            print(f"beat snap moved it by {moved['mean_ms']:.0f} ms on average, {moved['max_ms']:.0f} ms at most")
 
 
 def _tokenize(options: argparse.Namespace) -> None:

@@ -23,6 +23,7 @@ from engine.checkpoints import AnyCheckpoint, Checkpoint, find_checkpoint, load_
 from engine.device import Device, choose_device
 from engine.errors import CancelledError, RequestError
 from engine.motion import representation
+from engine.motion.beat_snap import snap_to_beats
 from engine.original import performance as original_performance
 from engine.original.clip_style import STYLES_FILE
 from engine.sampling import Conditions, Sampling, write_codes
@@ -43,7 +44,8 @@ class GenerateRequest:
     audio: path. start: seconds in the file at which the dance begins; negative is silence first. seconds: length in the
     file, None to its end. speed: playback speed; the dance lasts seconds / speed. fps: frame rate of the result, None
     for the checkpoint's own. style: one of the checkpoint's, None or AUTO to let the song's tempo decide. guidance: how
-    strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature.
+    strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature. beat_snap: how
+    far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay as they were written.
     """
 
     audio: str
@@ -57,6 +59,7 @@ class GenerateRequest:
     device: str = "auto"
     guidance: float | None = None
     temperature: float | None = None
+    beat_snap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
     with watch("feet"):
         fps = request.fps or FRAME_RATE
         times = np.arange(max(1, round(length * fps))) / fps
-        motion = cancellable(lambda: replace(sample(lock_feet(danced.motion), times), fps=fps), cancelled)
+        snapped = cancellable(lambda: snap_to_beats(danced.motion, danced.beats, request.beat_snap), cancelled)
+        motion = cancellable(lambda: replace(sample(lock_feet(snapped.motion), times), fps=fps), cancelled)
     advance("done", 1.0, "Done")
     report = {
         "seconds": watch.seconds,
@@ -156,6 +160,9 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
         "fps": motion.fps,
         **danced.report,
     }
+    if request.beat_snap:
+        report["beat_snap"] = {"mean_ms": round(snapped.mean_ms, 1), "max_ms": round(snapped.max_ms, 1)}
+        report["notices"] = [*report.get("notices", []), *([snapped.notice] if snapped.notice else [])]
     return Dance(motion, danced.tokens, checkpoint.token_rate, checkpoint.name, request.seed, danced.style, report)
 
 
@@ -216,6 +223,7 @@ def _check(request: GenerateRequest) -> None:
         "guidance": (request.guidance, 0.0, 10.0),
         "temperature": (request.temperature, 0.0, 5.0),
         "seed": (request.seed, 0, 2**63 - 1),
+        "beat_snap": (request.beat_snap, 0.0, 1.0),
     }
     for name, (value, low, high) in numbers.items():
         if value is not None and not low <= value <= high:

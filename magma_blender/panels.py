@@ -99,6 +99,7 @@ class _Sidebar:
         row.prop(settings, "seed")
         row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
         _draw_guidance(column, settings)
+        column.prop(settings, "beat_snap", slider=True)
         column.prop(settings, "length")
         column.prop(settings, "target")
         if settings.target is None:

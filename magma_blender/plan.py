@@ -16,7 +16,8 @@ from .strips import Excerpt
 @dataclass(frozen=True)
 class DancePlan:
     """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
-    the dance's first frame. fps: the scene's rate. style and guidance: None lets the engine choose."""
+    the dance's first frame. fps: the scene's rate. style and guidance: None lets the engine choose.
+    beat_snap: 0 to 1."""
 
     scene: str
     name: str
@@ -28,6 +29,7 @@ class DancePlan:
     style: str | None
     checkpoint: str
     guidance: float | None
+    beat_snap: float
     use_body: bool
     body_file: Path | None
 
@@ -44,6 +46,7 @@ class DancePlan:
             "checkpoint": self.checkpoint,
             "device": device,
             "guidance": self.guidance,
+            "beat_snap": self.beat_snap,
         }
 
 
@@ -82,6 +85,7 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
         style=None if settings.style in ("", properties.AUTO_STYLE) else settings.style,
         checkpoint=settings.checkpoint,
         guidance=properties.guidance_of(settings),
+        beat_snap=settings.beat_snap,
         use_body=settings.use_body,
         body_file=body_file,
     )

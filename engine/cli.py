@@ -64,6 +64,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=["whole", "prefix"],
         help="imported checkpoints: hear all music of a window (as in training) or none ahead (as the original wrote)",
     )
+    generate.add_argument(
+        "--beat-snap",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="re-time the dance onto the beats, 0 (off) to 1 (fully)",
+    )
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     _add_device(generate)
     generate.set_defaults(run=_generate)
@@ -170,6 +177,7 @@ def _generate(options: argparse.Namespace) -> None:
         guidance=options.guidance,
         temperature=options.temperature,
         music_view=options.music_view,
+        beat_snap=options.beat_snap,
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:
@@ -185,6 +193,9 @@ def _generate(options: argparse.Namespace) -> None:
             f"seed {dance.seed}, on the {report['device'].upper()} ({report['device_reason']}), "
             f"{report['total_seconds']:.1f} s"
         )
+        if "beat_snap" in report:
+            moved = report["beat_snap"]
+            print(f"beat snap moved it by {moved['mean_ms']:.0f} ms on average, {moved['max_ms']:.0f} ms at most")
 
 
 def _tokenize(options: argparse.Namespace) -> None:

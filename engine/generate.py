@@ -24,6 +24,7 @@ from engine.device import Device, choose_device
 from engine.errors import CancelledError, RequestError
 from engine.models.stream import CodecStream
 from engine.motion import representation
+from engine.motion.beat_snap import snap_to_beats
 from engine.original import performance as original_performance
 from engine.original.clip_style import STYLES_FILE
 from engine.original.config import MUSIC_VIEWS
@@ -46,7 +47,8 @@ class GenerateRequest:
     file, None to its end. speed: playback speed; the dance lasts seconds / speed. fps: frame rate of the result, None
     for the checkpoint's own. style: one of the checkpoint's, None or AUTO to let the song's tempo decide. guidance: how
     strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature. music_view:
-    for imported checkpoints, one of `engine.original.config.MUSIC_VIEWS`; None for the checkpoint's own.
+    for imported checkpoints, one of `engine.original.config.MUSIC_VIEWS`; None for the checkpoint's own. beat_snap: how
+    far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay as they were written.
     """
 
     audio: str
@@ -61,6 +63,7 @@ class GenerateRequest:
     guidance: float | None = None
     temperature: float | None = None
     music_view: str | None = None
+    beat_snap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,8 @@ def _generate(
     with watch("feet"):
         fps = request.fps or FRAME_RATE
         times = np.arange(max(1, round(length * fps))) / fps
-        motion = cancellable(lambda: replace(sample(lock_feet(danced.motion), times), fps=fps), cancelled)
+        snapped = cancellable(lambda: snap_to_beats(danced.motion, danced.beats, request.beat_snap), cancelled)
+        motion = cancellable(lambda: replace(sample(lock_feet(snapped.motion), times), fps=fps), cancelled)
     advance("done", 1.0, "Done")
     report = {
         "seconds": watch.seconds,
@@ -170,6 +174,9 @@ def _generate(
         "fps": motion.fps,
         **danced.report,
     }
+    if request.beat_snap:
+        report["beat_snap"] = {"mean_ms": round(snapped.mean_ms, 1), "max_ms": round(snapped.max_ms, 1)}
+        report["notices"] = [*report.get("notices", []), *([snapped.notice] if snapped.notice else [])]
     return Dance(motion, danced.tokens, checkpoint.token_rate, checkpoint.name, request.seed, danced.style, report)
 
 
@@ -243,6 +250,7 @@ def _check(request: GenerateRequest) -> None:
         "guidance": (request.guidance, 0.0, 10.0),
         "temperature": (request.temperature, 0.0, 5.0),
         "seed": (request.seed, 0, 2**63 - 1),
+        "beat_snap": (request.beat_snap, 0.0, 1.0),
     }
     for name, (value, low, high) in numbers.items():
         if value is not None and not low <= value <= high:

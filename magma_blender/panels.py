@@ -101,6 +101,7 @@ class _Sidebar:
         _draw_guidance(column, settings)
         if properties.is_imported(settings):
             column.prop(settings, "music_view")
+        column.prop(settings, "beat_snap", slider=True)
         column.prop(settings, "length")
         column.prop(settings, "target")
         if settings.target is None:

@@ -19,7 +19,7 @@ from .strips import Excerpt
 class DancePlan:
     """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
     the dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
-    whether frames are to be shown while they are written."""
+    whether frames are to be shown while they are written. beat_snap: 0 to 1."""
 
     scene: str
     name: str
@@ -31,6 +31,7 @@ class DancePlan:
     style: str | None
     checkpoint: str
     guidance: float | None
+    beat_snap: float
     use_body: bool
     body_file: Path | None
     music_view: str | None = None
@@ -51,6 +52,7 @@ class DancePlan:
             "guidance": self.guidance,
             "music_view": self.music_view,
             "stream": self.preview,
+            "beat_snap": self.beat_snap,
         }
 
 
@@ -91,6 +93,7 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
         guidance=properties.guidance_of(settings),
         music_view=properties.music_view_of(settings),
         preview=settings.live_preview and not bpy.app.background,
+        beat_snap=settings.beat_snap,
         use_body=settings.use_body,
         body_file=body_file,
     )

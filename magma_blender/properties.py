@@ -96,6 +96,16 @@ def _settings() -> dict[str, Any]:
             default=0.0,
             precision=2,
         ),
+        "beat_snap": bpy.props.FloatProperty(
+            name="Beat Snap",
+            description="How far to shift steps in time onto the song's beats, by a gentle change of pace: "
+            "0 leaves the dance as it was made, 1 shifts it all the way",
+            min=0.0,
+            max=1.0,
+            default=0.0,
+            precision=2,
+            subtype="FACTOR",
+        ),
         "length": bpy.props.FloatProperty(
             name="Length",
             description="Seconds to dance at most; 0 is the whole strip",

@@ -32,7 +32,7 @@ MASKED = "ours, music masked"
 RANDOM = "random tokens, feet unlocked"
 PAPER = "the other checkpoint"
 
-REQUESTS: dict[str, dict[str, Any]] = {OURS: {}}
+REQUESTS: dict[str, dict[str, Any]] = {OURS: {}, "ours, beat snap": {"beat_snap": 1.0}}
 """Rows that differ only in what is asked of the checkpoint: the changes to the request."""
 
 _LONG_ENOUGH = 0.8

@@ -108,15 +108,6 @@ def lock_feet(motion: Motion, strength: float = 1.0, contacts: BoolArray | None 
     return _apply_shifts(motion, joints, shifts)
 
 
-def remove_penetration(motion: Motion, floor: float = 0.0) -> Motion:
-    """The motion with its feet above the floor (height `floor`, metres), otherwise as it is."""
-    if len(motion) < 3:
-        return motion
-    joints = _joints(motion)
-    nowhere = np.zeros((len(motion), len(CONTACT_JOINTS)), dtype=bool)
-    return _apply_shifts(motion, joints, _path_shifts(joints, nowhere, motion.fps, floor, clearance=0.0))
-
-
 def _joints(motion: Motion) -> Array:
     return forward_kinematics(motion.rotations().astype(np.float64), motion.trans.astype(np.float64))
 

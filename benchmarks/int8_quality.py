@@ -29,7 +29,7 @@ from engine.motion import humanml3d  # noqa: E402
 from engine.original.cache import TokenCache  # noqa: E402
 from engine.original.config import FRAME_RATE, DecoderConfig  # noqa: E402
 from engine.original.decoder import MotionDecoder  # noqa: E402
-from engine.original.quantize import to_int8  # noqa: E402
+from engine.original.quantize import round_weights  # noqa: E402
 from smpl_rig.motion import resample  # noqa: E402
 
 POSE = slice(0, 67)
@@ -112,7 +112,7 @@ def train(songs: list[Song], seconds: float) -> MotionDecoder:
 def compare(decoder: MotionDecoder, songs: list[Song]) -> str:
     """Int8 against float32 over windows of 300 tokens."""
     rounded = copy.deepcopy(decoder)
-    to_int8(rounded)
+    round_weights(rounded, "int8")
     right, equal, errors, chances = [], [], [], []
     for tokens, music in songs:
         for first in range(0, len(tokens) - WINDOW, 2 * WINDOW):

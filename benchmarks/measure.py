@@ -60,8 +60,8 @@ def _write(decoder: Any, music: torch.Tensor) -> None:
 
 
 def measure_greedy(options: argparse.Namespace) -> dict[str, Any]:
-    """Int8 against float32, given the same past: share of equal likeliest tokens, relative error of the logits."""
-    exact, rounded = random_decoder(), random_decoder("int8")
+    """Rounded weights against float32, given the same past: share of equal likeliest tokens, error of the logits."""
+    exact, rounded = random_decoder(), random_decoder(options.precision)
     tokens = torch.randint(0, exact.config.codes, (1, uncached.WINDOW))
     music = random_music(uncached.WINDOW)[None]
     with torch.inference_mode():
@@ -153,7 +153,7 @@ def main() -> None:
     tokens.add_argument("--device", default="cpu")
     tokens.add_argument("--seconds", type=float, required=True)
     tokens.add_argument("--repeats", type=int, required=True)
-    add("greedy", measure_greedy)
+    add("greedy", measure_greedy).add_argument("--precision", required=True)
     add("seams", measure_seams).add_argument("--frames", type=int, required=True)
     checkpoint = add("checkpoint", write_checkpoint)
     checkpoint.add_argument("--folder", type=Path, required=True)

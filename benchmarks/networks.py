@@ -1,17 +1,20 @@
-"""Full-size networks of the original's family with random weights: as fast and as large as trained ones."""
+"""Networks of the original's family: full-size ones with random weights, as fast and as large as trained ones, and
+checkpoint folders of any."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from engine.original.config import DecoderConfig, Sampling, VQVAEConfig, config_values
+from engine.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, config_values
 from engine.original.decoder import MotionDecoder
 from engine.original.importer import FAMILY, STATISTICS
-from engine.original.quantize import to_int8
+from engine.original.quantize import PRECISIONS, round_weights
 from engine.original.vqvae import MotionVQVAE
 
 
@@ -19,8 +22,7 @@ def random_decoder(precision: str = "float32", device: str = "cpu") -> MotionDec
     """The motion decoder of the variant `encodec`, 96 million parameters."""
     torch.manual_seed(0)
     decoder = MotionDecoder(DecoderConfig()).eval().requires_grad_(False)
-    if precision == "int8":
-        to_int8(decoder)
+    round_weights(decoder, precision)
     return decoder.to(device)
 
 
@@ -40,22 +42,36 @@ def random_music(frames: int) -> torch.Tensor:
 def write_random_checkpoint(folder: Path, precision: str) -> None:
     """A folder as an import of the variant `librosa` leaves it, about 1 GB."""
     torch.manual_seed(0)
-    config = DecoderConfig(variant="librosa")
-    vqvae = random_vqvae()
-    weights = {f"vqvae.{name}": value for name, value in vqvae.state_dict().items()}
-    weights |= {f"decoder.{name}": value for name, value in MotionDecoder(config).state_dict().items()}
+    vqvae, decoder = random_vqvae(), MotionDecoder(DecoderConfig(variant="librosa"))
     width = vqvae.config.motion_features
-    weights |= dict(zip(STATISTICS, (torch.zeros(width), torch.ones(width)), strict=True))
-    folder.mkdir(parents=True)
-    save_file(weights, folder / "model.safetensors")
+    write_checkpoint(folder, vqvae, decoder, np.zeros(width, np.float32), np.ones(width, np.float32), "", precision)
+
+
+def write_checkpoint(
+    folder: Path,
+    vqvae: MotionVQVAE,
+    decoder: MotionDecoder,
+    mean: NDArray[np.float32],
+    std: NDArray[np.float32],
+    description: str,
+    precision: str = PRECISIONS[0],
+) -> None:
+    """A checkpoint folder of the original's family. mean, std: (F,) of the motion that the VQ-VAE takes normalised."""
+    weights = {f"vqvae.{name}": value for name, value in vqvae.state_dict().items()}
+    weights |= {f"decoder.{name}": value for name, value in decoder.state_dict().items()}
+    weights |= dict(zip(STATISTICS, map(torch.from_numpy, (mean, std)), strict=True))
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.cpu().contiguous() for name, value in weights.items()}, folder / "model.safetensors")
     values = {
         "format": 1,
         "family": FAMILY,
         "name": folder.name,
+        "description": description,
+        "token_rate": FRAME_RATE,
         "vqvae": config_values(vqvae.config),
-        "decoder": config_values(config),
+        "decoder": config_values(decoder.config),
         "sampling": config_values(Sampling()),
         "normalised": True,
         "precision": precision,
     }
-    (folder / "config.json").write_text(json.dumps(values))
+    (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")

@@ -24,10 +24,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import tables  # noqa: E402
 from benchmarks.served import Engine, engine  # noqa: E402
+from engine.original.quantize import PRECISIONS  # noqa: E402
 
 README = ROOT / "benchmarks" / "README.md"
 BEGIN, END = "<!-- benchmarks/run.py writes from here -->", "<!-- to here -->"
-PRECISIONS = ("float32", "int8")
 LENGTHS = (5, 20, 60, 180)
 OURS = (10, 60, 180)
 """Seconds of music for the default checkpoint."""
@@ -47,13 +47,14 @@ def main() -> None:
     found: dict[str, Any] = {"machine": machine | describe(load), "lengths": lengths}
     found["uncached"] = measure("uncached", "--longest", str(400 if quick else 3600))
     found["tokens"] = {}
-    kinds = [(precision, "cpu") for precision in PRECISIONS] + [("float32", "cuda")] * bool(machine["gpu"])
+    kinds = [(precision, "cpu") for precision in PRECISIONS]
+    kinds += [("float32", "cuda"), ("float16", "cuda")] if machine["gpu"] else []
     for precision, device in kinds:
         for seconds in lengths:
             options = ["--precision", precision, "--device", device, "--seconds", str(seconds)]
             repeats = "2" if seconds <= 20 else "1"
             found["tokens"][precision, device, seconds] = measure("tokens", *options, "--repeats", repeats)
-    found["greedy"] = measure("greedy")
+    found["greedy"] = {p: measure("greedy", "--precision", p) for p in PRECISIONS[1:]}
     found["seams"] = measure("seams", "--frames", str(900 if quick else 3600))
     with tempfile.TemporaryDirectory() as folder:
         found |= whole_dances(Path(folder), OURS[:2] if quick else OURS)

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Engine:
-    """A running engine. `ask` waits for the answer and returns it with the seconds it took."""
+    """A running engine. `ask` waits for the answer and returns it with the seconds it took; `first_motion` is how many
+    of them passed before the first frames came."""
 
     def __init__(self, process: subprocess.Popen[bytes]):
         assert process.stdin is not None and process.stdout is not None
@@ -27,6 +28,7 @@ class Engine:
     def ask(self, method: str, params: dict[str, Any]) -> tuple[Any, float]:
         """Raises RuntimeError with what the engine says of an error."""
         begin, number = time.perf_counter(), next(self._ids)
+        self.first_motion: float | None = None
         self._stdin.write(protocol.encode_message(protocol.request(number, method, params)))
         self._stdin.flush()
         while True:
@@ -35,6 +37,8 @@ class Engine:
                 raise RuntimeError("the engine ended")
             if message.get("id") == number:
                 break
+            if message.get("method") == protocol.MOTION and self.first_motion is None:
+                self.first_motion = time.perf_counter() - begin
         if "error" in message:
             raise RuntimeError(message["error"]["message"])
         return message["result"], time.perf_counter() - begin
@@ -42,8 +46,9 @@ class Engine:
     def dance(self, song: Path, seconds: float, checkpoint: str) -> tuple[dict[str, Any], float]:
         """The report of a dance to the song's first seconds, and the seconds it took."""
         params = {"audio": str(song), "seconds": seconds, "checkpoint": checkpoint, "fps": 24.0, "device": "cpu"}
-        result, took = self.ask(protocol.GENERATE, params)
-        return result["report"], took
+        result, took = self.ask(protocol.GENERATE, {**params, "stream": True})
+        # as it reaches the add-on, not as the engine sees it
+        return result["report"] | {"first_motion_seconds": self.first_motion}, took
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Under the pictures runs a strip of time with the song's loudness, the beats and,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -91,39 +91,57 @@ def write_video(
     file: Path, frames: Sequence[Path], fps: float, song: Path, beats: Sequence[float], seconds: float
 ) -> str:
     """Write rendered frames and the song as .mp4 with a strip of time below; returns the names of the codecs."""
-    height, width = read_png(frames[0]).shape[:2]
+    width = read_png(frames[0]).shape[1]
     bar = time_bar(width, loudness_of(song, seconds, width), beats, 0.0, seconds)
+
+    def images() -> Iterator[Image]:
+        for number, png in enumerate(frames):
+            strip = bar.copy()
+            column = int(number / fps / seconds * width)
+            strip[:, max(column - 1, 0) : column + 2] = MARK
+            yield np.concatenate([read_png(png), strip])
+
+    return write_film(file, images(), fps, _sound_of(song, seconds))
+
+
+def write_film(file: Path, images: Iterable[Image], fps: float, sound: Iterable[av.AudioFrame]) -> str:
+    """Write pictures of one size and a sound as .mp4; returns the names of the codecs."""
     rate = Fraction(fps).limit_denominator(1000)
     with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
         h264 = "libx264" in av.codecs_available
         video: Any = container.add_stream(
             "libx264" if h264 else "mpeg4", rate=rate, options={"crf": "20"} if h264 else {"q:v": "3"}
         )
-        video.width, video.height, video.pix_fmt = width, height + BAR_HEIGHT, "yuv420p"
-        sound: Any = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
-        for number, png in enumerate(frames):
-            strip = bar.copy()
-            column = int(number / fps / seconds * width)
-            strip[:, max(column - 1, 0) : column + 2] = MARK
-            frame = av.VideoFrame.from_ndarray(np.concatenate([read_png(png), strip]), format="rgb24")
+        stream: Any = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
+        for number, image in enumerate(images):
+            if not number:
+                video.height, video.width = image.shape[:2]
+                video.pix_fmt = "yuv420p"
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = number, 1 / rate
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        _add_sound(container, sound, song, seconds)
-    return f"{video.codec_context.name} and {sound.codec_context.name}"
+        add_sound(container, stream, sound)
+    return f"{video.codec_context.name} and {stream.codec_context.name}"
 
 
-def _add_sound(container: Any, stream: Any, song: Path, seconds: float) -> None:
-    resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_RATE)
+def add_sound(container: Any, stream: Any, sound: Iterable[av.AudioFrame]) -> None:
+    """Encode a sound into an audio stream of a container, in that stream's rate and channels."""
+    resampler = av.AudioResampler(format=stream.format.name, layout=stream.layout.name, rate=stream.rate)
+    for frame in sound:
+        for piece in resampler.resample(frame):
+            container.mux(stream.encode(piece))
+    for piece in resampler.resample(None):
+        container.mux(stream.encode(piece))
+    container.mux(stream.encode(None))
+
+
+def _sound_of(song: Path, seconds: float) -> Iterator[av.AudioFrame]:
     with av.open(str(song)) as source:
         for frame in source.decode(audio=0):
             if frame.time is not None and frame.time >= seconds:
                 break
-            for piece in resampler.resample(frame):
-                container.mux(stream.encode(piece))
-    for piece in resampler.resample(None):
-        container.mux(stream.encode(piece))
-    container.mux(stream.encode(None))
+            yield frame
 
 
 def write_gif(file: Path, frames: Sequence[Path], fps: float) -> None:

@@ -73,6 +73,7 @@ def build(dance_file: Path, song: Path, blend: Path, report: dict[str, Any]) -> 
         style=report["style"],
         checkpoint=report["checkpoint"],
         guidance=None,
+        beat_snap=0.0,
         use_body=True,
         body_file=None,
     )

@@ -60,6 +60,18 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("--guidance", type=float, metavar="G", help="how closely to follow the music (1: as trained)")
     generate.add_argument("--temperature", type=float, metavar="T", help="higher is more varied and less safe")
     generate.add_argument("--choreography", type=Path, metavar="JSON", help="also write what `edit` works on")
+    generate.add_argument(
+        "--music-view",
+        choices=["whole", "prefix"],
+        help="imported checkpoints: hear all music of a window (as in training) or none ahead (as the original wrote)",
+    )
+    generate.add_argument(
+        "--beat-snap",
+        type=float,
+        default=0.0,
+        metavar="X",
+        help="re-time the dance onto the beats, 0 (off) to 1 (fully)",
+    )
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     add_device(generate)
     generate.set_defaults(run=_generate)
@@ -93,7 +105,10 @@ def _parser() -> argparse.ArgumentParser:
     original.add_argument("--mean", type=Path, metavar="M.npy", help="the original's motion statistics (of aist)")
     original.add_argument("--std", type=Path, metavar="S.npy")
     original.add_argument(
-        "--precision", choices=["float32", "int8"], default="float32", help="int8: about 3 times as fast on a CPU"
+        "--precision",
+        choices=["float32", "float16", "int8"],
+        default="float32",
+        help="of the decoder's weights; the others are two and three times as fast on a CPU",
     )
     original.set_defaults(run=_import_magma)
 
@@ -111,10 +126,12 @@ def _parser() -> argparse.ArgumentParser:
     styles.set_defaults(run=_style_vectors)
 
     from engine.editing.cli import add_editing_commands
+    from engine.evaluation.cli import add_evaluate_command
     from engine.training.cli import add_training_commands
 
     add_editing_commands(commands)
     add_training_commands(commands)
+    add_evaluate_command(commands)
     return parser
 
 
@@ -167,6 +184,8 @@ def _generate(options: argparse.Namespace) -> None:
         device=options.device,
         guidance=options.guidance,
         temperature=options.temperature,
+        music_view=options.music_view,
+        beat_snap=options.beat_snap,
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:
@@ -186,6 +205,9 @@ def _generate(options: argparse.Namespace) -> None:
             f"seed {dance.seed}, on the {report['device'].upper()} ({report['device_reason']}), "
             f"{report['total_seconds']:.1f} s"
         )
+        if "beat_snap" in report:
+            moved = report["beat_snap"]
+            print(f"beat snap moved it by {moved['mean_ms']:.0f} ms on average, {moved['max_ms']:.0f} ms at most")
 
 
 def _tokenize(options: argparse.Namespace) -> None:

@@ -25,11 +25,14 @@ from engine.choreography import Audio, CheckpointIdentity, Choreography, new_cho
 from engine.device import Device, choose_device
 from engine.errors import CancelledError, RequestError
 from engine.file_hash import file_sha256
+from engine.models.stream import CodecStream
 from engine.motion import representation
+from engine.motion.beat_snap import snap_to_beats
 from engine.original import performance as original_performance
 from engine.original.clip_style import STYLES_FILE
+from engine.original.config import MUSIC_VIEWS
 from engine.sampling import Conditions, Sampling, write_codes
-from engine.stage import Cancelled, Performance, Progress, Stage, Stopwatch
+from engine.stage import Cancelled, Performance, Progress, Show, Stage, Stopwatch
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion, sample, save_npz
 
@@ -46,7 +49,9 @@ class GenerateRequest:
     audio: path. start: seconds in the file at which the dance begins; negative is silence first. seconds: length in the
     file, None to its end. speed: playback speed; the dance lasts seconds / speed. fps: frame rate of the result, None
     for the checkpoint's own. style: one of the checkpoint's, None or AUTO to let the song's tempo decide. guidance: how
-    strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature.
+    strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature. music_view:
+    for imported checkpoints, one of `engine.original.config.MUSIC_VIEWS`; None for the checkpoint's own. beat_snap: how
+    far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay as they were written.
     """
 
     audio: str
@@ -60,6 +65,8 @@ class GenerateRequest:
     device: str = "auto"
     guidance: float | None = None
     temperature: float | None = None
+    music_view: str | None = None
+    beat_snap: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -101,24 +108,27 @@ class Dance:
         )
 
 
-def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled) -> Dance:
+def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled, show: Show | None = None) -> Dance:
     """Generate a dance. Raises EngineError; the same request gives the same dance on the same device.
 
-    Where a GPU runs out of memory the CPU takes over, and the report says so.
+    `show` is given the frames while later tokens are still to be written. Where a GPU runs out of memory the CPU takes
+    over, from the first frame on, and the report says so.
     """
     _check(request)
     device = choose_device(request.device)
     try:
-        return _generate(request, device, progress, cancelled)
+        return _generate(request, device, progress, cancelled, show)
     except torch.OutOfMemoryError:
         if device.name == "cpu":
             raise
         notice = "the GPU ran out of memory"
         progress("load", 0.0, f"Going on with the CPU: {notice}")
-        return _generate(request, Device("cpu", notice), progress, cancelled)
+        return _generate(request, Device("cpu", notice), progress, cancelled, show)
 
 
-def _generate(request: GenerateRequest, device: Device, progress: Progress, cancelled: Cancelled) -> Dance:
+def _generate(
+    request: GenerateRequest, device: Device, progress: Progress, cancelled: Cancelled, show: Show | None
+) -> Dance:
     watch = Stopwatch()
 
     def advance(stage: str, fraction: float, message: str) -> None:
@@ -142,12 +152,19 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
         seed=request.seed,
         temperature=request.temperature,
         guidance=request.guidance,
+        music_view=request.music_view,
         device=device,
         watch=watch,
         advance=advance,
         cancelled=cancelled,
+        show=show,
     )
     if isinstance(checkpoint, Checkpoint):
+        if request.music_view is not None:
+            raise RequestError(
+                f"music_view is for imported checkpoints; {checkpoint.name!r} hears the music around every token. "
+                "Leave it out."
+            )
         danced = perform(checkpoint, stage)
     else:
         danced = original_performance.perform(checkpoint, stage)
@@ -155,7 +172,8 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
     with watch("feet"):
         fps = request.fps or FRAME_RATE
         times = np.arange(max(1, round(length * fps))) / fps
-        frames = cancellable(lambda: lock_feet(danced.motion), cancelled)
+        snapped = cancellable(lambda: snap_to_beats(danced.motion, danced.beats, request.beat_snap), cancelled)
+        frames = cancellable(lambda: lock_feet(snapped.motion), cancelled)
         motion = cancellable(lambda: replace(sample(frames, times), fps=fps), cancelled)
     advance("done", 1.0, "Done")
     report = {
@@ -169,6 +187,9 @@ def _generate(request: GenerateRequest, device: Device, progress: Progress, canc
         "fps": motion.fps,
         **danced.report,
     }
+    if request.beat_snap:
+        report["beat_snap"] = {"mean_ms": round(snapped.mean_ms, 1), "max_ms": round(snapped.max_ms, 1)}
+        report["notices"] = [*report.get("notices", []), *([snapped.notice] if snapped.notice else [])]
     document = _document(request, folder, checkpoint.token_rate, danced)
     return Dance(
         motion,
@@ -209,17 +230,19 @@ def perform(checkpoint: Checkpoint, stage: Stage) -> Performance:
             lambda: hear(stage.audio, stage.style, checkpoint.styles, positions * stride), stage.cancelled
         )
     with watch("tokens"):
-        codes = _write(checkpoint, music, style, positions, stage)
+        codes, first_motion = _write(checkpoint, music, style, positions, stage)
     stage.advance("motion", 0.93, "Decoding the motion")
     with watch("motion"), torch.inference_mode():
         features = checkpoint.vqvae.decode(codes[None])[0].cpu().numpy()
         motion = representation.decode(features, FRAME_RATE)
-    return Performance(motion, codes.cpu().numpy(), style, beats)
+    report = {} if first_motion is None else {"first_motion_seconds": first_motion}
+    return Performance(motion, codes.cpu().numpy(), style, beats, report)
 
 
 def _write(
     checkpoint: Checkpoint, music: NDArray[np.float32], style: str, positions: int, stage: Stage
-) -> torch.Tensor:
+) -> tuple[torch.Tensor, float | None]:
+    """Codes, and the seconds after which the first frames were shown, if anybody watches."""
     decoder, device = checkpoint.decoder, stage.device.name
     nothing = torch.zeros(positions, decoder.config.levels, dtype=torch.int64, device=device)
     free = torch.zeros(positions, dtype=torch.bool, device=device)
@@ -228,11 +251,22 @@ def _write(
     )
     message = f"Writing {positions} tokens on the {device.upper()}"
 
-    def advance(part: float) -> None:
-        stage.advance("tokens", 0.1 + 0.83 * part, message)
+    stream, moving = CodecStream(checkpoint.vqvae), representation.RunningDecoder(FRAME_RATE)
+    shown, first_motion = 0, None
+
+    def written(codes: torch.Tensor) -> None:
+        nonlocal shown, first_motion
+        stage.advance("tokens", 0.1 + 0.83 * len(codes) / positions, message)
+        if stage.show is None:
+            return
+        features = stream.extend(codes, ended=len(codes) == positions).cpu().numpy()
+        if len(features):
+            first_motion = first_motion or stage.watch.elapsed()
+            stage.show(shown, moving.extend(features))
+            shown += len(features)
 
     sampling = _sampling(stage, checkpoint.sampling)
-    return write_codes(decoder, conditions, sampling, stage.seed, advance, stage.cancelled)
+    return write_codes(decoder, conditions, sampling, stage.seed, written, stage.cancelled), first_motion
 
 
 @lru_cache(maxsize=2)
@@ -256,6 +290,7 @@ def _check(request: GenerateRequest) -> None:
         "guidance": (request.guidance, 0.0, 10.0),
         "temperature": (request.temperature, 0.0, 5.0),
         "seed": (request.seed, 0, 2**63 - 1),
+        "beat_snap": (request.beat_snap, 0.0, 1.0),
     }
     for name, (value, low, high) in numbers.items():
         if value is not None and not low <= value <= high:
@@ -265,6 +300,8 @@ def _check(request: GenerateRequest) -> None:
             f"{request.seconds:g} s from second {request.start:g} on end before the song begins. "
             "Choose a later start or a greater length."
         )
+    if request.music_view not in (None, *MUSIC_VIEWS):
+        raise RequestError(f"music_view is {request.music_view!r}. Choose one of {', '.join(MUSIC_VIEWS)}.")
     if request.seconds == 0:
         raise RequestError("seconds is 0. Choose a length above 0, or none for the rest of the song.")
 

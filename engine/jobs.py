@@ -22,22 +22,44 @@ if TYPE_CHECKING:
     from engine.choreography import Choreography
     from engine.editing.edit import Edited
     from engine.editing.take import Take
+    from smpl_rig.motion import Motion
 
 ProgressCallback = Callable[[str, float, str], None]
 """stage, fraction of the whole request (0..1), message for the user"""
 CancelledCallback = Callable[[], bool]
-Handler = Callable[[dict[str, Any], ProgressCallback, CancelledCallback], Any]
 
 
-def run_generate(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
-    """`params` are the fields of `GenerateRequest`. Returns `npz` (the motion file as `protocol.pack_bytes`),
-    `document` (its choreography as JSON text) and `report`. Raises `EngineError`."""
+class Reporter(typing.Protocol):
+    """How a job tells the add-on what it does: progress when called, and any other notification of the protocol."""
+
+    def __call__(self, stage: str, fraction: float, message: str) -> None: ...
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a notification about this job."""
+
+
+Handler = Callable[[dict[str, Any], Reporter, CancelledCallback], Any]
+
+
+def run_generate(params: dict[str, Any], progress: Reporter, cancelled: CancelledCallback) -> dict[str, Any]:
+    """`params` are the fields of `GenerateRequest`, and `stream` (true: frames are sent as they are written). Returns
+    `npz` (the motion file as `protocol.pack_bytes`), `document` (its choreography as JSON text) and `report`. Raises
+    `EngineError`."""
     progress("load", 0.0, "Loading the engine's libraries")
     import engine.generate as generation
     from engine.choreography import to_json
 
+    params = dict(params)
+    stream = params.pop("stream", False)
+    if not isinstance(stream, bool):
+        raise RequestError(f"Parameter 'stream' must be bool, not {stream!r}.")
     request = build_request(generation.GenerateRequest, params)
-    dance = generation.generate(request, progress, cancelled)
+
+    def show(first_frame: int, motion: Motion) -> None:
+        arrays = protocol.pack_arrays({"poses": motion.poses, "trans": motion.trans})
+        progress.notify(protocol.MOTION, {"first_frame": first_frame, "frame_rate": motion.fps, "npz": arrays})
+
+    dance = generation.generate(request, progress, cancelled, show if stream else None)
     return {
         "npz": protocol.pack_bytes(dance.to_npz()),
         "document": to_json(dance.document),
@@ -57,7 +79,7 @@ class EditRequest:
     device: str = "auto"
 
 
-def run_edit(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+def run_edit(params: dict[str, Any], progress: Reporter, cancelled: CancelledCallback) -> dict[str, Any]:
     """`params` are the fields of `EditRequest`. Returns `document`, `npz` and `report` after the edit. Raises
     `EngineError`."""
     request = build_request(EditRequest, params)
@@ -88,7 +110,7 @@ class ChainRequest:
     device: str = "auto"
 
 
-def run_chain(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+def run_chain(params: dict[str, Any], progress: Reporter, cancelled: CancelledCallback) -> dict[str, Any]:
     """`params` are the fields of `ChainRequest`. Returns `document`, `npz` and `report` of both as one. Raises
     `EngineError`."""
     request = build_request(ChainRequest, params)
@@ -141,7 +163,8 @@ def run_doctor(params: dict[str, Any], progress: ProgressCallback, cancelled: Ca
 
 @dataclasses.dataclass(frozen=True)
 class ImportRequest:
-    """The original's files (paths), which of its variants they are, and the folder to write."""
+    """The original's files (paths), which of its variants they are, the folder to write, and the decoder's precision
+    (see `engine.original.quantize`)."""
 
     vqvae: str
     motionseq: str
@@ -149,6 +172,7 @@ class ImportRequest:
     folder: str
     mean: str | None = None
     std: str | None = None
+    precision: str = "float32"
 
 
 def run_import(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
@@ -168,7 +192,14 @@ def run_import(params: dict[str, Any], progress: ProgressCallback, cancelled: Ca
     mean, std = (None if path is None else Path(path) for path in (request.mean, request.std))
     with _files_told():
         done = import_magma(
-            Path(request.vqvae), Path(request.motionseq), request.variant, Path(request.folder), mean, std, say
+            Path(request.vqvae),
+            Path(request.motionseq),
+            request.variant,
+            Path(request.folder),
+            mean,
+            std,
+            say,
+            request.precision,
         )
     warnings = list(done.warnings)
     if request.variant != "librosa" and not weights_path().is_file():

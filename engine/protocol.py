@@ -4,11 +4,12 @@ JSON-RPC 2.0 (https://www.jsonrpc.org/specification) in the frames of the Langua
 a header `Content-Length: N`, an empty line, then N bytes of UTF-8 JSON. Both sides import this module, so it uses the
 standard library only; numpy is imported inside the two functions that carry arrays.
 
-Requests (client to engine): `hello`, `generate`, `edit`, `chain`, `doctor`, `import`, `fetch_encodec`,
-`shutdown`. Notifications: `$/cancelRequest {id}` and `exit` to the engine; `progress {id, stage, fraction, message,
-seconds_left}` to the client, where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null. An
-error is `{code, message, data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name
-of the class of error.
+Requests (client to engine): `hello`, `generate`, `edit`, `chain`, `doctor`, `import`, `fetch_encodec`, `shutdown`.
+Notifications: `$/cancelRequest {id}` and `exit` to the engine; `progress {id, stage, fraction, message, seconds_left}`
+to the client, where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null; `motion {id,
+first_frame, frame_rate, npz}` while a dance is being written, if `generate` was asked to `stream`: the next frames'
+`poses` and `trans` (packed arrays) at the checkpoint's own rate, before feet are locked. An error is `{code, message,
+data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the class of error.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ SHUTDOWN = "shutdown"
 CANCEL = "$/cancelRequest"
 EXIT = "exit"
 PROGRESS = "progress"
+MOTION = "motion"
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600

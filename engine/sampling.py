@@ -19,6 +19,8 @@ from engine.models.decoder import MotionDecoder
 from engine.threads import one_thread
 
 CHUNK = 512  # token positions of context that are encoded at once
+REPORTED = 10
+"""Positions (a second) that are written between two reports."""
 
 
 @dataclass(frozen=True)
@@ -98,14 +100,19 @@ def write_codes(
     conditions: Conditions,
     sampling: Sampling,
     seed: int,
-    progress: Callable[[float], None],
+    written: Callable[[Tensor], None],
     cancelled: Callable[[], bool],
 ) -> Tensor:
     """Codes (N, K): the locked ones as they are, the free ones drawn. Same seed and settings, same codes.
 
+    `written` is given the codes (n, K) that stand so far, every `REPORTED` positions and at the end.
     Raises CancelledError between two positions when `cancelled()` says so.
     """
-    return write_span(decoder, conditions, (0, len(conditions.codes)), sampling, [seed], progress, cancelled)[0]
+
+    def report(codes: Tensor) -> None:
+        written(codes[0])
+
+    return write_span(decoder, conditions, (0, len(conditions.codes)), sampling, [seed], report, cancelled)[0]
 
 
 @torch.inference_mode()
@@ -115,13 +122,14 @@ def write_span(
     span: tuple[int, int],
     sampling: Sampling,
     seeds: Sequence[int],
-    progress: Callable[[float], None],
+    report: Callable[[Tensor], None],
     cancelled: Callable[[], bool],
 ) -> Tensor:
     """Codes (V, n, K) of the positions span[0]..span[1], one variant a seed, all written at once.
 
     Locked codes are as they are, free ones drawn. The codes before the span count as written, locked or not; nothing
-    after it is written. Raises CancelledError between two positions when `cancelled()` says so.
+    after it is written. `report` is given the codes (V, m, K) that stand so far, every `REPORTED` positions and at the
+    end. Raises CancelledError between two positions when `cancelled()` says so.
     """
     start, stop = span
     music, style = [True], [True]
@@ -148,7 +156,7 @@ def write_span(
             places = torch.arange(known - 1, start - 1, device=memory.device).clamp_(min=0)
             cache.prefill(conditions.codes[places].expand(len(memory), -1, -1), begins=known == 0)
         cache.repeat(len(seeds))
-        return _write_all(decoder, conditions, span, sampling, seeds, cache, pushes, progress, cancelled)
+        return _write_all(decoder, conditions, span, sampling, seeds, cache, pushes, report, cancelled)
 
 
 def _write_all(
@@ -159,14 +167,14 @@ def _write_all(
     seeds: Sequence[int],
     cache: DecoderCache,
     pushes: list[tuple[int, list[float]]],
-    progress: Callable[[float], None],
+    report: Callable[[Tensor], None],
     cancelled: Callable[[], bool],
 ) -> Tensor:
     # drawn on the CPU, so that the noise does not depend on the device
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     start, stop = span
     count, views = stop - start, len(cache.memory) // len(seeds)
-    written = conditions.codes[start:stop].repeat(len(seeds), 1, 1)
+    codes = conditions.codes[start:stop].repeat(len(seeds), 1, 1)
     free = (~conditions.locked[start:stop]).tolist()
     before = None if start == 0 else conditions.codes[start - 1].expand(len(cache.memory), -1)
     for n in range(count):
@@ -175,11 +183,11 @@ def _write_all(
         state = cache.step(before)
         if free[n]:
             strengths = [(row, strength[n]) for row, strength in pushes]
-            written[:, n] = _draw_position(decoder, state, sampling, strengths, generators)
-        before = written[:, n].repeat(views, 1)
-        if n % 10 == 0:
-            progress(n / count)
-    return written
+            codes[:, n] = _draw_position(decoder, state, sampling, strengths, generators)
+        before = codes[:, n].repeat(views, 1)
+        if (n + 1) % REPORTED == 0 or n + 1 == count:
+            report(codes[:, : n + 1])
+    return codes
 
 
 def _draw_position(

@@ -234,7 +234,7 @@ class _Server:
 
 
 class _Reporter:
-    """The progress callback of one job: sends at most ten notifications a second, and estimates the time left.
+    """The reporter of one job: sends progress at most ten times a second, and estimates the time left.
 
     Raises `CancelledError` once the job is cancelled, so that a job which only reports stops too.
     """
@@ -258,13 +258,17 @@ class _Reporter:
             return
         self._sent_at = now
         params = {
-            "id": self._job.id,
             "stage": stage,
             "fraction": fraction,
             "message": message,
             "seconds_left": self._seconds_left(now, fraction),
         }
-        self._server.send_frame(protocol.encode_message(protocol.notification(protocol.PROGRESS, params)))
+        self.notify(protocol.PROGRESS, params)
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        """Send a notification with the job's id."""
+        message = protocol.notification(method, {"id": self._job.id, **params})
+        self._server.send_frame(protocol.encode_message(message))
 
     def _seconds_left(self, now: float, fraction: float) -> float | None:
         """By the speed of the present stage: earlier ones, such as loading libraries, say nothing about it."""

@@ -16,6 +16,9 @@ from engine.device import Device
 from smpl_rig.motion import Motion
 
 Progress = Callable[[str, float, str], None]
+Show = Callable[[int, Motion], None]
+"""Takes the next frames of a dance that is still being written, and the number of the first. They are at the
+checkpoint's own rate and their feet are not locked yet."""
 Cancelled = Callable[[], bool]
 
 
@@ -42,8 +45,8 @@ class Stage:
     """The song and the wishes of one request, ready to be danced to.
 
     audio: (samples,) mono at the librosa features' rate; `listen` gives the same piece at another rate. length: in
-    seconds. style: None where the song decides. temperature, guidance: None for the checkpoint's own. `advance` takes
-    stage, fraction and message, and raises CancelledError.
+    seconds. style: None where the song decides. temperature, guidance, music_view: None for the checkpoint's own.
+    `advance` takes stage, fraction and message, and raises CancelledError. `show`: None where nobody watches.
     """
 
     audio: NDArray[np.float32]
@@ -53,10 +56,12 @@ class Stage:
     seed: int
     temperature: float | None
     guidance: float | None
+    music_view: str | None
     device: Device
     watch: Stopwatch
     advance: Progress
     cancelled: Cancelled
+    show: Show | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.checkpoints import FRAME_RATE, load_checkpoint
 from engine.device import choose_device
 from engine.errors import DataError
+from engine.motion.body_frame import in_body_frame
 from smpl_rig.motion import Motion, MotionFileError, load_npz, read_npz, resample
 
 
@@ -53,7 +54,7 @@ def tokenize(path: Path, checkpoint_name: str, device: str) -> Tokens:
 def token_error(decoded: Motion, original: Motion) -> float:
     """Mean joint distance in millimetres, both with their pelvis in the same place and turned to one side. What
     `original` has beyond the length of `decoded` is not compared."""
-    difference = _placed(decoded.joints()) - _placed(original.cut(0, len(decoded)).joints())
+    difference = in_body_frame(decoded.joints()) - in_body_frame(original.cut(0, len(decoded)).joints())
     return float(np.linalg.norm(difference, axis=-1).mean() * 1000)
 
 
@@ -79,13 +80,3 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
 def save_tokens(path: Path, result: Tokens) -> None:
     """Write `tokens`, `token_rate` and `checkpoint` as .npz."""
     np.savez_compressed(path, tokens=result.tokens, token_rate=result.token_rate, checkpoint=result.checkpoint)
-
-
-def _placed(joints: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(T, 24, 3) joints turned so that the hips face one way, pelvis at the origin."""
-    centred = joints - joints[:, :1]
-    across = centred[:, 1] - centred[:, 2]
-    angle = -np.arctan2(across[:, 1], across[:, 0])
-    cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    x, y = centred[..., 0], centred[..., 1]
-    return np.stack([cosine * x - sine * y, sine * x + cosine * y, centred[..., 2]], axis=-1)

@@ -42,6 +42,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="seed (default: the scene's)")
     parser.add_argument("--seconds", type=float, help="seconds to dance at most (default: the whole song)")
     parser.add_argument("--guidance", type=float, help="how strongly music and style lead")
+    parser.add_argument("--beat-snap", type=float, help="re-time the dance onto the beats, 0 (off) to 1 (fully)")
     parser.add_argument("--checkpoint", help="name of the checkpoint (default: the scene's)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what the engine computes on")
     parser.add_argument("--engine-python", help="Python that has the engine's packages")
@@ -51,6 +52,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         number = getattr(values, name)
         if number is not None and not (math.isfinite(number) and number > 0):
             parser.error(f"--{name} is {number:g}: give a number above 0.")
+    if values.beat_snap is not None and not 0 <= values.beat_snap <= 1:
+        parser.error(f"--beat-snap is {values.beat_snap:g}: give a number from 0 to 1.")
     if values.seed is not None and not 0 <= values.seed < 2**31:
         parser.error(f"--seed is {values.seed}: give a whole number from 0 to {2**31 - 1}.")
     if values.out.suffix.lower() != ".blend":
@@ -127,7 +130,13 @@ def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
     if values.fps is not None:
         scene.render.fps = max(1, math.ceil(values.fps - 1e-6))
         scene.render.fps_base = scene.render.fps / values.fps
-    for name, value in (("seed", values.seed), ("length", values.seconds), ("guidance", values.guidance)):
+    given = {
+        "seed": values.seed,
+        "length": values.seconds,
+        "guidance": values.guidance,
+        "beat_snap": values.beat_snap,
+    }
+    for name, value in given.items():
         if value is not None:
             setattr(settings, name, value)
     if values.checkpoint is not None:

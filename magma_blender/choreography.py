@@ -18,7 +18,8 @@ FORMAT = 1
 @dataclass(frozen=True)
 class Choreography:
     """tokens: row by row, `codes` numbers for each token position. start, seconds, speed: what the strip played of the
-    audio file (seconds of the file). frame_start: the scene frame of token 0. fps: the scene's rate at that time."""
+    audio file (seconds of the file). frame_start: the scene frame of token 0. fps: the scene's rate at that time.
+    beat_snap: how far the motion was re-timed onto the beats after it was decoded from the tokens."""
 
     tokens: tuple[int, ...]
     codes: int
@@ -35,6 +36,7 @@ class Choreography:
     frame_start: int
     fps: float
     action: str
+    beat_snap: float = 0.0
 
     @property
     def positions(self) -> int:
@@ -60,6 +62,6 @@ def load(armature: Any) -> Choreography | None:
         if data.pop("format") != FORMAT:
             return None
         names = {field.name for field in fields(Choreography)} - {"tokens"}
-        return Choreography(tokens=tuple(tokens), **{name: data[name] for name in names})
+        return Choreography(tokens=tuple(tokens), **{name: data[name] for name in names & set(data)})
     except (ValueError, KeyError, AttributeError, TypeError):
         return None

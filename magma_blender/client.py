@@ -21,7 +21,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from engine.protocol import CANCEL, HELLO, PROGRESS, PROTOCOL_VERSION, REQUEST_CANCELLED, ProtocolError, notification
+from engine.protocol import (
+    CANCEL,
+    HELLO,
+    MOTION,
+    PROGRESS,
+    PROTOCOL_VERSION,
+    REQUEST_CANCELLED,
+    ProtocolError,
+    notification,
+)
 from engine.protocol import request as request_message
 
 from .client_errors import (
@@ -65,7 +74,10 @@ class Progress(NamedTuple):
 
 
 class Request:
-    """One question to the engine. `result` is there when `state` is 'done', `error` when it is 'failed'."""
+    """One question to the engine. `result` is there when `state` is 'done', `error` when it is 'failed'.
+
+    `frames` collects the parameters of `motion` notifications, in order, for whoever takes them out.
+    """
 
     def __init__(self, request_id: int, method: str, params: Mapping[str, Any]) -> None:
         self.id = request_id
@@ -73,6 +85,7 @@ class Request:
         self.params = dict(params)
         self.state: State = "running"
         self.progress = Progress("start", 0.0, "Waiting for the engine", None)
+        self.frames: list[dict[str, Any]] = []
         self.result: Any = None
         self.error: ClientError | None = None
         self.sent = False
@@ -254,6 +267,10 @@ class EngineClient:
             self._take_end(event)
         elif event.get("method") == PROGRESS:
             self._take_progress(event.get("params"))
+        elif event.get("method") == MOTION:
+            params = event.get("params")
+            if isinstance(params, dict) and params.get("id") in self._running:
+                self._running[params["id"]].frames.append(params)
         elif "method" not in event:
             self._take_answer(event)
 

@@ -141,6 +141,7 @@ def _choreography(plan: DancePlan, about: dict[str, Any], action: str) -> Choreo
         frame_start=plan.frame_start,
         fps=plan.fps,
         action=action,
+        beat_snap=plan.beat_snap,
     )
 
 

@@ -30,7 +30,9 @@ def _tell_check(report: dict[str, Any]) -> Notice:
     return Notice(text, is_error=bool(problems), details=tuple(describe(report)))
 
 
-def import_checkpoint(name: str, vqvae: str, motionseq: str, variant: str, mean: str = "", std: str = "") -> None:
+def import_checkpoint(
+    name: str, vqvae: str, motionseq: str, variant: str, precision: str, mean: str = "", std: str = ""
+) -> None:
     """Ask for a checkpoint of that name made of the original's files. Raises MagmaError.
 
     vqvae, motionseq, mean, std: paths, of which the last two may both be empty.
@@ -47,7 +49,8 @@ def import_checkpoint(name: str, vqvae: str, motionseq: str, variant: str, mean:
         text = f'"{name}" is imported: choose it as the checkpoint in the MAGMA panel.'
         return Notice(text, details=tuple(result["warnings"]))
 
-    session.start_errand(f'Importing "{name}"', IMPORT, {**given, "variant": variant, "folder": str(folder)}, tell)
+    params = {**given, "variant": variant, "precision": precision, "folder": str(folder)}
+    session.start_errand(f'Importing "{name}"', IMPORT, params, tell)
 
 
 def _own_folder(name: str) -> Path:

@@ -99,12 +99,16 @@ class _Sidebar:
         row.prop(settings, "seed")
         row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
         _draw_guidance(column, settings)
+        if properties.is_imported(settings):
+            column.prop(settings, "music_view")
+        column.prop(settings, "beat_snap", slider=True)
         column.prop(settings, "length")
         column.prop(settings, "target")
         if settings.target is None:
             column.prop(settings, "use_body")
             if settings.use_body:
                 column.prop(settings, "body_file")
+        column.prop(settings, "live_preview")
         if not draw_running(layout, context):
             _draw_start(layout, context)
         if session.notice is not None:

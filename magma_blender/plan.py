@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bpy
+
 from . import engine_setup, properties, sounds, strips
 from .engine_setup import EngineSetup
 from .errors import SceneError
@@ -16,7 +18,8 @@ from .strips import Excerpt
 @dataclass(frozen=True)
 class DancePlan:
     """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
-    the dance's first frame. fps: the scene's rate. style and guidance: None lets the engine choose."""
+    the dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
+    whether frames are to be shown while they are written. beat_snap: 0 to 1."""
 
     scene: str
     name: str
@@ -28,8 +31,11 @@ class DancePlan:
     style: str | None
     checkpoint: str
     guidance: float | None
+    beat_snap: float
     use_body: bool
     body_file: Path | None
+    music_view: str | None = None
+    preview: bool = False
 
     def request(self, device: str) -> dict[str, Any]:
         """Parameters of the engine's `generate`."""
@@ -44,6 +50,9 @@ class DancePlan:
             "checkpoint": self.checkpoint,
             "device": device,
             "guidance": self.guidance,
+            "music_view": self.music_view,
+            "stream": self.preview,
+            "beat_snap": self.beat_snap,
         }
 
 
@@ -82,6 +91,9 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
         style=None if settings.style in ("", properties.AUTO_STYLE) else settings.style,
         checkpoint=settings.checkpoint,
         guidance=properties.guidance_of(settings),
+        music_view=properties.music_view_of(settings),
+        preview=settings.live_preview and not bpy.app.background,
+        beat_snap=settings.beat_snap,
         use_body=settings.use_body,
         body_file=body_file,
     )

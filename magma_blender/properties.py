@@ -18,6 +18,13 @@ from . import engine_setup, paths
 AUTO_STYLE = "AUTO"
 DEFAULT_CHECKPOINT = "default"
 
+MUSIC_VIEWS = (
+    ("OWN", "Checkpoint's Own", "As the checkpoint says; as in training, unless it was changed"),
+    ("whole", "Whole Window", "All music of a window, as in training"),
+    ("prefix", "Growing", "Only the music up to the present moment, as the original wrote its dances"),
+)
+"""The names but the first are those of `engine.original.config.MUSIC_VIEWS`."""
+
 _Item = tuple[str, str, str, str, int]
 _kept: dict[_Item, _Item] = {}
 """Every item ever offered: Blender uses the strings of a dynamic enum without keeping them alive."""
@@ -89,6 +96,16 @@ def _settings() -> dict[str, Any]:
             default=0.0,
             precision=2,
         ),
+        "beat_snap": bpy.props.FloatProperty(
+            name="Beat Snap",
+            description="How far to shift steps in time onto the song's beats, by a gentle change of pace: "
+            "0 leaves the dance as it was made, 1 shifts it all the way",
+            min=0.0,
+            max=1.0,
+            default=0.0,
+            precision=2,
+            subtype="FACTOR",
+        ),
         "length": bpy.props.FloatProperty(
             name="Length",
             description="Seconds to dance at most; 0 is the whole strip",
@@ -97,6 +114,14 @@ def _settings() -> dict[str, Any]:
             default=0.0,
             subtype="TIME_ABSOLUTE",
             unit="TIME_ABSOLUTE",
+        ),
+        "music_view": bpy.props.EnumProperty(
+            name="Music View", description="How much music an imported checkpoint hears at once", items=MUSIC_VIEWS
+        ),
+        "live_preview": bpy.props.BoolProperty(
+            name="Live Preview",
+            description="Show the dance in the 3D viewport while it is being written, feet not planted yet",
+            default=True,
         ),
         "target": bpy.props.PointerProperty(
             name="Target",
@@ -116,6 +141,11 @@ def _settings() -> dict[str, Any]:
 def guidance_of(settings: Any) -> float | None:
     """The guidance to ask for; None is the checkpoint's own, and the only one for imported ones, which have none."""
     return None if is_imported(settings) else float(settings.guidance) or None
+
+
+def music_view_of(settings: Any) -> str | None:
+    """The view to ask for; None is the checkpoint's own, and the only one for those that are not imported."""
+    return str(settings.music_view) if is_imported(settings) and settings.music_view != "OWN" else None
 
 
 def is_imported(settings: Any) -> bool:

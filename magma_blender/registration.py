@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from . import batch, op_engine, op_generate, op_original, panels, preferences, properties
+from . import batch, op_engine, op_generate, op_original, panels, preferences, preview, properties
 from .session import session
 
 CLASSES = (
@@ -31,6 +31,7 @@ def register() -> None:
     properties.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+    preview.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         _commands.append(bpy.utils.register_cli_command("magma", batch.command))
@@ -46,6 +47,7 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
+    preview.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     if _before_load in bpy.app.handlers.load_pre:

@@ -297,12 +297,14 @@ def _tick() -> float | None:
 
 
 def redraw() -> None:
-    """Draw the panels again, and only them: a whole viewport may take long to draw."""
+    """Draw the panels again, and only them, since a whole viewport may take long to draw; viewports if a dance is
+    shown there while it is written."""
+    previews = session.job is not None and session.job.plan.preview
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
-            wanted = REDRAWN.get(area.type)
+            wanted = {REDRAWN.get(area.type), "WINDOW" if previews and area.type == "VIEW_3D" else None}
             for region in area.regions:
-                if region.type == wanted:
+                if region.type in wanted:
                     region.tag_redraw()
 
 

@@ -3,8 +3,9 @@
 `lock_feet` works in two steps. First one linear least-squares problem over the whole clip moves the paths of both
 ankles, both feet and the pelvis: planted points shall not move, every path shall keep its own acceleration, feet shall
 keep their place under the pelvis, the pelvis its place in the world. As accelerations are kept, a correction fades in
-and out by itself and adds no jitter. Then two-bone inverse kinematics bends each leg to its new ankle, and the ankle
-turns the foot to its new place. Bone lengths never change.
+and out by itself, adds no jitter and leaves the beat of the steps. A foot stands or moves: what cannot be stopped is
+let go, and what moves is lifted off the floor rather than dragged along it. Then two-bone inverse kinematics bends each
+leg to its new ankle, and the ankle turns the foot to its new place. Bone lengths never change.
 """
 
 from __future__ import annotations
@@ -38,16 +39,23 @@ _SHORTEST_CONTACT = 0.1  # seconds
 _SHORTEST_GAP = 0.075  # seconds; a shorter gap in a contact is closed
 
 # Weights of the least-squares problem as times in seconds, against 1 m/s of sliding of a planted point.
-_ACCELERATION_TIME = 0.02  # keeps the acceleration of foot paths
+_ACCELERATION_TIME = 0.06  # keeps the acceleration of foot paths, and with it the instants at which they brake
 _PELVIS_ACCELERATION_TIME = 0.3  # the pelvis may only shift slowly
-_LEG_TIME = 0.4  # keeps a foot in its place under the pelvis
+_LEG_TIME = 0.2  # keeps a foot in its place under the pelvis
 _PELVIS_TIME = 0.2  # keeps the pelvis in its place
 _FOOT_WEIGHT = 100.0  # keeps the direction of the foot
 _PLANTED_VERTICAL = 0.1  # vertical against horizontal: heels may rise and sink
-_FIRMER_ROUNDS, _FIRM_SPEED, _FIRMEST = 2, 0.2, 10.0  # m/s below which a point is held harder
-_HEIGHT_TIME = 0.1  # keeps the height of a foot that steps, lest it brush the floor
+_HEIGHT_TIME = 0.1  # keeps the height of a foot
 _FLOOR_TIME = 0.01  # keeps points above the floor
 _PINNED = 1e8  # keeps every point of a pinned frame: far above all other weights
+
+# What stands and what moves, metres per second; from the first to the second speed one turns into the other.
+_LEAVING_SPEEDS = (0.4, 0.9)  # uncorrected: a contact that speeds up begins to move here, lest it jerk loose later
+_ROUNDS = 4
+_FIRM_SPEED, _FIRMEST = 0.25, 10.0  # corrected: what is slower is held harder, up to so many times
+_GLIDE_SPEEDS = (0.4, 0.8)  # corrected: what cannot be stopped is let go
+_LIFT_SPEEDS = (0.3, 0.5)  # corrected: a foot that moves is lifted
+_CLEARANCE = 0.035  # metres between the floor and the sole of a foot that moves
 
 _REACH = 0.995  # share of the straight leg that a correction may use up
 _LARGEST_DROP = 0.08  # metres that the pelvis may sink for a foot out of reach
@@ -88,7 +96,7 @@ def lock_feet(
     floor: float = 0.0,
     pinned: BoolArray | None = None,
 ) -> Motion:
-    """The motion with planted feet that stay in their place on the floor, and no foot below it.
+    """The motion with planted feet that stay in their place, others that clear the floor, and no foot below it.
 
     strength: 0 leaves the motion as it is, 1 corrects it fully. contacts: (T, 4) as from `foot_contacts`, which is used
     when none are given. floor: height of the floor, metres. pinned: (T,) frames that stay as they are (to rounding);
@@ -97,7 +105,7 @@ def lock_feet(
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"foot lock strength {strength} is outside 0..1")
-    joints = forward_kinematics(motion.rotations().astype(np.float64), motion.trans.astype(np.float64))
+    joints = _joints(motion)
     if contacts is None:
         contacts = foot_contacts(joints, motion.fps, floor)
     if contacts.shape != (len(motion), len(CONTACT_JOINTS)):
@@ -107,13 +115,12 @@ def lock_feet(
         raise ValueError(f"pinned has shape {pinned.shape}; {(len(motion),)} is needed")
     if strength == 0 or len(motion) < 3:
         return motion
-    shifts = _path_shifts(joints, contacts, motion.fps, floor, pinned) * strength
+    shifts = _path_shifts(joints, contacts, motion.fps, floor, _CLEARANCE, pinned) * strength
     return _apply_shifts(motion, joints, shifts, pinned)
 
 
-def remove_penetration(motion: Motion, floor: float = 0.0) -> Motion:
-    """The motion with its feet above the floor (height `floor`, metres), otherwise as it is."""
-    return lock_feet(motion, contacts=np.zeros((len(motion), len(CONTACT_JOINTS)), dtype=bool), floor=floor)
+def _joints(motion: Motion) -> Array:
+    return forward_kinematics(motion.rotations().astype(np.float64), motion.trans.astype(np.float64))
 
 
 def _horizontal_speed(points: Array, fps: float) -> Array:
@@ -180,54 +187,93 @@ class _LeastSquares:
         return solve_banded(self.band, self.right).reshape(self.frames, _UNKNOWNS, -1)
 
 
-def _path_shifts(joints: Array, contacts: BoolArray, fps: float, floor: float, pinned: BoolArray) -> Array:
+def _path_shifts(
+    joints: Array, contacts: BoolArray, fps: float, floor: float, clearance: float, pinned: BoolArray
+) -> Array:
     """(T, 5, 3) shifts of `_POINTS` and of the pelvis, metres, world."""
     points = joints[:, list(_POINTS)]
     planted = contacts[:, list(_COLUMNS)]
-    both = (planted[1:] & planted[:-1]).astype(np.float64)
+    pace = _horizontal_speed(points, fps)
+    contact = (planted[1:] & planted[:-1]) * _fading(np.maximum(pace[1:], pace[:-1]), *_LEAVING_SPEEDS)
+    level, hold = _level_shifts(points[..., :2], contact, fps, pinned)
+    lift = clearance * _moving(_step_speeds(points[..., :2] + level[:, :_PELVIS], fps), fps)
+    lowest = np.array([SOLE_BELOW_FOOT, ANKLE_REST_HEIGHT] * 2) + floor + lift * np.array([1, 0, 1, 0])
+    return np.concatenate([level, _height_shifts(points[..., 2:], hold, lowest, fps, pinned)], axis=-1)
 
-    def problem(axes: slice, still: Array) -> _LeastSquares:
-        path = points[..., axes]
-        squares = _LeastSquares(len(points), path.shape[-1])
-        bend = (_ACCELERATION_TIME * fps**2) ** 2
-        for index in range(_PELVIS):
-            squares.add([(index, 0, 1.0), (index, 1, -2.0), (index, 2, 1.0)], bend)
-            steps = path[:-1, index] - path[1:, index]
-            squares.add([(index, 0, -1.0), (index, 1, 1.0)], still[:, index] * fps**2, steps)
-            squares.add([(index, 0, 1.0), (_PELVIS, 0, -1.0)], _LEG_TIME**-2)
-        for foot in (0, 2):
-            squares.add([(foot, 0, 1.0), (foot + 1, 0, -1.0)], _FOOT_WEIGHT)
-        bend = (_PELVIS_ACCELERATION_TIME * fps**2) ** 2
-        squares.add([(_PELVIS, 0, 1.0), (_PELVIS, 1, -2.0), (_PELVIS, 2, 1.0)], bend)
-        squares.add([(_PELVIS, 0, 1.0)], _PELVIS_TIME**-2)
-        if pinned.any():
-            for unknown in range(_UNKNOWNS):
-                squares.add([(unknown, 0, 1.0)], pinned * _PINNED)
-        return squares
 
-    level = problem(slice(0, 2), both).solve()
-    # what nearly stands is held ever more firmly and ends up standing; what glides on purpose is only slowed
-    for _ in range(_FIRMER_ROUNDS):
-        speed = np.linalg.norm(np.diff(points[..., :2] + level[:, :_PELVIS], axis=0), axis=-1) * fps
-        firmness = np.clip(_FIRM_SPEED / np.maximum(speed, 1e-9), 1, _FIRMEST)
-        level = problem(slice(0, 2), both * firmness).solve()
-    vertical = problem(slice(2, 3), both * _PLANTED_VERTICAL)
-    lowest = np.array([SOLE_BELOW_FOOT, ANKLE_REST_HEIGHT] * 2) + floor
-    wanted = lowest - points[..., 2]
+def _problem(path: Array, hold: Array, fps: float, pinned: BoolArray) -> _LeastSquares:
+    """Shifts of points with the paths (T, 4, D) that stop them, by the weights `hold` (T - 1, 4), and keep the rest."""
+    squares = _LeastSquares(len(path), path.shape[-1])
+    bend = (_ACCELERATION_TIME * fps**2) ** 2
     for index in range(_PELVIS):
-        vertical.add([(index, 0, 1.0)], ~planted[:, index] * _HEIGHT_TIME**-2)
-    # points that would end below the floor are held on it; as this lifts their neighbours, a few rounds find them all
-    held = np.zeros(planted.shape, dtype=bool)
-    height = vertical.solve()
+        squares.add([(index, 0, 1.0), (index, 1, -2.0), (index, 2, 1.0)], bend)
+        steps = path[:-1, index] - path[1:, index]
+        squares.add([(index, 0, -1.0), (index, 1, 1.0)], hold[:, index] * fps**2, steps)
+        squares.add([(index, 0, 1.0), (_PELVIS, 0, -1.0)], _LEG_TIME**-2)
+    for foot in (0, 2):
+        squares.add([(foot, 0, 1.0), (foot + 1, 0, -1.0)], _FOOT_WEIGHT)
+    bend = (_PELVIS_ACCELERATION_TIME * fps**2) ** 2
+    squares.add([(_PELVIS, 0, 1.0), (_PELVIS, 1, -2.0), (_PELVIS, 2, 1.0)], bend)
+    squares.add([(_PELVIS, 0, 1.0)], _PELVIS_TIME**-2)
+    if pinned.any():
+        for unknown in range(_UNKNOWNS):
+            squares.add([(unknown, 0, 1.0)], pinned * _PINNED)
+    return squares
+
+
+def _level_shifts(path: Array, contact: Array, fps: float, pinned: BoolArray) -> tuple[Array, Array]:
+    """Horizontal shifts (T, 5, 2) of points with paths (T, 4, 2), and how firmly they were held (T - 1, 4).
+
+    contact: (T - 1, 4) 0..1. Reweighted least squares: what nearly stands is held ever more firmly until it stands,
+    what glides on all the same is no contact and let go (a redescending weight, as in robust regression).
+    """
+    hold = contact
+    shifts = _problem(path, hold, fps, pinned).solve()
+    for _ in range(_ROUNDS):
+        speed = _step_speeds(path + shifts[:, :_PELVIS], fps)
+        firmness = np.clip(_FIRM_SPEED / np.maximum(speed, 1e-9), 1, _FIRMEST)
+        hold = contact * firmness * _fading(speed, *_GLIDE_SPEEDS)
+        shifts = _problem(path, hold, fps, pinned).solve()
+    return shifts, hold
+
+
+def _height_shifts(path: Array, hold: Array, lowest: Array, fps: float, pinned: BoolArray) -> Array:
+    """Vertical shifts (T, 5, 1) of points with heights `path` (T, 4, 1) that keep them above `lowest` (T, 4)."""
+    squares = _problem(path, np.minimum(hold, 1) * _PLANTED_VERTICAL, fps, pinned)
+    wanted = lowest - path[..., 0]
+    for index in range(_PELVIS):
+        squares.add([(index, 0, 1.0)], _HEIGHT_TIME**-2)
+    # points that would end too low are held there; as this lifts their neighbours, a few rounds find them all
+    held = np.zeros(lowest.shape, dtype=bool)
+    shifts = squares.solve()
     for _ in range(3):
-        new = (height[:, :_PELVIS, 0] < wanted - 1e-4) & ~held & ~pinned[:, None]
+        new = (shifts[:, :_PELVIS, 0] < wanted - 1e-4) & ~held & ~pinned[:, None]
         if not new.any():
             break
         for index in range(_PELVIS):
-            vertical.add([(index, 0, 1.0)], new[:, index] * _FLOOR_TIME**-2, wanted[:, index, None])
+            squares.add([(index, 0, 1.0)], new[:, index] * _FLOOR_TIME**-2, wanted[:, index, None])
         held |= new
-        height = vertical.solve()
-    return np.concatenate([level, height], axis=-1)
+        shifts = squares.solve()
+    return shifts
+
+
+def _moving(speed: Array, fps: float) -> Array:
+    """(T - 1, 4) m/s between frames -> (T, 4) 0..1 at frames: a foot leaves the floor before it moves off and comes
+    down when it has stopped, each by half of `_SPEED_WINDOW`."""
+    reach = max(1, round(0.5 * _SPEED_WINDOW * fps))
+    moves = np.pad(1 - _fading(speed, *_LIFT_SPEEDS), ((reach, reach), (0, 0)))
+    return np.lib.stride_tricks.sliding_window_view(moves, 2 * reach, axis=0).max(axis=-1)
+
+
+def _step_speeds(path: Array, fps: float) -> Array:
+    """(T, J, D) metres -> (T - 1, J) metres per second from each frame to the next."""
+    return np.linalg.norm(np.diff(path, axis=0), axis=-1) * fps
+
+
+def _fading(speed: Array, slow: float, fast: float) -> Array:
+    """1 for speeds up to `slow`, 0 from `fast` on, smooth between."""
+    part = np.clip((speed - slow) / (fast - slow), 0, 1)
+    return 1 - part * part * (3 - 2 * part)
 
 
 def _apply_shifts(motion: Motion, joints: Array, shifts: Array, pinned: BoolArray) -> Motion:

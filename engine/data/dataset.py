@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +52,12 @@ class Clip:
 
 
 class DanceDataset:
-    """The clips of a folder, by name. Raises DataError if the folder holds none or its index does not fit its files."""
+    """The clips of a folder, by name; `names` (a pattern such as "cmu_*") takes a part of them.
 
-    def __init__(self, folder: str | Path) -> None:
+    Raises DataError if there are none or the folder's index does not fit its files.
+    """
+
+    def __init__(self, folder: str | Path, names: str = "*") -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise DataError(f"{self.folder}: no such folder. Give the folder of the dance data.")
@@ -68,7 +72,10 @@ class DanceDataset:
                 f"{self.folder}: holds no dances. Give a folder with index.json and motions/*.npz, "
                 "with motions/*.pkl of AIST++, or with .bvh files."
             )
-        self.clips: tuple[Clip, ...] = tuple(sorted(clips, key=lambda clip: clip.name))
+        chosen = [clip for clip in clips if fnmatchcase(clip.name, names)]
+        if not chosen:
+            raise DataError(f"{self.folder}: none of its {len(clips)} clips is called {names!r}. Change the pattern.")
+        self.clips: tuple[Clip, ...] = tuple(sorted(chosen, key=lambda clip: clip.name))
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -92,7 +92,11 @@ class OwnWriter:
     ) -> Written:
         decoder = self.checkpoint.decoder
         conditions = self._conditions(document, heard, kept)
-        codes = write_span(decoder, conditions, span, self._sampling(document), seeds, progress, cancelled)
+
+        def report(codes: Tensor) -> None:
+            progress(codes.shape[1] / (span[1] - span[0]))
+
+        codes = write_span(decoder, conditions, span, self._sampling(document), seeds, report, cancelled)
         after = int(np.argmin(np.append(kept[span[1] : span[1] + JUDGED], False)))
         likelihood = torch.zeros(len(seeds))
         if after:

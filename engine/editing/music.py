@@ -107,6 +107,7 @@ def _hear_part(
         seed=0,
         temperature=None,
         guidance=None,
+        music_view=None,
         device=Device(str(checkpoint.vqvae.codebook.device), ""),
         watch=Stopwatch(),
         advance=lambda *_: None,

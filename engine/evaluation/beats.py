@@ -95,6 +95,11 @@ def alignment(of: Times, to: Times) -> float:
     return float(np.exp(-(distance**2) / (2 * SIGMA**2)).mean())
 
 
+def expected_foot_beats(music: Times, lead: float = FOOT_LEAD) -> Times:
+    """When the feet brake for music beats (N,) in seconds, N >= 2: `lead` of the local period before each."""
+    return music - lead * np.gradient(music)
+
+
 def score_beats(motion: Times, music: Times, lead: float = FOOT_LEAD) -> BeatScore:
     """Score motion beats against music beats, both in seconds of the same clock.
 
@@ -104,7 +109,7 @@ def score_beats(motion: Times, music: Times, lead: float = FOOT_LEAD) -> BeatSco
     if len(music) < 2:
         raise ValueError(f"{len(music)} music beats cannot be scored; at least 2 are needed.")
     period = np.gradient(music)
-    expected = music - lead * period
+    expected = expected_foot_beats(music, lead)
     shifted = [expected + shift * period for shift in SHIFTS]
     return BeatScore(
         music_to_motion=alignment(expected, motion),

@@ -24,6 +24,17 @@ _SKATE_SPEED = 0.5
 _WINDOW = 2
 """Frames on either side over which kinetic features average velocities and accelerations."""
 _STATISTICS_SECONDS = 4.0
+FROZEN_SPEED = 0.05
+"""Metres per second of mean joint speed below which a second of motion counts as frozen. Of the training split's real
+seconds 0.2 % are slower."""
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a dancer gets from the start, in metres: at the farthest, and from start to end per minute."""
+
+    farthest: float
+    per_minute: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,23 @@ def penetration(joints: Joints) -> Penetration:
     """How deep the soles, `SOLE_BELOW_FOOT` under the foot joints, are below the floor."""
     depth = np.maximum(SOLE_BELOW_FOOT - joints[:, _FEET, 2], 0).max(axis=1)
     return Penetration(float(depth.mean()), float(depth.max()))
+
+
+def freezing(joints: Joints, fps: float) -> float:
+    """Share of whole seconds in which the mean speed of all joints is below `FROZEN_SPEED`; 0 under one second."""
+    size = round(fps)
+    count = (len(joints) - 1) // size
+    if not count:
+        return 0.0
+    speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).mean(axis=1) * fps
+    return float((speed[: count * size].reshape(count, size).mean(axis=1) < FROZEN_SPEED).mean())
+
+
+def drift(joints: Joints, fps: float) -> Drift:
+    """How far the pelvis gets from where it started, on the floor."""
+    distance = np.linalg.norm(joints[:, 0, :2] - joints[0, 0, :2], axis=-1)
+    minutes = (len(joints) - 1) / fps / 60
+    return Drift(float(distance.max()), float(distance[-1] / minutes) if minutes else 0.0)
 
 
 def jerk(joints: Joints, fps: float) -> float:
@@ -140,17 +168,18 @@ def motion_statistics(joints: Joints, fps: float) -> NDArray[np.float64]:
     return np.concatenate([np.sqrt(part.sum(axis=-1).mean(axis=1)) for part in (speed, acceleration)], axis=-1)
 
 
-def frechet_distance(real: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def frechet_distance(real: NDArray[np.float64], other: NDArray[np.float64], least_spread: float = 1e-9) -> float:
     """Frechet distance of two sets (N, D), (M, D) of features as Gaussians, both standardised by the real set.
 
-    Formula: |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) (Dowson and Landau 1982). Raises ValueError under 2 rows.
+    least_spread: a feature that spreads less in the real set is divided by this, so that one that hardly ever changes
+    there does not decide alone. Formula: |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) (Dowson and Landau 1982).
+    Raises ValueError under 2 rows.
     """
     if min(len(real), len(other)) < 2:
         raise ValueError(
             f"{len(real)} and {len(other)} rows are too few for a Frechet distance; at least 2 are needed."
         )
-    mean, spread = real.mean(axis=0), np.maximum(real.std(axis=0), 1e-9)
-    real, other = (real - mean) / spread, (other - mean) / spread
+    real, other = _standardised(real, real, least_spread), _standardised(other, real, least_spread)
     a, b = np.cov(real, rowvar=False), np.cov(other, rowvar=False)
     values, vectors = np.linalg.eigh(a)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
@@ -160,11 +189,15 @@ def frechet_distance(real: NDArray[np.float64], other: NDArray[np.float64]) -> f
     return float(max(shift @ shift + np.trace(a) + np.trace(b) - 2 * cross, 0.0))
 
 
-def diversity(features: NDArray[np.float64], real: NDArray[np.float64]) -> float:
-    """Mean distance between all pairs of rows (N, D), standardised by the real set's mean and spread."""
-    scaled = (features - real.mean(axis=0)) / np.maximum(real.std(axis=0), 1e-9)
+def diversity(features: NDArray[np.float64], real: NDArray[np.float64], least_spread: float = 1e-9) -> float:
+    """Mean distance between all pairs of rows (N, D), standardised by the real set as in `frechet_distance`."""
+    scaled = _standardised(features, real, least_spread)
     distances = np.linalg.norm(scaled[:, None] - scaled[None], axis=-1)
     return float(distances[np.triu_indices(len(scaled), 1)].mean()) if len(scaled) > 1 else 0.0
+
+
+def _standardised(features: NDArray[np.float64], real: NDArray[np.float64], least_spread: float) -> NDArray[np.float64]:
+    return (features - real.mean(axis=0)) / np.maximum(real.std(axis=0), least_spread)
 
 
 def _jerks(joints: Joints, fps: float) -> NDArray[np.float64]:

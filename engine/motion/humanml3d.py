@@ -124,8 +124,12 @@ def to_smpl(features: Array) -> Motion:
     for rotations. What then still differs is the proportion of other bones.
     """
     points = decode_positions(features)
-    points = points * leg_scale(points) + np.array([0, 0, SOLE_BELOW_FOOT], np.float32)
-    rotations, trans = solve_rotations(points, FPS)
+    return solve(points, leg_scale(points))
+
+
+def solve(points: Array, scale: float) -> Motion:
+    """Positions (N, 22, 3) as from `decode_positions`, times `scale` -> a motion of this project's body."""
+    rotations, trans = solve_rotations(points * scale + np.array([0, 0, SOLE_BELOW_FOOT], np.float32), FPS)
     return from_rotations(rotations, trans, FPS)
 
 

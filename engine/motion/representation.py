@@ -76,6 +76,26 @@ def decode(
     return from_rotations(rotations, trans, fps)
 
 
+class RunningDecoder:
+    """`decode`, a few frames at a time: each call goes on at the place and heading where the one before ended."""
+
+    def __init__(self, fps: float):
+        self.fps = fps
+        self.heading = 0.0
+        self.place = (0.0, 0.0)
+        self.last: FloatArray | None = None  # (1, 128), the frame that the next step starts from
+
+    def extend(self, features: FloatArray) -> Motion:
+        """The next features (T, 128), T >= 1 -> their motion."""
+        begun = self.last is not None
+        joined = features if self.last is None else np.concatenate([self.last, features])
+        motion = decode(joined, self.fps, self.heading, self.place)
+        self.heading += float(joined[1:, 0].sum(dtype=np.float64))
+        self.place = (float(motion.trans[-1, 0]), float(motion.trans[-1, 1]))
+        self.last = features[-1:]
+        return motion.cut(int(begun), len(motion))
+
+
 def mirror(features: FloatArray) -> FloatArray:
     """(..., 128) features of the motion mirrored left to right."""
     mirrored = features.copy()

@@ -20,7 +20,7 @@ from engine.original.clip_style import STYLES_FILE, load_vectors
 from engine.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, read_config
 from engine.original.decoder import MotionDecoder
 from engine.original.importer import FAMILY, STATISTICS
-from engine.original.quantize import PRECISIONS, to_int8
+from engine.original.quantize import PRECISIONS, round_weights
 from engine.original.vqvae import MotionVQVAE
 from smpl_rig.motion import Motion
 from smpl_rig.skeleton import SOLE_BELOW_FOOT
@@ -81,6 +81,16 @@ class OriginalCheckpoint:
         distance = np.linalg.norm(motion.joints()[:, : humanml3d.JOINTS] - points, axis=-1)
         return motion, float(distance.mean() * 1000)
 
+    def preview(self, features: NDArray[np.float32], first: int) -> Motion:
+        """The motion from frame `first` on of a dance whose normalised motion (T, 263) is known so far.
+
+        Nearly what `to_motion` will make of it: the body's scale is measured on what there is. Raises CheckpointError
+        for another width.
+        """
+        self._check_width()
+        points = humanml3d.decode_positions(humanml3d.denormalise(features, self.mean, self.std))
+        return humanml3d.solve(points[first:], humanml3d.leg_scale(points))
+
     def _check_width(self) -> None:
         if len(self.mean) != humanml3d.WIDTH:
             raise CheckpointError(
@@ -113,10 +123,9 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
         vqvae, decoder = MotionVQVAE(codec_config), MotionDecoder(writer_config)
     _fill(vqvae, "vqvae.", weights, folder)
     _fill(decoder, "decoder.", weights, folder)
-    if device != "cpu":  # a GPU has the bandwidth
-        precision = PRECISIONS[0]
-    if precision == "int8":
-        to_int8(decoder)
+    if device != "cpu" and precision == "int8":  # products of 8 bits are the CPU's alone
+        precision = "float16"
+    round_weights(decoder, precision)
     mean, std = (_vector(weights, name, codec_config.motion_features, folder) for name in STATISTICS)
     has_vectors = writer_config.styled and (folder / STYLES_FILE).is_file()
     vectors = load_vectors(folder) if has_vectors else {}

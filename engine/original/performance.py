@@ -18,13 +18,15 @@ from engine.original.cache import MotionStream
 from engine.original.checkpoint import OriginalCheckpoint
 from engine.original.config import FRAME_RATE, Sampling
 from engine.original.sampling import Cancelled, write_tokens
-from engine.stage import Performance, Stage
+from engine.stage import Performance, Show, Stage
 from engine.threads import one_thread
 
 MOTION_MEMORY = 3600
 """Frames (three minutes) that the motion decoder remembers, which then takes 180 MB at the published size. The original
 remembers all; in a longer dance a frame forgets what is further back."""
 
+PREVIEW_OVERLAP = 20
+"""Frames before those that are shown which are solved with them, so that limbs go on turning as they did."""
 _NOT_NORMALISED = (
     "This checkpoint was imported without its mean and std, so its motion is no motion of a body: "
     "import it again with --mean and --std."
@@ -44,6 +46,8 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
     settings = checkpoint.sampling
     if stage.temperature is not None:
         settings = replace(settings, temperature=stage.temperature)
+    if stage.music_view is not None:
+        settings = replace(settings, music_view=stage.music_view)
     message = f"Writing {count} tokens on the {stage.device.name.upper()}"
     blocks = write_motion(checkpoint, music, style, settings, stage.seed, stage.cancelled)
     tokens: list[NDArray[np.int64]] = []
@@ -53,6 +57,8 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
         for written, moved in blocks:
             tokens.append(written)
             frames.append(moved)
+            if stage.show is not None:
+                _show(checkpoint, np.concatenate(frames), len(moved), stage.show)
             first_second = first_second or watch.elapsed()
             advance("tokens", 0.1 + 0.83 * sum(map(len, tokens)) / count, message)
     advance("motion", 0.93, "Solving for the joints' rotations")
@@ -67,6 +73,14 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
         "solve_error_mm": round(error, 2),
     }
     return Performance(motion, np.concatenate(tokens)[:, None], style or "", beats, report)
+
+
+def _show(checkpoint: OriginalCheckpoint, features: NDArray[np.float32], new: int, show: Show) -> None:
+    """Show the last `new` frames of normalised motion (T, 263)."""
+    begin = len(features) - new
+    first = max(0, begin - PREVIEW_OVERLAP)
+    motion = checkpoint.preview(features, first)
+    show(begin, motion.cut(begin - first, len(motion)))
 
 
 def _style_and_beats(checkpoint: OriginalCheckpoint, stage: Stage) -> tuple[str | None, BeatTrack]:

@@ -1,4 +1,4 @@
-"""The commands `train-vqvae`, `train-decoder`, `pack` and `evaluate`: from a data folder to an evaluated checkpoint."""
+"""The commands `train-vqvae`, `train-decoder` and `pack`: from a data folder to a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.data.dataset import Clip
     from engine.models.vqvae import MotionVQVAE
     from engine.training.loop import TrainOptions
-    from engine.training.pairs import Dance
+    from engine.training.pairs import Dance, Song
     from engine.training.windows import StyledMotion
 
 
@@ -41,17 +41,10 @@ def add_training_commands(commands: Any) -> None:
     pack.add_argument("--description", default="", help="one sentence for the panel")
     pack.set_defaults(run=_pack)
 
-    evaluate = commands.add_parser("evaluate", help="print the quality table of a checkpoint")
-    evaluate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
-    evaluate.add_argument("--data", type=Path, required=True)
-    evaluate.add_argument("--split", default="test", choices=["train", "val", "test"])
-    evaluate.add_argument("--seeds", type=int, default=3, help="dances per song")
-    evaluate.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-    evaluate.set_defaults(run=_evaluate)
-
 
 def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
     parser.add_argument("--data", type=Path, required=True, help="motions/ and wavs/, AIST++, or a folder of BVH files")
+    parser.add_argument("--clips", default="*", metavar="PATTERN", help="take only clips of such names, as cmu_*")
     parser.add_argument("--out", type=Path, required=True, help="the run folder; an unfinished run there goes on")
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--batch", type=int, default=batch)
@@ -65,7 +58,7 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     from engine.models.vqvae import VQVAEConfig
     from engine.training.vqvae import train_vqvae
 
-    data = DanceDataset(options.data)
+    data = DanceDataset(options.data, options.clips)
     train = styled(data.split("train"))
     val = styled(data.split("val")) or train[:4]
     train_vqvae(train, val, VQVAEConfig(), _options(options))
@@ -75,17 +68,16 @@ def _train_decoder(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
     from engine.models.decoder import DecoderConfig
     from engine.training.decoder import train_decoder
-    from engine.training.pairs import PairMaker, Song
+    from engine.training.pairs import PairMaker
 
-    data = DanceDataset(options.data)
+    data = DanceDataset(options.data, options.clips)
     codec = load_vqvae_run(options.vqvae)
     styles = sorted({clip.style for clip in data.split("train")})
-    more = sorted(options.songs.iterdir()) if options.songs else []
-    dances = _dances(data.split("train"))
-    songs = [dance.song for dance in dances if dance.song] + [Song(path) for path in more if path.is_file()]
+    dances = with_songs(data.split("train"))
+    songs = all_songs(dances, options.songs)
     maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
     train = maker.make(dances, songs, print)
-    val_dances = [dance for dance in _dances(data.split("val")) if dance.clip.style in styles]
+    val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
     val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
     config = DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles))
     options.out.mkdir(parents=True, exist_ok=True)
@@ -105,17 +97,6 @@ def _pack(options: argparse.Namespace) -> None:
     description = {"name": options.output.name, "styles": styles, "description": options.description}
     save_checkpoint(options.output, codec, decoder, description, Sampling())
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-    from engine.data.dataset import DanceDataset
-    from engine.evaluation.evaluate import Subject, evaluate, table
-
-    clips = DanceDataset(options.data).split(options.split)
-    if not clips:
-        raise DataError(f"{options.data}: has no clips in its {options.split} split. Choose another --split.")
-    subjects = [Subject(clip, song) for clip, song in zip(styled(clips), [c.audio_path for c in clips], strict=True)]
-    print(table(evaluate(subjects, options.checkpoint, range(options.seeds), options.device, print)))
 
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:
@@ -157,7 +138,8 @@ def styled(clips: Sequence[Clip]) -> list[StyledMotion]:
     return [StyledMotion(clip.name, clip.style, clip.motion()) for clip in clips]
 
 
-def _dances(clips: Sequence[Clip]) -> list[Dance]:
+def with_songs(clips: Sequence[Clip]) -> list[Dance]:
+    """Clips as the makers of pairs take them."""
     from engine.training.pairs import Dance, Song
 
     songs: dict[Path, Song] = {}
@@ -166,6 +148,14 @@ def _dances(clips: Sequence[Clip]) -> list[Dance]:
         song = songs.setdefault(clip.audio_path, Song(clip.audio_path)) if clip.audio_path else None
         dances.append(Dance(motion, song))
     return dances
+
+
+def all_songs(dances: Sequence[Dance], more: Path | None) -> list[Song]:
+    """The songs of the dances and those in the folder `more`."""
+    from engine.training.pairs import Song
+
+    files = sorted(more.iterdir()) if more else []
+    return [dance.song for dance in dances if dance.song] + [Song(path) for path in files if path.is_file()]
 
 
 def _options(options: argparse.Namespace) -> TrainOptions:

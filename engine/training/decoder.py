@@ -18,7 +18,8 @@ from engine.training.windows import style_weights
 
 POSITIONS = 128  # token positions in a training window: 12.8 s
 KIND_WEIGHT = {"real": 1.0, "rhythm": 0.7, "silent": 0.15}
-LEVEL_WEIGHT = (1.0, 0.7, 0.5, 0.4)
+LEVEL_WEIGHT = (1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.2)
+"""Of the residual levels, coarse to fine; further ones count as the last."""
 DROP_MUSIC, DROP_STYLE = 0.15, 0.15
 UNLOCKED = 0.4  # share of windows with nothing locked
 MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by other codes
@@ -113,7 +114,7 @@ def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0)
     for level, scores in enumerate(logits):
         target = batch.codes[..., level][free]
         values[f"level{level}"] = F.cross_entropy(scores[free].float(), target, label_smoothing=smoothing)
-    weights = LEVEL_WEIGHT[: len(logits)]
+    weights = [LEVEL_WEIGHT[min(level, len(LEVEL_WEIGHT) - 1)] for level in range(len(logits))]
     values["loss"] = torch.stack([w * values[f"level{i}"] for i, w in enumerate(weights)]).sum() / sum(weights)
     return values
 

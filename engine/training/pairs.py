@@ -1,12 +1,12 @@
 """What the decoder learns from: dances re-timed onto their own song, and onto other songs of a fitting tempo.
 
 Every motion of the training split is played to its own song (a *real pair*), to some other songs (*rhythm pairs*), and
-once to no music at all; each also mirrored. The codec turns the motions into codes.
+once to no music at all: that is `PairSource`'s part. `PairMaker` turns each, and its mirror image, into codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.audio.beats import STYLE_TEMPO, BeatTrack
+from engine.audio.beats import BeatTrack
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.audio.music import music_features
@@ -28,6 +28,8 @@ TEMPO_TOLERANCE = 1.1
 """Largest ratio of tempi that a rhythm pair may bridge."""
 FEWEST_BEATS = 9
 """A song in which fewer are heard has no beat to dance on."""
+SHORTEST = 80
+"""Frames (4 s): a shorter dance makes no pair."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,10 @@ class Song:
             self.heard[style] = music_features(load_audio(self.path, SAMPLE_RATE), style)
         return self.heard[style]
 
+    def danceable(self, style: str) -> bool:
+        """Whether enough beats are heard for a dance of `style` to be re-timed onto them."""
+        return len(self.hear(style)[1].times) >= FEWEST_BEATS
+
 
 @dataclass(frozen=True)
 class Dance:
@@ -62,42 +68,45 @@ class Dance:
     song: Song | None
 
 
-class PairMaker:
-    """Makes pairs of dances and songs. `styles` fixes the style indices; a motion gets `rhythm_pairs` other songs."""
+@dataclass(frozen=True)
+class TimedDance:
+    """A motion at 20 frames/s whose frame 0 falls on frame `first` of the song's features; either may end first.
 
-    def __init__(self, codec: MotionVQVAE, styles: Sequence[str], rhythm_pairs: int, seed: int = 0):
-        self.codec, self.styles, self.rhythm_pairs = codec.eval(), list(styles), rhythm_pairs
+    song: None for a dance to no music. kind: real, rhythm or silent.
+    """
+
+    motion: Motion
+    style: str
+    kind: str
+    song: Song | None = None
+    first: int = 0
+
+
+class PairSource:
+    """Re-times dances onto songs: onto their own, and onto `rhythm_pairs` others each."""
+
+    def __init__(self, rhythm_pairs: int, seed: int = 0):
+        self.rhythm_pairs = rhythm_pairs
         self.generator = np.random.default_rng(seed)
 
-    def make(self, dances: Sequence[Dance], songs: Sequence[Song], said: Callable[[str], None]) -> list[Pair]:
-        """All pairs of `dances`; rhythm pairs draw from `songs`."""
-        pairs: list[Pair] = []
-        for dance in dances:
-            before = len(pairs)
-            motion = at_rate(dance.clip.motion)
-            pairs += self._encode(motion, None, dance.clip.style, "silent")
-            count = self._count(motion, dance)
-            if count is not None:
-                if dance.song is not None and self._danceable(dance.song, dance.clip.style):
-                    pairs += self._to_song(motion, count, dance.song, dance.clip.style, "real")
-                pairs += self._rhythm(motion, count, dance, songs)
-            said(f"{dance.clip.name}: {len(pairs) - before} pairs")
-        return pairs
+    def timed(self, dance: Dance, songs: Sequence[Song]) -> Iterator[TimedDance]:
+        """The dance to no music, to its own song and to some of `songs` that fit its tempo."""
+        motion, style = at_rate(dance.clip.motion), dance.clip.style
+        yield TimedDance(motion, style, "silent")
+        count = self._count(motion, dance)
+        if dance.song is not None and dance.song.danceable(style):
+            yield self._to_song(motion, count, dance.song, style, "real")
+        yield from self._rhythm(motion, count, dance, songs)
 
-    def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64] | None:
-        times = np.arange(len(motion)) / motion.fps
-        style = dance.clip.style
-        if dance.song is not None and self._danceable(dance.song, style):
-            rough = retime.song_count(dance.song.hear(style)[1], times)
-        elif style in STYLE_TEMPO:
-            rough = retime.steady_tempo(motion, STYLE_TEMPO[style]) / 60 * times
-        else:
-            return None
-        return retime.motion_count(motion, rough)
+    def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64]:
+        song, style = dance.song, dance.clip.style
+        danceable = song is not None and song.danceable(style)
+        return retime.dancer_count(motion, style, song.hear(style)[1] if song and danceable else None)
 
-    def _rhythm(self, motion: Motion, count: NDArray[np.float64], dance: Dance, songs: Sequence[Song]) -> list[Pair]:
+    def _rhythm(
+        self, motion: Motion, count: NDArray[np.float64], dance: Dance, songs: Sequence[Song]
+    ) -> Iterator[TimedDance]:
         tempo = 60 * (count[-1] - count[0]) / motion.seconds
-        pairs: list[Pair] = []
         made = 0
         for index in self.generator.permutation(len(songs)):
             song = songs[index]
@@ -105,37 +114,46 @@ class PairMaker:
                 break
             if dance.song is not None and song.path == dance.song.path:
                 continue
-            fits = self._danceable(song, dance.clip.style)
+            fits = song.danceable(dance.clip.style)
             if fits and abs(np.log(song.hear(dance.clip.style)[1].tempo / tempo)) < np.log(TEMPO_TOLERANCE):
-                pairs += self._to_song(motion, count, song, dance.clip.style, "rhythm")
+                yield self._to_song(motion, count, song, dance.clip.style, "rhythm")
                 made += 1
-        return pairs
 
-    def _danceable(self, song: Song, style: str) -> bool:
-        return len(song.hear(style)[1].times) >= FEWEST_BEATS
-
-    def _to_song(self, motion: Motion, count: NDArray[np.float64], song: Song, style: str, kind: str) -> list[Pair]:
+    def _to_song(self, motion: Motion, count: NDArray[np.float64], song: Song, style: str, kind: str) -> TimedDance:
         features, track = song.hear(style)
         # a song may be entered anywhere on a beat: another entry is another pair
         entry = 0 if kind == "real" else int(self.generator.integers(0, max(1, len(features) // 3)))
-        times = np.arange(entry, len(features)) / retime.RATE
-        song_count = retime.song_count(track, times)
-        if kind == "rhythm":
-            song_count = song_count - np.round(song_count[0] - count[0])
-        else:
-            song_count = song_count - np.round(np.median(song_count[: len(count)] - count[: len(song_count)]))
-        warped, first = retime.warp(motion, count, song_count)
-        return self._encode(warped, features[entry + first :], style, kind)
+        warped, first = retime.warp_to_song(motion, count, track, len(features), entry, own=kind == "real")
+        return TimedDance(warped, style, kind, song, entry + first)
+
+
+class PairMaker:
+    """Makes pairs of dances and songs. `styles` fixes the style indices; a motion gets `rhythm_pairs` other songs."""
+
+    def __init__(self, codec: MotionVQVAE, styles: Sequence[str], rhythm_pairs: int, seed: int = 0):
+        self.codec, self.styles = codec.eval(), list(styles)
+        self.source = PairSource(rhythm_pairs, seed)
+
+    def make(self, dances: Sequence[Dance], songs: Sequence[Song], said: Callable[[str], None]) -> list[Pair]:
+        """All pairs of `dances`; rhythm pairs draw from `songs`."""
+        pairs: list[Pair] = []
+        for dance in dances:
+            before = len(pairs)
+            for timed in self.source.timed(dance, songs):
+                pairs += self._encode(timed)
+            said(f"{dance.clip.name}: {len(pairs) - before} pairs")
+        return pairs
 
     @torch.no_grad()
-    def _encode(self, motion: Motion, music: NDArray[np.float32] | None, style: str, kind: str) -> list[Pair]:
+    def _encode(self, timed: TimedDance) -> list[Pair]:
+        music = None if timed.song is None else timed.song.hear(timed.style)[0][timed.first :]
         stride = self.codec.config.stride
-        length = len(motion) if music is None else min(len(motion), len(music))
+        length = len(timed.motion) if music is None else min(len(timed.motion), len(music))
         length = length // stride * stride
-        if length < 4 * retime.RATE:
+        if length < SHORTEST:
             return []
-        features = rep.encode(motion.cut(0, length))
+        features = rep.encode(timed.motion.cut(0, length))
         both = torch.from_numpy(np.stack([features, rep.mirror(features)]))
         codes = self.codec.encode(both).numpy()
         heard = None if music is None else music[:length]
-        return [Pair(code, heard, self.styles.index(style), kind) for code in codes]
+        return [Pair(code, heard, self.styles.index(timed.style), timed.kind) for code in codes]

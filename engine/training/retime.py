@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from engine.audio.beats import BeatTrack
+from engine.audio.beats import STYLE_TEMPO, UNKNOWN_TEMPO, BeatTrack
 from engine.evaluation.beats import ENVELOPE_RATE, FOOT_LEAD, foot_envelope
 from smpl_rig.motion import Motion, sample
 
@@ -57,6 +57,29 @@ def motion_count(motion: Motion, rough: Times) -> Times:
     behind = gaussian_filter1d(behind, sigma / 2)
     first = np.round(np.median(behind) + FOOT_LEAD)  # whole beats do not matter
     return rough - (behind + FOOT_LEAD - first)
+
+
+def dancer_count(motion: Motion, style: str, track: BeatTrack | None) -> Times:
+    """(T,) count of the dancer at every frame: on its own song's beats or, without, near the style's usual tempo."""
+    times = np.arange(len(motion)) / motion.fps
+    if track is not None:
+        rough = song_count(track, times)
+    else:
+        rough = steady_tempo(motion, STYLE_TEMPO.get(style, UNKNOWN_TEMPO)) / 60 * times
+    return motion_count(motion, rough)
+
+
+def warp_to_song(
+    motion: Motion, count: Times, track: BeatTrack, frames: int, entry: int = 0, own: bool = False
+) -> tuple[Motion, int]:
+    """`warp` a motion (its count per frame) to a song of `frames` frames (20 Hz), from frame `entry` of it on.
+
+    own: it is the motion's own song, so frame 0 of both is about the same moment; any other song is joined on a whole
+    beat. The frame that is returned counts from `entry`.
+    """
+    song = song_count(track, np.arange(entry, frames) / RATE)
+    apart = np.median(song[: len(count)] - count[: len(song)]) if own else song[0] - count[0]
+    return warp(motion, count, song - np.round(apart))
 
 
 def warp(motion: Motion, count: Times, song: Times) -> tuple[Motion, int]:

@@ -93,7 +93,8 @@ class FeatureWindows:
         if self.augment:
             mixed = np.flatnonzero(generator.random(size) < MIXED)
             others = (mixed + generator.integers(1, max(size, 2), len(mixed))) % size
-            batch[np.ix_(mixed, range(self.frames), _UPPER_CHANNELS)] = batch[others][..., _UPPER_CHANNELS]
+            for row, upper in zip(mixed, batch[others][..., _UPPER_CHANNELS], strict=True):
+                batch[row][:, _UPPER_CHANNELS] = upper
         return torch.from_numpy(batch)
 
     def statistics(self) -> tuple[Tensor, Tensor]:

@@ -95,6 +95,9 @@ def work(mode: str, message: dict, cancelled: threading.Event) -> None:
         error = {"code": -32000, "message": "The song is silent: choose another.", "data": {"type": "AudioError"}}
         return write({"id": number, "error": error})
     steps = 60 if mode == "slow" else 3
+    stream = message["params"].get("stream")
+    poses, trans = np.zeros((2, 72), np.float32), np.tile(np.array([0, 0, 0.9], np.float32), (2, 1))
+    poses[:, 0] = np.pi / 2
     for step in range(steps):
         progress = {
             "id": number,
@@ -104,6 +107,11 @@ def work(mode: str, message: dict, cancelled: threading.Event) -> None:
             "seconds_left": (steps - step) * 0.1,
         }
         write({"method": "progress", "params": progress})
+        if stream:
+            file = io.BytesIO()
+            np.savez(file, poses=poses, trans=trans)
+            frames = {"first_frame": 2 * step, "frame_rate": 20.0, "npz": base64.b64encode(file.getvalue()).decode()}
+            write({"method": "motion", "params": {"id": number, **frames}})
         if cancelled.wait(0.1 if mode == "slow" else 0.0):
             error = {"code": -32800, "message": "Cancelled.", "data": {"type": "CancelledError"}}
             return write({"id": number, "error": error})

@@ -77,6 +77,16 @@ def until(client: EngineClient, condition: Callable[[], bool], seconds: float = 
         time.sleep(0.01)
 
 
+def test_frames_come_before_the_answer(client: EngineClient) -> None:
+    quiet = generate(client, "song")
+    streamed = client.request("generate", {"audio": "song", "stream": True})
+    client.wait(quiet, 20)
+    client.wait(streamed, 20)
+    assert quiet.frames == [] and streamed.result["report"]["audio"] == "song"
+    assert [frames["first_frame"] for frames in streamed.frames] == [0, 2]
+    assert protocol.unpack_arrays(streamed.frames[0]["npz"])["poses"].shape == (2, 72)
+
+
 def until_dancing(client: EngineClient, request: Request) -> None:
     until(client, lambda: request.progress.stage == "tokens")
 

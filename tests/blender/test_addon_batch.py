@@ -10,6 +10,8 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 
+from magma_blender import choreography
+
 BATCH = blenders.ROOT / "magma_blender" / "batch.py"
 
 
@@ -27,8 +29,9 @@ def test_two_songs_follow_each_other_in_one_file(tmp_path):
     first, second = blenders.song(tmp_path, 2.0, "one.wav"), blenders.song(tmp_path, 3.0, "zwei ü.wav")
     out = tmp_path / "dance.blend"
     code, errors, done = batch(
-        tmp_path, "--audio", first, "--audio", second, "--out", out, "--seed", 7, "--fps", 30, *with_engine(tmp_path)
-    )
+        tmp_path, "--audio", first, "--audio", second, "--out", out, "--seed", 7, "--fps", 30, "--beat-snap", 0.5,
+        *with_engine(tmp_path),
+    )  # fmt: skip
     assert code == 0 and not errors, done.stdout + done.stderr
     bpy.ops.wm.open_mainfile(filepath=str(out))
     actions = {action.name: tuple(action.frame_range) for action in bpy.data.actions}
@@ -37,6 +40,7 @@ def test_two_songs_follow_each_other_in_one_file(tmp_path):
     assert actions["zwei ü.wav"][0] == length + 1
     dancers = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
     assert sorted(round(obj.location.x) for obj in dancers) == [0, 2]
+    assert [choreography.load(dancer).beat_snap for dancer in dancers] == [0.5, 0.5]
     scene = bpy.context.scene
     assert scene.frame_end == actions["zwei ü.wav"][1] and scene.render.fps == 30
 
@@ -71,6 +75,7 @@ def test_a_limit_in_seconds_and_an_uneven_frame_rate(tmp_path):
         (("--audio", "SONG", "--out", "OUT", "--seed", "-1"), 2, "--seed is -1"),
         (("--audio", "SONG", "--out", "OUT", "--seconds", "0"), 2, "--seconds is 0"),
         (("--audio", "SONG", "--out", "OUT", "--fps", "nan"), 2, "--fps is nan"),
+        (("--audio", "SONG", "--out", "OUT", "--beat-snap", "1.5"), 2, "--beat-snap is 1.5"),
         (("--audio", "absent.ogg", "--out", "OUT"), 1, "absent.ogg is not there"),
         (("--audio", "SONG", "--out", "/proc/dance.blend"), 1, "/proc/dance.blend cannot be written"),
         (("--audio", "SONG", "--out", "OUT", "--engine-python", "nowhere/python"), 1, "is not there or cannot be run"),

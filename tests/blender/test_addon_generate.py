@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -105,6 +106,38 @@ def test_settings_reach_the_engine_and_the_choreography_survives_saving(magma, t
     bpy.ops.wm.open_mainfile(filepath=str(file))
     assert choreography.load(bpy.data.objects["song"]) == made
     assert bpy.context.scene.magma.seed == 42
+
+
+def test_beat_snap_reaches_the_engine_and_is_kept(magma, tmp_path, monkeypatch):
+    from magma_blender.session import session
+
+    add_song(tmp_path)
+    asked = []
+    start = session.start_plan
+    monkeypatch.setattr(
+        session, "start_plan", lambda plan, *rest: (asked.append(plan.request("cpu")), start(plan, *rest))
+    )
+    assert bpy.context.scene.magma.beat_snap == 0  # off unless asked for
+    bpy.ops.magma.generate_dance()
+    bpy.context.scene.magma.beat_snap = 0.75
+    bpy.ops.magma.generate_dance()
+    assert [params["beat_snap"] for params in asked] == [0.0, 0.75]
+    kept = [choreography.load(bpy.data.objects[name]).beat_snap for name in ("song", "song.001")]
+    assert kept == [0.0, 0.75]
+
+
+def test_a_choreography_saved_before_there_was_beat_snap_is_still_known(magma, tmp_path):
+    add_song(tmp_path)
+    bpy.ops.magma.generate_dance()
+    armature = bpy.data.objects["song"]
+    made = choreography.load(armature)
+    data = json.loads(armature[choreography.DATA_KEY])
+    del data["beat_snap"]
+    armature[choreography.DATA_KEY] = json.dumps(data)
+    assert choreography.load(armature) == made
+    del data["seed"]
+    armature[choreography.DATA_KEY] = json.dumps(data)
+    assert choreography.load(armature) is None
 
 
 def test_fps_base_is_honoured(magma, tmp_path):

@@ -51,6 +51,7 @@ def test_an_import_is_offered_at_once(magma, tmp_path):
         "mean": "/song/mean.npy",
         "std": "/song/std.npy",
         "variant": "librosa",
+        "precision": "float32",
         "folder": str(tmp_path / "data" / "checkpoints" / "mine"),
     }
 
@@ -102,7 +103,7 @@ def test_an_import_can_be_cancelled_and_keeps_the_engine_for_itself(magma, tmp_p
     from magma_blender.session import session
 
     blenders.use_engine(magma, tmp_path, mode)
-    errands.import_checkpoint("mine", "/vq.pt", "/seq.pt", "librosa")
+    errands.import_checkpoint("mine", "/vq.pt", "/seq.pt", "librosa", "int8")
     with pytest.raises(MagmaError, match=r'The engine is busy \(Importing "mine"\)'):
         errands.check()
     deadline = time.monotonic() + 5

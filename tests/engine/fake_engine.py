@@ -46,9 +46,21 @@ def slow(cancelled: Any, progress: Any) -> None:
             raise CancelledError("stopped")
 
 
-def generate(request: GenerateRequest, progress: Any, cancelled: Any) -> Dance:
+@dataclass
+class Frames:
+    """Two frames of motion, as far as sending them goes."""
+
+    fps: float = 20.0
+    poses: tuple[tuple[float, ...], ...] = ((0.0,) * 72,) * 2
+    trans: tuple[tuple[float, ...], ...] = ((0.0,) * 3,) * 2
+
+
+def generate(request: GenerateRequest, progress: Any, cancelled: Any, show: Any = None) -> Dance:
     what = os.path.basename(request.audio)  # noqa: PTH119
     progress("decode", 0.5, "half way")
+    if show is not None:
+        show(0, Frames())
+        show(2, Frames())
     if what == "slow":
         slow(cancelled, progress)
     elif what == "report-only":

@@ -118,6 +118,7 @@ def test_a_bad_song_gives_one_sentence_and_touches_no_file(
         (["--checkpoint", "nowhere"], "nowhere"),
         (["--temperature", "-1"], "temperature"),
         (["--guidance", "nan"], "guidance"),
+        (["--beat-snap", "2"], "beat_snap"),
         (["--fps", "0"], "fps"),
         (["--seconds", "0"], "seconds"),
         (["--start", "nan"], "start"),

@@ -176,3 +176,10 @@ def test_the_bundled_data(dance_data: Path) -> None:
     data = DanceDataset(dance_data)
     assert len(data) == 101 and sum(clip.audio_path is not None for clip in data) == 42
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [86, 4, 11]
+
+
+def test_a_part_of_the_clips_by_name(tmp_path: Path) -> None:
+    folder = own_layout(tmp_path)
+    assert [clip.name for clip in DanceDataset(folder, "[b-z]*")] == ["b"]
+    with pytest.raises(DataError, match=r"none of its 2 clips .*'nobody\*'"):
+        DanceDataset(folder, "nobody*")

@@ -39,6 +39,11 @@ def test_same_seed_same_dance_and_another_seed_another(request_: GenerateRequest
     assert (other.tokens != first.tokens).mean() > 0.3
 
 
+def test_a_music_view_is_for_imported_checkpoints(request_: GenerateRequest) -> None:
+    with pytest.raises(RequestError, match="imported"):
+        dance_to(replace(request_, music_view="prefix"))
+
+
 def test_the_seed_alone_decides_whatever_was_drawn_before(request_: GenerateRequest) -> None:
     before = dance_to(request_)
     torch.manual_seed(1)
@@ -178,6 +183,8 @@ def test_each_style_dances_differently(request_: GenerateRequest) -> None:
         ({"temperature": math.nan}, RequestError, "temperature"),
         ({"guidance": math.inf}, RequestError, "guidance"),
         ({"speed": 0.0}, RequestError, "speed"),
+        ({"beat_snap": 1.1}, RequestError, "beat_snap"),
+        ({"beat_snap": math.nan}, RequestError, "beat_snap"),
         ({"fps": 0.0}, RequestError, "fps"),
         ({"fps": math.nan}, RequestError, "fps"),
         ({"seconds": 0.0}, RequestError, "seconds"),
@@ -207,6 +214,15 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(
 def test_a_gpu_that_is_not_there(request_: GenerateRequest) -> None:
     with pytest.raises(RequestError, match="auto or cpu"):
         dance_to(replace(request_, device="cuda"))
+
+
+def test_beat_snap_moves_the_same_dance_in_time_and_says_how_far(request_: GenerateRequest) -> None:
+    plain, snapped = dance_to(request_), dance_to(replace(request_, beat_snap=1.0))
+    assert np.array_equal(plain.tokens, snapped.tokens) and len(plain.motion) == len(snapped.motion)
+    moved = snapped.report["beat_snap"]
+    assert 0 < moved["mean_ms"] <= moved["max_ms"] < 1000 * 0.5 * 60 / 92
+    assert not np.allclose(plain.motion.poses, snapped.motion.poses, atol=1e-3)
+    assert snapped.report["notices"] == [] and "beat_snap" not in plain.report
 
 
 def test_the_largest_seed_works(request_: GenerateRequest) -> None:

@@ -125,6 +125,29 @@ def test_motion_is_there_while_later_tokens_are_still_to_be_written(folders: dic
     assert len(tokens) == len(motion) == 20 and len(asked) == 20
 
 
+def test_frames_are_shown_while_they_are_written(request_: GenerateRequest) -> None:
+    shown: list[tuple[int, Motion]] = []
+    dance = generate(request_, lambda *_: None, lambda: False, lambda first, motion: shown.append((first, motion)))
+    assert [(first, len(motion)) for first, motion in shown] == [(0, 20), (20, 20), (40, 20), (60, 1)]
+    assert dance.to_npz() == dance_to(request_).to_npz()
+    checkpoint = load_checkpoint(request_.checkpoint)
+    assert isinstance(checkpoint, OriginalCheckpoint)
+    whole = checkpoint.decode(dance.tokens)
+    # nearly: the body's scale is measured on the frames known so far
+    path = np.concatenate([motion.trans for _, motion in shown])
+    np.testing.assert_allclose(path, whole.trans, atol=0.05)
+    np.testing.assert_allclose(shown[-1][1].joints(), whole.joints()[60:], atol=0.02)
+
+
+def test_the_growing_view_can_be_asked_for(request_: GenerateRequest, folders: dict[str, Path]) -> None:
+    request = replace(request_, temperature=0.0)
+    usual, whole, prefix = (dance_to(replace(request, music_view=view)) for view in (None, "whole", "prefix"))
+    assert np.array_equal(usual.tokens, whole.tokens)
+    assert not np.array_equal(prefix.tokens, whole.tokens)
+    with pytest.raises(RequestError, match="'suffix'"):
+        dance_to(replace(request, music_view="suffix"))
+
+
 def test_styles_need_vectors_and_change_the_dance(
     request_: GenerateRequest, folders: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -1,4 +1,4 @@
-"""Int8 weights: how they are asked for, how near they come to float32, and that nothing else changes."""
+"""Float16 and int8 weights: how they are asked for, how near they come to float32, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -88,6 +88,35 @@ def test_int8_changes_neither_codec_nor_music(pairs: Pairs) -> None:
     assert all(torch.equal(a, b) for one, other in heard for a, b in zip(one, other, strict=True))
 
 
+@pytest.fixture(scope="module")
+def half(folder: Path, pairs: Pairs) -> dict[str, OriginalCheckpoint]:
+    """The same files once more, in float16."""
+    for variant in VARIANTS:
+        import_magma(
+            folder / "vq.pt", folder / f"{variant}.pt", variant, folder / f"{variant}-half", precision="float16"
+        )
+    return {variant: load(folder / f"{variant}-half") for variant in VARIANTS}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_float16_is_hardly_different(pairs: Pairs, half: dict[str, OriginalCheckpoint], variant: str) -> None:
+    tokens = torch.randint(0, CODES, (2, 40), generator=torch.Generator().manual_seed(1))
+    expected, found = logits(pairs[variant][0], tokens), logits(half[variant], tokens)
+    assert half[variant].precision == "float16"
+    assert 0 < (found - expected).norm() / expected.norm() < 5e-3
+    assert (found.argmax(-1) == expected.argmax(-1)).float().mean() > 0.97
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_float16_step_by_step_equals_float16_at_once(half: dict[str, OriginalCheckpoint], variant: str) -> None:
+    tokens = torch.randint(0, CODES, (1, 25), generator=torch.Generator().manual_seed(2))
+    music, style = conditions(variant, 25)
+    cache = TokenCache(half[variant].decoder, music[None], None if style is None else style[None], 25)
+    stepped = torch.cat([cache.extend(tokens[:, n : n + 1]) for n in range(25)], 1)
+    whole = logits(half[variant], tokens)
+    assert (stepped - whole).norm() / whole.norm() < 5e-3
+
+
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_int8_step_by_step_is_near_int8_at_once(pairs: Pairs, variant: str) -> None:
     """Near and not equal: positions that are run together share the scale of their rounding."""
@@ -113,7 +142,7 @@ def test_int8_writes_the_same_tokens_for_the_same_seed(pairs: Pairs) -> None:
 
 
 def test_an_unknown_precision_is_refused(folder: Path, pairs: Pairs) -> None:
-    with pytest.raises(CheckpointError, match=r"int4.*float32, int8"):
+    with pytest.raises(CheckpointError, match=r"int4.*float32, float16, int8"):
         import_magma(folder / "vq.pt", folder / "encodec.pt", "encodec", folder / "other", precision="int4")
     assert not (folder / "other").exists()
 
@@ -137,5 +166,5 @@ def test_an_import_from_before_precisions_is_in_float32(folder: Path, pairs: Pai
 
 def test_where_int8_cannot_be_had_it_is_said(folder: Path, pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(torch.backends.quantized), "engine", "none")
-    with pytest.raises(CheckpointError, match="--precision float32"):
+    with pytest.raises(CheckpointError, match="--precision float16"):
         load(folder / "librosa-int8")

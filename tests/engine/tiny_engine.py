@@ -1,14 +1,19 @@
-"""Networks with random weights and a stepping body, small enough to test the whole pipeline with."""
+"""Networks with random weights, a stepping body and dances of it, small enough to test the whole pipeline with."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
+from engine.audio.demo_song import write_demo_song
 from engine.models.decoder import DecoderConfig, MotionDecoder
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation
-from smpl_rig.motion import Motion
+from smpl_rig.motion import Motion, save_npz
 
 STYLES = ["rumba", "salsa", "waltz"]
 SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=16, codes=32, levels=2)
@@ -46,3 +51,34 @@ def stepping(seconds: float, bpm: float, fps: float = 30.0) -> Motion:
     poses[:, 16, 2], poses[:, 17, 2] = -1.2, 1.2
     trans = np.stack([0.02 * np.sin(np.pi * count / 2), 0 * times, 0.93 + 0 * times], axis=1)
     return Motion(poses.reshape(len(times), 72).astype(np.float32), trans.astype(np.float32), fps)
+
+
+def own_folder(folder: Path, seconds: float = 15.0) -> Path:
+    """A folder of dance data: two steppers to train with, each to a song, and one to test with."""
+    for name in ("motions", "wavs"):
+        (folder / name).mkdir(parents=True)
+    entries = []
+    for name, style, bpm, split in (
+        ("r1", "rumba", 92.0, "train"),
+        ("s1", "salsa", 175.0, "train"),
+        ("r2", "rumba", 94.0, "test"),
+    ):
+        save_npz(folder / "motions" / f"{name}.npz", stepping(seconds, bpm))
+        write_demo_song(folder / "wavs" / f"{name}.wav", style, seconds, bpm)
+        entries.append({"name": name, "style": style, "split": split, "has_music": True, "bpm": bpm})
+    (folder / "index.json").write_text(json.dumps({"clips": entries}))
+    return folder
+
+
+def kill_at_step(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Training stops as if killed when it is about to take this step."""
+    take, taken = torch.optim.AdamW.step, 0
+
+    def killed(self: torch.optim.AdamW, *args: object) -> object:
+        nonlocal taken
+        taken += 1
+        if taken == step:
+            raise KeyboardInterrupt
+        return take(self, *args)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", killed)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.evaluation.beats import alignment, foot_beats
 from smpl_rig import feet
 from smpl_rig.banded import solve_banded
 from smpl_rig.motion import Motion, from_rotations, load_npz, resample
@@ -25,6 +26,17 @@ def squatting(frames: int = 80, drift: tuple[float, float, float] = (0, 0, 0)) -
     motion = from_rotations(rotations, np.zeros((frames, 3)), FPS)
     trans = -motion.joints()[0, JOINT_INDEX["L_foot"]] * [0, 0, 1] + [0, 0, 0.02]
     return Motion(motion.poses, (trans + np.arange(frames)[:, None] / FPS * drift).astype(np.float32), FPS)
+
+
+def gliding(speed: float, frames: int = 60) -> Motion:
+    """A standing body whose left foot glides forward from frame 20 to 30, at most `speed` metres per second."""
+    part = np.clip((np.arange(frames) - 20) / 10, 0, 1)
+    path = 10 / FPS * speed / np.pi * (1 - np.cos(np.pi * part))
+    motion = squatting(frames)
+    joints = motion.joints().astype(np.float64)
+    shifts = np.zeros((frames, 5, 3))
+    shifts[:, [0, 1], 1] = -path[:, None]  # the left foot and ankle; the body faces -Y
+    return feet._apply_shifts(motion, joints, shifts, np.zeros(len(motion), dtype=bool))
 
 
 def bone_lengths(motion: Motion) -> np.ndarray:
@@ -79,6 +91,19 @@ def test_a_skating_foot_stands_while_the_body_goes_on() -> None:
     )
 
 
+def test_a_gliding_foot_keeps_its_pace_and_clears_the_floor_while_the_other_stands() -> None:
+    motion = gliding(1.2)
+    before, after = motion.joints(), feet.lock_feet(motion).joints()
+    left, right = JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]
+    pace_before, pace_after = (np.linalg.norm(np.diff(j[:, left, :2], axis=0), axis=-1) * FPS for j in (before, after))
+    assert abs(int(pace_after.argmax()) - int(pace_before.argmax())) <= 1
+    np.testing.assert_allclose(pace_after, pace_before, atol=0.25)
+    assert before[22:28, left, 2].max() < 0.03 and after[22:28, left, 2].min() > 0.05
+    assert after[:15, left, 2].max() < 0.03 and after[36:, left, 2].max() < 0.03
+    assert after[:, right, 2].max() < 0.03
+    assert np.linalg.norm(np.diff(after[:, right, :2], axis=0), axis=-1).max() * FPS < 0.1
+
+
 def test_knees_keep_bending_forward() -> None:
     locked = feet.lock_feet(squatting(40, drift=(0.2, 0.3, 0.0)))
     knees = locked.poses.reshape(-1, 24, 3)[:, [4, 5]]
@@ -89,9 +114,9 @@ def test_knees_keep_bending_forward() -> None:
 def test_feet_below_the_floor_come_up_and_the_pelvis_stays_near() -> None:
     motion = squatting()
     sunk = Motion(motion.poses, motion.trans - np.array([0, 0, 0.04], np.float32), FPS)
-    for fixed in (feet.lock_feet(sunk), feet.remove_penetration(sunk)):
-        assert fixed.joints()[:, [10, 11], 2].min() > 0.02 - 0.002
-        assert np.abs(fixed.trans - sunk.trans).max() < 0.05
+    fixed = feet.lock_feet(sunk)
+    assert fixed.joints()[:, [10, 11], 2].min() > 0.02 - 0.002
+    assert np.abs(fixed.trans - sunk.trans).max() < 0.05
 
 
 def test_another_floor_height_is_honoured() -> None:
@@ -138,17 +163,22 @@ def test_very_short_clips_pass(frames: int) -> None:
 
 
 @pytest.mark.parametrize("fps", [20.0, 60.0])
-@pytest.mark.parametrize("name", ["cmu_60_12", "tang_waltz_07", "tang_rumba_06"])
-def test_real_dances_skate_less_without_jitter(dance_data: Path, name: str, fps: float) -> None:
+@pytest.mark.parametrize("name", ["cmu_60_10", "tang_waltz_07", "tang_rumba_02"])
+def test_real_dances_do_not_skate_and_keep_their_beat_and_smoothness(dance_data: Path, name: str, fps: float) -> None:
     files = sorted((dance_data / "motions").glob(f"{name}*.npz"))
     motion = resample(load_npz(files[0]), fps).cut(0, round(30 * fps))
     locked = feet.lock_feet(motion)
     before, after = motion.joints(), locked.joints()
-    assert skate(after, fps) < 0.7 * skate(before, fps)
-    assert after[:, [10, 11], 2].min() > 0.02 - 0.01
+    assert skate(after, fps) < min(0.08, 0.5 * skate(before, fps))
+    assert after[:, [10, 11], 2].min() > 0.02 - 0.005
     assert np.linalg.norm(after - before, axis=-1).mean() < 0.03
+    assert alignment(foot_beats(before, fps), foot_beats(after, fps)) > 0.7
     if fps == FPS:  # above the recording's own rate, jerk measures its straight-line resampling
-        assert 0.9 < mean_jerk(after) / mean_jerk(before) < 1.1
+        assert 0.95 < mean_jerk(after) / mean_jerk(before) < 1.05
+    knees_before, knees_after = (
+        np.abs(np.diff(m.poses.reshape(-1, 24, 3)[:, [4, 5]], axis=0)) for m in (motion, locked)
+    )
+    assert knees_after.max() < 1.3 * knees_before.max()
     np.testing.assert_allclose(bone_lengths(locked), bone_lengths(motion), atol=1e-4)
 
 

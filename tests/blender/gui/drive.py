@@ -95,6 +95,20 @@ def drawn_panels() -> set[str]:
     return seen
 
 
+def drawn_figures() -> list[float]:
+    """When the figure of a dance that is being written was drawn, from now on."""
+    drawn: list[float] = []
+    preview = sys.modules[f"{ADDON}.preview"]
+    original = preview.lines
+
+    def lines(joints: Any) -> Any:
+        drawn.append(time.monotonic())
+        return original(joints)
+
+    preview.lines = lines
+    return drawn
+
+
 def install(zip_file: Path, engine_python: Path) -> Any:
     bpy.ops.preferences.addon_install(filepath=str(zip_file), overwrite=True)
     bpy.ops.preferences.addon_enable(module=ADDON)
@@ -127,6 +141,15 @@ def wait_for_job(session: Any, limit: float = 120) -> Iterator[float]:
     yield 0.3
 
 
+def picture_while_written(viewport: Any, drawn: list[float], file: Path, session: Any) -> Iterator[float]:
+    """A picture once the figure has been drawn a few times, if that happens at all."""
+    while session.job is not None and len(drawn) < 5:
+        yield 0.05
+    window = bpy.context.window_manager.windows[0]
+    with bpy.context.temp_override(window=window, area=viewport):
+        bpy.ops.screen.screenshot(filepath=str(file))
+
+
 def steps(values: argparse.Namespace, report: dict[str, Any]) -> Iterator[float]:
     session = install(values.zip, values.engine_python)
     scene = bpy.context.scene
@@ -153,6 +176,7 @@ def steps(values: argparse.Namespace, report: dict[str, Any]) -> Iterator[float]
         bpy.ops.sequencer.view_all()
         bpy.ops.ed.undo_push(message="strip added")
 
+    drawn = drawn_figures()
     before = names()
     ticks = Ticks()
     bpy.app.timers.register(ticks)
@@ -160,12 +184,14 @@ def steps(values: argparse.Namespace, report: dict[str, Any]) -> Iterator[float]
     with in_sequencer():
         report["invoked"] = sorted(bpy.ops.magma.generate_dance("INVOKE_DEFAULT"))
     report["return_s"] = time.monotonic() - started
+    yield from picture_while_written(viewport, drawn, values.picture.with_suffix(".preview.png"), session)
     yield from wait_for_job(session)
     bpy.app.timers.unregister(ticks)
     report.update(
         generate_s=time.monotonic() - started,
         ticks=ticks.count,
         longest_pause_s=ticks.longest,
+        figures_drawn=len(drawn),
         notice=session.notice.text if session.notice else None,
         objects=names()["objects"],
         actions={action.name: list(action.frame_range) for action in bpy.data.actions},

@@ -1,0 +1,49 @@
+"""The command `evaluate`: the quality of a checkpoint as tables on stdout and, if asked for, as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from engine.errors import DataError, EngineError
+
+
+def add_evaluate_command(commands: Any) -> None:
+    """Add the sub-parser."""
+    evaluate = commands.add_parser("evaluate", help="measure the dances of a checkpoint beside real ones and baselines")
+    evaluate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
+    evaluate.add_argument("--data", type=Path, required=True)
+    evaluate.add_argument("--split", default="test", choices=["train", "val", "test"])
+    evaluate.add_argument("--seeds", type=int, default=3, help="dances per song")
+    evaluate.add_argument("--paper", metavar="CHECKPOINT_DIR", help="a second checkpoint, for a row of its own")
+    evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write all figures as JSON")
+    evaluate.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from engine.checkpoints import load_own_checkpoint
+    from engine.data.dataset import DanceDataset
+    from engine.device import choose_device
+    from engine.evaluation.evaluate import Setting, evaluate
+    from engine.evaluation.tables import as_json, markdown
+
+    if options.seeds < 1:
+        raise EngineError(f"--seeds {options.seeds} must be at least 1.")
+    data = DanceDataset(options.data)
+    clips = data.split(options.split)
+    if not clips:
+        raise DataError(f"{options.data}: has no clips in its {options.split} split. Choose another --split.")
+    checkpoint = load_own_checkpoint(options.checkpoint, choose_device(options.device).name)
+    setting = Setting(options.split, options.seeds, options.device, options.paper)
+    found = evaluate(checkpoint, clips, data.split("train"), setting, _say)
+    print(markdown(found))
+    if options.json:
+        options.json.write_text(json.dumps(as_json(found), indent=1) + "\n", encoding="utf-8")
+
+
+def _say(progress: str) -> None:
+    print(progress, file=sys.stderr, flush=True)

@@ -1,0 +1,86 @@
+"""What the motion VQ-VAE keeps of real dances: error, speed, and how many of its codes are in use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.checkpoints import FRAME_RATE, Checkpoint
+from engine.models.kinematics import joints_in_heading_frame
+from engine.motion import representation
+from smpl_rig.motion import Motion
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A real clip encoded and decoded.
+
+    errors: (T,) metres, in the mean over the joints, without heading and place on the floor. speed_kept: mean joint
+    speed, rebuilt over real. codes: (N, K).
+    """
+
+    style: str
+    motion: Motion
+    errors: NDArray[np.float64]
+    speed_kept: float
+    codes: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class CodecReport:
+    """Of a set of clips: mean error in mm over all frames, and as the mean of the clips' means; speed kept.
+
+    perplexity: per level, the number of codes that would be used if they were used equally.
+    """
+
+    clips: int
+    frames: int
+    mm_over_frames: float
+    mm_over_clips: float
+    speed_kept: float
+    perplexity: list[float]
+
+
+@torch.inference_mode()
+def rebuild(checkpoint: Checkpoint, style: str, motion: Motion) -> Rebuilt:
+    """Encode and decode a motion at 20 frames/s whose length is a multiple of the stride."""
+    device = next(checkpoint.vqvae.parameters()).device
+    target = torch.from_numpy(representation.encode(motion))[None].to(device)
+    codes = checkpoint.vqvae.encode(target)
+    features = checkpoint.vqvae.decode(codes)
+    gap = joints_in_heading_frame(features) - joints_in_heading_frame(target)
+    decoded = representation.decode(features[0].cpu().numpy(), FRAME_RATE)
+    return Rebuilt(
+        style=style,
+        motion=decoded,
+        errors=gap[0].norm(dim=-1).mean(dim=-1).double().cpu().numpy(),
+        speed_kept=_speed(decoded) / max(_speed(motion), 1e-9),
+        codes=codes[0].cpu().numpy(),
+    )
+
+
+def codec_report(clips: Sequence[Rebuilt]) -> CodecReport:
+    """Sum up clips, of which there must be one at least."""
+    errors = [1000 * clip.errors for clip in clips]
+    return CodecReport(
+        clips=len(clips),
+        frames=sum(map(len, errors)),
+        mm_over_frames=float(np.concatenate(errors).mean()),
+        mm_over_clips=float(np.mean([each.mean() for each in errors])),
+        speed_kept=float(np.average([clip.speed_kept for clip in clips], weights=[len(e) for e in errors])),
+        perplexity=[perplexity(level) for level in np.concatenate([clip.codes for clip in clips]).T],
+    )
+
+
+def perplexity(codes: NDArray[np.int64]) -> float:
+    """exp of the entropy of codes (n,)."""
+    counts = np.unique(codes, return_counts=True)[1] / len(codes)
+    return float(np.exp(-(counts * np.log(counts)).sum()))
+
+
+def _speed(motion: Motion) -> float:
+    return float(np.linalg.norm(np.diff(motion.joints(), axis=0), axis=-1).mean() * motion.fps)

@@ -1,0 +1,176 @@
+"""The dances that are compared: real ones, baselines without a network, and the checkpoint's in several conditions."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
+from engine.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
+from engine.evaluation.codec import Rebuilt, rebuild
+from engine.generate import GenerateRequest, generate
+from engine.sampling import Conditions, write_codes
+from engine.training import retime
+from engine.training.pairs import TEMPO_TOLERANCE, Song
+from smpl_rig.feet import lock_feet
+from smpl_rig.motion import Motion
+
+REAL = "real"
+WARPED = "real, warped onto its song"
+RETRIEVED = "retrieved training clip, warped"
+RECONSTRUCTED = "VQ reconstruction"
+OURS = "ours"
+UNLOCKED = "ours, feet unlocked"
+MASKED = "ours, music masked"
+RANDOM = "random tokens, feet unlocked"
+PAPER = "the other checkpoint"
+
+REQUESTS: dict[str, dict[str, Any]] = {OURS: {}, "ours, beat snap": {"beat_snap": 1.0}}
+"""Rows that differ only in what is asked of the checkpoint: the changes to the request."""
+
+_LONG_ENOUGH = 0.8
+"""Part of a song that a retrieved clip should last for."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A clip of the data: its motion at 20 frames/s and its song, if it has one."""
+
+    name: str
+    style: str
+    motion: Motion
+    song: Song | None
+
+    def danceable(self) -> Subject:
+        """The same without a song in which too few beats are heard."""
+        return self if self.song is None or self.song.danceable(self.style) else replace(self, song=None)
+
+
+@dataclass(frozen=True)
+class Take:
+    """One dance to be measured: at 20 frames/s, beginning `start` seconds into its subject's song."""
+
+    row: str
+    subject: Subject
+    seed: int
+    motion: Motion
+    start: float = 0.0
+
+
+class Stagehand:
+    """Makes the takes of every row. `training`: the clips that are retrieved; `paper`: a second checkpoint's folder."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, training: Sequence[Subject], device: str, paper: str | None = None
+    ) -> None:
+        self.checkpoint, self.training, self.device, self.paper = checkpoint, training, device, paper
+        self.paper_styles = load_checkpoint(paper).styles if paper else ()
+        self._count = cache(self._counted)
+        self.rebuilt: list[Rebuilt] = []
+
+    def takes(self, subject: Subject, seeds: Sequence[int]) -> Iterator[Take]:
+        """All takes of a subject: what does not depend on a seed with seed 0 only."""
+        yield Take(REAL, subject, 0, subject.motion)
+        stride = self.checkpoint.vqvae.config.stride
+        rebuilt = rebuild(self.checkpoint, subject.style, subject.motion.cut(0, len(subject.motion) // stride * stride))
+        self.rebuilt.append(rebuilt)
+        yield Take(RECONSTRUCTED, subject, 0, rebuilt.motion)
+        if subject.song is None:
+            return
+        yield from self._warped(subject)
+        for seed in seeds:
+            yield from self._retrieved(subject, seed)
+            yield from self._generated(subject, subject.song, seed)
+
+    def _warped(self, subject: Subject) -> Iterator[Take]:
+        assert subject.song is not None
+        count = retime.dancer_count(subject.motion, subject.style, subject.song.hear(subject.style)[1])
+        yield from _played(WARPED, subject, 0, subject.motion, count, own=True)
+
+    def _retrieved(self, subject: Subject, seed: int) -> Iterator[Take]:
+        """A random training clip of the style whose tempo fits; of those too short for the song, the longest."""
+        assert subject.song is not None
+        tempo = subject.song.hear(subject.style)[1].tempo
+        longest: Take | None = None
+        fitting = [index for index, clip in enumerate(self.training) if clip.style == subject.style]
+        for index in np.random.default_rng([seed, zlib.crc32(subject.name.encode())]).permutation(fitting):
+            count = self._count(int(index))
+            ratio = _tempo(count, self.training[index].motion) / tempo
+            if abs(np.log(ratio)) > np.log(TEMPO_TOLERANCE):
+                continue
+            for take in _played(RETRIEVED, subject, seed, self.training[index].motion, count):
+                if longest is None or len(take.motion) > len(longest.motion):
+                    longest = take
+            if longest is not None and len(longest.motion) >= _LONG_ENOUGH * len(subject.motion):
+                break
+        if longest is not None:
+            yield longest
+
+    def _counted(self, index: int) -> NDArray[np.float64]:
+        clip = self.training[index].danceable()
+        return retime.dancer_count(clip.motion, clip.style, clip.song.hear(clip.style)[1] if clip.song else None)
+
+    def _generated(self, subject: Subject, song: Song, seed: int) -> Iterator[Take]:
+        folder = str(self.checkpoint.folder)
+        for row, changes in REQUESTS.items():
+            dance = _ask(song, subject.style, self.checkpoint.styles, seed, folder, self.device, **changes)
+            yield Take(row, subject, seed, dance.motion)
+            if row == OURS:
+                frames = len(dance.motion)
+                yield Take(UNLOCKED, subject, seed, self.checkpoint.decode(dance.tokens).cut(0, frames))
+                noise = np.random.default_rng(seed).integers(
+                    self.checkpoint.vqvae.config.codes, size=dance.tokens.shape
+                )
+                yield Take(RANDOM, subject, seed, self.checkpoint.decode(noise).cut(0, frames))
+                unheard = dance_without_music(self.checkpoint, subject.style, len(dance.tokens), seed)
+                yield Take(MASKED, subject, seed, unheard.cut(0, frames))
+        if self.paper:
+            dance = _ask(song, subject.style, self.paper_styles, seed, self.paper, self.device)
+            yield Take(PAPER, subject, seed, dance.motion)
+
+
+def dance_without_music(checkpoint: Checkpoint, style: str, positions: int, seed: int) -> Motion:
+    """The dance that `generate` would make if the decoder were not given the music: same settings, feet locked."""
+    device = next(checkpoint.decoder.parameters()).device
+    conditions = Conditions(
+        music=None,
+        style=checkpoint.styles.index(style) if style in checkpoint.styles else None,
+        codes=torch.zeros(positions, checkpoint.decoder.config.levels, dtype=torch.int64, device=device),
+        locked=torch.zeros(positions, dtype=torch.bool, device=device),
+    )
+    codes = write_codes(checkpoint.decoder, conditions, checkpoint.sampling, seed, lambda _: None, lambda: False)
+    return lock_feet(checkpoint.decode(codes.cpu().numpy()))
+
+
+def _ask(song: Song, style: str, styles: Sequence[str], seed: int, checkpoint: str, device: str, **changes: Any) -> Any:
+    request = GenerateRequest(
+        audio=str(song.path),
+        seed=seed,
+        style=style if style in styles else None,
+        checkpoint=checkpoint,
+        device=device,
+        **changes,
+    )
+    return generate(request, lambda *_: None, lambda: False)
+
+
+def _played(
+    row: str, subject: Subject, seed: int, motion: Motion, count: NDArray[np.float64], own: bool = False
+) -> Iterator[Take]:
+    """A motion warped onto the subject's song; none where that leaves nothing."""
+    assert subject.song is not None
+    features, track = subject.song.hear(subject.style)
+    warped, first = retime.warp_to_song(motion, count, track, len(features), own=own)
+    if len(warped) > FRAME_RATE:
+        yield Take(row, subject, seed, warped, first / MUSIC_RATE)
+
+
+def _tempo(count: NDArray[np.float64], motion: Motion) -> float:
+    return float(60 * (count[-1] - count[0]) / motion.seconds)

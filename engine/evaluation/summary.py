@@ -1,0 +1,113 @@
+"""From the figures of many dances to those of a row and a style: means, their spread over seeds, distances of sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.evaluation.dances import REAL
+from engine.evaluation.metrics import diversity, frechet_distance
+from engine.evaluation.rows import Measured
+
+WITH_SONG, ALL = "with a song", "all"
+"""Groups beside the styles: the clips that have a song, which every row has, and all clips."""
+
+FEATURE_SETS: dict[str, float] = {"kinetic": 1e-9, "kinetic_reference": 1e-9, "geometric": 0.02, "statistics": 1e-9}
+"""Sets of features that sets of dances are compared by, and the least spread each is standardised with. For the shares
+of geometric relations: some never hold in a small real set, and one frame of them would else outweigh everything."""
+_WORST = frozenset({"sink_worst_mm"})
+_MEDIAN = frozenset({"novelty_mm"})
+Sets = Mapping[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """mean: over the seeds' means. spread: standard deviation of the seeds' means, None for a single seed."""
+
+    mean: float
+    spread: float | None
+
+
+@dataclass(frozen=True)
+class Group:
+    """A row's dances in one style (or `WITH_SONG`, `ALL`). clips: different clips. windows: 4 s windows per seed."""
+
+    clips: int
+    windows: int
+    figures: dict[str, Figure]
+
+
+Summary = dict[str, dict[str, Group]]
+"""Row -> style -> figures."""
+
+
+def summarise(measured: Sequence[Measured], training: Mapping[str, Sequence[Sets]]) -> Summary:
+    """Figures of every row and group. training: the set windows of the training clips, by style.
+
+    Sets are compared seed by seed, so that a row with more seeds is not favoured by its larger set. Beside the split's
+    own real dances stands the training split's, of the same styles: for real dances this is the control, what two
+    samples of real dancing are apart.
+    """
+    summary: Summary = {}
+    real = [m for m in measured if m.row == REAL]
+    for row in dict.fromkeys(m.row for m in measured):
+        takes = [m for m in measured if m.row == row]
+        summary[row] = {}
+        for group in _groups(takes):
+            chosen = _chosen(takes, group)
+            near = _pooled([m.windows for m in _chosen(real, group)])
+            far = _pooled([sets for style in sorted({m.style for m in chosen}) for sets in training.get(style, ())])
+            seeds = [[m for m in chosen if m.seed == seed] for seed in sorted({m.seed for m in chosen})]
+            by_seed = [_seed_figures(dances, near, far, is_real=row == REAL) for dances in seeds]
+            windows = [sum(len(m.windows["statistics"]) for m in dances) for dances in seeds]
+            summary[row][group] = Group(len({m.clip for m in chosen}), round(float(np.mean(windows))), _over(by_seed))
+    return summary
+
+
+def _groups(takes: Sequence[Measured]) -> list[str]:
+    groups = sorted({m.style for m in takes})
+    if any(m.has_song for m in takes):
+        groups.append(WITH_SONG)
+    if any(not m.has_song for m in takes):
+        groups.append(ALL)
+    return groups
+
+
+def _chosen(takes: Sequence[Measured], group: str) -> list[Measured]:
+    return [m for m in takes if group in (ALL, m.style) or (group == WITH_SONG and m.has_song)]
+
+
+def _seed_figures(dances: Sequence[Measured], near: Sets, far: Sets, is_real: bool) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for name in dict.fromkeys(name for m in dances for name in m.figures):
+        values = [m.figures[name] for m in dances if name in m.figures]
+        figures[name] = max(values) if name in _WORST else float(np.mean(values))
+    sets = _pooled([m.windows for m in dances])
+    for name, rows in sets.items():
+        if name not in FEATURE_SETS and len(rows):
+            figures[name] = float(np.median(rows) if name in _MEDIAN else np.mean(rows))
+    for name, least in FEATURE_SETS.items():
+        for other, reference in (("split", near), ("train", far)):
+            known = name in reference and min(len(reference[name]), len(sets[name])) > 1
+            if known and not (is_real and other == "split"):
+                figures[f"{name}_to_{other}"] = frechet_distance(reference[name], sets[name], least)
+        if name in near and min(len(near[name]), len(sets[name])) > 1:
+            figures[f"{name}_diversity"] = diversity(sets[name], near[name], least)
+    return figures
+
+
+def _over(seeds: Sequence[Mapping[str, float]]) -> dict[str, Figure]:
+    figures = {}
+    for name in dict.fromkeys(name for seed in seeds for name in seed):
+        values = [seed[name] for seed in seeds if name in seed]
+        spread = float(np.std(values, ddof=1)) if len(values) > 1 else None
+        figures[name] = Figure(float(np.mean(values)), spread)
+    return figures
+
+
+def _pooled(sets: Sequence[Sets]) -> dict[str, NDArray[np.float64]]:
+    names = dict.fromkeys(name for each in sets for name in each)
+    return {name: np.concatenate([each[name] for each in sets if name in each]) for name in names}

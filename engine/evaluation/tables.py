@@ -1,0 +1,181 @@
+"""The evaluation as Markdown tables for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from engine.evaluation.codec import CodecReport
+from engine.evaluation.metrics import FROZEN_SPEED
+from engine.evaluation.novelty import SECONDS
+from engine.evaluation.rows import BORDER
+from engine.evaluation.style_classifier import ACCEPTED
+from engine.evaluation.summary import Figure, Group, Summary
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """All that is reported of a checkpoint on a split. songs: how many the own song is compared among.
+
+    reject_mm: distance from every training window beyond which a window is in no style, None where none is rejected.
+    """
+
+    checkpoint: str
+    split: str
+    seeds: int
+    songs: int
+    reject_mm: float | None
+    rows: Summary
+    codec: dict[str, CodecReport]
+
+
+Cell = Callable[[Group], str]
+
+
+def _number(name: str, digits: int = 2, sign: bool = False) -> Cell:
+    def cell(group: Group) -> str:
+        figure = group.figures.get(name)
+        return NOTHING if figure is None else _written(figure, digits, sign)
+
+    return cell
+
+
+def _beat(name: str) -> Cell:
+    def cell(group: Group) -> str:
+        if name not in group.figures:
+            return NOTHING
+        score, shifted, gain = (group.figures[name + part] for part in ("", "_shifted", "_gain"))
+        return f"{score.mean:.3f} ({shifted.mean:.3f}, {_written(gain, 3, sign=True)})"
+
+    return cell
+
+
+def _written(figure: Figure, digits: int, sign: bool = False) -> str:
+    mean = f"{figure.mean:{'+' if sign else ''}.{digits}f}"
+    return mean if figure.spread is None else f"{mean} ± {figure.spread:.{digits}f}"
+
+
+def _windows(group: Group) -> str:
+    return str(group.windows)
+
+
+_BEATS: dict[str, Cell] = {
+    "feet, music→dance (shifted, gain)": _beat("feet_m2d"),
+    "feet, dance→music (shifted, gain)": _beat("feet_d2m"),
+    "body, music→dance (shifted, gain)": _beat("body_m2d"),
+    "body, dance→music (shifted, gain)": _beat("body_d2m"),
+}
+_SONGS: dict[str, Cell] = {
+    "gain on its own song": _number("own_song", 3, sign=True),
+    "gain on the other songs": _number("other_songs", 3, sign=True),
+    "own song above their mean": _number("leads"),
+    "own song above each": _number("leads_all"),
+}
+_SETS: dict[str, Cell] = {
+    "windows": _windows,
+    "FID_k": _number("kinetic_to_split", 1),
+    "FID_k, reference": _number("kinetic_reference_to_split", 1),
+    "FID_g": _number("geometric_to_split", 1),
+    "rms Fréchet": _number("statistics_to_split", 1),
+    "FID_k to train": _number("kinetic_to_train", 1),
+    "FID_g to train": _number("geometric_to_train", 1),
+    "rms Fréchet to train": _number("statistics_to_train", 1),
+    "Div_k": _number("kinetic_diversity"),
+    "Div_g": _number("geometric_diversity"),
+}
+_BODY: dict[str, Cell] = {
+    "PFC": _number("pfc"),
+    "skate": _number("skate", 3),
+    "below floor mm": _number("sink_mm"),
+    "worst mm": _number("sink_worst_mm", 1),
+    "jerk m/s³": _number("jerk", 0),
+    f"jerk every {BORDER} frames": _number("jerk_border", 0),
+    "jerk elsewhere": _number("jerk_elsewhere", 0),
+    "speed m/s": _number("speed"),
+    "frozen": _number("frozen", 3),
+    "farthest m": _number("farthest", 1),
+    "drift m/min": _number("drift", 1),
+}
+_STYLE: dict[str, Cell] = {
+    "style right": _number("style_right"),
+    "in no style": _number("style_rejected"),
+    "nearest training window, mm": _number("novelty_mm", 0),
+}
+
+
+def markdown(evaluation: Evaluation) -> str:
+    """All tables."""
+    chance = f"{1 / evaluation.songs:.2f}" if evaluation.songs else NOTHING
+    parts = [
+        f"# {evaluation.checkpoint} on the {evaluation.split} split",
+        f"Seeds: {evaluation.seeds}. ± is the standard deviation of the seeds' means. Motion at 20 frames/s.",
+        "## Beats",
+        "Score, the same on shifted music, and the difference: the gain is what counts.",
+        _table(evaluation.rows, _BEATS),
+        "## Its own song against the other songs",
+        f"By the gain of the feet, both directions together, {evaluation.songs} songs. A dance that does not listen is "
+        f"above the mean of the others about half of the time and above each {chance} of it.",
+        _table(evaluation.rows, _SONGS),
+        "## Sets of dances",
+        "Fréchet distances of 4 s windows, standardised by the real set: the split's, then the training split's of the "
+        "same styles. The real dances' distance to the training split is the control. With fewer windows than "
+        "features (72, 32, 48) a distance is mostly the size of the sample: compare rows of one style only.",
+        _table(evaluation.rows, _SETS),
+        "## Body",
+        f"frozen: seconds in which the joints move slower than {FROZEN_SPEED:g} m/s in the mean.",
+        _table(evaluation.rows, _BODY),
+        "## Style and novelty",
+        f"Of windows of {SECONDS:g} s: the style is the nearest training window's; {_rejection(evaluation)} Novelty is "
+        "the median distance.",
+        _table(evaluation.rows, _STYLE),
+        "## Codec",
+        _codec_table(evaluation.codec),
+    ]
+    return "\n\n".join(parts)
+
+
+def _rejection(evaluation: Evaluation) -> str:
+    if evaluation.reject_mm is None:
+        return "with a single training clip nothing is rejected."
+    return (
+        f"what is farther than {evaluation.reject_mm:.0f} mm, as {1 - ACCEPTED:.0%} of held-out training windows are, "
+        "is in none."
+    )
+
+
+def as_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Everything, figures as {"mean", "spread"}, for `json.dumps`."""
+    return asdict(evaluation)
+
+
+def _table(rows: Summary, cells: Mapping[str, Cell]) -> str:
+    lines = _head(["dances", "style", "clips", *cells])
+    for row, groups in rows.items():
+        for style, group in groups.items():
+            written = [cell(group) for cell in cells.values()]
+            if set(written) - {NOTHING}:
+                lines.append("| " + " | ".join([row, style, str(group.clips), *written]) + " |")
+    return "\n".join(lines)
+
+
+def _codec_table(reports: Mapping[str, CodecReport]) -> str:
+    lines = _head(["style", "clips", "frames", "mm over frames", "mm over clips", "speed kept", "perplexity of levels"])
+    for style, report in reports.items():
+        cells = [
+            style,
+            str(report.clips),
+            str(report.frames),
+            f"{report.mm_over_frames:.1f}",
+            f"{report.mm_over_clips:.1f}",
+            f"{report.speed_kept:.1%}",
+            " ".join(f"{level:.0f}" for level in report.perplexity),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _head(titles: Sequence[str]) -> list[str]:
+    return ["| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]

@@ -188,7 +188,9 @@ def _read_config(folder: Path) -> dict[str, Any]:
 def _config(kind: type[Config], config: Mapping[str, Any], key: str, folder: Path) -> Config:
     values = config.get(key)
     expected = {field.name: type(field.default) for field in fields(kind)}
-    if not isinstance(values, dict) or set(values) != set(expected):
+    # settings of the draw that came later stand at what the draw was without them
+    may_lack = set(expected) if kind is Sampling else set()
+    if not isinstance(values, dict) or set(values) - set(expected) or set(expected) - set(values) - may_lack:
         raise CheckpointError(
             f"Checkpoint {folder.name!r}: {key!r} in its config.json does not name {sorted(expected)}."
         )

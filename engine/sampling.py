@@ -25,9 +25,14 @@ REPORTED = 10
 
 @dataclass(frozen=True)
 class Sampling:
-    """Settings of the draw. Guidance 1 is none; `top_k` 0 and `top_p` 1 keep every code."""
+    """Settings of the draw. Guidance 1 is none; `top_k` 0 and `top_p` 1 keep every code.
+
+    cooling: each residual level is drawn at this times the temperature of the coarser one. Fine levels are hardly
+    foretold by anything; drawn as boldly as the coarse ones they would be jitter.
+    """
 
     temperature: float = 0.9
+    cooling: float = 1.0
     top_k: int = 30
     top_p: float = 1.0
     guidance: float = 2.0
@@ -201,25 +206,26 @@ def _draw_position(
     codes: list[Tensor] = []
     views = len(state) // len(generators)
     for level, head in enumerate(decoder.heads):
+        temperature = sampling.temperature * sampling.cooling**level
         if level:
             state = state + decoder.coarser[level - 1](codes[-1]).repeat(views, 1)
         rows = head(state).unflatten(0, (views, -1))
         logits = rows[0]
         for row, strength in pushes:
             logits = logits + strength * (rows[0] - rows[row])
-        codes.append(draw(logits, sampling, generators))
+        codes.append(draw(logits, sampling, generators, temperature))
     return torch.stack(codes, -1)
 
 
-def draw(logits: Tensor, sampling: Sampling, generators: list[torch.Generator]) -> Tensor:
-    """An index a row (V,) of logits (V, n) after temperature, top-k and top-p (nucleus, Holtzman et al. 2020), each row
-    with a generator of its own."""
-    if sampling.temperature <= 0:
+def draw(logits: Tensor, sampling: Sampling, generators: list[torch.Generator], temperature: float) -> Tensor:
+    """An index a row (V,) of logits (V, n) after `temperature`, top-k and top-p (nucleus, Holtzman et al. 2020), each
+    row with a generator of its own."""
+    if temperature <= 0:
         return logits.argmax(-1)
     count = logits.shape[-1]
     scores, order = logits.float().topk(min(sampling.top_k or count, count))
     # relative to the best score, which a division by next to nothing would else make infinite
-    chances = ((scores - scores[:, :1]) / sampling.temperature).softmax(-1)
+    chances = ((scores - scores[:, :1]) / temperature).softmax(-1)
     if sampling.top_p < 1:
         # keep the first codes whose sum reaches top_p, and always the best one
         kept = chances.cumsum(-1) - chances < sampling.top_p

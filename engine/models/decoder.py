@@ -55,11 +55,14 @@ def distance_bias(rows: Tensor, columns: Tensor, heads: int, past: int, future: 
 
 
 class Attention(nn.Module):
-    """Multi-head attention with an additive bias; keys and values may come from a cache."""
+    """Multi-head attention with an additive bias; keys and values may come from a cache.
 
-    def __init__(self, width: int, heads: int, dropout: float):
+    Without dropout of its own, for which PyTorch has no fast kernel on a CPU.
+    """
+
+    def __init__(self, width: int, heads: int):
         super().__init__()
-        self.heads, self.dropout = heads, dropout
+        self.heads = heads
         self.query = nn.Linear(width, width, bias=False)
         self.key_value = nn.Linear(width, 2 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
@@ -74,9 +77,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
         """x: (B, n, W) queries. bias: (heads, n, N), broadcast over the batch. Returns (B, n, W)."""
-        dropout = self.dropout if self.training else 0.0
         mask = bias.to(x.dtype if not torch.is_autocast_enabled(x.device.type) else keys.dtype)
-        y = F.scaled_dot_product_attention(self._split(self.query(x)), keys, values, mask, dropout)
+        y = F.scaled_dot_product_attention(self._split(self.query(x)), keys, values, mask)
         return self.out(y.transpose(1, 2).flatten(2))
 
 
@@ -88,7 +90,7 @@ class FeedForward(nn.Sequential):
 class EncoderLayer(nn.Module):
     def __init__(self, c: DecoderConfig):
         super().__init__()
-        self.attention_norm, self.attention = nn.LayerNorm(c.width), Attention(c.width, c.heads, c.dropout)
+        self.attention_norm, self.attention = nn.LayerNorm(c.width), Attention(c.width, c.heads)
         self.forward_norm, self.feed_forward = nn.LayerNorm(c.width), FeedForward(c.width, c.dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
@@ -148,8 +150,8 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, c: DecoderConfig):
         super().__init__()
-        self.self_norm, self.self_attention = nn.LayerNorm(c.width), Attention(c.width, c.heads, c.dropout)
-        self.cross_norm, self.cross_attention = nn.LayerNorm(c.width), Attention(c.width, c.heads, c.dropout)
+        self.self_norm, self.self_attention = nn.LayerNorm(c.width), Attention(c.width, c.heads)
+        self.cross_norm, self.cross_attention = nn.LayerNorm(c.width), Attention(c.width, c.heads)
         self.forward_norm, self.feed_forward = nn.LayerNorm(c.width), FeedForward(c.width, c.dropout)
 
     def forward(self, x: Tensor, memory: Tensor, past_bias: Tensor, around_bias: Tensor) -> Tensor:

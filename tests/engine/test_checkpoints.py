@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny_engine import STYLES, tiny_networks
 
 from engine.checkpoint_index import list_checkpoints
-from engine.checkpoints import load_checkpoint, save_checkpoint
+from engine.checkpoints import load_checkpoint, load_own_checkpoint, save_checkpoint
 from engine.errors import CheckpointError
 from engine.sampling import Sampling
 
@@ -168,3 +168,12 @@ def test_the_list_for_the_panel_names_what_is_wrong(
     monkeypatch.setenv("MAGMA_CHECKPOINTS", str(tmp_path))
     entry = next(entry for entry in list_checkpoints() if entry["name"] == "damaged")
     assert entry["error"].endswith(".")
+
+
+def test_a_checkpoint_from_before_a_setting_of_the_draw_draws_as_it_did(tiny: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(tiny, older)
+    config = json.loads((older / "config.json").read_text())
+    del config["sampling"]["cooling"]
+    (older / "config.json").write_text(json.dumps(config))
+    assert load_own_checkpoint(str(older)).sampling.cooling == 1.0

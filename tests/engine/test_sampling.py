@@ -138,7 +138,7 @@ def test_draw_keeps_to_top_k_and_top_p() -> None:
     logits = torch.tensor([0.0, 3.0, 1.0, 2.0, -1.0])
 
     def drawn(settings: Sampling) -> set[int]:
-        return {int(draw(logits[None], settings, [generator])) for _ in range(400)}
+        return {int(draw(logits[None], settings, [generator], settings.temperature)) for _ in range(400)}
 
     everything = Sampling(temperature=2.0, top_k=0)
     assert drawn(everything) == {0, 1, 2, 3, 4}
@@ -154,9 +154,20 @@ def test_draws_are_as_frequent_as_the_softmax_says() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.tensor([0.0, 1.0, 2.0])
     settings = Sampling(temperature=0.5, top_k=0)
-    picks = torch.stack([draw(logits[None], settings, [generator])[0] for _ in range(4000)])
+    picks = torch.stack([draw(logits[None], settings, [generator], settings.temperature)[0] for _ in range(4000)])
     share = torch.bincount(picks, minlength=3) / 4000
     torch.testing.assert_close(share, (logits / 0.5).softmax(0), atol=0.03, rtol=0)
+
+
+def test_fine_levels_are_drawn_more_coolly(decoder: MotionDecoder) -> None:
+    wanted = conditions()
+    hot, cool = replace(SETTINGS, temperature=2.0), replace(SETTINGS, temperature=2.0, cooling=1e-9)
+    boldly, coolly = (
+        torch.stack([write(decoder, wanted, settings, seed) for seed in range(3)]) for settings in (hot, cool)
+    )
+    assert torch.equal(boldly[:, 0, 0], coolly[:, 0, 0])  # the coarsest level of the first position is drawn alike
+    # given the coarse code at the same place, the fine one is the likeliest: it does not vary with the seed
+    assert len({tuple(row) for row in coolly[:, 0].tolist()}) == len(set(coolly[:, 0, 0].tolist()))
 
 
 def test_guidance_1_is_no_guidance(decoder: MotionDecoder, monkeypatch: pytest.MonkeyPatch) -> None:

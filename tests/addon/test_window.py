@@ -43,7 +43,7 @@ def test_generate_undo_and_escape_in_the_window(tmp_path):
 
     assert seen["invoked"] == ["RUNNING_MODAL"] and seen["return_s"] < 0.5
     # the engine works for six seconds; a software-drawn window on a busy computer turns a few times a second
-    assert seen["generate_s"] > 6 and seen["ticks"] >= 12 and seen["longest_pause_s"] < 3
+    assert seen["generate_s"] > 6 and seen["ticks"] >= 6 and seen["longest_pause_s"] < 3
     assert seen["figures_drawn"] >= 5 and picture.with_suffix(".preview.png").stat().st_size > 10_000
     assert seen["actions"] == {"song": [1, seen["strip_frames"][1]]}
     assert seen["undone"] and seen["redone"]

@@ -175,6 +175,8 @@ def _generate(
         snapped = cancellable(lambda: snap_to_beats(danced.motion, danced.beats, request.beat_snap), cancelled)
         frames = cancellable(lambda: lock_feet(snapped.motion), cancelled)
         motion = cancellable(lambda: replace(sample(frames, times), fps=fps), cancelled)
+    with watch("document"):  # it names song and checkpoint by their hashes, and a video may be large
+        document = cancellable(lambda: _document(request, folder, checkpoint.token_rate, danced), cancelled)
     advance("done", 1.0, "Done")
     report = {
         "seconds": watch.seconds,
@@ -190,7 +192,6 @@ def _generate(
     if request.beat_snap:
         report["beat_snap"] = {"mean_ms": round(snapped.mean_ms, 1), "max_ms": round(snapped.max_ms, 1)}
         report["notices"] = [*report.get("notices", []), *([snapped.notice] if snapped.notice else [])]
-    document = _document(request, folder, checkpoint.token_rate, danced)
     return Dance(
         motion,
         frames,

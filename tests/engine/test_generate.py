@@ -295,16 +295,22 @@ def test_the_report_can_be_sent_as_json(request_: GenerateRequest) -> None:
     report = json.loads(json.dumps(dance_to(request_).report))
     assert report["frames"] == 80 and report["fps"] == 20
     assert report["tempo"] == pytest.approx(92, rel=0.05)
-    assert set(report["seconds"]) == {"load", "audio", "features", "tokens", "motion", "feet"}
+    assert set(report["seconds"]) == {"load", "audio", "features", "tokens", "motion", "feet", "document"}
 
 
-@pytest.mark.parametrize("stage", ["load", "audio", "features", "feet"])
+@pytest.mark.parametrize("stage", ["load", "audio", "features", "feet", "document"])
 def test_a_cancel_does_not_wait_for_a_slow_library(
     request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     from engine import generate as module
 
-    slow = {"load": "cached_checkpoint", "audio": "read_song", "features": "hear", "feet": "lock_feet"}[stage]
+    slow = {
+        "load": "cached_checkpoint",
+        "audio": "read_song",
+        "features": "hear",
+        "feet": "lock_feet",
+        "document": "file_sha256",
+    }[stage]
     working = threading.Event()
     release = threading.Event()
 

@@ -66,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         help="imported checkpoints: hear all music of a window (as in training) or none ahead (as the original wrote)",
     )
     generate.add_argument(
+        "--room", type=float, metavar="M", help="metres of floor that the dance takes (6); 0 lets it travel"
+    )
+    generate.add_argument(
         "--beat-snap",
         type=float,
         default=0.0,
@@ -186,6 +189,7 @@ def _generate(options: argparse.Namespace) -> None:
         temperature=options.temperature,
         music_view=options.music_view,
         beat_snap=options.beat_snap,
+        room=generation.ROOM if options.room is None else options.room,
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:

@@ -28,6 +28,8 @@ from engine.file_hash import file_sha256
 from engine.models.stream import CodecStream
 from engine.motion import representation
 from engine.motion.beat_snap import snap_to_beats
+from engine.motion.room import LARGEST as LARGEST_ROOM
+from engine.motion.room import keep_in_room
 from engine.original import performance as original_performance
 from engine.original.clip_style import STYLES_FILE
 from engine.original.config import MUSIC_VIEWS
@@ -36,6 +38,8 @@ from engine.stage import Cancelled, Performance, Progress, Show, Stage, Stopwatc
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion, sample, save_npz
 
+ROOM = 6.0
+"""Metres of floor that a dance takes unless another room is asked for."""
 LONGEST_SECONDS = 1200.0
 """Longest dance of one request; memory and patience end somewhere."""
 AUTO_STYLE = "AUTO"
@@ -52,6 +56,7 @@ class GenerateRequest:
     strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature. music_view:
     for imported checkpoints, one of `engine.original.config.MUSIC_VIEWS`; None for the checkpoint's own. beat_snap: how
     far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay as they were written.
+    room: metres; the dance stays in a circle so wide around its beginning, 0 lets it travel.
     """
 
     audio: str
@@ -67,6 +72,7 @@ class GenerateRequest:
     temperature: float | None = None
     music_view: str | None = None
     beat_snap: float = 0.0
+    room: float = ROOM
 
 
 @dataclass(frozen=True)
@@ -173,7 +179,7 @@ def _generate(
         fps = request.fps or FRAME_RATE
         times = np.arange(max(1, round(length * fps))) / fps
         snapped = cancellable(lambda: snap_to_beats(danced.motion, danced.beats, request.beat_snap), cancelled)
-        frames = cancellable(lambda: lock_feet(snapped.motion), cancelled)
+        frames = cancellable(lambda: lock_feet(keep_in_room(snapped.motion, request.room)), cancelled)
         motion = cancellable(lambda: replace(sample(frames, times), fps=fps), cancelled)
     with watch("document"):  # it names song and checkpoint by their hashes, and a video may be large
         document = cancellable(lambda: _document(request, folder, checkpoint.token_rate, danced), cancelled)
@@ -291,6 +297,7 @@ def _check(request: GenerateRequest) -> None:
         "guidance": (request.guidance, 0.0, 10.0),
         "temperature": (request.temperature, 0.0, 5.0),
         "seed": (request.seed, 0, 2**63 - 1),
+        "room": (request.room, 0.0, LARGEST_ROOM),
         "beat_snap": (request.beat_snap, 0.0, 1.0),
     }
     for name, (value, low, high) in numbers.items():

@@ -102,6 +102,7 @@ class _Sidebar:
         if properties.is_imported(settings):
             column.prop(settings, "music_view")
         column.prop(settings, "beat_snap", slider=True)
+        column.prop(settings, "room")
         column.prop(settings, "length")
         column.prop(settings, "target")
         if settings.target is None:

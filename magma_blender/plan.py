@@ -19,7 +19,7 @@ from .strips import Excerpt
 class DancePlan:
     """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
     the dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
-    whether frames are to be shown while they are written. beat_snap: 0 to 1."""
+    whether frames are to be shown while they are written. beat_snap: 0 to 1. room: metres of floor, 0 for any."""
 
     scene: str
     name: str
@@ -34,6 +34,7 @@ class DancePlan:
     beat_snap: float
     use_body: bool
     body_file: Path | None
+    room: float = 6.0
     music_view: str | None = None
     preview: bool = False
 
@@ -53,6 +54,7 @@ class DancePlan:
             "music_view": self.music_view,
             "stream": self.preview,
             "beat_snap": self.beat_snap,
+            "room": self.room,
         }
 
 
@@ -94,6 +96,7 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
         music_view=properties.music_view_of(settings),
         preview=settings.live_preview and not bpy.app.background,
         beat_snap=settings.beat_snap,
+        room=settings.room,
         use_body=settings.use_body,
         body_file=body_file,
     )

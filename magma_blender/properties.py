@@ -118,6 +118,16 @@ def _settings() -> dict[str, Any]:
         "music_view": bpy.props.EnumProperty(
             name="Music View", description="How much music an imported checkpoint hears at once", items=MUSIC_VIEWS
         ),
+        "room": bpy.props.FloatProperty(
+            name="Room",
+            description="The dance stays in a circle so wide around its beginning; 0 lets it travel",
+            min=0.0,
+            soft_max=30.0,
+            max=1000.0,
+            default=6.0,
+            subtype="DISTANCE",
+            unit="LENGTH",
+        ),
         "live_preview": bpy.props.BoolProperty(
             name="Live Preview",
             description="Show the dance in the 3D viewport while it is being written, feet not planted yet",

@@ -19,6 +19,8 @@ from engine.models.decoder import MotionDecoder
 from engine.threads import one_thread
 
 CHUNK = 512  # token positions of context that are encoded at once
+LAST_COARSE = 2
+"""The last residual level that is drawn at the full temperature."""
 REPORTED = 10
 """Positions (a second) that are written between two reports."""
 
@@ -27,8 +29,8 @@ REPORTED = 10
 class Sampling:
     """Settings of the draw. Guidance 1 is none; `top_k` 0 and `top_p` 1 keep every code.
 
-    cooling: each residual level is drawn at this times the temperature of the coarser one. Fine levels are hardly
-    foretold by anything; drawn as boldly as the coarse ones they would be jitter.
+    cooling: each residual level after `LAST_COARSE` is drawn at this times the temperature of the one before. Fine
+    levels are hardly foretold by anything; drawn as boldly as the coarse ones they would be jitter.
     """
 
     temperature: float = 0.9
@@ -206,7 +208,7 @@ def _draw_position(
     codes: list[Tensor] = []
     views = len(state) // len(generators)
     for level, head in enumerate(decoder.heads):
-        temperature = sampling.temperature * sampling.cooling**level
+        temperature = sampling.temperature * sampling.cooling ** max(0, level - LAST_COARSE)
         if level:
             state = state + decoder.coarser[level - 1](codes[-1]).repeat(views, 1)
         rows = head(state).unflatten(0, (views, -1))

@@ -28,7 +28,7 @@ class DecoderConfig:
     """Sizes of the network. `music_stride` music frames belong to one token position."""
 
     codes: int = 512
-    levels: int = 8
+    levels: int = 4
     music_features: int = 37
     music_stride: int = 2
     styles: int = 5
@@ -36,7 +36,7 @@ class DecoderConfig:
     heads: int = 8
     encoder_layers: int = 2
     decoder_layers: int = 4
-    past: int = 96  # positions of self-attention: as many as a piece needs to be written as fast as a long one
+    past: int = 128  # positions of self-attention: as many as a training window has
     around: int = 48  # positions on each side in the encoder's self-attention and the decoder's cross-attention
     dropout: float = 0.15
 

@@ -27,7 +27,7 @@ class VQVAEConfig:
     token_blocks: int = 4
     code_dim: int = 128
     codes: int = 512
-    levels: int = 8
+    levels: int = 4
     stride: int = 2
 
     @property

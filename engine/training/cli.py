@@ -6,6 +6,7 @@ import argparse
 import json
 import pickle
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +16,21 @@ if TYPE_CHECKING:
     from torch import nn
 
     from engine.data.dataset import Clip
-    from engine.models.vqvae import MotionVQVAE
+    from engine.models.vqvae import MotionVQVAE, VQVAEConfig
     from engine.training.loop import TrainOptions
     from engine.training.pairs import Dance, Song
     from engine.training.windows import StyledMotion
+
+
+CONFIG_FILE = "config.json"
+MOST_LEVELS = 16
 
 
 def add_training_commands(commands: Any) -> None:
     """Add this module's sub-parsers."""
     vqvae = commands.add_parser("train-vqvae", help="stage one: learn motion codes; goes on where it stopped")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
+    vqvae.add_argument("--levels", type=int, default=4, help="residual codes of a token position")
     vqvae.set_defaults(run=_train_vqvae)
 
     decoder = commands.add_parser("train-decoder", help="stage two: learn to write codes to music")
@@ -61,7 +67,15 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     data = DanceDataset(options.data, options.clips)
     train = styled(data.split("train"))
     val = styled(data.split("val")) or train[:4]
-    train_vqvae(train, val, VQVAEConfig(), _options(options))
+    if not 1 <= options.levels <= MOST_LEVELS:
+        raise EngineError(f"--levels is {options.levels}. Choose 1 to {MOST_LEVELS}.")
+    config = VQVAEConfig(levels=options.levels)
+    settings = _options(options)
+    if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
+        raise DataError(f"{options.out} holds a run with other --levels. Give those, or another --out.")
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
+    train_vqvae(train, val, config, settings)
 
 
 def _train_decoder(options: argparse.Namespace) -> None:
@@ -101,11 +115,20 @@ def _pack(options: argparse.Namespace) -> None:
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:
     """The averaged codec of a run folder. Raises DataError."""
-    from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+    from engine.models.vqvae import MotionVQVAE
 
-    codec = MotionVQVAE(VQVAEConfig())
+    codec = MotionVQVAE(_read_codec_config(folder))
     _load_averaged(codec, folder, "train-vqvae")
     return codec.eval().requires_grad_(False)
+
+
+def _read_codec_config(folder: Path) -> VQVAEConfig:
+    from engine.models.vqvae import VQVAEConfig
+
+    try:
+        return VQVAEConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{folder} holds no run of train-vqvae ({error}). Run train-vqvae --out there.") from error
 
 
 def _load_averaged(network: nn.Module, folder: Path, command: str) -> None:

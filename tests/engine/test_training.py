@@ -305,7 +305,7 @@ def test_from_a_data_folder_to_a_dance(
 ) -> None:
     data, codec, decoder, made = own_folder(tmp_path / "data"), tmp_path / "vq", tmp_path / "dec", tmp_path / "mine"
     few = ["--steps", 2, "--batch", 2, "--device", "cpu"]
-    assert run("train-vqvae", "--data", data, "--out", codec, *few) == 0
+    assert run("train-vqvae", "--data", data, "--out", codec, "--levels", 3, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", codec, "--out", decoder, "--rhythm-pairs", 1, *few) == 0
     assert json.loads((decoder / "styles.json").read_text()) == ["rumba", "salsa"]
     assert run("pack", "--vqvae", codec, "--decoder", decoder, "-o", made, "--description", "two steps") == 0
@@ -378,6 +378,7 @@ def one_error(capsys: pytest.CaptureFixture[str]) -> str:
         (["train-vqvae", "--data", "gone", "--out", "OUT"], "no such folder"),
         (["train-vqvae", "--data", "EMPTY", "--out", "OUT"], "holds no dances"),
         (["train-vqvae", "--data", "DATA", "--out", "OUT", "--steps", 0], "at least 1"),
+        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--levels", 0], "--levels is 0"),
         (["train-vqvae", "--data", "SHORT", "--out", "OUT", "--steps", 2], "long"),
         (["train-decoder", "--data", "DATA", "--vqvae", "EMPTY", "--out", "OUT"], "train-vqvae"),
         (["pack", "--vqvae", "EMPTY", "--decoder", "EMPTY", "-o", "OUT"], "train-vqvae"),

@@ -7,7 +7,18 @@ from typing import Any
 
 import bpy
 
-from . import batch, op_engine, op_generate, op_original, panels, preferences, preview, properties
+from . import (
+    batch,
+    op_choreography,
+    op_engine,
+    op_generate,
+    op_original,
+    panels,
+    preferences,
+    preview,
+    properties,
+    span_list,
+)
 from .session import session
 
 CLASSES = (
@@ -15,6 +26,7 @@ CLASSES = (
     *preferences.CLASSES,
     *op_generate.CLASSES,
     *op_engine.CLASSES,
+    *op_choreography.CLASSES,
     *panels.CLASSES,
 )
 
@@ -29,6 +41,7 @@ def _before_load(*_arguments: Any) -> None:
 def register() -> None:
     """Classes, `scene.magma`, handlers, and from 4.2 on `blender --command magma`."""
     properties.register()
+    span_list.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preview.register()
@@ -54,4 +67,5 @@ def unregister() -> None:
         bpy.app.handlers.load_pre.remove(_before_load)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    span_list.unregister()
     properties.unregister()

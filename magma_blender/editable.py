@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from engine.choreography import Choreography as Document
@@ -131,10 +132,16 @@ def load(armature: Any) -> Editable:
             "it anew."
         )
     try:
-        document = from_json(armature[DOCUMENT_KEY])
+        document = _document(armature[DOCUMENT_KEY])
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
     return Editable(about, document, bytes(armature[TAKE_KEY]), tuple(armature[PRINTS_KEY]))
+
+
+@lru_cache(maxsize=8)
+def _document(text: str) -> Document:
+    """Panels read the same text at every drawing."""
+    return from_json(text)
 
 
 def change(armature: Any, edit: Callable[[Document], Document]) -> None:

@@ -17,15 +17,16 @@ from .notices import Notice
 from .session import Job, session
 
 
-def start(armature: Any, operations: Sequence[dict[str, Any]], title: str) -> Job:
-    """Ask the engine for operations (fields of `engine.editing.operations.Operation`). Raises MagmaError, with nothing
-    begun."""
+def start(armature: Any, operations: Sequence[dict[str, Any]], title: str, follows: bool = False) -> Job:
+    """Ask the engine for operations (fields of `engine.editing.operations.Operation`). follows: whether what comes
+    after moves that are written anew may move in the world. Raises MagmaError, with nothing begun."""
     kept, setup = _ready(armature)
     target = Target(armature)
     params = {
         "document": to_json(kept.document),
         "npz": pack_bytes(kept.npz),
         "operations": list(operations),
+        "follows": follows,
         "device": setup.device,
     }
 

@@ -12,11 +12,10 @@ from engine.choreography import Choreography as Document
 
 from . import beat_markers, editable, edits, own_keyframes
 from .dance import Target
-from .editable import Editable
 from .errors import MagmaError, SceneError
 from .job_operator import JobOperator
 from .properties import known_checkpoints
-from .selection import Range, selected, selected_one
+from .selection import Range, places_text, selected, selected_one
 from .session import session
 
 # mypy: disallow-subclassing-any=False
@@ -68,13 +67,9 @@ def _change(operator: Any, context: Any, edit: Callable[[Document, Range], Docum
             return document
 
         editable.change(armature, edit_all)
-        return f"{done} {_places(kept, ranges)}."
+        return f"{done} {places_text(kept, ranges)}."
 
     return _do(operator, work)
-
-
-def _places(kept: Editable, ranges: list[Range]) -> str:
-    return ", ".join(f"{kept.seconds_of(start):.1f} to {kept.seconds_of(stop):.1f} s" for start, stop in ranges)
 
 
 class MAGMA_OT_lock_spans(_OnDancer, bpy.types.Operator):
@@ -242,6 +237,14 @@ def styles_of(document: Document) -> list[str]:
     return list(entries[0].get("styles", ())) if entries else []
 
 
+def _follow() -> Any:
+    return bpy.props.BoolProperty(
+        name="Let the Rest Follow",
+        description="Later moves keep their poses, but go on from where the new moves arrive; locked keyframes of the "
+        "pelvis change with them",
+    )
+
+
 class MAGMA_OT_regenerate_free(JobOperator, _OnDancer, bpy.types.Operator):
     """Write all moves anew that are not locked, with another seed; what was danced stays among their variants"""
 
@@ -249,9 +252,11 @@ class MAGMA_OT_regenerate_free(JobOperator, _OnDancer, bpy.types.Operator):
     bl_label = "Regenerate Unlocked Moves"
     bl_options = {"UNDO"}
 
+    __annotations__ = {"follow": _follow()}
+
     def start(self, context: Any) -> None:
         """Ask the engine."""
-        edits.start(editable.find_dancer(context), [{"do": "regenerate"}], "Regenerating")
+        edits.start(editable.find_dancer(context), [{"do": "regenerate"}], "Regenerating", self.follow)
 
 
 class MAGMA_OT_replace_spans(JobOperator, _OnDancer, bpy.types.Operator):
@@ -262,7 +267,8 @@ class MAGMA_OT_replace_spans(JobOperator, _OnDancer, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     __annotations__ = {
-        "variants": bpy.props.IntProperty(name="Variants", description="How many to keep", min=1, max=64, default=4)
+        "variants": bpy.props.IntProperty(name="Variants", description="How many to keep", min=1, max=64, default=4),
+        "follow": _follow(),
     }
 
     def start(self, context: Any) -> None:
@@ -272,7 +278,7 @@ class MAGMA_OT_replace_spans(JobOperator, _OnDancer, bpy.types.Operator):
         operations = [
             {"do": "replace", "start": start, "stop": stop, "variants": self.variants} for start, stop in ranges
         ]
-        edits.start(armature, operations, "Replacing")
+        edits.start(armature, operations, "Replacing", self.follow)
 
 
 class MAGMA_OT_switch_variant(JobOperator, _OnDancer, bpy.types.Operator):
@@ -337,7 +343,7 @@ class MAGMA_OT_copy_moves(_OnDancer, bpy.types.Operator):
             kept = editable.load(armature)
             part = selected_one(context, armature, kept)
             _Clipboard.target, _Clipboard.part = Target(armature), part
-            return f"Copied {_places(kept, [part])}."
+            return f"Copied {places_text(kept, [part])}."
 
         return _do(self, work)
 
@@ -395,7 +401,7 @@ class MAGMA_OT_keep_keyframes(_OnDancer, bpy.types.Operator):
         def work() -> str:
             armature = editable.find_dancer(context)
             kept = editable.load(armature)
-            return f"Your keyframes are kept and locked: {_places(kept, own_keyframes.keep(armature))}."
+            return f"Your keyframes are kept and locked: {places_text(kept, own_keyframes.keep(armature))}."
 
         return _do(self, work)
 

@@ -8,7 +8,9 @@ from typing import Any
 import bpy
 
 from . import (
+    band,
     batch,
+    choreography_panel,
     op_choreography,
     op_engine,
     op_generate,
@@ -28,6 +30,7 @@ CLASSES = (
     *op_engine.CLASSES,
     *op_choreography.CLASSES,
     *panels.CLASSES,
+    *choreography_panel.CLASSES,
 )
 
 _commands: list[Any] = []
@@ -45,6 +48,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preview.register()
+    band.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         _commands.append(bpy.utils.register_cli_command("magma", batch.command))
@@ -60,6 +64,7 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
+    band.unregister()
     preview.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())

@@ -36,3 +36,8 @@ def selected_one(context: Any, armature: Any, kept: Editable) -> Range:
     if len(ranges) > 1:
         raise SceneError(f"{len(ranges)} places are selected: select one, or spans that follow each other.")
     return ranges[0]
+
+
+def places_text(kept: Editable, ranges: list[Range]) -> str:
+    """The ranges in seconds of the dance, for people."""
+    return ", ".join(f"{kept.seconds_of(start):.1f} to {kept.seconds_of(stop):.1f} s" for start, stop in ranges)

@@ -10,13 +10,18 @@ from typing import Any
 
 import bpy
 
+from . import beat_markers, choreography
+from .beat_markers import Beat
+from .choreography import Choreography
+
 # mypy: disallow-subclassing-any=False
 
 DOCUMENT_KEY = "magma_document"
 
 
 class MagmaSpan(bpy.types.PropertyGroup):
-    """One span. start, stop: token positions. variant: the chosen one, from 1 on, of `variants`."""
+    """One span; its name says its time. start, stop: token positions. variant: the chosen one, from 1 on, of
+    `variants`."""
 
     __annotations__ = {
         "start": bpy.props.IntProperty(),
@@ -32,12 +37,13 @@ class MagmaSpan(bpy.types.PropertyGroup):
 
 
 class MagmaSpans(bpy.types.PropertyGroup):
-    """The spans of an armature's dance in order. token_rate: positions a second."""
+    """The spans of an armature's dance in order. frame_start: scene frame of position 0."""
 
     __annotations__ = {
         "spans": bpy.props.CollectionProperty(type=MagmaSpan),
         "active": bpy.props.IntProperty(name="Span", description="A span of the dance", options=set()),
-        "token_rate": bpy.props.FloatProperty(default=1.0),
+        "frame_start": bpy.props.FloatProperty(),
+        "frames_per_position": bpy.props.FloatProperty(default=1.0),
     }
 
 
@@ -46,18 +52,32 @@ def refresh(armature: Any) -> None:
     shown = armature.magma_spans
     chosen = selected_ranges(armature)
     shown.spans.clear()
-    text = armature.get(DOCUMENT_KEY)
-    if text is None:
+    text, about = armature.get(DOCUMENT_KEY), choreography.load(armature)
+    if text is None or about is None:
         return
     document = json.loads(text)
-    shown.token_rate = document["token_rate"]
+    shown.frame_start = about.frame_start
+    shown.frames_per_position = about.fps / document["token_rate"]
+    beats = beat_markers.beats_of(about)
     for span in document["spans"]:
         item = shown.spans.add()
         item.start, item.stop, item.locked = span["start"], span["stop"], span["locked"]
+        item.name = _time_text(item, about, document["token_rate"], beats)
         item.style = span["style"] or document["style"] or ""
         item.variant, item.variants = span["chosen"] + 1, len(span["variants"])
         item.selected = any(start <= item.start and item.stop <= stop for start, stop in chosen)
     shown.active = min(shown.active, len(shown.spans) - 1)
+
+
+def _time_text(span: Any, about: Choreography, rate: float, beats: list[Beat]) -> str:
+    text = f"{span.start / rate:.1f} to {span.stop / rate:.1f} s"
+    if not beats:
+        return text
+    places = [
+        beat_markers.place_text(beats, about.frame_start + position / rate * about.fps)
+        for position in (span.start, span.stop)
+    ]
+    return f"{text}, bar {places[0]} to {places[1]}"
 
 
 def selected_ranges(armature: Any) -> list[tuple[int, int]]:

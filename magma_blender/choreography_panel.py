@@ -6,12 +6,15 @@ from typing import Any
 
 import bpy
 
-from . import editable, op_choreography
+from . import editable, op_spans
 from .errors import MagmaError
 from .panels import draw_lines
 from .selection import places_text, selected
 
 # mypy: disallow-subclassing-any=False
+
+WIDE = 340
+"""Pixels, at a scale of 1, of a sidebar in which a span's bars find a place too."""
 
 
 class MAGMA_UL_spans(bpy.types.UIList):
@@ -19,7 +22,7 @@ class MAGMA_UL_spans(bpy.types.UIList):
 
     def draw_item(
         self,
-        _context: Any,
+        context: Any,
         layout: Any,
         _data: Any,
         item: Any,
@@ -32,6 +35,8 @@ class MAGMA_UL_spans(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item, "selected", text="")
         row.label(text=item.name)
+        if context.region.width > WIDE * context.preferences.system.ui_scale:
+            row.label(text=item.bars)
         row.label(text=item.style.title())
         if item.variants > 1:
             _switch(row, item, -1, "TRIA_LEFT")
@@ -63,7 +68,7 @@ class MAGMA_MT_span_style(bpy.types.Menu):
         document = editable.load(dancer).document
         own = f"As the Dance ({document.style.title()})" if document.style else "As the Dance"
         self.layout.operator("magma.style_spans", text=own).style = ""
-        for style in op_choreography.styles_of(document):
+        for style in op_spans.styles_of(document):
             self.layout.operator("magma.style_spans", text=style.title()).style = style
 
 

@@ -11,8 +11,6 @@ from typing import Any
 import bpy
 
 from . import beat_markers, choreography
-from .beat_markers import Beat
-from .choreography import Choreography
 
 # mypy: disallow-subclassing-any=False
 
@@ -20,12 +18,13 @@ DOCUMENT_KEY = "magma_document"
 
 
 class MagmaSpan(bpy.types.PropertyGroup):
-    """One span; its name says its time. start, stop: token positions. variant: the chosen one, from 1 on, of
-    `variants`."""
+    """One span; its name says its seconds, bars its bars and beats. start, stop: token positions. variant: the chosen
+    one, from 1 on, of `variants`."""
 
     __annotations__ = {
         "start": bpy.props.IntProperty(),
         "stop": bpy.props.IntProperty(),
+        "bars": bpy.props.StringProperty(),
         "locked": bpy.props.BoolProperty(),
         "style": bpy.props.StringProperty(),
         "variant": bpy.props.IntProperty(),
@@ -62,22 +61,14 @@ def refresh(armature: Any) -> None:
     for span in document["spans"]:
         item = shown.spans.add()
         item.start, item.stop, item.locked = span["start"], span["stop"], span["locked"]
-        item.name = _time_text(item, about, document["token_rate"], beats)
+        seconds = [position / document["token_rate"] for position in (item.start, item.stop)]
+        item.name = f"{seconds[0]:.1f}–{seconds[1]:.1f} s"
+        places = [beat_markers.place_text(beats, about.frame_start + second * about.fps) for second in seconds]
+        item.bars = f"bar {places[0]}–{places[1]}" if beats else ""
         item.style = span["style"] or document["style"] or ""
         item.variant, item.variants = span["chosen"] + 1, len(span["variants"])
         item.selected = any(start <= item.start and item.stop <= stop for start, stop in chosen)
     shown.active = min(shown.active, len(shown.spans) - 1)
-
-
-def _time_text(span: Any, about: Choreography, rate: float, beats: list[Beat]) -> str:
-    text = f"{span.start / rate:.1f} to {span.stop / rate:.1f} s"
-    if not beats:
-        return text
-    places = [
-        beat_markers.place_text(beats, about.frame_start + position / rate * about.fps)
-        for position in (span.start, span.stop)
-    ]
-    return f"{text}, bar {places[0]} to {places[1]}"
 
 
 def selected_ranges(armature: Any) -> list[tuple[int, int]]:

@@ -449,11 +449,11 @@ class Layout:
     """Stands in for a panel's layout, which Blender makes only for windows: takes whatever is drawn, and checks that
     every operator, menu, icon and property that is named exists."""
 
-    def __init__(self, seen=None):
-        self.seen = [] if seen is None else seen
+    def __init__(self, context, seen=None):
+        self.context, self.seen = context, [] if seen is None else seen
 
     def _part(self, **_):
-        return Layout(self.seen)
+        return Layout(self.context, self.seen)
 
     row = column = box = _part
 
@@ -480,7 +480,7 @@ class Layout:
         assert active in active_data.bl_rna.properties
         draw_item = getattr(bpy.types, kind).draw_item
         for index, item in enumerate(getattr(data, collection)):
-            draw_item(None, bpy.context, self, data, item, 0, active_data, active, index)
+            draw_item(None, self.context, self, data, item, 0, active_data, active, index)
 
 
 def test_the_panel_shows_the_spans(dancer, monkeypatch):
@@ -499,16 +499,16 @@ def test_the_panel_shows_the_spans(dancer, monkeypatch):
     )
     for kind in (choreography_panel.MAGMA_PT_sequencer_choreography, choreography_panel.MAGMA_PT_viewport_choreography):
         assert kind.poll(context)
-        layout = Layout()
+        layout = Layout(context)
         kind.draw(types.SimpleNamespace(layout=layout), context)
-        assert {"0.0 to 1.0 s, bar 1.1 to 1.2", "2 of 3", "Replace Moves"} <= set(layout.seen)
+        assert {"0.0–1.0 s", "bar 1.1–1.2", "2 of 3", "Replace Moves"} <= set(layout.seen)
         assert any("For 0.0 to 1.0 s (preview range)" in text for text in [" ".join(layout.seen)])
-    menu = Layout()
+    menu = Layout(context)
     choreography_panel.MAGMA_MT_span_style.draw(types.SimpleNamespace(layout=menu), context)
     assert {"As the Dance (Waltz)", "Salsa"} <= set(menu.seen)
     bpy.context.scene.use_preview_range = False
     bpy.context.scene.frame_set(500)
-    layout = Layout()
+    layout = Layout(context)
     choreography_panel.MAGMA_PT_viewport_choreography.draw(types.SimpleNamespace(layout=layout), context)
     assert any("outside" in text for text in layout.seen)
 
@@ -529,8 +529,8 @@ def test_the_band_lies_where_the_spans_are(dancer):
 
 
 def test_every_operator_says_what_it_does(magma):
-    from magma_blender import op_choreography
+    from magma_blender import op_choreography, op_spans
 
-    for kind in op_choreography.CLASSES:
+    for kind in (*op_spans.CLASSES, *op_choreography.CLASSES):
         assert kind.__doc__ and kind.bl_label and not kind.__doc__.endswith(".")
         assert "UNDO" in kind.bl_options or kind is op_choreography.MAGMA_OT_copy_moves

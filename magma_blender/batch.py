@@ -165,7 +165,7 @@ def _dance(scene: Any, audio: Path, frame: int, setup: Any) -> tuple[Any, int]:
     """One song from `frame` on: (armature, the frame after its end)."""
     from . import plan
     from .errors import MagmaError
-    from .op_generate import progress_text
+    from .job_operator import progress_text
     from .session import session
 
     strip = _add_strip(scene, audio, frame)

@@ -12,6 +12,7 @@ from typing import Any
 
 TOKENS_KEY = "magma_tokens"
 DATA_KEY = "magma_choreography"
+KEYS = (TOKENS_KEY, DATA_KEY)
 FORMAT = 1
 
 
@@ -19,7 +20,8 @@ FORMAT = 1
 class Choreography:
     """tokens: row by row, `codes` numbers for each token position. start, seconds, speed: what the strip played of the
     audio file (seconds of the file). frame_start: the scene frame of token 0. fps: the scene's rate at that time.
-    beat_snap: how far the motion was re-timed onto the beats after it was decoded from the tokens."""
+    beat_snap: how far the motion was re-timed onto the beats after it was decoded from the tokens. beats: seconds of
+    the dance at which the song's beats fall."""
 
     tokens: tuple[int, ...]
     codes: int
@@ -37,6 +39,7 @@ class Choreography:
     fps: float
     action: str
     beat_snap: float = 0.0
+    beats: tuple[float, ...] = ()
 
     @property
     def positions(self) -> int:
@@ -62,6 +65,7 @@ def load(armature: Any) -> Choreography | None:
         if data.pop("format") != FORMAT:
             return None
         names = {field.name for field in fields(Choreography)} - {"tokens"}
-        return Choreography(tokens=tuple(tokens), **{name: data[name] for name in names & set(data)})
+        values = {name: data[name] for name in names & set(data)}
+        return Choreography(**{**values, "tokens": tuple(tokens), "beats": tuple(data.get("beats", ()))})
     except (ValueError, KeyError, AttributeError, TypeError):
         return None

@@ -11,15 +11,20 @@ from typing import Any
 
 import bpy
 
+from engine.choreography import Choreography as Document
+from engine.choreography import from_json
+from engine.errors import ChoreographyError
 from engine.protocol import GarbageError, unpack_bytes
 
-from . import choreography
+from . import choreography, editable, span_list
 from .choreography import Choreography
 from .errors import SceneError
 from .plan import DancePlan
 
 KINDS = ("objects", "armatures", "meshes", "materials", "actions", "collections", "images", "node_groups")
 """Collections of bpy.data that a dance may add to."""
+UNUSABLE = (GarbageError, ChoreographyError, KeyError, ValueError, TypeError, zipfile.BadZipFile)
+"""What reading an answer of the engine raises that makes no sense; errors of motion files are ValueErrors."""
 
 
 class Target:
@@ -77,7 +82,7 @@ def build(context: Any, plan: DancePlan, result: dict[str, Any], target: Target 
     from smpl_rig.blender.armature import ArmatureError, create_armature
     from smpl_rig.blender.keyframes import write_motion
 
-    motion, tokens = _read(result)
+    motion, tokens, document = _read(result)
     armature = target.find() if target else None
     if armature is not None:
         check_target(armature)
@@ -91,15 +96,20 @@ def build(context: Any, plan: DancePlan, result: dict[str, Any], target: Target 
                 _add_body(armature, plan)
         except ArmatureError as error:
             raise SceneError(str(error)) from error
-        choreography.store(armature, _choreography(plan, tokens, action.name))
+        beats = tuple(float(beat) for beat in result.get("report", {}).get("beats", ()))
+        choreography.store(armature, _choreography(plan, tokens, action.name, beats))
+        if document is None:
+            editable.forget(armature)
+        else:
+            editable.store(armature, document, unpack_bytes(result["npz"]))
     return armature
 
 
-def _read(result: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """(motion, the values about its tokens) of the engine's answer."""
+def _read(result: dict[str, Any]) -> tuple[Any, dict[str, Any], Document | None]:
+    """(motion, the values about its tokens, its document if there is one) of the engine's answer."""
     import numpy as np
 
-    from smpl_rig.motion import MotionFileError, load_npz
+    from smpl_rig.motion import load_npz
 
     try:
         data = unpack_bytes(result["npz"])
@@ -115,12 +125,18 @@ def _read(result: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
                 "seed": int(arrays["seed"]),
                 "style": str(arrays["style"]),
             }
-    except (GarbageError, MotionFileError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise SceneError(
-            f"The engine's answer cannot be used ({error}): engine and add-on do not belong together. Press Install "
-            "Engine in the preferences."
-        ) from error
-    return motion, about
+            document = from_json(result["document"]) if "document" in result else None
+    except UNUSABLE as error:
+        raise unusable(error) from error
+    return motion, about, document
+
+
+def unusable(error: Exception) -> SceneError:
+    """The error for an answer of the engine that makes no sense, in which reading failed with one of `UNUSABLE`."""
+    return SceneError(
+        f"The engine's answer cannot be used ({error}): engine and add-on do not belong together. Press Install "
+        "Engine in the preferences."
+    )
 
 
 def _add_body(armature: Any, plan: DancePlan) -> None:
@@ -129,7 +145,7 @@ def _add_body(armature: Any, plan: DancePlan) -> None:
     add_body(armature, _load_body(plan.body_file) if plan.body_file else None)
 
 
-def _choreography(plan: DancePlan, about: dict[str, Any], action: str) -> Choreography:
+def _choreography(plan: DancePlan, about: dict[str, Any], action: str, beats: tuple[float, ...]) -> Choreography:
     return Choreography(
         **about,
         guidance=plan.guidance,
@@ -142,6 +158,7 @@ def _choreography(plan: DancePlan, about: dict[str, Any], action: str) -> Choreo
         fps=plan.fps,
         action=action,
         beat_snap=plan.beat_snap,
+        beats=beats,
     )
 
 
@@ -170,7 +187,7 @@ def _all_or_nothing(armature: Any) -> Iterator[None]:
     animation: Any = armature.animation_data if armature else None
     action = animation.action if animation else None
     slot = getattr(animation, "action_slot", None)
-    kept = {key: armature.get(key) for key in (choreography.TOKENS_KEY, choreography.DATA_KEY)} if armature else {}
+    kept = {key: armature.get(key) for key in (*choreography.KEYS, *editable.KEYS)} if armature else {}
     had_fake_user = action is not None and action.use_fake_user
     try:
         yield
@@ -182,9 +199,11 @@ def _all_or_nothing(armature: Any) -> Iterator[None]:
             action.use_fake_user = had_fake_user
         for key, value in kept.items():
             if value is not None:
-                armature[key] = value
+                editable.put(armature, key, value)
             elif key in armature:
                 del armature[key]
+        if armature is not None:
+            span_list.refresh(armature)
         bpy.data.batch_remove({block for kind in KINDS for block in set(getattr(bpy.data, kind)) - before[kind]})
         bpy.context.view_layer.objects.active = active
         raise

@@ -9,8 +9,8 @@ import bpy
 
 from . import engine_setup, errands, install
 from .errors import InstallError, MagmaError
+from .job_operator import progress_text
 from .notices import Notice
-from .op_generate import progress_text
 from .session import session
 
 # mypy: disallow-subclassing-any=False

@@ -10,8 +10,8 @@ import bpy
 
 from . import choreography, engine_setup, properties, strips
 from .errors import SetupError, StripError
+from .job_operator import progress_text, seconds_text
 from .notices import LOG_LINES, Notice
-from .op_generate import progress_text, seconds_text
 from .session import session
 
 # mypy: disallow-subclassing-any=False
@@ -56,7 +56,7 @@ def draw_running(layout: Any, context: Any) -> bool:
         job = session.job
         cancelling = job.request.kill_at is not None
         box = layout.box()
-        draw_lines(box, [f'Dancing to "{job.plan.name}"'], context, "SOUND")
+        draw_lines(box, [job.title], context, "SOUND")
         progress = job.request.progress
         draw_progress(box, "Cancelling" if cancelling else progress_text(progress), progress.fraction)
         box.operator("magma.cancel", icon="CANCEL")

@@ -98,7 +98,7 @@ def _place() -> Any:
 def draw() -> None:
     """The viewport's draw handler."""
     job = session.job
-    if job is None or not job.plan.preview:
+    if job is None or not job.preview:
         return
     figure.take(job.request)
     joints = figure.joints(time.monotonic())

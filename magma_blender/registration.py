@@ -7,7 +7,21 @@ from typing import Any
 
 import bpy
 
-from . import batch, op_engine, op_generate, op_original, panels, preferences, preview, properties
+from . import (
+    band,
+    batch,
+    choreography_panel,
+    op_choreography,
+    op_engine,
+    op_generate,
+    op_original,
+    op_spans,
+    panels,
+    preferences,
+    preview,
+    properties,
+    span_list,
+)
 from .session import session
 
 CLASSES = (
@@ -15,7 +29,10 @@ CLASSES = (
     *preferences.CLASSES,
     *op_generate.CLASSES,
     *op_engine.CLASSES,
+    *op_spans.CLASSES,
+    *op_choreography.CLASSES,
     *panels.CLASSES,
+    *choreography_panel.CLASSES,
 )
 
 _commands: list[Any] = []
@@ -29,9 +46,11 @@ def _before_load(*_arguments: Any) -> None:
 def register() -> None:
     """Classes, `scene.magma`, handlers, and from 4.2 on `blender --command magma`."""
     properties.register()
+    span_list.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preview.register()
+    band.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         _commands.append(bpy.utils.register_cli_command("magma", batch.command))
@@ -47,6 +66,7 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
+    band.unregister()
     preview.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
@@ -54,4 +74,5 @@ def unregister() -> None:
         bpy.app.handlers.load_pre.remove(_before_load)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    span_list.unregister()
     properties.unregister()

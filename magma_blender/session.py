@@ -15,6 +15,7 @@ from typing import Any
 import bpy
 
 from engine.checkpoint_index import FOLDERS_VARIABLE
+from engine.protocol import GENERATE
 
 from . import choreography, dance, engine_setup, install, paths, plan, strips
 from .client import EngineClient, Progress, Request
@@ -31,11 +32,20 @@ REDRAWN = {"SEQUENCE_EDITOR": "UI", "VIEW_3D": "UI", "PREFERENCES": "WINDOW"}
 
 @dataclass
 class Job:
-    """A dance being made."""
+    """A dance being made or edited.
 
-    plan: DancePlan
-    target: Target | None
+    title: what it is doing. finish: called with (context, the engine's answer), takes it into the scene and returns the
+    armature; raises MagmaError with the scene as it was. tell: called with (armature, the answer's report, seconds).
+    target: the armature that it is for, None for one that is not made yet. preview: whether its frames are shown while
+    they are written.
+    """
+
+    title: str
     request: Request
+    finish: Callable[[Any, dict[str, Any]], Any]
+    tell: Callable[[Any, dict[str, Any], float], Notice]
+    target: Target | None
+    preview: bool
     started: float
     cancel_reason: str = "Cancelled: the scene is as it was."
 
@@ -120,9 +130,37 @@ class Session:
             dance.check_target(armature)
         dance.check_body(dance_plan)
         target = Target(armature) if armature is not None else None
-        request = self.client(setup).request("generate", dance_plan.request(setup.device))
+
+        def finish(context: Any, result: dict[str, Any]) -> Any:
+            return dance.build(context, dance_plan, result, target)
+
+        return self.begin_job(
+            GENERATE,
+            dance_plan.request(setup.device),
+            setup,
+            f'Dancing to "{dance_plan.name}"',
+            finish,
+            lambda made, _, seconds: _tell_dance(made, dance_plan.name, seconds),
+            target,
+            dance_plan.preview,
+        )
+
+    def begin_job(
+        self,
+        method: str,
+        params: dict[str, Any],
+        setup: EngineSetup,
+        title: str,
+        finish: Callable[[Any, dict[str, Any]], Any],
+        tell: Callable[[Any, dict[str, Any], float], Notice],
+        target: Target | None,
+        preview: bool = False,
+    ) -> Job:
+        """Ask the engine for a change of the scene; see `Job`. Raises MagmaError, with nothing begun."""
+        self._check_idle()
+        request = self.client(setup).request(method, params)
         self.notice = None
-        self.job = Job(dance_plan, target, request, time.monotonic())
+        self.job = Job(title, request, finish, tell, target, preview, time.monotonic())
         return self.job
 
     def _check_idle(self) -> None:
@@ -157,9 +195,9 @@ class Session:
             self.start_ticking()
 
     def finish_job(self, context: Any) -> Any:
-        """Take the ended request's dance into the scene and return the armature; the job is over in any case.
+        """Take the ended request's answer into the scene and return the armature; the job is over in any case.
 
-        Raises MagmaError with the reason when there is no dance; the notice then says the same.
+        Raises MagmaError with the reason when there is none; the notice then says the same.
         """
         job, self.job = self.job, None
         assert job is not None and job.request.state != "running"
@@ -169,17 +207,14 @@ class Session:
             if job.request.error is not None:
                 self.notice = of_error(job.request.error)
                 raise MagmaError(str(job.request.error))
-            armature = dance.build(context, job.plan, job.request.result, job.target)
+            armature = job.finish(context, job.request.result)
         except MagmaError as error:
             if self.notice is None:
                 self.notice = Notice(str(error), is_error=job.request.state != "cancelled")
             raise
-        made = choreography.load(armature)
-        assert made is not None
-        took = time.monotonic() - job.started
-        what = f"dances {made.style}" if made.style else "dances"
-        notices = tuple(job.request.result.get("report", {}).get("notices", ()))
-        self.notice = Notice(f'"{armature.name}" {what} to "{job.plan.name}", made in {took:.0f} s.', details=notices)
+        report = job.request.result.get("report", {})
+        told = job.tell(armature, report, time.monotonic() - job.started)
+        self.notice = Notice(told.text, details=(*told.details, *report.get("notices", ())))
         return armature
 
     def drop_job(self, reason: str) -> None:
@@ -299,13 +334,20 @@ def _tick() -> float | None:
 def redraw() -> None:
     """Draw the panels again, and only them, since a whole viewport may take long to draw; viewports if a dance is
     shown there while it is written."""
-    previews = session.job is not None and session.job.plan.preview
+    previews = session.job is not None and session.job.preview
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             wanted = {REDRAWN.get(area.type), "WINDOW" if previews and area.type == "VIEW_3D" else None}
             for region in area.regions:
                 if region.type in wanted:
                     region.tag_redraw()
+
+
+def _tell_dance(armature: Any, song: str, seconds: float) -> Notice:
+    made = choreography.load(armature)
+    assert made is not None
+    what = f"dances {made.style}" if made.style else "dances"
+    return Notice(f'"{armature.name}" {what} to "{song}", made in {seconds:.0f} s.')
 
 
 session = Session()

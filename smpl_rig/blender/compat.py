@@ -59,6 +59,23 @@ def fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
     return [curve for bag in bags if bag is not None for curve in bag.fcurves]
 
 
+def own_action(obj: bpy.types.Object) -> None:
+    """Give `obj` a copy of its action where somebody else uses that one too."""
+    data = obj.animation_data
+    action = data.action
+    if action.users - action.use_fake_user <= 1:
+        return
+    slot = data.action_slot.identifier if LAYERED_ACTIONS and data.action_slot is not None else None
+    data.action = action.copy()
+    if slot is not None:
+        data.action_slot = data.action.slots[slot]
+
+
+def interpolation(name: str) -> int:
+    """The number of a kind of interpolation, for `foreach_set`."""
+    return int(bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items[name].value)
+
+
 def group_bones(obj: bpy.types.Object, groups: Mapping[str, tuple[str, Sequence[str]]]) -> None:
     """Sort the armature's bones into named, coloured groups: {group: (theme colour such as "THEME04", bone names)}."""
     for name, (theme, bones) in groups.items():

@@ -28,9 +28,7 @@ def write_motion(
 
     Raises ArmatureError and leaves everything as it was if `obj` is not an SMPL armature.
     """
-    rest = rest_pose(obj)
-    quaternions = to_bone_rotations(rest, motion.quaternions())
-    locations = (motion.trans @ rest.world_to_armature.T - rest.heads[0]) @ rest.orientations[0]
+    quaternions, locations = bone_channels(rest_pose(obj), motion)
     frames = frame_start + np.arange(len(motion)) * (scene_fps / motion.fps)
     new = compat.NewAction(obj, action_name)
     try:
@@ -88,6 +86,12 @@ def read_motion(obj: bpy.types.Object, frames: Sequence[float], fps: float) -> M
     return Motion(poses.reshape(len(times), -1).astype(np.float32), trans.astype(np.float32), fps)
 
 
+def bone_channels(rest: RestPose, motion: Motion) -> tuple[rot.Array, rot.Array]:
+    """(T, 24, 4) rotations of the pose bones and (T, 3) location of the pelvis bone that dance a motion."""
+    locations = (motion.trans @ rest.world_to_armature.T - rest.heads[0]) @ rest.orientations[0]
+    return to_bone_rotations(rest, motion.quaternions()), locations
+
+
 def to_bone_rotations(rest: RestPose, quaternions: rot.Array) -> rot.Array:
     """(T, 24, 4) SMPL's local rotations, pelvis in the world -> (T, 24, 4) pose bones' rotations, sign-continuous."""
     local = np.asarray(quaternions, np.float64).copy()
@@ -111,7 +115,7 @@ def _upright() -> rot.Array:
 
 def _fill(curve: bpy.types.FCurve, frames: rot.Array, values: rot.Array) -> None:
     """Give an empty F-curve linear keys at `frames` (N,) with `values` (N,)."""
-    linear = bpy.types.Keyframe.bl_rna.properties["interpolation"].enum_items["LINEAR"].value
+    linear = compat.interpolation("LINEAR")
     points = curve.keyframe_points
     points.add(len(frames))
     points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())

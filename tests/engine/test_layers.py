@@ -18,7 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "scipy", "librosa", "numba", "soxr", "av", "safetensors", "matplotlib"}
 BUILD_TOOLS = ("smpl_rig.assets.bake_mannequin",)
 """Run by hand to make a data file that is shipped; not part of the library."""
-SHARED = {"engine", "engine.VERSION", "engine.protocol", "engine.checkpoint_index", "engine.choreography"}
+SHARED = {
+    "engine",
+    "engine.VERSION",
+    "engine.protocol",
+    "engine.checkpoint_index",
+    "engine.choreography",
+    "engine.errors",
+}
 """What the add-on may import of the engine: modules of the standard library only."""
 
 IMPORT_ALL = """

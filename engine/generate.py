@@ -42,6 +42,8 @@ ROOM = 6.0
 """Metres of floor that a dance takes unless another room is asked for."""
 LONGEST_SECONDS = 1200.0
 """Longest dance of one request; memory and patience end somewhere."""
+SHOWN_POSITIONS = 30
+"""Token positions written between two showings after the first: each decodes its surroundings again."""
 AUTO_STYLE = "AUTO"
 _LATEST_START = 1e9
 
@@ -264,9 +266,12 @@ def _write(
     def written(codes: torch.Tensor) -> None:
         nonlocal shown, first_motion
         stage.advance("tokens", 0.1 + 0.83 * len(codes) / positions, message)
-        if stage.show is None:
+        ended = len(codes) == positions
+        # what has been decoded ends a reach before what had been written then
+        waiting = len(codes) - stream.done - checkpoint.vqvae.config.reach if stream.done else SHOWN_POSITIONS
+        if stage.show is None or (waiting < SHOWN_POSITIONS and not ended):
             return
-        features = stream.extend(codes, ended=len(codes) == positions).cpu().numpy()
+        features = stream.extend(codes, ended).cpu().numpy()
         if len(features):
             first_motion = first_motion or stage.watch.elapsed()
             stage.show(shown, moving.extend(features))

@@ -42,7 +42,9 @@ _LARGEST = 16_384
 """Of a whole number in a config, many times what any of our checkpoints has: a larger one would ask for memory that no
 machine has before the weights can be compared with it."""
 _MOST_LAYERS = 128
-_COUNTS = frozenset({"levels", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride"})
+_COUNTS = frozenset(
+    {"levels", "coarse", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride"}
+)
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ def _check_fit(codec: VQVAEConfig, decoder: DecoderConfig, folder: Path) -> None
         "vqvae.features": (codec.features, FEATURES),
         "decoder.music_features": (decoder.music_features, MUSIC_FEATURES),
         "decoder.codes": (decoder.codes, codec.codes),
-        "decoder.levels": (decoder.levels, codec.levels),
+        "decoder.levels": (decoder.levels, codec.coarse),
+        "vqvae.coarse": (codec.coarse, min(codec.coarse, codec.levels)),
         "decoder.music_stride": (decoder.music_stride, codec.stride),
         "the rest of decoder.width / decoder.heads": (decoder.width % decoder.heads, 0),
     }

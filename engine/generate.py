@@ -253,7 +253,7 @@ def _write(
 ) -> tuple[torch.Tensor, float | None]:
     """Codes, and the seconds after which the first frames were shown, if anybody watches."""
     decoder, device = checkpoint.decoder, stage.device.name
-    nothing = torch.zeros(positions, decoder.config.levels, dtype=torch.int64, device=device)
+    nothing = torch.zeros(positions, checkpoint.vqvae.config.levels, dtype=torch.int64, device=device)
     free = torch.zeros(positions, dtype=torch.bool, device=device)
     conditions = Conditions(
         torch.from_numpy(music).to(device), checkpoint.styles.index(style), codes=nothing, locked=free

@@ -45,7 +45,8 @@ class Sampling:
 class Conditions:
     """What a dance is written for: music (N * stride, C) or None; style index, indices (N,) or None; locked codes.
 
-    codes: (N, K) int64, read where locked (N,) is true. style_guidance: (N,) in place of the sampling's.
+    codes: (N, K) int64, read where locked (N,) is true. Of K levels the decoder reads and writes its own, the coarse
+    ones; what it writes has zeros for the finer ones. style_guidance: (N,) in place of the sampling's.
     """
 
     music: Tensor | None
@@ -190,7 +191,9 @@ def _write_all(
         state = cache.step(before)
         if free[n]:
             strengths = [(row, strength[n]) for row, strength in pushes]
-            codes[:, n] = _draw_position(decoder, state, sampling, strengths, generators)
+            drawn = _draw_position(decoder, state, sampling, strengths, generators)
+            codes[:, n, : drawn.shape[-1]] = drawn
+            codes[:, n, drawn.shape[-1] :] = 0  # nothing finer
         before = codes[:, n].repeat(views, 1)
         if (n + 1) % REPORTED == 0 or n + 1 == count:
             report(codes[:, : n + 1])

@@ -49,7 +49,9 @@ class TrainedVQVAE(nn.Module):
         self.network = MotionVQVAE(config)
         # as loud as a part of the embedding: at 1 the positions would drown the motion, and use up the codes
         nn.init.constant_(self.network.encoder.position_scale, config.width**-0.5)
-        self.quantizer = ResidualQuantizer(QuantizerConfig(codes=config.codes, levels=1, code_dim=config.width))
+        self.quantizer = ResidualQuantizer(
+            QuantizerConfig(codes=config.codes, levels=1, coarse=1, code_dim=config.width)
+        )
 
     def reconstruct(self, motion: Tensor, quantize: bool) -> tuple[Tensor, Tensor, Tensor | None]:
         """Normalised motion (B, T, 263) -> the same decoded, the commitment loss and tokens (B, T, 1).
@@ -75,7 +77,6 @@ class TrainedVQVAE(nn.Module):
         means = MiniBatchKMeans(codes, batch_size=4096, n_init=1, random_state=seed).fit(states.cpu().numpy())
         quantizer.codebook[0] = torch.from_numpy(means.cluster_centers_)
         quantizer.total.copy_(quantizer.codebook)
-        quantizer.started.fill_(True)
 
     def finished(self) -> MotionVQVAE:
         """The network with the codebook as it is now."""
@@ -134,7 +135,7 @@ def train_codec(
             return windows.batch(generator, options.batch).to(options.device)
 
         quantize = step >= options.steps // UNQUANTIZED
-        if quantize and not model.quantizer.started:
+        if quantize and not model.quantizer.codebook.any():
             model.start_codebook([draw() for _ in range(START_BATCHES)], options.seed)
         target = draw()
         predicted, commit, tokens = model.reconstruct(target, quantize)

@@ -19,6 +19,7 @@ from engine.motion.bvh_import import read_bvh
 from smpl_rig.motion import Motion, MotionFileError, load_npz
 
 from .aist import AIST_GENRES, load_aist
+from .gaze import level_gaze
 
 SPLITS = ("train", "val", "test")
 UNKNOWN_STYLE = "unknown"
@@ -43,10 +44,10 @@ class Clip:
     bpm: float | None = None
 
     def motion(self) -> Motion:
-        """Read the motion: metres, Z up. Raises DataError."""
+        """Read the motion: metres, Z up, a head that looks up all the time levelled. Raises DataError."""
         read = _READERS[self.motion_path.suffix.lower()]
         try:
-            return read(self.motion_path)
+            return level_gaze(read(self.motion_path))
         except MotionFileError as error:
             raise DataError(str(error)) from error
 

@@ -162,7 +162,7 @@ def follow_likelihood(decoder: MotionDecoder, conditions: Conditions, codes: Ten
         states = cache.prefill(danced[:, places], begins=known == 0)[:, -count:]
         follow = danced[:, stop : stop + count]
         levels = torch.stack(decoder.all_levels(states, follow), 2).float().log_softmax(-1)
-    return levels.gather(-1, follow[..., None]).mean((1, 2, 3))
+    return levels.gather(-1, follow[..., : c.levels, None]).mean((1, 2, 3))
 
 
 class ImportedWriter:

@@ -142,7 +142,7 @@ def dance_without_music(checkpoint: Checkpoint, style: str, positions: int, seed
     conditions = Conditions(
         music=None,
         style=checkpoint.styles.index(style) if style in checkpoint.styles else None,
-        codes=torch.zeros(positions, checkpoint.decoder.config.levels, dtype=torch.int64, device=device),
+        codes=torch.zeros(positions, checkpoint.vqvae.config.levels, dtype=torch.int64, device=device),
         locked=torch.zeros(positions, dtype=torch.bool, device=device),
     )
     codes = write_codes(checkpoint.decoder, conditions, checkpoint.sampling, seed, lambda _: None, lambda: False)

@@ -2,9 +2,10 @@
 
     features (B, T, 128) at 20 frames/s -> codes (B, N, K) at 10 positions/s -> features (B, T, 128)
 
-N = T / 2. A token position carries K residual codes (RVQ; SoundStream, Zeghidour et al. 2021, section III-C). All
-layers are convolutions, so a changed token changes only the frames within `VQVAEConfig.reach` of it, and any length can
-be decoded whole or in overlapping pieces with the same result.
+N = T / 2. A token position carries K residual codes (RVQ; SoundStream, Zeghidour et al. 2021, section III-C): coarse
+ones, which a motion decoder writes, and fine ones, which only a motion that was there before has. All layers are
+convolutions, so a changed token changes only the frames within `VQVAEConfig.reach` of it, and any length can be decoded
+whole or in overlapping pieces with the same result.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class VQVAEConfig:
-    """Sizes of the network. `stride` motion frames make one token position."""
+    """Sizes of the network. `stride` motion frames make one token position.
+
+    coarse: of the `levels`, how many are written for a new dance. Fine levels can hardly be foretold by music or past,
+    but keep a given motion much closer; their code 0 is the zero vector, so that a written position has zeros there.
+    """
 
     features: int = 128
     frame_width: int = 256
@@ -27,7 +32,8 @@ class VQVAEConfig:
     token_blocks: int = 4
     code_dim: int = 128
     codes: int = 512
-    levels: int = 4
+    levels: int = 8
+    coarse: int = 4
     stride: int = 2
 
     @property
@@ -80,11 +86,9 @@ class ResidualQuantizer(nn.Module):
         self.codebook: Tensor
         self.usage: Tensor
         self.total: Tensor
-        self.started: Tensor
         self.register_buffer("codebook", torch.zeros(config.levels, config.codes, config.code_dim))
         self.register_buffer("usage", torch.ones(config.levels, config.codes))
         self.register_buffer("total", torch.zeros(config.levels, config.codes, config.code_dim))
-        self.register_buffer("started", torch.zeros((), dtype=torch.bool))
 
     def nearest(self, residual: Tensor, level: int) -> Tensor:
         """(n, D) vectors -> (n,) index of the nearest code by Euclidean distance."""
@@ -116,7 +120,7 @@ class ResidualQuantizer(nn.Module):
         used = None if levels is None else levels.repeat_interleave(latent.shape[1])
         codes = []
         for level in range(self.config.levels):
-            if self.training and not self.started:
+            if self.training and not self.codebook[level].any():
                 self._start(level, residual.detach())
             index = self.nearest(residual.detach(), level)
             code = self.codebook[level][index]
@@ -127,8 +131,6 @@ class ResidualQuantizer(nn.Module):
             quantized = quantized + keep * code
             residual = residual - code
             codes.append(index)
-        if self.training:
-            self.started.fill_(True)
         quantized = flat + (quantized - flat).detach()
         return quantized.reshape(latent.shape), commitment, torch.stack(codes, -1).reshape(*latent.shape[:-1], -1)
 
@@ -136,6 +138,7 @@ class ResidualQuantizer(nn.Module):
         pick = torch.randint(len(residual), (self.config.codes,), device=residual.device)
         self.codebook[level] = residual[pick]
         self.total[level] = residual[pick]
+        self._pin(level)
 
     def _move(self, level: int, residual: Tensor, index: Tensor, keep: Tensor) -> None:
         count = torch.zeros_like(self.usage[level]).index_add_(0, index, keep)
@@ -148,6 +151,11 @@ class ResidualQuantizer(nn.Module):
             self.usage[level][dead] = 1.0
             self.total[level][dead] = residual[pick]
         self.codebook[level] = self.total[level] / self.usage[level].clamp(min=1e-5).unsqueeze(1)
+        self._pin(level)
+
+    def _pin(self, level: int) -> None:
+        if level >= self.config.coarse:
+            self.codebook[level, 0] = 0
 
 
 class MotionVQVAE(nn.Module):

@@ -15,7 +15,9 @@ from engine.errors import DataError, EngineError
 if TYPE_CHECKING:
     from torch import nn
 
+    from engine.checkpoints import Checkpoint
     from engine.data.dataset import Clip
+    from engine.models.decoder import DecoderConfig
     from engine.models.vqvae import MotionVQVAE, VQVAEConfig
     from engine.training.loop import TrainOptions
     from engine.training.pairs import Dance, Song
@@ -30,7 +32,8 @@ def add_training_commands(commands: Any) -> None:
     """Add this module's sub-parsers."""
     vqvae = commands.add_parser("train-vqvae", help="stage one: learn motion codes; goes on where it stopped")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
-    vqvae.add_argument("--levels", type=int, default=4, help="residual codes of a token position")
+    vqvae.add_argument("--levels", type=int, default=8, help="residual codes of a token position")
+    vqvae.add_argument("--coarse", type=int, default=4, help="how many of them a new dance is written with")
     vqvae.set_defaults(run=_train_vqvae)
 
     decoder = commands.add_parser("train-decoder", help="stage two: learn to write codes to music")
@@ -57,6 +60,9 @@ def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_r
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    parser.add_argument(
+        "--start-from", metavar="CHECKPOINT", help="begin with this checkpoint's weights, not at random"
+    )
 
 
 def _train_vqvae(options: argparse.Namespace) -> None:
@@ -67,20 +73,23 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     data = DanceDataset(options.data, options.clips)
     train = styled(data.split("train"))
     val = styled(data.split("val")) or train[:4]
-    if not 1 <= options.levels <= MOST_LEVELS:
-        raise EngineError(f"--levels is {options.levels}. Choose 1 to {MOST_LEVELS}.")
-    config = VQVAEConfig(levels=options.levels)
+    if not 1 <= options.coarse <= options.levels <= MOST_LEVELS:
+        raise EngineError(
+            f"--levels is {options.levels} and --coarse {options.coarse}. "
+            f"Choose 1 to {MOST_LEVELS} levels, and no more coarse ones."
+        )
+    start = _start(options)
+    config = VQVAEConfig(levels=options.levels, coarse=options.coarse)
     settings = _options(options)
     if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
         raise DataError(f"{options.out} holds a run with other --levels. Give those, or another --out.")
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
-    train_vqvae(train, val, config, settings)
+    train_vqvae(train, val, config, settings, start.vqvae if start else None)
 
 
 def _train_decoder(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
-    from engine.models.decoder import DecoderConfig
     from engine.training.decoder import train_decoder
     from engine.training.pairs import PairMaker
 
@@ -93,24 +102,43 @@ def _train_decoder(options: argparse.Namespace) -> None:
     train = maker.make(dances, songs, print)
     val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
     val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
-    config = DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles))
+    config = _decoder_config(codec, styles)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
-    train_decoder(train, val, config, _options(options))
+    start = _start(options)
+    if start and (start.decoder.config, list(start.styles)) != (config, styles):
+        raise DataError(
+            f"Checkpoint {start.name!r} writes {', '.join(start.styles)} with {start.decoder.config}; the data and the "
+            f"codec ask for {', '.join(styles)} with {config}. Leave out --start-from."
+        )
+    train_decoder(train, val, config, _options(options), start.decoder if start else None)
 
 
 def _pack(options: argparse.Namespace) -> None:
     from engine.checkpoints import save_checkpoint
-    from engine.models.decoder import DecoderConfig, MotionDecoder
+    from engine.models.decoder import MotionDecoder
     from engine.sampling import Sampling
 
     codec = load_vqvae_run(options.vqvae)
     styles = _read_styles(options.decoder)
-    decoder = MotionDecoder(DecoderConfig(codes=codec.config.codes, levels=codec.config.levels, styles=len(styles)))
+    decoder = MotionDecoder(_decoder_config(codec, styles))
     _load_averaged(decoder, options.decoder, "train-decoder")
     description = {"name": options.output.name, "styles": styles, "description": options.description}
     save_checkpoint(options.output, codec, decoder, description, Sampling())
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
+
+
+def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:
+    from engine.models.decoder import DecoderConfig
+
+    return DecoderConfig(codes=codec.config.codes, levels=codec.config.coarse, styles=len(styles))
+
+
+def _start(options: argparse.Namespace) -> Checkpoint | None:
+    """The checkpoint that training begins with, if one is named. Raises CheckpointError."""
+    from engine.checkpoints import load_own_checkpoint
+
+    return load_own_checkpoint(options.start_from) if options.start_from else None
 
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:

@@ -70,7 +70,7 @@ class PairWindows:
             pair = self.pairs[pick]
             start = int(generator.integers(max(1, len(pair.codes) - POSITIONS + 1)))
             count = min(POSITIONS, len(pair.codes) - start)
-            codes[row, :count] = pair.codes[start : start + count]
+            codes[row, :count] = pair.codes[start : start + count, : c.levels]
             real[row, :count] = True
             if pair.music is not None and generator.random() > DROP_MUSIC:
                 stop = (start + count) * c.music_stride
@@ -120,16 +120,23 @@ def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0)
 
 
 def train_decoder(
-    train: Sequence[Pair], val: Sequence[Pair], config: DecoderConfig, options: TrainOptions
+    train: Sequence[Pair],
+    val: Sequence[Pair],
+    config: DecoderConfig,
+    options: TrainOptions,
+    start: MotionDecoder | None = None,
 ) -> MotionDecoder:
-    """Train (or go on training) the decoder; returns the averaged model."""
+    """Train (or go on training) the decoder, from the weights of `start` if given; returns the averaged model."""
     windows = PairWindows(train, config)
     held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
     torch.manual_seed(options.seed)
     model = MotionDecoder(config)
-    mean, std = windows.music_statistics()
-    model.context.music_mean.copy_(mean)
-    model.context.music_std.copy_(std)
+    if start is None:
+        mean, std = windows.music_statistics()
+        model.context.music_mean.copy_(mean)
+        model.context.music_std.copy_(std)
+    else:
+        model.load_state_dict(start.state_dict())
     run = Run(model, options)
 
     def move(batch: Batch) -> Batch:

@@ -31,6 +31,9 @@ WEIGHTS = {
 }
 UNQUANTIZED_STEPS = 400
 """The first steps train a plain autoencoder, so that the codebooks start from latents that mean something."""
+COARSE_ONLY, FEWER = 0.4, 0.1
+"""Shares of the clips that are rebuilt from the coarse levels, as a written dance is, and from any smaller number of
+levels, so that the first codes carry the most (quantiser dropout, SoundStream, section III-C)."""
 
 
 def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Losses:
@@ -72,15 +75,22 @@ def reconstruction_figures(predicted: Tensor, target: Tensor) -> dict[str, float
 
 
 def train_vqvae(
-    train: Sequence[StyledMotion], val: Sequence[StyledMotion], config: VQVAEConfig, options: TrainOptions
+    train: Sequence[StyledMotion],
+    val: Sequence[StyledMotion],
+    config: VQVAEConfig,
+    options: TrainOptions,
+    start: MotionVQVAE | None = None,
 ) -> MotionVQVAE:
-    """Train (or go on training) the codec; returns the averaged model."""
+    """Train (or go on training) the codec, from the weights of `start` if given; returns the averaged model."""
     windows = FeatureWindows(train, WINDOW)
     torch.manual_seed(options.seed)
     model = MotionVQVAE(config)
-    mean, std = windows.statistics()
-    model.mean.copy_(mean)
-    model.std.copy_(std)
+    if start is None:
+        mean, std = windows.statistics()
+        model.mean.copy_(mean)
+        model.std.copy_(std)
+    else:
+        take_over(start, model)
     run = Run(model, options)
     held_out = [rep.encode(at_rate(clip.motion)) for clip in val]
 
@@ -88,12 +98,14 @@ def train_vqvae(
         assert isinstance(network, MotionVQVAE)
         generator = np.random.default_rng([options.seed, step])
         target = windows.batch(generator, options.batch).to(options.device)
-        # an eighth of the clips is rebuilt from fewer levels, so that the first codes carry the most
-        levels = torch.randint(1, config.levels, (options.batch,), device=options.device)
-        levels = torch.where(torch.rand(options.batch, device=options.device) < 0.125, levels, config.levels)
+        chance = torch.rand(options.batch, device=options.device)
+        levels = torch.full_like(chance, config.levels, dtype=torch.int64)
+        levels[chance < COARSE_ONLY + FEWER] = config.coarse
+        fewer = chance < FEWER
+        levels[fewer] = torch.randint(1, config.levels + 1, (int(fewer.sum()),), device=options.device)
         with torch.autocast(options.device.split(":")[0], torch.bfloat16):
             latent = network.latent(target)
-        if step < UNQUANTIZED_STEPS:
+        if start is None and step < UNQUANTIZED_STEPS:
             quantized, commit, codes = latent, latent.new_zeros(()), None
         else:
             quantized, commit, codes = network.quantizer(latent, levels)
@@ -113,13 +125,28 @@ def train_vqvae(
         for features in held_out:
             length = len(features) // config.stride * config.stride
             target = torch.from_numpy(features[None, :length]).to(options.device)
-            figures.append(reconstruction_figures(network.decode(network.encode(target)), target))
+            codes = network.encode(target)
+            coarse = reconstruction_figures(network.decode(codes[..., : config.coarse]), target)
+            figures.append(reconstruction_figures(network.decode(codes), target) | {"coarse_mm": coarse["mm"]})
         return {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
 
     run.log(config=str(asdict(config)), clips=float(len(windows.features)))
     run.train(losses, validate)
     assert isinstance(run.averaged, MotionVQVAE)
     return run.averaged
+
+
+def take_over(start: MotionVQVAE, model: MotionVQVAE) -> None:
+    """Fill `model` with the weights of `start`, which may have fewer levels: codebooks it lacks start from data."""
+    weights, buffers = start.state_dict(), model.state_dict()
+    known = min(start.config.levels, model.config.levels)
+    for name in ("codebook", "usage", "total"):
+        whole = buffers[f"quantizer.{name}"]
+        # a checkpoint does not hold the moving averages: they start as if each code had been used once
+        kept = {"codebook": start.quantizer.codebook, "usage": torch.ones_like(start.quantizer.usage)}
+        whole[:known] = kept.get(name, start.quantizer.codebook)[:known]
+        weights[f"quantizer.{name}"] = whole
+    model.load_state_dict(weights)
 
 
 def perplexity(codes: Tensor, size: int) -> Tensor:

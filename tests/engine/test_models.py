@@ -16,7 +16,7 @@ from smpl_rig import motion as motions
 SMALL = DecoderConfig(
     codes=20, levels=3, music_features=5, width=32, heads=4, encoder_layers=2, decoder_layers=2, past=12, around=6
 )
-SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=8, codes=16, levels=3)
+SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=8, codes=16, levels=3, coarse=2)
 
 
 def decoder_inputs(positions: int = 40, batch: int = 2) -> dict[str, torch.Tensor]:
@@ -104,7 +104,7 @@ def test_a_style_at_every_position_equals_one_for_all(decoder: MotionDecoder) ->
 def test_one_clip_alone_equals_it_in_a_batch(decoder: MotionDecoder) -> None:
     inputs = decoder_inputs()
     alone = {name: value[:1] for name, value in inputs.items()}
-    torch.testing.assert_close(logits(decoder, alone)[0], logits(decoder, inputs)[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(logits(decoder, alone)[0], logits(decoder, inputs)[0], atol=5e-5, rtol=1e-4)
 
 
 @torch.no_grad()

@@ -120,7 +120,7 @@ def test_cached_equals_uncached(checkpoints: Checkpoints, variant: str, view: st
     whole = decoder(given_["tokens"], given_["music"], style, view)
     cache = TokenCache(decoder, given_["music"], style, window, 2, view)
     parts = [cache.extend(given_["tokens"][:, a:b]) for a, b in zip([0, *cuts], [*cuts, length], strict=True)]
-    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=5e-5, rtol=1e-4)
     assert cache.position == length
 
 
@@ -132,7 +132,9 @@ def test_incremental_motion_equals_whole(checkpoints: Checkpoints, cuts: set[int
     stream = MotionStream(vqvae, 200, rows=2)
     borders = [0, *sorted(cuts), 200]
     parts = [stream.extend(tokens[:, a:b]) for a, b in pairwise(borders)]
-    torch.testing.assert_close(torch.cat(parts, 1), vqvae.decode(tokens), atol=1e-5, rtol=1e-4)
+    whole = vqvae.decode(tokens)
+    # of values of about 1: sums in another order differ by some 1e-5, a lost position would by far more
+    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=5e-5, rtol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
@@ -149,7 +151,7 @@ def test_a_short_window_forgets_the_same_however_it_is_fed(
     single = [(one.extend(tokens[:, n : n + 1]), slow.extend(tokens[:, n : n + 1])) for n in range(60)]
     blocks = [(many.extend(tokens[:, a:b]), fast.extend(tokens[:, a:b])) for a, b in pairwise(borders)]
     for found, expected in zip(zip(*blocks, strict=True), zip(*single, strict=True), strict=True):
-        torch.testing.assert_close(torch.cat(found, 1), torch.cat(expected, 1), atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(torch.cat(found, 1), torch.cat(expected, 1), atol=5e-5, rtol=1e-4)
     assert many.memory.kept.shape[4] <= 2 * window  # it does not grow
     if window == 1:  # nothing of the past is left
         torch.testing.assert_close(single[-1][0], vqvae.decode(tokens[:, -1:]), atol=2e-5, rtol=1e-4)

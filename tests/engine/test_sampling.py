@@ -75,7 +75,7 @@ def test_context_in_chunks_equals_the_whole(
     flags = [True, False, True], [True, True, False]
     whole = encode_context(decoder, wanted, *flags)
     monkeypatch.setattr(module, "CHUNK", chunk)
-    torch.testing.assert_close(encode_context(decoder, wanted, *flags), whole, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(encode_context(decoder, wanted, *flags), whole, atol=5e-5, rtol=1e-4)
 
 
 def test_a_prefix_is_written_the_same_whatever_comes_much_later(decoder: MotionDecoder) -> None:

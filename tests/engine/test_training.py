@@ -81,6 +81,25 @@ def log(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+def test_a_codec_with_more_levels_starts_as_the_one_it_is_made_from(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    old = MotionVQVAE(SMALL_CODEC)
+    old.quantizer.codebook.normal_()
+    finer = replace(SMALL_CODEC, levels=SMALL_CODEC.levels + 2)
+    new = MotionVQVAE(finer)
+    codec_training.take_over(old, new)
+    codes = torch.randint(SMALL_CODEC.codes, (1, 20, SMALL_CODEC.levels))
+    torch.testing.assert_close(new.decode(codes), old.decode(codes))
+
+    trained = train_vqvae(clips(), clips()[:1], finer, options(tmp_path, 3), old)
+    books = trained.quantizer.codebook
+    assert books.flatten(1).any(1).all()  # the codebooks it lacked have codes
+    assert not books[finer.coarse :, 0].any() and books[: finer.coarse, 0].any()
+    nothing_finer = codes.new_zeros(1, 20, finer.levels)
+    nothing_finer[..., : finer.coarse] = codes[..., : finer.coarse]
+    torch.testing.assert_close(trained.decode(nothing_finer), trained.decode(codes[..., : finer.coarse]))
+
+
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,7 +324,7 @@ def test_from_a_data_folder_to_a_dance(
 ) -> None:
     data, codec, decoder, made = own_folder(tmp_path / "data"), tmp_path / "vq", tmp_path / "dec", tmp_path / "mine"
     few = ["--steps", 2, "--batch", 2, "--device", "cpu"]
-    assert run("train-vqvae", "--data", data, "--out", codec, "--levels", 3, *few) == 0
+    assert run("train-vqvae", "--data", data, "--out", codec, "--levels", 3, "--coarse", 2, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", codec, "--out", decoder, "--rhythm-pairs", 1, *few) == 0
     assert json.loads((decoder / "styles.json").read_text()) == ["rumba", "salsa"]
     assert run("pack", "--vqvae", codec, "--decoder", decoder, "-o", made, "--description", "two steps") == 0
@@ -324,6 +343,13 @@ def test_from_a_data_folder_to_a_dance(
     assert "| ours | rumba | 1 |" in table and "nan" not in table
     assert run("evaluate", "--checkpoint", made, "--data", data, "--split", "val") == 1
     assert "val" in capsys.readouterr().err
+
+    finer = tmp_path / "finer"
+    assert run("train-vqvae", "--data", data, "--out", finer, "--coarse", 2, "--start-from", made, *few) == 0
+    on, begun = tmp_path / "on", ["--rhythm-pairs", 1, "--start-from", made]
+    assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", on, *begun, *few) == 0
+    assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", on, "--start-from", "gone", *few) == 1
+    assert "gone" in capsys.readouterr().err
 
     monkeypatch.setenv("MAGMA_CHECKPOINTS", str(tmp_path))
     run("doctor", "--json")
@@ -379,6 +405,7 @@ def one_error(capsys: pytest.CaptureFixture[str]) -> str:
         (["train-vqvae", "--data", "EMPTY", "--out", "OUT"], "holds no dances"),
         (["train-vqvae", "--data", "DATA", "--out", "OUT", "--steps", 0], "at least 1"),
         (["train-vqvae", "--data", "DATA", "--out", "OUT", "--levels", 0], "--levels is 0"),
+        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--coarse", 9], "--coarse 9"),
         (["train-vqvae", "--data", "SHORT", "--out", "OUT", "--steps", 2], "long"),
         (["train-decoder", "--data", "DATA", "--vqvae", "EMPTY", "--out", "OUT"], "train-vqvae"),
         (["pack", "--vqvae", "EMPTY", "--decoder", "EMPTY", "-o", "OUT"], "train-vqvae"),

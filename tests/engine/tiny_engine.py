@@ -16,7 +16,7 @@ from engine.motion import representation
 from smpl_rig.motion import Motion, save_npz
 
 STYLES = ["rumba", "salsa", "waltz"]
-SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=16, codes=32, levels=2)
+SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=16, codes=32, levels=3, coarse=2)
 SMALL_DECODER = DecoderConfig(
     codes=32, levels=2, styles=3, width=32, heads=4, encoder_layers=1, decoder_layers=2, past=24, around=8
 )
@@ -27,6 +27,7 @@ def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
     torch.manual_seed(seed)
     codec, decoder = MotionVQVAE(SMALL_CODEC), MotionDecoder(SMALL_DECODER)
     codec.quantizer.codebook.normal_()
+    codec.quantizer.codebook[SMALL_CODEC.coarse :, 0] = 0  # as in training: nothing finer
     codec.mean.copy_(torch.from_numpy(representation.encode(stepping(4.0, 100.0, 20.0)).mean(0)))  # upright
     codec.std.fill_(0.1)
     codec.std[:3] = 0.02  # yaw and steps of a frame

@@ -26,6 +26,7 @@ from engine.audio.music import MUSIC_FEATURES
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
 from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.models.half_weights import read_in_half
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation
 from engine.motion.representation import FEATURES
@@ -139,6 +140,7 @@ def _load_ours(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoi
         )
     for network in (vqvae, decoder):
         network.to(device).eval().requires_grad_(False)
+    read_in_half(decoder)
     return Checkpoint(str(config.get("name", folder.name)), folder, vqvae, decoder, tuple(styles), sampling)
 
 

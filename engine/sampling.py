@@ -181,10 +181,10 @@ def _write_all(
     # drawn on the CPU, so that the noise does not depend on the device
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     start, stop = span
-    count, views = stop - start, len(cache.memory) // len(seeds)
+    count = stop - start
     codes = conditions.codes[start:stop].repeat(len(seeds), 1, 1)
     free = (~conditions.locked[start:stop]).tolist()
-    before = None if start == 0 else conditions.codes[start - 1].expand(len(cache.memory), -1)
+    before = None if start == 0 else conditions.codes[start - 1 : start].expand(len(seeds), -1)
     for n in range(count):
         if cancelled():
             raise CancelledError("Cancelled.")
@@ -194,7 +194,7 @@ def _write_all(
             drawn = _draw_position(decoder, state, sampling, strengths, generators)
             codes[:, n, : drawn.shape[-1]] = drawn
             codes[:, n, drawn.shape[-1] :] = 0  # nothing finer
-        before = codes[:, n].repeat(views, 1)
+        before = codes[:, n]
         if (n + 1) % REPORTED == 0 or n + 1 == count:
             report(codes[:, : n + 1])
     return codes
@@ -209,12 +209,12 @@ def _draw_position(
 ) -> Tensor:
     """One position's codes (V, K), coarse to fine, from the states (rows * V, W), one generator a variant."""
     codes: list[Tensor] = []
-    views = len(state) // len(generators)
+    state = state.view(-1, len(generators), state.shape[-1])  # (rows, V, W)
     for level, head in enumerate(decoder.heads):
         temperature = sampling.temperature * sampling.cooling ** max(0, level - LAST_COARSE)
         if level:
-            state = state + decoder.coarser[level - 1](codes[-1]).repeat(views, 1)
-        rows = head(state).unflatten(0, (views, -1))
+            state = state + decoder.coarser[level - 1](codes[-1])
+        rows = head(state)
         logits = rows[0]
         for row, strength in pushes:
             logits = logits + strength * (rows[0] - rows[row])

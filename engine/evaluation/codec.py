@@ -19,20 +19,23 @@ from smpl_rig.motion import Motion
 class Rebuilt:
     """A real clip encoded and decoded.
 
-    errors: (T,) metres, in the mean over the joints, without heading and place on the floor. speed_kept: mean joint
-    speed, rebuilt over real. codes: (N, K).
+    errors: (T,) metres, in the mean over the joints, without heading and place on the floor; coarse_errors: of the
+    coarse levels alone, which is what a written dance has. speed_kept: mean joint speed, rebuilt over real. codes:
+    (N, K).
     """
 
     style: str
     motion: Motion
     errors: NDArray[np.float64]
+    coarse_errors: NDArray[np.float64]
     speed_kept: float
     codes: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class CodecReport:
-    """Of a set of clips: mean error in mm over all frames, and as the mean of the clips' means; speed kept.
+    """Of a set of clips: mean error in mm over all frames, of all levels and of the coarse ones alone, and as the mean
+    of the clips' means; speed kept.
 
     perplexity: per level, the number of codes that would be used if they were used equally.
     """
@@ -40,6 +43,7 @@ class CodecReport:
     clips: int
     frames: int
     mm_over_frames: float
+    coarse_mm_over_frames: float
     mm_over_clips: float
     speed_kept: float
     perplexity: list[float]
@@ -52,15 +56,22 @@ def rebuild(checkpoint: Checkpoint, style: str, motion: Motion) -> Rebuilt:
     target = torch.from_numpy(representation.encode(motion))[None].to(device)
     codes = checkpoint.vqvae.encode(target)
     features = checkpoint.vqvae.decode(codes)
-    gap = joints_in_heading_frame(features) - joints_in_heading_frame(target)
+    coarse = checkpoint.vqvae.decode(codes[..., : checkpoint.vqvae.config.coarse])
     decoded = representation.decode(features[0].cpu().numpy(), FRAME_RATE)
     return Rebuilt(
         style=style,
         motion=decoded,
-        errors=gap[0].norm(dim=-1).mean(dim=-1).double().cpu().numpy(),
+        errors=_errors(features, target),
+        coarse_errors=_errors(coarse, target),
         speed_kept=_speed(decoded) / max(_speed(motion), 1e-9),
         codes=codes[0].cpu().numpy(),
     )
+
+
+def _errors(features: torch.Tensor, target: torch.Tensor) -> NDArray[np.float64]:
+    gap = joints_in_heading_frame(features) - joints_in_heading_frame(target)
+    errors: NDArray[np.float64] = gap[0].norm(dim=-1).mean(dim=-1).double().cpu().numpy()
+    return errors
 
 
 def codec_report(clips: Sequence[Rebuilt]) -> CodecReport:
@@ -70,6 +81,7 @@ def codec_report(clips: Sequence[Rebuilt]) -> CodecReport:
         clips=len(clips),
         frames=sum(map(len, errors)),
         mm_over_frames=float(np.concatenate(errors).mean()),
+        coarse_mm_over_frames=1000 * float(np.concatenate([clip.coarse_errors for clip in clips]).mean()),
         mm_over_clips=float(np.mean([each.mean() for each in errors])),
         speed_kept=float(np.average([clip.speed_kept for clip in clips], weights=[len(e) for e in errors])),
         perplexity=[perplexity(level) for level in np.concatenate([clip.codes for clip in clips]).T],

@@ -162,13 +162,15 @@ def _table(rows: Summary, cells: Mapping[str, Cell]) -> str:
 
 
 def _codec_table(reports: Mapping[str, CodecReport]) -> str:
-    lines = _head(["style", "clips", "frames", "mm over frames", "mm over clips", "speed kept", "perplexity of levels"])
+    figures = ["mm over frames", "of coarse levels", "mm over clips", "speed kept", "perplexity of levels"]
+    lines = _head(["style", "clips", "frames", *figures])
     for style, report in reports.items():
         cells = [
             style,
             str(report.clips),
             str(report.frames),
             f"{report.mm_over_frames:.1f}",
+            f"{report.coarse_mm_over_frames:.1f}",
             f"{report.mm_over_clips:.1f}",
             f"{report.speed_kept:.1%}",
             " ".join(f"{level:.0f}" for level in report.perplexity),

@@ -39,11 +39,17 @@ class DecoderCache:
         self.around_bias = -slopes * torch.arange(-c.around, c.around + 1, device=memory.device).abs()
 
     def step(self, before: Tensor | None) -> Tensor:
-        """State (B, W) of the next position, given the codes (B, K) of the one before (None at the first)."""
+        """State (B, W) of the next position, given the codes (B, K) of the one before (None at the first).
+
+        Fewer rows of codes are those of every so many rows of the batch in turn.
+        """
         decoder, c = self.decoder, self.decoder.config
         n = self.position
-        x = decoder.start.expand(len(self.memory), -1) if before is None else decoder.embed(before)
-        x = x + self.memory[:, n]
+        x = self.memory[:, n]
+        if before is None:
+            x = x + decoder.start
+        else:
+            x = (x.view(-1, len(before), x.shape[-1]) + decoder.embed(before)).flatten(0, 1)
         self._make_room(1)
         self.filled += 1
         oldest = max(0, self.filled - c.past)

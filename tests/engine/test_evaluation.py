@@ -303,7 +303,8 @@ def test_the_command_prints_every_row_and_the_same_seeds_give_the_same_numbers(
     assert warped["feet_m2d_gain"]["mean"] > 0.3 > ours["feet_m2d_gain"]["mean"]
     assert warped["novelty_mm"]["mean"] < 20 < ours["novelty_mm"]["mean"]
     assert figures["rows"]["the other checkpoint"] == figures["rows"][OURS]  # it is the same one here
-    assert set(figures["codec"]) == {"rumba", "modern", ALL} and len(figures["codec"][ALL]["perplexity"]) == 2
+    assert set(figures["codec"]) == {"rumba", "modern", ALL} and len(figures["codec"][ALL]["perplexity"]) == 3
+    assert figures["codec"][ALL]["coarse_mm_over_frames"] != figures["codec"][ALL]["mm_over_frames"]
     assert tables.NOTHING in printed
 
     assert main(arguments) == 0

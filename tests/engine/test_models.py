@@ -1,5 +1,7 @@
 """The networks: cached equals uncached, bounded reach, locks seen from both sides, exact feature round trips."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.models.cache import DecoderCache
 from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.models.half_weights import HalfWeightLinear, read_in_half
 from engine.models.kinematics import joints_in_heading_frame
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation as rep
@@ -172,3 +175,19 @@ def test_torch_kinematics_agree_with_numpy() -> None:
     expected = rep.decode(features, 20.0).joints()
     found = joints_in_heading_frame(torch.from_numpy(features)[None])[0].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_weights_that_are_read_in_half_precision_give_the_same(decoder: MotionDecoder) -> None:
+    inputs, half = decoder_inputs(), copy.deepcopy(decoder)
+    for parameter in half.parameters():
+        parameter.data = parameter.half().float()
+    expected = logits(half, inputs)
+    read_in_half(half)
+    torch.testing.assert_close(logits(half, inputs), expected, atol=5e-5, rtol=1e-4)
+    read = [module for module in half.modules() if isinstance(module, HalfWeightLinear)]
+    assert bool(read) == ("fbgemm" in torch.backends.quantized.supported_engines)
+    assert half.state_dict().keys() == decoder.state_dict().keys()
+
+    whole = copy.deepcopy(decoder)
+    read_in_half(whole)  # these weights need more than half precision: they stay
+    assert torch.equal(logits(whole, inputs), logits(decoder, inputs))

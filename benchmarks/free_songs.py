@@ -1,0 +1,80 @@
+"""Collects music that a studio may use, for training the `open` checkpoint's decoder.
+
+    python -m benchmarks.free_songs -o SONGS
+
+Two sources: songs that the project synthesises itself, at many tempi, and songs of Debian's game-music packages as far
+as they are installed. SONGS_SOURCES.md beside the folder lists every file, author and licence. The songs of
+`benchmarks.long_music` are left out, so that they stay unheard.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.long_music import SONGS
+from engine.audio.demo_song import DEMO_STYLES, write_demo_song
+
+SYNTHESIZED_SECONDS = 60.0
+TEMPI = {"waltz": (78, 96), "rumba": (84, 116), "cha-cha": (104, 132), "salsa": (150, 212)}
+TEMPI_EACH = 5
+
+
+@dataclass(frozen=True)
+class Source:
+    """Songs of one author in a Debian package, by pattern within a folder."""
+
+    package: str
+    folder: str
+    pattern: str
+    author: str
+    licence: str
+
+    def songs(self) -> list[Path]:
+        return sorted(Path(self.folder).glob(self.pattern))
+
+
+_HYPERROGUE = ("hyperrogue-music", "/usr/share/hyperrogue/music")
+_FRETS = "/usr/share/games/fretsonfire/data/songs"
+SOURCES = (
+    Source(*_HYPERROGUE, "hr3-*.ogg", "Shawn Parrotte", "CC-BY-SA-3.0"),
+    Source(*_HYPERROGUE, "hr-domina-*.ogg", "Lincoln Domina", "CC-BY-SA-3.0"),
+    Source(*_HYPERROGUE, "hr-savino-*.ogg", "Will Savino", "CC-BY-SA-3.0"),
+    Source("singularity-music", "/usr/share/games/singularity/music", "*.ogg", "Max McCracken", "CC-BY-SA-3.0"),
+    Source("fretsonfire-songs-sectoid", f"{_FRETS}/sectoid", "*/song.ogg", "Carlos Viola Iborra", "MIT"),
+    Source("fretsonfire-songs-muldjord", f"{_FRETS}/muldjord", "*/song.ogg", "El Senator", "CC-BY-SA-3.0"),
+)
+
+
+def main() -> None:
+    """Collect and list."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    folder: Path = parser.parse_args().output
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["| song | from | author | licence |", "|---|---|---|---|"]
+    for style in DEMO_STYLES:
+        for bpm in np.linspace(*TEMPI[style], TEMPI_EACH):
+            name = f"{style}_{bpm:.0f}.wav"
+            write_demo_song(folder / name, style, SYNTHESIZED_SECONDS, float(bpm))
+            lines.append(f"| {name} | synthesised (`engine.audio.demo_song`) | this project | as this project |")
+    unheard = set(SONGS.values())
+    for source in SOURCES:
+        for song in source.songs():
+            if str(song) in unheard:
+                continue
+            name = f"{source.package}_{'_'.join(song.relative_to(source.folder).with_suffix('').parts)}.ogg"
+            shutil.copyfile(song, folder / name)
+            lines.append(f"| {name} | Debian {source.package} | {source.author} | {source.licence} |")
+    # beside the folder's songs it would be taken for one
+    listing = folder.with_name(f"{folder.name}_SOURCES.md")
+    listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(f"{folder}: {len(lines) - 2} songs, listed in {listing}")
+
+
+if __name__ == "__main__":
+    main()

@@ -125,9 +125,9 @@ class Stagehand:
             if row == OURS:
                 frames = len(dance.motion)
                 yield Take(UNLOCKED, subject, seed, self.checkpoint.decode(dance.tokens).cut(0, frames))
-                noise = np.random.default_rng(seed).integers(
-                    self.checkpoint.vqvae.config.codes, size=dance.tokens.shape
-                )
+                codec = self.checkpoint.vqvae.config
+                noise = np.random.default_rng(seed).integers(codec.codes, size=dance.tokens.shape)
+                noise[:, codec.coarse :] = 0  # as in a written dance
                 yield Take(RANDOM, subject, seed, self.checkpoint.decode(noise).cut(0, frames))
                 unheard = dance_without_music(self.checkpoint, subject.style, len(dance.tokens), seed)
                 yield Take(MASKED, subject, seed, unheard.cut(0, frames))

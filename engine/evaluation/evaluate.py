@@ -38,7 +38,7 @@ def evaluate(
     said: Callable[[str], None],
 ) -> Evaluation:
     """Evaluate a checkpoint on the clips of a split; `training` are those it learned from. Raises EngineError."""
-    subjects, known = [subject.danceable() for subject in _subjects(clips)], _subjects(training)
+    subjects, known = [subject.danceable() for subject in subjects_of(clips)], subjects_of(training)
     ruler = Ruler(subjects, known)
     sets: dict[str, list[Sets]] = {}
     for clip in known:
@@ -66,5 +66,6 @@ def _codec_reports(rebuilt: Sequence[Rebuilt]) -> dict[str, CodecReport]:
     return reports | {ALL: codec_report(rebuilt)}
 
 
-def _subjects(clips: Sequence[Clip]) -> list[Subject]:
+def subjects_of(clips: Sequence[Clip]) -> list[Subject]:
+    """Clips as the evaluation takes them: motion at 20 frames/s, with their songs."""
     return [Subject(d.clip.name, d.clip.style, at_rate(d.clip.motion), d.song) for d in with_songs(clips)]

@@ -1,0 +1,121 @@
+"""What parts of the checkpoint that need no other training are worth: guidance, residual levels, the foot lock.
+
+    python -m benchmarks.ablations --data DATA [--checkpoint default] [--split val] [--seeds 3]
+
+Two tables. Of the codec: error and speed kept of real dances rebuilt from the first levels only. Of written dances, as
+`engine evaluate` measures them: with other strengths of music guidance (1 is none), without the music, decoded from the
+first levels only, and without the foot lock.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.checkpoints import Checkpoint, load_own_checkpoint
+from engine.data.dataset import DanceDataset
+from engine.evaluation.dances import REAL, Subject, Take, dance_without_music
+from engine.evaluation.evaluate import subjects_of
+from engine.evaluation.rows import Ruler, set_windows
+from engine.evaluation.summary import WITH_SONG, Group, Sets, summarise
+from engine.generate import GenerateRequest, generate
+from engine.models.kinematics import joints_in_heading_frame
+from engine.motion import representation
+from smpl_rig.feet import lock_feet
+
+GUIDANCE = (1.0, 1.5, 2.0, 2.5, 3.0)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--checkpoint", default="default")
+    parser.add_argument("--split", default="val", choices=["val", "test"])
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    checkpoint = load_own_checkpoint(options.checkpoint)
+    data = DanceDataset(options.data)
+    subjects = [subject.danceable() for subject in subjects_of(data.split(options.split))]
+    print("| levels | mm over frames |\n|---|---|")
+    for levels in range(1, checkpoint.vqvae.config.levels + 1):
+        print(f"| {levels} | {codec_error(checkpoint, subjects, levels):.1f} |", flush=True)
+
+    known = subjects_of(data.split("train"))
+    ruler = Ruler(subjects, known)
+    training: dict[str, list[Sets]] = {}
+    for clip in known:
+        training.setdefault(clip.style, []).append(set_windows(clip.motion.joints()))
+    heard = [subject for subject in subjects if subject.song is not None]
+    measured = [ruler.measure(take) for subject in heard for take in takes(checkpoint, subject, options.seeds)]
+    print(
+        "\n| dances | beat gain | own song above others | style right | jerk over real | skate | Fréchet to training |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    summary = summarise(measured, training)
+    real = summary[REAL][WITH_SONG]
+    for row, groups in summary.items():
+        print(f"| {row} | {line(groups[WITH_SONG], real)} |")
+
+
+@torch.inference_mode()
+def codec_error(checkpoint: Checkpoint, subjects: list[Subject], levels: int) -> float:
+    """Millimetres over all frames, rebuilt from the first levels."""
+    stride, errors = checkpoint.vqvae.config.stride, []
+    for subject in subjects:
+        motion = subject.motion.cut(0, len(subject.motion) // stride * stride)
+        target = torch.from_numpy(representation.encode(motion))[None]
+        rebuilt = checkpoint.vqvae.decode(checkpoint.vqvae.encode(target)[..., :levels])
+        gap = joints_in_heading_frame(rebuilt) - joints_in_heading_frame(target)
+        errors.append(gap[0].norm(dim=-1).mean(-1).numpy())
+    return 1000 * float(np.concatenate(errors).mean())
+
+
+def takes(checkpoint: Checkpoint, subject: Subject, seeds: int) -> Iterator[Take]:
+    """The real dance and every variant of the written one."""
+    yield Take(REAL, subject, 0, subject.motion)
+    assert subject.song is not None
+    for seed in range(seeds):
+        for guidance in GUIDANCE:
+            request = GenerateRequest(
+                str(subject.song.path),
+                seed=seed,
+                style=subject.style,
+                checkpoint=str(checkpoint.folder),
+                guidance=guidance,
+            )
+            dance = generate(request, lambda *_: None, lambda: False)
+            yield Take(f"guidance {guidance:g}", subject, seed, dance.motion)
+            if guidance != checkpoint.sampling.guidance:
+                continue
+            frames = len(dance.motion)
+            for levels in range(1, checkpoint.vqvae.config.coarse):
+                motion = lock_feet(checkpoint.decode(dance.tokens[:, :levels]).cut(0, frames))
+                yield Take(f"guidance {guidance:g}, first {levels} of the written levels", subject, seed, motion)
+            yield Take(f"guidance {guidance:g}, feet unlocked", subject, seed, checkpoint.decode(dance.tokens))
+            yield Take("music masked", subject, seed, dance_without_music(checkpoint, subject.style, frames // 2, seed))
+
+
+def line(group: Group, real: Group) -> str:
+    """A row's cells after its name."""
+
+    def mean(group: Group, name: str) -> float:
+        return group.figures[name].mean if name in group.figures else float("nan")
+
+    cells = [
+        f"{mean(group, 'feet_m2d_gain'):+.3f} / {mean(group, 'feet_d2m_gain'):+.3f}",
+        f"{mean(group, 'leads'):.2f}",
+        f"{mean(group, 'style_right'):.2f}",
+        f"{mean(group, 'jerk') / mean(real, 'jerk'):.2f}",
+        f"{mean(group, 'skate'):.3f}",
+        f"{mean(group, 'statistics_to_train'):.1f}",
+    ]
+    return " | ".join(cells)
+
+
+if __name__ == "__main__":
+    main()

@@ -32,12 +32,19 @@ def add_training_commands(commands: Any) -> None:
     """Add this module's sub-parsers."""
     vqvae = commands.add_parser("train-vqvae", help="stage one: learn motion codes; goes on where it stopped")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
+    _add_start(vqvae)
     vqvae.add_argument("--levels", type=int, default=8, help="residual codes of a token position")
     vqvae.add_argument("--coarse", type=int, default=4, help="how many of them a new dance is written with")
     vqvae.set_defaults(run=_train_vqvae)
 
+    harden = commands.add_parser("harden-vqvae", help="then: learn to make good motion of codes that were drawn")
+    _add_run(harden, steps=1600, batch=32, learning_rate=3e-4)
+    harden.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae")
+    harden.set_defaults(run=_harden_vqvae)
+
     decoder = commands.add_parser("train-decoder", help="stage two: learn to write codes to music")
     _add_run(decoder, steps=4000, batch=24, learning_rate=6e-4)
+    _add_start(decoder)
     decoder.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae")
     decoder.add_argument("--songs", type=Path, help="a folder of more songs to make rhythm pairs with")
     decoder.add_argument("--rhythm-pairs", type=int, default=4, help="songs that each motion is re-timed onto")
@@ -60,6 +67,9 @@ def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_r
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+
+
+def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start-from", metavar="CHECKPOINT", help="begin with this checkpoint's weights, not at random"
     )
@@ -86,6 +96,19 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
     train_vqvae(train, val, config, settings, start.vqvae if start else None)
+
+
+def _harden_vqvae(options: argparse.Namespace) -> None:
+    from engine.data.dataset import DanceDataset
+    from engine.training.harden import harden_vqvae
+
+    data = DanceDataset(options.data, options.clips)
+    train = styled(data.split("train"))
+    codec = load_vqvae_run(options.vqvae)
+    settings = _options(options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / CONFIG_FILE).write_text(json.dumps(asdict(codec.config)), encoding="utf-8")
+    harden_vqvae(codec, train, styled(data.split("val")) or train[:4], settings)
 
 
 def _train_decoder(options: argparse.Namespace) -> None:

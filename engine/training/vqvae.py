@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -61,6 +62,13 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Los
     }
 
 
+def weighted_losses(predicted: Tensor, target: Tensor, std: Tensor, **more: Tensor) -> Losses:
+    """`reconstruction_losses` and `more` of the names in `WEIGHTS`, with their weighted sum under "loss"."""
+    values = reconstruction_losses(predicted, target, std) | more
+    values["loss"] = sum((WEIGHTS[name] * value for name, value in values.items()), torch.zeros(()))
+    return values
+
+
 def reconstruction_figures(predicted: Tensor, target: Tensor) -> dict[str, float]:
     """Mean joint error in mm (pelvis at the same horizontal place and heading) and the share of speed kept."""
     joints, true_joints = joints_in_heading_frame(predicted), joints_in_heading_frame(target)
@@ -111,29 +119,32 @@ def train_vqvae(
             quantized, commit, codes = network.quantizer(latent, levels)
         with torch.autocast(options.device.split(":")[0], torch.bfloat16):
             predicted = network.synthesize(quantized)
-        values = reconstruction_losses(predicted, target, network.std)
-        values["commit"] = commit
-        values["loss"] = sum((WEIGHTS[name] * value for name, value in values.items()), torch.zeros(()))
+        values = weighted_losses(predicted, target, network.std, commit=commit)
         if codes is not None:
             values["perplexity"] = perplexity(codes, config.codes)
         return values
 
-    @torch.no_grad()
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, MotionVQVAE)
-        figures: list[dict[str, float]] = []
-        for features in held_out:
-            length = len(features) // config.stride * config.stride
-            target = torch.from_numpy(features[None, :length]).to(options.device)
-            codes = network.encode(target)
-            coarse = reconstruction_figures(network.decode(codes[..., : config.coarse]), target)
-            figures.append(reconstruction_figures(network.decode(codes), target) | {"coarse_mm": coarse["mm"]})
-        return {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
+        return codec_figures(network, held_out, options.device)
 
     run.log(config=str(asdict(config)), clips=float(len(windows.features)))
     run.train(losses, validate)
     assert isinstance(run.averaged, MotionVQVAE)
     return run.averaged
+
+
+@torch.no_grad()
+def codec_figures(network: MotionVQVAE, held_out: Sequence[NDArray[np.float32]], device: str) -> dict[str, float]:
+    """`reconstruction_figures`, in the mean over clips of features (T, 128), and `coarse_mm`, from coarse levels."""
+    figures: list[dict[str, float]] = []
+    stride = network.config.stride
+    for features in held_out:
+        target = torch.from_numpy(features[None, : len(features) // stride * stride]).to(device)
+        codes = network.encode(target)
+        coarse = reconstruction_figures(network.decode(codes[..., : network.config.coarse]), target)
+        figures.append(reconstruction_figures(network.decode(codes), target) | {"coarse_mm": coarse["mm"]})
+    return {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
 
 
 def take_over(start: MotionVQVAE, model: MotionVQVAE) -> None:

@@ -21,10 +21,12 @@ from engine.errors import DataError
 from engine.evaluation.beats import foot_beats, score_beats
 from engine.models.decoder import MotionDecoder
 from engine.models.vqvae import MotionVQVAE
+from engine.motion import representation
 from engine.motion.bvh import write_bvh
 from engine.training import retime
 from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
+from engine.training.harden import exchanged, harden_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
 from engine.training.pairs import Dance, Pair, PairMaker, Song
 from engine.training.vqvae import train_vqvae
@@ -98,6 +100,30 @@ def test_a_codec_with_more_levels_starts_as_the_one_it_is_made_from(tmp_path: Pa
     nothing_finer = codes.new_zeros(1, 20, finer.levels)
     nothing_finer[..., : finer.coarse] = codes[..., : finer.coarse]
     torch.testing.assert_close(trained.decode(nothing_finer), trained.decode(codes[..., : finer.coarse]))
+
+
+def test_hardening_changes_only_what_comes_after_the_codebooks(tmp_path: Path) -> None:
+    codec, before = tiny_networks()[0], tiny_networks()[0]
+    hard = harden_vqvae(codec, clips(), clips()[:1], options(tmp_path, 4, learning_rate=1e-2))
+    features = torch.from_numpy(representation.encode(stepping(4.0, 100.0, 20.0)))[None]
+    codes = before.encode(features)
+    assert torch.equal(hard.encode(features), codes)  # a decoder that was trained before still fits
+    assert not torch.allclose(hard.decode(codes), before.decode(codes))
+    assert {"val_mm", "val_coarse_mm"} <= set(log(tmp_path)[-1])
+
+
+def test_exchanged_codes_lie_near_and_only_clips_without_fine_levels_have_them() -> None:
+    torch.manual_seed(0)
+    book, coarse, near = torch.randn(3, 32, 8), 2, 4
+    codes = torch.randint(1, 32, (64, 30, 3))
+    drawn = exchanged(codes, nearest_codes(book, near), coarse)
+    whole = (drawn == codes).all(-1).all(-1)
+    assert 0.2 < whole.float().mean() < 0.8  # some clips are as they were
+    assert not drawn[~whole][..., coarse:].any() and (drawn[~whole][..., :coarse] != codes[~whole][..., :coarse]).any()
+    rank = torch.cdist(book, book).argsort(-1).argsort(-1)
+    for level in range(coarse):
+        assert rank[level][codes[..., level], drawn[..., level]].max() == near
+    assert nearest_codes(book, 99).shape == (3, 32, 31)
 
 
 def test_a_run_that_was_killed_goes_on_to_the_same_weights(
@@ -325,6 +351,8 @@ def test_from_a_data_folder_to_a_dance(
     data, codec, decoder, made = own_folder(tmp_path / "data"), tmp_path / "vq", tmp_path / "dec", tmp_path / "mine"
     few = ["--steps", 2, "--batch", 2, "--device", "cpu"]
     assert run("train-vqvae", "--data", data, "--out", codec, "--levels", 3, "--coarse", 2, *few) == 0
+    soft, codec = codec, tmp_path / "hard"
+    assert run("harden-vqvae", "--data", data, "--vqvae", soft, "--out", codec, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", codec, "--out", decoder, "--rhythm-pairs", 1, *few) == 0
     assert json.loads((decoder / "styles.json").read_text()) == ["rumba", "salsa"]
     assert run("pack", "--vqvae", codec, "--decoder", decoder, "-o", made, "--description", "two steps") == 0

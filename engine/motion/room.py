@@ -20,6 +20,8 @@ _FASTEST = np.radians(60.0)
 """Turn per second, at most."""
 _PACE = 0.15
 """Metres a second of travel from which turning is as fast as it may be."""
+_SMALLER = (1.0, 0.85, 0.7, 0.55, 0.4)
+"""Parts of the room within which the path is turned back, until it stays in the whole: who is fast goes past a wall."""
 _TRAVEL_SECONDS = 1.0
 """Standard deviation in seconds of the smoothing that tells travel from steps."""
 
@@ -37,7 +39,10 @@ def keep_in_room(motion: Motion, diameter: float) -> Motion:
     place = motion.trans[:, :2].astype(np.float64)
     if np.linalg.norm(place - place[0], axis=-1).max() <= _BEGIN * diameter / 2:
         return motion
-    turned, path = _turned_back(place - place[0], motion.fps, diameter / 2)
+    for share in _SMALLER:
+        turned, path = _turned_back(place - place[0], motion.fps, share * diameter / 2)
+        if np.linalg.norm(path, axis=-1).max() <= diameter / 2:
+            break
     rotations = motion.rotations().astype(np.float64)
     rotations[:, 0] = rot.yaw(turned) @ rotations[:, 0]
     trans = motion.trans.astype(np.float64)

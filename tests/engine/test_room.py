@@ -32,6 +32,12 @@ def test_it_stays_in_the_room(speed: float) -> None:
     assert np.linalg.norm(np.diff(kept.trans[:, :2], axis=0), axis=-1).min() > 0
 
 
+def test_a_dancer_who_goes_fast_is_held_in_a_smaller_room() -> None:
+    motion = walk(1.2, 300.0, sway=0.3)
+    away = np.linalg.norm(keep_in_room(motion, 6.0).trans[:, :2] - motion.trans[0, :2], axis=-1)
+    assert away.max() <= 3.0
+
+
 @pytest.mark.parametrize("speed", [0.1, 0.4, 1.0])
 def test_steps_and_poses_stay_and_turning_is_gentle(speed: float) -> None:
     motion = walk(speed)

@@ -63,8 +63,8 @@ class Writer(Protocol):
         """Candidates for a span, one a seed. kept: (N,) positions whose codes are what is danced."""
 
     def decode(self, tokens: NDArray[np.int64], span: Span) -> tuple[list[Motion], int]:
-        """Tokens (V, N, K) -> their motions over the span and, as far as there are, a few frames around it; and the
-        frame of the dance that the motions begin with."""
+        """Tokens (V, N, K) -> their motions over the span and, as far as there are, at least the frame after it; and
+        the frame of the dance that the motions begin with."""
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         """Motion of whole positions at 20 frames/s -> its tokens (n, K)."""
@@ -105,14 +105,13 @@ class OwnWriter:
 
     def decode(self, tokens: NDArray[np.int64], span: Span) -> tuple[list[Motion], int]:
         vqvae = self.checkpoint.vqvae
-        reach = vqvae.config.reach + 1  # one more position, whose frames tell the speed at the borders
-        first, last = max(0, span[0] - reach), min(tokens.shape[1], span[1] + reach)
+        end = min(tokens.shape[1], span[1] + 1)
+        first, last = max(0, span[0] - vqvae.config.reach), min(tokens.shape[1], end + vqvae.config.reach)
         window = torch.from_numpy(tokens[:, first:last]).to(next(vqvae.parameters()).device)
         with torch.inference_mode():
             features = vqvae.decode(window).cpu().numpy()
-        near = max(first, span[0] - 1)
-        part = slice((near - first) * self.stride, (min(last, span[1] + 1) - first) * self.stride)
-        return [representation.decode(row[part], FRAME_RATE) for row in features], near * self.stride
+        part = slice((span[0] - first) * self.stride, (end - first) * self.stride)
+        return [representation.decode(row[part], FRAME_RATE) for row in features], span[0] * self.stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.checkpoint.encode(motion)

@@ -252,7 +252,7 @@ def _turns_to(kept: Array, own: Array) -> Array:
 
 
 def _led(kept: Array, own: Array, fps: float) -> Array:
-    """(T, ...) what added to `own` (T, ...), leaves its first value and lets it go on from there as `kept` foretells."""
+    """(T, ...) what, added to `own` (T, ...), leaves its first value and lets it go on as `kept` foretells."""
     missed = _missed_by(kept, own)
     return _eased(missed - missed[:1], len(own), fps)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -129,18 +130,28 @@ class OwnWriter:
         names = [span.style or document.style for span in document.spans for _ in range(len(span))]
         # an index beyond the last style stands for none
         indices = [styles.index(name) if name in styles else len(styles) for name in names]
-        strengths = [
-            own if span.style_strength is None else span.style_strength
-            for span in document.spans
-            for _ in range(len(span))
-        ]
         return Conditions(
             torch.from_numpy(heard.features).to(device),
             torch.tensor(indices, device=device),
             torch.tensor(document.tokens, device=device),
             torch.from_numpy(kept).to(device),
-            torch.tensor(strengths, device=device),
+            torch.from_numpy(style_strengths(document, own)).to(device),
         )
+
+
+def style_strengths(document: Choreography, usual: float) -> NDArray[np.float32]:
+    """(N,) how strongly the style of each position is followed: by less and less towards a border to another style,
+    within the transition there. usual: the strength of spans that name none."""
+    spans = document.spans
+    strengths = [
+        usual if span.style_strength is None else span.style_strength for span in spans for _ in range(len(span))
+    ]
+    share, middles = np.ones(len(document)), np.arange(len(document)) + 0.5
+    for left, right in pairwise(spans):
+        half = max(left.style_transition, right.style_transition) / 2 * document.token_rate
+        if half and (left.style or document.style) != (right.style or document.style):
+            share = np.minimum(share, np.abs(middles - right.start) / half)
+    return (np.array(strengths) * share).astype(np.float32)
 
 
 @torch.inference_mode()

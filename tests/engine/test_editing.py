@@ -15,16 +15,19 @@ from hypothesis import strategies as st
 from tiny_engine import stepping
 
 from engine import choreography as doc
-from engine import protocol
+from engine import protocol, sampling
 from engine.choreography import Choreography, History, from_json, to_json
+from engine.editing import fill
 from engine.editing.chain import chain
 from engine.editing.edit import Edited, edit
+from engine.editing.fill import style_strengths
 from engine.editing.music import on_the_beat
 from engine.editing.operations import Operation
 from engine.editing.take import Take, read_take, write_take
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
 from engine.generate import GenerateRequest, generate
 from engine.jobs import HANDLERS
+from engine.sampling import Conditions
 from smpl_rig.motion import load_npz, mirror, save_npz
 
 FPS = 30.0
@@ -33,11 +36,20 @@ State = tuple[Choreography, Take]
 
 @pytest.fixture(scope="module")
 def dance(song: Path, tiny: Path) -> State:
+    return danced(song, tiny, 8.0)
+
+
+@pytest.fixture(scope="module")
+def short_dance(song: Path, tiny: Path) -> State:
+    return danced(song, tiny, 4.0)
+
+
+def danced(song: Path, tiny: Path, seconds: float) -> State:
     request = GenerateRequest(
-        str(song), seconds=8.0, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
+        str(song), seconds=seconds, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
     )
-    danced = generate(request, lambda *_: None, lambda: False)
-    return danced.document, Take(danced.motion, danced.frames)
+    performed = generate(request, lambda *_: None, lambda: False)
+    return performed.document, Take(performed.motion, performed.frames)
 
 
 def do(state: State, *operations: Operation, follows: bool = False) -> Edited:
@@ -153,9 +165,9 @@ def test_a_loop_ends_with_the_pose_and_place_that_it_begins_with(dance: State) -
     assert same_frames(dance[1], edited.take, 0, 55)
 
 
-@pytest.fixture
-def steps(tmp_path: Path) -> Path:
-    path = tmp_path / "steps.npz"
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("motion") / "steps.npz"
     save_npz(path, stepping(1.7, 100.0, 60.0))
     return path
 
@@ -220,6 +232,34 @@ def test_a_style_of_a_span_is_heard_when_it_is_written_anew(dance: State) -> Non
         do(dance, Operation("style", 0, 5, style="tango"))
 
 
+def test_styles_go_over_into_each_other_around_their_border(dance: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    styled = do(dance, Operation("style", 20, 60, style="salsa", strength=2.0, transition=1.0)).document
+    strengths = style_strengths(styled, 1.5)
+    np.testing.assert_allclose(
+        strengths[13:27] / ([1.5] * 7 + [2.0] * 7), [1, 1, 0.9, 0.7, 0.5, 0.3, 0.1, 0.1, 0.3, 0.5, 0.7, 0.9, 1, 1]
+    )
+    np.testing.assert_allclose(strengths[60:67], [0.15, 0.45, 0.75, 1.05, 1.35, 1.5, 1.5], rtol=1e-6)
+    again = doc.set_style(styled, 30, 40, "salsa", 2.0)  # no border to another style
+    assert np.array_equal(style_strengths(again, 1.5), strengths)
+    assert do(dance, Operation("style", 20, 60, style="salsa")).document.span_at(20).style_transition == 1.0
+    heard: list[Conditions] = []
+
+    def write_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
+        heard.append(conditions)
+        return sampling.write_span(decoder, conditions, *others)
+
+    monkeypatch.setattr(fill, "write_span", write_span)
+    do((styled, dance[1]), Operation("replace", 15, 30))
+    assert heard[0].style_guidance is not None
+    np.testing.assert_allclose(heard[0].style_guidance[17:23], [0.75, 0.45, 0.15, 0.2, 0.6, 1.0], rtol=1e-6)
+    hard = doc.set_style(dance[0], 30, 50, "salsa", 4.0, 0.0)
+    assert (style_strengths(hard, 1.5)[30:50] == 4.0).all()
+    both = style_strengths(doc.set_style(dance[0], 30, 50, "salsa", 4.0, 4.0), 1.5)
+    assert both[[39, 40]] == pytest.approx(4.0 * 9.5 / 20)  # the nearer border counts
+    with pytest.raises(ChoreographyError, match="transition of 60"):
+        do(dance, Operation("style", 0, 5, style="salsa", transition=60.0))
+
+
 def test_two_dances_become_one_without_a_jump(dance: State) -> None:
     other = state_of(do(dance, Operation("regenerate", seed=8)))
     joined = chain(dance, other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
@@ -239,17 +279,25 @@ def test_two_dances_become_one_without_a_jump(dance: State) -> None:
         chain((one, take), other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
 
 
-OPERATIONS = st.sampled_from(["lock", "unlock", "replace", "regenerate", "mirror", "choose", "style", "copy", "loop"])
+OPERATIONS = st.sampled_from(
+    ["lock", "unlock", "replace", "regenerate", "mirror", "choose", "style", "copy", "insert", "loop", "undo", "redo"]
+)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_edits_leave_locked_frames_alone(dance: State, data: st.DataObject) -> None:
+def test_any_edits_leave_locked_frames_alone(short_dance: State, steps: Path, data: st.DataObject) -> None:
+    """A hundred sequences of edits, each of which is saved and loaded, undone and redone at times."""
     history: History[int] = History(0)
-    states = [dance]
+    states = [short_dance]
     for _ in range(data.draw(st.integers(1, 5))):
         before = states[history.present]
-        operation = any_operation(data.draw, before[0])
+        name = data.draw(OPERATIONS)
+        if name in ("undo", "redo"):
+            if history.past if name == "undo" else history.future:
+                history = history.undo() if name == "undo" else history.redo()
+            continue
+        operation = any_operation(name, data.draw, len(before[0]), steps)
         try:
             after = state_of(do(before, operation))
         except (ChoreographyError, RequestError):
@@ -260,18 +308,15 @@ def test_any_edits_leave_locked_frames_alone(dance: State, data: st.DataObject) 
                 if operation.do != "unlock":
                     assert after[0].tokens[span.start : span.stop] == before[0].tokens[span.start : span.stop]
         assert np.isfinite(after[1].motion.poses).all() and np.isfinite(after[1].motion.trans).all()
-        after = saved_and_loaded(after)
-        states.append(after)
+        assert len(after[0]) == len(before[0]) and len(after[1].motion) == len(before[1].motion)
+        states.append(saved_and_loaded(after))
         history = history.do(len(states) - 1)
-        if data.draw(st.booleans()):
-            history = history.undo()
-            assert states[history.present][0] == before[0]
+        assert states[history.undo().present][0] == before[0] and history.undo().redo() == history
 
 
-def any_operation(draw: Any, document: Choreography) -> Operation:
-    name = draw(OPERATIONS)
-    start = draw(st.integers(0, len(document) - 2))
-    stop = draw(st.integers(start + 1, min(start + 25, len(document))))
+def any_operation(name: str, draw: Any, length: int, clip: Path) -> Operation:
+    start = draw(st.integers(0, length - 2))
+    stop = draw(st.integers(start + 1, min(start + 25, length)))
     return Operation(
         name,
         start,
@@ -279,8 +324,10 @@ def any_operation(draw: Any, document: Choreography) -> Operation:
         seed=draw(st.integers(0, 9)),
         variants=draw(st.integers(1, 2)),
         index=draw(st.integers(0, 1)),
-        to=draw(st.integers(0, len(document))),
+        to=draw(st.integers(0, length)),
         style="waltz" if name == "style" else None,
+        transition=draw(st.sampled_from([None, 0.0])),
+        file=str(clip),
     )
 
 

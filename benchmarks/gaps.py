@@ -6,9 +6,13 @@ DATA is a folder of dance data with songs (see `engine.data.dataset`). A dance i
 kept as its real poses, and the gap is written anew. In the table, for gaps of 1.6 and 3.2 s:
 
 - inside, last two: joint distance from the real dance in mm, pelvis and facing aligned, in the gap and its last frames
-- seams: mean joint acceleration at the first and last kept frame over that of the real dance there
-- moved: how far path and heading were corrected to arrive, cm and degrees, mean and worst
+- seams: mean joint acceleration at the first and last kept frame, and at both, over that of the real dance there
+- beside: the same, in the 0.3 s of the gap that lie beside those frames
+- moved, turned: how far path and heading were corrected to arrive, cm and degrees, mean and worst
+- left: what the pelvis is then still away from where it is to arrive, cm and degrees, worst
 - skate: share of frames inside with a foot sliding on the floor
+- beat gain: how much better feet and music agree than with the music moved (see `engine.evaluation.beats`), from the
+  music's beats to the feet's and back, pooled over all gaps; and elsewhere, in what is kept of the same dances
 
 Compared are interpolation, the real codes decoded (what the codec alone loses), one candidate, and the best of several.
 The timing regenerates 4 s of a whole dance by the engine's `edit` job, warm, with wall-clock and processor seconds.
@@ -32,18 +36,27 @@ from engine.checkpoints import FRAME_RATE, Checkpoint, load_own_checkpoint
 from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography, to_json
 from engine.data.dataset import Clip, DanceDataset
 from engine.editing import candidates
+from engine.editing.candidates import Candidate
+from engine.editing.music import hear_music
 from engine.editing.session import Session
-from engine.editing.splice import fit
+from engine.editing.splice import Fitted, fit
 from engine.editing.take import Take, write_take
+from engine.evaluation.beats import SHIFTS, Times, alignment, expected_foot_beats, foot_beats
 from engine.evaluation.metrics import foot_skate
 from engine.jobs import run_edit
 from engine.tokens import token_error
 from engine.training.windows import at_rate
+from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion, sample
 
 GAPS = (16, 32)
 BORDER = 20
 """Positions at the ends of a dance that no gap touches."""
+BESIDE = round(0.3 * FRAME_RATE)
+"""Frames beside a kept one in which a correction shows most."""
+
+
+Figures = dict[str, float]
 
 
 def main() -> None:
@@ -51,23 +64,25 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--checkpoint", default="default")
-    parser.add_argument("--split", default="val", choices=["train", "val"])
+    parser.add_argument("--split", default="val", choices=["train", "val", "test"], help="settings are chosen on val")
     parser.add_argument("--every", type=float, default=6.0, help="seconds between the gaps of a dance")
     options = parser.parse_args()
     checkpoint = load_own_checkpoint(options.checkpoint)
     clips = [clip for clip in DanceDataset(options.data).split(options.split) if clip.audio_path is not None]
     dances = [_dance(checkpoint, clip) for clip in clips]
-    print("| gap | filled by | inside mm | last two mm | seams start / end | moved cm | turned degrees | bad | skate |")
-    print("|" + "---|" * 9)
+    columns = "gap | filled by | inside mm | last two mm | seams start / end, both | beside | moved cm | turned degrees"
+    columns += " | left cm, degrees | bad | skate | beat gain | elsewhere"
+    print(f"| {columns} |")
+    print("|" + "---|" * (columns.count("|") + 1))
     for gap in GAPS:
-        rows: dict[str, list[list[float]]] = {}
+        rows: dict[str, list[Figures]] = {}
         for document, take in dances:
             step = round(options.every * document.token_rate)
             for start in range(BORDER, len(document) - BORDER - gap, step):
                 for name, row in _fillings(checkpoint, document, take, (start, start + gap)).items():
                     rows.setdefault(name, []).append(row)
         for name, values in rows.items():
-            print(_line(gap / checkpoint.token_rate, name, np.array(values)))
+            print(_line(gap / checkpoint.token_rate, name, values), flush=True)
     longest = max(dances, key=lambda dance: len(dance[0]))
     for variants in (1, 8):
         _time_edit(*longest, variants)
@@ -92,42 +107,60 @@ def _dance(checkpoint: Checkpoint, clip: Clip) -> tuple[Choreography, Take]:
     return document, Take(motion, motion)
 
 
-def _fillings(
-    checkpoint: Checkpoint, document: Choreography, take: Take, gap: tuple[int, int]
-) -> dict[str, list[float]]:
+class _Watched(Session):
+    """A session that remembers what was fitted last."""
+
+    fitted: Fitted
+
+    def settle(self, start: int, stop: int, fitted: Fitted, tried: int = 1, candidate: Candidate | None = None) -> None:
+        self.fitted = fitted
+        super().settle(start, stop, fitted, tried, candidate)
+
+
+def _fillings(checkpoint: Checkpoint, document: Choreography, take: Take, gap: tuple[int, int]) -> dict[str, Figures]:
     stride = checkpoint.vqvae.config.stride
     start, end = gap[0] * stride, gap[1] * stride
-    real = take.frames
-    rows = {"the real dance": _figures(real, real, start, end, 0.0, 0.0, 0.0)}
+    real, beats = take.frames, hear_music(document, checkpoint).beats
+    rows = {"the real dance": _figures(real, real, beats, start, end)}
     between = sample(
         Motion(real.poses[[start, end]], real.trans[[start, end]], 1.0), np.linspace(0, 1, end - start + 1)
     )
-    rows["interpolation"] = _figures(real, _with(real, between, start), start, end, 0.0, 0.0, 0.0)
+    rows["interpolation"] = _figures(real, _with(real, between, start), beats, start, end)
     session = _session(checkpoint, document, take)
     tokens = np.array(document.tokens, np.int64)[None]
     pieces, offset = session.writer.decode(tokens, gap)
-    fitted = fit(real, pieces[0], offset, start, end)
-    session.settle(*gap, fitted)
-    rows["the real codes"] = _session_figures(session, real, start, end)
+    session.settle(*gap, fit(real, pieces[0], offset, start, end))
+    rows["the real codes"] = _session_figures(session, real, beats, start, end)
     usual = candidates.TRIED, candidates.TRIED_AGAIN
     for count in (1, usual[0]):
         candidates.TRIED, candidates.TRIED_AGAIN = count, usual[1] if count > 1 else 1
         session = _session(checkpoint, document, take)
         session.open(*gap)
         session.fill([gap], 1)
-        rows[f"best of {count}"] = _session_figures(session, real, start, end)
+        rows[f"best of {count}"] = _session_figures(session, real, beats, start, end)
     candidates.TRIED, candidates.TRIED_AGAIN = usual
     return rows
 
 
-def _session(checkpoint: Checkpoint, document: Choreography, take: Take) -> Session:
-    return Session(checkpoint, document, take, lambda *_: None, lambda: False)
+def _session(checkpoint: Checkpoint, document: Choreography, take: Take) -> _Watched:
+    return _Watched(checkpoint, document, take, lambda *_: None, lambda: False)
 
 
-def _session_figures(session: Session, real: Motion, start: int, end: int) -> list[float]:
-    fill = session.fills[-1]
-    moved = fill["correction_cm"], fill["correction_degrees"], float(not fill["good"])
-    return _figures(real, session.frames, start, end, *moved)
+def _session_figures(session: _Watched, real: Motion, beats: Times, start: int, end: int) -> Figures:
+    fill, arrived, there = session.fills[-1], session.fitted.motion, real.cut(end, end + 1)
+    kept = np.ones(len(real), dtype=bool)
+    kept[start + 1 : end] = False
+    frames = session.frames
+    assert np.array_equal(frames.poses[kept], real.poses[kept]) and np.array_equal(frames.trans[kept], real.trans[kept])
+    turn = arrived.rotations()[-1, 0].astype(np.float64) @ there.rotations()[0, 0].astype(np.float64).T
+    return {
+        **_figures(real, frames, beats, start, end),
+        "cm": fill["correction_cm"],
+        "degrees": fill["correction_degrees"],
+        "bad": float(not fill["good"]),
+        "left_cm": float(np.linalg.norm(arrived.trans[-1] - there.trans[0])) * 100,
+        "left_degrees": float(np.degrees(np.linalg.norm(rot.matrix_to_axis_angle(turn)))),
+    }
 
 
 def _with(motion: Motion, part: Motion, frame: int) -> Motion:
@@ -136,26 +169,72 @@ def _with(motion: Motion, part: Motion, frame: int) -> Motion:
     return replace(motion, poses=poses, trans=trans)
 
 
-def _figures(real: Motion, filled: Motion, start: int, end: int, cm: float, degrees: float, bad: float) -> list[float]:
+def _figures(real: Motion, filled: Motion, beats: Times, start: int, end: int) -> Figures:
     inside, last = (start + 1, end), (end - 2, end)
-    errors = [token_error(filled.cut(*part), real.cut(*part)) for part in (inside, last)]
-    seams = [_acceleration(filled, frame) for frame in (start, end)] + [_acceleration(real, f) for f in (start, end)]
-    return [*errors, *seams, cm, degrees, bad, foot_skate(filled.cut(*inside).joints(), FRAME_RATE)]
+    new, old = (_accelerations(motion) for motion in (filled, real))
+    beside = [*range(start + 1, start + 1 + BESIDE), *range(end - BESIDE, end)]
+    return {
+        "inside": token_error(filled.cut(*inside), real.cut(*inside)),
+        "last": token_error(filled.cut(*last), real.cut(*last)),
+        "start": new[start],
+        "end": new[end],
+        "beside": new[beside].mean(),
+        "real_start": old[start],
+        "real_end": old[end],
+        "real_beside": old[beside].mean(),
+        "skate": foot_skate(filled.cut(*inside).joints(), FRAME_RATE),
+        **_gains(filled, beats, start / FRAME_RATE, end / FRAME_RATE),
+    }
 
 
-def _acceleration(motion: Motion, frame: int) -> float:
-    joints = motion.cut(frame - 1, frame + 2).joints().astype(np.float64)
-    return float(np.linalg.norm(joints[0] - 2 * joints[1] + joints[2], axis=-1).mean() * FRAME_RATE**2)
+def _accelerations(motion: Motion) -> np.ndarray:
+    """(T,) mean joint acceleration at each frame, m/s^2; 0 at the first and last."""
+    bends = np.diff(motion.joints().astype(np.float64), n=2, axis=0)
+    return np.pad(np.linalg.norm(bends, axis=-1).mean(axis=-1) * FRAME_RATE**2, 1)
 
 
-def _line(seconds: float, name: str, rows: np.ndarray) -> str:
-    inside, last, *seams, cm, degrees, bad, skate = rows.mean(axis=0)
-    worst_cm, worst_degrees = rows[:, 6:8].max(axis=0)
-    return (
-        f"| {seconds:g} s x {len(rows)} | {name} | {inside:.0f} | {last:.0f} "
-        f"| {seams[0] / seams[2]:.2f} / {seams[1] / seams[3]:.2f} | {cm:.0f} ({worst_cm:.0f}) "
-        f"| {degrees:.0f} ({worst_degrees:.0f}) | {bad:.0%} | {skate:.0%} |"
-    )
+def _gains(motion: Motion, beats: Times, start: float, end: float) -> Figures:
+    """Beat gains summed over the beats, and their number: in the gap and elsewhere, music to feet and feet to music."""
+    feet, expected, period = foot_beats(motion.joints(), FRAME_RATE), expected_foot_beats(beats), np.gradient(beats)
+    shifted = [expected + shift * period for shift in SHIFTS]
+    found: Figures = {}
+    for place in ("in", "out"):
+
+        def there(times: Times, inside: bool = place == "in") -> Times:
+            return times[((times >= start) & (times < end)) == inside]
+
+        music = alignment(there(expected), feet) - np.mean([alignment(there(moved), feet) for moved in shifted])
+        motion_beats = there(feet)
+        back = alignment(motion_beats, expected) - np.mean([alignment(motion_beats, moved) for moved in shifted])
+        for way, gain, count in (("music", music, len(there(expected))), ("feet", back, len(motion_beats))):
+            found |= {f"{place}_{way}": float(gain) * count, f"{place}_{way}_count": count}
+    return found
+
+
+def _line(seconds: float, name: str, rows: Sequence[Figures]) -> str:
+    mean = {key: float(np.mean([row.get(key, 0.0) for row in rows])) for key in {key for row in rows for key in row}}
+    worst = {key: max(row.get(key, 0.0) for row in rows) for key in ("cm", "degrees", "left_cm", "left_degrees")}
+    mean = dict.fromkeys(("cm", "degrees", "bad"), 0.0) | mean
+    both = (mean["start"] + mean["end"]) / (mean["real_start"] + mean["real_end"])
+    gains = [
+        " / ".join(f"{mean[f'{place}_{way}'] / mean[f'{place}_{way}_count']:+.2f}" for way in ("music", "feet"))
+        for place in ("in", "out")
+    ]
+    cells = [
+        f"{seconds:g} s x {len(rows)}",
+        name,
+        f"{mean['inside']:.0f}",
+        f"{mean['last']:.0f}",
+        f"{mean['start'] / mean['real_start']:.2f} / {mean['end'] / mean['real_end']:.2f}, {both:.2f}",
+        f"{mean['beside'] / mean['real_beside']:.2f}",
+        f"{mean['cm']:.0f} ({worst['cm']:.0f})",
+        f"{mean['degrees']:.0f} ({worst['degrees']:.0f})",
+        f"{worst['left_cm']:.3f}, {worst['left_degrees']:.3f}",
+        f"{mean['bad']:.0%}",
+        f"{mean['skate']:.0%}",
+        *gains,
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 def _time_edit(document: Choreography, take: Take, variants: int) -> None:

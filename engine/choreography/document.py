@@ -20,6 +20,8 @@ GENERATED, MOTION, COPIED, MIRRORED = "generated", "motion", "copied", "mirrored
 SOURCES = (GENERATED, MOTION, COPIED, MIRRORED)
 LARGEST_SEED = 2**63 - 1
 STRONGEST_STYLE = 10.0
+STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0
+"""Seconds of the usual and of the longest transition between two styles."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CLIP_NAME = re.compile(r"[0-9a-z]{1,64}")
@@ -100,7 +102,9 @@ class Span:
     """Positions start..stop. A locked span's poses are kept by every edit.
 
     style: None is the document's. style_strength: how strongly the style is followed (1: as trained); None is the
-    checkpoint's own. variants: at least one; `chosen` is the index of the one that is danced.
+    checkpoint's own. style_transition: seconds around each border to another style, half on either side, in which
+    styles are followed ever less towards the border, and there not at all; 0 is a hard change. Of two spans that meet,
+    the longer one counts. variants: at least one; `chosen` is the index of the one that is danced.
     """
 
     start: int
@@ -110,6 +114,7 @@ class Span:
     locked: bool = False
     style: str | None = None
     style_strength: float | None = None
+    style_transition: float = 0.0
 
     def __post_init__(self) -> None:
         place = f"The span {self.start!r}:{self.stop!r}"
@@ -131,6 +136,10 @@ class Span:
         require(
             strength is None or is_number(strength, 0, STRONGEST_STYLE),
             f"{place} has style strength {strength!r}. It is a number from 0 to {STRONGEST_STYLE:g}.",
+        )
+        require(
+            is_number(self.style_transition, 0, LONGEST_TRANSITION),
+            f"{place} has a style transition of {self.style_transition!r}. It is 0 to {LONGEST_TRANSITION:g} seconds.",
         )
 
     def __len__(self) -> int:

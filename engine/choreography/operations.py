@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from .document import MIRRORED, Choreography, Codes, Span, Variant, is_count, require
+from .document import MIRRORED, STYLE_TRANSITION, Choreography, Codes, Span, Variant, is_count, require
 
 
 def split(document: Choreography, position: int) -> Choreography:
@@ -43,7 +43,8 @@ def merge(document: Choreography, position: int) -> Choreography:
     # of two equal variants the one whose place was chosen
     same = left.chosen == right.chosen < len(variants) and variants[left.chosen] == danced
     chosen = left.chosen if same else variants.index(danced)
-    span = replace(left, stop=right.stop, variants=tuple(variants), chosen=chosen)
+    transition = max(left.style_transition, right.style_transition)
+    span = replace(left, stop=right.stop, variants=tuple(variants), chosen=chosen, style_transition=transition)
     return replace(document, spans=(*document.spans[: index - 1], span, *document.spans[index + 1 :]))
 
 
@@ -58,12 +59,21 @@ def unlock(document: Choreography, start: int, stop: int) -> Choreography:
 
 
 def set_style(
-    document: Choreography, start: int, stop: int, style: str | None, strength: float | None = None
+    document: Choreography,
+    start: int,
+    stop: int,
+    style: str | None,
+    strength: float | None = None,
+    transition: float = STYLE_TRANSITION,
 ) -> Choreography:
-    """Give the positions start..stop a style (None: the document's) and strength; what is danced stays until it is
-    written anew."""
+    """Give the positions start..stop a style (None: the document's), strength, and seconds of transition at the borders
+    to other styles; what is danced stays until it is written anew."""
     document = _isolate(document, start, stop)
-    return _change(document, start, stop, lambda span: replace(span, style=style, style_strength=strength))
+
+    def styled(span: Span) -> Span:
+        return replace(span, style=style, style_strength=strength, style_transition=transition)
+
+    return _change(document, start, stop, styled)
 
 
 def insert_variant(document: Choreography, position: int, variant: Variant) -> Choreography:

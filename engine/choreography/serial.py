@@ -42,7 +42,8 @@ def from_json(text: str) -> Choreography:
 
 def _span(data: Any) -> Span:
     variants = tuple(_variant(item) for item in _list(_mapping(data, "span").get("variants"), "variants"))
-    return _part(Span, {**data, "variants": variants}, "span")
+    earlier = {"style_transition": 0.0}  # what documents had before there were transitions
+    return _part(Span, {**earlier, **data, "variants": variants}, "span")
 
 
 def _variant(data: Any) -> Variant:

@@ -15,9 +15,9 @@ LARGEST_CM, LARGEST_DEGREES = 40.0, 40.0
 TRIED, TRIED_AGAIN = 8, 24
 """Candidates of the first try, and of a second one where all of the first are bad."""
 
-# What a correction at the limits above and 10 m/s^2 at the seams cost against a nat of likelihood per code. Chosen on
-# gaps of real dances, where the likelihood says most about the distance from the real moves (correlation -0.56).
-_CORRECTION, _SEAM = 1.0, 0.5
+# What a correction at the limits above and 10 m/s^2 beside the seams cost against a nat of likelihood per code. Chosen
+# on gaps of real dances, where the likelihood says most about the distance from the real moves (correlation -0.56).
+_CORRECTION, _SEAM = 1.0, 1.0
 
 
 @dataclass(frozen=True)

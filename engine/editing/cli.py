@@ -56,6 +56,9 @@ def add_editing_commands(commands: Any) -> None:
     )
     edit.add_argument("--seed", type=int, help="of what is written anew; by default one not used yet")
     edit.add_argument("--variants", type=int, default=1, metavar="N", help="keep the N best of what is written anew")
+    edit.add_argument(
+        "--transition", metavar="T", help="in which --style goes over at its borders (default 1.0s); 0 is a hard change"
+    )
     edit.add_argument("--follow", action="store_true", help="let the place of later moves follow, their poses stay")
     edit.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     add_device(edit)
@@ -161,7 +164,11 @@ def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, 
         part, _, named = text.partition("=")
         style, times, strength = named.partition("*")
         return Operation(
-            do, *_range(part, rate), style=style or None, strength=_number(strength, float, text) if times else None
+            do,
+            *_range(part, rate),
+            style=style or None,
+            strength=_number(strength, float, text) if times else None,
+            transition=None if options.transition is None else _position(options.transition, rate) / rate,
         )
     start, stop = _range(text, rate)
     if do == "replace":

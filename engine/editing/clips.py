@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -38,3 +39,11 @@ def continued(motion: Motion, times: NDArray[np.float64]) -> Motion:
     now = np.abs(times) <= 1e-6
     poses[now], trans[now] = first.poses, first.trans
     return Motion(poses.astype(np.float32), trans.astype(np.float32), FRAME_RATE)
+
+
+def going_on(motion: Motion) -> Motion:
+    """The motion with one frame more, in which it goes on as it moved before."""
+    backwards = replace(motion, poses=motion.poses[::-1], trans=motion.trans[::-1])
+    after = continued(backwards, np.array([-1 / motion.fps]))
+    poses, trans = np.concatenate([motion.poses, after.poses]), np.concatenate([motion.trans, after.trans])
+    return replace(motion, poses=poses, trans=trans)

@@ -109,7 +109,8 @@ def _style(session: Session, operation: Operation) -> None:
     if style is not None and style not in session.checkpoint.styles:
         known = ", ".join(session.checkpoint.styles) or "(it has none)"
         raise RequestError(f"Checkpoint {session.checkpoint.name!r} knows no style {style!r}. Choose one of: {known}.")
-    session.document = doc.set_style(session.document, *operation.range(), style, operation.strength)
+    transition = doc.STYLE_TRANSITION if operation.transition is None else operation.transition
+    session.document = doc.set_style(session.document, *operation.range(), style, operation.strength, transition)
 
 
 def _regenerate(session: Session, operation: Operation) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -63,8 +64,8 @@ class Writer(Protocol):
         """Candidates for a span, one a seed. kept: (N,) positions whose codes are what is danced."""
 
     def decode(self, tokens: NDArray[np.int64], span: Span) -> tuple[list[Motion], int]:
-        """Tokens (V, N, K) -> their motions over the span and, as far as there are, a few frames around it; and the
-        frame of the dance that the motions begin with."""
+        """Tokens (V, N, K) -> their motions over the span and, as far as there are, at least the frame after it; and
+        the frame of the dance that the motions begin with."""
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         """Motion of whole positions at 20 frames/s -> its tokens (n, K)."""
@@ -105,14 +106,13 @@ class OwnWriter:
 
     def decode(self, tokens: NDArray[np.int64], span: Span) -> tuple[list[Motion], int]:
         vqvae = self.checkpoint.vqvae
-        reach = vqvae.config.reach + 1  # one more position, whose frames tell the speed at the borders
-        first, last = max(0, span[0] - reach), min(tokens.shape[1], span[1] + reach)
+        end = min(tokens.shape[1], span[1] + 1)
+        first, last = max(0, span[0] - vqvae.config.reach), min(tokens.shape[1], end + vqvae.config.reach)
         window = torch.from_numpy(tokens[:, first:last]).to(next(vqvae.parameters()).device)
         with torch.inference_mode():
             features = vqvae.decode(window).cpu().numpy()
-        near = max(first, span[0] - 1)
-        part = slice((near - first) * self.stride, (min(last, span[1] + 1) - first) * self.stride)
-        return [representation.decode(row[part], FRAME_RATE) for row in features], near * self.stride
+        part = slice((span[0] - first) * self.stride, (end - first) * self.stride)
+        return [representation.decode(row[part], FRAME_RATE) for row in features], span[0] * self.stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.checkpoint.encode(motion)
@@ -130,18 +130,28 @@ class OwnWriter:
         names = [span.style or document.style for span in document.spans for _ in range(len(span))]
         # an index beyond the last style stands for none
         indices = [styles.index(name) if name in styles else len(styles) for name in names]
-        strengths = [
-            own if span.style_strength is None else span.style_strength
-            for span in document.spans
-            for _ in range(len(span))
-        ]
         return Conditions(
             torch.from_numpy(heard.features).to(device),
             torch.tensor(indices, device=device),
             torch.tensor(document.tokens, device=device),
             torch.from_numpy(kept).to(device),
-            torch.tensor(strengths, device=device),
+            torch.from_numpy(style_strengths(document, own)).to(device),
         )
+
+
+def style_strengths(document: Choreography, usual: float) -> NDArray[np.float32]:
+    """(N,) how strongly the style of each position is followed: by less and less towards a border to another style,
+    within the transition there. usual: the strength of spans that name none."""
+    spans = document.spans
+    strengths = [
+        usual if span.style_strength is None else span.style_strength for span in spans for _ in range(len(span))
+    ]
+    share, middles = np.ones(len(document)), np.arange(len(document)) + 0.5
+    for left, right in pairwise(spans):
+        half = max(left.style_transition, right.style_transition) / 2 * document.token_rate
+        if half and (left.style or document.style) != (right.style or document.style):
+            share = np.minimum(share, np.abs(middles - right.start) / half)
+    return (np.array(strengths) * share).astype(np.float32)
 
 
 @torch.inference_mode()

@@ -29,7 +29,7 @@ class Operation:
     - regenerate: write all free spans anew. replace: the positions start..stop, which are free. Both with `seed` (None:
       one that was not used yet), keeping the `variants` best.
     - choose: dance variant `index` of the span at `start`.
-    - style: a `style` (None: the document's) and `strength` for start..stop.
+    - style: a `style` (None: the document's), `strength` and seconds of `transition` (None: the usual) for start..stop.
     - mirror: left and right exchanged. copy: the positions start..stop again near `to`, on the same part of a beat.
     - insert: the motion of a `file` from `start` on, locked. loop: the last frame becomes the first.
     """
@@ -43,6 +43,7 @@ class Operation:
     to: int | None = None
     style: str | None = None
     strength: float | None = None
+    transition: float | None = None
     file: str | None = None
 
     def __post_init__(self) -> None:

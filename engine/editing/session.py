@@ -14,6 +14,7 @@ from engine.checkpoints import AnyCheckpoint
 from engine.choreography import Choreography, Span, Variant
 from engine.editing import candidates as ranking
 from engine.editing.candidates import Candidate, ranked
+from engine.editing.clips import going_on
 from engine.editing.fill import writer_of
 from engine.editing.music import Heard, hear_music
 from engine.editing.splice import Fitted, fit, plant
@@ -148,6 +149,8 @@ class Session:
         """Dance a motion of the span's length, which begins with its first frame."""
         first, end = self._pins(span.start, span.stop)
         there = self.danced(span.start, span.stop)
+        if len(piece) < len(there):
+            piece = going_on(piece)  # it was danced at the end of a dance, where no frame follows
         fits = len(piece) == len(there)
         begins = first is None or (fits and _equal(piece, there, 0))
         ends = end is None or (fits and _equal(piece, there, -1))
@@ -219,8 +222,10 @@ class Session:
     def keep_danced(self, position: int) -> None:
         """Keep what a span dances now as poses, so that choosing it again brings back just that."""
         span = self.document.span_at(position)
-        if span.danced.clip is None:
-            self.document = doc.keep_clip(self.document, position, self.keep(self.danced(span.start, span.stop)))
+        danced = self.danced(span.start, span.stop)
+        # a motion that was kept at the end of a dance lacks the frame that now follows it
+        if span.danced.clip is None or len(self.clip(span.danced)) < len(danced):
+            self.document = doc.keep_clip(self.document, position, self.keep(danced))
 
     def clip(self, variant: Variant) -> Motion:
         """The motion that a variant is kept in."""

@@ -1,10 +1,10 @@
 """A new piece of motion fitted between motion that stays.
 
 The piece begins exactly at the pose, place and heading of the last frame that stays before it and arrives exactly at
-those of the first that stays after it, with the velocities on both sides equal (offsets are cubic Hermite curves of
-time, so the result is C1 up to the frame rate). What the piece's path and heading miss at the end is spread over the
-whole piece; what its pose misses is faded in over `BLEND` at each end. Then the feet are planted again between frames
-that are pinned.
+those of the first that stays after it, as fast as they move, with an acceleration between theirs and its own (quintic
+Hermite curves of time are added). What the piece's path and heading miss at the end is spread over the whole piece;
+what its pose misses is faded in over `BLEND` at each end. Then the feet are planted again between frames that are
+pinned.
 """
 
 from __future__ import annotations
@@ -21,8 +21,20 @@ from smpl_rig.motion import Motion
 from smpl_rig.rotations import Array
 from smpl_rig.skeleton import JOINT_COUNT
 
-BLEND = 0.35
-"""Seconds over which a pose fades into the neighbour's at each end."""
+BLEND = 0.6
+"""Seconds over which a pose fades into the neighbour's at each end. Chosen on gaps of real dances: below it the fading
+shows as acceleration, above it the piece loses moves of its own."""
+_NEAR = 0.3
+"""Seconds beside a pinned frame in which the fading shows most."""
+# of values at frames 0, 1, 2 from a pin outwards: the values inwards, if the last known difference goes on
+_AHEAD = {1: np.eye(1), 2: np.array([[1, 0], [2, -1]]), 3: np.array([[1, 0, 0], [3, -3, 1], [6, -8, 3]])}
+# of what is missed at frames 0, 1, 2: the correction's value, slope, and the slope's rise. Of the difference between
+# both sides' accelerations, which three frames tell badly, half is corrected: they meet in the middle
+_DERIVATIVES = {
+    1: np.eye(1),
+    2: np.array([[1, 0], [-1, 1]]),
+    3: np.array([[1, 0, 0], [-1.75, 2.5, -0.75], [0.5, -1, 0.5]]),
+}
 _FEET_AROUND = 10
 """Pinned frames on each side that the foot lock sees."""
 
@@ -32,7 +44,7 @@ class Fitted:
     """Frames first..first + len(motion) of the dance, of which the pinned ones are only nearly what stays.
 
     correction_cm, correction_degrees: what path and heading missed at the end. seam_acceleration: mean joint
-    acceleration at the pinned frames, m/s^2, the larger of both ends. after: what follows, moved, where it follows.
+    acceleration beside the pinned frames, m/s^2, the larger of both ends. after: what follows, moved, where it follows.
     """
 
     motion: Motion
@@ -64,7 +76,7 @@ def fit(old: Motion, piece: Motion, offset: int, start: int | None, end: int | N
 
     start, end: the frames of `old` that stay and that the result begins and ends with; None where the dance itself
     begins or ends. follows: what comes after the end moves to where the piece arrives, instead of the piece arriving
-    where it is. The piece holds frames start..end, better with one more at each side.
+    where it is. The piece holds frames start..end at least.
     """
     first = 0 if start is None else start
     last = len(old) - 1 if end is None else end
@@ -83,13 +95,13 @@ def fit(old: Motion, piece: Motion, offset: int, start: int | None, end: int | N
         old = replace(old, poses=poses, trans=trans)
     missed = _missed(old, piece, offset, start, end, last)
     motion = _glide(old, piece, offset, start, end, last)
-    motion = _blend(old, motion, piece, offset, start, end)
+    motion = _blend(old, motion, start, end)
     return Fitted(
         motion,
         first,
         float(np.linalg.norm(missed[1:])) * 100,
         abs(float(np.degrees(missed[0]))),
-        max(_seam(old, motion, first, pin) for pin in (start, end)),
+        _seam_acceleration(motion, start is not None, end is not None),
         after,
     )
 
@@ -129,11 +141,6 @@ def _root(motion: Motion) -> Array:
     return np.concatenate([_headings(motion)[:, None], motion.trans[:, :2].astype(np.float64)], axis=1)
 
 
-def _root_velocity(motion: Motion, frame: int, side: int) -> Array:
-    near = max(0, frame - 2)
-    return _velocity(_root(motion.cut(near, frame + 3)), frame - near, side)
-
-
 def _missed(old: Motion, piece: Motion, offset: int, start: int | None, end: int | None, last: int) -> Array:
     """(3,) heading, x, y by which the piece, begun at `start`, would miss the end."""
     if start is None or end is None:
@@ -157,70 +164,52 @@ def _glide(
     """Frames first..last of the piece with heading and path corrected: velocities equal at the pins, and the end's
     place and heading reached. turn: radians that the heading turns over the whole piece where no end is given."""
     first = 0 if start is None else start
-    span = slice(first - offset, last - offset + 1)
-    inside = piece.cut(span.start, span.stop)
-    count = len(inside)
-    ramp = _smoothstep(np.linspace(0, 1, count)) if count > 1 else np.zeros(count)
-    root = _root(piece)
-    own = root[span]
+    inside = piece.cut(first - offset, last - offset + 1)
+    own, count = _root(inside), len(inside)
+    ramp = 1 - _rest(count, count - 1)[0]
     offsets = np.zeros(count)
-    speed: Array
     if start is not None:
-        speed = _root_velocity(old, start, -1) - _velocity(root, span.start, -1)
-        offsets += _eased(0.0, speed[0], count, old.fps)
+        offsets += _led(_root(_outwards(old, start, -1))[:, 0], own[:, 0], old.fps)
     if end is not None:
-        goal = _root(old.cut(end, end + 1))[0]
+        there = _root(_outwards(old, end, 1))[:, 0]
         if start is not None:
-            turn = _wrapped(goal[0] - own[-1, 0] - offsets[-1])
-        speed = _root_velocity(old, end, 1) - _velocity(root, span.stop - 1, 1)
-        offsets += _eased(0.0, -speed[0], count, old.fps)[::-1]
+            turn = _wrapped(there[0] - own[-1, 0] - offsets[-1])
+        offsets += _led(there, own[::-1, 0], old.fps)[::-1]
     offsets += turn * ramp
     steps = np.diff(own[:, 1:], axis=0)
     turned = np.einsum("tij,tj->ti", rot.yaw(offsets[:-1])[:, :2, :2], steps)
     path: Array = own[0, 1:] + np.concatenate([np.zeros((1, 2)), np.cumsum(turned, axis=0)])
+    corrections = np.zeros_like(path)
     if start is not None:
-        speed = _root_velocity(old, start, -1) - _velocity(root, span.start, -1)
-        path += _eased(np.zeros(2), speed[1:], count, old.fps)
+        corrections += _led(_root(_outwards(old, start, -1))[:, 1:], path, old.fps)
     if end is not None:
-        speed = _root_velocity(old, end, 1)[1:]
-        own_speed = rot.yaw(offsets[-1:])[0, :2, :2] @ _velocity(root, span.stop - 1, 1)[1:]
-        path += _eased(np.zeros(2), own_speed - speed, count, old.fps)[::-1]
-        missing = old.trans[end, :2].astype(np.float64) - path[-1]
-        path += missing * (ramp[:, None] if start is not None else 1.0)
+        there = _root(_outwards(old, end, 1))[:, 1:]
+        corrections += _led(there, path[::-1], old.fps)[::-1]
+        corrections += (there[0] - path[-1]) * (ramp[:, None] if start is not None else 1.0)
     rotations = rot.axis_angle_to_matrix(inside.poses[:, :3].astype(np.float64))
     poses, trans = inside.poses.astype(np.float64), inside.trans.astype(np.float64)
     poses[:, :3] = rot.matrix_to_axis_angle(rot.yaw(offsets) @ rotations)
-    trans[:, :2] = path
+    trans[:, :2] = path + corrections
     return Motion(poses.astype(np.float32), trans.astype(np.float32), old.fps)
 
 
-def _blend(old: Motion, motion: Motion, piece: Motion, offset: int, start: int | None, end: int | None) -> Motion:
+def _blend(old: Motion, motion: Motion, start: int | None, end: int | None) -> Motion:
     """`motion` with its pose and height led from the pose at `start` and into the pose at `end`."""
-    first = 0 if start is None else start
-    quaternions = _upright(motion)
-    height: Array = motion.trans[:, 2].astype(np.float64)
-    source = _upright(piece)
-    pins = [(start, 0, -1, 1), (end, len(motion) - 1, 1, -1)]
-    for pin, index, side, order in pins:
+    own, heights = _upright(motion), motion.trans[:, 2].astype(np.float64)
+    quaternions, rises = own, np.zeros(len(motion))
+    for pin, side in ((start, -1), (end, 1)):
         if pin is None:
             continue
-        near = slice(max(0, pin - 2), pin + 3)
-        there = _upright(old.cut(near.start, near.stop))
-        at = pin - near.start
-        own = first + index - offset
-        away = rot.quaternion_multiply(there[at], rot.quaternion_conjugate(source[own]))
-        miss = rot.quaternion_to_axis_angle(away)
-        spin = _spin(there, at, side) - rot.quaternion_rotate(away, _spin(source, own, side))
-        curve = _eased(miss, order * _rate(miss, spin), len(motion), old.fps)[::order]
+        kept, inwards = _outwards(old, pin, side), slice(None, None, -side)
+        curve = _eased(_turns_to(_upright(kept), own[inwards]), len(motion), old.fps)[inwards]
         quaternions = rot.quaternion_multiply(rot.axis_angle_to_quaternion(curve), quaternions)
-        heights, own_heights = old.trans[:, 2:].astype(np.float64), piece.trans[:, 2:].astype(np.float64)
-        rise = _velocity(heights, pin, side) - _velocity(own_heights, own, side)
-        height += _eased(heights[pin] - own_heights[own], order * rise, len(motion), old.fps)[::order, 0]
+        missed = _missed_by(kept.trans[:, 2].astype(np.float64), heights[inwards])
+        rises += _eased(missed, len(motion), old.fps)[inwards]
     rotations = rot.quaternion_to_matrix(quaternions)
     rotations[:, 0] = rot.yaw(_headings(motion)) @ rotations[:, 0]
     poses = rot.matrix_to_axis_angle(rotations).reshape(len(motion), -1)
     trans = motion.trans.copy()
-    trans[:, 2] = height
+    trans[:, 2] = heights + rises
     return replace(motion, poses=poses.astype(np.float32), trans=trans)
 
 
@@ -231,59 +220,69 @@ def _upright(motion: Motion) -> Array:
     return rot.matrix_to_quaternion(rotations)
 
 
-def _velocity(values: Array, frame: int, side: int) -> Array:
-    """Change a frame towards `side` (-1 before, 1 after) of a frame, or on its other side at the array's end."""
-    before = frame + min(side, 0)
-    if not (before >= 0 and before + 1 < len(values)):
-        before = frame if before < 0 else frame - 1
-    if not 0 <= before < len(values) - 1:
-        return np.zeros_like(values[frame])
-    return values[before + 1] - values[before]
+def _outwards(old: Motion, pin: int, side: int) -> Motion:
+    """A pinned frame and up to two more that stay, away from it: before it (side -1) or after it (1)."""
+    frames = np.arange(pin, pin + 3 * side, side)
+    frames = frames[(frames >= 0) & (frames < len(old))]
+    return replace(old, poses=old.poses[frames], trans=old.trans[frames])
 
 
-def _spin(quaternions: Array, frame: int, side: int) -> Array:
-    """(24, 3) rotation a frame, in the parent's axes, as `_velocity`."""
-    before = frame + min(side, 0)
-    if not (before >= 0 and before + 1 < len(quaternions)):
-        before = frame if before < 0 else frame - 1
-    if not 0 <= before < len(quaternions) - 1:
-        return np.zeros_like(quaternions[frame, :, 1:])
-    step = rot.quaternion_multiply(quaternions[before + 1], rot.quaternion_conjugate(quaternions[before]))
-    return rot.quaternion_to_axis_angle(step)
+def _ahead(kept: Array) -> Array:
+    """(n, ...) values at the pin and inwards, as those from the pin outwards (n, ...) foretell them: with the speed and
+    acceleration that they have at the pin."""
+    return np.tensordot(_AHEAD[len(kept)], kept, 1)
 
 
-def _rate(turn: Array, spin: Array) -> Array:
-    """(24, 3) change of a rotation vector `turn` whose rotation spins by `spin`: the inverse of SO(3)'s left Jacobian
-    (Chirikjian, "Stochastic Models, Information Theory, and Lie Groups", volume 2, 2012, section 10.6)."""
-    angle = np.minimum(np.linalg.norm(turn, axis=-1, keepdims=True), 3.0)  # it has no limit at a half turn
-    safe = np.maximum(angle, 1e-3)
-    second = np.where(angle < 1e-3, 1 / 12, 1 / safe**2 - (1 + np.cos(safe)) / (2 * safe * np.sin(safe)))
-    across = np.cross(turn, spin)
-    return spin - 0.5 * across + second * np.cross(turn, across)
+def _missed_by(kept: Array, own: Array) -> Array:
+    """(n, ...) by which values inwards from the pin (T, ...) miss what those outwards foretell, n up to 3."""
+    count = min(len(kept), len(own))
+    return _ahead(kept[:count]) - own[:count]
 
 
-def _smoothstep(share: Array) -> Array:
-    return share * share * (3 - 2 * share)
+def _turns_to(kept: Array, own: Array) -> Array:
+    """`_missed_by` for quaternions (n, 24, 4): (n, 24, 3) rotation vectors, which do not jump at a half turn."""
+    count = min(len(kept), len(own))
+    moved_on = rot.quaternion_to_axis_angle(rot.quaternion_multiply(kept[:count], rot.quaternion_conjugate(kept[:1])))
+    there = rot.quaternion_multiply(rot.axis_angle_to_quaternion(_ahead(moved_on)), kept[:1])
+    turns = rot.quaternion_to_axis_angle(rot.quaternion_multiply(there, rot.quaternion_conjugate(own[:count])))
+    angles = np.linalg.norm(turns, axis=-1, keepdims=True)
+    others = turns * (1 - 2 * np.pi / np.maximum(angles, 1e-9))
+    nearer = np.linalg.norm(others - turns[:1], axis=-1) < np.linalg.norm(turns - turns[:1], axis=-1)
+    return np.where(nearer[..., None], others, turns)
 
 
-def _eased(value: Array | float, step: Array | float, count: int, fps: float) -> Array:
-    """(count, ...) the cubic Hermite curve from `value`, changing by `step` a frame, to rest at 0 after `BLEND`."""
-    value, step = np.asarray(value, np.float64), np.asarray(step, np.float64)
-    length = min(BLEND * fps, max(count - 1, 1))
-    share = np.minimum(np.arange(count) / length, 1).reshape(-1, *[1] * value.ndim)
-    return (1 - _smoothstep(share)) * value + share * (1 - share) ** 2 * step * length
+def _led(kept: Array, own: Array, fps: float) -> Array:
+    """(T, ...) what, added to `own` (T, ...), leaves its first value and lets it go on as `kept` foretells."""
+    missed = _missed_by(kept, own)
+    return _eased(missed - missed[:1], len(own), fps)
 
 
-def _seam(old: Motion, motion: Motion, first: int, pin: int | None) -> float:
-    """Mean joint acceleration at a pinned frame, m/s^2."""
-    if pin is None or len(motion) < 2:
+def _rest(count: int, length: float) -> Array:
+    """(3, count) quintic Hermite curves that come to rest at 0 after `length` frames: from 1, with slope 1 a frame, and
+    with slope rising by 1 a frame."""
+    s = np.minimum(np.arange(count) / max(length, 1), 1)
+    return np.stack(
+        [
+            1 - s**3 * (10 - 15 * s + 6 * s**2),
+            length * s * (1 - s) ** 3 * (1 + 3 * s),
+            length**2 * s**2 * (1 - s) ** 3 / 2,
+        ]
+    )
+
+
+def _eased(missed: Array, count: int, fps: float) -> Array:
+    """(count, ...) a curve that begins as `missed` (n, ...) and comes to rest at 0 after `BLEND`."""
+    start = np.tensordot(_DERIVATIVES[len(missed)], missed, 1)
+    curves = _rest(count, min(BLEND * fps, count - 1))[: len(start)]
+    return np.tensordot(curves.T, start, 1)
+
+
+def _seam_acceleration(motion: Motion, begins: bool, arrives: bool) -> float:
+    """Mean joint acceleration of the first and last `_NEAR`, m/s^2: the larger of the ends that meet something."""
+    if len(motion) < 3:
         return 0.0
-    if pin == first and pin > 0:
-        frames = [old.cut(pin - 1, pin + 1), motion.cut(1, 2)]
-    elif pin > first and pin + 1 < len(old):
-        frames = [motion.cut(len(motion) - 2, len(motion) - 1), old.cut(pin, pin + 2)]
-    else:
-        return 0.0
-    poses = np.concatenate([part.poses for part in frames])
-    joints = Motion(poses, np.concatenate([part.trans for part in frames]), old.fps).joints().astype(np.float64)
-    return float(np.linalg.norm(joints[0] - 2 * joints[1] + joints[2], axis=-1).mean() * old.fps**2)
+    near = round(_NEAR * motion.fps)
+    bends = np.diff(motion.joints().astype(np.float64), n=2, axis=0)
+    accelerations = np.linalg.norm(bends, axis=-1).mean(axis=-1) * motion.fps**2
+    ends = [accelerations[:near]] * begins + [accelerations[-near:]] * arrives
+    return max((float(end.mean()) for end in ends), default=0.0)

@@ -54,7 +54,7 @@ def step(draw: st.DrawFn, document: Choreography) -> Choreography:
         "unlock": lambda: doc.unlock(document, start, stop),
         "split": lambda: doc.split(document, start),
         "merge": lambda: doc.merge(document, start),
-        "style": lambda: doc.set_style(document, start, stop, draw(st.sampled_from([None, "rumba"])), 1.5),
+        "style": lambda: doc.set_style(document, start, stop, draw(st.sampled_from([None, "rumba"])), 1.5, 2.0),
         "replace": lambda: doc.replace_span(
             document,
             start,
@@ -169,6 +169,7 @@ LOCKED = doc.lock(fresh(), 4, 10)
         (lambda: doc.merge(LOCKED, 5), "No two spans meet at position 5"),
         (lambda: doc.set_style(LOCKED, 0, 5, "", None), "style ''"),
         (lambda: doc.set_style(LOCKED, 0, 5, "waltz", -1.0), "strength -1.0"),
+        (lambda: doc.set_style(LOCKED, 0, 5, "waltz", 1.0, -1.0), "transition of -1.0"),
         (lambda: Span(0, 2, (Variant(((1, 1), (2, 2))),), chosen=2), "variant 2 chosen"),
         (lambda: Variant(((1, -1),)), "whole numbers"),
         (lambda: Variant(((1, 1),), source="mirrored"), "no original"),
@@ -213,6 +214,19 @@ def damaged(change: Any) -> str:
 def test_damaged_files_say_what_is_wrong(change: Any, words: str) -> None:
     with pytest.raises(ChoreographyError, match=words):
         doc.from_json(damaged(change))
+
+
+def test_documents_from_before_there_were_transitions_change_style_at_once() -> None:
+    def change(data: Any) -> None:
+        for span in data["spans"]:
+            del span["style_transition"]
+
+    assert [span.style_transition for span in doc.from_json(damaged(change)).spans] == [0.0, 0.0, 0.0]
+
+
+def test_spans_that_are_merged_keep_the_longer_transition() -> None:
+    document = doc.set_style(doc.set_style(fresh(), 0, 10, "waltz", None, 0.5), 10, 24, "waltz", None, 2.0)
+    assert doc.merge(document, 10).spans[0].style_transition == 2.0
 
 
 def test_text_that_is_no_json_is_refused() -> None:

@@ -402,7 +402,18 @@ def test_a_choreography_is_written_edited_and_edited_again(
     edit = ["edit", str(tmp_path / "dance.json")]
     assert main([*edit, "--lock", "1.0s:2.0s", "--lock", "40:50", "--regenerate", "--seed", "7", *pair("two")]) == 0
     assert "path moved by" in capsys.readouterr().out
-    three = ["edit", str(tmp_path / "two.json"), "--replace", "2s:3s", "--variants", "2", "--style", "3s:4s=salsa*2"]
+    three = [
+        "edit",
+        str(tmp_path / "two.json"),
+        "--replace",
+        "2s:3s",
+        "--variants",
+        "2",
+        "--style",
+        "3s:4s=salsa*2",
+        "--transition",
+        "2s",
+    ]
     assert main([*three, "--mirror", "5s:6s", "--json", *pair("three")]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["fills"][0]["start"] == 20 and report["output"].endswith("three.npz")

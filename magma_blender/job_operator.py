@@ -24,7 +24,8 @@ def seconds_text(seconds: float) -> str:
 
 
 class JobOperator:
-    """Mixed into an operator, which begins a job of the session's in `start`."""
+    """Mixed into an operator, which begins a job of the session's in `start`, or does without one and returns what it
+    has done."""
 
     _timer = None
 
@@ -42,10 +43,13 @@ class JobOperator:
                 )
             return {"INTERFACE"}
         try:
-            self.start(context)
+            done = self.start(context)
         except MagmaError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        if done is not None:
+            self.report({"INFO"}, done)
+            return {"FINISHED"}
         if bpy.app.background:
             session.wait_for_job(lambda progress: print(f"MAGMA: {progress_text(progress)}", flush=True))
             return self._finish(context)

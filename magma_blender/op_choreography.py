@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from . import editable, edits, own_keyframes
+from . import editable, edits, kept_variants, own_keyframes
 from .dance import Target
 from .errors import SceneError
 from .job_operator import JobOperator
@@ -74,8 +74,8 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer, bpy.types.Operator):
         ),
     }
 
-    def start(self, context: Any) -> None:
-        """Ask the engine."""
+    def start(self, context: Any) -> str | None:
+        """Take the poses that are kept, or ask the engine where they are none or do not fit any more."""
         armature = editable.find_dancer(context)
         kept = editable.load(armature)
         place = self.position if self.position >= 0 else selected_one(context, armature, kept)[0]
@@ -83,7 +83,10 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer, bpy.types.Operator):
         if len(span.variants) == 1:
             raise SceneError("This span has one variant: press Replace Moves for more.")
         index = (span.chosen + self.step) % len(span.variants)
+        if kept_variants.dance(armature, span.start, index):
+            return f"Variant {index + 1} of {len(span.variants)}."
         edits.start(armature, [{"do": "choose", "start": span.start, "index": index}], "Switching the variant")
+        return None
 
 
 class MAGMA_OT_mirror_spans(JobOperator, OnDancer, bpy.types.Operator):

@@ -24,6 +24,7 @@ from engine.editing.operations import Operation
 from engine.editing.session import Cancelled, Progress, Session, runs_of
 from engine.editing.splice import placed
 from engine.editing.take import Take
+from engine.editing.variants import fit_others
 from engine.errors import CancelledError, CheckpointError, ChoreographyError, RequestError
 from engine.file_hash import file_sha256
 from engine.generate import cached_checkpoint
@@ -117,12 +118,14 @@ def _regenerate(session: Session, operation: Operation) -> None:
     if not runs:
         raise RequestError("Everything is locked, so there is nothing to regenerate. Unlock a span first.")
     session.fill(runs, session.seed(operation.seed), operation.variants)
+    fit_others(session, runs)
 
 
 def _replace(session: Session, operation: Operation) -> None:
     start, stop = operation.range()
     session.open(start, stop)
     session.fill([(start, stop)], session.seed(operation.seed), operation.variants)
+    fit_others(session, [(start, stop)])
 
 
 def _choose(session: Session, operation: Operation) -> None:

@@ -130,6 +130,20 @@ def test_variants_are_kept_and_any_can_be_chosen_again(dance: State) -> None:
     assert same_frames(back.take, edited.take, 0, len(dance[0]))
 
 
+def test_variants_that_are_not_danced_are_fitted_already(dance: State) -> None:
+    """As choosing them would fit them, so that whoever has the poses needs no engine to choose."""
+    before = do(dance, lock(50, 60), Operation("replace", 30, 50, variants=4))
+    assert [fill["start"] for fill in before.report["fills"]] == [30]
+    span = before.document.span_at(30)
+    assert span.danced.clip is None and len(before.document.clips) == 4
+    for index in (0, 2, 3, 4):
+        other = do(state_of(before), Operation("choose", 30, index=index)).take.frames
+        kept = before.take.clips[span.variants[index].clip or ""]
+        assert np.array_equal(other.poses[60:101], kept.poses) and np.array_equal(other.trans[60:101], kept.trans)
+        steps = np.linalg.norm(np.diff(other.joints(), axis=0), axis=-1).max(axis=1)
+        assert steps[58:102].max() < 2 * steps.max() and np.array_equal(other.poses[100:], dance[1].frames.poses[100:])
+
+
 def test_mirror_of_mirror_is_the_dance(dance: State) -> None:
     parts = do(dance, lock(30, 50), Operation("unlock", 30, 50))
     once = do(state_of(parts), Operation("mirror", 30, 50))

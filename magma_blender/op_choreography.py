@@ -149,6 +149,18 @@ class MAGMA_OT_paste_moves(JobOperator, OnDancer, bpy.types.Operator):
         edits.start(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting")
 
 
+class MAGMA_OT_make_loop(JobOperator, OnDancer, bpy.types.Operator):
+    """Let the dance end with the pose and place that it begins with, so that it can be repeated"""
+
+    bl_idname = "magma.make_loop"
+    bl_label = "Make Loop"
+    bl_options = {"UNDO"}
+
+    def start(self, context: Any) -> None:
+        """Ask the engine."""
+        edits.start(editable.find_dancer(context), [{"do": "loop"}], "Making a loop")
+
+
 class MAGMA_OT_chain_dances(JobOperator, OnDancer, bpy.types.Operator):
     """Let the active dancer dance on with the other selected dancer's dance, after a join; the other one stays"""
 
@@ -213,6 +225,7 @@ CLASSES = (
     MAGMA_OT_mirror_spans,
     MAGMA_OT_copy_moves,
     MAGMA_OT_paste_moves,
+    MAGMA_OT_make_loop,
     MAGMA_OT_chain_dances,
     MAGMA_OT_keep_keyframes,
     MAGMA_OT_restore_keyframes,

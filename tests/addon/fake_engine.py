@@ -238,7 +238,7 @@ def insert(editing: Editing, operation: dict) -> None:
 
 def loop(editing: Editing, operation: dict) -> None:
     stop = len(editing.document)
-    editing.take_in(stop - 1, stop, doc.Variant(editing.document.tokens[:1], 0, doc.COPIED))
+    editing.take_in(stop - 1, stop, doc.Variant(editing.document.tokens[:1], editing.seed(), doc.COPIED))
     editing.document = doc.lock(editing.document, stop - 1, stop)
 
 

@@ -226,6 +226,47 @@ def test_two_dances_become_one(dancer):
     assert state(other) == untouched
 
 
+@pytest.fixture
+def still(tmp_path):
+    """A file with a motion of a second at 60 frames/s."""
+    from smpl_rig.motion import Motion, save_npz
+
+    file = tmp_path / "still.npz"
+    save_npz(file, Motion(np.zeros((60, 72), np.float32), np.zeros((60, 3), np.float32), 60.0))
+    return file
+
+
+def test_a_motion_of_a_file_is_inserted_at_the_playhead_and_locked(dancer, still):
+    from magma_blender.session import session
+
+    before = keys(dancer)
+    bpy.context.scene.frame_set(33)
+    assert bpy.ops.magma.insert_motion(filepath=str(still)) == {"FINISHED"}
+    assert [span[:3] for span in spans(dancer)] == [(0, 5, False), (5, 10, True), (10, 15, False)]
+    assert editable.load(dancer).document.span_at(5).danced.source == "motion"
+    assert any("12 mm off" in line for line in session.notice.details)
+    changed = (keys(dancer) != before).any(axis=1)
+    assert changed[31:60].all() and not changed[:31].any()
+    assert editable.hand_edited(dancer, editable.load(dancer)) == []
+    for file, sentence in ((still.with_name("gone.npz"), "gone.npz"), ("", "No motion is given")):
+        before = state(dancer)
+        with pytest.raises(RuntimeError, match=sentence):
+            bpy.ops.magma.insert_motion(filepath=str(file))
+        assert state(dancer) == before
+
+
+def test_a_path_relative_to_the_blend_is_found(dancer, still, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))
+    assert bpy.ops.magma.insert_motion(filepath="//still.npz") == {"FINISHED"}
+
+
+def test_a_loop_locks_its_end(dancer):
+    before = keys(dancer)
+    assert bpy.ops.magma.make_loop() == {"FINISHED"}
+    assert spans(dancer) == [(0, 14, False, 0, 1), (14, 15, True, 1, 2)]
+    assert np.array_equal(keys(dancer)[:85], before[:85]) and (keys(dancer)[85:] != before[85:]).any()
+
+
 def test_beats_are_marked_once(dancer):
     scene = bpy.context.scene
     scene.timeline_markers.new("mine", frame=3)

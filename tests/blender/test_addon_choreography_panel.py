@@ -118,8 +118,9 @@ def test_the_band_lies_where_the_spans_are(dancer):
 
 
 def test_every_operator_says_what_it_does(magma):
-    from magma_blender import op_choreography, op_spans
+    from magma_blender import op_choreography, op_insert, op_spans
 
-    for kind in (*op_spans.CLASSES, *op_choreography.CLASSES):
+    for kind in (*op_spans.CLASSES, *op_choreography.CLASSES, *op_insert.CLASSES):
         assert kind.__doc__ and kind.bl_label and not kind.__doc__.endswith(".")
-        assert "UNDO" in kind.bl_options or kind is op_choreography.MAGMA_OT_copy_moves
+        changes_nothing = kind in (op_choreography.MAGMA_OT_copy_moves, op_insert.MAGMA_OT_browse_motion)
+        assert ("UNDO" in kind.bl_options) != changes_nothing

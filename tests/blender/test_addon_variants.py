@@ -12,8 +12,7 @@ pytest.importorskip("bpy")
 import bpy
 from dances import LOCKED, keys, move_key, select_frames, spans, state
 
-from magma_blender import editable, edits
-from magma_blender.session import session
+from magma_blender import editable
 
 REPLACED = slice(31, 60)
 """Frames that another variant of the second second changes: not the one after the moves before it."""
@@ -57,6 +56,9 @@ def test_mirroring_twice_is_as_it_was(dancer):
 
 
 def test_variants_are_danced_without_the_engine_as_it_would_dance_them(magma, choices, tmp_path):
+    from magma_blender import edits
+    from magma_blender.session import session
+
     blenders.use_engine(magma, tmp_path, "die")
     seen = {}
     for step in (1, 1, 1, 1, 1, -1, -1):

@@ -177,8 +177,13 @@ def change(armature: Any, edit: Callable[[Document], Document]) -> None:
 
 def hand_edited(armature: Any, kept: Editable) -> list[int]:
     """The frames of the dance, counted from 0, whose keys are not as the add-on wrote them."""
-    now = _prints(armature, kept.about, len(kept.prints))
+    now = prints_now(armature, kept)
     return [frame for frame, (one, other) in enumerate(zip(kept.prints, now, strict=True)) if one != other]
+
+
+def prints_now(armature: Any, kept: Editable) -> tuple[int, ...]:
+    """What `Editable.prints` would be of the present keys."""
+    return tuple(_prints(armature, kept.about, len(kept.prints)))
 
 
 def check_untouched(armature: Any, kept: Editable) -> None:

@@ -57,7 +57,8 @@ def start_chain(first: Any, second: Any, seconds: float) -> Job:
 
     def finish(_context: Any, result: dict[str, Any]) -> Any:
         found = target.find()
-        _check_same(found, kept)
+        editable.check_untouched(found, kept)
+        check_same(found, kept)
         _take_anew(found, kept, result)
         return found
 
@@ -74,10 +75,9 @@ def ready(armature: Any) -> Editable:
     return kept
 
 
-def _check_same(armature: Any, kept: Editable) -> None:
-    """Raise SceneError if the dance was changed since the engine was asked."""
-    editable.check_untouched(armature, kept)
-    if editable.load(armature) != kept:
+def check_same(armature: Any, kept: Editable, keys_are: bool = True) -> None:
+    """Raise SceneError if the dance was changed since the engine was asked. keys_are: whether its keys are the same."""
+    if editable.load(armature) != kept or not keys_are:
         raise SceneError(
             f'The dance of "{armature.name}" was changed while the engine worked on it, so its answer does not fit any '
             "more: do it again."
@@ -87,8 +87,9 @@ def _check_same(armature: Any, kept: Editable) -> None:
 def take(armature: Any, kept: Editable, result: dict[str, Any]) -> None:
     """Take the engine's answer to an edit of `kept` into the action and the armature. Raises SceneError, with
     everything as it was."""
-    _check_same(armature, kept)
-    motion, document, npz = _read(result)
+    editable.check_untouched(armature, kept)
+    check_same(armature, kept)
+    motion, document, npz = read(result)
     before = kept.motion()
     if len(motion) != len(before) or motion.fps != before.fps:
         raise dance.unusable(ValueError(f"{len(motion)} frames for {len(before)}"))
@@ -110,7 +111,7 @@ def rewrite(armature: Any, kept: Editable, before: Any, motion: Any) -> None:
 
 
 def _take_anew(armature: Any, kept: Editable, result: dict[str, Any]) -> None:
-    motion, document, npz = _read(result)
+    motion, document, npz = read(result)
     write_anew(armature, kept, motion)
     editable.store(armature, document, npz)
 
@@ -133,7 +134,8 @@ def write_anew(armature: Any, kept: Editable, motion: Any) -> None:
         raise SceneError(str(error)) from error
 
 
-def _read(result: dict[str, Any]) -> tuple[Any, Any, bytes]:
+def read(result: dict[str, Any]) -> tuple[Any, Any, bytes]:
+    """(motion, document, .npz) of the engine's answer to an edit. Raises SceneError where it makes no sense."""
     from smpl_rig.motion import load_npz
 
     try:

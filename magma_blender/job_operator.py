@@ -8,6 +8,7 @@ import bpy
 
 from .client import Progress
 from .errors import MagmaError
+from .notices import Notice
 from .session import TICK, session
 
 
@@ -87,11 +88,26 @@ class JobOperator:
         try:
             session.finish_job(context)
         except MagmaError as error:
-            self.report({"INFO" if cancelled else "ERROR"}, str(error))
-            return {"CANCELLED"}
+            return self._fail(error, cancelled)
         assert session.notice is not None
         self.report({"INFO"}, session.notice.text)
         return {"FINISHED"}
+
+    def _fail(self: Any, error: MagmaError, cancelled: bool) -> set[str]:
+        try:
+            if cancelled:
+                raise error
+            done = self.do_without(error)
+        except MagmaError as reason:
+            self.report({"INFO" if cancelled else "ERROR"}, str(reason))
+            return {"CANCELLED"}
+        session.notice = Notice(done)
+        self.report({"WARNING"}, done)
+        return {"FINISHED"}
+
+    def do_without(self: Any, error: MagmaError) -> str:
+        """What was done without the engine, whose part failed. Raises MagmaError where nothing can be."""
+        raise error
 
     def _clean_up(self: Any, context: Any) -> None:
         if self._timer is not None:

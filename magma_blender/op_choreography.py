@@ -8,10 +8,11 @@ import bpy
 
 from . import editable, edits, kept_variants, own_keyframes
 from .dance import Target
-from .errors import SceneError
+from .errors import MagmaError, SceneError, SetupError
 from .job_operator import JobOperator
 from .op_spans import OnDancer, do
 from .selection import Range, places_text, selected, selected_one
+from .session import session
 
 # mypy: disallow-subclassing-any=False
 
@@ -182,22 +183,32 @@ class MAGMA_OT_chain_dances(JobOperator, OnDancer, bpy.types.Operator):
         edits.start_chain(first, others[0], self.seconds)
 
 
-class MAGMA_OT_keep_keyframes(OnDancer, bpy.types.Operator):
+class MAGMA_OT_keep_keyframes(JobOperator, OnDancer, bpy.types.Operator):
     """Take the keyframes that you changed by hand into the dance and lock them as they are"""
 
     bl_idname = "magma.keep_keyframes"
     bl_label = "Keep My Keyframes"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
-    def execute(self, context: Any) -> set[str]:
-        """Lock them."""
+    _target: Target | None = None
 
-        def work() -> str:
-            armature = editable.find_dancer(context)
-            kept = editable.load(armature)
-            return f"Your keyframes are kept and locked: {places_text(kept, own_keyframes.keep(armature))}."
+    def start(self, context: Any) -> str | None:
+        """Ask the engine for their tokens, if there is one."""
+        armature = editable.find_dancer(context)
+        self._target = Target(armature)
+        try:
+            setup = session.setup()
+        except SetupError as error:
+            return self.do_without(error)
+        own_keyframes.start(armature, setup)
+        return None
 
-        return do(self, work)
+    def do_without(self, error: MagmaError) -> str:
+        """Lock them with the tokens of before."""
+        if self._target is None:
+            raise error
+        said = own_keyframes.keep(self._target.find())
+        return f"{said} Their tokens are those of what was danced before, since the engine did not help: {error}"
 
 
 class MAGMA_OT_restore_keyframes(OnDancer, bpy.types.Operator):

@@ -242,6 +242,13 @@ def loop(editing: Editing, operation: dict) -> None:
     editing.document = doc.lock(editing.document, stop - 1, stop)
 
 
+def tokenize(editing: Editing, operation: dict) -> None:
+    for span in doc.spans_between(editing.document, operation["start"], operation["stop"]):
+        codes = tuple(tuple(code + 1 for code in row) for row in span.danced.codes)
+        editing.document = doc.retokenize(editing.document, span.start, codes)
+        editing.notices.append("As tokens it is 12 mm off.")
+
+
 APPLY = {
     "regenerate": regenerate,
     "replace": replace,
@@ -250,6 +257,7 @@ APPLY = {
     "copy": copy,
     "insert": insert,
     "loop": loop,
+    "tokenize": tokenize,
 }
 
 

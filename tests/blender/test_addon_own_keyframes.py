@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import blenders
 import numpy as np
 import pytest
 
@@ -56,6 +57,47 @@ def test_keep_my_keyframes_locks_the_present_poses(dancer):
     assert (after[:36] != before[:36]).any() and (after[42:] != before[42:]).any()
     with pytest.raises(MagmaError, match="No keyframe"):
         own_keyframes.keep(dancer)
+
+
+def test_kept_keyframes_get_tokens_of_their_own(dancer):
+    from magma_blender.session import session
+
+    tokens = editable.load(dancer).document.tokens
+    move_key(dancer, 40)
+    bpy.ops.magma.keep_keyframes()
+    now = editable.load(dancer).document.tokens
+    assert now[6] != tokens[6] and (*now[:6], *now[7:]) == (*tokens[:6], *tokens[7:])
+    assert "1.2 to 1.4 s" in session.notice.text and "12 mm off" in session.notice.details[0]
+
+
+@pytest.mark.parametrize("mode", ["none", "fail", "die", "nonsense"])
+def test_keyframes_are_kept_without_the_engine(magma, dancer, tmp_path, mode):
+    tokens = editable.load(dancer).document.tokens
+    move_key(dancer, 40)
+    before = keys(dancer)
+    if mode == "none":
+        magma.engine_python = str(tmp_path / "gone")
+    else:
+        blenders.use_engine(magma, tmp_path, mode)
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
+    assert spans(dancer) == [(0, 6, False, 0, 1), (6, 7, True, 1, 2), (7, 15, False, 0, 1)]
+    assert np.array_equal(keys(dancer), before) and editable.hand_edited(dancer, editable.load(dancer)) == []
+    assert editable.load(dancer).document.tokens == tokens
+
+
+def test_keyframes_that_change_again_while_they_are_read_are_not_lost(magma, dancer):
+    from magma_blender import engine_setup, own_keyframes
+    from magma_blender.errors import MagmaError
+    from magma_blender.session import session
+
+    move_key(dancer, 40)
+    own_keyframes.start(dancer, engine_setup.find())
+    move_key(dancer, 40)
+    before = state(dancer)
+    session.wait_for_job(lambda progress: None)
+    with pytest.raises(MagmaError, match="changed"):
+        session.finish_job(bpy.context)
+    assert state(dancer) == before
 
 
 def test_a_span_with_removed_keys_can_be_kept_then_freed_and_written_anew(dancer):

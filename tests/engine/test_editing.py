@@ -188,6 +188,25 @@ def test_an_inserted_motion_keeps_its_poses_and_is_led_to(dance: State, steps: P
         do(dance, lock(0, 30), Operation("insert", 30, file=str(steps)))
 
 
+def test_poses_from_outside_get_tokens_of_their_own(dance: State) -> None:
+    """As the add-on gives the animator's keyframes: in the frames and in a clip, with the tokens of before."""
+    document, take = dance
+    poses = take.frames.poses.copy()
+    poses[60:100, 48:54] += 0.4  # both shoulders
+    frames = replace(take.frames, poses=poses)
+    clip = frames.cut(60, 101)
+    document = doc.lock(doc.keep_clip(doc.split(doc.split(document, 30), 50), 30, "mine"), 30, 50)
+    take = take.with_frames(frames, {"mine": clip})
+    edited = do((document, take), Operation("tokenize", 30, 50))
+    assert edited.document.tokens[30:50] != document.tokens[30:50]
+    assert edited.document.tokens[:30] == document.tokens[:30] and edited.document.tokens[50:] == document.tokens[50:]
+    assert edited.document.span_at(30).locked and edited.document.clips == {"mine"}
+    assert same_frames(take, edited.take, 0, len(document))
+    assert "3.0 to 5.0 s: as tokens it is" in edited.report["notices"][0]
+    with pytest.raises(ChoreographyError, match="30:50 dances its codes"):
+        do(dance, lock(30, 50), Operation("tokenize", 30, 50))
+
+
 def test_a_copy_dances_the_same_moves_again(dance: State) -> None:
     edited = do(dance, lock(10, 26), Operation("copy", 10, 26, to=50))
     span = next(span for span in edited.document.spans if span.danced.source == "copied")

@@ -48,9 +48,7 @@ class MagmaSpans(bpy.types.PropertyGroup):
 
 def refresh(armature: Any) -> None:
     """Copy the document that the armature carries; which spans are selected stays, as far as they go."""
-    shown = getattr(armature, "magma_spans", None)
-    if shown is None:  # a scene is being built while the add-on is not enabled: nobody looks at the list
-        return
+    shown = armature.magma_spans
     chosen = selected_ranges(armature)
     shown.spans.clear()
     text, about = armature.get(DOCUMENT_KEY), choreography.load(armature)

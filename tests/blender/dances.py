@@ -56,3 +56,11 @@ def move_key(armature, frame, path=ELBOW, index=1, by=0.25):
 
 def spans(armature):
     return [(s.start, s.stop, s.locked, s.chosen, len(s.variants)) for s in editable.load(armature).document.spans]
+
+
+def saved_and_opened(folder):
+    """Save the file, open it again, and give the dancer in it."""
+    file = str(folder / "saved.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.open_mainfile(filepath=file)
+    return bpy.data.objects["song"]

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
-from dances import LOCKED, keys, lock_the_second_second, move_key, select_frames, spans, state
+from dances import LOCKED, keys, lock_the_second_second, move_key, saved_and_opened, select_frames, spans, state
 
 from engine.choreography import lock
 from magma_blender import choreography, editable
@@ -62,10 +62,7 @@ def test_undo_redo_saving_and_loading_keep_dance_and_keys_together(dancer, tmp_p
     assert [span.locked for span in bpy.data.objects["song"].magma_spans.spans] == [False, True, False]
     bpy.ops.ed.redo()
     assert state(bpy.data.objects["song"]) == edited
-    file = tmp_path / "saved.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(file))
-    bpy.ops.wm.open_mainfile(filepath=str(file))
-    armature = bpy.data.objects["song"]
+    armature = saved_and_opened(tmp_path)
     assert state(armature) == edited
     assert [span.variants for span in armature.magma_spans.spans] == [2, 1, 2]
     before = keys(armature)

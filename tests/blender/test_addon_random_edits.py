@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
-from dances import keys, move_key, select_frames, state
+from dances import keys, move_key, saved_and_opened, select_frames, state
 
 from magma_blender import editable
 
@@ -69,11 +69,8 @@ class Editor:
         assert state(self.armature) == self.states[self.present]
 
     def reload(self):
-        file = str(self.folder / "saved.blend")
         before = state(self.armature)
-        bpy.ops.wm.save_as_mainfile(filepath=file)
-        bpy.ops.wm.open_mainfile(filepath=file)
-        assert state(self.armature) == before
+        assert state(saved_and_opened(self.folder)) == before
         self.begin()  # a file begins with nothing to undo
 
     def do(self, operator, **values):

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
-from dances import LOCKED, keys, move_key, select_frames, spans, state
+from dances import LOCKED, keys, move_key, saved_and_opened, select_frames, spans, state
 
 from magma_blender import editable
 
@@ -119,10 +119,7 @@ def test_a_switch_is_one_undo_step_and_variants_are_saved(magma, choices, tmp_pa
     assert state(bpy.data.objects["song"]) == before
     bpy.ops.ed.redo()
     assert state(bpy.data.objects["song"]) == after
-    file = tmp_path / "saved.blend"
-    bpy.ops.wm.save_as_mainfile(filepath=str(file))
-    bpy.ops.wm.open_mainfile(filepath=str(file))
-    armature = bpy.data.objects["song"]
+    armature = saved_and_opened(tmp_path)
     assert bpy.ops.magma.switch_variant(step=-1) == {"FINISHED"}
     assert keys(armature).tobytes() == before[3]
 

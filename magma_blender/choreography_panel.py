@@ -35,9 +35,11 @@ class MAGMA_UL_spans(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item, "selected", text="")
         row.label(text=item.name)
-        if context.region.width > WIDE * context.preferences.system.ui_scale:
+        wide = context.region.width > WIDE * context.preferences.system.ui_scale
+        if wide:
             row.label(text=item.bars)
-        row.label(text=item.style.title())
+        if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
+            row.label(text=item.style.title())
         if item.variants > 1:
             _switch(row, item, -1, "TRIA_LEFT")
             row.label(text=f"{item.variant} of {item.variants}")

@@ -41,9 +41,11 @@ class MAGMA_UL_spans(bpy.types.UIList):
         if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
             row.label(text=item.style.title())
         if item.variants > 1:
-            _switch(row, item, -1, "TRIA_LEFT")
-            row.label(text=f"{item.variant} of {item.variants}")
-            _switch(row, item, 1, "TRIA_RIGHT")
+            part = row.row(align=True)
+            part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
+            _switch(part, item, -1, "TRIA_LEFT")
+            part.label(text=f"{item.variant} of {item.variants}")
+            _switch(part, item, 1, "TRIA_RIGHT")
         locking = row.row()
         lock = "LOCKED" if item.locked else "UNLOCKED"
         locking.operator("magma.toggle_span_lock", text="", icon=lock, emboss=False).position = item.start
@@ -57,7 +59,7 @@ def _switch(row: Any, item: Any, step: int, icon: str) -> None:
 
 
 class MAGMA_MT_span_style(bpy.types.Menu):
-    """The styles that the dance's checkpoint knows."""
+    """The styles that the dance's checkpoint knows"""
 
     bl_idname = "MAGMA_MT_span_style"
     bl_label = "Set Style of Moves"

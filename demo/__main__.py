@@ -81,19 +81,20 @@ def _make(options: argparse.Namespace) -> dict[Path, str]:
     """All stages; {file: what it is}."""
     _check_bpy(options.bpy_python)
     options.out.mkdir(parents=True, exist_ok=True)
-    song, dance, blend, video, sheet, gif = (
-        options.out / f"demo.{suffix}" for suffix in ("wav", "npz", "blend", "mp4", "png", "gif")
+    song, dance, document, blend, video, sheet, gif = (
+        options.out / f"demo.{suffix}" for suffix in ("wav", "npz", "json", "blend", "mp4", "png", "gif")
     )
     with tempfile.TemporaryDirectory(prefix="magma-demo-") as name:
         folder = Path(name)
         with _stage("song"):
             write_demo_song(song, options.style, options.seconds)
         with _stage("dance"):
-            report = _generate(options, song, dance)
+            report = _generate(options, song, dance, document)
         with _stage("scene"):
             report_file = folder / "report.json"
             report_file.write_text(json.dumps(report), encoding="utf-8")
-            _run_bpy(options.bpy_python, folder, [["build", str(dance), str(song), str(blend), str(report_file)]])
+            files = [str(file) for file in (dance, document, song, blend, report_file)]
+            _run_bpy(options.bpy_python, folder, [["build", *files]])
         with _stage("render"):
             _render(options.bpy_python, blend, folder)
         with _stage("pictures"):
@@ -106,7 +107,8 @@ def _make(options: argparse.Namespace) -> dict[Path, str]:
     return {
         song: f"the song, {options.seconds:g} s of {report['style']} at {report['tempo']:.0f} beats a minute",
         dance: f"the dance, {report['frames']} frames at {report['fps']:g} per second, seed {options.seed}",
-        blend: "the scene: open it in Blender and press play",
+        document: "its choreography, which `python -m engine edit` changes",
+        blend: "the scene: open it in Blender and press play, or edit the dance in the add-on's panel",
         video: f"the dance with sound ({codecs})",
         sheet: f"{CELLS} moments of it above the song's beats",
         gif: "its first seconds, small",
@@ -133,11 +135,12 @@ def _check_bpy(python: Path) -> None:
     print(f"Blender {_last_line(found.stdout)}", flush=True)
 
 
-def _generate(options: argparse.Namespace, song: Path, dance: Path) -> dict[str, Any]:
-    """The engine's report on the dance it wrote, as its command line gives it, with seed and checkpoint."""
+def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Path) -> dict[str, Any]:
+    """The engine's report on the dance it wrote with its choreography, as its command line gives it, with seed and
+    checkpoint."""
     command = [sys.executable, "-m", "engine", "generate", str(song.absolute()), "-o", str(dance.absolute()), "--json"]
     command += ["--style", options.style, "--seed", str(options.seed), "--fps", str(SCENE_FPS)]
-    command += ["--checkpoint", options.checkpoint]
+    command += ["--checkpoint", options.checkpoint, "--choreography", str(document.absolute())]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=_environment())
     if done.returncode:
         raise EngineFailedError(f"The engine ended with code {done.returncode}.")

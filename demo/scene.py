@@ -2,20 +2,22 @@
 
 Run by a Python that has bpy, through `python -m demo`:
 
-    python -m demo.scene build DANCE.npz SONG.wav OUT.blend REPORT.json
+    python -m demo.scene build DANCE.npz DANCE.json SONG.wav OUT.blend REPORT.json
     python -m demo.scene render IN.blend FOLDER --video-fps 15 --cells 12 --part 0 --parts 2
 
-The dancer is made by the add-on's own code, on a studio floor of half-metre tiles on which feet and travel can be
-judged. `render` opens the saved file, so the pictures show what a person gets who opens it; with several parts, each in
-a process of its own, more than one processor is kept busy.
+The dancer is made by the add-on's own code, so that its dance can be edited in the add-on's panel. The studio floor has
+half-metre tiles, on which feet and travel can be judged. `render` opens the saved file, so the pictures show what a
+person gets who opens it; with several parts, each in a process of its own, more than one processor is kept busy.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import math
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ import bpy
 import numpy as np
 
 from engine.protocol import pack_bytes
-from magma_blender import dance
+from magma_blender import dance, span_list
 from magma_blender.plan import DancePlan
 from magma_blender.strips import Excerpt
 from smpl_rig.blender import compat
@@ -53,8 +55,11 @@ VIDEO_SIZE = (640, 360)
 CELL_SIZE = (300, 450)
 
 
-def build(dance_file: Path, song: Path, blend: Path, report: dict[str, Any]) -> None:
-    """Write `blend` with the dancer, the song in the sequencer, floor, light and camera, at the dance's frame rate."""
+def build(dance_file: Path, document: Path, song: Path, blend: Path, report: dict[str, Any]) -> None:
+    """Write `blend` with the dancer, the song in the sequencer, floor, light and camera, at the dance's frame rate.
+
+    document: the dance's choreography (.json).
+    """
     motion = load_npz(dance_file)
     song, blend = song.absolute(), blend.absolute()
     bpy.ops.wm.read_factory_settings(use_empty=True)
@@ -77,7 +82,30 @@ def build(dance_file: Path, song: Path, blend: Path, report: dict[str, Any]) -> 
         use_body=True,
         body_file=None,
     )
-    armature = dance.build(bpy.context, plan, {"npz": pack_bytes(dance_file.read_bytes())}, None)
+    made = {
+        "npz": pack_bytes(dance_file.read_bytes()),
+        "document": document.read_text(encoding="utf-8"),
+        "report": report,
+    }
+    with _span_lists():
+        armature = dance.build(bpy.context, plan, made, None)
+        _furnish(scene, armature, motion, song, report)
+        bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
+        # the song's path becomes relative, so the folder may be moved
+        bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True, relative_remap=True)
+
+
+@contextlib.contextmanager
+def _span_lists() -> Iterator[None]:
+    """Armatures have the list that the add-on's panel shows, also where the add-on is not enabled."""
+    span_list.register()
+    try:
+        yield
+    finally:
+        span_list.unregister()
+
+
+def _furnish(scene: Any, armature: Any, motion: Motion, song: Path, report: dict[str, Any]) -> None:
     armature.data.display_type = "STICK"
     _add_song(scene, song)
     _mark_bars(scene, report)
@@ -88,9 +116,6 @@ def build(dance_file: Path, song: Path, blend: Path, report: dict[str, Any]) -> 
     _add_light(scene, yaw)
     _set_look(scene, yaw)
     _set_windows(scene)
-    bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
-    # the song's path becomes relative, so the folder may be moved
-    bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True, relative_remap=True)
 
 
 def _add_song(scene: Any, song: Path) -> None:
@@ -298,7 +323,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Build and render the demo's scene (called by demo.py).")
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build")
-    for name in ("dance", "song", "blend", "report"):
+    for name in ("dance", "document", "song", "blend", "report"):
         builder.add_argument(name, type=Path)
     renderer = commands.add_parser("render")
     renderer.add_argument("blend", type=Path)
@@ -308,7 +333,8 @@ def main() -> int:
         renderer.add_argument(name, type=int, required=True)
     options = parser.parse_args()
     if options.command == "build":
-        build(options.dance, options.song, options.blend, json.loads(options.report.read_text(encoding="utf-8")))
+        report = json.loads(options.report.read_text(encoding="utf-8"))
+        build(options.dance, options.document, options.song, options.blend, report)
     else:
         render(options.blend, options.folder, options.video_fps, options.cells, options.part, options.parts)
     return 0

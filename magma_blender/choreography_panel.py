@@ -35,13 +35,17 @@ class MAGMA_UL_spans(bpy.types.UIList):
         row = layout.row(align=True)
         row.prop(item, "selected", text="")
         row.label(text=item.name)
-        if context.region.width > WIDE * context.preferences.system.ui_scale:
+        wide = context.region.width > WIDE * context.preferences.system.ui_scale
+        if wide:
             row.label(text=item.bars)
-        row.label(text=item.style.title())
+        if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
+            row.label(text=item.style.title())
         if item.variants > 1:
-            _switch(row, item, -1, "TRIA_LEFT")
-            row.label(text=f"{item.variant} of {item.variants}")
-            _switch(row, item, 1, "TRIA_RIGHT")
+            part = row.row(align=True)
+            part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
+            _switch(part, item, -1, "TRIA_LEFT")
+            part.label(text=f"{item.variant} of {item.variants}")
+            _switch(part, item, 1, "TRIA_RIGHT")
         locking = row.row()
         lock = "LOCKED" if item.locked else "UNLOCKED"
         locking.operator("magma.toggle_span_lock", text="", icon=lock, emboss=False).position = item.start
@@ -55,7 +59,7 @@ def _switch(row: Any, item: Any, step: int, icon: str) -> None:
 
 
 class MAGMA_MT_span_style(bpy.types.Menu):
-    """The styles that the dance's checkpoint knows."""
+    """The styles that the dance's checkpoint knows"""
 
     bl_idname = "MAGMA_MT_span_style"
     bl_label = "Set Style of Moves"
@@ -121,9 +125,12 @@ def draw_buttons(layout: Any) -> None:
     row.operator("magma.copy_moves", text="Copy", icon="COPYDOWN")
     row.operator("magma.paste_moves", text="Paste", icon="PASTEDOWN")
     column.menu("MAGMA_MT_span_style", text="Set Style")
+    column.operator("magma.insert_motion", icon="IMPORT")
     column = layout.column(align=True)
     column.operator("magma.regenerate_free", icon="FILE_REFRESH")
-    column.operator("magma.chain_dances", icon="LINKED")
+    row = column.row(align=True)
+    row.operator("magma.make_loop", icon="LOOP_FORWARDS")
+    row.operator("magma.chain_dances", icon="LINKED")
     column = layout.column(align=True)
     column.operator("magma.keep_keyframes", icon="KEYFRAME_HLT")
     column.operator("magma.restore_keyframes", icon="LOOP_BACK")

@@ -19,7 +19,7 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from engine.protocol import (
     CANCEL,
@@ -42,6 +42,7 @@ from .client_errors import (
     EngineTooOld,
     RequestCancelled,
 )
+from .client_request import Progress, Request, State
 from .engine_process import Ended, EngineLog, EngineProcess, describe_exit
 
 __all__ = [
@@ -57,39 +58,10 @@ __all__ = [
     "RequestCancelled",
 ]
 
-State = Literal["running", "done", "failed", "cancelled"]
 _TICK = 0.05
 _STOP_GRACE = 0.5
 _DEATH_SECONDS = 1.5  # the reader thread gives a process that closed its stdout one second to leave
 _DETAIL_LINES = 12
-
-
-class Progress(NamedTuple):
-    """How far a request is: `fraction` 0..1 of the whole, `seconds_left` None while unknown."""
-
-    stage: str
-    fraction: float
-    message: str
-    seconds_left: float | None
-
-
-class Request:
-    """One question to the engine. `result` is there when `state` is 'done', `error` when it is 'failed'.
-
-    `frames` collects the parameters of `motion` notifications, in order, for whoever takes them out.
-    """
-
-    def __init__(self, request_id: int, method: str, params: Mapping[str, Any]) -> None:
-        self.id = request_id
-        self.method = method
-        self.params = dict(params)
-        self.state: State = "running"
-        self.progress = Progress("start", 0.0, "Waiting for the engine", None)
-        self.frames: list[dict[str, Any]] = []
-        self.result: Any = None
-        self.error: ClientError | None = None
-        self.sent = False
-        self.kill_at: float | None = None  # when a cancel counts as ignored
 
 
 class EngineClient:

@@ -77,6 +77,27 @@ class Editable:
 
         return load_npz(io.BytesIO(self.npz))
 
+    def take(self) -> Any:
+        """All that is kept of the motion, a `smpl_rig.take.Take`. Raises SceneError where it is damaged."""
+        from smpl_rig.motion import MotionFileError
+        from smpl_rig.take import read_take
+
+        try:
+            return read_take(self.npz, self.document.clips, len(self.document), self.document.token_rate)
+        except MotionFileError as error:
+            raise SceneError(f"The motion kept with the dance cannot be used: {error}") from error
+
+
+def pack(document: Document, take: Any) -> bytes:
+    """The .npz of a document's motion, a `smpl_rig.take.Take`; clips that no variant is kept in are left out."""
+    import numpy as np
+
+    file = io.BytesIO()
+    motion = take.motion
+    arrays = take.arrays(document.clips)
+    np.savez_compressed(file, poses=motion.poses, trans=motion.trans, mocap_framerate=motion.fps, **arrays)
+    return file.getvalue()
+
 
 def is_editable(armature: Any) -> bool:
     """Whether the object carries a dance that can be edited."""
@@ -156,8 +177,13 @@ def change(armature: Any, edit: Callable[[Document], Document]) -> None:
 
 def hand_edited(armature: Any, kept: Editable) -> list[int]:
     """The frames of the dance, counted from 0, whose keys are not as the add-on wrote them."""
-    now = _prints(armature, kept.about, len(kept.prints))
+    now = prints_now(armature, kept)
     return [frame for frame, (one, other) in enumerate(zip(kept.prints, now, strict=True)) if one != other]
+
+
+def prints_now(armature: Any, kept: Editable) -> tuple[int, ...]:
+    """What `Editable.prints` would be of the present keys."""
+    return tuple(_prints(armature, kept.about, len(kept.prints)))
 
 
 def check_untouched(armature: Any, kept: Editable) -> None:
@@ -205,6 +231,8 @@ def _compact(npz: bytes) -> bytes:
 
     file = io.BytesIO()
     with np.load(io.BytesIO(npz), allow_pickle=False) as arrays:
+        if not set(_LEFT_OUT) & set(arrays.files):
+            return npz
         np.savez_compressed(file, **{name: arrays[name] for name in arrays.files if name not in _LEFT_OUT})
     return file.getvalue()
 

@@ -20,7 +20,7 @@ from .session import Job, session
 def start(armature: Any, operations: Sequence[dict[str, Any]], title: str, follows: bool = False) -> Job:
     """Ask the engine for operations (fields of `engine.editing.operations.Operation`). follows: whether what comes
     after moves that are written anew may move in the world. Raises MagmaError, with nothing begun."""
-    kept, setup = _ready(armature)
+    kept, setup = ready(armature), session.setup()
     target = Target(armature)
     params = {
         "document": to_json(kept.document),
@@ -40,8 +40,7 @@ def start(armature: Any, operations: Sequence[dict[str, Any]], title: str, follo
 
 def start_chain(first: Any, second: Any, seconds: float) -> Job:
     """Ask for the dance of `first`, a join, then that of `second`, all danced by `first`. Raises MagmaError."""
-    kept, setup = _ready(first)
-    other, _ = _ready(second)
+    kept, other, setup = ready(first), ready(second), session.setup()
     if kept.about.fps != other.about.fps:
         raise SceneError(
             f"The dances have {kept.about.fps:g} and {other.about.fps:g} frames a second: generate one of them anew."
@@ -58,7 +57,8 @@ def start_chain(first: Any, second: Any, seconds: float) -> Job:
 
     def finish(_context: Any, result: dict[str, Any]) -> Any:
         found = target.find()
-        _check_same(found, kept)
+        editable.check_untouched(found, kept)
+        check_same(found, kept)
         _take_anew(found, kept, result)
         return found
 
@@ -66,18 +66,18 @@ def start_chain(first: Any, second: Any, seconds: float) -> Job:
     return session.begin_job(CHAIN, params, setup, title, finish, _tell, target)
 
 
-def _ready(armature: Any) -> tuple[Editable, Any]:
+def ready(armature: Any) -> Editable:
+    """What the armature carries, if its dance can be keyed anew. Raises MagmaError."""
     engine_setup.check_numpy()
     dance.check_target(armature)
     kept = editable.load(armature)
     editable.check_untouched(armature, kept)
-    return kept, session.setup()
+    return kept
 
 
-def _check_same(armature: Any, kept: Editable) -> None:
-    """Raise SceneError if the dance was changed since the engine was asked."""
-    editable.check_untouched(armature, kept)
-    if editable.load(armature) != kept:
+def check_same(armature: Any, kept: Editable, keys_are: bool = True) -> None:
+    """Raise SceneError if the dance was changed since the engine was asked. keys_are: whether its keys are the same."""
+    if editable.load(armature) != kept or not keys_are:
         raise SceneError(
             f'The dance of "{armature.name}" was changed while the engine worked on it, so its answer does not fit any '
             "more: do it again."
@@ -87,24 +87,31 @@ def _check_same(armature: Any, kept: Editable) -> None:
 def take(armature: Any, kept: Editable, result: dict[str, Any]) -> None:
     """Take the engine's answer to an edit of `kept` into the action and the armature. Raises SceneError, with
     everything as it was."""
-    from smpl_rig.blender.armature import ArmatureError
-    from smpl_rig.blender.rewrite import rewrite_motion
-
-    _check_same(armature, kept)
-    motion, document, npz = _read(result)
+    editable.check_untouched(armature, kept)
+    check_same(armature, kept)
+    motion, document, npz = read(result)
     before = kept.motion()
     if len(motion) != len(before) or motion.fps != before.fps:
         raise dance.unusable(ValueError(f"{len(motion)} frames for {len(before)}"))
+    rewrite(armature, kept, before, motion)
+    editable.store(armature, document, npz)
+
+
+def rewrite(armature: Any, kept: Editable, before: Any, motion: Any) -> None:
+    """Key the frames of `motion` that are not as in `before`, which is keyed now. Raises SceneError, with everything as
+    it was."""
+    from smpl_rig.blender.armature import ArmatureError
+    from smpl_rig.blender.rewrite import rewrite_motion
+
     changed = (motion.poses != before.poses).any(axis=1) | (motion.trans != before.trans).any(axis=1)
     try:
         rewrite_motion(armature, motion, changed, kept.about.frame_start)
     except ArmatureError as error:
         raise SceneError(str(error)) from error
-    editable.store(armature, document, npz)
 
 
 def _take_anew(armature: Any, kept: Editable, result: dict[str, Any]) -> None:
-    motion, document, npz = _read(result)
+    motion, document, npz = read(result)
     write_anew(armature, kept, motion)
     editable.store(armature, document, npz)
 
@@ -127,7 +134,8 @@ def write_anew(armature: Any, kept: Editable, motion: Any) -> None:
         raise SceneError(str(error)) from error
 
 
-def _read(result: dict[str, Any]) -> tuple[Any, Any, bytes]:
+def read(result: dict[str, Any]) -> tuple[Any, Any, bytes]:
+    """(motion, document, .npz) of the engine's answer to an edit. Raises SceneError where it makes no sense."""
     from smpl_rig.motion import load_npz
 
     try:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
-
-import bpy
 
 from engine.protocol import DOCTOR, FETCH_ENCODEC, IMPORT
 
@@ -43,7 +40,7 @@ def import_checkpoint(
         raise SetupError("Choose both Mean and Std, or neither: they are of no use alone.")
     folder = _own_folder(name)
     files = {"vqvae": vqvae, "motionseq": motionseq, "mean": mean, "std": std}
-    given = {what: _absolute(path) for what, path in files.items() if path}
+    given = {what: paths.absolute(path) for what, path in files.items() if path}
 
     def tell(result: dict[str, Any]) -> Notice:
         text = f'"{name}" is imported: choose it as the checkpoint in the MAGMA panel.'
@@ -71,14 +68,9 @@ def fetch_encodec(file: str = "") -> None:
     """Ask for EnCodec's weights: downloaded, or taken from a file. Raises MagmaError."""
     if not file:
         engine_setup.check_online("Fetching EnCodec's weights downloads 93 MB", "Fetch EnCodec Weights")
-    params = {"file": _absolute(file)} if file else {}
+    params = {"file": paths.absolute(file)} if file else {}
     session.start_errand("Fetching EnCodec's weights", FETCH_ENCODEC, params, _tell_fetched)
 
 
 def _tell_fetched(result: dict[str, Any]) -> Notice:
     return Notice("EnCodec's weights are ready.", details=(result["path"],))
-
-
-def _absolute(path: str) -> str:
-    """A path as a user or Blender's file browser gives it, for a process with another working directory."""
-    return os.path.abspath(bpy.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - text to text

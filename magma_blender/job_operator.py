@@ -8,6 +8,7 @@ import bpy
 
 from .client import Progress
 from .errors import MagmaError
+from .notices import Notice
 from .session import TICK, session
 
 
@@ -24,7 +25,8 @@ def seconds_text(seconds: float) -> str:
 
 
 class JobOperator:
-    """Mixed into an operator, which begins a job of the session's in `start`."""
+    """Mixed into an operator, which begins a job of the session's in `start`, or does without one and returns what it
+    has done."""
 
     _timer = None
 
@@ -42,10 +44,13 @@ class JobOperator:
                 )
             return {"INTERFACE"}
         try:
-            self.start(context)
+            done = self.start(context)
         except MagmaError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
+        if done is not None:
+            self.report({"INFO"}, done)
+            return {"FINISHED"}
         if bpy.app.background:
             session.wait_for_job(lambda progress: print(f"MAGMA: {progress_text(progress)}", flush=True))
             return self._finish(context)
@@ -83,11 +88,26 @@ class JobOperator:
         try:
             session.finish_job(context)
         except MagmaError as error:
-            self.report({"INFO" if cancelled else "ERROR"}, str(error))
-            return {"CANCELLED"}
+            return self._fail(error, cancelled)
         assert session.notice is not None
         self.report({"INFO"}, session.notice.text)
         return {"FINISHED"}
+
+    def _fail(self: Any, error: MagmaError, cancelled: bool) -> set[str]:
+        try:
+            if cancelled:
+                raise error
+            done = self.do_without(error)
+        except MagmaError as reason:
+            self.report({"INFO" if cancelled else "ERROR"}, str(reason))
+            return {"CANCELLED"}
+        session.notice = Notice(done)
+        self.report({"WARNING"}, done)
+        return {"FINISHED"}
+
+    def do_without(self: Any, error: MagmaError) -> str:
+        """What was done without the engine, whose part failed. Raises MagmaError where nothing can be."""
+        raise error
 
     def _clean_up(self: Any, context: Any) -> None:
         if self._timer is not None:

@@ -6,12 +6,13 @@ from typing import Any
 
 import bpy
 
-from . import editable, edits, own_keyframes
+from . import editable, edits, kept_variants, own_keyframes
 from .dance import Target
-from .errors import SceneError
+from .errors import MagmaError, SceneError, SetupError
 from .job_operator import JobOperator
 from .op_spans import OnDancer, do
 from .selection import Range, places_text, selected, selected_one
+from .session import session
 
 # mypy: disallow-subclassing-any=False
 
@@ -74,8 +75,8 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer, bpy.types.Operator):
         ),
     }
 
-    def start(self, context: Any) -> None:
-        """Ask the engine."""
+    def start(self, context: Any) -> str | None:
+        """Take the poses that are kept, or ask the engine where they are none or do not fit any more."""
         armature = editable.find_dancer(context)
         kept = editable.load(armature)
         place = self.position if self.position >= 0 else selected_one(context, armature, kept)[0]
@@ -83,7 +84,10 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer, bpy.types.Operator):
         if len(span.variants) == 1:
             raise SceneError("This span has one variant: press Replace Moves for more.")
         index = (span.chosen + self.step) % len(span.variants)
+        if kept_variants.dance(armature, span.start, index):
+            return f"Variant {index + 1} of {len(span.variants)}."
         edits.start(armature, [{"do": "choose", "start": span.start, "index": index}], "Switching the variant")
+        return None
 
 
 class MAGMA_OT_mirror_spans(JobOperator, OnDancer, bpy.types.Operator):
@@ -146,6 +150,18 @@ class MAGMA_OT_paste_moves(JobOperator, OnDancer, bpy.types.Operator):
         edits.start(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting")
 
 
+class MAGMA_OT_make_loop(JobOperator, OnDancer, bpy.types.Operator):
+    """Let the dance end with the pose and place that it begins with, so that it can be repeated"""
+
+    bl_idname = "magma.make_loop"
+    bl_label = "Make Loop"
+    bl_options = {"UNDO"}
+
+    def start(self, context: Any) -> None:
+        """Ask the engine."""
+        edits.start(editable.find_dancer(context), [{"do": "loop"}], "Making a loop")
+
+
 class MAGMA_OT_chain_dances(JobOperator, OnDancer, bpy.types.Operator):
     """Let the active dancer dance on with the other selected dancer's dance, after a join; the other one stays"""
 
@@ -167,22 +183,32 @@ class MAGMA_OT_chain_dances(JobOperator, OnDancer, bpy.types.Operator):
         edits.start_chain(first, others[0], self.seconds)
 
 
-class MAGMA_OT_keep_keyframes(OnDancer, bpy.types.Operator):
+class MAGMA_OT_keep_keyframes(JobOperator, OnDancer, bpy.types.Operator):
     """Take the keyframes that you changed by hand into the dance and lock them as they are"""
 
     bl_idname = "magma.keep_keyframes"
     bl_label = "Keep My Keyframes"
-    bl_options = {"REGISTER", "UNDO"}
+    bl_options = {"UNDO"}
 
-    def execute(self, context: Any) -> set[str]:
-        """Lock them."""
+    _target: Target | None = None
 
-        def work() -> str:
-            armature = editable.find_dancer(context)
-            kept = editable.load(armature)
-            return f"Your keyframes are kept and locked: {places_text(kept, own_keyframes.keep(armature))}."
+    def start(self, context: Any) -> str | None:
+        """Ask the engine for their tokens, if there is one."""
+        armature = editable.find_dancer(context)
+        self._target = Target(armature)
+        try:
+            setup = session.setup()
+        except SetupError as error:
+            return self.do_without(error)
+        own_keyframes.start(armature, setup)
+        return None
 
-        return do(self, work)
+    def do_without(self, error: MagmaError) -> str:
+        """Lock them with the tokens of before."""
+        if self._target is None:
+            raise error
+        said = own_keyframes.keep(self._target.find())
+        return f"{said} Their tokens are those of what was danced before, since the engine did not help: {error}"
 
 
 class MAGMA_OT_restore_keyframes(OnDancer, bpy.types.Operator):
@@ -210,6 +236,7 @@ CLASSES = (
     MAGMA_OT_mirror_spans,
     MAGMA_OT_copy_moves,
     MAGMA_OT_paste_moves,
+    MAGMA_OT_make_loop,
     MAGMA_OT_chain_dances,
     MAGMA_OT_keep_keyframes,
     MAGMA_OT_restore_keyframes,

@@ -2,46 +2,97 @@
 
 from __future__ import annotations
 
-import io
+from dataclasses import dataclass
 from typing import Any
 
 from engine import choreography as doc
-from engine.choreography import MOTION, Variant
+from engine.choreography import MOTION, Variant, to_json
 from engine.choreography import Choreography as Document
 from engine.errors import ChoreographyError
+from engine.protocol import EDIT, pack_bytes
 
-from . import dance, editable
+from . import dance, editable, edits, engine_setup, kept_variants
 from .editable import Editable
+from .engine_setup import EngineSetup
 from .errors import SceneError
+from .notices import Notice
+from .selection import Range, places_text
+from .session import Job, session
 
 
-def keep(armature: Any) -> list[tuple[int, int]]:
-    """Take the poses that are keyed now for those of the dance, lock them, and return their ranges of token positions.
+@dataclass(frozen=True)
+class Own:
+    """The dance as it is with the animator's poses. kept, prints: the dance as the armature carries it, and its keys.
+    document, npz: with the poses, locked, at `ranges`; their tokens are still those of what was danced before."""
 
-    The keys stay as they are. Each span there gets a variant of its own with these poses; its tokens are still those of
-    what was danced before, since only the engine could read others from poses. Raises SceneError where no key was
-    changed.
+    kept: Editable
+    prints: tuple[int, ...]
+    document: Document
+    npz: bytes
+    ranges: list[Range]
+
+    @property
+    def said(self) -> str:
+        """What was done."""
+        return f"Your keyframes are kept and locked: {places_text(self.kept, self.ranges)}."
+
+
+def keep(armature: Any) -> str:
+    """Take the poses that are keyed now for those of the dance, lock them, and say so.
+
+    The keys stay as they are. Each span there gets a variant of its own with these poses, with the tokens of what was
+    danced before, since only the engine can read others from poses. Raises SceneError where no key was changed.
     """
+    own = _read(armature)
+    editable.store(armature, own.document, own.npz)
+    return own.said
+
+
+def start(armature: Any, setup: EngineSetup) -> Job:
+    """`keep`, with tokens that the engine reads from the poses. Raises MagmaError, with nothing begun."""
+    own = _read(armature)
+    target = dance.Target(armature)
+    params = {
+        "document": to_json(own.document),
+        "npz": pack_bytes(own.npz),
+        "operations": [{"do": "tokenize", "start": start, "stop": stop} for start, stop in own.ranges],
+        "device": setup.device,
+    }
+
+    def finish(_context: Any, result: dict[str, Any]) -> Any:
+        found = target.find()
+        edits.check_same(found, own.kept, editable.prints_now(found, own.kept) == own.prints)
+        _, document, npz = edits.read(result)
+        editable.store(found, document, npz)
+        return found
+
+    def tell(*_: Any) -> Notice:
+        return Notice(own.said)
+
+    return session.begin_job(EDIT, params, setup, f"Reading your keyframes: {armature.name}", finish, tell, target)
+
+
+def _read(armature: Any) -> Own:
     import numpy as np
 
     from smpl_rig.blender.keyframes import read_motion
     from smpl_rig.motion import Motion, sample
+    from smpl_rig.take import Take
 
+    engine_setup.check_numpy()
     dance.check_target(armature)
     kept = editable.load(armature)
     frames = np.array(editable.hand_edited(armature, kept), int)
     if not len(frames):
         raise SceneError(f'No keyframe of the dance of "{armature.name}" was changed by hand.')
-    with np.load(io.BytesIO(kept.npz), allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    motion = kept.motion()
+    take = kept.take()
     now = read_motion(armature, (frames + kept.about.frame_start).tolist(), kept.about.fps)
-    poses, trans = motion.poses.copy(), motion.trans.copy()
+    poses, trans = take.motion.poses.copy(), take.motion.trans.copy()
     poses[frames], trans[frames] = now.poses, now.trans
-    mine = Motion(poses, trans, motion.fps)
+    mine = Motion(poses, trans, take.motion.fps)
 
     # the same in the frames that are edited, which come at another rate
-    before = Motion(arrays["frames_poses"], arrays["frames_trans"], _frame_rate(kept, len(arrays["frames_poses"])))
+    before = take.frames
     touched = np.zeros(len(mine) + 1, bool)
     touched[frames] = True
     at = np.clip(np.arange(len(before)) / before.fps * mine.fps, 0, len(mine) - 1)
@@ -54,53 +105,38 @@ def keep(armature: Any) -> list[tuple[int, int]]:
     positions = np.floor(frames / kept.about.fps * kept.document.token_rate + 1e-6).astype(int)
     ranges = _ranges(np.minimum(positions, len(kept.document) - 1))
     stride = len(before) // len(kept.document)
-    clips: dict[str, Motion] = {}
+    clips = dict(take.clips)
     document = kept.document
     try:
         for start, stop in ranges:
             document = _lock_poses(document, start, stop, stride, before, after, clips)
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
-    for name, clip in clips.items():
-        arrays[f"clip_{name}_poses"], arrays[f"clip_{name}_trans"] = clip.poses, clip.trans
-    arrays.update(poses=mine.poses, trans=mine.trans, frames_poses=after.poses, frames_trans=after.trans)
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    editable.store(armature, document, file.getvalue())
-    return ranges
-
-
-def _frame_rate(kept: Editable, count: int) -> float:
-    return count / len(kept.document) * kept.document.token_rate
+    npz = editable.pack(document, Take(mine, after, clips))
+    return Own(kept, editable.prints_now(armature, kept), document, npz, ranges)
 
 
 def _lock_poses(
     document: Document, start: int, stop: int, stride: int, before: Any, after: Any, clips: dict[str, Any]
 ) -> Document:
     """The positions start..stop locked, each span there with the poses of `after` as a variant of its own."""
+    from smpl_rig.take import clip_name
+
     document = doc.unlock(document, start, stop)
     for span in doc.spans_between(document, start, stop):
         part = slice(span.start * stride, span.stop * stride + 1)
-        if span.danced.clip is None:
-            document = doc.keep_clip(document, span.start, _keep(before.cut(part.start, part.stop), clips))
-        mine = Variant(span.danced.codes, span.danced.seed, MOTION, _keep(after.cut(part.start, part.stop), clips))
-        document = doc.insert_variant(document, span.start, mine)
+        document = kept_variants.keep_danced(document, span, before.cut(part.start, part.stop), clips)
+        mine = after.cut(part.start, part.stop)
+        clips[clip_name(mine)] = mine
+        variant = Variant(span.danced.codes, span.danced.seed, MOTION, clip_name(mine))
+        document = doc.insert_variant(document, span.start, variant)
         document = doc.choose_variant(document, span.start, len(span.variants))
     return doc.lock(document, start, stop)
 
 
-def _keep(motion: Any, clips: dict[str, Any]) -> str:
-    """Put a motion among the clips; its name there, which is made of its content as the engine's clips are named."""
-    import hashlib
-
-    name = hashlib.sha256(motion.poses.tobytes() + motion.trans.tobytes()).hexdigest()[:16]
-    clips[name] = motion
-    return name
-
-
-def _ranges(positions: Any) -> list[tuple[int, int]]:
+def _ranges(positions: Any) -> list[Range]:
     """Sorted positions as half-open ranges."""
-    ranges: list[tuple[int, int]] = []
+    ranges: list[Range] = []
     for position in sorted(set(positions.tolist())):
         if ranges and ranges[-1][1] == position:
             ranges[-1] = (ranges[-1][0], position + 1)

@@ -40,3 +40,8 @@ def imports_folder(data: Path) -> Path:
 def checkpoint_folders(data: Path) -> list[Path]:
     """Folders searched for checkpoints: those shipped with the add-on, then the user's own."""
     return [engine_root() / "checkpoints", *own_checkpoint_folders(data)]
+
+
+def absolute(path: str) -> str:
+    """A path as a user or Blender's file browser gives it, for a process with another working directory."""
+    return os.path.abspath(bpy.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - text to text

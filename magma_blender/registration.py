@@ -14,6 +14,7 @@ from . import (
     op_choreography,
     op_engine,
     op_generate,
+    op_insert,
     op_original,
     op_spans,
     panels,
@@ -31,6 +32,7 @@ CLASSES = (
     *op_engine.CLASSES,
     *op_spans.CLASSES,
     *op_choreography.CLASSES,
+    *op_insert.CLASSES,
     *panels.CLASSES,
     *choreography_panel.CLASSES,
 )

@@ -48,13 +48,12 @@ class MagmaSpans(bpy.types.PropertyGroup):
 
 def refresh(armature: Any) -> None:
     """Copy the document that the armature carries; which spans are selected stays, as far as they go."""
-    shown = getattr(armature, "magma_spans", None)
-    if shown is None:  # a scene is being built while the add-on is not enabled: nobody looks at the list
-        return
+    shown = armature.magma_spans
     chosen = selected_ranges(armature)
     shown.spans.clear()
     text, about = armature.get(DOCUMENT_KEY), choreography.load(armature)
     if text is None or about is None:
+        _redraw_bands()
         return
     document = json.loads(text)
     shown.frame_start = about.frame_start
@@ -71,6 +70,15 @@ def refresh(armature: Any) -> None:
         item.variant, item.variants = span["chosen"] + 1, len(span["variants"])
         item.selected = any(start <= item.start and item.stop <= stop for start, stop in chosen)
     shown.active = min(shown.active, len(shown.spans) - 1)
+    _redraw_bands()
+
+
+def _redraw_bands() -> None:
+    # a button in a sidebar makes Blender draw only that sidebar again
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()
 
 
 def selected_ranges(armature: Any) -> list[tuple[int, int]]:

@@ -125,6 +125,16 @@ def keep_clip(document: Choreography, position: int, clip: str) -> Choreography:
     return _change(document, span.start, span.stop, lambda span: replace(span, variants=variants))
 
 
+def retokenize(document: Choreography, position: int, codes: Codes) -> Choreography:
+    """Other codes for what the span at `position` dances, which is kept as poses: they tell whoever writes the moves
+    beside it what is danced. The poses stay, so a locked span is no hindrance."""
+    span = document.span_at(position)
+    require(span.danced.clip is not None, f"The span {span.start}:{span.stop} dances its codes, so others are no use.")
+    variant = replace(span.danced, codes=codes)
+    variants = (*span.variants[: span.chosen], variant, *span.variants[span.chosen + 1 :])
+    return _change(document, span.start, span.stop, lambda span: replace(span, variants=variants))
+
+
 def mirror_span(document: Choreography, position: int, codes: Codes, clip: str | None) -> Choreography:
     """Dance the mirror image of what the free span at `position` dances; of a mirror image, its original again.
 

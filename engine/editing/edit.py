@@ -24,9 +24,11 @@ from engine.editing.operations import Operation
 from engine.editing.session import Cancelled, Progress, Session, runs_of
 from engine.editing.splice import placed
 from engine.editing.take import Take
+from engine.editing.variants import fit_others
 from engine.errors import CancelledError, CheckpointError, ChoreographyError, RequestError
 from engine.file_hash import file_sha256
 from engine.generate import cached_checkpoint
+from engine.tokens import token_error
 from smpl_rig.motion import mirror
 
 JOIN_SECONDS = 1.0
@@ -118,12 +120,14 @@ def _regenerate(session: Session, operation: Operation) -> None:
     if not runs:
         raise RequestError("Everything is locked, so there is nothing to regenerate. Unlock a span first.")
     session.fill(runs, session.seed(operation.seed), operation.variants)
+    fit_others(session, runs)
 
 
 def _replace(session: Session, operation: Operation) -> None:
     start, stop = operation.range()
     session.open(start, stop)
     session.fill([(start, stop)], session.seed(operation.seed), operation.variants)
+    fit_others(session, [(start, stop)])
 
 
 def _choose(session: Session, operation: Operation) -> None:
@@ -200,6 +204,21 @@ def _loop(session: Session, operation: Operation) -> None:
     session.join(position, count, LOOP_SECONDS, operation.seed)
 
 
+def _tokenize(session: Session, operation: Operation) -> None:
+    rate, stride = session.document.token_rate, session.writer.stride
+    codes = session.tokenize(session.frames, len(session.document))  # of the whole dance: they depend on what is around
+    for span in doc.spans_between(session.document, *operation.range()):
+        session.document = doc.retokenize(session.document, span.start, codes[span.start : span.stop])
+    for span in doc.spans_between(session.document, *operation.range()):
+        tokens = np.array(session.document.tokens, np.int64)[None]
+        (piece, *_), offset = session.writer.decode(tokens, (span.start, span.stop))
+        decoded = piece.cut(span.start * stride - offset, span.stop * stride - offset)
+        error = token_error(decoded, session.frames.cut(span.start * stride, span.stop * stride))
+        session.notices.append(
+            f"{span.start / rate:.1f} to {span.stop / rate:.1f} s: as tokens it is {error:.0f} mm off; the poses stay."
+        )
+
+
 _APPLY: dict[str, Callable[[Session, Operation], None]] = {
     "lock": _lock,
     "unlock": _unlock,
@@ -211,4 +230,5 @@ _APPLY: dict[str, Callable[[Session, Operation], None]] = {
     "copy": _copy,
     "insert": _insert,
     "loop": _loop,
+    "tokenize": _tokenize,
 }

@@ -18,6 +18,7 @@ DO = {
     "copy": ("start", "stop", "to"),
     "insert": ("start", "file"),
     "loop": (),
+    "tokenize": ("start", "stop"),
 }
 """The operations and what each needs."""
 
@@ -32,6 +33,7 @@ class Operation:
     - style: a `style` (None: the document's), `strength` and seconds of `transition` (None: the usual) for start..stop.
     - mirror: left and right exchanged. copy: the positions start..stop again near `to`, on the same part of a beat.
     - insert: the motion of a `file` from `start` on, locked. loop: the last frame becomes the first.
+    - tokenize: the tokens of start..stop, which is danced as kept poses, read from these poses.
     """
 
     do: str

@@ -1,8 +1,9 @@
 """An engine for tests: speaks the protocol and answers `generate` with a canned motion, or misbehaves as told.
 
-`edit` changes free spans only: a variant of another seed than the dance's turns the left elbow about another axis, by
-an angle that depends on the seed; a mirror image turns it the other way. `chain` dances one after the other, the join
-standing still. `import` writes a folder that looks like an imported checkpoint; `fetch_encodec` answers with the file
+`edit` keeps what the real engine keeps, the frames of kept positions and the one after them: a variant of another seed
+than the dance's turns the left elbow about another axis, by an angle that depends on the seed; a mirror image turns it
+the other way, and so does a motion from elsewhere. `chain` dances one after the other, the join standing still.
+`import` writes a folder that looks like an imported checkpoint; `fetch_encodec` answers with the file
 it was given.
 
     python fake_engine.py MODE          (further arguments, those of the real engine, are ignored)
@@ -20,6 +21,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+import itertools
 import json
 import math
 import os
@@ -32,9 +34,12 @@ import numpy as np
 
 from engine import choreography as doc
 from engine.errors import EngineError
+from smpl_rig.motion import Motion, MotionFileError, load_npz, sample, save_npz
+from smpl_rig.take import Take, clip_name, read_take
 
 FRAME_RATE = 20.0
 TOKEN_RATE = 5.0
+STRIDE = 4
 CODES = 2
 
 
@@ -67,106 +72,192 @@ def dance(params: dict) -> dict:
     document = doc.new_choreography(tokens.tolist(), TOKEN_RATE, audio, checkpoint, params["seed"], style)
     beats = (np.arange(0.25, seconds, 0.5)).tolist()
     report = {"device": "cpu", "params": params, "beats": beats}
-    return answer(document, max(1, math.floor(seconds * fps)), fps, report)
+    return answer(document, sampled(motion(document, fps), max(1, math.floor(seconds * fps)), fps), report)
 
 
-def motion(document: doc.Choreography, count: int, fps: float) -> dict:
-    """What the document dances, at the user's rate and at FRAME_RATE."""
-    arrays = {}
-    whole = round(len(document) / document.token_rate * FRAME_RATE)
-    for prefix, number, rate in (("", count, fps), ("frames_", whole, FRAME_RATE)):
-        frames = np.arange(number) / rate * fps
-        poses = np.zeros((number, 24, 3), np.float32)
-        poses[:, 0, 0] = np.pi / 2
-        poses[:, 18, 2] = frames / 100
-        positions = np.minimum((np.arange(number) / rate * document.token_rate + 1e-6).astype(int), len(document) - 1)
-        for span in document.spans:
-            danced = span.danced
-            angle = 0.0 if danced.seed == document.seed else (danced.seed % 97 + 1) / 100
-            inside = (positions >= span.start) & (positions < span.stop)
-            poses[inside, 18, 1] = -angle - 0.5 if danced.source == doc.MIRRORED else angle
-        trans = np.stack([frames / 1000, 0 * frames, 0 * frames + 0.9], axis=1).astype(np.float32)
-        arrays[f"{prefix}poses"], arrays[f"{prefix}trans"] = poses.reshape(number, 72), trans
-    return arrays
+def sampled(frames: Motion, count: int, fps: float) -> Take:
+    return Take(dataclasses.replace(sample(frames, np.arange(count) / fps), fps=fps), frames)
 
 
-def answer(document: doc.Choreography, count: int, fps: float, report: dict, kept: dict | None = None) -> dict:
-    """kept: arrays to leave as they are where the document is locked."""
-    arrays = motion(document, count, fps)
-    if kept is not None:
-        for name, rate in (("", fps), ("frames_", FRAME_RATE)):
-            times = np.arange(len(kept[f"{name}poses"])) / rate
-            positions = np.minimum((times * document.token_rate + 1e-6).astype(int), len(document) - 1)
-            locked = np.array(document.locked)[positions]
-            for key in (f"{name}poses", f"{name}trans"):
-                arrays[key] = np.where(locked[:, None], kept[key], arrays[key])
+def motion(document: doc.Choreography, fps: float) -> Motion:
+    """What the document's codes dance at FRAME_RATE. fps: the user's rate, whose frames are counted."""
+    number = len(document) * STRIDE
+    frames = np.arange(number) / FRAME_RATE * fps
+    poses = np.zeros((number, 24, 3), np.float32)
+    poses[:, 0, 0] = np.pi / 2
+    poses[:, 18, 2] = frames / 100
+    for span in document.spans:
+        danced = span.danced
+        angle = 0.0 if danced.seed == document.seed else (danced.seed % 97 + 1) / 100
+        inside = slice(span.start * STRIDE, span.stop * STRIDE)
+        poses[inside, 18, 1] = -angle - 0.5 if danced.source in (doc.MIRRORED, doc.MOTION) else angle
+    trans = np.stack([frames / 1000, 0 * frames, 0 * frames + 0.9], axis=1).astype(np.float32)
+    return Motion(poses.reshape(number, 72), trans, FRAME_RATE)
+
+
+def answer(document: doc.Choreography, take: Take, report: dict) -> dict:
     file = io.BytesIO()
-    np.savez_compressed(
+    save_npz(
         file,
-        **arrays,
-        joints=np.zeros((count, 24, 3), np.float32),
-        mocap_framerate=fps,
+        take.motion,
         tokens=np.array(document.tokens, np.int64),
         token_rate=document.token_rate,
         checkpoint=document.checkpoint.name,
         seed=document.seed,
         style=document.style or "",
+        **take.arrays(document.clips),
     )
     return {"npz": base64.b64encode(file.getvalue()).decode(), "document": doc.to_json(document), "report": report}
 
 
+class Editing:
+    """A document and its frames between two operations."""
+
+    def __init__(self, document: doc.Choreography, take: Take):
+        self.document, self.frames, self.clips, self.fps = document, take.frames, dict(take.clips), take.motion.fps
+        self.fills, self.notices = [], []
+
+    def fill(self, start: int, stop: int, seed: int, variants: int = 1) -> None:
+        self.document = doc.split(doc.split(self.document, start), stop)
+        self.fills.append({"start": start, "stop": stop, "tried": 8, "correction_cm": 3.0})
+        for span in doc.spans_between(self.document, start, stop):
+            self.keep(span)
+            codes = self.document.tokens[span.start : span.stop]
+            new = [doc.Variant(codes, seed + number) for number in range(variants)]
+            self.document = doc.replace_span(self.document, span.start, span.stop, new)
+        self.write(start, stop)
+        frames = self.frames
+        for span in doc.spans_between(self.document, start, stop):
+            for index in range(span.chosen + 1, len(span.variants)):
+                self.document = doc.choose_variant(self.document, span.start, index)
+                self.write(span.start, span.stop)
+                self.keep(self.document.span_at(span.start))
+                self.frames = frames
+            self.document = doc.choose_variant(self.document, span.start, span.chosen)
+
+    def write(self, start: int, stop: int, piece: Motion | None = None) -> None:
+        """Dance the codes, or a piece, between the frames that stay at both ends."""
+        first, last = start * STRIDE + (start > 0), stop * STRIDE
+        begin = 0 if piece is None else start * STRIDE
+        source = piece or motion(self.document, self.fps)
+        poses, trans = self.frames.poses.copy(), self.frames.trans.copy()
+        poses[first:last] = source.poses[first - begin : last - begin]
+        trans[first:last] = source.trans[first - begin : last - begin]
+        self.frames = dataclasses.replace(self.frames, poses=poses, trans=trans)
+
+    def keep(self, span: doc.Span) -> None:
+        if span.danced.clip is None:
+            piece = self.frames.cut(span.start * STRIDE, span.stop * STRIDE + 1)
+            name = clip_name(piece)
+            self.clips[name] = piece
+            self.document = doc.keep_clip(self.document, span.start, name)
+
+    def seed(self) -> int:
+        return max(variant.seed for span in self.document.spans for variant in span.variants) + 1
+
+    def one_span(self, start: int, stop: int) -> doc.Span:
+        self.document = doc.split(doc.split(self.document, start), stop)
+        if len(doc.spans_between(self.document, start, stop)) > 1:
+            danced = doc.Variant(self.document.tokens[start:stop], self.document.span_at(start).danced.seed, doc.COPIED)
+            self.document = doc.overwrite(self.document, start, stop, danced)
+        self.keep(self.document.span_at(start))
+        return self.document.span_at(start)
+
+    def take_in(self, start: int, stop: int, variant: doc.Variant) -> None:
+        self.one_span(start, stop)
+        self.document = doc.replace_span(self.document, start, stop, [variant])
+        self.write(start, stop)
+
+    def clip(self, variant: doc.Variant) -> Motion | None:
+        begin = variant.clip_start * STRIDE
+        clip = self.clips.get(variant.clip)
+        return None if clip is None else clip.cut(begin, begin + len(variant) * STRIDE + 1)
+
+
 def edit(params: dict) -> dict:
-    document = doc.from_json(params["document"])
-    with np.load(io.BytesIO(base64.b64decode(params["npz"]))) as loaded:
-        kept = {name: loaded[name] for name in loaded.files}
-    fills = []
+    document, before = unpack(params, "")
+    editing = Editing(document, before)
     for operation in params["operations"]:
-        document = APPLY[operation["do"]](document, operation, fills)
-    report = {"fills": fills, "notices": []}
-    return answer(document, len(kept["poses"]), float(kept["mocap_framerate"]), report, kept)
+        APPLY[operation["do"]](editing, operation)
+    report = {"fills": editing.fills, "notices": editing.notices}
+    return answer(editing.document, before.with_frames(editing.frames, editing.clips), report)
 
 
-def regenerate(document: doc.Choreography, operation: dict, fills: list) -> doc.Choreography:
-    free = [span for span in document.spans if not span.locked]
-    if not free:
+def unpack(params: dict, prefix: str) -> tuple[doc.Choreography, Take]:
+    document = doc.from_json(params[f"{prefix}document"])
+    data = base64.b64decode(params[f"{prefix}npz"])
+    return document, read_take(data, document.clips, len(document), document.token_rate)
+
+
+def regenerate(editing: Editing, operation: dict) -> None:
+    locked = editing.document.locked
+    if all(locked):
         raise EngineError("Everything is locked, so there is nothing to regenerate. Unlock a span first.")
-    for span in free:
-        document = replace(document, {"start": span.start, "stop": span.stop, "variants": 1}, fills)
-    return document
+    borders = [n for n in range(1, len(locked)) if locked[n] != locked[n - 1]]
+    for start, stop in itertools.pairwise([0, *borders, len(locked)]):
+        if not locked[start]:
+            editing.fill(start, stop, editing.seed())
 
 
-def replace(document: doc.Choreography, operation: dict, fills: list) -> doc.Choreography:
-    start, stop = operation["start"], operation["stop"]
-    seed = max(variant.seed for span in document.spans for variant in span.variants) + 1
-    codes = document.tokens[start:stop]
-    variants = [doc.Variant(codes, seed + number) for number in range(operation["variants"])]
-    fills.append({"start": start, "stop": stop, "tried": 8, "correction_cm": 3.0})
-    document = doc.split(doc.split(document, start), stop)
-    for span in doc.spans_between(document, start, stop):
-        parts = [variant.cut(span.start - start, span.stop - start) for variant in variants]
-        document = doc.replace_span(document, span.start, span.stop, parts)
-    return document
+def replace(editing: Editing, operation: dict) -> None:
+    editing.fill(operation["start"], operation["stop"], editing.seed(), operation["variants"])
 
 
-def mirror(document: doc.Choreography, operation: dict, fills: list) -> doc.Choreography:
-    start, stop = operation["start"], operation["stop"]
-    document = doc.split(doc.split(document, start), stop)
-    return doc.mirror_span(document, start, document.tokens[start:stop], None)
+def choose(editing: Editing, operation: dict) -> None:
+    span = editing.document.span_at(operation["start"])
+    editing.keep(span)
+    editing.document = doc.choose_variant(editing.document, span.start, operation["index"])
+    editing.write(span.start, span.stop, editing.clip(span.variants[operation["index"]]))
 
 
-def copy(document: doc.Choreography, operation: dict, fills: list) -> doc.Choreography:
+def mirror(editing: Editing, operation: dict) -> None:
+    span = editing.one_span(operation["start"], operation["stop"])
+    codes = editing.document.tokens[span.start : span.stop]
+    editing.document = doc.mirror_span(editing.document, span.start, codes, None)
+    editing.write(span.start, span.stop, editing.clip(editing.document.span_at(span.start).danced))
+
+
+def copy(editing: Editing, operation: dict) -> None:
     start, stop, to = (operation[name] for name in ("start", "stop", "to"))
-    seed = document.span_at(start).danced.seed
-    copied = doc.Variant(document.tokens[start:stop], seed, doc.COPIED)
-    return doc.replace_span(document, to, to + stop - start, [copied])
+    seed = editing.document.span_at(start).danced.seed
+    to = min(to, len(editing.document) - stop + start)
+    editing.take_in(to, to + stop - start, doc.Variant(editing.document.tokens[start:stop], seed, doc.COPIED))
+
+
+def insert(editing: Editing, operation: dict) -> None:
+    file, start = operation["file"], operation["start"]
+    try:
+        clip = load_npz(Path(file))
+    except MotionFileError as error:
+        raise EngineError(str(error)) from error
+    stop = min(start + math.floor(clip.seconds * TOKEN_RATE), len(editing.document))
+    editing.take_in(start, stop, doc.Variant(editing.document.tokens[start:stop], 0, doc.MOTION))
+    editing.document = doc.lock(editing.document, start, stop)
+    editing.notices.append(f"{Path(file).name}: as tokens it is 12 mm off; its own poses are kept.")
+
+
+def loop(editing: Editing, operation: dict) -> None:
+    stop = len(editing.document)
+    editing.take_in(stop - 1, stop, doc.Variant(editing.document.tokens[:1], editing.seed(), doc.COPIED))
+    editing.document = doc.lock(editing.document, stop - 1, stop)
+
+
+def tokenize(editing: Editing, operation: dict) -> None:
+    for span in doc.spans_between(editing.document, operation["start"], operation["stop"]):
+        codes = tuple(tuple(code + 1 for code in row) for row in span.danced.codes)
+        editing.document = doc.retokenize(editing.document, span.start, codes)
+        editing.notices.append("As tokens it is 12 mm off.")
 
 
 APPLY = {
     "regenerate": regenerate,
     "replace": replace,
+    "choose": choose,
     "mirror": mirror,
     "copy": copy,
-    "choose": lambda document, operation, _: doc.choose_variant(document, operation["start"], operation["index"]),
+    "insert": insert,
+    "loop": loop,
+    "tokenize": tokenize,
 }
 
 
@@ -178,9 +269,12 @@ def chain(params: dict) -> dict:
     moved = [dataclasses.replace(span, start=span.start + begin, stop=span.stop + begin) for span in two.spans]
     songs = [dataclasses.replace(audio, at=audio.at + begin) for audio in two.audio]
     both = dataclasses.replace(one, spans=(*one.spans, still, *moved), audio=(*one.audio, *songs))
-    with np.load(io.BytesIO(base64.b64decode(params["first_npz"]))) as loaded:
-        fps = float(loaded["mocap_framerate"])
-    return answer(both, round(len(both) / both.token_rate * fps), fps, {"fills": [], "notices": []})
+    _, before = unpack(params, "first_")
+    fps = before.motion.fps
+    take = sampled(motion(both, fps), round(len(both) / both.token_rate * fps), fps)
+    take.motion.poses[: len(before.motion)] = before.motion.poses
+    take.motion.trans[: len(before.motion)] = before.motion.trans
+    return answer(both, dataclasses.replace(take, clips=before.clips), {"fills": [], "notices": []})
 
 
 def import_checkpoint(params: dict) -> dict:

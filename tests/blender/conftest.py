@@ -35,3 +35,15 @@ def magma(scene, tmp_path, monkeypatch):
     blenders.use_engine(preferences, tmp_path, "ok")
     yield preferences
     addon_utils.disable("magma_blender", default_set=True)
+
+
+@pytest.fixture
+def dancer(magma, tmp_path):
+    """A dance of 3 s at 30 frames/s from frame 1 on, which has 15 token positions."""
+    import bpy
+    from test_addon_generate import add_song
+
+    add_song(tmp_path)
+    bpy.context.scene.magma.use_body = False
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    return bpy.data.objects["song"]

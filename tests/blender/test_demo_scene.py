@@ -12,7 +12,8 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
 from demo import scene as demo_scene
-from smpl_rig.motion import Motion, save_npz
+from engine import choreography as doc
+from smpl_rig.motion import Motion, resample, save_npz
 from smpl_rig.skeleton import JOINT_NAMES
 
 FRAMES = 60
@@ -31,11 +32,15 @@ def dance(request, tmp_path):
     poses[:, 3 * 16 + 2] = np.linspace(0, 1, FRAMES)
     trans = np.stack([np.linspace(3, 5, FRAMES), np.full(FRAMES, -1.0), np.full(FRAMES, 0.96)], axis=1)
     motion = Motion(poses, trans.astype(np.float32), 30.0)
+    frames = resample(motion, 20.0).cut(0, 40)
+    tokens = np.arange(20).reshape(10, 2)
     save_npz(
         tmp_path / "demo.npz",
         motion,
-        tokens=np.arange(20)[:, None],
-        token_rate=np.float64(10.0),
+        tokens=tokens,
+        frames_poses=frames.poses,
+        frames_trans=frames.trans,
+        token_rate=np.float64(5.0),
         checkpoint="default",
         seed=np.int64(1),
         style="waltz",
@@ -46,8 +51,12 @@ def dance(request, tmp_path):
         song.setframerate(8000)
         song.writeframes(b"\x00\x10" * 16000)
     report = {"style": "waltz", "seed": 1, "checkpoint": "default", "beats": [0.0, 0.5, 1.0, 1.5, 1.9]}
+    audio = doc.Audio(str(tmp_path / "demo.wav"), "0" * 64)
+    identity = doc.CheckpointIdentity("default", "0" * 64)
+    document = doc.new_choreography(tokens.tolist(), 5.0, audio, identity, 1, "waltz")
+    (tmp_path / "demo.json").write_text(doc.to_json(document))
     blend = tmp_path / "demo.blend"
-    demo_scene.build(tmp_path / "demo.npz", tmp_path / "demo.wav", blend, report)
+    demo_scene.build(tmp_path / "demo.npz", tmp_path / "demo.json", tmp_path / "demo.wav", blend, report)
     bpy.ops.wm.open_mainfile(filepath=str(blend))
     return motion, blend
 
@@ -94,7 +103,20 @@ def test_the_song_is_in_the_sequencer_relative_to_the_file(dance) -> None:
 
 def test_nothing_but_the_file_is_left_beside_it(dance) -> None:
     _, blend = dance
-    assert sorted(file.name for file in blend.parent.iterdir()) == ["demo.blend", "demo.npz", "demo.wav"]
+    assert sorted(file.name for file in blend.parent.iterdir()) == ["demo.blend", "demo.json", "demo.npz", "demo.wav"]
+
+
+def test_the_dance_can_be_edited_by_whoever_opens_the_file(dance, magma) -> None:
+    from dances import keys, select_frames
+
+    bpy.ops.wm.open_mainfile(filepath=str(dance[1]))
+    assert [(span.start, span.stop, span.bars) for span in dancer().magma_spans.spans] == [(0, 10, "bar 1.1–2.2")]
+    before = keys(dancer())
+    select_frames(1, 30)
+    assert bpy.ops.magma.lock_spans() == {"FINISHED"}
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    after = keys(dancer())
+    assert np.array_equal(after[:31], before[:31]) and (after[31:] != before[31:]).any(axis=1).all()
 
 
 @pytest.mark.slow

@@ -142,6 +142,20 @@ def test_variants_are_kept_and_any_can_be_chosen_again(dance: State) -> None:
     assert same_frames(back.take, edited.take, 0, len(dance[0]))
 
 
+def test_variants_that_are_not_danced_are_fitted_already(dance: State) -> None:
+    """As choosing them would fit them, so that whoever has the poses needs no engine to choose."""
+    before = do(dance, lock(50, 60), Operation("replace", 30, 50, variants=4))
+    assert [fill["start"] for fill in before.report["fills"]] == [30]
+    span = before.document.span_at(30)
+    assert span.danced.clip is None and len(before.document.clips) == 4
+    for index in (0, 2, 3, 4):
+        other = do(state_of(before), Operation("choose", 30, index=index)).take.frames
+        kept = before.take.clips[span.variants[index].clip or ""]
+        assert np.array_equal(other.poses[60:101], kept.poses) and np.array_equal(other.trans[60:101], kept.trans)
+        steps = np.linalg.norm(np.diff(other.joints(), axis=0), axis=-1).max(axis=1)
+        assert steps[58:102].max() < 2 * steps.max() and np.array_equal(other.poses[100:], dance[1].frames.poses[100:])
+
+
 def test_mirror_of_mirror_is_the_dance(dance: State) -> None:
     parts = do(dance, lock(30, 50), Operation("unlock", 30, 50))
     once = do(state_of(parts), Operation("mirror", 30, 50))
@@ -185,6 +199,25 @@ def test_an_inserted_motion_keeps_its_poses_and_is_led_to(dance: State, steps: P
     assert same_frames(edited.take, new.take, 30, 47)
     with pytest.raises(ChoreographyError, match="before 30:47 is locked"):
         do(dance, lock(0, 30), Operation("insert", 30, file=str(steps)))
+
+
+def test_poses_from_outside_get_tokens_of_their_own(dance: State) -> None:
+    """As the add-on gives the animator's keyframes: in the frames and in a clip, with the tokens of before."""
+    document, take = dance
+    poses = take.frames.poses.copy()
+    poses[60:100, 48:54] += 0.4  # both shoulders
+    frames = replace(take.frames, poses=poses)
+    clip = frames.cut(60, 101)
+    document = doc.lock(doc.keep_clip(doc.split(doc.split(document, 30), 50), 30, "mine"), 30, 50)
+    take = take.with_frames(frames, {"mine": clip})
+    edited = do((document, take), Operation("tokenize", 30, 50))
+    assert edited.document.tokens[30:50] != document.tokens[30:50]
+    assert edited.document.tokens[:30] == document.tokens[:30] and edited.document.tokens[50:] == document.tokens[50:]
+    assert edited.document.span_at(30).locked and edited.document.clips == {"mine"}
+    assert same_frames(take, edited.take, 0, len(document))
+    assert "3.0 to 5.0 s: as tokens it is" in edited.report["notices"][0]
+    with pytest.raises(ChoreographyError, match="30:50 dances its codes"):
+        do(dance, lock(30, 50), Operation("tokenize", 30, 50))
 
 
 def test_a_copy_dances_the_same_moves_again(dance: State) -> None:

@@ -1,0 +1,126 @@
+"""Keyframes that the animator has changed: noticed, kept and locked, or taken back."""
+
+from __future__ import annotations
+
+import blenders
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+from dances import ELBOW, keys, lock_the_second_second, move_key, select_frames, spans, state
+
+from magma_blender import editable, own_keyframes
+from magma_blender.errors import MagmaError
+
+
+def test_keys_changed_by_hand_are_noticed_and_nothing_is_lost(dancer):
+    lock_the_second_second(dancer)
+    for frame in (5, 6, 80):
+        move_key(dancer, frame)
+    before = state(dancer)
+    with pytest.raises(RuntimeError, match=r"changed by hand in frames 5 to 6, 80\. Press Keep My Keyframes"):
+        bpy.ops.magma.regenerate_free()
+    assert state(dancer) == before
+
+
+@pytest.mark.parametrize("change", ["removed", "added", "shifted"])
+def test_keys_that_are_removed_added_or_shifted_are_noticed(dancer, change):
+    from smpl_rig.blender import compat
+
+    curve = next(c for c in compat.fcurves(dancer) if (c.data_path, c.array_index) == (ELBOW, 2))
+    point = curve.keyframe_points[39]
+    if change == "removed":
+        curve.keyframe_points.remove(point)
+    elif change == "added":
+        curve.keyframe_points.insert(40.25, 0.3)
+    else:
+        point.co[0] += 0.25
+    assert editable.hand_edited(dancer, editable.load(dancer)) == [39]
+
+
+def test_keep_my_keyframes_locks_the_present_poses(dancer):
+    from smpl_rig.blender.keyframes import read_motion
+
+    for frame in (40, 41):
+        move_key(dancer, frame)
+    before = keys(dancer)
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
+    assert np.array_equal(keys(dancer), before)
+    kept = editable.load(dancer)
+    assert spans(dancer) == [(0, 6, False, 0, 1), (6, 7, True, 1, 2), (7, 15, False, 0, 1)]
+    mine = read_motion(dancer, [40, 41], 30.0)
+    assert np.allclose(kept.motion().poses[39:41], mine.poses, atol=1e-6)
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    after = keys(dancer)
+    assert np.array_equal(after[36:42], before[36:42])
+    assert (after[:36] != before[:36]).any() and (after[42:] != before[42:]).any()
+    with pytest.raises(MagmaError, match="No keyframe"):
+        own_keyframes.keep(dancer)
+
+
+def test_kept_keyframes_get_tokens_of_their_own(dancer):
+    from magma_blender.session import session
+
+    tokens = editable.load(dancer).document.tokens
+    move_key(dancer, 40)
+    bpy.ops.magma.keep_keyframes()
+    now = editable.load(dancer).document.tokens
+    assert now[6] != tokens[6] and (*now[:6], *now[7:]) == (*tokens[:6], *tokens[7:])
+    assert "1.2 to 1.4 s" in session.notice.text and "12 mm off" in session.notice.details[0]
+
+
+@pytest.mark.parametrize("mode", ["none", "fail", "die", "nonsense"])
+def test_keyframes_are_kept_without_the_engine(magma, dancer, tmp_path, mode):
+    tokens = editable.load(dancer).document.tokens
+    move_key(dancer, 40)
+    before = keys(dancer)
+    if mode == "none":
+        magma.engine_python = str(tmp_path / "gone")
+    else:
+        blenders.use_engine(magma, tmp_path, mode)
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
+    assert spans(dancer) == [(0, 6, False, 0, 1), (6, 7, True, 1, 2), (7, 15, False, 0, 1)]
+    assert np.array_equal(keys(dancer), before) and editable.hand_edited(dancer, editable.load(dancer)) == []
+    assert editable.load(dancer).document.tokens == tokens
+
+
+def test_keyframes_that_change_again_while_they_are_read_are_not_lost(magma, dancer):
+    from magma_blender import engine_setup, own_keyframes
+    from magma_blender.errors import MagmaError
+    from magma_blender.session import session
+
+    move_key(dancer, 40)
+    own_keyframes.start(dancer, engine_setup.find())
+    move_key(dancer, 40)
+    before = state(dancer)
+    session.wait_for_job(lambda progress: None)
+    with pytest.raises(MagmaError, match="changed"):
+        session.finish_job(bpy.context)
+    assert state(dancer) == before
+
+
+def test_a_span_with_removed_keys_can_be_kept_then_freed_and_written_anew(dancer):
+    from smpl_rig.blender import compat
+
+    curve = next(c for c in compat.fcurves(dancer) if (c.data_path, c.array_index) == (ELBOW, 2))
+    for _ in range(3):
+        curve.keyframe_points.remove(curve.keyframe_points[40])
+    count = len(curve.keyframe_points)
+    bpy.ops.magma.keep_keyframes()
+    select_frames(1, 90)
+    bpy.ops.magma.unlock_spans()
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert len(curve.keyframe_points) == count + 3
+    assert [point.co[0] for point in curve.keyframe_points] == list(range(1, 91))
+    assert editable.hand_edited(dancer, editable.load(dancer)) == []
+
+
+def test_restore_keyframes_keeps_the_changed_action(dancer):
+    before = keys(dancer)
+    mine = dancer.animation_data.action
+    move_key(dancer, 20)
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    assert np.array_equal(keys(dancer), before)
+    assert mine.use_fake_user and dancer.animation_data.action != mine
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}

@@ -1,0 +1,144 @@
+"""Random edits of a dance in Blender: whatever is done, undone or saved, locked moves keep their keys bit for bit."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+from dances import keys, move_key, saved_and_opened, select_frames, state
+
+from magma_blender import editable
+
+STEPS = 16
+FRAMES, POSITIONS, PER_POSITION = 90, 15, 6
+
+
+class Editor:
+    """Does what a user might, at random places, and remembers what the dance was after every undo step."""
+
+    def __init__(self, seed, folder):
+        from smpl_rig.motion import Motion, save_npz
+
+        self.random, self.folder = random.Random(seed), folder
+        self.clip = folder / "clip.npz"
+        save_npz(self.clip, Motion(np.zeros((25, 72), np.float32), np.zeros((25, 3), np.float32), 30.0))
+        self.begin()
+
+    def begin(self):
+        bpy.ops.ed.undo_push(message="begin")
+        self.states, self.present = [state(self.armature)], 0
+
+    @property
+    def armature(self):
+        return bpy.data.objects["song"]
+
+    def step(self):
+        """One edit; its name. An edit that is refused leaves all as it was."""
+        name = self.random.choice([*EDITS, "lock", "switch", "undo", "undo", "redo", "reload"])
+        if name in ("undo", "redo"):
+            self.go(-1 if name == "undo" else 1)
+        elif name == "reload":
+            self.reload()
+        else:
+            self.edit(name)
+        return name
+
+    def edit(self, name):
+        start = self.random.randrange(FRAMES - 6)
+        select_frames(start + 1, min(start + self.random.randint(6, 40), FRAMES))
+        bpy.context.scene.frame_set(self.random.randint(1, FRAMES))
+        before = state(self.armature)
+        try:
+            EDITS[name](self)
+        except RuntimeError as error:
+            assert "Traceback" not in str(error), error
+            assert state(self.armature) == before, name
+            return
+        self.states[self.present + 1 :] = [state(self.armature)]
+        self.present += 1
+
+    def go(self, by):
+        if not 0 <= self.present + by < len(self.states):
+            return
+        (bpy.ops.ed.undo if by < 0 else bpy.ops.ed.redo)()
+        self.present += by
+        assert state(self.armature) == self.states[self.present]
+
+    def reload(self):
+        before = state(self.armature)
+        assert state(saved_and_opened(self.folder)) == before
+        self.begin()  # a file begins with nothing to undo
+
+    def do(self, operator, **values):
+        assert operator("EXEC_DEFAULT", True, **values) == {"FINISHED"}
+
+    def switch(self):
+        spans = editable.load(self.armature).document.spans
+        several = [span for span in spans if len(span.variants) > 1] or spans
+        step = self.random.choice([-1, 1])
+        self.do(bpy.ops.magma.switch_variant, position=self.random.choice(several).start, step=step)
+
+    def keep_changed_keys(self):
+        # of what is free: moving a locked key by hand changes it, of course
+        free = [n for n, locked in enumerate(editable.load(self.armature).document.locked) if not locked]
+        if not free:
+            raise RuntimeError("Everything is locked.")
+        frame = self.random.choice(free) * PER_POSITION + self.random.randrange(PER_POSITION) + 1
+        move_key(self.armature, frame)
+        moved = keys(self.armature)
+        self.do(bpy.ops.magma.keep_keyframes)
+        assert np.array_equal(keys(self.armature), moved)
+
+
+EDITS = {
+    "lock": lambda e: e.do(bpy.ops.magma.lock_spans),
+    "unlock": lambda e: e.do(bpy.ops.magma.unlock_spans),
+    "split": lambda e: e.do(bpy.ops.magma.split_span),
+    "merge": lambda e: e.do(bpy.ops.magma.merge_spans),
+    "style": lambda e: e.do(bpy.ops.magma.style_spans, style=e.random.choice(["salsa", ""])),
+    "regenerate": lambda e: e.do(bpy.ops.magma.regenerate_free),
+    "replace": lambda e: e.do(bpy.ops.magma.replace_spans, variants=e.random.randint(1, 3)),
+    "switch": Editor.switch,
+    "mirror": lambda e: e.do(bpy.ops.magma.mirror_spans),
+    "copy": lambda e: bpy.ops.magma.copy_moves() and e.do(bpy.ops.magma.paste_moves),
+    "insert": lambda e: e.do(bpy.ops.magma.insert_motion, filepath=str(e.clip)),
+    "loop": lambda e: e.do(bpy.ops.magma.make_loop),
+    "keep": Editor.keep_changed_keys,
+}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
+    bpy.context.preferences.edit.use_global_undo = True
+    editor = Editor(seed, tmp_path)
+    for _ in range(STEPS):
+        document, before = editable.load(editor.armature).document, keys(editor.armature)
+        done = editor.step()
+        check_it_belongs_together(editor.armature)
+        if done in ("unlock", "undo", "redo"):  # after which another one may be locked than before
+            continue
+        after = editable.load(editor.armature).document
+        for span in document.spans:
+            if span.locked:
+                part = slice(span.start * PER_POSITION, span.stop * PER_POSITION)
+                assert np.array_equal(keys(editor.armature)[part], before[part]), done
+                assert all(after.locked[span.start : span.stop]), done
+                assert after.tokens[span.start : span.stop] == document.tokens[span.start : span.stop], done
+
+
+def check_it_belongs_together(armature):
+    """The document, its motion, the keys and the list tell the same."""
+    from smpl_rig.blender.keyframes import read_motion
+
+    kept = editable.load(armature)  # reading a document validates it
+    assert len(kept.document) == POSITIONS and editable.hand_edited(armature, kept) == []
+    take = kept.take()
+    assert len(take.frames) == 4 * POSITIONS and len(take.motion) == FRAMES == len(kept.prints)
+    keyed = read_motion(armature, range(1, FRAMES + 1), 30.0)
+    assert np.abs(keyed.joints() - take.motion.joints()).max() < 1e-4
+    shown = [(s.start, s.stop, s.locked, s.variant, s.variants) for s in armature.magma_spans.spans]
+    assert shown == [(s.start, s.stop, s.locked, s.chosen + 1, len(s.variants)) for s in kept.document.spans]

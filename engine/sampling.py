@@ -33,11 +33,11 @@ class Sampling:
     levels are hardly foretold by anything; drawn as boldly as the coarse ones they would be jitter.
     """
 
-    temperature: float = 0.9
+    temperature: float = 1.0
     cooling: float = 1.0
     top_k: int = 30
     top_p: float = 1.0
-    guidance: float = 2.0
+    guidance: float = 2.5
     style_guidance: float = 1.5
 
 

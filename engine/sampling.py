@@ -37,7 +37,7 @@ class Sampling:
     cooling: float = 1.0
     top_k: int = 30
     top_p: float = 1.0
-    guidance: float = 2.5
+    guidance: float = 1.5
     style_guidance: float = 1.5
 
 

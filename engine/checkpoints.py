@@ -124,6 +124,8 @@ def _load_ours(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoi
         raise CheckpointError(
             f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Install or copy it again."
         ) from error
+    config = _as_now(config)
+    weights.pop("vqvae.quantizer.started", None)  # which earlier checkpoints hold
     codec_config = _config(VQVAEConfig, config, "vqvae", folder)
     decoder_config = _config(DecoderConfig, config, "decoder", folder)
     sampling = _config(Sampling, config, "sampling", folder)
@@ -189,12 +191,22 @@ def _read_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def _as_now(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with the fields that earlier checkpoints do not name, at what they were without them: all levels were
+    written, and all were drawn at one temperature."""
+    codec, sampling = config.get("vqvae"), config.get("sampling")
+    now = dict(config)
+    if isinstance(codec, dict):
+        now["vqvae"] = {"coarse": codec.get("levels"), **codec}
+    if isinstance(sampling, dict):
+        now["sampling"] = {"cooling": 1.0, **sampling}
+    return now
+
+
 def _config(kind: type[Config], config: Mapping[str, Any], key: str, folder: Path) -> Config:
     values = config.get(key)
     expected = {field.name: type(field.default) for field in fields(kind)}
-    # settings of the draw that came later stand at what the draw was without them
-    may_lack = set(expected) if kind is Sampling else set()
-    if not isinstance(values, dict) or set(values) - set(expected) or set(expected) - set(values) - may_lack:
+    if not isinstance(values, dict) or set(values) != set(expected):
         raise CheckpointError(
             f"Checkpoint {folder.name!r}: {key!r} in its config.json does not name {sorted(expected)}."
         )

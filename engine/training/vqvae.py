@@ -149,14 +149,12 @@ def codec_figures(network: MotionVQVAE, held_out: Sequence[NDArray[np.float32]],
 
 def take_over(start: MotionVQVAE, model: MotionVQVAE) -> None:
     """Fill `model` with the weights of `start`, which may have fewer levels: codebooks it lacks start from data."""
-    weights, buffers = start.state_dict(), model.state_dict()
+    weights, own = start.state_dict(), model.state_dict()
     known = min(start.config.levels, model.config.levels)
-    for name in ("codebook", "usage", "total"):
-        whole = buffers[f"quantizer.{name}"]
-        # a checkpoint does not hold the moving averages: they start as if each code had been used once
-        kept = {"codebook": start.quantizer.codebook, "usage": torch.ones_like(start.quantizer.usage)}
-        whole[:known] = kept.get(name, start.quantizer.codebook)[:known]
-        weights[f"quantizer.{name}"] = whole
+    # a checkpoint does not hold the moving averages: they start as if each code had been used once
+    for name in ("codebook", "total"):
+        own[f"quantizer.{name}"][:known] = start.quantizer.codebook[:known]
+    weights |= {name: value for name, value in own.items() if name.startswith("quantizer.")}
     model.load_state_dict(weights)
 
 

@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_engine import STYLES, tiny_networks
+from tiny_engine import SMALL_CODEC, STYLES, tiny_networks
 
 from engine.checkpoint_index import list_checkpoints
 from engine.checkpoints import load_checkpoint, load_own_checkpoint, save_checkpoint
 from engine.errors import CheckpointError
+from engine.models.vqvae import MotionVQVAE
 from engine.sampling import Sampling
 
 
@@ -170,10 +172,17 @@ def test_the_list_for_the_panel_names_what_is_wrong(
     assert entry["error"].endswith(".")
 
 
-def test_a_checkpoint_from_before_a_setting_of_the_draw_draws_as_it_did(tiny: Path, tmp_path: Path) -> None:
-    older = tmp_path / "older"
-    shutil.copytree(tiny, older)
-    config = json.loads((older / "config.json").read_text())
-    del config["sampling"]["cooling"]
-    (older / "config.json").write_text(json.dumps(config))
-    assert load_own_checkpoint(str(older)).sampling.cooling == 1.0
+def test_a_checkpoint_from_before_there_were_fine_levels_dances_as_it_did(tmp_path: Path) -> None:
+    _, decoder = tiny_networks()
+    codec = MotionVQVAE(replace(SMALL_CODEC, levels=SMALL_CODEC.coarse)).eval()
+    codec.quantizer.codebook.normal_()
+    save_checkpoint(tmp_path, codec, decoder, {"name": "older", "styles": STYLES, "description": ""}, Sampling())
+    config, file = json.loads((tmp_path / "config.json").read_text()), tmp_path / "model.safetensors"
+    del config["vqvae"]["coarse"], config["sampling"]["cooling"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    save_file({**load_file(file), "vqvae.quantizer.started": torch.tensor(True)}, file)
+    older = load_own_checkpoint(str(tmp_path))
+    assert older.sampling.cooling == 1.0
+    assert older.vqvae.config.coarse == older.vqvae.config.levels == older.decoder.config.levels
+    codes = torch.randint(SMALL_CODEC.codes, (1, 9, SMALL_CODEC.coarse))
+    torch.testing.assert_close(older.vqvae.decode(codes), codec.decode(codes), atol=1e-2, rtol=1e-2)

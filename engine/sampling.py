@@ -178,24 +178,25 @@ def _write_all(
     report: Callable[[Tensor], None],
     cancelled: Callable[[], bool],
 ) -> Tensor:
-    # drawn on the CPU, so that the noise does not depend on the device
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     start, stop = span
-    count = stop - start
     codes = conditions.codes[start:stop].repeat(len(seeds), 1, 1)
     free = (~conditions.locked[start:stop]).tolist()
+    # drawn on the CPU, so that the noise does not depend on the device; at once, since every call takes its time
+    shape = sum(free), decoder.config.levels
+    noise = torch.stack([torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds], 2)
+    noises = iter(noise.to(codes.device))
     before = None if start == 0 else conditions.codes[start - 1 : start].expand(len(seeds), -1)
-    for n in range(count):
+    for n in range(stop - start):
         if cancelled():
             raise CancelledError("Cancelled.")
         state = cache.step(before)
         if free[n]:
             strengths = [(row, strength[n]) for row, strength in pushes]
-            drawn = _draw_position(decoder, state, sampling, strengths, generators)
+            drawn = _draw_position(decoder, state, sampling, strengths, next(noises))
             codes[:, n, : drawn.shape[-1]] = drawn
             codes[:, n, drawn.shape[-1] :] = 0  # nothing finer
         before = codes[:, n]
-        if (n + 1) % REPORTED == 0 or n + 1 == count:
+        if (n + 1) % REPORTED == 0 or n + 1 == stop - start:
             report(codes[:, : n + 1])
     return codes
 
@@ -205,11 +206,11 @@ def _draw_position(
     state: Tensor,
     sampling: Sampling,
     pushes: list[tuple[int, float]],
-    generators: list[torch.Generator],
+    noise: Tensor,
 ) -> Tensor:
-    """One position's codes (V, K), coarse to fine, from the states (rows * V, W), one generator a variant."""
+    """One position's codes (V, K), coarse to fine, from the states (rows * V, W) and noise (K, V)."""
     codes: list[Tensor] = []
-    state = state.view(-1, len(generators), state.shape[-1])  # (rows, V, W)
+    state = state.view(-1, noise.shape[1], state.shape[-1])  # (rows, V, W)
     for level, head in enumerate(decoder.heads):
         temperature = sampling.temperature * sampling.cooling ** max(0, level - LAST_COARSE)
         if level:
@@ -218,24 +219,24 @@ def _draw_position(
         logits = rows[0]
         for row, strength in pushes:
             logits = logits + strength * (rows[0] - rows[row])
-        codes.append(draw(logits, sampling, generators, temperature))
+        codes.append(draw(logits, sampling, noise[level], temperature))
     return torch.stack(codes, -1)
 
 
-def draw(logits: Tensor, sampling: Sampling, generators: list[torch.Generator], temperature: float) -> Tensor:
-    """An index a row (V,) of logits (V, n) after `temperature`, top-k and top-p (nucleus, Holtzman et al. 2020), each
-    row with a generator of its own."""
+def draw(logits: Tensor, sampling: Sampling, noise: Tensor, temperature: float) -> Tensor:
+    """An index a row (V,) of logits (V, n) after `temperature`, top-k and top-p (nucleus, Holtzman et al. 2020).
+
+    noise: (V,) uniform in [0, 1), which picks from the chances laid end to end, the best first.
+    """
     if temperature <= 0:
         return logits.argmax(-1)
     count = logits.shape[-1]
     scores, order = logits.float().topk(min(sampling.top_k or count, count))
     # relative to the best score, which a division by next to nothing would else make infinite
-    chances = ((scores - scores[:, :1]) / temperature).softmax(-1)
+    reached = ((scores - scores[:, :1]) / temperature).softmax(-1).cumsum(-1)
     if sampling.top_p < 1:
         # keep the first codes whose sum reaches top_p, and always the best one
-        kept = chances.cumsum(-1) - chances < sampling.top_p
-        kept[:, 0] = True
-        chances = torch.where(kept, chances, 0.0)
-    rows = zip(chances.cpu(), generators, strict=True)
-    picks = torch.stack([torch.multinomial(row, 1, generator=generator) for row, generator in rows])
-    return order.gather(-1, picks.to(order.device))[:, 0]
+        kept = (reached < sampling.top_p).sum(-1, keepdim=True).clamp_(max=reached.shape[-1] - 1)
+        noise = noise * reached.gather(-1, kept)[:, 0]
+    picks = torch.searchsorted(reached, noise[:, None], right=True).clamp_(max=reached.shape[-1] - 1)
+    return order.gather(-1, picks)[:, 0]

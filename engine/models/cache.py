@@ -7,64 +7,92 @@ work per position does not depend on how much has been written.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from engine.models.decoder import Attention, MotionDecoder, alibi_slopes, distance_bias
 
 
-class DecoderCache:
-    """The state of one left-to-right pass over a memory (B, N, W), from `position` of it on.
+class Ring:
+    """A window over positions whose keys and values stay where they are while the window moves on: position m lies in
+    slot m modulo the window's size.
 
-    Tensors are laid out (B * heads, positions, W / heads), so that a window of positions is a view that the matrix
-    products take as it is: at one position a step, copies would cost more than the arithmetic.
+    What is written position by position reads its whole windows at every step, so what counts is how they lie in
+    memory: PyTorch's batched product of whole tensors takes half the time of that of views into longer ones.
     """
+
+    def __init__(self, layers: int, rows: int, before: int, after: int, size: int, slopes: Tensor):
+        self.before, self.after = before, after
+        self.slots = before + 1 + after
+        self.kept = slopes.new_zeros((layers, 2, rows, self.slots, size))
+        # twice the ring, so that wherever the window begins its offsets and biases are one slice
+        self.offsets = torch.arange(2 * self.slots - 1, device=slopes.device) % self.slots - before
+        self.penalty = -slopes * self.offsets.abs()
+
+    def bias(self, position: int, first: int, stop: int) -> Tensor:
+        """(rows, 1, slots) ALiBi bias of the slots around `position`; -inf where they hold none of first..stop."""
+        begin = (self.before - position) % self.slots
+        there = slice(begin, begin + self.slots)
+        penalty = self.penalty[..., there]
+        if first <= position - self.before and position + self.after < stop:
+            return penalty
+        places = position + self.offsets[there]
+        return penalty.masked_fill((places < first) | (places >= stop), -math.inf)
+
+    def put(self, position: int, keys_values: Tensor) -> None:
+        """Take over (layers, 2, rows, n, size), n at most `slots`, of the positions from `position` on."""
+        count = keys_values.shape[3]
+        slots = torch.arange(position, position + count, device=keys_values.device) % self.slots
+        self.kept[:, :, :, slots] = keys_values
+
+    def ordered(self, first: int, stop: int) -> Tensor:
+        """(layers, 2, rows, stop - first, size): what is kept, in the order of its positions."""
+        return self.kept[:, :, :, torch.arange(first, stop, device=self.kept.device) % self.slots]
+
+
+class DecoderCache:
+    """The state of one left-to-right pass over a memory (B, N, W), from `position` of it on."""
 
     def __init__(self, decoder: MotionDecoder, memory: Tensor, position: int = 0):
         self.decoder, self.memory = decoder, memory
         c = decoder.config
         batch, _, width = memory.shape
         self.rows, self.size = batch * c.heads, width // c.heads
-        # twice the window: what is still needed moves to the front only once every `past` positions
-        shape = (len(decoder.layers), 2, self.rows, 2 * c.past, self.size)
-        self.kept = memory.new_zeros(shape)
-        self.filled = 0
-        self.cross = [
-            [x.flatten(0, 1).contiguous() for x in layer.cross_attention.keys_values(memory)]  # type: ignore[operator,union-attr]
+        self.times = 1  # rows of the batch that go on from the same row of the memory
+        self.begin = self.position = position
+        layers = len(decoder.layers)
+        slopes = alibi_slopes(c.heads).to(memory.device).repeat(batch)[:, None, None]
+        self.past = Ring(layers, self.rows, c.past - 1, 0, self.size, slopes)
+        self.around = Ring(layers, self.rows, c.around, c.around, self.size, slopes)
+        pairs = [
+            torch.stack([x.flatten(0, 1) for x in layer.cross_attention.keys_values(memory)])  # type: ignore[operator,union-attr]
             for layer in decoder.layers
         ]
-        self.position = position
-        slopes = alibi_slopes(c.heads).to(memory.device).repeat(batch)[:, None, None]
-        self.past_bias = -slopes * torch.arange(c.past - 1, -1, -1, device=memory.device)
-        self.around_bias = -slopes * torch.arange(-c.around, c.around + 1, device=memory.device).abs()
+        self.cross = torch.stack(pairs)  # (layers, 2, rows, N, size)
+        self.seen = 0  # positions of the memory that the ring has been given
 
     def step(self, before: Tensor | None) -> Tensor:
         """State (B, W) of the next position, given the codes (B, K) of the one before (None at the first).
 
         Fewer rows of codes are those of every so many rows of the batch in turn.
         """
-        decoder, c = self.decoder, self.decoder.config
-        n = self.position
-        x = self.memory[:, n]
+        decoder, n = self.decoder, self.position
+        x = self.memory[:, n].repeat_interleave(self.times, 0)
         if before is None:
             x = x + decoder.start
         else:
             x = (x.view(-1, len(before), x.shape[-1]) + decoder.embed(before)).flatten(0, 1)
-        self._make_room(1)
-        self.filled += 1
-        oldest = max(0, self.filled - c.past)
-        past_bias = self.past_bias[..., c.past - (self.filled - oldest) :]
-        first, last = max(0, n - c.around), min(self.memory.shape[1], n + c.around + 1)
-        around_bias = self.around_bias[..., first - n + c.around : last - n + c.around]
-        for layer, (past_keys, past_values), (keys, values) in zip(decoder.layers, self.kept, self.cross, strict=True):
+        past_bias = self.past.bias(n, self.begin, n + 1)
+        around_bias = self._look_around(n)
+        slot = n % self.past.slots
+        for layer, past, around in zip(decoder.layers, self.past.kept, self.around.kept, strict=True):
             normed = layer.self_norm(x)  # type: ignore[operator]
-            key, value = layer.self_attention.key_value(normed).chunk(2, -1)  # type: ignore[operator,union-attr]
-            past_keys[:, self.filled - 1] = key.reshape(self.rows, self.size)
-            past_values[:, self.filled - 1] = value.reshape(self.rows, self.size)
-            past = past_keys[:, oldest : self.filled], past_values[:, oldest : self.filled]
-            x = x + self._attend(layer.self_attention, normed, *past, past_bias)  # type: ignore[arg-type]
-            around = keys[:, first:last], values[:, first:last]
-            x = x + self._attend(layer.cross_attention, layer.cross_norm(x), *around, around_bias)  # type: ignore[arg-type,operator]
+            key_value = layer.self_attention.key_value(normed).view(len(x), 2, -1, self.size)  # type: ignore[operator,union-attr]
+            past[:, :, slot] = key_value.transpose(0, 1).flatten(1, 2)
+            x = x + self._attend(layer.self_attention, normed, past, past_bias)  # type: ignore[arg-type]
+            x = x + self._attend(layer.cross_attention, layer.cross_norm(x), around, around_bias)  # type: ignore[arg-type,operator]
             x = x + layer.feed_forward(layer.forward_norm(x))  # type: ignore[operator]
         self.position += 1
         return decoder.norm(x)
@@ -72,7 +100,7 @@ class DecoderCache:
     def prefill(self, before: Tensor, begins: bool = False) -> Tensor:
         """States (B, n, W) of the next n positions, given the codes (B, n, K) before each; equals n steps.
 
-        begins: the first of them is the dance's first, and its `before` is not read.
+        begins: the first of them is the dance's first, and its `before` is not read. Not after `repeat`.
         """
         x = self.decoder.embed(before)
         if begins:
@@ -81,53 +109,58 @@ class DecoderCache:
 
     def repeat(self, times: int) -> None:
         """Go on with every row of the batch `times` times, copies beside each other."""
+        heads, past = self.decoder.config.heads, self.past
+        self.times *= times
 
         def copied(x: Tensor, dim: int) -> Tensor:
-            heads = self.decoder.config.heads
             rows = x.reshape(*x.shape[:dim], -1, heads, *x.shape[dim + 1 :])
             return rows.repeat_interleave(times, dim).flatten(dim, dim + 1)
 
-        self.memory = self.memory.repeat_interleave(times, 0)
-        self.kept = copied(self.kept, 2)
-        self.cross = [[copied(x, 0) for x in pair] for pair in self.cross]
-        self.past_bias, self.around_bias = copied(self.past_bias, 0), copied(self.around_bias, 0)
+        past.kept, past.penalty = copied(past.kept, 2), copied(past.penalty, 0)
         self.rows *= times
 
-    def _make_room(self, count: int) -> None:
-        past = self.decoder.config.past
-        if self.filled + count > 2 * past:
-            needed = min(self.filled, past)
-            self.kept[..., :needed, :] = self.kept[..., self.filled - needed : self.filled, :].clone()
-            self.filled = needed
+    def _look_around(self, n: int) -> Tensor:
+        """Bring the ring of the memory to position n; the bias there."""
+        count, ring = self.memory.shape[1], self.around
+        stop = min(count, n + ring.after + 1)
+        first = max(self.seen, n - ring.before)
+        if first + 1 == stop:
+            ring.kept[:, :, :, first % ring.slots] = self.cross[:, :, :, first]
+        elif first < stop:
+            ring.put(first, self.cross[:, :, :, first:stop])
+        self.seen = max(self.seen, stop)
+        return ring.bias(n, 0, count)
 
     def _prefill(self, x: Tensor) -> Tensor:
         decoder, c, n = self.decoder, self.decoder.config, self.position
         batch, count, _ = x.shape
-        self._make_room(count)
-        oldest, end = max(0, self.filled - c.past + 1), self.filled + count
-        new = slice(self.filled, end)
-        first, last = max(0, n - c.around), min(self.memory.shape[1], n + count + c.around)
-        x = x + self.memory[:, n : n + count]
-        places = torch.arange(n, n + count, device=x.device)
-        past_places = torch.arange(n - self.filled + oldest, n + count, device=x.device)
-        past_bias = distance_bias(places, past_places, c.heads, c.past - 1, 0)
+        oldest, end = max(self.begin, n - c.past + 1), n + count
+        first, last = max(0, n - c.around), min(self.memory.shape[1], end + c.around)
+        x = x + self.memory[:, n:end]
+        places = torch.arange(n, end, device=x.device)
+        past_bias = distance_bias(places, torch.arange(oldest, end, device=x.device), c.heads, c.past - 1, 0)
         around_places = torch.arange(first, last, device=x.device)
         around_bias = distance_bias(places, around_places, c.heads, c.around, c.around)
-        for layer, (past_keys, past_values), (keys, values) in zip(decoder.layers, self.kept, self.cross, strict=True):
+        new = []
+        for layer, past, around in zip(decoder.layers, self.past.ordered(oldest, n), self.cross, strict=True):
             normed = layer.self_norm(x)  # type: ignore[operator]
-            key, value = layer.self_attention.keys_values(normed)  # type: ignore[operator,union-attr]
-            past_keys[:, new], past_values[:, new] = key.flatten(0, 1), value.flatten(0, 1)
-            past = (kept[:, oldest:end].unflatten(0, (batch, -1)) for kept in (past_keys, past_values))
-            x = x + layer.self_attention(normed, *past, past_bias)  # type: ignore[operator]
-            around = (kept[:, first:last].unflatten(0, (batch, -1)) for kept in (keys, values))
-            x = x + layer.cross_attention(layer.cross_norm(x), *around, around_bias)  # type: ignore[operator]
+            new.append(torch.stack(layer.self_attention.keys_values(normed)))  # type: ignore[operator,union-attr]
+            keys, values = torch.cat([past.unflatten(1, (batch, -1)), new[-1]], 3)
+            x = x + layer.self_attention(normed, keys, values, past_bias)  # type: ignore[operator]
+            keys, values = around[:, :, first:last].unflatten(1, (batch, -1))
+            x = x + layer.cross_attention(layer.cross_norm(x), keys, values, around_bias)  # type: ignore[operator]
             x = x + layer.feed_forward(layer.forward_norm(x))  # type: ignore[operator]
-        self.filled = end
-        self.position += count
+        self.past.put(n, torch.stack(new).flatten(2, 3))
+        self.position = end
         return decoder.norm(x)
 
-    def _attend(self, attention: Attention, x: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:
-        """x: (B, W). keys, values: (B * heads, n, W / heads). bias: (B * heads, 1, n). Returns (B, W)."""
-        query = attention.query(x).reshape(self.rows, 1, self.size)
+    def _attend(self, attention: Attention, x: Tensor, kept: Tensor, bias: Tensor) -> Tensor:
+        """x: (B, W). kept: keys and values (2, R, slots, W / heads), R of as many rows as queries or of `times` fewer,
+        which that many queries share. bias: (R, 1, slots). Returns (B, W)."""
+        keys, values = kept
+        together = self.rows // len(keys)
+        query = attention.query(x).view(-1, together, attention.heads, self.size)
+        query = query.transpose(1, 2).reshape(len(keys), together, self.size)
         scores = torch.baddbmm(bias, query, keys.transpose(1, 2), alpha=self.size**-0.5)
-        return attention.out(torch.bmm(scores.softmax(-1), values).reshape(x.shape))
+        found = torch.bmm(scores.softmax(-1), values).view(-1, attention.heads, together, self.size)
+        return attention.out(found.transpose(1, 2).reshape(x.shape))

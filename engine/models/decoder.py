@@ -54,6 +54,17 @@ def distance_bias(rows: Tensor, columns: Tensor, heads: int, past: int, future: 
     return bias.masked_fill((offset < -past) | (offset > future), -math.inf)
 
 
+def band_bias(count: int, heads: int, around: int, device: torch.device) -> Tensor:
+    """(heads * blocks, around, 3 * around) ALiBi bias for `Attention.band` over `count` positions."""
+    blocks = -(-count // around)
+    rows = torch.arange(around, device=device)
+    columns = torch.arange(-around, 2 * around, device=device)
+    bias = distance_bias(rows, columns, heads, around, around)
+    keys = columns + around * torch.arange(blocks, device=device)[:, None]
+    outside = (keys < 0) | (keys >= count)  # a block has a key of its own, so that no row is all -inf
+    return bias[:, None].masked_fill(outside[:, None], -math.inf).flatten(0, 1)
+
+
 class Attention(nn.Module):
     """Multi-head attention with an additive bias; keys and values may come from a cache.
 
@@ -81,6 +92,23 @@ class Attention(nn.Module):
         y = F.scaled_dot_product_attention(self._split(self.query(x)), keys, values, mask)
         return self.out(y.transpose(1, 2).flatten(2))
 
+    def band(self, x: Tensor, bias: Tensor) -> Tensor:
+        """Self-attention of (B, N, W) with `band_bias`: each position sees those `around` it, in time linear in N.
+
+        Positions are taken in blocks of `around`, each with the keys of its own block and of both beside it.
+        """
+        (batch, count, _), around = x.shape, bias.shape[1]
+        filling = -count % around
+        queries = F.pad(self._split(self.query(x)), (0, 0, 0, filling))
+        queries = queries.reshape(batch, -1, around, queries.shape[-1])  # (B, heads * blocks, around, W / heads)
+        keys, values = (
+            F.pad(y, (0, 0, around, filling + around)).unfold(2, 3 * around, around).transpose(-1, -2).flatten(1, 2)
+            for y in self.keys_values(x)
+        )
+        y = F.scaled_dot_product_attention(queries, keys, values, bias.to(queries.dtype))
+        y = y.reshape(batch, self.heads, -1, y.shape[-1])[:, :, :count]
+        return self.out(y.transpose(1, 2).flatten(2))
+
 
 class FeedForward(nn.Sequential):
     def __init__(self, width: int, dropout: float):
@@ -94,8 +122,7 @@ class EncoderLayer(nn.Module):
         self.forward_norm, self.feed_forward = nn.LayerNorm(c.width), FeedForward(c.width, c.dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        normed = self.attention_norm(x)
-        x = x + self.attention(normed, *self.attention.keys_values(normed), bias)
+        x = x + self.attention.band(self.attention_norm(x), bias)
         return x + self.feed_forward(self.forward_norm(x))
 
 
@@ -138,8 +165,7 @@ class ContextEncoder(nn.Module):
         held = torch.where(locked[..., None], locked_embedding, self.free.to(locked_embedding.dtype))
         styles = self.style(style)
         x = heard + held + (styles if style.ndim > 1 else styles[:, None])
-        place = torch.arange(positions, device=x.device)
-        bias = distance_bias(place, place, self.config.heads, self.config.around, self.config.around)
+        bias = band_bias(positions, self.config.heads, self.config.around, x.device)
         for layer in self.layers:
             x = layer(x, bias)
         return self.norm(x)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.models.cache import DecoderCache
-from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.models.decoder import Attention, DecoderConfig, MotionDecoder, band_bias, distance_bias
 from engine.models.half_weights import HalfWeightLinear, read_in_half
 from engine.models.kinematics import joints_in_heading_frame
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
@@ -46,6 +46,16 @@ def decoder() -> MotionDecoder:
 @torch.no_grad()
 def logits(network: MotionDecoder, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(network(history=inputs["codes"], **inputs), 2)
+
+
+@pytest.mark.parametrize("count", [1, 5, 6, 7, 12, 13, 40])
+@torch.no_grad()
+def test_attention_in_a_band_equals_attention_under_a_mask(count: int) -> None:
+    torch.manual_seed(count)
+    attention, x, around = Attention(16, 4), torch.randn(2, count, 16), 6
+    places = torch.arange(count)
+    masked = attention(x, *attention.keys_values(x), distance_bias(places, places, 4, around, around))
+    torch.testing.assert_close(attention.band(x, band_bias(count, 4, around, x.device)), masked, atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()
@@ -87,9 +97,10 @@ def test_repeated_rows_go_on_as_the_row_would(decoder: MotionDecoder) -> None:
     for cache in (one, many):
         cache.prefill(codes[:, :20], begins=True)
     many.repeat(3)
-    torch.testing.assert_close(
-        many.step(codes[:, 20].repeat_interleave(3, 0)), one.step(codes[:, 20]).repeat_interleave(3, 0)
-    )
+    for n in range(20, 40):  # past the end of the memory's window, too
+        torch.testing.assert_close(
+            many.step(codes[:, n].repeat_interleave(3, 0)), one.step(codes[:, n]).repeat_interleave(3, 0)
+        )
 
 
 @torch.no_grad()

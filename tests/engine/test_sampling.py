@@ -138,7 +138,8 @@ def test_draw_keeps_to_top_k_and_top_p() -> None:
     logits = torch.tensor([0.0, 3.0, 1.0, 2.0, -1.0])
 
     def drawn(settings: Sampling) -> set[int]:
-        return {int(draw(logits[None], settings, [generator], settings.temperature)) for _ in range(400)}
+        noise = torch.rand(400, generator=generator)
+        return set(draw(logits.expand(400, -1), settings, noise, settings.temperature).tolist())
 
     everything = Sampling(temperature=2.0, top_k=0)
     assert drawn(everything) == {0, 1, 2, 3, 4}
@@ -154,7 +155,7 @@ def test_draws_are_as_frequent_as_the_softmax_says() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.tensor([0.0, 1.0, 2.0])
     settings = Sampling(temperature=0.5, top_k=0)
-    picks = torch.stack([draw(logits[None], settings, [generator], settings.temperature)[0] for _ in range(4000)])
+    picks = draw(logits.expand(4000, -1), settings, torch.rand(4000, generator=generator), settings.temperature)
     share = torch.bincount(picks, minlength=3) / 4000
     torch.testing.assert_close(share, (logits / 0.5).softmax(0), atol=0.03, rtol=0)
 

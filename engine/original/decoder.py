@@ -56,7 +56,8 @@ class MotionDecoder(nn.Module):
     def hear(self, music: Tensor) -> list[KeysValues]:
         """Music (B, M, C) -> every layer's cross-attention keys and values. Each frame's depend on that frame alone."""
         context = self.project_music(music)
-        return [layer.cross_attention.keys_values(context) for layer in self.layers]  # type: ignore[operator,union-attr]
+        pairs = [layer.cross_attention.keys_values(context) for layer in self.layers]  # type: ignore[operator,union-attr]
+        return [(keys.contiguous(), values.contiguous()) for keys, values in pairs]  # read again and again
 
     def style_gain(self, style: Tensor | None) -> Tensor | None:
         """Style (B, 512) -> gain (B, 1, W); None for the variants without style."""

@@ -37,12 +37,24 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, seen: KeysValues, bias: Tensor | None = None, causal: bool = False) -> Tensor:
         """x: (B, n, W) asks; `seen` answers, of as many rows or of one. bias: (1, H or 1, n, seen) on the scores."""
-        keys, values = (part.expand(len(x), -1, -1, -1) for part in seen)
-        y = F.scaled_dot_product_attention(self._split(self.to_q(x)), keys, values, bias, is_causal=causal)
+        query = self._split(self.to_q(x))
+        if x.shape[1] == 1 and len(seen[0]) == len(x):
+            y = _attend_alone(query, *seen, bias)
+        else:
+            keys, values = (part.expand(len(x), -1, -1, -1) for part in seen)
+            y = F.scaled_dot_product_attention(query, keys, values, bias, is_causal=causal)
         return self.to_out(y.transpose(1, 2).flatten(2))
 
     def _split(self, x: Tensor) -> Tensor:
         return x.reshape(*x.shape[:-1], self.heads, HEAD_WIDTH).transpose(1, 2)
+
+
+def _attend_alone(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> Tensor:
+    """Attention of one position, (B, H, 1, 64): reading keys and values is all its time, and plain products of tensors
+    that lie whole in memory read them in two thirds of the time that fused attention takes."""
+    scores = torch.matmul(query * HEAD_WIDTH**-0.5, keys.transpose(2, 3))
+    shares = (scores if bias is None else scores + bias).softmax(-1, dtype=torch.float32)
+    return torch.matmul(shares.to(values.dtype), values)
 
 
 class FeedForward(nn.Module):

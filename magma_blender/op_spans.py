@@ -206,6 +206,13 @@ class MAGMA_OT_style_spans(OnDancer, bpy.types.Operator):
         "strength": bpy.props.FloatProperty(
             name="Strength", description="How strongly the style is followed", min=0.0, max=10.0, default=1.0
         ),
+        "transition": bpy.props.FloatProperty(
+            name="Transition",
+            description="Seconds in which it goes over to the styles beside it; 0 is a hard change",
+            min=0.0,
+            max=doc.LONGEST_TRANSITION,
+            default=doc.STYLE_TRANSITION,
+        ),
     }
 
     def execute(self, context: Any) -> set[str]:
@@ -225,7 +232,7 @@ class MAGMA_OT_style_spans(OnDancer, bpy.types.Operator):
         return _change(
             self,
             context,
-            lambda document, part: doc.set_style(document, *part, style, strength),
+            lambda document, part: doc.set_style(document, *part, style, strength, self.transition),
             f"{self.style.title() or 'The dance’s own style'}, once written anew, in",
         )
 

@@ -4,6 +4,7 @@ that the add-on reads and edits it without the engine."""
 from .document import (
     COPIED,
     GENERATED,
+    LONGEST_TRANSITION,
     MIRRORED,
     MOTION,
     SOURCES,
@@ -38,6 +39,7 @@ from .serial import VERSION, from_json, to_json
 __all__ = [
     "COPIED",
     "GENERATED",
+    "LONGEST_TRANSITION",
     "MIRRORED",
     "MOTION",
     "SOURCES",

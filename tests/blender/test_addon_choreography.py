@@ -119,9 +119,9 @@ def test_split_merge_and_style_leave_the_keys(dancer):
     assert bpy.ops.magma.merge_spans() == {"FINISHED"}
     assert [span[:2] for span in spans(dancer)] == [(0, 15)]
     select_frames(31, 60)
-    assert bpy.ops.magma.style_spans(style="salsa", strength=2.0) == {"FINISHED"}
+    assert bpy.ops.magma.style_spans(style="salsa", strength=2.0, transition=0.5) == {"FINISHED"}
     span = editable.load(dancer).document.span_at(5)
-    assert (span.style, span.style_strength) == ("salsa", 2.0)
+    assert (span.style, span.style_strength, span.style_transition) == ("salsa", 2.0, 0.5)
     assert dancer.magma_spans.spans[1].style == "salsa"
     with pytest.raises(RuntimeError, match=r"no style 'polka'.*waltz"):
         bpy.ops.magma.style_spans(style="polka")

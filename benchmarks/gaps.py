@@ -131,14 +131,15 @@ def _fillings(checkpoint: Checkpoint, document: Choreography, take: Take, gap: t
     pieces, offset = session.writer.decode(tokens, gap)
     session.settle(*gap, fit(real, pieces[0], offset, start, end))
     rows["the real codes"] = _session_figures(session, real, beats, start, end)
-    usual = candidates.TRIED, candidates.TRIED_AGAIN
-    for count in (1, usual[0]):
-        candidates.TRIED, candidates.TRIED_AGAIN = count, usual[1] if count > 1 else 1
+    usual = candidates.FEWEST, candidates.MOST
+    for bounds in ((1, 1), usual):
+        candidates.FEWEST, candidates.MOST = bounds
         session = _session(checkpoint, document, take)
         session.open(*gap)
         session.fill([gap], 1)
-        rows[f"best of {count}"] = _session_figures(session, real, beats, start, end)
-    candidates.TRIED, candidates.TRIED_AGAIN = usual
+        name = f"best of {candidates.how_many(gap[1] - gap[0])}"
+        rows[name] = _session_figures(session, real, beats, start, end)
+    candidates.FEWEST, candidates.MOST = usual
     return rows
 
 

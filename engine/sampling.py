@@ -46,13 +46,14 @@ class Conditions:
     """What a dance is written for: music (N * stride, C) or None; style index, indices (N,) or None; locked codes.
 
     codes: (N, K) int64, read where locked (N,) is true. Of K levels the decoder reads and writes its own, the coarse
-    ones; what it writes has zeros for the finer ones. style_guidance: (N,) in place of the sampling's.
+    ones; what it writes has zeros for the finer ones. guidance, style_guidance: (N,) in place of the sampling's.
     """
 
     music: Tensor | None
     style: int | Tensor | None
     codes: Tensor
     locked: Tensor
+    guidance: Tensor | None = None
     style_guidance: Tensor | None = None
 
 
@@ -142,17 +143,15 @@ def write_span(
     start, stop = span
     music, style = [True], [True]
     pushes: list[tuple[int, list[float]]] = []  # (row without the condition, strength at each position of the span)
-    if sampling.guidance != 1 and conditions.music is not None:
-        pushes.append((len(music), [sampling.guidance - 1] * (stop - start)))
-        music.append(False)
-        style.append(True)
-    strengths = [sampling.style_guidance - 1] * (stop - start)
-    if conditions.style_guidance is not None:
-        strengths = (conditions.style_guidance[start:stop] - 1).tolist()
-    if any(strengths) and conditions.style is not None:
-        pushes.append((len(music), strengths))
-        music.append(True)
-        style.append(False)
+    for pushed, usual, own, without in (
+        (conditions.music, sampling.guidance, conditions.guidance, (False, True)),
+        (conditions.style, sampling.style_guidance, conditions.style_guidance, (True, False)),
+    ):
+        strengths = [usual - 1] * (stop - start) if own is None else (own[start:stop] - 1).tolist()
+        if any(strengths) and pushed is not None:
+            pushes.append((len(music), strengths))
+            music.append(without[0])
+            style.append(without[1])
     past, around = decoder.config.past, decoder.config.around
     known = max(0, start - past)  # from here on the past is read
     first, last = max(0, known - around), min(len(conditions.codes), stop + around)

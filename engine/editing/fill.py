@@ -34,6 +34,9 @@ JUDGED = 15
 COOLER = 0.8
 """Times a checkpoint's own temperature: what stays on both sides leaves less open than a new dance does. Chosen on gaps
 of real dances, which are filled closer to the truth so."""
+NEAR, FAR = 16, 40
+"""Positions from what is kept: as far as `NEAR` the music needs no guidance, as the moves around say how it is danced
+to; from `FAR` on it has all of it, as in a new dance. Chosen as `COOLER` was."""
 _JUDGED_PAST = 40  # positions before the end of a span that the judge hears
 _CAUSAL_PAST = 200  # frames before a span that the original's motion decoder is given
 
@@ -122,13 +125,15 @@ class OwnWriter:
 
     def _sampling(self, document: Choreography) -> Sampling:
         own = self.checkpoint.sampling
-        temperature = COOLER * own.temperature if document.temperature is None else document.temperature
         return replace(
-            own, temperature=temperature, guidance=own.guidance if document.guidance is None else document.guidance
+            own, temperature=COOLER * own.temperature if document.temperature is None else document.temperature
         )
 
     def _conditions(self, document: Choreography, heard: Heard, kept: NDArray[np.bool_]) -> Conditions:
-        styles, own = self.checkpoint.styles, self.checkpoint.sampling.style_guidance
+        styles, own = self.checkpoint.styles, self.checkpoint.sampling
+        guidance = 1 + (own.guidance - 1) * openness(kept)
+        if document.guidance is not None:
+            guidance = np.full_like(guidance, document.guidance)
         device = next(self.checkpoint.vqvae.parameters()).device
         names = [span.style or document.style for span in document.spans for _ in range(len(span))]
         # an index beyond the last style stands for none
@@ -138,8 +143,18 @@ class OwnWriter:
             torch.tensor(indices, device=device),
             torch.tensor(document.tokens, device=device),
             torch.from_numpy(kept).to(device),
-            torch.from_numpy(style_strengths(document, own)).to(device),
+            torch.from_numpy(guidance).to(device),
+            torch.from_numpy(style_strengths(document, own.style_guidance)).to(device),
         )
+
+
+def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(N,) from 0 near kept positions to 1 far from them."""
+    places = np.arange(len(kept), dtype=np.float32)
+    before = np.maximum.accumulate(np.where(kept, places, -np.inf))
+    after = np.minimum.accumulate(np.where(kept, places, np.inf)[::-1])[::-1]
+    away = np.minimum(places - before, after - places)
+    return np.clip((away - NEAR) / (FAR - NEAR), 0, 1).astype(np.float32)
 
 
 def style_strengths(document: Choreography, usual: float) -> NDArray[np.float32]:

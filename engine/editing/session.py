@@ -108,10 +108,10 @@ class Session:
         start, stop = run
         seconds = (stop - start) / self.document.token_rate
         arrives = 0 < stop < len(self.document)
-        count = max(ranking.TRIED if arrives else 1, variants)
+        count = max(ranking.how_many(stop - start) if arrives else 1, variants)
         tried = self._candidates(run, kept, heard, range(seed, seed + count))
         if arrives and not any(candidate.is_good(seconds) for candidate in tried):
-            more = range(seed + count, seed + count + ranking.TRIED_AGAIN)
+            more = range(seed + count, seed + count + ranking.MOST)
             tried += self._candidates(run, kept, heard, more)
         best = ranked(tried, seconds)[:variants]
         for span in doc.spans_between(self.document, start, stop):

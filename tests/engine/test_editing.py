@@ -20,7 +20,7 @@ from engine.choreography import Choreography, History, from_json, to_json
 from engine.editing import fill
 from engine.editing.chain import chain
 from engine.editing.edit import Edited, edit
-from engine.editing.fill import style_strengths
+from engine.editing.fill import FAR, NEAR, openness, style_strengths
 from engine.editing.music import on_the_beat
 from engine.editing.operations import Operation
 from engine.editing.take import Take, read_take, write_take
@@ -113,7 +113,7 @@ def test_the_report_says_how_far_the_path_was_moved(dance: State) -> None:
     one, two = far.report["fills"][0], near.report["fills"][0]
     assert one["correction_cm"] > 700 > two["correction_cm"]
     assert not one["good"] and one["tried"] > two["tried"] and two["good"]
-    assert "none of 32 tries" in far.report["notices"][0] and not near.report["notices"]
+    assert "none of 48 tries" in far.report["notices"][0] and not near.report["notices"]
     assert np.array_equal(far.take.frames.trans[100:], away[100:])
 
 
@@ -257,12 +257,37 @@ def test_a_copy_lands_on_the_same_part_of_a_beat() -> None:
 
 
 def test_a_style_of_a_span_is_heard_when_it_is_written_anew(dance: State) -> None:
-    plain = do(dance, Operation("replace", 30, 50, seed=5))
-    styled = do(dance, Operation("style", 30, 50, style="salsa", strength=4.0), Operation("replace", 30, 50, seed=5))
-    assert styled.document.span_at(30).style == "salsa"
-    assert styled.document.tokens[30:50] != plain.document.tokens[30:50]
+    anew = Operation("replace", 30, 50, seed=5, variants=8)
+    plain = do(dance, anew).document.span_at(30)
+    styled = do(dance, Operation("style", 30, 50, style="salsa", strength=4.0), anew).document.span_at(30)
+    assert styled.style == "salsa"
+    assert {variant.codes for variant in styled.variants} != {variant.codes for variant in plain.variants}
     with pytest.raises(RequestError, match="knows no style 'tango'"):
         do(dance, Operation("style", 0, 5, style="tango"))
+
+
+def test_music_leads_the_more_the_farther_what_is_kept() -> None:
+    kept = np.zeros(200, bool)
+    kept[:20] = kept[190:] = True
+    share = openness(kept)
+    assert not share[: 20 + NEAR].any() and not share[190 - NEAR :].any()
+    assert (share[19 + FAR : 190 - FAR] == 1).all() and (np.diff(share[: 19 + FAR]) >= 0).all()
+    assert (openness(np.zeros(5, bool)) == 1).all()
+
+
+@pytest.mark.parametrize(("guidance", "wanted"), [(None, 1.0), (3.0, 3.0)])
+def test_a_short_gap_is_written_without_guidance_unless_it_was_asked_for(
+    dance: State, monkeypatch: pytest.MonkeyPatch, guidance: float | None, wanted: float
+) -> None:
+    heard: list[Conditions] = []
+
+    def write_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
+        heard.append(conditions)
+        return sampling.write_span(decoder, conditions, *others)
+
+    monkeypatch.setattr(fill, "write_span", write_span)
+    do((replace(dance[0], guidance=guidance), dance[1]), Operation("replace", 30, 50))
+    assert heard[0].guidance is not None and (heard[0].guidance[30:50] == wanted).all()
 
 
 def test_styles_go_over_into_each_other_around_their_border(dance: State, monkeypatch: pytest.MonkeyPatch) -> None:

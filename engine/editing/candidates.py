@@ -15,14 +15,14 @@ LARGEST_CM, LARGEST_DEGREES = 40.0, 40.0
 """Correction of path and heading, per second of span, above which a candidate counts as bad."""
 FEWEST, MOST = 8, 24
 """Candidates of the first try; as many as the most in a second one where all of the first are bad."""
-_POSITIONS = 640
+_POSITIONS = 768
 """Of all candidates of the first try together, within the bounds above: short spans are quick to write."""
 
 # What a correction at the limits above, 10 m/s^2 beside the seams and 10 cm from the other candidates cost against a
 # nat of likelihood per code. Chosen on gaps of real dances, where the likelihood says most about the distance from the
 # real moves (correlation -0.56); of several draws the one most like the others is the least bad guess (minimum Bayes
 # risk: Kumar & Byrne 2004).
-_CORRECTION, _SEAM, _UNUSUAL = 1.0, 1.0, 2.0
+_CORRECTION, _SEAM, _UNUSUAL = 0.5, 0.5, 1.0
 
 
 @dataclass(frozen=True)

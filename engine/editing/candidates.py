@@ -13,9 +13,9 @@ from engine.motion.body_frame import in_body_frame
 
 LARGEST_CM, LARGEST_DEGREES = 40.0, 40.0
 """Correction of path and heading, per second of span, above which a candidate counts as bad."""
-FEWEST, MOST = 8, 24
+FEWEST, MOST = 8, 40
 """Candidates of the first try; as many as the most in a second one where all of the first are bad."""
-_POSITIONS = 768
+_POSITIONS = 1280
 """Of all candidates of the first try together, within the bounds above: short spans are quick to write."""
 
 # What a correction at the limits above, 10 m/s^2 beside the seams and 10 cm from the other candidates cost against a

@@ -26,17 +26,16 @@ from engine.motion import representation
 from engine.original.checkpoint import OriginalCheckpoint
 from engine.original.sampling import HORIZON, fill
 from engine.sampling import Conditions, Sampling, encode_context, write_span
-from engine.threads import one_thread
 from smpl_rig.motion import Motion
 
 JUDGED = 15
 """Kept positions after a span by whose likelihood it is judged."""
-COOLER = 0.8
+COOLER = 0.7
 """Times a checkpoint's own temperature: what stays on both sides leaves less open than a new dance does. Chosen on gaps
 of real dances, which are filled closer to the truth so."""
-NEAR, FAR = 16, 40
-"""Positions from what is kept: as far as `NEAR` the music needs no guidance, as the moves around say how it is danced
-to; from `FAR` on it has all of it, as in a new dance. Chosen as `COOLER` was."""
+NEAR, FAR = 20, 40
+"""Positions from what is kept: as far as `NEAR` music and style need no guidance, as the moves around say how the music
+is danced to and in which style; from `FAR` on they have all of it, as in a new dance. Chosen as `COOLER` was."""
 _JUDGED_PAST = 40  # positions before the end of a span that the judge hears
 _CAUSAL_PAST = 200  # frames before a span that the original's motion decoder is given
 
@@ -131,9 +130,12 @@ class OwnWriter:
 
     def _conditions(self, document: Choreography, heard: Heard, kept: NDArray[np.bool_]) -> Conditions:
         styles, own = self.checkpoint.styles, self.checkpoint.sampling
-        guidance = 1 + (own.guidance - 1) * openness(kept)
+        share = openness(kept)
+        guidance = 1 + (own.guidance - 1) * share
         if document.guidance is not None:
             guidance = np.full_like(guidance, document.guidance)
+        other = [span.style not in (None, document.style) for span in document.spans for _ in range(len(span))]
+        style = style_strengths(document, 1 + (own.style_guidance - 1) * np.maximum(share, other))
         device = next(self.checkpoint.vqvae.parameters()).device
         names = [span.style or document.style for span in document.spans for _ in range(len(span))]
         # an index beyond the last style stands for none
@@ -144,7 +146,7 @@ class OwnWriter:
             torch.tensor(document.tokens, device=device),
             torch.from_numpy(kept).to(device),
             torch.from_numpy(guidance).to(device),
-            torch.from_numpy(style_strengths(document, own.style_guidance)).to(device),
+            torch.from_numpy(style).to(device),
         )
 
 
@@ -157,19 +159,20 @@ def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:
     return np.clip((away - NEAR) / (FAR - NEAR), 0, 1).astype(np.float32)
 
 
-def style_strengths(document: Choreography, usual: float) -> NDArray[np.float32]:
+def style_strengths(document: Choreography, usual: NDArray[np.floating]) -> NDArray[np.float32]:
     """(N,) how strongly the style of each position is followed: by less and less towards a border to another style,
-    within the transition there. usual: the strength of spans that name none."""
+    within the transition there. usual: (N,) the strength where a span names none."""
     spans = document.spans
-    strengths = [
-        usual if span.style_strength is None else span.style_strength for span in spans for _ in range(len(span))
-    ]
+    strengths = usual.astype(np.float64)
+    for span in spans:
+        if span.style_strength is not None:
+            strengths[span.start : span.stop] = span.style_strength
     share, middles = np.ones(len(document)), np.arange(len(document)) + 0.5
     for left, right in pairwise(spans):
         half = max(left.style_transition, right.style_transition) / 2 * document.token_rate
         if half and (left.style or document.style) != (right.style or document.style):
             share = np.minimum(share, np.abs(middles - right.start) / half)
-    return (np.array(strengths) * share).astype(np.float32)
+    return (strengths * share).astype(np.float32)
 
 
 @torch.inference_mode()
@@ -185,11 +188,10 @@ def follow_likelihood(decoder: MotionDecoder, conditions: Conditions, codes: Ten
     danced = conditions.codes.repeat(len(codes), 1, 1)
     danced[:, start:stop] = codes
     places = torch.arange(known - 1, stop + count - 1, device=codes.device).clamp_(min=0)
-    with one_thread():
-        cache = DecoderCache(decoder, memory.expand(len(codes), -1, -1), known - first)
-        states = cache.prefill(danced[:, places], begins=known == 0)[:, -count:]
-        follow = danced[:, stop : stop + count]
-        levels = torch.stack(decoder.all_levels(states, follow), 2).float().log_softmax(-1)
+    cache = DecoderCache(decoder, memory.expand(len(codes), -1, -1), known - first)
+    states = cache.prefill(danced[:, places], begins=known == 0)[:, -count:]
+    follow = danced[:, stop : stop + count]
+    levels = torch.stack(decoder.all_levels(states, follow), 2).float().log_softmax(-1)
     return levels.gather(-1, follow[..., : c.levels, None]).mean((1, 2, 3))
 
 

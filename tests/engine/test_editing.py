@@ -113,7 +113,7 @@ def test_the_report_says_how_far_the_path_was_moved(dance: State) -> None:
     one, two = far.report["fills"][0], near.report["fills"][0]
     assert one["correction_cm"] > 700 > two["correction_cm"]
     assert not one["good"] and one["tried"] > two["tried"] and two["good"]
-    assert "none of 48 tries" in far.report["notices"][0] and not near.report["notices"]
+    assert "none of 80 tries" in far.report["notices"][0] and not near.report["notices"]
     assert np.array_equal(far.take.frames.trans[100:], away[100:])
 
 
@@ -288,17 +288,19 @@ def test_a_short_gap_is_written_without_guidance_unless_it_was_asked_for(
     monkeypatch.setattr(fill, "write_span", write_span)
     do((replace(dance[0], guidance=guidance), dance[1]), Operation("replace", 30, 50))
     assert heard[0].guidance is not None and (heard[0].guidance[30:50] == wanted).all()
+    assert heard[0].style_guidance is not None and (heard[0].style_guidance[30:50] == 1.0).all()
 
 
 def test_styles_go_over_into_each_other_around_their_border(dance: State, monkeypatch: pytest.MonkeyPatch) -> None:
     styled = do(dance, Operation("style", 20, 60, style="salsa", strength=2.0, transition=1.0)).document
-    strengths = style_strengths(styled, 1.5)
+    usual = np.full(len(styled), 1.5)
+    strengths = style_strengths(styled, usual)
     np.testing.assert_allclose(
         strengths[13:27] / ([1.5] * 7 + [2.0] * 7), [1, 1, 0.9, 0.7, 0.5, 0.3, 0.1, 0.1, 0.3, 0.5, 0.7, 0.9, 1, 1]
     )
     np.testing.assert_allclose(strengths[60:67], [0.15, 0.45, 0.75, 1.05, 1.35, 1.5, 1.5], rtol=1e-6)
     again = doc.set_style(styled, 30, 40, "salsa", 2.0)  # no border to another style
-    assert np.array_equal(style_strengths(again, 1.5), strengths)
+    assert np.array_equal(style_strengths(again, usual), strengths)
     assert do(dance, Operation("style", 20, 60, style="salsa")).document.span_at(20).style_transition == 1.0
     heard: list[Conditions] = []
 
@@ -309,10 +311,10 @@ def test_styles_go_over_into_each_other_around_their_border(dance: State, monkey
     monkeypatch.setattr(fill, "write_span", write_span)
     do((styled, dance[1]), Operation("replace", 15, 30))
     assert heard[0].style_guidance is not None
-    np.testing.assert_allclose(heard[0].style_guidance[17:23], [0.75, 0.45, 0.15, 0.2, 0.6, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(heard[0].style_guidance[17:23], [0.5, 0.3, 0.1, 0.2, 0.6, 1.0], rtol=1e-6)
     hard = doc.set_style(dance[0], 30, 50, "salsa", 4.0, 0.0)
-    assert (style_strengths(hard, 1.5)[30:50] == 4.0).all()
-    both = style_strengths(doc.set_style(dance[0], 30, 50, "salsa", 4.0, 4.0), 1.5)
+    assert (style_strengths(hard, usual)[30:50] == 4.0).all()
+    both = style_strengths(doc.set_style(dance[0], 30, 50, "salsa", 4.0, 4.0), usual)
     assert both[[39, 40]] == pytest.approx(4.0 * 9.5 / 20)  # the nearer border counts
     with pytest.raises(ChoreographyError, match="transition of 60"):
         do(dance, Operation("style", 0, 5, style="salsa", transition=60.0))

@@ -35,8 +35,7 @@ from engine.checkpoint_index import WEIGHTS_FILE
 from engine.checkpoints import FRAME_RATE, Checkpoint, load_own_checkpoint
 from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography, to_json
 from engine.data.dataset import Clip, DanceDataset
-from engine.editing import candidates
-from engine.editing.candidates import Candidate
+from engine.editing.candidates import Candidate, how_many
 from engine.editing.music import hear_music
 from engine.editing.session import Session
 from engine.editing.splice import Fitted, fit
@@ -131,15 +130,13 @@ def _fillings(checkpoint: Checkpoint, document: Choreography, take: Take, gap: t
     pieces, offset = session.writer.decode(tokens, gap)
     session.settle(*gap, fit(real, pieces[0], offset, start, end))
     rows["the real codes"] = _session_figures(session, real, beats, start, end)
-    usual = candidates.FEWEST, candidates.MOST
-    for bounds in ((1, 1), usual):
-        candidates.FEWEST, candidates.MOST = bounds
+    most = session.writer.most
+    for bound in (1, most):
         session = _session(checkpoint, document, take)
+        session.writer.most = bound
         session.open(*gap)
         session.fill([gap], 1)
-        name = f"best of {candidates.how_many(gap[1] - gap[0])}"
-        rows[name] = _session_figures(session, real, beats, start, end)
-    candidates.FEWEST, candidates.MOST = usual
+        rows[f"best of {how_many(gap[1] - gap[0], bound)}"] = _session_figures(session, real, beats, start, end)
     return rows
 
 
@@ -224,7 +221,7 @@ def _line(seconds: float, name: str, rows: Sequence[Figures]) -> str:
     cells = [
         f"{seconds:g} s x {len(rows)}",
         name,
-        f"{mean['inside']:.0f}",
+        f"{mean['inside']:.1f}",
         f"{mean['last']:.0f}",
         f"{mean['start'] / mean['real_start']:.2f} / {mean['end'] / mean['real_end']:.2f}, {both:.2f}",
         f"{mean['beside'] / mean['real_beside']:.2f}",

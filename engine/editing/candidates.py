@@ -13,10 +13,10 @@ from engine.motion.body_frame import in_body_frame
 
 LARGEST_CM, LARGEST_DEGREES = 40.0, 40.0
 """Correction of path and heading, per second of span, above which a candidate counts as bad."""
-FEWEST, MOST = 8, 40
-"""Candidates of the first try; as many as the most in a second one where all of the first are bad."""
+FEWEST = 8
+"""Candidates of a long span."""
 _POSITIONS = 1280
-"""Of all candidates of the first try together, within the bounds above: short spans are quick to write."""
+"""Of all candidates of a shorter one together: short spans are quick to write."""
 
 # What a correction at the limits above, 10 m/s^2 beside the seams and 10 cm from the other candidates cost against a
 # nat of likelihood per code. Chosen on gaps of real dances, where the likelihood says most about the distance from the
@@ -52,9 +52,9 @@ class Candidate:
         return float(_CORRECTION * far + _SEAM * seam + _UNUSUAL * unusual / 0.1 - self.likelihood)
 
 
-def how_many(positions: int) -> int:
-    """Candidates of the first try for a span of so many positions."""
-    return min(MOST, max(FEWEST, _POSITIONS // positions))
+def how_many(positions: int, most: int) -> int:
+    """Candidates for a span of so many positions."""
+    return min(most, max(FEWEST, _POSITIONS // positions))
 
 
 def ranked(candidates: Sequence[Candidate], seconds: float) -> list[Candidate]:

@@ -52,9 +52,14 @@ class Written:
 
 
 class Writer(Protocol):
-    """What editing asks of a checkpoint of either family. `stride`: frames of a position."""
+    """What editing asks of a checkpoint of either family.
+
+    stride: frames of a position. most: candidates of one call that are worth their time. temperature: of a new dance.
+    """
 
     stride: int
+    most: int
+    temperature: float
 
     def write(
         self,
@@ -82,9 +87,12 @@ def writer_of(checkpoint: AnyCheckpoint) -> Writer:
 
 
 class OwnWriter:
+    most = 40
+
     def __init__(self, checkpoint: Checkpoint):
         self.checkpoint = checkpoint
         self.stride = checkpoint.vqvae.config.stride
+        self.temperature = checkpoint.sampling.temperature
 
     def write(
         self,
@@ -198,10 +206,11 @@ def follow_likelihood(decoder: MotionDecoder, conditions: Conditions, codes: Ten
 class ImportedWriter:
     """The original's networks: they write from left to right, and try several candidates for every gap themselves."""
 
-    stride = 1
+    stride, most = 1, 8
 
     def __init__(self, checkpoint: OriginalCheckpoint):
         self.checkpoint = checkpoint
+        self.temperature = checkpoint.sampling.temperature
 
     def write(
         self,

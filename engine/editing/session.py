@@ -108,11 +108,13 @@ class Session:
         start, stop = run
         seconds = (stop - start) / self.document.token_rate
         arrives = 0 < stop < len(self.document)
-        count = max(ranking.how_many(stop - start) if arrives else 1, variants)
-        tried = self._candidates(run, kept, heard, range(seed, seed + count))
+        count = max(ranking.how_many(stop - start, self.writer.most) if arrives else 1, variants)
+        tried = self._candidates(self.document, run, kept, heard, range(seed, seed + count))
         if arrives and not any(candidate.is_good(seconds) for candidate in tried):
-            more = range(seed + count, seed + count + ranking.MOST)
-            tried += self._candidates(run, kept, heard, more)
+            usual = self.document.temperature
+            bolder = replace(self.document, temperature=self.writer.temperature if usual is None else usual)
+            more = range(seed + count, seed + 2 * count)
+            tried += self._candidates(bolder, run, kept, heard, more)
         best = ranked(tried, seconds)[:variants]
         for span in doc.spans_between(self.document, start, stop):
             self.keep_danced(span.start)
@@ -121,16 +123,18 @@ class Session:
             self.document = doc.replace_span(self.document, span.start, span.stop, new)
         self.settle(start, stop, best[0].fitted, len(tried), best[0])
 
-    def _candidates(self, run: Range, kept: NDArray[np.bool_], heard: Heard, seeds: range) -> list[Candidate]:
+    def _candidates(
+        self, document: Choreography, run: Range, kept: NDArray[np.bool_], heard: Heard, seeds: range
+    ) -> list[Candidate]:
         start, stop = run
 
         def advance(part: float) -> None:
             self.progress("tokens", 0.2 + 0.6 * part, f"Writing {stop - start} tokens, {len(seeds)} times")
 
         with self.watch("tokens"):
-            written = self.writer.write(self.document, heard, run, kept, seeds, advance, self.cancelled)
+            written = self.writer.write(document, heard, run, kept, seeds, advance, self.cancelled)
         with self.watch("motion"):
-            tokens = np.repeat(np.array(self.document.tokens, np.int64)[None], len(seeds), axis=0)
+            tokens = np.repeat(np.array(document.tokens, np.int64)[None], len(seeds), axis=0)
             tokens[:, start:stop] = written.codes
             pieces, offset = self.writer.decode(tokens, run)
         with self.watch("splice"):

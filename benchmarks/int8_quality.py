@@ -30,6 +30,7 @@ from engine.original.cache import TokenCache  # noqa: E402
 from engine.original.config import FRAME_RATE, DecoderConfig  # noqa: E402
 from engine.original.decoder import MotionDecoder  # noqa: E402
 from engine.original.quantize import round_weights  # noqa: E402
+from engine.training.loop import mixed_precision  # noqa: E402
 from smpl_rig.motion import resample  # noqa: E402
 
 POSE = slice(0, 67)
@@ -95,8 +96,8 @@ def train(songs: list[Song], seconds: float) -> MotionDecoder:
         tokens, music = torch.stack([t for t, _ in pieces]), torch.stack([m for _, m in pieces])
         for group in optimiser.param_groups:
             group["lr"] = RATE * min((step + 1) / WARM, 4 * left, 1)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = decoder(tokens[:, :-1], music.bfloat16())
+        with mixed_precision("cpu"):
+            logits = decoder(tokens[:, :-1], music)
         loss = F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())
         optimiser.zero_grad()
         loss.backward()

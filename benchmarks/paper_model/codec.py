@@ -17,7 +17,7 @@ from engine.models.vqvae import VQVAEConfig as QuantizerConfig
 from engine.motion import humanml3d
 from engine.original.config import VQVAEConfig
 from engine.original.vqvae import MotionVQVAE
-from engine.training.loop import Losses, Run, TrainOptions
+from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import perplexity
 from engine.training.windows import StyledMotion, at_rate
 
@@ -58,14 +58,13 @@ class TrainedVQVAE(nn.Module):
 
         A training step: where it quantises, the codebook moves. Without quantisation there are no tokens.
         """
-        device = motion.device.type
-        with torch.autocast(device, torch.bfloat16):
+        with mixed_precision(motion.device.type):
             states = self.network.encoder(motion)
         states = states.float()
         commit, tokens = states.new_zeros(()), None
         if quantize:
             states, commit, tokens = self.quantizer(states)
-        with torch.autocast(device, torch.bfloat16):
+        with mixed_precision(motion.device.type):
             predicted = self.network.decoder(states)
         return predicted.float(), commit, tokens
 

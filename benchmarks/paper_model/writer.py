@@ -24,7 +24,7 @@ from engine.original.decoder import MotionDecoder
 from engine.original.layers import Attention, FeedForward, distance_bias
 from engine.original.vqvae import MotionVQVAE
 from engine.training.decoder import KIND_WEIGHT
-from engine.training.loop import Losses, Run, TrainOptions
+from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.pairs import SHORTEST, Dance, PairSource, Song
 from engine.training.windows import style_weights
 
@@ -160,7 +160,7 @@ def train_writer(
     def losses(network: nn.Module, step: int) -> Losses:
         assert isinstance(network, MotionDecoder)
         batch = draw(windows, np.random.default_rng([options.seed, step]), options.batch)
-        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+        with mixed_precision(options.device):
             return {"loss": next_token_loss(network, batch, SMOOTHING)}
 
     @torch.no_grad()

@@ -15,6 +15,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from .compiled import first_alone
 from .librosa_features import SAMPLE_RATE, mel_spectrogram
 
 FloatArray = NDArray[np.float32]
@@ -54,6 +55,7 @@ class BeatTrack:
     strength: float
 
 
+@first_alone
 def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None) -> BeatTrack:
     """Beats of mono audio (samples,). `tempo` is the expected tempo (see `STYLE_TEMPO`), None where nothing is known.
 

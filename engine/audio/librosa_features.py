@@ -9,6 +9,8 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
+from .compiled import first_alone
+
 SAMPLE_RATE = 10_240
 HOP = 512
 FRAME_RATE = SAMPLE_RATE // HOP
@@ -25,6 +27,7 @@ _BINS_PER_OCTAVE = 36
 """Of the constant-Q transform under librosa's chroma; the unit of its tuning."""
 
 
+@first_alone
 def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = None) -> NDArray[np.float32]:
     """Mono audio (samples,) at `SAMPLE_RATE` -> (T, 35) float32 with T = 1 + samples // HOP.
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from engine.errors import DataError
 from engine.models.decoder import DecoderConfig, MotionDecoder
-from engine.training.loop import Losses, Run, TrainOptions
+from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.pairs import Pair
 from engine.training.windows import style_weights
 
@@ -145,7 +145,7 @@ def train_decoder(
     def losses(network: nn.Module, step: int) -> Losses:
         assert isinstance(network, MotionDecoder)
         batch = move(windows.batch(np.random.default_rng([options.seed, step]), options.batch))
-        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+        with mixed_precision(options.device):
             return decoder_losses(network, batch, smoothing=0.05)
 
     @torch.no_grad()

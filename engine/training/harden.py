@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from engine.models.vqvae import MotionVQVAE
 from engine.motion import representation as rep
-from engine.training.loop import Losses, Run, TrainOptions
+from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import WINDOW, codec_figures, weighted_losses
 from engine.training.windows import FeatureWindows, StyledMotion, at_rate
 
@@ -46,7 +46,7 @@ def harden_vqvae(
         target = windows.batch(generator, options.batch).to(options.device)
         codes = exchanged(network.encode(target), near, network.config.coarse)
         quantized = network.quantizer.decode(codes)
-        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+        with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
         return weighted_losses(predicted, target, network.std)
 

@@ -29,6 +29,13 @@ def one_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
+def mixed_precision(device: str) -> torch.autocast:
+    """Autocast to bfloat16 where the device computes with it; on other CPUs it is forty times slower than float32."""
+    kind = device.split(":", maxsplit=1)[0]
+    native = kind != "cpu" or any(there for name, there in torch.cpu.get_capabilities().items() if "bf16" in name)
+    return torch.autocast(kind, torch.bfloat16, enabled=native)
+
+
 @dataclass(frozen=True)
 class TrainOptions:
     """How to run: `steps` in all, learning rate with warm-up and cosine decay to a twentieth."""

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from engine.models.kinematics import joint_steps, joints_in_heading_frame, root_path
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation as rep
-from engine.training.loop import Losses, Run, TrainOptions
+from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.windows import FeatureWindows, StyledMotion, at_rate
 
 FOOT_JOINTS = [7, 8, 10, 11]
@@ -111,13 +111,13 @@ def train_vqvae(
         levels[chance < COARSE_ONLY + FEWER] = config.coarse
         fewer = chance < FEWER
         levels[fewer] = torch.randint(1, config.levels + 1, (int(fewer.sum()),), device=options.device)
-        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+        with mixed_precision(options.device):
             latent = network.latent(target)
         if start is None and step < UNQUANTIZED_STEPS:
             quantized, commit, codes = latent, latent.new_zeros(()), None
         else:
             quantized, commit, codes = network.quantizer(latent, levels)
-        with torch.autocast(options.device.split(":")[0], torch.bfloat16):
+        with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
         values = weighted_losses(predicted, target, network.std, commit=commit)
         if codes is not None:

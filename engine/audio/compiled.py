@@ -1,0 +1,57 @@
+"""The first call of librosa's compiled functions in a process, made while no other process makes its own.
+
+numba compiles them when they are first called, half a minute in a new environment, and keeps the result on disk. Two
+processes that do so at the same time, such as the engines of two Blenders, can leave files that do not fit each other,
+and from then on every call ends its process without a word (numba issue 10128).
+"""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from filelock import FileLock
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def lock_file() -> Path:
+    """One for every environment and user."""
+    owner = f"{sys.prefix} {getpass.getuser()}"
+    return Path(tempfile.gettempdir()) / f"magma-compiling-{hashlib.sha256(owner.encode()).hexdigest()[:12]}.lock"
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    lock = FileLock(lock_file())
+    with suppress(OSError, NotImplementedError):  # where files cannot be locked it is better to dance than not to
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def first_alone(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """`function`, whose first call in this process waits until no other process is in a first call."""
+    called = False
+
+    @wraps(function)
+    def call(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
+        nonlocal called
+        if called:
+            return function(*arguments, **options)
+        with _alone():
+            result = function(*arguments, **options)
+        called = True
+        return result
+
+    return call

@@ -1,0 +1,57 @@
+"""The first call of librosa's compiled functions waits for those of other processes; later ones do not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from engine.audio.compiled import first_alone, lock_file
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
+def taken() -> bool:
+    """Whether another process would have to wait."""
+    code = "import sys; from filelock import FileLock; FileLock(sys.argv[1]).acquire(timeout=0)"
+    return (
+        subprocess.run([sys.executable, "-c", code, str(lock_file())], check=False, capture_output=True).returncode != 0
+    )
+
+
+def test_only_the_first_call_is_alone() -> None:
+    call = first_alone(lambda factor, *, plus: (factor + plus, taken()))
+    assert call(2, plus=3) == (5, True)
+    assert call(2, plus=4) == (6, False)
+    assert not taken()
+
+
+def test_after_an_error_others_may_go_on_and_the_next_call_is_the_first() -> None:
+    errors = [ValueError("too short"), None]
+
+    @first_alone
+    def call() -> bool:
+        error = errors.pop(0)
+        if error:
+            raise error
+        return taken()
+
+    with pytest.raises(ValueError, match="too short"):
+        call()
+    assert not taken()
+    assert call()
+
+
+def test_where_files_cannot_be_locked_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("no locks on this file system")
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    assert first_alone(lambda: 1)() == 1

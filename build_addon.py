@@ -2,7 +2,7 @@
 
     python build_addon.py --output magma_blender.zip
 
-The zip holds one folder, `magma_blender`, with the add-on, the engine, smpl_rig and the default checkpoint. It installs
+The zip holds one folder, `magma_blender`, with the add-on, the engine, smpl_rig and the checkpoints. It installs
 as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and later). The same commit gives the same bytes.
 
 In the repository `magma_blender`, `engine` and `smpl_rig` lie side by side and import each other by name. In the zip
@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 ADDON = "magma_blender"
 BESIDE = ("engine", "smpl_rig")
-CHECKPOINT = "checkpoints/default"
+CHECKPOINTS = "checkpoints"
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold: real times would differ from checkout to checkout."""
 TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json"}
@@ -38,7 +38,7 @@ class BuildError(Exception):
 
 def source_files(root: Path) -> list[str]:
     """Relative paths, with slashes, of what goes into the zip: what git tracks, or every file without git."""
-    wanted = [f"{ADDON}/", *(f"{name}/" for name in BESIDE), f"{CHECKPOINT}/"]
+    wanted = [f"{ADDON}/", *(f"{name}/" for name in BESIDE), f"{CHECKPOINTS}/"]
     paths = [
         path for path in _tracked_files(root) or _all_files(root) if path == "LICENSE" or path.startswith(tuple(wanted))
     ]
@@ -54,7 +54,7 @@ def _tracked_files(root: Path) -> list[str]:
 
 
 def _all_files(root: Path) -> list[str]:
-    folders = [root / ADDON, *(root / name for name in BESIDE), root / CHECKPOINT]
+    folders = [root / ADDON, *(root / name for name in BESIDE), root / CHECKPOINTS]
     found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return [path.relative_to(root).as_posix() for path in [*found, root / "LICENSE"] if path.is_file()]
 
@@ -149,7 +149,7 @@ def main() -> int:
     except (BuildError, SyntaxError) as error:
         print(f"build_addon: error: {error}", file=sys.stderr)
         return 1
-    if not any(name.startswith(f"{ADDON}/{CHECKPOINT}/") for name in names):
+    if not any(name.startswith(f"{ADDON}/{CHECKPOINTS}/default/") for name in names):
         print(
             "build_addon: notice: there is no checkpoints/default: the zip comes without a checkpoint", file=sys.stderr
         )

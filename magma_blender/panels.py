@@ -95,6 +95,10 @@ class _Sidebar:
         column = layout.column()
         column.prop(settings, "style")
         column.prop(settings, "checkpoint")
+        if properties.description_of(settings):
+            hint = column.column()
+            hint.active = False
+            draw_lines(hint, [properties.description_of(settings)], context)
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.operator("magma.new_seed", text="", icon="FILE_REFRESH")

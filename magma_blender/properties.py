@@ -70,6 +70,17 @@ def _style_items(settings: Any, _context: Any) -> list[_Item]:
     return _alive([automatic, *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles)])
 
 
+def _keep_style_known(settings: Any, _context: Any) -> None:
+    """A style that the newly chosen checkpoint does not know would leave the menu empty."""
+    if not settings.style:
+        settings.style = AUTO_STYLE
+
+
+def description_of(settings: Any) -> str:
+    """What the chosen checkpoint dances and may be used for, in its own words; empty where it says nothing."""
+    return str(_chosen(settings).get("description", ""))
+
+
 def _is_armature(_settings: Any, candidate: Any) -> bool:
     return bool(candidate.type == "ARMATURE")
 
@@ -84,7 +95,10 @@ def _settings() -> dict[str, Any]:
             name="Seed", description="Another seed gives another dance; the same seed gives the same", min=0, default=0
         ),
         "checkpoint": bpy.props.EnumProperty(
-            name="Checkpoint", description="The trained model that dances", items=_checkpoint_items
+            name="Checkpoint",
+            description="The trained model that dances",
+            items=_checkpoint_items,
+            update=_keep_style_known,
         ),
         "style": bpy.props.EnumProperty(name="Style", description="Style of the dance", items=_style_items),
         "guidance": bpy.props.FloatProperty(

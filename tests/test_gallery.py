@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +60,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scene(data: Path) -> scenes.Scene:
-    (clip,) = scenes.clips_with_songs(data, "val", [])
-    return scenes.scene(clip, [("Ours, seed 0", walk(120, 20.0)), ("Ours, seed 1", walk(60, 20.0))])
+    (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
+    return scenes.scene(subject, [("Ours, seed 0", walk(120, 20.0)), ("Ours, seed 1", walk(60, 20.0))])
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +107,13 @@ def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path
         even = at_rate(motion).cut(0, dancer["frames"])
         found = foot_beats(even.joints(), even.fps)
         assert len(found) > 1 and dancer["footBeats"] == found.tolist()
+
+
+def test_a_dance_to_a_lent_song_stands_beside_a_real_one_that_is_shorter(data: Path) -> None:
+    (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
+    lent = scenes.scene(replace(subject, lent=True), [("Ours, seed 0", walk(120, 20.0))])
+    assert [dancer.label for dancer in lent.dancers] == ["Real, to other music", "Ours, seed 0"]
+    assert lent.seconds == scenes.LENT_SECONDS and lent.dancers[0].motion.seconds <= SECONDS
 
 
 def test_a_foot_beat_is_filled_where_it_scores_half(scene: scenes.Scene) -> None:

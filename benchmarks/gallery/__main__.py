@@ -16,8 +16,8 @@ from pathlib import Path
 
 from benchmarks.gallery.film import write_videos
 from benchmarks.gallery.page import build_script, write_page
-from benchmarks.gallery.scenes import clips_with_songs, generated, scene
-from engine.checkpoints import find_checkpoint
+from benchmarks.gallery.scenes import generated, scene, subjects_with_songs
+from engine.checkpoints import find_checkpoint, load_checkpoint
 from engine.data.dataset import SPLITS
 from engine.errors import EngineError
 
@@ -57,7 +57,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _make(options: argparse.Namespace) -> Path:
-    clips = clips_with_songs(options.data, options.split, options.clip)
+    styles = load_checkpoint(options.checkpoint).styles
+    subjects = subjects_with_songs(options.data, options.split, options.clip, styles)
     kinds = {"Ours": options.checkpoint}
     if options.paper is not None:
         kinds["Paper"] = str(options.paper)
@@ -67,15 +68,15 @@ def _make(options: argparse.Namespace) -> Path:
     videos.mkdir(parents=True, exist_ok=True)
     script = build_script(_say)  # first, since it is what may fail for reasons outside the project
     scenes = []
-    for clip in clips:
+    for subject in subjects:
         dances = []
         for kind, checkpoint in kinds.items():
-            style = clip.style if kind == "Ours" else None  # the paper's models with librosa features know no styles
+            style = subject.style if kind == "Ours" else None  # the paper's models with librosa features know no styles
             for seed in range(options.seeds):
-                _say(f"{clip.name}: {kind.lower()}, seed {seed}")
-                motion = generated(clip, checkpoint, style, seed, options.device)
+                _say(f"{subject.name}: {kind.lower()}, seed {seed}")
+                motion = generated(subject, checkpoint, style, seed, options.device)
                 dances.append((f"{kind}, seed {seed}", motion))
-        scenes.append(scene(clip, dances))
+        scenes.append(scene(subject, dances))
     _say("drawing the videos, the longest stage")
     return write_page(scenes, options.output, script, write_videos(scenes, videos), _say)
 

@@ -15,12 +15,17 @@ from numpy.typing import NDArray
 from engine.audio.beats import STYLE_TEMPO, track_beats
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
-from engine.data.dataset import Clip, DanceDataset
+from engine.checkpoints import FRAME_RATE
+from engine.data.dataset import DanceDataset
 from engine.errors import DataError
 from engine.evaluation.beats import FOOT_LEAD, SIGMA, BeatScore, foot_beats, foot_envelope, score_beats
+from engine.evaluation.dances import Subject, choose_subjects
+from engine.evaluation.evaluate import subjects_of
 from engine.generate import GenerateRequest, generate
 from engine.training.windows import at_rate
 from smpl_rig.motion import Motion
+
+LENT_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -51,41 +56,49 @@ class Scene:
     dancers: tuple[Dancer, ...]
 
 
-def clips_with_songs(folder: Path, split: str, names: Sequence[str]) -> list[Clip]:
-    """The clips of a split that have a song, only those of `names` if there are any. Raises DataError."""
+def subjects_with_songs(folder: Path, split: str, names: Sequence[str], styles: Sequence[str]) -> list[Subject]:
+    """The clips of a split that can be danced to by a checkpoint of `styles`, only those of `names` if there are any.
+
+    In a style without songs, other clips' are lent, as in the evaluation. Raises DataError.
+    """
     clips = DanceDataset(folder).split(split)
     if not clips:
         raise DataError(f"{folder}: has no clips in its {split} split. Choose another --split.")
-    chosen = [clip for clip in clips if clip.audio_path is not None]
+    everyone = [subject.danceable() for subject in subjects_of(clips)]
+    chosen = [subject for subject in choose_subjects(everyone, styles) if subject.song is not None]
     if not chosen:
         raise DataError(f"{folder}: none of the {len(clips)} clips of its {split} split has a song. Choose another.")
-    missing = sorted(set(names) - {clip.name for clip in chosen})
+    missing = sorted(set(names) - {subject.name for subject in chosen})
     if missing:
         raise DataError(f"{folder}: {', '.join(missing)} is no clip with a song of the {split} split. Check --clip.")
-    return [clip for clip in chosen if not names or clip.name in names]
+    return [subject for subject in chosen if not names or subject.name in names]
 
 
-def scene(clip: Clip, dances: Sequence[tuple[str, Motion]]) -> Scene:
-    """The clip's real dance and others with their labels, at 20 frames/s, cut to the length of the real one.
+def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
+    """The real dance and others with their labels, at 20 frames/s.
 
-    Raises DataError and AudioError.
+    All are cut to the length of the real one, or to `LENT_SECONDS` where the song is lent: then the real dance, which
+    has nothing to do with the song, is often much shorter. Raises DataError and AudioError.
     """
-    assert clip.audio_path is not None
-    audio = load_audio(clip.audio_path, SAMPLE_RATE)
-    real = at_rate(clip.motion())
-    beats = track_beats(audio, SAMPLE_RATE, STYLE_TEMPO.get(clip.style)).times
-    beats = beats[beats < real.seconds]
-    dancers = [_dancer("Real", real, beats)]
-    dancers += [_dancer(label, at_rate(motion).cut(0, len(real)), beats) for label, motion in dances]
-    return Scene(clip.name, clip.style, clip.audio_path, real.seconds, beats, tuple(dancers))
+    assert subject.song is not None
+    audio = load_audio(subject.song.path, SAMPLE_RATE)
+    seconds = LENT_SECONDS if subject.lent else subject.motion.seconds
+    beats = track_beats(audio, SAMPLE_RATE, STYLE_TEMPO.get(subject.style)).times
+    beats = beats[beats < seconds]
+    frames = round(seconds * FRAME_RATE)
+    dancers = [_dancer("Real, to other music" if subject.lent else "Real", subject.motion.cut(0, frames), beats)]
+    dancers += [_dancer(label, at_rate(motion).cut(0, frames), beats) for label, motion in dances]
+    return Scene(subject.name, subject.style, subject.song.path, seconds, beats, tuple(dancers))
 
 
-def generated(clip: Clip, checkpoint: str, style: str | None, seed: int, device: str) -> Motion:
-    """The checkpoint's dance to the clip's song as a user gets it; a style of None is for it to choose.
+def generated(subject: Subject, checkpoint: str, style: str | None, seed: int, device: str) -> Motion:
+    """The checkpoint's dance to the subject's song as a user gets it; a style of None is for it to choose.
 
     Raises EngineError, also for a style that the checkpoint does not know.
     """
-    request = GenerateRequest(audio=str(clip.audio_path), seed=seed, style=style, checkpoint=checkpoint, device=device)
+    assert subject.song is not None
+    path = str(subject.song.path)
+    request = GenerateRequest(audio=path, seed=seed, style=style, checkpoint=checkpoint, device=device)
     return generate(request, lambda *_: None, lambda: False).motion
 
 

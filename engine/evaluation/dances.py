@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from engine.audio.beats import STYLE_TEMPO, UNKNOWN_TEMPO
 from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
 from engine.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
 from engine.evaluation.codec import Rebuilt, rebuild
@@ -41,12 +42,22 @@ _LONG_ENOUGH = 0.8
 
 @dataclass(frozen=True)
 class Subject:
-    """A clip of the data: its motion at 20 frames/s and its song, if it has one."""
+    """A clip of the data: its motion at 20 frames/s and its song, if it has one.
+
+    lent: the song is another clip's (see `lend_songs`); dances are made to it, but the clip's motion is not compared
+    with it.
+    """
 
     name: str
     style: str
     motion: Motion
     song: Song | None
+    lent: bool = False
+
+    @property
+    def as_danced(self) -> Subject:
+        """The same with its own song or none."""
+        return replace(self, song=None, lent=False) if self.lent else self
 
     def danceable(self) -> Subject:
         """The same without a song in which too few beats are heard."""
@@ -77,11 +88,11 @@ class Stagehand:
 
     def takes(self, subject: Subject, seeds: Sequence[int]) -> Iterator[Take]:
         """All takes of a subject: what does not depend on a seed with seed 0 only."""
-        yield Take(REAL, subject, 0, subject.motion)
+        yield Take(REAL, subject.as_danced, 0, subject.motion)
         stride = self.checkpoint.vqvae.config.stride
         rebuilt = rebuild(self.checkpoint, subject.style, subject.motion.cut(0, len(subject.motion) // stride * stride))
         self.rebuilt.append(rebuilt)
-        yield Take(RECONSTRUCTED, subject, 0, rebuilt.motion)
+        yield Take(RECONSTRUCTED, subject.as_danced, 0, rebuilt.motion)
         if subject.song is None:
             return
         yield from self._warped(subject)
@@ -91,8 +102,10 @@ class Stagehand:
 
     def _warped(self, subject: Subject) -> Iterator[Take]:
         assert subject.song is not None
-        count = retime.dancer_count(subject.motion, subject.style, subject.song.hear(subject.style)[1])
-        yield from _played(WARPED, subject, 0, subject.motion, count, own=True)
+        track = subject.song.hear(subject.style)[1]
+        count = retime.dancer_count(subject.motion, subject.style, None if subject.lent else track)
+        if not subject.lent or _fits(count, subject.motion, track.tempo):
+            yield from _played(WARPED, subject, 0, subject.motion, count, own=not subject.lent)
 
     def _retrieved(self, subject: Subject, seed: int) -> Iterator[Take]:
         """A random training clip of the style whose tempo fits; of those too short for the song, the longest."""
@@ -102,8 +115,7 @@ class Stagehand:
         fitting = [index for index, clip in enumerate(self.training) if clip.style == subject.style]
         for index in np.random.default_rng([seed, zlib.crc32(subject.name.encode())]).permutation(fitting):
             count = self._count(int(index))
-            ratio = _tempo(count, self.training[index].motion) / tempo
-            if abs(np.log(ratio)) > np.log(TEMPO_TOLERANCE):
+            if not _fits(count, self.training[index].motion, tempo):
                 continue
             for take in _played(RETRIEVED, subject, seed, self.training[index].motion, count):
                 if longest is None or len(take.motion) > len(longest.motion):
@@ -172,5 +184,33 @@ def _played(
         yield Take(row, subject, seed, warped, first / MUSIC_RATE)
 
 
-def _tempo(count: NDArray[np.float64], motion: Motion) -> float:
-    return float(60 * (count[-1] - count[0]) / motion.seconds)
+def _fits(count: NDArray[np.float64], motion: Motion, tempo: float) -> bool:
+    """Whether a motion (its count per frame) may be re-timed to a song of `tempo` beats a minute."""
+    own = 60 * (count[-1] - count[0]) / motion.seconds
+    return bool(abs(np.log(own / tempo)) <= np.log(TEMPO_TOLERANCE))
+
+
+def choose_subjects(everyone: Sequence[Subject], styles: Sequence[str]) -> list[Subject]:
+    """Those of a style that a checkpoint knows, or all if it knows none; in a style without songs, others' are lent."""
+    known = [subject for subject in everyone if subject.style in styles] or everyone
+    songs = {subject.song.path: subject.song for subject in everyone if subject.song is not None}
+    return lend_songs(known, list(songs.values()))
+
+
+def lend_songs(subjects: Sequence[Subject], songs: Sequence[Song]) -> list[Subject]:
+    """Subjects, with a song lent to each that is of a style without any song: of those danceable, the one nearest in
+    tempo that no other subject of the style was lent, while there is one."""
+    styled = {subject.style for subject in subjects if subject.song is not None}
+    lent: list[Subject] = []
+    for subject in subjects:
+        taken = [other.song.path for other in lent if other.song and other.lent and other.style == subject.style]
+        free = [song for song in songs if song.danceable(subject.style)]
+        free = [song for song in free if song.path not in taken] or free
+        if subject.style in styled or not free:
+            lent.append(subject)
+            continue
+        usual = STYLE_TEMPO.get(subject.style, UNKNOWN_TEMPO)
+        pace = retime.steady_tempo(subject.motion, usual)
+        nearest = min(free, key=lambda song: abs(np.log(song.hear(subject.style)[1].tempo / pace)))
+        lent.append(replace(subject, song=nearest, lent=True))
+    return lent

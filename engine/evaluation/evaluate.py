@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from engine.checkpoints import Checkpoint
 from engine.data.dataset import Clip
 from engine.evaluation.codec import CodecReport, Rebuilt, codec_report
-from engine.evaluation.dances import Stagehand, Subject
+from engine.evaluation.dances import Stagehand, Subject, choose_subjects
 from engine.evaluation.rows import Measured, Ruler, set_windows
 from engine.evaluation.summary import ALL, Sets, summarise
 from engine.evaluation.tables import Evaluation
@@ -37,9 +37,13 @@ def evaluate(
     setting: Setting,
     said: Callable[[str], None],
 ) -> Evaluation:
-    """Evaluate a checkpoint on the clips of a split; `training` are those it learned from. Raises EngineError."""
-    subjects, known = [subject.danceable() for subject in subjects_of(clips)], subjects_of(training)
-    ruler = Ruler(subjects, known)
+    """Evaluate a checkpoint on the clips of a split; `training` are those of the training split. Raises EngineError.
+
+    Clips of styles that the checkpoint does not know are left out, unless all are; their songs may be lent to others.
+    """
+    everyone, known = [subject.danceable() for subject in subjects_of(clips)], subjects_of(training)
+    subjects = choose_subjects(everyone, checkpoint.styles)
+    ruler = Ruler(everyone, known)
     sets: dict[str, list[Sets]] = {}
     for clip in known:
         sets.setdefault(clip.style, []).append(set_windows(clip.motion.joints()))

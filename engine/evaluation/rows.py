@@ -43,7 +43,7 @@ FEATURE_RATE, PFC_RATE = 60.0, 30.0
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures of a take; windows: (n,) or (n, D) for n of its windows, by name."""
+    """Figures of a take; windows: (n,) or (n, D) for n of its windows, by name. has_song: the clip's own song."""
 
     row: str
     clip: str
@@ -71,7 +71,8 @@ class Ruler:
             figures |= self._music_figures(take, joints)
         windows = set_windows(joints) | self._answers(take.subject.style, in_body_frame(joints))
         subject = take.subject
-        return Measured(take.row, subject.name, subject.style, take.seed, subject.song is not None, figures, windows)
+        own = subject.song is not None and not subject.lent
+        return Measured(take.row, subject.name, subject.style, take.seed, own, figures, windows)
 
     def _music_figures(self, take: Take, joints: Joints) -> dict[str, float]:
         subject, seconds = take.subject, len(joints) / FRAME_RATE

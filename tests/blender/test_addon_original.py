@@ -56,6 +56,18 @@ def test_an_import_is_offered_at_once(magma, tmp_path):
     }
 
 
+def test_a_style_that_the_next_checkpoint_does_not_know_gives_way_to_automatic(magma, tmp_path):
+    run_import()
+    settings = bpy.context.scene.magma
+    settings.style = "waltz"
+    settings.checkpoint = "mine"
+    assert settings.style == "AUTO"
+    settings.checkpoint = "default"
+    settings.style = "salsa"
+    settings.checkpoint = "open"
+    assert settings.style == "salsa"
+
+
 @pytest.mark.filterwarnings("ignore:.*blend relative")  # 4.5 and later make no such paths themselves
 def test_paths_beside_the_blend_file_are_understood(magma, tmp_path):
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "scene.blend"))

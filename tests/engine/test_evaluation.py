@@ -15,7 +15,7 @@ from engine.cli import main
 from engine.evaluation import geometric, tables
 from engine.evaluation import metrics as em
 from engine.evaluation.codec import perplexity
-from engine.evaluation.dances import OURS, REAL, REQUESTS, Subject, Take
+from engine.evaluation.dances import OURS, REAL, REQUESTS, Subject, Take, lend_songs
 from engine.evaluation.novelty import TrainingWindows
 from engine.evaluation.rows import Measured, Ruler, set_windows
 from engine.evaluation.song_match import Music, match_song
@@ -258,11 +258,25 @@ def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
     assert whole.windows["novelty_mm"] == pytest.approx(0, abs=0.01)
 
 
+def test_songs_are_lent_to_styles_without_any_by_tempo_and_not_twice(tmp_path: Path) -> None:
+    for name, bpm in (("slow", 80.0), ("mid", 100.0), ("fast", 124.0)):
+        write_demo_song(tmp_path / f"{name}.wav", "rumba", 20.0, bpm)
+    songs = [Song(tmp_path / f"{name}.wav") for name in ("fast", "mid", "slow")]
+    own = Subject("r1", "rumba", at_rate(stepping(20.0, 92.0)), songs[1])
+    without = Subject("r2", "rumba", at_rate(stepping(20.0, 92.0)), None)
+    modern = [Subject(f"m{i}", "modern", at_rate(stepping(20.0, 82.0)), None) for i in range(4)]
+    lent = lend_songs([own, without, *modern], songs)
+    assert lent[:2] == [own, without]  # rumba has a song
+    assert [subject.song.path.stem for subject in lent[2:] if subject.song] == ["slow", "mid", "fast", "slow"]
+    assert all(subject.lent and subject.as_danced == given for subject, given in zip(lent[2:], modern, strict=True))
+    assert lend_songs(modern, []) == modern
+
+
 # -- the command ----------------------------------------------------------------------------------------------------
 
 
 def folder(path: Path) -> Path:
-    """Three training clips, a test clip with and one without a song; modern has no songs."""
+    """Three training clips; of the test clips two have a song, a salsa has none, and nobody trained on modern."""
     for name in ("motions", "wavs"):
         (path / name).mkdir(parents=True)
     entries = []
@@ -272,12 +286,14 @@ def folder(path: Path) -> Path:
         ("s1", "salsa", 175.0, "train"),
         ("r3", "rumba", 94.0, "test"),
         ("r4", "rumba", 90.0, "test"),
-        ("m1", "modern", 0.0, "test"),
+        ("s2", "salsa", 180.0, "test"),
+        ("m1", "modern", 80.0, "test"),
     ):
-        save_npz(path / "motions" / f"{name}.npz", stepping(9.0, bpm or 80.0))
-        if bpm:
+        has_music = name not in ("s2", "m1")
+        save_npz(path / "motions" / f"{name}.npz", stepping(9.0, bpm))
+        if has_music:
             write_demo_song(path / "wavs" / f"{name}.wav", style, 9.0, bpm)
-        entries.append({"name": name, "style": style, "split": split, "has_music": bool(bpm)})
+        entries.append({"name": name, "style": style, "split": split, "has_music": has_music})
     (path / "index.json").write_text(json.dumps({"clips": entries}))
     return path
 
@@ -290,20 +306,22 @@ def test_the_command_prints_every_row_and_the_same_seeds_give_the_same_numbers(
     arguments = ["evaluate", "--checkpoint", str(tiny), "--data", str(data), "--seeds", "2", "--device", "cpu"]
     assert main([*arguments, "--json", str(out), "--paper", str(tiny)]) == 0
     printed = capsys.readouterr().out
-    assert "nan" not in printed and "| real | modern | 1 |" in printed
+    assert "nan" not in printed and "| real | salsa | 1 |" in printed and "modern" not in printed
     figures = json.loads(out.read_text())
-    assert set(figures["rows"]["real"]) == {"rumba", "modern", WITH_SONG, ALL}
+    assert set(figures["rows"]["real"]) == {"rumba", "salsa", WITH_SONG, ALL}
     seeded = ["retrieved training clip, warped", OURS, "ours, feet unlocked", "ours, music masked", *REQUESTS]
     for row in (*seeded, "random tokens, feet unlocked"):
         found = figures["rows"][row]
-        assert set(found) == {"rumba", WITH_SONG} and found["rumba"]["clips"] == 2
+        assert set(found) == {"rumba", "salsa", WITH_SONG, ALL} and found[WITH_SONG]["clips"] == 2
         assert found["rumba"]["figures"]["skate"]["spread"] is not None
+    real, ours = figures["rows"]["real"]["salsa"]["figures"], figures["rows"][OURS]["salsa"]["figures"]
+    assert "feet_m2d_gain" in ours and "feet_m2d_gain" not in real  # its dances hear a song that it was not danced to
     ours, masked, warped = (figures["rows"][row]["rumba"]["figures"] for row in (OURS, "ours, music masked", seeded[0]))
     assert ours != masked
     assert warped["feet_m2d_gain"]["mean"] > 0.3 > ours["feet_m2d_gain"]["mean"]
     assert warped["novelty_mm"]["mean"] < 20 < ours["novelty_mm"]["mean"]
     assert figures["rows"]["the other checkpoint"] == figures["rows"][OURS]  # it is the same one here
-    assert set(figures["codec"]) == {"rumba", "modern", ALL} and len(figures["codec"][ALL]["perplexity"]) == 3
+    assert set(figures["codec"]) == {"rumba", "salsa", ALL} and len(figures["codec"][ALL]["perplexity"]) == 3
     assert figures["codec"][ALL]["coarse_mm_over_frames"] != figures["codec"][ALL]["mm_over_frames"]
     assert tables.NOTHING in printed
 

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="X",
         help="re-time the dance onto the beats, 0 (off) to 1 (fully)",
     )
+    generate.add_argument("--takes", type=int, default=1, metavar="N", help="write so many dances and keep the best")
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     add_device(generate)
     generate.set_defaults(run=_generate)
@@ -190,6 +191,7 @@ def _generate(options: argparse.Namespace) -> None:
         music_view=options.music_view,
         beat_snap=options.beat_snap,
         room=generation.ROOM if options.room is None else options.room,
+        takes=options.takes,
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,10 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.audio.beats import BeatTrack, choose_style
 from engine.audio.decode import check_song, load_audio, probe
-from engine.audio.librosa_features import FRAME_RATE, HOP, SAMPLE_RATE
-from engine.audio.music import music_features
+from engine.audio.librosa_features import FRAME_RATE, SAMPLE_RATE
 from engine.cancellable import cancellable
 from engine.checkpoint_index import WEIGHTS_FILE, list_checkpoints
 from engine.checkpoints import AnyCheckpoint, Checkpoint, find_checkpoint, load_checkpoint
@@ -25,15 +22,14 @@ from engine.choreography import Audio, CheckpointIdentity, Choreography, new_cho
 from engine.device import Device, choose_device
 from engine.errors import CancelledError, RequestError
 from engine.file_hash import file_sha256
-from engine.models.stream import CodecStream
-from engine.motion import representation
 from engine.motion.beat_snap import snap_to_beats
 from engine.motion.room import LARGEST as LARGEST_ROOM
 from engine.motion.room import keep_in_room
 from engine.original import performance as original_performance
 from engine.original.clip_style import STYLES_FILE
 from engine.original.config import MUSIC_VIEWS
-from engine.sampling import Conditions, Sampling, write_codes
+from engine.performance import perform
+from engine.protocol import MOST_TAKES
 from engine.stage import Cancelled, Performance, Progress, Show, Stage, Stopwatch
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion, sample, save_npz
@@ -42,10 +38,9 @@ ROOM = 6.0
 """Metres of floor that a dance takes unless another room is asked for."""
 LONGEST_SECONDS = 1200.0
 """Longest dance of one request; memory and patience end somewhere."""
-SHOWN_POSITIONS = 30
-"""Token positions written between two showings after the first: each decodes its surroundings again."""
 AUTO_STYLE = "AUTO"
 _LATEST_START = 1e9
+_SEEDS = 2**63
 
 
 @dataclass(frozen=True)
@@ -58,7 +53,8 @@ class GenerateRequest:
     strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature. music_view:
     for imported checkpoints, one of `engine.original.config.MUSIC_VIEWS`; None for the checkpoint's own. beat_snap: how
     far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay as they were written.
-    room: metres; the dance stays in a circle so wide around its beginning, 0 lets it travel.
+    room: metres; the dance stays in a circle so wide around its beginning, 0 lets it travel. takes: dances that are
+    written, of which the best is kept (see `engine.ranking`); the dance's seed is then that take's.
     """
 
     audio: str
@@ -75,6 +71,7 @@ class GenerateRequest:
     music_view: str | None = None
     beat_snap: float = 0.0
     room: float = ROOM
+    takes: int = 1
 
 
 @dataclass(frozen=True)
@@ -157,7 +154,7 @@ def _generate(
         length=length,
         listen=lambda rate: load_audio(request.audio, rate, request.start, length, request.speed),
         style=wanted,
-        seed=request.seed,
+        seeds=[(request.seed + take) % _SEEDS for take in range(request.takes)],
         temperature=request.temperature,
         guidance=request.guidance,
         music_view=request.music_view,
@@ -175,6 +172,10 @@ def _generate(
             )
         danced = perform(checkpoint, stage)
     else:
+        if request.takes > 1:
+            raise RequestError(
+                f"takes is {request.takes}, but {checkpoint.name!r} is imported, which writes one at a time."
+            )
         danced = original_performance.perform(checkpoint, stage)
     advance("feet", 0.96, "Planting the feet")
     with watch("feet"):
@@ -206,7 +207,7 @@ def _generate(
         danced.tokens,
         checkpoint.token_rate,
         checkpoint.name,
-        request.seed,
+        danced.seed,
         danced.style,
         document,
         report,
@@ -222,63 +223,11 @@ def _document(request: GenerateRequest, folder: Path, token_rate: float, danced:
         token_rate,
         Audio(str(song), file_sha256(song), request.start, request.seconds, request.speed),
         CheckpointIdentity(name, file_sha256(folder / WEIGHTS_FILE)),
-        request.seed,
+        danced.seed,
         danced.style or None,
         request.temperature,
         request.guidance,
     )
-
-
-def perform(checkpoint: Checkpoint, stage: Stage) -> Performance:
-    """Codes and motion by a checkpoint of ours. Raises EngineError."""
-    watch, stride = stage.watch, checkpoint.vqvae.config.stride
-    positions = math.ceil((math.ceil(stage.length * FRAME_RATE) + 1) / stride)
-    stage.advance("features", 0.05, "Listening to the music")
-    with watch("features"):
-        style, music, beats = cancellable(
-            lambda: hear(stage.audio, stage.style, checkpoint.styles, positions * stride), stage.cancelled
-        )
-    with watch("tokens"):
-        codes, first_motion = _write(checkpoint, music, style, positions, stage)
-    stage.advance("motion", 0.93, "Decoding the motion")
-    with watch("motion"), torch.inference_mode():
-        features = checkpoint.vqvae.decode(codes[None])[0].cpu().numpy()
-        motion = representation.decode(features, FRAME_RATE)
-    report = {} if first_motion is None else {"first_motion_seconds": first_motion}
-    return Performance(motion, codes.cpu().numpy(), style, beats, report)
-
-
-def _write(
-    checkpoint: Checkpoint, music: NDArray[np.float32], style: str, positions: int, stage: Stage
-) -> tuple[torch.Tensor, float | None]:
-    """Codes, and the seconds after which the first frames were shown, if anybody watches."""
-    decoder, device = checkpoint.decoder, stage.device.name
-    nothing = torch.zeros(positions, checkpoint.vqvae.config.levels, dtype=torch.int64, device=device)
-    free = torch.zeros(positions, dtype=torch.bool, device=device)
-    conditions = Conditions(
-        torch.from_numpy(music).to(device), checkpoint.styles.index(style), codes=nothing, locked=free
-    )
-    message = f"Writing {positions} tokens on the {device.upper()}"
-
-    stream, moving = CodecStream(checkpoint.vqvae), representation.RunningDecoder(FRAME_RATE)
-    shown, first_motion = 0, None
-
-    def written(codes: torch.Tensor) -> None:
-        nonlocal shown, first_motion
-        stage.advance("tokens", 0.1 + 0.83 * len(codes) / positions, message)
-        ended = len(codes) == positions
-        # what has been decoded ends a reach before what had been written then
-        waiting = len(codes) - stream.done - checkpoint.vqvae.config.reach if stream.done else SHOWN_POSITIONS
-        if stage.show is None or (waiting < SHOWN_POSITIONS and not ended):
-            return
-        features = stream.extend(codes, ended).cpu().numpy()
-        if len(features):
-            first_motion = first_motion or stage.watch.elapsed()
-            stage.show(shown, moving.extend(features))
-            shown += len(features)
-
-    sampling = _sampling(stage, checkpoint.sampling)
-    return write_codes(decoder, conditions, sampling, stage.seed, written, stage.cancelled), first_motion
 
 
 @lru_cache(maxsize=2)
@@ -301,9 +250,10 @@ def _check(request: GenerateRequest) -> None:
         "fps": (request.fps, 1.0, 1000.0),
         "guidance": (request.guidance, 0.0, 10.0),
         "temperature": (request.temperature, 0.0, 5.0),
-        "seed": (request.seed, 0, 2**63 - 1),
+        "seed": (request.seed, 0, _SEEDS - 1),
         "room": (request.room, 0.0, LARGEST_ROOM),
         "beat_snap": (request.beat_snap, 0.0, 1.0),
+        "takes": (request.takes, 1, MOST_TAKES),
     }
     for name, (value, low, high) in numbers.items():
         if value is not None and not low <= value <= high:
@@ -344,18 +294,3 @@ def read_song(request: GenerateRequest) -> tuple[NDArray[np.float32], float]:
     audio = load_audio(path, SAMPLE_RATE, request.start, length if length > 0 else None, request.speed)
     check_song(audio, SAMPLE_RATE, path.name)
     return audio, len(audio) / SAMPLE_RATE
-
-
-def hear(
-    audio: NDArray[np.float32], wanted: str | None, styles: Sequence[str], frames: int
-) -> tuple[str, NDArray[np.float32], BeatTrack]:
-    """The style, `wanted` or by the song's tempo, and exactly `frames` frames of features; silence follows the song."""
-    style = wanted or choose_style(audio, SAMPLE_RATE, styles)
-    features, beats = music_features(np.pad(audio, (0, max(0, frames * HOP - len(audio)))), style)
-    return style, features[:frames], beats
-
-
-def _sampling(stage: Stage, default: Sampling) -> Sampling:
-    guidance = default.guidance if stage.guidance is None else stage.guidance
-    temperature = default.temperature if stage.temperature is None else stage.temperature
-    return replace(default, guidance=guidance, temperature=temperature)

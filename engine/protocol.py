@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 512 * 2**20
+MOST_TAKES = 16
+"""Dances that one request may have the best of."""
 
 HELLO = "hello"
 GENERATE = "generate"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,15 +45,16 @@ class Stage:
     """The song and the wishes of one request, ready to be danced to.
 
     audio: (samples,) mono at the librosa features' rate; `listen` gives the same piece at another rate. length: in
-    seconds. style: None where the song decides. temperature, guidance, music_view: None for the checkpoint's own.
-    `advance` takes stage, fraction and message, and raises CancelledError. `show`: None where nobody watches.
+    seconds. style: None where the song decides. seeds: of the takes, of which one is kept. temperature, guidance,
+    music_view: None for the checkpoint's own. `advance` takes stage, fraction and message, and raises CancelledError.
+    `show`: None where nobody watches.
     """
 
     audio: NDArray[np.float32]
     length: float
     listen: Callable[[int], NDArray[np.float32]]
     style: str | None
-    seed: int
+    seeds: Sequence[int]
     temperature: float | None
     guidance: float | None
     music_view: str | None
@@ -66,10 +67,12 @@ class Stage:
 
 @dataclass(frozen=True)
 class Performance:
-    """Motion at the checkpoint's own rate, feet not locked yet. tokens: (N, K). report: what only one family tells."""
+    """Motion at the checkpoint's own rate, feet not locked yet. tokens: (N, K). seed: of the take that was kept.
+    report: what only one family tells."""
 
     motion: Motion
     tokens: NDArray[np.int64]
+    seed: int
     style: str
     beats: BeatTrack
     report: dict[str, Any] = field(default_factory=dict)

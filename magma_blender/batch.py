@@ -43,6 +43,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="seconds to dance at most (default: the whole song)")
     parser.add_argument("--guidance", type=float, help="how strongly music and style lead")
     parser.add_argument("--beat-snap", type=float, help="re-time the dance onto the beats, 0 (off) to 1 (fully)")
+    parser.add_argument("--takes", type=int, help="write so many dances to each song and keep the best")
     parser.add_argument("--checkpoint", help="name of the checkpoint (default: the scene's)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what the engine computes on")
     parser.add_argument("--engine-python", help="Python that has the engine's packages")
@@ -125,6 +126,10 @@ def _check_files(values: argparse.Namespace) -> None:
 
 
 def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
+    from engine.protocol import MOST_TAKES
+
+    from .errors import MagmaError
+
     settings = scene.magma
     settings.target = None
     if values.fps is not None:
@@ -135,7 +140,10 @@ def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
         "length": values.seconds,
         "guidance": values.guidance,
         "beat_snap": values.beat_snap,
+        "takes": values.takes,
     }
+    if values.takes is not None and not 1 <= values.takes <= MOST_TAKES:
+        raise MagmaError(f"--takes is {values.takes}: give a whole number from 1 to {MOST_TAKES}.")
     for name, value in given.items():
         if value is not None:
             setattr(settings, name, value)

@@ -102,6 +102,9 @@ class _Sidebar:
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
+        row = column.row()
+        row.enabled = not properties.is_imported(settings)
+        row.prop(settings, "takes")
         _draw_guidance(column, settings)
         if properties.is_imported(settings):
             column.prop(settings, "music_view")

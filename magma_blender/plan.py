@@ -19,7 +19,8 @@ from .strips import Excerpt
 class DancePlan:
     """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
     the dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
-    whether frames are to be shown while they are written. beat_snap: 0 to 1. room: metres of floor, 0 for any."""
+    whether frames are to be shown while they are written. beat_snap: 0 to 1. room: metres of floor, 0 for any. takes:
+    dances of which one is kept."""
 
     scene: str
     name: str
@@ -37,6 +38,7 @@ class DancePlan:
     room: float = 6.0
     music_view: str | None = None
     preview: bool = False
+    takes: int = 1
 
     def request(self, device: str) -> dict[str, Any]:
         """Parameters of the engine's `generate`."""
@@ -55,6 +57,7 @@ class DancePlan:
             "stream": self.preview,
             "beat_snap": self.beat_snap,
             "room": self.room,
+            "takes": self.takes,
         }
 
 
@@ -97,6 +100,7 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
         preview=settings.live_preview and not bpy.app.background,
         beat_snap=settings.beat_snap,
         room=settings.room,
+        takes=properties.takes_of(settings),
         use_body=settings.use_body,
         body_file=body_file,
     )

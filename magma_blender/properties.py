@@ -10,6 +10,7 @@ from typing import Any
 import bpy
 
 from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
+from engine.protocol import MOST_TAKES
 
 from . import engine_setup, paths
 
@@ -101,6 +102,14 @@ def _settings() -> dict[str, Any]:
             update=_keep_style_known,
         ),
         "style": bpy.props.EnumProperty(name="Style", description="Style of the dance", items=_style_items),
+        "takes": bpy.props.IntProperty(
+            name="Takes",
+            description="How many dances are written at once, of which the best is kept: likely moves, on the beat, "
+            "feet that stay where they stand, variety. The seeds follow each other from the one above",
+            min=1,
+            max=MOST_TAKES,
+            default=1,
+        ),
         "guidance": bpy.props.FloatProperty(
             name="Guidance",
             description="How strongly music and style lead; 0 takes the checkpoint's own value",
@@ -165,6 +174,11 @@ def _settings() -> dict[str, Any]:
 def guidance_of(settings: Any) -> float | None:
     """The guidance to ask for; None is the checkpoint's own, and the only one for imported ones, which have none."""
     return None if is_imported(settings) else float(settings.guidance) or None
+
+
+def takes_of(settings: Any) -> int:
+    """How many dances to choose from; imported checkpoints write one at a time."""
+    return 1 if is_imported(settings) else int(settings.takes)
 
 
 def music_view_of(settings: Any) -> str | None:

@@ -140,7 +140,7 @@ class Session:
             setup,
             f'Dancing to "{dance_plan.name}"',
             finish,
-            lambda made, _, seconds: _tell_dance(made, dance_plan.name, seconds),
+            lambda made, _, seconds: _tell_dance(made, dance_plan, seconds),
             target,
             dance_plan.preview,
         )
@@ -343,11 +343,12 @@ def redraw() -> None:
                     region.tag_redraw()
 
 
-def _tell_dance(armature: Any, song: str, seconds: float) -> Notice:
+def _tell_dance(armature: Any, dance_plan: DancePlan, seconds: float) -> Notice:
     made = choreography.load(armature)
     assert made is not None
     what = f"dances {made.style}" if made.style else "dances"
-    return Notice(f'"{armature.name}" {what} to "{song}", made in {seconds:.0f} s.')
+    best = f" The best of {dance_plan.takes} takes has seed {made.seed}." if dance_plan.takes > 1 else ""
+    return Notice(f'"{armature.name}" {what} to "{dance_plan.name}", made in {seconds:.0f} s.{best}')
 
 
 session = Session()

@@ -20,12 +20,11 @@ from torch import Tensor
 from engine.checkpoints import FRAME_RATE, AnyCheckpoint, Checkpoint
 from engine.choreography import Choreography
 from engine.editing.music import Heard
-from engine.models.cache import DecoderCache
-from engine.models.decoder import MotionDecoder
+from engine.likelihood import follow_likelihood
 from engine.motion import representation
 from engine.original.checkpoint import OriginalCheckpoint
 from engine.original.sampling import HORIZON, fill
-from engine.sampling import Conditions, Sampling, encode_context, write_span
+from engine.sampling import Conditions, Sampling, write_span
 from smpl_rig.motion import Motion
 
 JUDGED = 15
@@ -36,7 +35,6 @@ of real dances, which are filled closer to the truth so."""
 NEAR, FAR = 20, 40
 """Positions from what is kept: as far as `NEAR` music and style need no guidance, as the moves around say how the music
 is danced to and in which style; from `FAR` on they have all of it, as in a new dance. Chosen as `COOLER` was."""
-_JUDGED_PAST = 40  # positions before the end of a span that the judge hears
 _CAUSAL_PAST = 200  # frames before a span that the original's motion decoder is given
 
 Span = tuple[int, int]
@@ -181,26 +179,6 @@ def style_strengths(document: Choreography, usual: NDArray[np.floating]) -> NDAr
         if half and (left.style or document.style) != (right.style or document.style):
             share = np.minimum(share, np.abs(middles - right.start) / half)
     return (strengths * share).astype(np.float32)
-
-
-@torch.inference_mode()
-def follow_likelihood(decoder: MotionDecoder, conditions: Conditions, codes: Tensor, span: Span, count: int) -> Tensor:
-    """(V,) mean log-likelihood of the `count` codes after a span that is danced as `codes` (V, n, K)."""
-    start, stop = span
-    known = max(0, stop - _JUDGED_PAST)
-    c = decoder.config
-    first, last = max(0, known - c.around), min(len(conditions.codes), stop + count + c.around)
-    hidden = conditions.locked.clone()
-    hidden[start:] = False  # a context that shows the codes would make them likely after anything
-    memory = encode_context(decoder, replace(conditions, locked=hidden), [True], [True], first, last)
-    danced = conditions.codes.repeat(len(codes), 1, 1)
-    danced[:, start:stop] = codes
-    places = torch.arange(known - 1, stop + count - 1, device=codes.device).clamp_(min=0)
-    cache = DecoderCache(decoder, memory.expand(len(codes), -1, -1), known - first)
-    states = cache.prefill(danced[:, places], begins=known == 0)[:, -count:]
-    follow = danced[:, stop : stop + count]
-    levels = torch.stack(decoder.all_levels(states, follow), 2).float().log_softmax(-1)
-    return levels.gather(-1, follow[..., : c.levels, None]).mean((1, 2, 3))
 
 
 class ImportedWriter:

@@ -20,8 +20,9 @@ from engine.choreography import Audio, Choreography
 from engine.device import Device
 from engine.errors import AudioError
 from engine.file_hash import file_sha256
-from engine.generate import GenerateRequest, hear, read_song
+from engine.generate import GenerateRequest, read_song
 from engine.original import performance as original_performance
+from engine.performance import hear
 from engine.stage import Stage, Stopwatch
 
 
@@ -104,7 +105,7 @@ def _hear_part(
         length=length,
         listen=lambda rate: load_audio(audio.path, rate, audio.start, length, audio.speed),
         style=style,
-        seed=0,
+        seeds=[0],
         temperature=None,
         guidance=None,
         music_view=None,

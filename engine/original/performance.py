@@ -49,7 +49,7 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
     if stage.music_view is not None:
         settings = replace(settings, music_view=stage.music_view)
     message = f"Writing {count} tokens on the {stage.device.name.upper()}"
-    blocks = write_motion(checkpoint, music, style, settings, stage.seed, stage.cancelled)
+    blocks = write_motion(checkpoint, music, style, settings, stage.seeds[0], stage.cancelled)
     tokens: list[NDArray[np.int64]] = []
     frames: list[NDArray[np.float32]] = []
     first_second = 0.0
@@ -72,7 +72,7 @@ def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
         "first_motion_seconds": first_second,
         "solve_error_mm": round(error, 2),
     }
-    return Performance(motion, np.concatenate(tokens)[:, None], style or "", beats, report)
+    return Performance(motion, np.concatenate(tokens)[:, None], stage.seeds[0], style or "", beats, report)
 
 
 def _show(checkpoint: OriginalCheckpoint, features: NDArray[np.float32], new: int, show: Show) -> None:

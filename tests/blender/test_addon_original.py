@@ -147,13 +147,15 @@ def test_encodecs_weights_come_from_a_file_or_the_internet_if_that_is_allowed(ma
     assert session.notice.details == ("downloaded",)
 
 
-def test_guidance_is_not_asked_of_an_imported_checkpoint(magma, tmp_path):
+def test_guidance_and_takes_are_not_asked_of_an_imported_checkpoint(magma, tmp_path):
     from magma_blender import plan
 
     settings = bpy.context.scene.magma
-    settings.guidance = 2.0
+    settings.guidance, settings.takes = 2.0, 3
     song = blenders.song(tmp_path)
-    assert plan.for_file(bpy.context.scene, "song", song, 1).guidance == 2.0
+    asked = plan.for_file(bpy.context.scene, "song", song, 1)
+    assert (asked.guidance, asked.takes) == (2.0, 3) and asked.request("cpu")["takes"] == 3
     run_import()
     settings.checkpoint = "mine"
-    assert plan.for_file(bpy.context.scene, "song", song, 1).guidance is None
+    asked = plan.for_file(bpy.context.scene, "song", song, 1)
+    assert (asked.guidance, asked.takes) == (None, 1)

@@ -44,6 +44,15 @@ def test_a_music_view_is_for_imported_checkpoints(request_: GenerateRequest) -> 
         dance_to(replace(request_, music_view="prefix"))
 
 
+def test_of_several_takes_the_best_is_kept_and_can_be_had_again_by_its_seed(request_: GenerateRequest) -> None:
+    best = dance_to(replace(request_, takes=4))
+    judged = best.report["takes"]
+    assert sorted(take["seed"] for take in judged) == [3, 4, 5, 6]
+    assert best.seed == judged[0]["seed"] == best.document.seed
+    assert np.array_equal(dance_to(replace(request_, seed=best.seed)).tokens, best.tokens)
+    assert dance_to(replace(request_, seed=2**63 - 1, takes=2)).report["takes"]
+
+
 def test_the_seed_alone_decides_whatever_was_drawn_before(request_: GenerateRequest) -> None:
     before = dance_to(request_)
     torch.manual_seed(1)
@@ -184,6 +193,8 @@ def test_each_style_dances_differently(request_: GenerateRequest) -> None:
         ({"guidance": math.inf}, RequestError, "guidance"),
         ({"speed": 0.0}, RequestError, "speed"),
         ({"beat_snap": 1.1}, RequestError, "beat_snap"),
+        ({"takes": 0}, RequestError, "takes"),
+        ({"takes": 17}, RequestError, "takes"),
         ({"beat_snap": math.nan}, RequestError, "beat_snap"),
         ({"fps": 0.0}, RequestError, "fps"),
         ({"fps": math.nan}, RequestError, "fps"),
@@ -302,14 +313,12 @@ def test_the_report_can_be_sent_as_json(request_: GenerateRequest) -> None:
 def test_a_cancel_does_not_wait_for_a_slow_library(
     request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
-    from engine import generate as module
-
     slow = {
-        "load": "cached_checkpoint",
-        "audio": "read_song",
-        "features": "hear",
-        "feet": "lock_feet",
-        "document": "file_sha256",
+        "load": "generate.cached_checkpoint",
+        "audio": "generate.read_song",
+        "features": "performance.hear",
+        "feet": "generate.lock_feet",
+        "document": "generate.file_sha256",
     }[stage]
     working = threading.Event()
     release = threading.Event()
@@ -319,7 +328,7 @@ def test_a_cancel_does_not_wait_for_a_slow_library(
         release.wait(20)
         raise AudioError("forgotten.")
 
-    monkeypatch.setattr(module, slow, work)
+    monkeypatch.setattr(f"engine.{slow}", work)
     begin = time.perf_counter()
     try:
         with pytest.raises(CancelledError):

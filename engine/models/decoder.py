@@ -41,6 +41,11 @@ class DecoderConfig:
     dropout: float = 0.15
 
 
+EMBEDDED, FORETOLD = 0.5, 0.03
+"""Standard deviation that the first level's embeddings and the weights of all logits begin with when they come from the
+codebooks. An embedding is heard beside the memory, whose own is 1."""
+
+
 def alibi_slopes(heads: int) -> Tensor:
     """(heads,) slopes 2^-1 ... 2^-8: the steep heads see the neighbourhood, the flat ones the whole window."""
     return torch.tensor([2.0 ** (-8.0 * (head + 1) / heads) for head in range(heads)])
@@ -224,6 +229,24 @@ class MotionDecoder(nn.Module):
         if isinstance(module, nn.Linear) and module.bias is not None:
             nn.init.zeros_(module.bias)
 
+    @torch.no_grad()
+    def start_from_codebooks(self, codebooks: Tensor) -> None:
+        """Begin training with what the codec knows of codes: codebooks (K or more, codes, D), turned into our width.
+
+        Codes that move alike then look alike and are as likely as each other, and that a position repeats the one
+        before, which most do, need not be learned code by code.
+        """
+        books = codebooks[: len(self.embeddings)]
+        turn = torch.randn(books.shape[-1], self.config.width, device=books.device)
+        tables = (books - books.mean(1, keepdim=True)) @ turn / (books[0] @ turn).std()
+        for level, vectors in enumerate(tables):
+            _fill(self.embeddings[level], EMBEDDED * vectors)
+            head = self.heads[level]
+            assert isinstance(head, LevelHead)
+            _fill(head.logits, FORETOLD * vectors / vectors.std())
+            if level < len(self.coarser):
+                _fill(self.coarser[level], EMBEDDED * vectors)
+
     def embed(self, codes: Tensor) -> Tensor:
         """Codes (..., K) -> (..., W): the sum over levels."""
         return torch.stack([table(codes[..., level]) for level, table in enumerate(self.embeddings)]).sum(0)
@@ -260,3 +283,8 @@ class MotionDecoder(nn.Module):
                 state = state + self.coarser[level - 1](codes[..., level - 1])
             logits.append(head(state))
         return logits
+
+
+def _fill(layer: nn.Module, weight: Tensor) -> None:
+    assert isinstance(layer.weight, nn.Parameter)
+    layer.weight.copy_(weight)

@@ -134,7 +134,7 @@ def _train_decoder(options: argparse.Namespace) -> None:
             f"Checkpoint {start.name!r} writes {', '.join(start.styles)} with {start.decoder.config}; the data and the "
             f"codec ask for {', '.join(styles)} with {config}. Leave out --start-from."
         )
-    train_decoder(train, val, config, _options(options), start.decoder if start else None)
+    train_decoder(train, val, config, _options(options), start.decoder if start else None, codec.quantizer.codebook)
 
 
 def _pack(options: argparse.Namespace) -> None:

@@ -125,8 +125,13 @@ def train_decoder(
     config: DecoderConfig,
     options: TrainOptions,
     start: MotionDecoder | None = None,
+    codebooks: Tensor | None = None,
 ) -> MotionDecoder:
-    """Train (or go on training) the decoder, from the weights of `start` if given; returns the averaged model."""
+    """Train (or go on training) the decoder; returns the averaged model.
+
+    start: whose weights to begin with. codebooks: the codec's (K, codes, D), to begin with where there is no `start`;
+    without them the codes of the past are read only after some thousand steps.
+    """
     windows = PairWindows(train, config)
     held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
     torch.manual_seed(options.seed)
@@ -135,6 +140,8 @@ def train_decoder(
         mean, std = windows.music_statistics()
         model.context.music_mean.copy_(mean)
         model.context.music_std.copy_(std)
+        if codebooks is not None:
+            model.start_from_codebooks(codebooks)
     else:
         model.load_state_dict(start.state_dict())
     run = Run(model, options)

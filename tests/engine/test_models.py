@@ -1,6 +1,7 @@
 """The networks: cached equals uncached, bounded reach, locks seen from both sides, exact feature round trips."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,20 @@ def decoder() -> MotionDecoder:
 @torch.no_grad()
 def logits(network: MotionDecoder, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(network(history=inputs["codes"], **inputs), 2)
+
+
+def test_codes_that_are_near_in_the_codec_begin_near_in_the_decoder() -> None:
+    torch.manual_seed(0)
+    books = torch.randn(SMALL.levels + 1, SMALL.codes, 8) * torch.tensor([1.0, 0.5, 0.3, 0.1])[:, None, None]
+    network = MotionDecoder(replace(SMALL, width=128))
+    network.start_from_codebooks(books)
+    for level, book in enumerate(books[: SMALL.levels]):
+        apart = torch.pdist(book)
+        layers = [network.embeddings[level], network.heads[level].logits, *network.coarser[level : level + 1]]
+        for layer in layers:
+            assert torch.corrcoef(torch.stack([apart, torch.pdist(layer.weight)]))[0, 1] > 0.85
+    spreads = [table.weight.std() for table in network.embeddings]
+    assert spreads[0] == pytest.approx(0.5, rel=0.1) and spreads[0] > spreads[1] > spreads[2]
 
 
 @pytest.mark.parametrize("count", [1, 5, 6, 7, 12, 13, 40])

@@ -238,14 +238,17 @@ class MotionDecoder(nn.Module):
         """
         books = codebooks[: len(self.embeddings)]
         turn = torch.randn(books.shape[-1], self.config.width, device=books.device)
-        tables = (books - books.mean(1, keepdim=True)) @ turn / (books[0] @ turn).std()
+        tables = (books - books.mean(1, keepdim=True)) @ turn
+        loudest = tables[0].std()
         for level, vectors in enumerate(tables):
-            _fill(self.embeddings[level], EMBEDDED * vectors)
+            if not vectors.std() > 0:  # a codebook that was never used says nothing
+                continue
+            _fill(self.embeddings[level], EMBEDDED * vectors / loudest)
             head = self.heads[level]
             assert isinstance(head, LevelHead)
             _fill(head.logits, FORETOLD * vectors / vectors.std())
             if level < len(self.coarser):
-                _fill(self.coarser[level], EMBEDDED * vectors)
+                _fill(self.coarser[level], EMBEDDED * vectors / loudest)
 
     def embed(self, codes: Tensor) -> Tensor:
         """Codes (..., K) -> (..., W): the sum over levels."""

@@ -59,7 +59,7 @@ def test_codes_that_are_near_in_the_codec_begin_near_in_the_decoder() -> None:
         layers = [network.embeddings[level], network.heads[level].logits, *network.coarser[level : level + 1]]
         for layer in layers:
             assert torch.corrcoef(torch.stack([apart, torch.pdist(layer.weight)]))[0, 1] > 0.85
-    spreads = [table.weight.std() for table in network.embeddings]
+    spreads = [float(table.weight.std()) for table in network.embeddings]
     assert spreads[0] == pytest.approx(0.5, rel=0.1) and spreads[0] > spreads[1] > spreads[2]
 
 

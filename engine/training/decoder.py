@@ -125,12 +125,16 @@ def train_decoder(
     config: DecoderConfig,
     options: TrainOptions,
     start: MotionDecoder | None = None,
+    kind: type[MotionDecoder] = MotionDecoder,
 ) -> MotionDecoder:
-    """Train (or go on training) the decoder, from the weights of `start` if given; returns the averaged model."""
+    """Train (or go on training) the decoder, from the weights of `start` if given; returns the averaged model.
+
+    kind: which network, one with the same interface.
+    """
     windows = PairWindows(train, config)
     held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
     torch.manual_seed(options.seed)
-    model = MotionDecoder(config)
+    model = kind(config)
     if start is None:
         mean, std = windows.music_statistics()
         model.context.music_mean.copy_(mean)

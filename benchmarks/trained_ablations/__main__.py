@@ -34,15 +34,17 @@ from benchmarks.trained_ablations.learning import (
     validation_pairs,
 )
 from benchmarks.trained_ablations.networks import write
+from engine.audio.beats import choose_style
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import FRAME_RATE, SAMPLE_RATE
+from engine.audio.music import music_features
 from engine.checkpoints import Checkpoint, load_own_checkpoint
 from engine.data.dataset import DanceDataset
 from engine.evaluation.beats import foot_beats, score_beats
 from engine.evaluation.dances import REAL, Subject, Take
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.metrics import freezing, jerk
-from engine.generate import ROOM, hear
+from engine.generate import ROOM
 from engine.models.decoder import MotionDecoder
 from engine.motion.room import keep_in_room
 from engine.training.decoder import Batch, PairWindows, decoder_losses
@@ -125,7 +127,8 @@ def length_table(checkpoint: Checkpoint, networks: Networks, seeds: int) -> str:
         if not Path(path).is_file():
             continue
         audio = np.resize(load_audio(path, SAMPLE_RATE), longest * SAMPLE_RATE)
-        style, music, track = hear(audio, None, checkpoint.styles, longest * FRAME_RATE)
+        style = choose_style(audio, SAMPLE_RATE, checkpoint.styles)
+        music, track = music_features(audio, style)
         for variant, network in networks.items():
             for seconds in LENGTHS:
                 for start in range(0, longest, seconds):

@@ -14,7 +14,7 @@ from engine.checkpoints import Checkpoint
 from engine.data.dataset import DanceDataset
 from engine.models.decoder import DecoderConfig, MotionDecoder
 from engine.training.cli import all_songs, with_songs
-from engine.training.decoder import train_decoder
+from engine.training.decoder import PairWindows, train_decoder
 from engine.training.loop import TrainOptions
 from engine.training.pairs import Dance, Pair, PairMaker, PairSource, Song, TimedDance
 from engine.training.windows import at_rate
@@ -37,8 +37,8 @@ VARIANTS = (
     OURS,
     Variant("bag of frames", BagOfFrames),
     SINUSOIDS,
-    Variant("re-timed, no rhythm pairs", pairs="re-timed"),
     Variant("as recorded, no rhythm pairs", pairs="recorded"),
+    Variant("re-timed, no rhythm pairs", pairs="re-timed"),
 )
 
 
@@ -49,9 +49,24 @@ def train(
     networks = {}
     for variant in VARIANTS:
         run = out / variant.name.replace(",", "").replace(" ", "-")
-        options = TrainOptions(run, steps, learning_rate=1.5e-3, batch=16)
-        networks[variant] = train_decoder(pairs[variant.pairs], held_out, config, options, kind=variant.network)
+        options = TrainOptions(run, steps, learning_rate=2e-3, batch=4, warmup=20)
+        learned = pairs[variant.pairs]
+        start = beginning(variant, learned, config)
+        networks[variant] = train_decoder(learned, held_out, config, options, start, variant.network)
     return networks
+
+
+def beginning(variant: Variant, pairs: Sequence[Pair], config: DecoderConfig) -> MotionDecoder:
+    """A network with random weights. Those of the codes are as loud as the memory they are added to: with the usual
+    quiet ones, 300 steps do not even show that most codes repeat the one before."""
+    torch.manual_seed(0)
+    network = variant.network(config)
+    for table in network.embeddings:
+        torch.nn.init.normal_(table.weight)
+    mean, std = PairWindows(pairs, config).music_statistics()
+    network.context.music_mean.copy_(mean)
+    network.context.music_std.copy_(std)
+    return network
 
 
 def small(checkpoint: Checkpoint) -> DecoderConfig:
@@ -64,6 +79,7 @@ def small(checkpoint: Checkpoint) -> DecoderConfig:
         heads=4,
         encoder_layers=2,
         decoder_layers=3,
+        dropout=0.0,  # so short a training learns nothing by heart
     )
 
 

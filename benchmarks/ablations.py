@@ -10,7 +10,7 @@ first levels only, and without the foot lock.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -45,21 +45,25 @@ def main() -> None:
     for levels in range(1, checkpoint.vqvae.config.levels + 1):
         print(f"| {levels} | {codec_error(checkpoint, subjects, levels):.1f} |", flush=True)
 
-    known = subjects_of(data.split("train"))
+    heard = [subject for subject in subjects if subject.song is not None]
+    made = (take for subject in heard for take in takes(checkpoint, subject, options.seeds))
+    print(f"\n{dance_table(subjects, subjects_of(data.split('train')), made)}")
+
+
+def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], made: Iterable[Take]) -> str:
+    """A Markdown table of takes, real ones among them, of a split's subjects; `known` are the training clips."""
     ruler = Ruler(subjects, known)
     training: dict[str, list[Sets]] = {}
     for clip in known:
         training.setdefault(clip.style, []).append(set_windows(clip.motion.joints()))
-    heard = [subject for subject in subjects if subject.song is not None]
-    measured = [ruler.measure(take) for subject in heard for take in takes(checkpoint, subject, options.seeds)]
-    print(
-        "\n| dances | beat gain | own song above others | style right | jerk over real | skate | Fréchet to training |"
-    )
-    print("|---|---|---|---|---|---|---|")
-    summary = summarise(measured, training)
+    summary = summarise([ruler.measure(take) for take in made], training)
     real = summary[REAL][WITH_SONG]
-    for row, groups in summary.items():
-        print(f"| {row} | {line(groups[WITH_SONG], real)} |")
+    lines = [
+        "| dances | beat gain | own song above others | style right | jerk over real | skate | Fréchet to training |",
+        "|---|---|---|---|---|---|---|",
+        *(f"| {row} | {line(groups[WITH_SONG], real)} |" for row, groups in summary.items()),
+    ]
+    return "\n".join(lines)
 
 
 @torch.inference_mode()

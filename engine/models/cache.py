@@ -12,7 +12,7 @@ import math
 import torch
 from torch import Tensor
 
-from engine.models.decoder import Attention, MotionDecoder, alibi_slopes, distance_bias
+from engine.models.decoder import Attention, MotionDecoder, distance_bias
 
 
 class Ring:
@@ -63,7 +63,7 @@ class DecoderCache:
         self.times = 1  # rows of the batch that go on from the same row of the memory
         self.begin = self.position = position
         layers = len(decoder.layers)
-        slopes = alibi_slopes(c.heads).to(memory.device).repeat(batch)[:, None, None]
+        slopes = decoder.context.slopes(memory.device).repeat(batch)[:, None, None]
         self.past = Ring(layers, self.rows, c.past - 1, 0, self.size, slopes)
         self.around = Ring(layers, self.rows, c.around, c.around, self.size, slopes)
         pairs = [
@@ -138,9 +138,10 @@ class DecoderCache:
         first, last = max(0, n - c.around), min(self.memory.shape[1], end + c.around)
         x = x + self.memory[:, n:end]
         places = torch.arange(n, end, device=x.device)
-        past_bias = distance_bias(places, torch.arange(oldest, end, device=x.device), c.heads, c.past - 1, 0)
+        slopes = decoder.context.slopes(x.device)
+        past_bias = distance_bias(places, torch.arange(oldest, end, device=x.device), slopes, c.past - 1, 0)
         around_places = torch.arange(first, last, device=x.device)
-        around_bias = distance_bias(places, around_places, c.heads, c.around, c.around)
+        around_bias = distance_bias(places, around_places, slopes, c.around, c.around)
         new = []
         for layer, past, around in zip(decoder.layers, self.past.ordered(oldest, n), self.cross, strict=True):
             normed = layer.self_norm(x)  # type: ignore[operator]

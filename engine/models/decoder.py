@@ -51,21 +51,23 @@ def alibi_slopes(heads: int) -> Tensor:
     return torch.tensor([2.0 ** (-8.0 * (head + 1) / heads) for head in range(heads)])
 
 
-def distance_bias(rows: Tensor, columns: Tensor, heads: int, past: int, future: int) -> Tensor:
-    """(heads, rows, columns) ALiBi bias for query and key positions; -inf outside [row - past, row + future]."""
+def distance_bias(rows: Tensor, columns: Tensor, slopes: Tensor, past: int, future: int) -> Tensor:
+    """(heads, rows, columns) ALiBi bias for query and key positions; -inf outside [row - past, row + future].
+
+    slopes: (heads,), what a position of distance costs.
+    """
     offset = columns[None, :] - rows[:, None]
-    slopes = alibi_slopes(heads).to(rows.device)
     bias = -slopes[:, None, None] * offset.abs().float()
     return bias.masked_fill((offset < -past) | (offset > future), -math.inf)
 
 
-def band_bias(count: int, heads: int, around: int, device: torch.device) -> Tensor:
+def band_bias(count: int, slopes: Tensor, around: int) -> Tensor:
     """(heads * blocks, around, 3 * around) ALiBi bias for `Attention.band` over `count` positions."""
     blocks = -(-count // around)
-    rows = torch.arange(around, device=device)
-    columns = torch.arange(-around, 2 * around, device=device)
-    bias = distance_bias(rows, columns, heads, around, around)
-    keys = columns + around * torch.arange(blocks, device=device)[:, None]
+    rows = torch.arange(around, device=slopes.device)
+    columns = torch.arange(-around, 2 * around, device=slopes.device)
+    bias = distance_bias(rows, columns, slopes, around, around)
+    keys = columns + around * torch.arange(blocks, device=slopes.device)[:, None]
     outside = (keys < 0) | (keys >= count)  # a block has a key of its own, so that no row is all -inf
     return bias[:, None].masked_fill(outside[:, None], -math.inf).flatten(0, 1)
 
@@ -154,6 +156,10 @@ class ContextEncoder(nn.Module):
         """Token positions on each side that one memory vector depends on."""
         return len(self.layers) * self.config.around + 2 * len(self.music_window)
 
+    def slopes(self, device: torch.device) -> Tensor:
+        """(heads,) what every attention, the decoder's too, subtracts for a position of distance."""
+        return alibi_slopes(self.config.heads).to(device)
+
     def forward(
         self, music: Tensor, locked: Tensor, locked_embedding: Tensor, style: Tensor, has_music: Tensor
     ) -> Tensor:
@@ -170,7 +176,7 @@ class ContextEncoder(nn.Module):
         held = torch.where(locked[..., None], locked_embedding, self.free.to(locked_embedding.dtype))
         styles = self.style(style)
         x = heard + held + (styles if style.ndim > 1 else styles[:, None])
-        bias = band_bias(positions, self.config.heads, self.config.around, x.device)
+        bias = band_bias(positions, self.slopes(x.device), self.config.around)
         for layer in self.layers:
             x = layer(x, bias)
         return self.norm(x)
@@ -272,8 +278,9 @@ class MotionDecoder(nn.Module):
         x = self.drop(x + memory)
         place = torch.arange(codes.shape[1], device=codes.device)
         c = self.config
-        past_bias = distance_bias(place, place, c.heads, c.past - 1, 0)
-        around_bias = distance_bias(place, place, c.heads, c.around, c.around)
+        slopes = self.context.slopes(place.device)
+        past_bias = distance_bias(place, place, slopes, c.past - 1, 0)
+        around_bias = distance_bias(place, place, slopes, c.around, c.around)
         for layer in self.layers:
             x = layer(x, memory, past_bias, around_bias)
         return self.all_levels(self.norm(x), codes)

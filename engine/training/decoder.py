@@ -126,16 +126,18 @@ def train_decoder(
     options: TrainOptions,
     start: MotionDecoder | None = None,
     codebooks: Tensor | None = None,
+    kind: type[MotionDecoder] = MotionDecoder,
 ) -> MotionDecoder:
     """Train (or go on training) the decoder; returns the averaged model.
 
     start: whose weights to begin with. codebooks: the codec's (K, codes, D), to begin with where there is no `start`;
-    without them the codes of the past are read only after some thousand steps.
+    without them the codes of the past are read only after some thousand steps. kind: which network, one with the same
+    interface.
     """
     windows = PairWindows(train, config)
     held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
     torch.manual_seed(options.seed)
-    model = MotionDecoder(config)
+    model = kind(config)
     if start is None:
         mean, std = windows.music_statistics()
         model.context.music_mean.copy_(mean)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.models.cache import DecoderCache
-from engine.models.decoder import Attention, DecoderConfig, MotionDecoder, band_bias, distance_bias
+from engine.models.decoder import Attention, DecoderConfig, MotionDecoder, alibi_slopes, band_bias, distance_bias
 from engine.models.half_weights import HalfWeightLinear, read_in_half
 from engine.models.kinematics import joints_in_heading_frame
 from engine.models.vqvae import MotionVQVAE, VQVAEConfig
@@ -68,9 +68,9 @@ def test_codes_that_are_near_in_the_codec_begin_near_in_the_decoder() -> None:
 def test_attention_in_a_band_equals_attention_under_a_mask(count: int) -> None:
     torch.manual_seed(count)
     attention, x, around = Attention(16, 4), torch.randn(2, count, 16), 6
-    places = torch.arange(count)
-    masked = attention(x, *attention.keys_values(x), distance_bias(places, places, 4, around, around))
-    torch.testing.assert_close(attention.band(x, band_bias(count, 4, around, x.device)), masked, atol=1e-6, rtol=1e-5)
+    places, slopes = torch.arange(count), alibi_slopes(4)
+    masked = attention(x, *attention.keys_values(x), distance_bias(places, places, slopes, around, around))
+    torch.testing.assert_close(attention.band(x, band_bias(count, slopes, around)), masked, atol=1e-6, rtol=1e-5)
 
 
 @torch.no_grad()

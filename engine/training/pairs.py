@@ -21,6 +21,7 @@ from engine.audio.music import music_features
 from engine.models.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training import retime
+from engine.training.waiting import without_waiting
 from engine.training.windows import StyledMotion, at_rate
 from smpl_rig.motion import Motion
 
@@ -92,6 +93,10 @@ class PairSource:
     def timed(self, dance: Dance, songs: Sequence[Song]) -> Iterator[TimedDance]:
         """The dance to no music, to its own song and to some of `songs` that fit its tempo."""
         motion, style = at_rate(dance.clip.motion), dance.clip.style
+        if dance.song is None:  # else the music says when it begins
+            motion = without_waiting(motion)
+        if len(motion) < SHORTEST:
+            return
         yield TimedDance(motion, style, "silent")
         count = self._count(motion, dance)
         if dance.song is not None and dance.song.danceable(style):

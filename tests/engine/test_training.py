@@ -28,10 +28,12 @@ from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
 from engine.training.harden import exchanged, harden_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
-from engine.training.pairs import Dance, Pair, PairMaker, Song
+from engine.training.pairs import Dance, Pair, PairMaker, PairSource, Song
 from engine.training.vqvae import train_vqvae
+from engine.training.waiting import without_waiting
 from engine.training.windows import StyledMotion, at_rate, style_weights
 from smpl_rig import rotations as rot
+from smpl_rig.motion import Motion
 from smpl_rig.skeleton import BODY_TO_WORLD
 
 
@@ -322,6 +324,24 @@ def test_a_song_without_beats_makes_no_pairs(tmp_path: Path) -> None:
     dances = [Dance(clip, Song(silent)) for clip in clips()]
     made = PairMaker(codec, STYLES, 1).make(dances, [Song(silent)], said.append)
     assert {pair.kind for pair in made} == {"silent"} and len(said) == 2
+
+
+def test_the_wait_before_and_after_a_dance_is_not_learned() -> None:
+    dance = stepping(9.0, 92.0)
+    still = Motion(dance.poses[:1].repeat(60, 0), dance.trans[:1].repeat(60, 0), dance.fps)
+    whole = Motion(
+        np.concatenate([still.poses, dance.poses, still.poses]),
+        np.concatenate([still.trans, dance.trans, still.trans]),
+        dance.fps,
+    )
+    left = without_waiting(whole)
+    assert dance.seconds - 0.7 < left.seconds < dance.seconds + 0.7
+    assert len(without_waiting(still)) == 0
+    kinds = [
+        [timed.motion.seconds for timed in PairSource(0).timed(Dance(StyledMotion("a", "rumba", motion), None), [])]
+        for motion in (whole, still)
+    ]
+    assert len(kinds[0]) == 1 and kinds[0][0] < whole.seconds - 2 and not kinds[1]
 
 
 def test_pairs_come_mirrored_and_as_long_as_their_music(song: Path) -> None:

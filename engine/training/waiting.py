@@ -8,9 +8,9 @@ from scipy.ndimage import uniform_filter1d
 from smpl_rig.motion import Motion
 
 STANDING, SLOW = 0.25, 0.25
-"""Metres per second of mean joint speed, over half a second, and part of the fast movements' (the 80th percentile): below
-both somebody waits. Of the short clips of modern dance a sixth is waiting, and a decoder that learns it goes on standing
-once it stands."""
+"""Metres per second of mean joint speed, over half a second, and part of the fast movements' (80th percentile): below
+both somebody waits. Of the short clips of modern dance a sixth is waiting, and a decoder that learns it goes on
+standing once it stands."""
 _SECONDS = 0.5
 
 

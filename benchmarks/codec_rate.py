@@ -3,8 +3,8 @@
     python -m benchmarks.codec_rate --data DATA --out RUNS [--steps 1000]
 
 Each codec is trained from random weights for as many steps, on all styles, with the same seed, half of its levels as
-the coarse ones; unfinished runs below RUNS go on. The table gives the error of validation dances, rebuilt from the first
-levels only, in mm over joints and frames, and in brackets the share of speed kept.
+the coarse ones; unfinished runs below RUNS go on. The table gives the error of validation dances, rebuilt from the
+first levels only, in mm over joints and frames, and in brackets the share of speed kept.
 """
 
 from __future__ import annotations

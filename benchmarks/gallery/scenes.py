@@ -64,8 +64,7 @@ def subjects_with_songs(folder: Path, split: str, names: Sequence[str], styles: 
     clips = DanceDataset(folder).split(split)
     if not clips:
         raise DataError(f"{folder}: has no clips in its {split} split. Choose another --split.")
-    everyone = [subject.danceable() for subject in subjects_of(clips)]
-    chosen = [subject for subject in choose_subjects(everyone, styles) if subject.song is not None]
+    chosen = [subject for subject in choose_subjects(subjects_of(clips), styles) if subject.song is not None]
     if not chosen:
         raise DataError(f"{folder}: none of the {len(clips)} clips of its {split} split has a song. Choose another.")
     missing = sorted(set(names) - {subject.name for subject in chosen})

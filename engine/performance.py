@@ -41,20 +41,24 @@ def perform(checkpoint: Checkpoint, stage: Stage) -> Performance:
     with watch("tokens"):
         takes, first_motion = _write(checkpoint, conditions, stage)
     report: dict[str, Any] = {} if first_motion is None else {"first_motion_seconds": first_motion}
-    stage.advance("motion", 0.93, "Decoding the motion")
-    with watch("motion"), torch.inference_mode():
-        motions = [_decoded(checkpoint, codes) for codes in takes]
     best = 0
     if len(takes) > 1:
-        stage.advance("motion", 0.95, f"Choosing among {len(takes)} dances")
+        judged = []
         with watch("ranking"):
-            judged = [judge(checkpoint.decoder, conditions, *take, beats) for take in zip(takes, motions, strict=True)]
-            order = best_first(judged)
+            for number, codes in enumerate(takes):
+                message = f"Choosing among {len(takes)} dances"
+                stage.advance("motion", 0.93 + 0.02 * number / len(takes), message)  # stops here when cancelled
+                judged.append(judge(checkpoint.decoder, conditions, codes, _decoded(checkpoint, codes), beats))
+        order = best_first(judged)
         best = order[0]
         report["takes"] = [{"seed": stage.seeds[index], **asdict(judged[index])} for index in order]
-    return Performance(motions[best], takes[best].cpu().numpy(), stage.seeds[best], style, beats, report)
+    stage.advance("motion", 0.95, "Decoding the motion")
+    with watch("motion"):
+        motion = _decoded(checkpoint, takes[best])
+    return Performance(motion, takes[best].cpu().numpy(), stage.seeds[best], style, beats, report)
 
 
+@torch.inference_mode()
 def _decoded(checkpoint: Checkpoint, codes: Tensor) -> Motion:
     return representation.decode(checkpoint.vqvae.decode(codes[None])[0].cpu().numpy(), FRAME_RATE)
 

@@ -193,8 +193,12 @@ def _fits(count: NDArray[np.float64], motion: Motion, tempo: float) -> bool:
 def choose_subjects(everyone: Sequence[Subject], styles: Sequence[str]) -> list[Subject]:
     """Those of a style that a checkpoint knows, or all if it knows none; in a style without songs, others' are lent."""
     known = [subject for subject in everyone if subject.style in styles] or everyone
-    songs = {subject.song.path: subject.song for subject in everyone if subject.song is not None}
-    return lend_songs(known, list(songs.values()))
+    return lend_songs(known, songs_of(everyone))
+
+
+def songs_of(subjects: Sequence[Subject]) -> list[Song]:
+    """The songs of subjects, each once."""
+    return list({subject.song.path: subject.song for subject in subjects if subject.song is not None}.values())
 
 
 def lend_songs(subjects: Sequence[Subject], songs: Sequence[Song]) -> list[Subject]:

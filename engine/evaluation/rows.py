@@ -13,7 +13,7 @@ from scipy.interpolate import CubicSpline
 
 from engine.checkpoints import FRAME_RATE
 from engine.evaluation.beats import FOOT_LEAD, Times, body_beats, foot_beats, score_beats
-from engine.evaluation.dances import Subject, Take
+from engine.evaluation.dances import Subject, Take, songs_of
 from engine.evaluation.geometric import NAMES, geometric_features
 from engine.evaluation.metrics import (
     drift,
@@ -58,7 +58,7 @@ class Ruler:
     """Measures takes against the songs of a split and against the training clips."""
 
     def __init__(self, subjects: Sequence[Subject], training: Sequence[Subject]) -> None:
-        self.songs = list({s.song.path: s.song for s in subjects if s.song is not None}.values())
+        self.songs = songs_of(subjects)
         bodies = [(clip.style, in_body_frame(clip.motion.joints())) for clip in training]
         self.classifier = fit_styles(bodies, FRAME_RATE)
         self._beats = cache(self._tracked)

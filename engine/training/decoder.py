@@ -131,7 +131,7 @@ def train_decoder(
     """Train (or go on training) the decoder; returns the averaged model.
 
     start: whose weights to begin with. codebooks: the codec's (K, codes, D), to begin with where there is no `start`;
-    without them the codes of the past are read only after some thousand steps. kind: which network, one with the same
+    without them it takes many more steps until the codes of the past are read. kind: which network, one with the same
     interface.
     """
     windows = PairWindows(train, config)

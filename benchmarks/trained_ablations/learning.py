@@ -17,7 +17,8 @@ from engine.models.decoder import DecoderConfig, MotionDecoder
 from engine.training.cli import all_songs, with_songs
 from engine.training.decoder import train_decoder
 from engine.training.loop import TrainOptions
-from engine.training.pairs import Dance, Pair, PairMaker, PairSource, Song, TimedDance
+from engine.training.pair_maker import PairMaker
+from engine.training.pairs import Dance, Pair, PairSource, Song, TimedDance
 from engine.training.windows import at_rate
 
 RHYTHM_PAIRS = 4

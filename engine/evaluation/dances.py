@@ -19,7 +19,7 @@ from engine.evaluation.codec import Rebuilt, rebuild
 from engine.generate import GenerateRequest, generate
 from engine.sampling import Conditions, write_codes
 from engine.training import retime
-from engine.training.pairs import TEMPO_TOLERANCE, Song
+from engine.training.pairs import Song
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion
 
@@ -104,7 +104,7 @@ class Stagehand:
         assert subject.song is not None
         track = subject.song.hear(subject.style)[1]
         count = retime.dancer_count(subject.motion, subject.style, None if subject.lent else track)
-        if not subject.lent or _fits(count, subject.motion, track.tempo):
+        if not subject.lent or retime.fits(subject.motion, count, track.tempo):
             yield from _played(WARPED, subject, 0, subject.motion, count, own=not subject.lent)
 
     def _retrieved(self, subject: Subject, seed: int) -> Iterator[Take]:
@@ -115,7 +115,7 @@ class Stagehand:
         fitting = [index for index, clip in enumerate(self.training) if clip.style == subject.style]
         for index in np.random.default_rng([seed, zlib.crc32(subject.name.encode())]).permutation(fitting):
             count = self._count(int(index))
-            if not _fits(count, self.training[index].motion, tempo):
+            if not retime.fits(self.training[index].motion, count, tempo):
                 continue
             for take in _played(RETRIEVED, subject, seed, self.training[index].motion, count):
                 if longest is None or len(take.motion) > len(longest.motion):
@@ -182,12 +182,6 @@ def _played(
     warped, first = retime.warp_to_song(motion, count, track, len(features), own=own)
     if len(warped) > FRAME_RATE:
         yield Take(row, subject, seed, warped, first / MUSIC_RATE)
-
-
-def _fits(count: NDArray[np.float64], motion: Motion, tempo: float) -> bool:
-    """Whether a motion (its count per frame) may be re-timed to a song of `tempo` beats a minute."""
-    own = 60 * (count[-1] - count[0]) / motion.seconds
-    return bool(abs(np.log(own / tempo)) <= np.log(TEMPO_TOLERANCE))
 
 
 def choose_subjects(everyone: Sequence[Subject], styles: Sequence[str]) -> list[Subject]:

@@ -114,7 +114,7 @@ def _harden_vqvae(options: argparse.Namespace) -> None:
 def _train_decoder(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
     from engine.training.decoder import train_decoder
-    from engine.training.pairs import PairMaker
+    from engine.training.pair_maker import PairMaker
 
     data = DanceDataset(options.data, options.clips)
     codec = load_vqvae_run(options.vqvae)

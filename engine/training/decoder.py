@@ -22,12 +22,17 @@ LEVEL_WEIGHT = (1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.2)
 """Of the residual levels, coarse to fine; further ones count as the last."""
 DROP_MUSIC, DROP_STYLE = 0.15, 0.15
 UNLOCKED = 0.4  # share of windows with nothing locked
+AFTER_JOIN = 3
+"""Positions from where another clip begins that are not learned: the first are foretold by nothing."""
 MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by other codes
 
 
 @dataclass(frozen=True)
 class Batch:
-    """codes and history (B, N, K), music (B, 2N, C), locked and real (B, N) bool, style and has_music (B,)."""
+    """codes and history (B, N, K), music (B, 2N, C), locked and real (B, N) bool, style and has_music (B,).
+
+    real: what is learned, neither padding nor the step from one clip to another.
+    """
 
     codes: Tensor
     history: Tensor
@@ -72,6 +77,8 @@ class PairWindows:
             count = min(POSITIONS, len(pair.codes) - start)
             codes[row, :count] = pair.codes[start : start + count, : c.levels]
             real[row, :count] = True
+            for join in pair.joins:
+                real[row, max(0, join - start) : max(0, join - start + AFTER_JOIN)] = False
             if pair.music is not None and generator.random() > DROP_MUSIC:
                 stop = (start + count) * c.music_stride
                 music[row, : count * c.music_stride] = pair.music[start * c.music_stride : stop]

@@ -1,32 +1,28 @@
 """What the decoder learns from: dances re-timed onto their own song, and onto other songs of a fitting tempo.
 
 Every motion of the training split is played to its own song (a *real pair*), to some other songs (*rhythm pairs*), and
-once to no music at all: that is `PairSource`'s part. `PairMaker` turns each, and its mirror image, into codes.
+once to no music at all. `engine.training.medleys` puts short ones together, `engine.training.pair_maker` turns each,
+and its mirror image, into codes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from engine.audio.beats import BeatTrack
+from engine.audio.beats import STYLE_TEMPO, BeatTrack
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.audio.music import music_features
-from engine.models.vqvae import MotionVQVAE
-from engine.motion import representation as rep
 from engine.training import retime
 from engine.training.waiting import without_waiting
 from engine.training.windows import StyledMotion, at_rate
 from smpl_rig.motion import Motion
 
-TEMPO_TOLERANCE = 1.1
-"""Largest ratio of tempi that a rhythm pair may bridge."""
 FEWEST_BEATS = 9
 """A song in which fewer are heard has no beat to dance on."""
 SHORTEST = 80
@@ -35,12 +31,16 @@ SHORTEST = 80
 
 @dataclass(frozen=True)
 class Pair:
-    """codes (N, K) danced to music (2N, 37); `music` is None where the dance has none. kind: real, rhythm or silent."""
+    """codes (N, K) danced to music (2N, 37); `music` is None where the dance has none. kind: real, rhythm or silent.
+
+    joins: positions at which another clip begins, which nothing before them foretells.
+    """
 
     codes: NDArray[np.int64]
     music: NDArray[np.float32] | None
     style: int
     kind: str
+    joins: tuple[int, ...] = ()
 
 
 @dataclass
@@ -100,7 +100,7 @@ class PairSource:
         yield TimedDance(motion, style, "silent")
         count = self._count(motion, dance)
         if dance.song is not None and dance.song.danceable(style):
-            yield self._to_song(motion, count, dance.song, style, "real")
+            yield to_song(motion, count, dance.song, style, "real")
         yield from self._rhythm(motion, count, dance, songs)
 
     def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64]:
@@ -111,54 +111,31 @@ class PairSource:
     def _rhythm(
         self, motion: Motion, count: NDArray[np.float64], dance: Dance, songs: Sequence[Song]
     ) -> Iterator[TimedDance]:
-        tempo = 60 * (count[-1] - count[0]) / motion.seconds
-        made = 0
+        style, made = dance.clip.style, 0
         for index in self.generator.permutation(len(songs)):
             song = songs[index]
             if made == self.rhythm_pairs:
                 break
-            if dance.song is not None and song.path == dance.song.path:
+            if (dance.song is not None and song.path == dance.song.path) or not song.danceable(style):
                 continue
-            fits = song.danceable(dance.clip.style)
-            if fits and abs(np.log(song.hear(dance.clip.style)[1].tempo / tempo)) < np.log(TEMPO_TOLERANCE):
-                yield self._to_song(motion, count, song, dance.clip.style, "rhythm")
+            near = count if dance.song is not None else count_near(motion, count, song, style)
+            if retime.fits(motion, near, song.hear(style)[1].tempo):
+                yield to_song(motion, near, song, style, "rhythm", random_entry(song, style, self.generator))
                 made += 1
 
-    def _to_song(self, motion: Motion, count: NDArray[np.float64], song: Song, style: str, kind: str) -> TimedDance:
-        features, track = song.hear(style)
-        # a song may be entered anywhere on a beat: another entry is another pair
-        entry = 0 if kind == "real" else int(self.generator.integers(0, max(1, len(features) // 3)))
-        warped, first = retime.warp_to_song(motion, count, track, len(features), entry, own=kind == "real")
-        return TimedDance(warped, style, kind, song, entry + first)
+
+def count_near(motion: Motion, count: retime.Times, song: Song, style: str) -> retime.Times:
+    """The count of a motion without music: `count`, or in a style without a usual tempo that nearest to the song's."""
+    return count if style in STYLE_TEMPO else retime.steady_count(motion, song.hear(style)[1].tempo)
 
 
-class PairMaker:
-    """Makes pairs of dances and songs. `styles` fixes the style indices; a motion gets `rhythm_pairs` other songs."""
+def random_entry(song: Song, style: str, generator: np.random.Generator) -> int:
+    """A frame of the song's first third. A song may be entered anywhere on a beat: another entry is another pair."""
+    return int(generator.integers(0, max(1, len(song.hear(style)[0]) // 3)))
 
-    def __init__(self, codec: MotionVQVAE, styles: Sequence[str], rhythm_pairs: int, seed: int = 0):
-        self.codec, self.styles = codec.eval(), list(styles)
-        self.source = PairSource(rhythm_pairs, seed)
 
-    def make(self, dances: Sequence[Dance], songs: Sequence[Song], said: Callable[[str], None]) -> list[Pair]:
-        """All pairs of `dances`; rhythm pairs draw from `songs`."""
-        pairs: list[Pair] = []
-        for dance in dances:
-            before = len(pairs)
-            for timed in self.source.timed(dance, songs):
-                pairs += self._encode(timed)
-            said(f"{dance.clip.name}: {len(pairs) - before} pairs")
-        return pairs
-
-    @torch.no_grad()
-    def _encode(self, timed: TimedDance) -> list[Pair]:
-        music = None if timed.song is None else timed.song.hear(timed.style)[0][timed.first :]
-        stride = self.codec.config.stride
-        length = len(timed.motion) if music is None else min(len(timed.motion), len(music))
-        length = length // stride * stride
-        if length < SHORTEST:
-            return []
-        features = rep.encode(timed.motion.cut(0, length))
-        both = torch.from_numpy(np.stack([features, rep.mirror(features)]))
-        codes = self.codec.encode(both).numpy()
-        heard = None if music is None else music[:length]
-        return [Pair(code, heard, self.styles.index(timed.style), timed.kind) for code in codes]
+def to_song(motion: Motion, count: retime.Times, song: Song, style: str, kind: str, entry: int = 0) -> TimedDance:
+    """The motion (its count per frame) re-timed onto the song, from frame `entry` of it on."""
+    features, track = song.hear(style)
+    warped, first = retime.warp_to_song(motion, count, track, len(features), entry, own=kind == "real")
+    return TimedDance(warped, style, kind, song, entry + first)

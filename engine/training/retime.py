@@ -19,6 +19,8 @@ from smpl_rig.motion import Motion, sample
 Times = NDArray[np.float64]
 
 RATE = 20.0
+TEMPO_TOLERANCE = 1.1
+"""Largest ratio of tempi that a re-timing may bridge."""
 SLOWEST, FASTEST = 0.88, 1.12
 """Local playback rates beyond which a re-timed dance looks slowed down or hurried."""
 _SMOOTHING = 4.0  # beats over which the phase is averaged
@@ -61,12 +63,21 @@ def motion_count(motion: Motion, rough: Times) -> Times:
 
 def dancer_count(motion: Motion, style: str, track: BeatTrack | None) -> Times:
     """(T,) count of the dancer at every frame: on its own song's beats or, without, near the style's usual tempo."""
+    if track is None:
+        return steady_count(motion, STYLE_TEMPO.get(style, UNKNOWN_TEMPO))
+    return motion_count(motion, song_count(track, np.arange(len(motion)) / motion.fps))
+
+
+def steady_count(motion: Motion, usual: float) -> Times:
+    """(T,) count of a dancer without music at every frame, at the strongest rhythm near the `usual` tempo."""
     times = np.arange(len(motion)) / motion.fps
-    if track is not None:
-        rough = song_count(track, times)
-    else:
-        rough = steady_tempo(motion, STYLE_TEMPO.get(style, UNKNOWN_TEMPO)) / 60 * times
-    return motion_count(motion, rough)
+    return motion_count(motion, steady_tempo(motion, usual) / 60 * times)
+
+
+def fits(motion: Motion, count: Times, tempo: float) -> bool:
+    """Whether a motion (its count per frame) may be re-timed to a song of `tempo` beats a minute."""
+    own = 60 * (count[-1] - count[0]) / motion.seconds
+    return bool(abs(np.log(own / tempo)) < np.log(TEMPO_TOLERANCE))
 
 
 def warp_to_song(

@@ -18,7 +18,8 @@ from engine.models.cache import DecoderCache
 from engine.models.decoder import MotionDecoder
 from engine.sampling import Conditions, Sampling, encode_context
 from engine.training.decoder import Batch
-from engine.training.pairs import Dance, Pair, PairMaker, PairSource, Song
+from engine.training.pair_maker import PairMaker
+from engine.training.pairs import Dance, Pair, PairSource, Song
 from engine.training.windows import StyledMotion, at_rate
 
 CONFIG = replace(SMALL_DECODER, levels=1)

@@ -6,6 +6,7 @@ import json
 import pickle
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,12 @@ from engine.motion import representation
 from engine.motion.bvh import write_bvh
 from engine.training import retime
 from engine.training import vqvae as codec_training
-from engine.training.decoder import PairWindows, random_locks, train_decoder
+from engine.training.decoder import AFTER_JOIN, PairWindows, random_locks, train_decoder
 from engine.training.harden import exchanged, harden_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
-from engine.training.pairs import Dance, Pair, PairMaker, PairSource, Song
+from engine.training.medleys import medleys
+from engine.training.pair_maker import PairMaker
+from engine.training.pairs import Dance, Pair, PairSource, Song
 from engine.training.vqvae import train_vqvae
 from engine.training.waiting import without_waiting
 from engine.training.windows import StyledMotion, at_rate, style_weights
@@ -323,7 +326,7 @@ def test_a_song_without_beats_makes_no_pairs(tmp_path: Path) -> None:
     said: list[str] = []
     dances = [Dance(clip, Song(silent)) for clip in clips()]
     made = PairMaker(codec, STYLES, 1).make(dances, [Song(silent)], said.append)
-    assert {pair.kind for pair in made} == {"silent"} and len(said) == 2
+    assert {pair.kind for pair in made} == {"silent"} and len(said) == 3  # two clips, and the medleys
 
 
 def test_the_wait_before_and_after_a_dance_is_not_learned() -> None:
@@ -355,6 +358,82 @@ def test_pairs_come_mirrored_and_as_long_as_their_music(song: Path) -> None:
         assert pair.music is None or pair.music.shape == (2 * len(pair.codes), MUSIC_FEATURES)
         assert pair.style == 0 and len(pair.codes) >= 40
     assert not np.array_equal(made[0].codes, made[1].codes)
+
+
+# -- medleys --------------------------------------------------------------------------------------------------------
+
+
+def short_dances() -> list[Dance]:
+    """Short dances of two styles without music: rumba has a usual tempo, modern dance has none."""
+    tempi = {"rumba": (88.0, 92.0, 96.0), "modern": (84.0, 89.0, 97.0)}
+    return [
+        Dance(StyledMotion(f"{style}{bpm:.0f}", style, stepping(6.0, bpm)), None)
+        for style, each in tempi.items()
+        for bpm in each
+    ]
+
+
+def demo_songs(folder: Path) -> list[Song]:
+    songs = []
+    for bpm in (90.0, 94.0):
+        path = folder / f"{bpm:.0f}.wav"
+        write_demo_song(path, "rumba", 30.0, bpm)
+        songs.append(Song(path))
+    return songs
+
+
+def test_short_dances_follow_each_other_on_the_beat(tmp_path: Path) -> None:
+    songs = demo_songs(tmp_path)
+    made = list(medleys(short_dances(), songs, 2, np.random.default_rng(0)))
+    silent = [parts for parts in made if parts[0].song is None]
+    assert [len(parts) for parts in silent] == [3, 3]
+    assert {parts[0].style for parts in made if parts[0].song} == {"rumba", "modern"}
+    for parts in made:
+        assert len({part.style for part in parts}) == 1 and len({part.kind for part in parts}) == 1
+        for before, after in pairwise(parts):
+            assert before.first + len(before.motion) == after.first
+            assert len(before.motion) % 2 == 0 and len(before.motion) > 12
+        song = parts[0].song
+        if song is None:
+            continue
+        features, track = song.hear(parts[0].style)
+        assert parts[-1].first + len(parts[-1].motion) <= len(features)
+        for part in parts[1:]:  # each part is in time by itself
+            beats = track.times - part.first / retime.RATE
+            beats = beats[(beats > 0.3) & (beats < part.motion.seconds - 0.3)]
+            assert len(beats) < 4 or gain(part.motion.joints(), beats) > 0.1
+
+
+def test_a_style_without_a_usual_tempo_dances_to_songs_of_any(tmp_path: Path) -> None:
+    fast = Song(tmp_path / "fast.wav")
+    write_demo_song(fast.path, "cha-cha", 30.0, 118.0)
+    kinds = {
+        style: [timed.kind for timed in PairSource(1).timed(dance, [fast])]
+        for style in ("rumba", "modern")
+        for dance in [Dance(StyledMotion("a", style, stepping(9.0, 116.0)), None)]
+    }
+    assert kinds["modern"] == ["silent", "rhythm"]
+
+
+def test_a_medley_is_one_pair_whose_joins_are_not_learned(tmp_path: Path) -> None:
+    codec, _ = tiny_networks()
+    songs = demo_songs(tmp_path)
+    dances = [dance for dance in short_dances() if dance.clip.style == "rumba"]
+    made = PairMaker(codec, STYLES, 2).make(dances, songs, lambda _: None)
+    joined = [pair for pair in made if pair.joins]
+    assert {pair.kind for pair in joined} == {"silent", "rhythm"}
+    for pair in joined:
+        assert pair.music is None or len(pair.music) == 2 * len(pair.codes)
+        assert list(pair.joins) == sorted(set(pair.joins)) and pair.joins[0] > 0 and pair.joins[-1] < len(pair.codes)
+        batch = PairWindows(
+            [replace(pair, music=np.zeros((2 * len(pair.codes), 37), np.float32))], SMALL_DECODER
+        ).batch(np.random.default_rng(0), 1)
+        learned = batch.real[0].numpy()
+        if len(pair.codes) <= len(learned):  # the window begins with the pair
+            expected = np.arange(len(learned)) < len(pair.codes)
+            for join in pair.joins:
+                expected[join : join + AFTER_JOIN] = False
+            np.testing.assert_array_equal(learned, expected)
 
 
 # -- the commands ---------------------------------------------------------------------------------------------------

@@ -1,0 +1,63 @@
+"""Turns dances that are re-timed onto songs, and their mirror images, into codes with their music."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from engine.models.vqvae import MotionVQVAE
+from engine.motion import representation as rep
+from engine.training.medleys import medleys
+from engine.training.pairs import SHORTEST, Dance, Pair, PairSource, Song, TimedDance
+
+
+class PairMaker:
+    """Makes pairs of dances and songs. `styles` fixes the style indices; a motion gets `rhythm_pairs` other songs."""
+
+    def __init__(self, codec: MotionVQVAE, styles: Sequence[str], rhythm_pairs: int, seed: int = 0):
+        self.codec, self.styles = codec.eval(), list(styles)
+        self.source = PairSource(rhythm_pairs, seed)
+
+    def make(self, dances: Sequence[Dance], songs: Sequence[Song], said: Callable[[str], None]) -> list[Pair]:
+        """All pairs of `dances`; rhythm pairs and medleys draw from `songs`."""
+        pairs: list[Pair] = []
+        for dance in dances:
+            before = len(pairs)
+            for timed in self.source.timed(dance, songs):
+                pairs += self._encode(timed, SHORTEST)
+            said(f"{dance.clip.name}: {len(pairs) - before} pairs")
+        before = len(pairs)
+        for parts in medleys(dances, songs, self.source.rhythm_pairs, self.source.generator):
+            encoded = [self._encode(part, self.codec.config.stride) for part in parts]
+            pairs += [_joined(each) for each in zip(*encoded, strict=True)]
+        said(f"medleys of short dances: {len(pairs) - before} pairs")
+        return pairs
+
+    @torch.no_grad()
+    def _encode(self, timed: TimedDance, shortest: int) -> list[Pair]:
+        """A dance and its mirror image; none if they have fewer than `shortest` frames."""
+        music = None if timed.song is None else timed.song.hear(timed.style)[0][timed.first :]
+        stride = self.codec.config.stride
+        length = len(timed.motion) if music is None else min(len(timed.motion), len(music))
+        length = length // stride * stride
+        if length < shortest:
+            return []
+        features = rep.encode(timed.motion.cut(0, length))
+        both = torch.from_numpy(np.stack([features, rep.mirror(features)]))
+        codes = self.codec.encode(both).numpy()
+        heard = None if music is None else music[:length]
+        return [Pair(code, heard, self.styles.index(timed.style), timed.kind) for code in codes]
+
+
+def _joined(parts: Sequence[Pair]) -> Pair:
+    """One pair of parts that follow each other."""
+    music = [part.music for part in parts if part.music is not None]
+    return replace(
+        parts[0],
+        codes=np.concatenate([part.codes for part in parts]),
+        music=np.concatenate(music) if music else None,
+        joins=tuple(np.cumsum([len(part.codes) for part in parts])[:-1].tolist()),
+    )

@@ -14,16 +14,18 @@ VENV = .venv
 PY = $(VENV)/bin/python
 PIP = -m pip install --quiet --disable-pip-version-check
 REQUIREMENTS = magma_blender/engine_requirements.txt
-BPY_READY = $(foreach version,$(BPY),.venv-bpy-$(version)/.ready)
+BPY_TESTS = $(BPY:%=blender-%)
 # two programs with OpenMP threads that spin while they wait slow each other down twentyfold
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test lint unit blender addon benchmark clean
+.PHONY: demo test lint unit blender blender-on-path addon benchmark clean $(BPY_TESTS)
 
 demo: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready
 	$(PY) -m demo --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
 
-test: lint unit blender
+# two at a time, each telling when it ends: one after the other takes half an hour on a slow machine
+test: lint
+	$(MAKE) --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) unit blender
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff format --check .
@@ -34,8 +36,13 @@ unit: $(VENV)/.ready
 	$(PY) -m pytest tests
 
 # each Blender with its own pytest run: a crash of one must not hide the others
-blender: $(VENV)/.ready $(BPY_READY)
-	$(PY) tests/run_blender_tests.py $(foreach version,$(BPY),.venv-bpy-$(version)/bin/python)
+blender: blender-on-path $(BPY_TESTS)
+
+blender-on-path: $(VENV)/.ready
+	$(PY) tests/run_blender_tests.py
+
+$(BPY_TESTS): blender-%: $(VENV)/.ready .venv-bpy-%/.ready
+	$(PY) tests/run_blender_tests.py .venv-bpy-$*/bin/python
 
 addon: $(VENV)/.ready
 	$(PY) build_addon.py --output magma_blender.zip

@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -50,7 +50,10 @@ _COUNTS = frozenset(
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A checkpoint of ours. `styles` names the decoder's style indices; `sampling` holds its default settings."""
+    """A checkpoint of ours. `styles` names the decoder's style indices.
+
+    sampling: its usual settings of the draw. style_sampling: those of styles that are better drawn otherwise.
+    """
 
     family: ClassVar[str] = "magma"
 
@@ -60,6 +63,11 @@ class Checkpoint:
     decoder: MotionDecoder
     styles: tuple[str, ...]
     sampling: Sampling
+    style_sampling: Mapping[str, Sampling] = field(default_factory=dict)
+
+    def sampling_of(self, style: str | None) -> Sampling:
+        """The settings of the draw for a style, or for none."""
+        return self.sampling if style is None else self.style_sampling.get(style, self.sampling)
 
     @property
     def token_rate(self) -> float:
@@ -140,16 +148,23 @@ def _load_ours(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoi
         raise CheckpointError(
             f"Checkpoint {folder.name!r} names {styles} for {decoder_config.styles} styles. Install it again."
         )
+    own = config.get("style_sampling", {})
+    if not isinstance(own, dict) or not set(own) <= set(styles):
+        raise CheckpointError(
+            f"Checkpoint {folder.name!r}: 'style_sampling' in its config.json is not of its styles {', '.join(styles)}."
+        )
+    styled = {style: _config(Sampling, own, style, folder) for style in own}
     for network in (vqvae, decoder):
         network.to(device).eval().requires_grad_(False)
     read_in_half(decoder)
-    return Checkpoint(str(config.get("name", folder.name)), folder, vqvae, decoder, tuple(styles), sampling)
+    return Checkpoint(str(config.get("name", folder.name)), folder, vqvae, decoder, tuple(styles), sampling, styled)
 
 
 def save_checkpoint(
     folder: Path, vqvae: MotionVQVAE, decoder: MotionDecoder, description: Mapping[str, Any], sampling: Sampling
 ) -> None:
-    """Write config and weights, matrices in half precision. `description` has name, styles and description."""
+    """Write config and weights, matrices in half precision. `description` has name, styles, description and, where
+    styles have settings of their own, style_sampling."""
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "format": FORMAT,

@@ -39,7 +39,7 @@ def perform(checkpoint: Checkpoint, stage: Stage) -> Performance:
         )
     conditions = _conditions(checkpoint, music, style, positions, stage.device.name)
     with watch("tokens"):
-        takes, first_motion = _write(checkpoint, conditions, stage)
+        takes, first_motion = _write(checkpoint, conditions, style, stage)
     report: dict[str, Any] = {} if first_motion is None else {"first_motion_seconds": first_motion}
     best = 0
     if len(takes) > 1:
@@ -74,7 +74,7 @@ def _conditions(
     )
 
 
-def _write(checkpoint: Checkpoint, conditions: Conditions, stage: Stage) -> tuple[Tensor, float | None]:
+def _write(checkpoint: Checkpoint, conditions: Conditions, style: str, stage: Stage) -> tuple[Tensor, float | None]:
     """Codes (V, N, K) of the takes, and the seconds after which the first frames were shown, if anybody watches.
 
     What is shown is the first take.
@@ -101,7 +101,7 @@ def _write(checkpoint: Checkpoint, conditions: Conditions, stage: Stage) -> tupl
             stage.show(shown, moving.extend(features))
             shown += len(features)
 
-    sampling = _sampling(stage, checkpoint.sampling)
+    sampling = _sampling(stage, checkpoint.sampling_of(style))
     span = 0, positions
     codes = write_span(checkpoint.decoder, conditions, span, sampling, stage.seeds, written, stage.cancelled)
     return codes, first_motion

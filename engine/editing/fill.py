@@ -52,12 +52,14 @@ class Written:
 class Writer(Protocol):
     """What editing asks of a checkpoint of either family.
 
-    stride: frames of a position. most: candidates of one call that are worth their time. temperature: of a new dance.
+    stride: frames of a position. most: candidates of one call that are worth their time.
     """
 
     stride: int
     most: int
-    temperature: float
+
+    def temperature(self, document: Choreography, position: int) -> float:
+        """The checkpoint's own, of a new dance in the style that is danced at a position."""
 
     def write(
         self,
@@ -90,7 +92,12 @@ class OwnWriter:
     def __init__(self, checkpoint: Checkpoint):
         self.checkpoint = checkpoint
         self.stride = checkpoint.vqvae.config.stride
-        self.temperature = checkpoint.sampling.temperature
+
+    def temperature(self, document: Choreography, position: int) -> float:
+        return self._own(document, position).temperature
+
+    def _own(self, document: Choreography, position: int) -> Sampling:
+        return self.checkpoint.sampling_of(document.span_at(position).style or document.style)
 
     def write(
         self,
@@ -108,7 +115,7 @@ class OwnWriter:
         def report(codes: Tensor) -> None:
             progress(codes.shape[1] / (span[1] - span[0]))
 
-        codes = write_span(decoder, conditions, span, self._sampling(document), seeds, report, cancelled)
+        codes = write_span(decoder, conditions, span, self._sampling(document, span[0]), seeds, report, cancelled)
         after = int(np.argmin(np.append(kept[span[1] : span[1] + JUDGED], False)))
         likelihood = torch.zeros(len(seeds))
         if after:
@@ -128,22 +135,23 @@ class OwnWriter:
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.checkpoint.encode(motion)
 
-    def _sampling(self, document: Choreography) -> Sampling:
-        own = self.checkpoint.sampling
+    def _sampling(self, document: Choreography, start: int) -> Sampling:
+        own = self._own(document, start)
         return replace(
             own, temperature=COOLER * own.temperature if document.temperature is None else document.temperature
         )
 
     def _conditions(self, document: Choreography, heard: Heard, kept: NDArray[np.bool_]) -> Conditions:
-        styles, own = self.checkpoint.styles, self.checkpoint.sampling
-        share = openness(kept)
-        guidance = 1 + (own.guidance - 1) * share
+        styles, share = self.checkpoint.styles, openness(kept)
+        names = [span.style or document.style for span in document.spans for _ in range(len(span))]
+        own = [self.checkpoint.sampling_of(name) for name in names]
+        guidance = 1 + (np.array([each.guidance for each in own]) - 1) * share
         if document.guidance is not None:
             guidance = np.full_like(guidance, document.guidance)
         other = [span.style not in (None, document.style) for span in document.spans for _ in range(len(span))]
-        style = style_strengths(document, 1 + (own.style_guidance - 1) * np.maximum(share, other))
+        strengths = np.array([each.style_guidance for each in own])
+        style = style_strengths(document, 1 + (strengths - 1) * np.maximum(share, other))
         device = next(self.checkpoint.vqvae.parameters()).device
-        names = [span.style or document.style for span in document.spans for _ in range(len(span))]
         # an index beyond the last style stands for none
         indices = [styles.index(name) if name in styles else len(styles) for name in names]
         return Conditions(
@@ -151,7 +159,7 @@ class OwnWriter:
             torch.tensor(indices, device=device),
             torch.tensor(document.tokens, device=device),
             torch.from_numpy(kept).to(device),
-            torch.from_numpy(guidance).to(device),
+            torch.from_numpy(guidance).float().to(device),
             torch.from_numpy(style).to(device),
         )
 
@@ -188,7 +196,9 @@ class ImportedWriter:
 
     def __init__(self, checkpoint: OriginalCheckpoint):
         self.checkpoint = checkpoint
-        self.temperature = checkpoint.sampling.temperature
+
+    def temperature(self, document: Choreography, position: int) -> float:
+        return self.checkpoint.sampling.temperature
 
     def write(
         self,

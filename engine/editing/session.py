@@ -112,7 +112,8 @@ class Session:
         tried = self._candidates(self.document, run, kept, heard, range(seed, seed + count))
         if arrives and not any(candidate.is_good(seconds) for candidate in tried):
             usual = self.document.temperature
-            bolder = replace(self.document, temperature=self.writer.temperature if usual is None else usual)
+            bold = self.writer.temperature(self.document, start)
+            bolder = replace(self.document, temperature=bold if usual is None else usual)
             more = range(seed + count, seed + 2 * count)
             tried += self._candidates(bolder, run, kept, heard, more)
         best = ranked(tried, seconds)[:variants]

@@ -157,7 +157,9 @@ def dance_without_music(checkpoint: Checkpoint, style: str, positions: int, seed
         codes=torch.zeros(positions, checkpoint.vqvae.config.levels, dtype=torch.int64, device=device),
         locked=torch.zeros(positions, dtype=torch.bool, device=device),
     )
-    codes = write_codes(checkpoint.decoder, conditions, checkpoint.sampling, seed, lambda _: None, lambda: False)
+    codes = write_codes(
+        checkpoint.decoder, conditions, checkpoint.sampling_of(style), seed, lambda _: None, lambda: False
+    )
     return lock_feet(checkpoint.decode(codes.cpu().numpy()))
 
 

@@ -6,7 +6,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,22 @@ from engine.checkpoints import load_checkpoint, load_own_checkpoint, save_checkp
 from engine.errors import CheckpointError
 from engine.models.vqvae import MotionVQVAE
 from engine.sampling import Sampling
+
+
+def test_a_style_may_have_settings_of_its_own(tmp_path: Path) -> None:
+    bold = Sampling(temperature=1.3)
+    description = {"name": "m", "styles": STYLES, "description": "", "style_sampling": {"salsa": asdict(bold)}}
+    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling())
+    back = load_own_checkpoint(str(tmp_path))
+    assert [back.sampling_of(style) for style in ("salsa", "waltz", None)] == [bold, Sampling(), Sampling()]
+
+
+@pytest.mark.parametrize("wrong", [{"tango": asdict(Sampling())}, {"salsa": {"temperature": 1.0}}, ["salsa"]])
+def test_wrong_settings_of_a_style_are_refused(tmp_path: Path, wrong: object) -> None:
+    description = {"name": "m", "styles": STYLES, "description": "", "style_sampling": wrong}
+    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling())
+    with pytest.raises(CheckpointError, match=r"style_sampling|salsa"):
+        load_checkpoint(str(tmp_path))
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,24 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_engine import stepping
+from tiny_engine import STYLES, stepping, tiny_networks
 
 from engine import choreography as doc
 from engine import protocol, sampling
+from engine.audio.music import MUSIC_FEATURES
+from engine.checkpoints import load_own_checkpoint, save_checkpoint
 from engine.choreography import Choreography, History, from_json, to_json
 from engine.editing import fill
 from engine.editing.chain import chain
 from engine.editing.edit import Edited, edit
 from engine.editing.fill import FAR, NEAR, openness, style_strengths
-from engine.editing.music import on_the_beat
+from engine.editing.music import Heard, on_the_beat
 from engine.editing.operations import Operation
 from engine.editing.take import Take, read_take, write_take
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
 from engine.generate import GenerateRequest, generate
 from engine.jobs import HANDLERS
-from engine.sampling import Conditions
+from engine.sampling import Conditions, Sampling
 from smpl_rig.motion import load_npz, mirror, save_npz
 
 FPS = 30.0
@@ -264,6 +266,22 @@ def test_a_style_of_a_span_is_heard_when_it_is_written_anew(dance: State) -> Non
     assert {variant.codes for variant in styled.variants} != {variant.codes for variant in plain.variants}
     with pytest.raises(RequestError, match="knows no style 'tango'"):
         do(dance, Operation("style", 0, 5, style="tango"))
+
+
+def test_a_style_is_drawn_with_the_settings_that_it_has_for_itself(dance: State, tmp_path: Path) -> None:
+    """Salsa is given no choice here, so every draw of it is the same; rumba is drawn as usual."""
+    document = dance[0]
+    greedy = {"salsa": asdict(Sampling(top_k=1))}
+    description = {"name": "greedy", "styles": STYLES, "description": "", "style_sampling": greedy}
+    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling())
+    writer = fill.writer_of(load_own_checkpoint(str(tmp_path)))
+    heard = Heard(np.zeros((2 * len(document), MUSIC_FEATURES), np.float32), np.zeros(0))
+    span, kept = (0, len(document)), np.zeros(len(document), bool)
+    drawn = {}
+    for style in ("salsa", "rumba"):
+        asked = replace(document, style=style)
+        drawn[style] = writer.write(asked, heard, span, kept, [1, 2], lambda _: None, lambda: False).codes
+    assert np.array_equal(*drawn["salsa"]) and not np.array_equal(*drawn["rumba"])
 
 
 def test_music_leads_the_more_the_farther_what_is_kept() -> None:

@@ -30,8 +30,9 @@ class PairMaker:
                 pairs += self._encode(timed, SHORTEST)
             said(f"{dance.clip.name}: {len(pairs) - before} pairs")
         before = len(pairs)
-        for parts in medleys(dances, songs, self.source.rhythm_pairs, self.source.generator):
-            encoded = [self._encode(part, self.codec.config.stride) for part in parts]
+        stride = self.codec.config.stride
+        for parts in medleys(dances, songs, self.source.rhythm_pairs, stride, self.source.generator):
+            encoded = [self._encode(part, stride) for part in parts]
             pairs += [_joined(each) for each in zip(*encoded, strict=True)]
         said(f"medleys of short dances: {len(pairs) - before} pairs")
         return pairs

@@ -384,7 +384,7 @@ def demo_songs(folder: Path) -> list[Song]:
 
 def test_short_dances_follow_each_other_on_the_beat(tmp_path: Path) -> None:
     songs = demo_songs(tmp_path)
-    made = list(medleys(short_dances(), songs, 2, np.random.default_rng(0)))
+    made = list(medleys(short_dances(), songs, 2, 2, np.random.default_rng(0)))
     silent = [parts for parts in made if parts[0].song is None]
     assert [len(parts) for parts in silent] == [3, 3]
     assert {parts[0].style for parts in made if parts[0].song} == {"rumba", "modern"}
@@ -401,18 +401,18 @@ def test_short_dances_follow_each_other_on_the_beat(tmp_path: Path) -> None:
         for part in parts[1:]:  # each part is in time by itself
             beats = track.times - part.first / retime.RATE
             beats = beats[(beats > 0.3) & (beats < part.motion.seconds - 0.3)]
-            assert len(beats) < 4 or gain(part.motion.joints(), beats) > 0.1
+            assert len(beats) > 2 and gain(part.motion.joints(), beats) > 0.1
 
 
 def test_a_style_without_a_usual_tempo_dances_to_songs_of_any(tmp_path: Path) -> None:
-    fast = Song(tmp_path / "fast.wav")
-    write_demo_song(fast.path, "cha-cha", 30.0, 118.0)
-    kinds = {
-        style: [timed.kind for timed in PairSource(1).timed(dance, [fast])]
-        for style in ("rumba", "modern")
-        for dance in [Dance(StyledMotion("a", style, stepping(9.0, 116.0)), None)]
-    }
-    assert kinds["modern"] == ["silent", "rhythm"]
+    """Twice as quick as the steps, so that they fall on every other beat: too quick for what has a usual tempo."""
+    heard = np.zeros((600, MUSIC_FEATURES), np.float32), clicks(150.0, 30.0)
+    fast = Song(tmp_path / "never heard.wav", {"rumba": heard, "modern": heard})
+    kinds = {}
+    for style in ("rumba", "modern"):
+        dance = Dance(StyledMotion("a", style, stepping(9.0, 75.0)), None)
+        kinds[style] = [timed.kind for timed in PairSource(1).timed(dance, [fast])]
+    assert kinds == {"rumba": ["silent"], "modern": ["silent", "rhythm"]}
 
 
 def test_a_medley_is_one_pair_whose_joins_are_not_learned(tmp_path: Path) -> None:
@@ -425,15 +425,14 @@ def test_a_medley_is_one_pair_whose_joins_are_not_learned(tmp_path: Path) -> Non
     for pair in joined:
         assert pair.music is None or len(pair.music) == 2 * len(pair.codes)
         assert list(pair.joins) == sorted(set(pair.joins)) and pair.joins[0] > 0 and pair.joins[-1] < len(pair.codes)
-        batch = PairWindows(
-            [replace(pair, music=np.zeros((2 * len(pair.codes), 37), np.float32))], SMALL_DECODER
-        ).batch(np.random.default_rng(0), 1)
-        learned = batch.real[0].numpy()
-        if len(pair.codes) <= len(learned):  # the window begins with the pair
-            expected = np.arange(len(learned)) < len(pair.codes)
-            for join in pair.joins:
-                expected[join : join + AFTER_JOIN] = False
-            np.testing.assert_array_equal(learned, expected)
+        # as short as this, a window begins with the pair
+        short = replace(pair, codes=pair.codes[:100], joins=tuple(join for join in pair.joins if join < 100))
+        learned = PairWindows([replace(short, music=None)], SMALL_DECODER).batch(np.random.default_rng(0), 1).real[0]
+        expected = np.arange(len(learned)) < 100
+        for join in short.joins:
+            expected[join : join + AFTER_JOIN] = False
+        assert short.joins
+        np.testing.assert_array_equal(learned.numpy(), expected)
 
 
 # -- the commands ---------------------------------------------------------------------------------------------------

@@ -3,11 +3,15 @@
 A clip of a few seconds fills no training window (12.8 s), and a decoder that never hears a style for longer goes over
 to another one. What follows begins on the frame after what is before, on a beat; the step from one to the other is not
 learned (`Pair.joins`).
+
+Of a scarce style, some dances have the upper body of another, which is re-timed onto the same beats: a decoder that
+learns from two minutes of motion dances these two minutes.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -15,8 +19,8 @@ import numpy as np
 
 from engine.training import retime
 from engine.training.pairs import Dance, Song, TimedDance, count_near, random_entry, to_song
-from engine.training.waiting import without_waiting
-from engine.training.windows import at_rate
+from engine.training.waiting import moving_parts
+from engine.training.windows import UPPER_JOINTS, at_rate
 from smpl_rig.motion import Motion
 
 Counted = tuple[Motion, retime.Times]
@@ -26,6 +30,10 @@ SHORT = 512
 """Frames (25.6 s, two training windows): longer dances fill windows by themselves."""
 SHORTEST_PART = 30
 """Frames of a dance in a medley."""
+SCARCE = 4800
+"""Frames (4 minutes) of short dances: a style of fewer gets mixed bodies."""
+MIXED = 0.5
+"""Share of a scarce style's dances to music that have another's upper body."""
 
 
 def medleys(
@@ -38,17 +46,34 @@ def medleys(
     short: dict[str, list[Counted]] = {}
     for dance in dances:
         if dance.song is None:
-            motion = without_waiting(at_rate(dance.clip.motion))
-            if SHORTEST_PART <= len(motion) < SHORT:
-                count = retime.dancer_count(motion, dance.clip.style, None)
-                short.setdefault(dance.clip.style, []).append((motion, count))
+            for motion in moving_parts(at_rate(dance.clip.motion)):
+                if SHORTEST_PART <= len(motion) < SHORT:
+                    count = retime.dancer_count(motion, dance.clip.style, None)
+                    short.setdefault(dance.clip.style, []).append((motion, count))
+    odds = _odds(dances, songs)
+    rounds = rounds if songs else 0
     for style, counted in short.items():
         if len(counted) < 2:
             continue
         yield _silent([counted[index][0] for index in generator.permutation(len(counted))], style, stride)
+        scarce = sum(len(motion) for motion, _ in counted) < SCARCE
         for _ in range(rounds):
+            order = generator.choice(len(songs), len(songs), replace=False, p=odds)
             shuffled = [counted[index] for index in generator.permutation(len(counted))]
-            yield from _round(shuffled, style, songs, stride, generator)
+            uppers = [counted[index] if scarce and generator.random() < MIXED else None
+                      for index in generator.permutation(len(counted))]  # fmt: skip
+            yield from _round(shuffled, uppers, style, [songs[number] for number in order], stride, generator)
+
+
+def _odds(dances: Sequence[Dance], songs: Sequence[Song]) -> np.ndarray:
+    """(songs,) chances that do not depend on how many songs came with each style.
+
+    Else a style would hardly be heard to the songs of a rare one, and be left for that one when such a song is played.
+    """
+    styles = {dance.song.path: dance.clip.style for dance in dances if dance.song is not None}
+    kinds = [styles.get(song.path, "") for song in songs]
+    weights = 1 / np.array([Counter(kinds)[kind] for kind in kinds], np.float64)
+    return weights / weights.sum()
 
 
 def _silent(motions: Sequence[Motion], style: str, stride: int) -> list[TimedDance]:
@@ -59,46 +84,75 @@ def _silent(motions: Sequence[Motion], style: str, stride: int) -> list[TimedDan
     return parts
 
 
-def _round(
-    left: list[Counted], style: str, songs: Sequence[Song], stride: int, generator: np.random.Generator
-) -> Iterator[list[TimedDance]]:
-    """The motions in their order, each to the first song that has room for it and fits."""
-    for number in generator.permutation(len(songs)):
-        song = songs[number]
-        if not left or not song.danceable(style):
-            continue
-        parts: list[TimedDance] = []
-        waiting: list[Counted] = []
-        entry, tempo = random_entry(song, style, generator), song.hear(style)[1].tempo
-        for motion, count in left:
-            near = count_near(motion, count, song, style)
-            fits = retime.fits(motion, near, tempo)
-            if not (fits and _append(parts, motion, near, song, style, entry, stride)):
-                waiting.append((motion, count))
-        if len(parts) > 1:
-            left = waiting
-            yield parts
+class _Medley:
+    """Dances of a style that follow each other on a song, from frame `entry` of it on."""
 
+    def __init__(self, song: Song, style: str, entry: int, stride: int):
+        self.song, self.style, self.entry, self.stride = song, style, entry, stride
+        self.tempo = song.hear(style)[1].tempo
+        self.parts: list[TimedDance] = []
 
-def _append(
-    parts: list[TimedDance], motion: Motion, count: retime.Times, song: Song, style: str, entry: int, stride: int
-) -> bool:
-    """Let a motion follow `parts`, or begin at `entry`; the one before may lose up to a beat. False without room."""
-    end = parts[-1].first + len(parts[-1].motion) if parts else entry
-    beat = math.ceil(60 / song.hear(style)[1].tempo * retime.RATE)
-    timed = to_song(motion, count, song, style, "rhythm", max(0, end - beat) if parts else entry)
-    if parts:
-        late = (timed.first - parts[0].first) % stride
-        timed = replace(timed, motion=timed.motion.cut(late, len(timed.motion)), first=timed.first + late)
-        if timed.first > end:
+    def append(self, dance: Counted, upper: Counted | None) -> bool:
+        """Let a dance follow, with another's upper body; the one before may lose up to a beat. False without room."""
+        end = self.parts[-1].first + len(self.parts[-1].motion) if self.parts else self.entry
+        beat = math.ceil(60 / self.tempo * retime.RATE)
+        entry = max(0, end - beat) if self.parts else self.entry
+        timed = self._timed(dance, entry)
+        if timed is None:
             return False
-    if len(timed.motion) < SHORTEST_PART:
-        return False
-    if parts:
-        before = parts[-1]
-        parts[-1] = replace(before, motion=before.motion.cut(0, timed.first - before.first))
-    parts.append(replace(timed, motion=_whole_positions(timed.motion, stride)))
-    return True
+        other = self._timed(upper, timed.first) if upper else None
+        if other is not None and len(other.motion) >= SHORTEST_PART:
+            timed = _with_upper_body(timed, other)
+        if self.parts:
+            late = (timed.first - self.parts[0].first) % self.stride
+            timed = replace(timed, motion=timed.motion.cut(late, len(timed.motion)), first=timed.first + late)
+            if timed.first > end:
+                return False
+        if len(timed.motion) < SHORTEST_PART:
+            return False
+        if self.parts:
+            before = self.parts[-1]
+            self.parts[-1] = replace(before, motion=before.motion.cut(0, timed.first - before.first))
+        self.parts.append(replace(timed, motion=_whole_positions(timed.motion, self.stride)))
+        return True
+
+    def _timed(self, dance: Counted, entry: int) -> TimedDance | None:
+        motion, count = dance
+        near = count_near(motion, count, self.song, self.style)
+        if not retime.fits(motion, near, self.tempo):
+            return None
+        return to_song(motion, near, self.song, self.style, "rhythm", entry)
+
+
+def _round(
+    left: list[Counted],
+    uppers: Sequence[Counted | None],
+    style: str,
+    songs: Sequence[Song],
+    stride: int,
+    generator: np.random.Generator,
+) -> Iterator[list[TimedDance]]:
+    """The dances in their order, with these upper bodies, each to the first song that has room for it and fits."""
+    waiting = list(zip(left, uppers, strict=True))
+    for song in songs:
+        if not waiting:
+            return
+        if song.danceable(style):
+            medley = _Medley(song, style, random_entry(song, style, generator), stride)
+            refused = [pair for pair in waiting if not medley.append(*pair)]
+            if len(medley.parts) > 1:
+                waiting = refused
+                yield medley.parts
+
+
+def _with_upper_body(timed: TimedDance, other: TimedDance) -> TimedDance:
+    """A dance with the upper body of one on the same song, for as long as both last."""
+    first = max(timed.first, other.first)
+    stop = min(timed.first + len(timed.motion), other.first + len(other.motion))
+    below, above = (each.motion.cut(first - each.first, stop - each.first) for each in (timed, other))
+    poses = below.poses.reshape(len(below), -1, 3).copy()
+    poses[:, UPPER_JOINTS] = above.poses.reshape(len(above), -1, 3)[:, UPPER_JOINTS]
+    return replace(timed, motion=replace(below, poses=poses.reshape(len(below), -1)), first=first)
 
 
 def _whole_positions(motion: Motion, stride: int) -> Motion:

@@ -19,7 +19,7 @@ from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.audio.music import music_features
 from engine.training import retime
-from engine.training.waiting import without_waiting
+from engine.training.waiting import moving_parts
 from engine.training.windows import StyledMotion, at_rate
 from smpl_rig.motion import Motion
 
@@ -91,17 +91,19 @@ class PairSource:
         self.generator = np.random.default_rng(seed)
 
     def timed(self, dance: Dance, songs: Sequence[Song]) -> Iterator[TimedDance]:
-        """The dance to no music, to its own song and to some of `songs` that fit its tempo."""
+        """The dance to no music, to its own song and to some of `songs` that fit its tempo.
+
+        Without a song of its own it comes in parts, without the waits: with one, the music says when it begins.
+        """
         motion, style = at_rate(dance.clip.motion), dance.clip.style
-        if dance.song is None:  # else the music says when it begins
-            motion = without_waiting(motion)
-        if len(motion) < SHORTEST:
-            return
-        yield TimedDance(motion, style, "silent")
-        count = self._count(motion, dance)
-        if dance.song is not None and dance.song.danceable(style):
-            yield to_song(motion, count, dance.song, style, "real")
-        yield from self._rhythm(motion, count, dance, songs)
+        for part in [motion] if dance.song is not None else moving_parts(motion):
+            if len(part) < SHORTEST:
+                continue
+            yield TimedDance(part, style, "silent")
+            count = self._count(part, dance)
+            if dance.song is not None and dance.song.danceable(style):
+                yield to_song(part, count, dance.song, style, "real")
+            yield from self._rhythm(part, count, dance, songs)
 
     def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64]:
         song, style = dance.song, dance.clip.style

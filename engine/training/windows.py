@@ -22,6 +22,8 @@ MIXED = 0.2
 """Share of windows whose upper body is another window's: poses that no clip holds, so that the codec rebuilds limbs
 rather than remembers dancers."""
 _UPPER = ("spine", "neck", "head", "collar", "shoulder", "elbow", "wrist")
+UPPER_JOINTS = [joint for joint, name in enumerate(JOINT_NAMES) if any(part in name.lower() for part in _UPPER)]
+"""The body above the pelvis. Hands are not among them: they do not move in the data."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,12 @@ class StyledMotion:
     motion: Motion
 
 
-def _channels_of(words: Sequence[str]) -> list[int]:
-    """Feature channels of the joints whose names hold one of `words`."""
-    chosen = [any(word in JOINT_NAMES[joint].lower() for word in words) for joint in rep.ROTATION_JOINTS]
-    return [rep.JOINTS.start + 6 * slot + k for slot, wanted in enumerate(chosen) if wanted for k in range(6)]
-
-
-_UPPER_CHANNELS = _channels_of(_UPPER)
+_UPPER_CHANNELS = [
+    rep.JOINTS.start + 6 * slot + k
+    for slot, joint in enumerate(rep.ROTATION_JOINTS)
+    if joint in UPPER_JOINTS
+    for k in range(6)
+]
 
 
 def at_rate(motion: Motion, rate: float = 1.0) -> Motion:

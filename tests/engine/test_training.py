@@ -33,11 +33,11 @@ from engine.training.medleys import medleys
 from engine.training.pair_maker import PairMaker
 from engine.training.pairs import Dance, Pair, PairSource, Song
 from engine.training.vqvae import train_vqvae
-from engine.training.waiting import without_waiting
+from engine.training.waiting import moving_parts
 from engine.training.windows import StyledMotion, at_rate, style_weights
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion
-from smpl_rig.skeleton import BODY_TO_WORLD
+from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX
 
 
 def options(out: Path, steps: int, **changes: object) -> TrainOptions:
@@ -329,22 +329,30 @@ def test_a_song_without_beats_makes_no_pairs(tmp_path: Path) -> None:
     assert {pair.kind for pair in made} == {"silent"} and len(said) == 3  # two clips, and the medleys
 
 
-def test_the_wait_before_and_after_a_dance_is_not_learned() -> None:
+def joined(*motions: Motion) -> Motion:
+    """One after the other, where each begins."""
+    return replace(
+        motions[0],
+        poses=np.concatenate([each.poses for each in motions]),
+        trans=np.concatenate([each.trans for each in motions]),
+    )
+
+
+def test_waiting_before_between_and_after_dancing_is_not_learned() -> None:
     dance = stepping(9.0, 92.0)
     still = Motion(dance.poses[:1].repeat(60, 0), dance.trans[:1].repeat(60, 0), dance.fps)
-    whole = Motion(
-        np.concatenate([still.poses, dance.poses, still.poses]),
-        np.concatenate([still.trans, dance.trans, still.trans]),
-        dance.fps,
-    )
-    left = without_waiting(whole)
-    assert dance.seconds - 0.7 < left.seconds < dance.seconds + 0.7
-    assert len(without_waiting(still)) == 0
+    whole = joined(still, dance, still, dance, still)
+    parts = moving_parts(whole)
+    assert len(parts) == 2
+    assert all(dance.seconds - 0.7 < part.seconds < dance.seconds + 0.7 for part in parts)
+    assert moving_parts(still) == []
+    moment = still.cut(0, 4)  # shorter than a wait
+    assert [round(part.seconds) for part in moving_parts(joined(dance, moment, dance))] == [18]
     kinds = [
         [timed.motion.seconds for timed in PairSource(0).timed(Dance(StyledMotion("a", "rumba", motion), None), [])]
         for motion in (whole, still)
     ]
-    assert len(kinds[0]) == 1 and kinds[0][0] < whole.seconds - 2 and not kinds[1]
+    assert len(kinds[0]) == 2 and max(kinds[0]) < dance.seconds + 1 and not kinds[1]
 
 
 def test_pairs_come_mirrored_and_as_long_as_their_music(song: Path) -> None:
@@ -402,6 +410,52 @@ def test_short_dances_follow_each_other_on_the_beat(tmp_path: Path) -> None:
             beats = track.times - part.first / retime.RATE
             beats = beats[(beats > 0.3) & (beats < part.motion.seconds - 0.3)]
             assert len(beats) > 2 and gain(part.motion.joints(), beats) > 0.1
+
+
+def marked(motion: Motion, number: int) -> Motion:
+    """The motion with a sign of its own on a foot and one on a collar, which `stepping` does not move."""
+    poses = motion.poses.reshape(len(motion), -1, 3).copy()
+    poses[:, [JOINT_INDEX["L_foot"], JOINT_INDEX["L_collar"]], 0] = number / 10
+    return replace(motion, poses=poses.reshape(len(motion), -1))
+
+
+def test_a_scarce_style_also_dances_with_the_upper_bodies_of_others(tmp_path: Path) -> None:
+    dances = [
+        replace(dance, clip=replace(dance.clip, motion=marked(dance.clip.motion, number)))
+        for number, dance in enumerate(short_dances())
+        if dance.clip.style == "modern"
+    ]
+    made = [part for parts in medleys(dances, demo_songs(tmp_path), 30, 2, np.random.default_rng(0)) for part in parts]
+    mixed = 0
+    for part in made:
+        signs = part.motion.poses.reshape(len(part.motion), -1, 3)[:, :, 0]
+        below, above = signs[:, JOINT_INDEX["L_foot"]], signs[:, JOINT_INDEX["L_collar"]]
+        assert np.ptp(below) < 1e-4 and np.ptp(above) < 1e-4  # one dance from head to waist, one below
+        mixed += abs(below[0] - above[0]) > 0.05
+        assert part.song or below[0] == above[0]
+    heard = sum(part.song is not None for part in made)
+    assert 0.1 * heard < mixed < 0.5 * heard  # of half of them, a third are the dance's own
+    plenty = [dance for _ in range(15) for dance in dances]
+    for parts in medleys(plenty, demo_songs(tmp_path), 1, 2, np.random.default_rng(0)):
+        for part in parts:
+            signs = part.motion.poses.reshape(len(part.motion), -1, 3)[0, :, 0]
+            assert signs[JOINT_INDEX["L_foot"]] == pytest.approx(signs[JOINT_INDEX["L_collar"]], abs=1e-4)
+
+
+def test_a_style_is_danced_to_the_songs_of_rare_styles_as_often_as_to_others() -> None:
+    heard = np.zeros((1200, MUSIC_FEATURES), np.float32), clicks(90.0, 60.0)
+
+    def song(name: str) -> Song:
+        return Song(Path(name), {"modern": heard})
+
+    clip = StyledMotion("a", "waltz", stepping(1.0, 90.0))
+    with_songs = [Dance(clip, song(f"waltz {number}")) for number in range(19)]
+    with_songs.append(Dance(replace(clip, style="cha-cha"), song("cha-cha")))
+    short = [dance for dance in short_dances() if dance.clip.style == "modern"]
+    songs = [dance.song for dance in with_songs if dance.song]
+    made = medleys([*with_songs, *short], songs, 100, 2, np.random.default_rng(0))
+    names = [parts[0].song.path.name for parts in made if parts[0].song]
+    assert 0.35 < names.count("cha-cha") / len(names) < 0.65
 
 
 def test_a_style_without_a_usual_tempo_dances_to_songs_of_any(tmp_path: Path) -> None:

@@ -51,13 +51,12 @@ def medleys(
                     count = retime.dancer_count(motion, dance.clip.style, None)
                     short.setdefault(dance.clip.style, []).append((motion, count))
     odds = _odds(dances, songs)
-    rounds = rounds if songs else 0
     for style, counted in short.items():
         if len(counted) < 2:
             continue
         yield _silent([counted[index][0] for index in generator.permutation(len(counted))], style, stride)
         scarce = sum(len(motion) for motion, _ in counted) < SCARCE
-        for _ in range(rounds):
+        for _ in range(rounds if songs else 0):
             order = generator.choice(len(songs), len(songs), replace=False, p=odds)
             shuffled = [counted[index] for index in generator.permutation(len(counted))]
             uppers = [counted[index] if scarce and generator.random() < MIXED else None

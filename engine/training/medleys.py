@@ -59,9 +59,10 @@ def medleys(
         for _ in range(rounds if songs else 0):
             order = generator.choice(len(songs), len(songs), replace=False, p=odds)
             shuffled = [counted[index] for index in generator.permutation(len(counted))]
-            uppers = [counted[index] if scarce and generator.random() < MIXED else None
-                      for index in generator.permutation(len(counted))]  # fmt: skip
-            yield from _round(shuffled, uppers, style, [songs[number] for number in order], stride, generator)
+            others = [counted[index] for index in generator.permutation(len(counted))]
+            uppers = [other if scarce and generator.random() < MIXED else None for other in others]
+            bodies = list(zip(shuffled, uppers, strict=True))
+            yield from _round(bodies, style, [songs[number] for number in order], stride, generator)
 
 
 def _odds(dances: Sequence[Dance], songs: Sequence[Song]) -> np.ndarray:
@@ -71,7 +72,8 @@ def _odds(dances: Sequence[Dance], songs: Sequence[Song]) -> np.ndarray:
     """
     styles = {dance.song.path: dance.clip.style for dance in dances if dance.song is not None}
     kinds = [styles.get(song.path, "") for song in songs]
-    weights = 1 / np.array([Counter(kinds)[kind] for kind in kinds], np.float64)
+    each = Counter(kinds)
+    weights = np.array([1 / each[kind] for kind in kinds])
     return weights / weights.sum()
 
 
@@ -93,10 +95,9 @@ class _Medley:
 
     def append(self, dance: Counted, upper: Counted | None) -> bool:
         """Let a dance follow, with another's upper body; the one before may lose up to a beat. False without room."""
-        end = self.parts[-1].first + len(self.parts[-1].motion) if self.parts else self.entry
         beat = math.ceil(60 / self.tempo * retime.RATE)
-        entry = max(0, end - beat) if self.parts else self.entry
-        timed = self._timed(dance, entry)
+        end = self.parts[-1].first + len(self.parts[-1].motion) if self.parts else self.entry
+        timed = self._timed(dance, max(0, end - beat) if self.parts else end)
         if timed is None:
             return False
         other = self._timed(upper, timed.first) if upper else None
@@ -124,21 +125,20 @@ class _Medley:
 
 
 def _round(
-    left: list[Counted],
-    uppers: Sequence[Counted | None],
+    waiting: list[tuple[Counted, Counted | None]],
     style: str,
     songs: Sequence[Song],
     stride: int,
     generator: np.random.Generator,
 ) -> Iterator[list[TimedDance]]:
-    """The dances in their order, with these upper bodies, each to the first song that has room for it and fits."""
-    waiting = list(zip(left, uppers, strict=True))
+    """Dances, some with the one whose upper body they have, in their order: each to the first song that has room for it
+    and fits."""
     for song in songs:
         if not waiting:
             return
         if song.danceable(style):
             medley = _Medley(song, style, random_entry(song, style, generator), stride)
-            refused = [pair for pair in waiting if not medley.append(*pair)]
+            refused = [bodies for bodies in waiting if not medley.append(*bodies)]
             if len(medley.parts) > 1:
                 waiting = refused
                 yield medley.parts

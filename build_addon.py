@@ -80,7 +80,7 @@ def rewrite_imports(source: str, place: str) -> str:
 
     Raises BuildError for `import engine.x`, which has no relative form.
     """
-    # one dot is the file's own package: `.engine` in magma_blender/panels.py, `..engine` in magma_blender/smpl_rig/x.py
+    # one dot is the file's own package: `.engine` in magma_blender/batch.py, `..engine` in magma_blender/ui/x.py
     dots = "." * place.count("/")
     lines = source.splitlines(keepends=True)
     for node in _absolute_imports(source, place):

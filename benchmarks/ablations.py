@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from engine.checkpoints import Checkpoint, load_own_checkpoint
 from engine.data.dataset import DanceDataset
 from engine.evaluation.dances import REAL, Subject, Take, dance_without_music
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.rows import Ruler, set_windows
 from engine.evaluation.summary import WITH_SONG, Group, Sets, summarise
-from engine.generate import GenerateRequest, generate
-from engine.models.kinematics import joints_in_heading_frame
+from engine.models.checkpoints import Checkpoint, load_own_checkpoint
+from engine.models.torch.kinematics import joints_in_heading_frame
 from engine.motion import representation
+from engine.pipeline.generate import GenerateRequest, generate
 from smpl_rig.feet import lock_feet
 
 GUIDANCE = (1.0, 1.5, 2.0, 2.5, 3.0)

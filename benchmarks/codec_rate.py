@@ -14,9 +14,9 @@ from pathlib import Path
 
 import torch
 
-from engine.checkpoints import FRAME_RATE
 from engine.data.dataset import DanceDataset
-from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.models.checkpoints import FRAME_RATE
+from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation
 from engine.training.cli import styled
 from engine.training.loop import TrainOptions

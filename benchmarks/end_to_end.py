@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from magma_blender.client import EngineClient  # noqa: E402
+from magma_blender.engine_host.client import EngineClient  # noqa: E402
 
 
 def main() -> None:

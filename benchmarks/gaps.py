@@ -11,7 +11,7 @@ kept as its real poses, and the gap is written anew. In the table, for gaps of 1
 - moved, turned: how far path and heading were corrected to arrive, cm and degrees, mean and worst
 - left: what the pelvis is then still away from where it is to arrive, cm and degrees, worst
 - skate: share of frames inside with a foot sliding on the floor
-- beat gain: how much better feet and music agree than with the music moved (see `engine.evaluation.beats`), from the
+- beat gain: how much better feet and music agree than with the music moved (see `engine.motion.foot_beats`), from the
   music's beats to the feet's and back, pooled over all gaps; and elsewhere, in what is kept of the same dances
 
 Compared are interpolation, the real codes decoded (what the codec alone loses), one candidate, and the best of several.
@@ -29,21 +29,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from engine.evaluation.metrics.physical import foot_skate
 
 from engine import protocol
 from engine.checkpoint_index import WEIGHTS_FILE
-from engine.checkpoints import FRAME_RATE, Checkpoint, load_own_checkpoint
 from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography, to_json
 from engine.data.dataset import Clip, DanceDataset
 from engine.editing.candidates import Candidate, how_many
-from engine.editing.music import hear_music
-from engine.editing.session import Session
+from engine.editing.dance_files import Take, write_take
+from engine.editing.edit_state import Session
+from engine.editing.song_music import hear_music
 from engine.editing.splice import Fitted, fit
-from engine.editing.take import Take, write_take
-from engine.evaluation.beats import SHIFTS, Times, alignment, expected_foot_beats, foot_beats
-from engine.evaluation.metrics import foot_skate
-from engine.jobs import run_edit
-from engine.tokens import token_error
+from engine.models.checkpoints import FRAME_RATE, Checkpoint, load_own_checkpoint
+from engine.motion.foot_beats import SHIFTS, Times, alignment, expected_foot_beats, foot_beats
+from engine.pipeline.tokenize import token_error
+from engine.service.jobs import run_edit
 from engine.training.windows import at_rate
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion, sample

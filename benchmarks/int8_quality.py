@@ -25,11 +25,11 @@ from torch.nn import functional as F  # noqa: E402
 from engine.audio.decode import load_audio  # noqa: E402
 from engine.audio.librosa_features import SAMPLE_RATE, librosa_features  # noqa: E402
 from engine.data.dataset import DanceDataset  # noqa: E402
+from engine.models.original.config import FRAME_RATE, DecoderConfig  # noqa: E402
+from engine.models.original.decoder import MotionDecoder  # noqa: E402
+from engine.models.original.kv_cache import TokenCache  # noqa: E402
+from engine.models.original.quantize import round_weights  # noqa: E402
 from engine.motion import humanml3d  # noqa: E402
-from engine.original.cache import TokenCache  # noqa: E402
-from engine.original.config import FRAME_RATE, DecoderConfig  # noqa: E402
-from engine.original.decoder import MotionDecoder  # noqa: E402
-from engine.original.quantize import round_weights  # noqa: E402
 from engine.training.loop import mixed_precision  # noqa: E402
 from smpl_rig.motion import resample  # noqa: E402
 

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from engine.evaluation.metrics.physical import drift, foot_skate, freezing, jerk
 from numpy.typing import NDArray
 
 from engine.audio.decode import load_audio
-from engine.evaluation.beats import foot_beats, score_beats
-from engine.evaluation.metrics import drift, foot_skate, freezing, jerk
-from engine.generate import GenerateRequest, generate
+from engine.motion.foot_beats import foot_beats, score_beats
+from engine.pipeline.generate import GenerateRequest, generate
 
 SONGS = {
     "metal (Muldjord, Chaos God)": "/usr/share/games/fretsonfire/data/songs/muldjord/chaos_god/song.ogg",

@@ -17,9 +17,9 @@ import torch
 
 from benchmarks import uncached
 from benchmarks.networks import random_decoder, random_music, random_vqvae, write_random_checkpoint
-from engine.original.cache import MotionStream, TokenCache
-from engine.original.config import FRAME_RATE, Sampling
-from engine.original.sampling import write_tokens
+from engine.models.original.config import FRAME_RATE, Sampling
+from engine.models.original.kv_cache import MotionStream, TokenCache
+from engine.models.original.sampling import write_tokens
 
 CHUNK = 200
 """Frames that the original decodes at once."""

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from engine.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, config_values
-from engine.original.decoder import MotionDecoder
-from engine.original.importer import FAMILY, STATISTICS
-from engine.original.quantize import PRECISIONS, round_weights
-from engine.original.vqvae import MotionVQVAE
+from engine.models.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, config_values
+from engine.models.original.decoder import MotionDecoder
+from engine.models.original.importing.importer import FAMILY, STATISTICS
+from engine.models.original.quantize import PRECISIONS, round_weights
+from engine.models.original.vqvae import MotionVQVAE
 
 
 def random_decoder(precision: str = "float32", device: str = "cpu") -> MotionDecoder:

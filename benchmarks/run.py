@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import tables  # noqa: E402
 from benchmarks.served import Engine, engine  # noqa: E402
-from engine.original.quantize import PRECISIONS  # noqa: E402
+from engine.models.original.quantize import PRECISIONS  # noqa: E402
 
 README = ROOT / "benchmarks" / "README.md"
 BEGIN, END = "<!-- benchmarks/run.py writes from here -->", "<!-- to here -->"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.uncached import WINDOW, between, windowed_seconds
-from engine.original.config import FRAME_RATE
+from engine.models.original.config import FRAME_RATE
 
 STAGES = ("load", "audio", "features", "tokens", "motion", "feet")
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from engine.original.decoder import MotionDecoder
+from engine.models.original.decoder import MotionDecoder
 
 WINDOW = 300
 

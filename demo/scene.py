@@ -25,9 +25,9 @@ import bpy
 import numpy as np
 
 from engine.protocol import pack_bytes
-from magma_blender import dance, span_list
-from magma_blender.plan import DancePlan
-from magma_blender.strips import Excerpt
+from magma_blender.media.strips import Excerpt
+from magma_blender.scene import dance, span_list
+from magma_blender.scene.plan import DancePlan
 from smpl_rig.blender import compat
 from smpl_rig.motion import Motion, load_npz
 

@@ -13,10 +13,10 @@ if sys.version_info < (3, 11):
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:  # straight to the server, so that `hello` is answered at once
-        from engine.server import main as serve
+        from engine.service.server import main as serve
 
         serve()
     else:
-        from engine.cli import main
+        from engine.service.cli import main
 
         sys.exit(main())

@@ -64,7 +64,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def run(arguments: Sequence[str]) -> int:
     """Do what the command line says; the exit code. Errors go to stderr as one line."""
-    from .client import ClientError
+    from .engine_host.client import ClientError
     from .errors import MagmaError
 
     try:
@@ -84,8 +84,8 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _make(values: argparse.Namespace) -> None:
-    from . import engine_setup
-    from .session import session
+    from .engine_host import engine_setup
+    from .engine_host.session import session
 
     _check_files(values)
     engine_setup.check_numpy()
@@ -154,13 +154,13 @@ def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
 
 
 def _choose(settings: Any, name: str, value: str) -> None:
-    from . import properties
     from .errors import MagmaError
+    from .scene import scene_settings
 
     try:
         setattr(settings, name, value)
     except TypeError as error:
-        entries = properties.known_checkpoints()
+        entries = scene_settings.known_checkpoints()
         if name == "checkpoint":
             names = [entry["name"] for entry in entries]
         else:
@@ -171,10 +171,10 @@ def _choose(settings: Any, name: str, value: str) -> None:
 
 def _dance(scene: Any, audio: Path, frame: int, setup: Any) -> tuple[Any, int]:
     """One song from `frame` on: (armature, the frame after its end)."""
-    from . import plan
+    from .engine_host.session import session
     from .errors import MagmaError
-    from .job_operator import progress_text
-    from .session import session
+    from .operators.job_operator import progress_text
+    from .scene import plan
 
     strip = _add_strip(scene, audio, frame)
     if strip is not None:
@@ -196,8 +196,8 @@ def _dance(scene: Any, audio: Path, frame: int, setup: Any) -> tuple[Any, int]:
 
 def _add_strip(scene: Any, audio: Path, frame: int) -> Any:
     """The song as a sound strip; None in a Blender that was built without sound."""
-    from . import strips
     from .errors import MagmaError
+    from .media import strips
 
     if not bpy.app.build_options.audaspace:
         print("MAGMA: this Blender was built without sound: the file gets no sound strip", file=sys.stderr, flush=True)

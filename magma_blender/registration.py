@@ -7,32 +7,20 @@ from typing import Any
 
 import bpy
 
-from . import (
-    band,
-    batch,
-    choreography_panel,
-    op_choreography,
-    op_engine,
-    op_generate,
-    op_insert,
-    op_original,
-    op_spans,
-    panels,
-    preferences,
-    preview,
-    properties,
-    span_list,
-)
-from .session import session
+from . import batch
+from .engine_host.session import session
+from .operators import engine, generate, import_checkpoint, insert_motion, moves, spans
+from .scene import scene_settings, span_list
+from .ui import band, choreography_panel, panels, preferences, preview
 
 CLASSES = (
-    *op_original.CLASSES,  # before the preferences, which hold one of them
+    *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
     *preferences.CLASSES,
-    *op_generate.CLASSES,
-    *op_engine.CLASSES,
-    *op_spans.CLASSES,
-    *op_choreography.CLASSES,
-    *op_insert.CLASSES,
+    *generate.CLASSES,
+    *engine.CLASSES,
+    *spans.CLASSES,
+    *moves.CLASSES,
+    *insert_motion.CLASSES,
     *panels.CLASSES,
     *choreography_panel.CLASSES,
 )
@@ -47,7 +35,7 @@ def _before_load(*_arguments: Any) -> None:
 
 def register() -> None:
     """Classes, `scene.magma`, handlers, and from 4.2 on `blender --command magma`."""
-    properties.register()
+    scene_settings.register()
     span_list.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
@@ -77,4 +65,4 @@ def unregister() -> None:
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     span_list.unregister()
-    properties.unregister()
+    scene_settings.unregister()

@@ -21,7 +21,7 @@ from engine.audio.beats import STYLE_TEMPO, track_beats
 from engine.audio.decode import load_audio
 from engine.audio.demo_song import write_demo_song
 from engine.audio.librosa_features import SAMPLE_RATE
-from engine.evaluation.beats import FOOT_LEAD, SIGMA, foot_beats
+from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats
 from engine.training.windows import at_rate
 from smpl_rig.motion import Motion, save_npz
 from smpl_rig.rotations import matrix_to_axis_angle

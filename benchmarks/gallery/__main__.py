@@ -17,9 +17,9 @@ from pathlib import Path
 from benchmarks.gallery.film import write_videos
 from benchmarks.gallery.page import build_script, write_page
 from benchmarks.gallery.scenes import generated, scene, subjects_with_songs
-from engine.checkpoints import find_checkpoint, load_checkpoint
 from engine.data.dataset import SPLITS
 from engine.errors import EngineError
+from engine.models.checkpoints import find_checkpoint, load_checkpoint
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

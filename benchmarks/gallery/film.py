@@ -20,7 +20,7 @@ from benchmarks.gallery.canvas import Colour, Pixels, capsule, text
 from benchmarks.gallery.scenes import Dancer, Scene, envelope_height
 from demo.pictures import SOUND_RATE, Image, loudness_of, write_film
 from engine.audio.decode import load_audio
-from engine.evaluation.beats import ENVELOPE_RATE
+from engine.motion.foot_beats import ENVELOPE_RATE
 from smpl_rig.motion import sample
 
 FPS = 25.0

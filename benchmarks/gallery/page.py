@@ -26,7 +26,7 @@ from benchmarks.gallery.scenes import Dancer, Scene, envelope_height, expected_f
 from demo.pictures import add_sound, loudness_of
 from engine.audio.decode import load_audio
 from engine.errors import EngineError
-from engine.evaluation.beats import ENVELOPE_RATE, SIGMA
+from engine.motion.foot_beats import ENVELOPE_RATE, SIGMA
 
 WEB = Path(__file__).resolve().parent / "web"
 SONG_RATE, SONG_BITS = 44_100, 80_000

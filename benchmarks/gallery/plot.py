@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from benchmarks.gallery.scenes import Scene, envelope_height
 from demo.pictures import loudness_of
-from engine.evaluation.beats import ENVELOPE_RATE
+from engine.motion.foot_beats import ENVELOPE_RATE
 
 ROW_SECONDS = 15.0
 _SCALE = 76

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from engine.audio.beats import STYLE_TEMPO, track_beats
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
-from engine.checkpoints import FRAME_RATE
 from engine.data.dataset import DanceDataset
 from engine.errors import DataError
-from engine.evaluation.beats import FOOT_LEAD, SIGMA, BeatScore, foot_beats, foot_envelope, score_beats
 from engine.evaluation.dances import Subject, choose_subjects
 from engine.evaluation.evaluate import subjects_of
-from engine.generate import GenerateRequest, generate
+from engine.models.checkpoints import FRAME_RATE
+from engine.motion.foot_beats import FOOT_LEAD, SIGMA, BeatScore, foot_beats, foot_envelope, score_beats
+from engine.pipeline.generate import GenerateRequest, generate
 from engine.training.windows import at_rate
 from smpl_rig.motion import Motion
 

@@ -14,7 +14,7 @@ from benchmarks.paper_model.codec import train_codec
 from benchmarks.paper_model.vectors import VectorWindows
 from benchmarks.paper_model.writer import TokenPairMaker, train_writer
 from engine.data.dataset import DanceDataset
-from engine.original.config import DecoderConfig, VQVAEConfig
+from engine.models.original.config import DecoderConfig, VQVAEConfig
 from engine.training.cli import all_songs, styled, with_songs
 from engine.training.loop import TrainOptions
 from engine.training.pairs import PairSource

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.paper_model.vectors import Vectors, VectorWindows
-from engine.models.vqvae import ResidualQuantizer
-from engine.models.vqvae import VQVAEConfig as QuantizerConfig
+from engine.models.original.config import VQVAEConfig
+from engine.models.original.vqvae import MotionVQVAE
+from engine.models.torch.vqvae import ResidualQuantizer
+from engine.models.torch.vqvae import VQVAEConfig as QuantizerConfig
 from engine.motion import humanml3d
-from engine.original.config import VQVAEConfig
-from engine.original.vqvae import MotionVQVAE
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import perplexity
 from engine.training.windows import StyledMotion, at_rate

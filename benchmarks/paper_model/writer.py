@@ -18,11 +18,11 @@ from benchmarks.paper_model.vectors import both_ways
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE, librosa_features
 from engine.errors import DataError
+from engine.models.original.config import DecoderConfig, Sampling
+from engine.models.original.decoder import MotionDecoder
+from engine.models.original.layers import Attention, FeedForward, distance_bias
+from engine.models.original.vqvae import MotionVQVAE
 from engine.motion import humanml3d
-from engine.original.config import DecoderConfig, Sampling
-from engine.original.decoder import MotionDecoder
-from engine.original.layers import Attention, FeedForward, distance_bias
-from engine.original.vqvae import MotionVQVAE
 from engine.training.decoder import KIND_WEIGHT
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.pairs import SHORTEST, Dance, PairSource, Song

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from engine.evaluation.metrics.physical import freezing, jerk
 from numpy.typing import NDArray
 
 from benchmarks.ablations import dance_table
@@ -37,16 +38,15 @@ from benchmarks.trained_ablations.networks import write
 from engine.audio.beats import choose_style
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import FRAME_RATE, SAMPLE_RATE
-from engine.audio.music import music_features
-from engine.checkpoints import Checkpoint, load_own_checkpoint
+from engine.audio.music_features import music_features
 from engine.data.dataset import DanceDataset
-from engine.evaluation.beats import foot_beats, score_beats
 from engine.evaluation.dances import REAL, Subject, Take
 from engine.evaluation.evaluate import subjects_of
-from engine.evaluation.metrics import freezing, jerk
-from engine.generate import ROOM
-from engine.models.decoder import MotionDecoder
+from engine.models.checkpoints import Checkpoint, load_own_checkpoint
+from engine.models.torch.decoder import MotionDecoder
+from engine.motion.foot_beats import foot_beats, score_beats
 from engine.motion.room import keep_in_room
+from engine.pipeline.generate import ROOM
 from engine.training.decoder import Batch, PairWindows, decoder_losses
 from engine.training.pairs import Pair
 from smpl_rig.feet import lock_feet

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids
-from engine.checkpoints import Checkpoint
 from engine.data.dataset import DanceDataset
-from engine.models.decoder import DecoderConfig, MotionDecoder
+from engine.models.checkpoints import Checkpoint
+from engine.models.torch.decoder import DecoderConfig, MotionDecoder
 from engine.training.cli import all_songs, with_songs
 from engine.training.decoder import train_decoder
 from engine.training.loop import TrainOptions

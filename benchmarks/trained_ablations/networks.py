@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.decoder import Attention, ContextEncoder, DecoderConfig, MotionDecoder
-from engine.original.layers import sinusoid
-from engine.sampling import Conditions, Sampling, write_span
+from engine.models.original.layers import sinusoid
+from engine.models.torch.decoder import Attention, ContextEncoder, DecoderConfig, MotionDecoder
+from engine.models.torch.sampling import Conditions, Sampling, write_span
 from engine.training.decoder import POSITIONS
 
 

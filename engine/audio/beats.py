@@ -15,8 +15,8 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from .compiled import first_alone
-from .librosa_features import SAMPLE_RATE, mel_spectrogram
+from engine.audio.compile_lock import first_alone
+from engine.audio.librosa_features import SAMPLE_RATE, mel_spectrogram
 
 FloatArray = NDArray[np.float32]
 

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.state_dicts import read_state_dict, take
+from engine.runtime.weight_files import read_state_dict, take
 
 HOP = 320
 DIMENSION = 128

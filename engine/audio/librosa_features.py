@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import first_alone
+from engine.audio.compile_lock import first_alone
 
 SAMPLE_RATE = 10_240
 HOP = 512

@@ -14,12 +14,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from engine.data.aist import AIST_GENRES, load_aist
+from engine.data.head_level import level_gaze
 from engine.errors import DataError
-from engine.motion.bvh_import import read_bvh
+from engine.motion.files.bvh_import import read_bvh
 from smpl_rig.motion import Motion, MotionFileError, load_npz
-
-from .aist import AIST_GENRES, load_aist
-from .gaze import level_gaze
 
 SPLITS = ("train", "val", "test")
 UNKNOWN_STYLE = "unknown"

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from engine.choreography import Audio, Choreography, Span, Variant
-from engine.device import choose_device
+from engine.editing.dance_files import Take
 from engine.editing.edit import Edited, checkpoint_of
-from engine.editing.session import Cancelled, Progress, Session
+from engine.editing.edit_state import Cancelled, Progress, Session
 from engine.editing.splice import placed
-from engine.editing.take import Take
 from engine.errors import RequestError
+from engine.runtime.device import choose_device
 from smpl_rig.motion import Motion, sample
 
 State = tuple[Choreography, Take]

@@ -15,20 +15,20 @@ import numpy as np
 
 from engine import choreography as doc
 from engine.checkpoint_index import WEIGHTS_FILE
-from engine.checkpoints import FRAME_RATE, AnyCheckpoint, find_checkpoint
 from engine.choreography import Choreography, Variant
-from engine.device import choose_device
-from engine.editing.clips import continued, read_clip, token_error_mm
-from engine.editing.music import hear_music, on_the_beat
+from engine.editing.continuation import continued, read_clip, token_error_mm
+from engine.editing.dance_files import Take
+from engine.editing.edit_state import Cancelled, Progress, Session, runs_of
 from engine.editing.operations import Operation
-from engine.editing.session import Cancelled, Progress, Session, runs_of
+from engine.editing.song_music import hear_music, on_the_beat
 from engine.editing.splice import placed
-from engine.editing.take import Take
 from engine.editing.variants import fit_others
 from engine.errors import CancelledError, CheckpointError, ChoreographyError, RequestError
-from engine.file_hash import file_sha256
-from engine.generate import cached_checkpoint
-from engine.tokens import token_error
+from engine.models.checkpoints import FRAME_RATE, AnyCheckpoint, find_checkpoint
+from engine.pipeline.generate import cached_checkpoint
+from engine.pipeline.tokenize import token_error
+from engine.runtime.device import choose_device
+from engine.runtime.file_hash import file_sha256
 from smpl_rig.motion import mirror
 
 JOIN_SECONDS = 1.0

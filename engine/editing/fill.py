@@ -17,14 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.checkpoints import FRAME_RATE, AnyCheckpoint, Checkpoint
 from engine.choreography import Choreography
-from engine.editing.music import Heard
-from engine.likelihood import follow_likelihood
+from engine.editing.song_music import Heard
+from engine.models.checkpoints import FRAME_RATE, AnyCheckpoint, Checkpoint
+from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.models.original.sampling import HORIZON, fill
+from engine.models.torch.likelihood import follow_likelihood
+from engine.models.torch.sampling import Conditions, Sampling, write_span
 from engine.motion import representation
-from engine.original.checkpoint import OriginalCheckpoint
-from engine.original.sampling import HORIZON, fill
-from engine.sampling import Conditions, Sampling, write_span
 from smpl_rig.motion import Motion
 
 JUDGED = 15

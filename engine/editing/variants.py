@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine import choreography as doc
-from engine.editing.session import Range, Session
+from engine.editing.edit_state import Range, Session
 
 
 def fit_others(session: Session, runs: Sequence[Range]) -> None:

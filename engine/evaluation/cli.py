@@ -25,11 +25,11 @@ def add_evaluate_command(commands: Any) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from engine.checkpoints import load_own_checkpoint
     from engine.data.dataset import DanceDataset
-    from engine.device import choose_device
     from engine.evaluation.evaluate import Setting, evaluate
     from engine.evaluation.tables import as_json, markdown
+    from engine.models.checkpoints import load_own_checkpoint
+    from engine.runtime.device import choose_device
 
     if options.seeds < 1:
         raise EngineError(f"--seeds {options.seeds} must be at least 1.")

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.checkpoints import FRAME_RATE, Checkpoint
-from engine.models.kinematics import joints_in_heading_frame
+from engine.models.checkpoints import FRAME_RATE, Checkpoint
+from engine.models.torch.kinematics import joints_in_heading_frame
 from engine.motion import representation
 from smpl_rig.motion import Motion
 

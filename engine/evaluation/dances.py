@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from engine.audio.beats import STYLE_TEMPO, UNKNOWN_TEMPO
 from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
-from engine.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
+from engine.data import retime
 from engine.evaluation.codec import Rebuilt, rebuild
-from engine.generate import GenerateRequest, generate
-from engine.sampling import Conditions, write_codes
-from engine.training import retime
+from engine.models.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
+from engine.models.torch.sampling import Conditions, write_codes
+from engine.pipeline.generate import GenerateRequest, generate
 from engine.training.pairs import Song
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.dances import REAL
-from engine.evaluation.metrics import diversity, frechet_distance
+from engine.evaluation.metrics.physical import diversity, frechet_distance
 from engine.evaluation.rows import Measured
 
 WITH_SONG, ALL = "with a song", "all"

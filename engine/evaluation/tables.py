@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.evaluation.codec import CodecReport
-from engine.evaluation.metrics import FROZEN_SPEED
-from engine.evaluation.novelty import SECONDS
+from engine.evaluation.metrics.novelty import SECONDS
+from engine.evaluation.metrics.physical import FROZEN_SPEED
+from engine.evaluation.metrics.style_classifier import ACCEPTED
 from engine.evaluation.rows import BORDER
-from engine.evaluation.style_classifier import ACCEPTED
 from engine.evaluation.summary import Figure, Group, Summary
 
 NOTHING = "–"

@@ -17,7 +17,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter1d
 
 from engine.audio.beats import BeatTrack
-from engine.evaluation.beats import expected_foot_beats, foot_beats
+from engine.motion.foot_beats import expected_foot_beats, foot_beats
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion
 

@@ -15,10 +15,10 @@ from engine.errors import DataError, EngineError
 if TYPE_CHECKING:
     from torch import nn
 
-    from engine.checkpoints import Checkpoint
     from engine.data.dataset import Clip
-    from engine.models.decoder import DecoderConfig
-    from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+    from engine.models.checkpoints import Checkpoint
+    from engine.models.torch.decoder import DecoderConfig
+    from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
     from engine.training.loop import TrainOptions
     from engine.training.pairs import Dance, Song
     from engine.training.windows import StyledMotion
@@ -77,7 +77,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 
 def _train_vqvae(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
-    from engine.models.vqvae import VQVAEConfig
+    from engine.models.torch.vqvae import VQVAEConfig
     from engine.training.vqvae import train_vqvae
 
     data = DanceDataset(options.data, options.clips)
@@ -100,7 +100,7 @@ def _train_vqvae(options: argparse.Namespace) -> None:
 
 def _harden_vqvae(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
-    from engine.training.harden import harden_vqvae
+    from engine.training.finetune_vqvae import harden_vqvae
 
     data = DanceDataset(options.data, options.clips)
     train = styled(data.split("train"))
@@ -138,9 +138,9 @@ def _train_decoder(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    from engine.checkpoints import save_checkpoint
-    from engine.models.decoder import MotionDecoder
-    from engine.sampling import Sampling
+    from engine.models.checkpoints import save_checkpoint
+    from engine.models.torch.decoder import MotionDecoder
+    from engine.models.torch.sampling import Sampling
 
     codec = load_vqvae_run(options.vqvae)
     styles = _read_styles(options.decoder)
@@ -152,21 +152,21 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:
-    from engine.models.decoder import DecoderConfig
+    from engine.models.torch.decoder import DecoderConfig
 
     return DecoderConfig(codes=codec.config.codes, levels=codec.config.coarse, styles=len(styles))
 
 
 def _start(options: argparse.Namespace) -> Checkpoint | None:
     """The checkpoint that training begins with, if one is named. Raises CheckpointError."""
-    from engine.checkpoints import load_own_checkpoint
+    from engine.models.checkpoints import load_own_checkpoint
 
     return load_own_checkpoint(options.start_from) if options.start_from else None
 
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:
     """The averaged codec of a run folder. Raises DataError."""
-    from engine.models.vqvae import MotionVQVAE
+    from engine.models.torch.vqvae import MotionVQVAE
 
     codec = MotionVQVAE(_read_codec_config(folder))
     _load_averaged(codec, folder, "train-vqvae")
@@ -174,7 +174,7 @@ def load_vqvae_run(folder: Path) -> MotionVQVAE:
 
 
 def _read_codec_config(folder: Path) -> VQVAEConfig:
-    from engine.models.vqvae import VQVAEConfig
+    from engine.models.torch.vqvae import VQVAEConfig
 
     try:
         return VQVAEConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
@@ -233,7 +233,7 @@ def all_songs(dances: Sequence[Dance], more: Path | None) -> list[Song]:
 
 
 def _options(options: argparse.Namespace) -> TrainOptions:
-    from engine.device import choose_device
+    from engine.runtime.device import choose_device
     from engine.training.loop import TrainOptions
 
     if options.steps < 1 or options.batch < 1:

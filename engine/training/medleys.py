@@ -17,9 +17,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.training import retime
+from engine.data import retime
+from engine.data.waiting import moving_parts
 from engine.training.pairs import Dance, Song, TimedDance, count_near, random_entry, to_song
-from engine.training.waiting import moving_parts
 from engine.training.windows import UPPER_JOINTS, at_rate
 from smpl_rig.motion import Motion
 

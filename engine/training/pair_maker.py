@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from engine.models.vqvae import MotionVQVAE
+from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.medleys import medleys
 from engine.training.pairs import SHORTEST, Dance, Pair, PairSource, Song, TimedDance

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from engine.audio.beats import STYLE_TEMPO, BeatTrack
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
-from engine.audio.music import music_features
-from engine.training import retime
-from engine.training.waiting import moving_parts
+from engine.audio.music_features import music_features
+from engine.data import retime
+from engine.data.waiting import moving_parts
 from engine.training.windows import StyledMotion, at_rate
 from smpl_rig.motion import Motion
 

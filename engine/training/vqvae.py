@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.kinematics import joint_steps, joints_in_heading_frame, root_path
-from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.models.torch.kinematics import joint_steps, joints_in_heading_frame, root_path
+from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.windows import FeatureWindows, StyledMotion, at_rate

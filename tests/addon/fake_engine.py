@@ -34,8 +34,8 @@ import numpy as np
 
 from engine import choreography as doc
 from engine.errors import EngineError
+from smpl_rig.dance_motion import Take, clip_name, read_take
 from smpl_rig.motion import Motion, MotionFileError, load_npz, sample, save_npz
-from smpl_rig.take import Take, clip_name, read_take
 
 FRAME_RATE = 20.0
 TOKEN_RATE = 5.0

@@ -28,7 +28,7 @@ def archive(tmp_path_factory):
 def test_one_folder_with_all_that_is_needed(archive):
     names = archive.namelist()
     assert all(name.startswith("magma_blender/") for name in names)
-    for wanted in ("__init__.py", "blender_manifest.toml", "engine/protocol.py", "engine/server.py"):
+    for wanted in ("__init__.py", "blender_manifest.toml", "engine/protocol.py", "engine/service/server.py"):
         assert f"magma_blender/{wanted}" in names
     assert "magma_blender/smpl_rig/blender/armature.py" in names
     assert not [name for name in names if "test" in name.lower() or "__pycache__" in name]

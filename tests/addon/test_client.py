@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine import protocol
-from magma_blender.client import (
+from magma_blender.engine_host.client import (
     EngineClient,
     EngineDied,
     EngineNotFound,
@@ -25,7 +25,7 @@ from magma_blender.client import (
     Request,
     RequestCancelled,
 )
-from magma_blender.engine_process import LOG_LIMIT_BYTES, describe_exit
+from magma_blender.engine_host.engine_process import LOG_LIMIT_BYTES, describe_exit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAKE = [sys.executable, str(ROOT / "tests" / "engine" / "fake_engine.py")]
@@ -400,7 +400,7 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_dance(make_client: MakeC
 
 
 def test_client_needs_neither_blender_nor_numpy() -> None:
-    code = "import magma_blender.client, sys; assert not {'bpy', 'numpy', 'torch'} & set(sys.modules)"
+    code = "import magma_blender.engine_host.client, sys; assert not {'bpy', 'numpy', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

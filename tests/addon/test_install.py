@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from magma_blender import install
+from magma_blender.engine_host import install
 from magma_blender.errors import InstallError
 
 

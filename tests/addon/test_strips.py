@@ -6,9 +6,9 @@ from types import SimpleNamespace as Thing
 
 import pytest
 
-from magma_blender import strips
 from magma_blender.errors import StripError
-from magma_blender.strips import Excerpt
+from magma_blender.media import strips
+from magma_blender.media.strips import Excerpt
 
 
 def strip(name="song", kind="SOUND", start=1.0, duration=300, **changes):

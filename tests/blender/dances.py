@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from magma_blender import editable
+from magma_blender.scene import editable
 
 ELBOW = 'pose.bones["L_elbow"].rotation_quaternion'
 LOCKED = slice(30, 60)

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 
-from magma_blender import choreography
+from magma_blender.scene import choreography
 
 BATCH = blenders.ROOT / "magma_blender" / "batch.py"
 

@@ -11,8 +11,8 @@ import bpy
 from dances import LOCKED, keys, lock_the_second_second, move_key, saved_and_opened, select_frames, spans, state
 
 from engine.choreography import lock
-from magma_blender import choreography, editable
 from magma_blender.errors import MagmaError
+from magma_blender.scene import choreography, editable
 
 
 def test_a_dance_is_kept_with_what_editing_needs(dancer):
@@ -158,9 +158,9 @@ def test_errors_leave_all_as_it_was(magma, dancer, tmp_path):
 
 
 def test_a_change_while_the_engine_works_is_not_overwritten(dancer):
-    from magma_blender import edits
+    from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.session import session
+    from magma_blender.scene import edits
 
     def lock_in_between():
         editable.change(dancer, lambda document: lock(document, 0, 5))
@@ -176,9 +176,9 @@ def test_a_change_while_the_engine_works_is_not_overwritten(dancer):
 
 
 def test_cancelling_changes_nothing(magma, dancer, tmp_path):
-    from magma_blender import edits
+    from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.session import session
+    from magma_blender.scene import edits
 
     blenders.use_engine(magma, tmp_path, "slow")
     before = state(dancer)
@@ -234,7 +234,7 @@ def still(tmp_path):
 
 
 def test_a_motion_of_a_file_is_inserted_at_the_playhead_and_locked(dancer, still):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     before = keys(dancer)
     bpy.context.scene.frame_set(33)

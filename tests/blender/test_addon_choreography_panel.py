@@ -8,11 +8,11 @@ pytest.importorskip("bpy")
 import bpy
 from dances import lock_the_second_second, select_frames, spans
 
-from magma_blender import editable
+from magma_blender.scene import editable
 
 
 def test_selection_is_ticked_spans_then_preview_range_then_markers_then_playhead(dancer):
-    from magma_blender.selection import selected
+    from magma_blender.scene.selection import selected
 
     def now():
         return selected(bpy.context, dancer, editable.load(dancer))
@@ -75,7 +75,7 @@ class Layout:
 def test_the_panel_shows_the_spans(dancer, monkeypatch):
     import types
 
-    from magma_blender import choreography_panel
+    from magma_blender.ui import choreography_panel
 
     lock_the_second_second(dancer)
     select_frames(1, 30)
@@ -103,7 +103,7 @@ def test_the_panel_shows_the_spans(dancer, monkeypatch):
 
 
 def test_the_band_lies_where_the_spans_are(dancer):
-    from magma_blender import band
+    from magma_blender.ui import band
 
     lock_the_second_second(dancer)
     found = band.bars(dancer, lambda frame: 10 * frame)
@@ -118,9 +118,9 @@ def test_the_band_lies_where_the_spans_are(dancer):
 
 
 def test_every_operator_says_what_it_does(magma):
-    from magma_blender import op_choreography, op_insert, op_spans
+    from magma_blender.operators import insert_motion, moves, spans
 
-    for kind in (*op_spans.CLASSES, *op_choreography.CLASSES, *op_insert.CLASSES):
+    for kind in (*spans.CLASSES, *moves.CLASSES, *insert_motion.CLASSES):
         assert kind.__doc__ and kind.bl_label and not kind.__doc__.endswith(".")
-        changes_nothing = kind in (op_choreography.MAGMA_OT_copy_moves, op_insert.MAGMA_OT_browse_motion)
+        changes_nothing = kind in (moves.MAGMA_OT_copy_moves, insert_motion.MAGMA_OT_browse_motion)
         assert ("UNDO" in kind.bl_options) != changes_nothing

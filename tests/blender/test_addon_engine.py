@@ -57,9 +57,9 @@ def tiny(tmp_path):
 
 def dance(folder, checkpoint, fps, seconds):
     """(armature, the engine's joints (T, 24, 3), first frame) for a song that starts at frame 11."""
-    from magma_blender import plan
-    from magma_blender.engine_setup import find
-    from magma_blender.session import session
+    from magma_blender.engine_host.engine_setup import find
+    from magma_blender.engine_host.session import session
+    from magma_blender.scene import plan
 
     scene = bpy.context.scene
     scene.render.fps = fps
@@ -108,10 +108,10 @@ def test_the_default_checkpoint_dances_upright_on_the_floor(magma, tmp_path):
 
 
 def test_a_text_file_named_mp3_is_one_sentence_and_the_scene_stays(magma, tiny, tmp_path):
-    from magma_blender import plan
-    from magma_blender.engine_setup import find
+    from magma_blender.engine_host.engine_setup import find
+    from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.session import session
+    from magma_blender.scene import plan
 
     song = tmp_path / "words.mp3"
     song.write_text("la la la\n" * 100)
@@ -127,7 +127,7 @@ def test_a_text_file_named_mp3_is_one_sentence_and_the_scene_stays(magma, tiny, 
 
 
 def test_check_engine_answers(magma, tiny):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     assert bpy.ops.magma.check_engine() == {"FINISHED"}
     assert session.notice.text == "The engine works." and session.notice.details

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 
-from magma_blender import choreography
+from magma_blender.scene import choreography
 
 HERE = Path(__file__).resolve().parent
 HAS_SOUND = bpy.app.build_options.audaspace
@@ -109,7 +109,7 @@ def test_settings_reach_the_engine_and_the_choreography_survives_saving(magma, t
 
 
 def test_beat_snap_reaches_the_engine_and_is_kept(magma, tmp_path, monkeypatch):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     add_song(tmp_path)
     asked = []
@@ -247,7 +247,7 @@ def test_an_engine_of_another_version(magma, tmp_path):
 
 
 def test_an_engine_that_dies(magma, tmp_path):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     add_song(tmp_path)
     blenders.use_engine(magma, tmp_path, "die")
@@ -294,7 +294,7 @@ def test_an_error_while_building_leaves_target_and_scene_as_they_were(magma, tmp
     def broken(*_):
         raise ValueError("disk on fire")
 
-    monkeypatch.setattr("magma_blender.choreography.store", broken)
+    monkeypatch.setattr("magma_blender.scene.choreography.store", broken)
     expect_error("disk on fire")
     bpy.context.scene.magma.target = None
     expect_error("disk on fire")
@@ -303,8 +303,8 @@ def test_an_error_while_building_leaves_target_and_scene_as_they_were(magma, tmp
 def test_cancelling_ends_within_a_second_and_changes_nothing(magma, tmp_path):
     import time
 
+    from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.session import session
 
     add_song(tmp_path)
     for mode in ("slow", "hang"):  # one listens to the cancel, one has to be killed
@@ -326,8 +326,8 @@ def test_cancelling_ends_within_a_second_and_changes_nothing(magma, tmp_path):
 
 
 def test_a_target_that_is_renamed_is_followed_and_one_that_is_removed_is_named(magma, tmp_path):
+    from magma_blender.engine_host.session import session
     from magma_blender.errors import SceneError
-    from magma_blender.session import session
 
     add_song(tmp_path)
     bpy.ops.magma.generate_dance()
@@ -345,7 +345,7 @@ def test_a_target_that_is_renamed_is_followed_and_one_that_is_removed_is_named(m
 
 
 def test_loading_a_file_drops_the_dance_being_made(magma, tmp_path):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     add_song(tmp_path)
     file = tmp_path / "other.blend"
@@ -358,7 +358,7 @@ def test_loading_a_file_drops_the_dance_being_made(magma, tmp_path):
 
 
 def test_check_engine_tells_what_works(magma, tmp_path):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     assert bpy.ops.magma.check_engine() == {"FINISHED"}
     assert "device: cpu" in session.notice.details
@@ -415,7 +415,7 @@ def test_a_retimed_strip_is_mixed_down_alone_and_the_scene_is_as_before(magma, t
     strip.select, other.select = True, False
     scene.frame_start, scene.frame_end = 5, 500
     # retiming by script crashes Blender 4.5 and 5.0 in background, so only the decision is faked
-    monkeypatch.setattr("magma_blender.strips.is_retimed", lambda strip: True)
+    monkeypatch.setattr("magma_blender.media.strips.is_retimed", lambda strip: True)
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
     made = choreography.load(bpy.data.objects["song"])
     assert (made.start, made.seconds, made.speed) == (0.0, 2.0, 1.0)

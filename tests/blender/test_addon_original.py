@@ -26,7 +26,7 @@ def run_import(**changed):
 
 def expect_refusal(pattern, tmp_path, **changed):
     """The import must fail with the sentence, show it, and write nothing."""
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     before = own(tmp_path)
     with pytest.raises(RuntimeError, match=pattern):
@@ -36,7 +36,7 @@ def expect_refusal(pattern, tmp_path, **changed):
 
 
 def test_an_import_is_offered_at_once(magma, tmp_path):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     settings = bpy.context.scene.magma
     with pytest.raises(TypeError):
@@ -110,14 +110,14 @@ def test_an_engine_that_is_missing_refuses_or_dies(magma, tmp_path):
 
 @pytest.mark.parametrize("mode", ["slow", "hang"])
 def test_an_import_can_be_cancelled_and_keeps_the_engine_for_itself(magma, tmp_path, mode):
-    from magma_blender import errands
+    from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.session import session
+    from magma_blender.operators import engine_tasks
 
     blenders.use_engine(magma, tmp_path, mode)
-    errands.import_checkpoint("mine", "/vq.pt", "/seq.pt", "librosa", "int8")
+    engine_tasks.import_checkpoint("mine", "/vq.pt", "/seq.pt", "librosa", "int8")
     with pytest.raises(MagmaError, match=r'The engine is busy \(Importing "mine"\)'):
-        errands.check()
+        engine_tasks.check()
     deadline = time.monotonic() + 5
     while session.errand.request.progress.stage != "tokens" and time.monotonic() < deadline:
         session.poll()
@@ -131,7 +131,7 @@ def test_an_import_can_be_cancelled_and_keeps_the_engine_for_itself(magma, tmp_p
 
 
 def test_encodecs_weights_come_from_a_file_or_the_internet_if_that_is_allowed(magma, tmp_path):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     if hasattr(bpy.app, "online_access"):
         bpy.context.preferences.system.use_online_access = False
@@ -148,7 +148,7 @@ def test_encodecs_weights_come_from_a_file_or_the_internet_if_that_is_allowed(ma
 
 
 def test_guidance_and_takes_are_not_asked_of_an_imported_checkpoint(magma, tmp_path):
-    from magma_blender import plan
+    from magma_blender.scene import plan
 
     settings = bpy.context.scene.magma
     settings.guidance, settings.takes = 2.0, 3

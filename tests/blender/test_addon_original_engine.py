@@ -93,10 +93,10 @@ def own(tmp_path):
 
 
 def test_every_variant_is_imported(magma, files, tmp_path):
-    from magma_blender import op_original
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
+    from magma_blender.operators import import_checkpoint
 
-    assert tuple(name for name, *_ in op_original.VARIANTS) == VARIANTS
+    assert tuple(name for name, *_ in import_checkpoint.VARIANTS) == VARIANTS
     for variant in VARIANTS:
         assert run_import(files, variant=variant, checkpoint=variant, motionseq=files / f"{variant}.pt") == {"FINISHED"}
         asks_for_encodec = any("EnCodec" in line for line in session.notice.details)
@@ -108,9 +108,9 @@ def test_every_variant_is_imported(magma, files, tmp_path):
 def dance(song):
     """The armature that dances to a song from frame 11 on: by the button, or without a strip in a Blender that has no
     sound."""
-    from magma_blender import plan
-    from magma_blender.engine_setup import find
-    from magma_blender.session import session
+    from magma_blender.engine_host.engine_setup import find
+    from magma_blender.engine_host.session import session
+    from magma_blender.scene import plan
 
     scene = bpy.context.scene
     if not bpy.app.build_options.audaspace:
@@ -124,8 +124,8 @@ def dance(song):
 
 
 def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
-    from magma_blender import choreography
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
+    from magma_blender.scene import choreography
 
     assert run_import(files) == {"FINISHED"} and session.notice.details == ()
     scene = bpy.context.scene
@@ -147,7 +147,7 @@ def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
 
 
 def test_an_import_without_statistics_says_so_at_the_dance(magma, files, tmp_path):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     run_import(files, mean="", std="")
     assert any("mean and std" in line for line in session.notice.details)
@@ -158,7 +158,7 @@ def test_an_import_without_statistics_says_so_at_the_dance(magma, files, tmp_pat
 
 def expect_refusal(pattern, files, tmp_path, **changed):
     """One sentence or two about the file, and nothing written or run."""
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     before = own(tmp_path)
     with pytest.raises(RuntimeError, match=pattern):

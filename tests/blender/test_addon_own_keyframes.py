@@ -10,8 +10,8 @@ pytest.importorskip("bpy")
 import bpy
 from dances import ELBOW, keys, lock_the_second_second, move_key, select_frames, spans, state
 
-from magma_blender import editable, own_keyframes
 from magma_blender.errors import MagmaError
+from magma_blender.scene import editable, own_keyframes
 
 
 def test_keys_changed_by_hand_are_noticed_and_nothing_is_lost(dancer):
@@ -60,7 +60,7 @@ def test_keep_my_keyframes_locks_the_present_poses(dancer):
 
 
 def test_kept_keyframes_get_tokens_of_their_own(dancer):
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
 
     tokens = editable.load(dancer).document.tokens
     move_key(dancer, 40)
@@ -86,9 +86,10 @@ def test_keyframes_are_kept_without_the_engine(magma, dancer, tmp_path, mode):
 
 
 def test_keyframes_that_change_again_while_they_are_read_are_not_lost(magma, dancer):
-    from magma_blender import engine_setup, own_keyframes
+    from magma_blender.engine_host import engine_setup
+    from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.session import session
+    from magma_blender.scene import own_keyframes
 
     move_key(dancer, 40)
     own_keyframes.start(dancer, engine_setup.find())

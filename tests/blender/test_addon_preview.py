@@ -27,7 +27,7 @@ def request(*parts: dict) -> types.SimpleNamespace:
 
 
 def test_it_plays_what_has_come_at_its_own_speed_over_and_over(magma):
-    from magma_blender.preview import Figure
+    from magma_blender.ui.preview import Figure
 
     figure, job = Figure(), request(frames(0, 20), frames(20, 10))
     assert figure.joints(0.0) is None
@@ -41,7 +41,7 @@ def test_it_plays_what_has_come_at_its_own_speed_over_and_over(magma):
 
 
 def test_another_request_and_another_beginning_start_anew(magma):
-    from magma_blender.preview import Figure
+    from magma_blender.ui.preview import Figure
 
     figure = Figure()
     figure.take(request(frames(0, 20)))
@@ -52,7 +52,7 @@ def test_another_request_and_another_beginning_start_anew(magma):
 
 
 def test_frames_that_cannot_be_read_are_passed_over(magma):
-    from magma_blender.preview import Figure
+    from magma_blender.ui.preview import Figure
 
     figure = Figure()
     figure.take(request({"first_frame": 0, "frame_rate": 20, "npz": "nonsense"}, frames(0, 2)))
@@ -60,9 +60,9 @@ def test_frames_that_cannot_be_read_are_passed_over(magma):
 
 
 def test_it_stands_where_the_target_of_the_dance_stands(magma):
-    from magma_blender import preview
-    from magma_blender.dance import Target
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
+    from magma_blender.scene.dance import Target
+    from magma_blender.ui import preview
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.motion import Motion
 
@@ -83,7 +83,7 @@ def test_it_stands_where_the_target_of_the_dance_stands(magma):
 
 
 def test_background_asks_for_no_frames(magma, tmp_path):
-    from magma_blender import plan
+    from magma_blender.scene import plan
 
     assert bpy.app.background
     wanted = plan.for_file(bpy.context.scene, "song", blenders.song(tmp_path), 1)

@@ -11,7 +11,7 @@ pytest.importorskip("bpy")
 import bpy
 from dances import keys, move_key, saved_and_opened, select_frames, state
 
-from magma_blender import editable
+from magma_blender.scene import editable
 
 STEPS = 16
 FRAMES, POSITIONS, PER_POSITION = 90, 15, 6

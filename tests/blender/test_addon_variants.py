@@ -12,7 +12,7 @@ pytest.importorskip("bpy")
 import bpy
 from dances import LOCKED, keys, move_key, saved_and_opened, select_frames, spans, state
 
-from magma_blender import editable
+from magma_blender.scene import editable
 
 REPLACED = slice(31, 60)
 """Frames that another variant of the second second changes: not the one after the moves before it."""
@@ -56,8 +56,8 @@ def test_mirroring_twice_is_as_it_was(dancer):
 
 
 def test_variants_are_danced_without_the_engine_as_it_would_dance_them(magma, choices, tmp_path):
-    from magma_blender import edits
-    from magma_blender.session import session
+    from magma_blender.engine_host.session import session
+    from magma_blender.scene import edits
 
     blenders.use_engine(magma, tmp_path, "die")
     seen = {}

@@ -14,8 +14,8 @@ from tiny_engine import STYLES, tiny_networks
 
 from engine import checkpoint_index
 from engine.audio.demo_song import write_demo_song
-from engine.checkpoints import save_checkpoint
-from engine.sampling import Sampling
+from engine.models.checkpoints import save_checkpoint
+from engine.models.torch.sampling import Sampling
 
 torch.set_num_threads(1)
 

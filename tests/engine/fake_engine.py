@@ -1,4 +1,4 @@
-"""The real server with a made-up `engine.generate`: the request's `audio` names what it does. Run as a script."""
+"""The real server with a made-up `generate`: the request's `audio` names what it does. Run as a script."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import types
 from dataclasses import dataclass, field
 from typing import Any
 
-import engine.server
 from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography
 from engine.errors import AudioError, CancelledError
+from engine.service import server
 
 NOTHING = new_choreography([[1]], 10.0, Audio("song.wav", "0" * 64), CheckpointIdentity("fake", "0" * 64), 0, None)
 
@@ -110,10 +110,10 @@ def _is_pipe_for_writing(descriptor: int) -> bool:
         return False
 
 
-module = types.ModuleType("engine.generate")
+module = types.ModuleType("engine.pipeline.generate")
 module.GenerateRequest, module.generate = GenerateRequest, generate  # type: ignore[attr-defined]
-sys.modules["engine.generate"] = module
-doctor = types.ModuleType("engine.doctor")
+sys.modules["engine.pipeline.generate"] = module
+doctor = types.ModuleType("engine.service.doctor")
 doctor.report = lambda: {"device": "cpu"}  # type: ignore[attr-defined]
-sys.modules["engine.doctor"] = doctor
-engine.server.main()
+sys.modules["engine.service.doctor"] = doctor
+server.main()

@@ -8,9 +8,9 @@ import numpy as np
 import original_reference as reference
 import torch
 
-from engine.checkpoints import load_checkpoint
-from engine.original.checkpoint import OriginalCheckpoint
-from engine.original.importer import import_magma
+from engine.models.checkpoints import load_checkpoint
+from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.models.original.importing.importer import import_magma
 
 VARIANTS = tuple(reference.MUSIC)
 

@@ -1,6 +1,6 @@
 """The original's networks once more, slow and plain: numpy in float64 on raw tensors under the original's names.
 
-Written from the published facts and independent of `engine.original`: no torch, no caches, one row at a time. Also
+Written from the published facts and independent of `models.original`: no torch, no caches, one row at a time. Also
 makes random weights, from numpy's frozen RandomState, so that recordings stay comparable.
 """
 

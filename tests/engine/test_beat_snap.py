@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from engine.evaluation.metrics.physical import jerk
 from tiny_engine import stepping
 
 from engine.audio.beats import BeatTrack
-from engine.evaluation.beats import expected_foot_beats, foot_beats, score_beats
-from engine.evaluation.metrics import jerk
 from engine.motion import beat_snap
 from engine.motion.beat_snap import snap_to_beats
+from engine.motion.foot_beats import expected_foot_beats, foot_beats, score_beats
 from smpl_rig.motion import Motion
 
 FPS, BPM = 20.0, 100.0

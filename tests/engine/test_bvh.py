@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from engine.errors import DataError
-from engine.motion.bvh import parse_bvh, write_bvh
-from engine.motion.bvh_import import read_bvh
+from engine.motion.files.bvh import parse_bvh, write_bvh
+from engine.motion.files.bvh_import import read_bvh
 from smpl_rig import rotations as rot
 from smpl_rig.kinematics import global_rotations
 from smpl_rig.motion import Motion

@@ -17,10 +17,10 @@ from safetensors.torch import load_file, save_file
 from tiny_engine import SMALL_CODEC, STYLES, tiny_networks
 
 from engine.checkpoint_index import list_checkpoints
-from engine.checkpoints import load_checkpoint, load_own_checkpoint, save_checkpoint
 from engine.errors import CheckpointError
-from engine.models.vqvae import MotionVQVAE
-from engine.sampling import Sampling
+from engine.models.checkpoints import load_checkpoint, load_own_checkpoint, save_checkpoint
+from engine.models.torch.sampling import Sampling
+from engine.models.torch.vqvae import MotionVQVAE
 
 
 def test_a_style_may_have_settings_of_its_own(tmp_path: Path) -> None:

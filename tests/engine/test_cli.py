@@ -18,8 +18,8 @@ import pytest
 from tiny_engine import stepping
 
 from engine import VERSION
-from engine.cli import TerminalProgress, main
-from engine.motion.bvh_import import read_bvh
+from engine.motion.files.bvh_import import read_bvh
+from engine.service.cli import TerminalProgress, main
 from smpl_rig.motion import load_npz, save_npz
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -220,7 +220,7 @@ def test_generate_writes_bvh(arguments: list[str], tmp_path: Path) -> None:
 def test_an_interruption_leaves_the_older_dance(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from engine.generate import Dance
+    from engine.pipeline.generate import Dance
 
     out = tmp_path / "dance.npz"
     out.write_bytes(b"older")
@@ -238,7 +238,7 @@ def test_an_interruption_leaves_the_older_dance(
 def test_a_full_disk_leaves_the_older_dance(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from engine.generate import Dance
+    from engine.pipeline.generate import Dance
 
     out = tmp_path / "dance.npz"
     out.write_bytes(b"older")

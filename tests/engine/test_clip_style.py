@@ -15,9 +15,9 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from engine import cli
 from engine.errors import CheckpointError, RequestError
-from engine.original import clip_style, clip_text, clip_tokens
+from engine.models.original.clip import clip_style, clip_text, clip_tokens
+from engine.service import cli
 
 EXCERPT = Path(__file__).with_name("clip_merges_excerpt.json")
 """Rank by merge, of all merges of CLIP's list that can apply within the words of the genres' names."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from engine.audio.compiled import first_alone, lock_file
+from engine.audio.compile_lock import first_alone, lock_file
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ import pytest
 
 from engine.data.aist import load_aist
 from engine.data.dataset import UNKNOWN_STYLE, DanceDataset
-from engine.data.gaze import gaze_pitch, level_gaze
+from engine.data.head_level import gaze_pitch, level_gaze
 from engine.errors import DataError
-from engine.motion.bvh import write_bvh
+from engine.motion.files.bvh import write_bvh
 from smpl_rig.motion import Motion, save_npz
 from smpl_rig.rotations import axis_angle_to_matrix, matrix_to_axis_angle, yaw
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX

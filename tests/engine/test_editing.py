@@ -15,21 +15,22 @@ from hypothesis import strategies as st
 from tiny_engine import STYLES, stepping, tiny_networks
 
 from engine import choreography as doc
-from engine import protocol, sampling
-from engine.audio.music import MUSIC_FEATURES
-from engine.checkpoints import load_own_checkpoint, save_checkpoint
+from engine import protocol
+from engine.audio.music_features import MUSIC_FEATURES
 from engine.choreography import Choreography, History, from_json, to_json
 from engine.editing import fill
 from engine.editing.chain import chain
+from engine.editing.dance_files import Take, read_take, write_take
 from engine.editing.edit import Edited, edit
 from engine.editing.fill import FAR, NEAR, openness, style_strengths
-from engine.editing.music import Heard, on_the_beat
 from engine.editing.operations import Operation
-from engine.editing.take import Take, read_take, write_take
+from engine.editing.song_music import Heard, on_the_beat
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
-from engine.generate import GenerateRequest, generate
-from engine.jobs import HANDLERS
-from engine.sampling import Conditions, Sampling
+from engine.models.checkpoints import load_own_checkpoint, save_checkpoint
+from engine.models.torch import sampling
+from engine.models.torch.sampling import Conditions, Sampling
+from engine.pipeline.generate import GenerateRequest, generate
+from engine.service.jobs import HANDLERS
 from smpl_rig.motion import load_npz, mirror, save_npz
 
 FPS = 30.0

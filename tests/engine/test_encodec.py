@@ -18,11 +18,11 @@ import pytest
 import torch
 from encodec_fake_weights import fake_audio, fake_state, save_fake
 
-from engine import cli
 from engine.audio import encodec_features as features
 from engine.audio import encodec_weights as weights
 from engine.audio.encodec_model import EnCodec, load_encodec
 from engine.errors import CheckpointError
+from engine.service import cli
 
 RECORDED = Path(__file__).with_name("encodec_recorded_codes.json")
 """Codes that the package `encodec` 0.1.1 gives for `fake_audio` of these lengths with `fake_state`."""

@@ -11,17 +11,18 @@ from test_metrics import FPS, standing
 from tiny_engine import stepping
 
 from engine.audio.demo_song import write_demo_song
-from engine.cli import main
-from engine.evaluation import geometric, tables
-from engine.evaluation import metrics as em
+from engine.evaluation import tables
 from engine.evaluation.codec import perplexity
 from engine.evaluation.dances import OURS, REAL, REQUESTS, Subject, Take, lend_songs
-from engine.evaluation.novelty import TrainingWindows
+from engine.evaluation.metrics import geometric
+from engine.evaluation.metrics import physical as em
+from engine.evaluation.metrics.novelty import TrainingWindows
+from engine.evaluation.metrics.song_match import Music, match_song
+from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
 from engine.evaluation.rows import Measured, Ruler, set_windows
-from engine.evaluation.song_match import Music, match_song
-from engine.evaluation.style_classifier import REJECTED, fit_styles
 from engine.evaluation.summary import ALL, WITH_SONG, summarise
 from engine.motion.body_frame import in_body_frame, mirror_body
+from engine.service.cli import main
 from engine.training.pairs import Song
 from engine.training.windows import at_rate
 from smpl_rig import rotations as rot

@@ -18,7 +18,7 @@ from tiny_engine import STYLES, tiny_networks
 
 from engine.audio.demo_song import write_demo_song
 from engine.errors import AudioError, CancelledError, CheckpointError, EngineError, RequestError
-from engine.generate import Dance, GenerateRequest, generate
+from engine.pipeline.generate import Dance, GenerateRequest, generate
 from smpl_rig import motion as motions
 from smpl_rig.kinematics import forward_kinematics
 
@@ -268,8 +268,8 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_checkpoint_that_changes_on_disk_is_loaded_again(request_: GenerateRequest, tmp_path: Path) -> None:
-    from engine.checkpoints import save_checkpoint
-    from engine.sampling import Sampling
+    from engine.models.checkpoints import save_checkpoint
+    from engine.models.torch.sampling import Sampling
 
     folder, description = tmp_path / "changing", {"name": "changing", "styles": STYLES, "description": ""}
     request = replace(request_, checkpoint=str(folder))
@@ -283,8 +283,8 @@ def test_a_checkpoint_that_changes_on_disk_is_loaded_again(request_: GenerateReq
 
 
 def test_gpu_out_of_memory_goes_on_with_the_cpu(request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine import generate as module
-    from engine.device import Device
+    from engine.pipeline import generate as module
+    from engine.runtime.device import Device
 
     usual, told = dance_to(request_), []
     real = module.cached_checkpoint
@@ -341,8 +341,8 @@ def test_a_cancel_does_not_wait_for_a_slow_library(
 def test_the_server_sends_the_same_dance(request_: GenerateRequest) -> None:
     from dataclasses import asdict
 
-    from engine.jobs import run_generate
     from engine.protocol import unpack_bytes
+    from engine.service.jobs import run_generate
 
     answer = json.loads(json.dumps(run_generate(asdict(request_), lambda *_: None, lambda: False)))
     assert unpack_bytes(answer["npz"]) == dance_to(request_).to_npz()

@@ -116,8 +116,8 @@ def test_the_engine_never_touches_blender() -> None:
     [
         "engine",
         "engine.protocol",
-        "engine.server",
-        "engine.jobs",
+        "engine.service.server",
+        "engine.service.jobs",
         "engine.checkpoint_index",
         "engine.errors",
         "engine.choreography",

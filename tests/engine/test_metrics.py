@@ -10,8 +10,8 @@ import pytest
 from engine.audio.beats import STYLE_TEMPO, track_beats
 from engine.audio.decode import load_audio
 from engine.data.dataset import DanceDataset
-from engine.evaluation import beats as eb
-from engine.evaluation import metrics as em
+from engine.evaluation.metrics import physical as em
+from engine.motion import foot_beats as eb
 from smpl_rig.motion import resample
 from smpl_rig.skeleton import JOINT_INDEX, rest_joints
 

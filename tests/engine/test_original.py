@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from original_files import VARIANTS, inputs, make, relative
 
 from engine.errors import RequestError
-from engine.original.cache import MotionStream, TokenCache
-from engine.original.checkpoint import OriginalCheckpoint
-from engine.original.config import DecoderConfig, VQVAEConfig
-from engine.original.decoder import MotionDecoder
-from engine.original.layers import alibi_slopes
-from engine.original.vqvae import MotionVQVAE
+from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.models.original.config import DecoderConfig, VQVAEConfig
+from engine.models.original.decoder import MotionDecoder
+from engine.models.original.kv_cache import MotionStream, TokenCache
+from engine.models.original.layers import alibi_slopes
+from engine.models.original.vqvae import MotionVQVAE
 
 RECORDINGS = Path(__file__).parent / "original_recordings"
 PARAMETERS = {

@@ -13,20 +13,20 @@ import torch
 from original_files import VARIANTS, save
 
 from engine.audio import encodec_features as encodec
-from engine.checkpoints import load_checkpoint, load_own_checkpoint
-from engine.cli import main
+from engine.editing.dance_files import Take
 from engine.editing.edit import edit
 from engine.editing.operations import Operation
-from engine.editing.take import Take
 from engine.errors import CancelledError, CheckpointError, RequestError
-from engine.generate import Dance, GenerateRequest, generate
+from engine.models.checkpoints import load_checkpoint, load_own_checkpoint
+from engine.models.original import generation
+from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.models.original.clip.clip_style import write_vectors
+from engine.models.original.config import Sampling
+from engine.models.original.generation import write_motion
+from engine.models.original.importing.importer import import_magma
 from engine.motion import humanml3d
-from engine.original import performance
-from engine.original.checkpoint import OriginalCheckpoint
-from engine.original.clip_style import write_vectors
-from engine.original.config import Sampling
-from engine.original.importer import import_magma
-from engine.original.performance import write_motion
+from engine.pipeline.generate import Dance, GenerateRequest, generate
+from engine.service.cli import main
 from smpl_rig.motion import Motion, load_npz, save_npz
 
 
@@ -220,7 +220,7 @@ def test_what_only_ours_can_do_says_so(folders: dict[str, Path]) -> None:
 
 
 def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
-    monkeypatch.setattr(performance, "MOTION_MEMORY", 30)
+    monkeypatch.setattr(generation, "MOTION_MEMORY", 30)
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
     music = np.zeros((100, 35), np.float32)

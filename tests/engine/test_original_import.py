@@ -17,13 +17,13 @@ from original_files import save
 from safetensors.torch import load_file
 
 from engine.checkpoint_index import list_checkpoints
-from engine.checkpoints import load_checkpoint
-from engine.cli import main
 from engine.errors import CheckpointError
-from engine.original.checkpoint import OriginalCheckpoint
-from engine.original.config import DecoderConfig, VQVAEConfig
-from engine.original.importer import import_magma
-from engine.original.keys import decoder_keys, vqvae_keys
+from engine.models.checkpoints import load_checkpoint
+from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.models.original.config import DecoderConfig, VQVAEConfig
+from engine.models.original.importing.importer import import_magma
+from engine.models.original.importing.keys import decoder_keys, vqvae_keys
+from engine.service.cli import main
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from original_files import save
 from engine.audio import encodec_weights
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CancelledError, CheckpointError, EngineError, RequestError
-from engine.jobs import describe_error, run_fetch_encodec, run_import
-from engine.original import clip_style
+from engine.models.original.clip import clip_style
+from engine.service.jobs import describe_error, run_fetch_encodec, run_import
 
 
 @pytest.fixture(autouse=True)
@@ -104,11 +104,11 @@ def test_a_full_disk_is_one_sentence(params: dict[str, str], tmp_path: Path, mon
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "seq")
 
-    monkeypatch.setattr("engine.original.importer.save_file", full)
+    monkeypatch.setattr("engine.models.original.importing.importer.save_file", full)
     with pytest.raises(CheckpointError, match="No space left on device"):
         run(params)
     assert own(tmp_path) == []
-    monkeypatch.setattr("engine.original.importer.sha256", full)
+    monkeypatch.setattr("engine.models.original.importing.importer.sha256", full)
     with pytest.raises(EngineError, match="seq: No space left on device") as caught:
         run(params)
     assert not describe_error(caught.value)[1].startswith("Internal")

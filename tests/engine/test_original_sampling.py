@@ -11,10 +11,10 @@ import torch
 from original_files import VARIANTS, make
 
 from engine.errors import CancelledError, RequestError
-from engine.original.checkpoint import OriginalCheckpoint
-from engine.original.config import Sampling
-from engine.original.decoder import MotionDecoder
-from engine.original.sampling import SongPass, choose_tokens, fill, write_tokens
+from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.models.original.config import Sampling
+from engine.models.original.decoder import MotionDecoder
+from engine.models.original.sampling import SongPass, choose_tokens, fill, write_tokens
 
 CODES = 32
 GREEDY = Sampling(temperature=0, window=20, overlap=5)

@@ -11,13 +11,13 @@ import torch
 from original_files import VARIANTS, save
 from safetensors.torch import load_file
 
-from engine.checkpoints import load_checkpoint
 from engine.errors import CheckpointError
-from engine.original.cache import TokenCache
-from engine.original.checkpoint import OriginalCheckpoint
-from engine.original.config import Sampling
-from engine.original.importer import import_magma
-from engine.original.sampling import write_tokens
+from engine.models.checkpoints import load_checkpoint
+from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.models.original.config import Sampling
+from engine.models.original.importing.importer import import_magma
+from engine.models.original.kv_cache import TokenCache
+from engine.models.original.sampling import write_tokens
 
 CODES = 32
 Pairs = dict[str, tuple[OriginalCheckpoint, OriginalCheckpoint]]

@@ -22,12 +22,12 @@ from benchmarks.paper_model.writer import (
     next_token_loss,
     train_writer,
 )
-from engine.checkpoints import load_checkpoint
-from engine.cli import main
 from engine.errors import DataError
-from engine.original.config import DecoderConfig, VQVAEConfig
-from engine.original.decoder import MotionDecoder
-from engine.original.vqvae import MotionVQVAE
+from engine.models.checkpoints import load_checkpoint
+from engine.models.original.config import DecoderConfig, VQVAEConfig
+from engine.models.original.decoder import MotionDecoder
+from engine.models.original.vqvae import MotionVQVAE
+from engine.service.cli import main
 from engine.training.loop import TrainOptions
 from engine.training.windows import StyledMotion
 

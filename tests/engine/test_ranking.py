@@ -10,9 +10,9 @@ import torch
 from test_metrics import FPS, standing
 from tiny_engine import stepping, tiny_networks
 
-from engine.likelihood import whole_likelihood
-from engine.ranking import SPREAD, Judgement, best_first, sliding, variety
-from engine.sampling import Conditions
+from engine.models.torch.likelihood import whole_likelihood
+from engine.models.torch.sampling import Conditions
+from engine.pipeline.ranking import SPREAD, Judgement, best_first, sliding, variety
 from smpl_rig.skeleton import JOINT_INDEX
 
 FOOT = JOINT_INDEX["L_foot"]

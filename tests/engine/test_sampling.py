@@ -8,10 +8,10 @@ import pytest
 import torch
 from tiny_engine import SMALL_DECODER, tiny_networks
 
-from engine import sampling as module
 from engine.errors import CancelledError
-from engine.models.decoder import MotionDecoder
-from engine.sampling import Conditions, Sampling, draw, encode_context, write_codes, write_span
+from engine.models.torch import sampling as module
+from engine.models.torch.decoder import MotionDecoder
+from engine.models.torch.sampling import Conditions, Sampling, draw, encode_context, write_codes, write_span
 
 COUNT = 70
 SETTINGS = Sampling(temperature=1.0, top_k=0, guidance=2.0, style_guidance=1.5)

@@ -16,7 +16,7 @@ import pytest
 
 from engine import VERSION, protocol
 from engine.checkpoint_index import list_checkpoints
-from engine.jobs import to_plain
+from engine.service.jobs import to_plain
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -82,7 +82,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 def test_hello_names_versions_without_heavy_imports() -> None:
     code = (
-        "import sys; sys.argv = ['x']; import engine.server; engine.server.hello();"
+        "import sys; sys.argv = ['x']; import engine.service.server; engine.service.server.hello();"
         "heavy = {'torch', 'numpy', 'librosa', 'scipy', 'av'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from tiny_engine import SMALL_CODEC, stepping, tiny_networks
 
 from engine import protocol
-from engine.checkpoints import load_own_checkpoint
 from engine.errors import RequestError
-from engine.generate import GenerateRequest, generate
-from engine.jobs import run_generate
-from engine.models.stream import CodecStream
+from engine.models.checkpoints import load_own_checkpoint
+from engine.models.torch.codec_stream import CodecStream
 from engine.motion import representation
+from engine.pipeline.generate import GenerateRequest, generate
+from engine.service.jobs import run_generate
 from smpl_rig.motion import Motion
 
 CODEC = tiny_networks()[0]

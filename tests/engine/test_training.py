@@ -13,16 +13,16 @@ import pytest
 import torch
 from tiny_engine import SMALL_CODEC, SMALL_DECODER, kill_at_step, own_folder, stepping, tiny_networks
 
-from engine.audio.music import MUSIC_FEATURES
-from engine.cli import main
+from engine.audio.music_features import MUSIC_FEATURES
 from engine.errors import DataError
-from engine.models.decoder import MotionDecoder
-from engine.models.vqvae import MotionVQVAE
+from engine.models.torch.decoder import MotionDecoder
+from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation
-from engine.motion.bvh import write_bvh
+from engine.motion.files.bvh import write_bvh
+from engine.service.cli import main
 from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
-from engine.training.harden import exchanged, harden_vqvae, nearest_codes
+from engine.training.finetune_vqvae import exchanged, harden_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
 from engine.training.pairs import Pair
 from engine.training.vqvae import train_vqvae

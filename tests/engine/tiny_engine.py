@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from engine.audio.demo_song import write_demo_song
-from engine.models.decoder import DecoderConfig, MotionDecoder
-from engine.models.vqvae import MotionVQVAE, VQVAEConfig
+from engine.models.torch.decoder import DecoderConfig, MotionDecoder
+from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation
 from smpl_rig.motion import Motion, save_npz
 

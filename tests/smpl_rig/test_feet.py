@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.evaluation.beats import alignment, foot_beats
+from engine.motion.foot_beats import alignment, foot_beats
 from smpl_rig import feet
 from smpl_rig.banded import solve_banded
 from smpl_rig.motion import Motion, from_rotations, load_npz, resample

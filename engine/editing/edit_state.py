@@ -1,0 +1,259 @@
+"""A document and its frames while they are edited: the steps that operations are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import choreography as doc
+from engine.choreography import Choreography, Span, Variant
+from engine.editing import candidates as ranking
+from engine.editing.candidates import Candidate, ranked
+from engine.editing.continuation import going_on
+from engine.editing.dance_files import Take, clip_name
+from engine.editing.fill import writer_of
+from engine.editing.song_music import Heard, hear_music
+from engine.editing.splice import Fitted, fit, plant
+from engine.errors import ChoreographyError, RequestError
+from engine.models.base import Stopwatch
+from engine.models.checkpoints import AnyCheckpoint
+from smpl_rig.motion import Motion
+
+Progress = Callable[[str, float, str], None]
+Cancelled = Callable[[], bool]
+Range = tuple[int, int]
+
+
+class Session:
+    """A document and its frames while they are edited. For one edit only."""
+
+    def __init__(
+        self,
+        checkpoint: AnyCheckpoint,
+        document: Choreography,
+        take: Take,
+        progress: Progress,
+        cancelled: Cancelled,
+        follows: bool = False,
+    ):
+        self.checkpoint, self.writer = checkpoint, writer_of(checkpoint)
+        self.document, self.take, self.follows = document, take, follows
+        self.frames, self.clips = take.frames, dict(take.clips)
+        self.progress, self.cancelled = progress, cancelled
+        self.fills: list[dict[str, Any]] = []
+        self.notices: list[str] = []
+        self.watch = Stopwatch()
+
+    def fill(self, runs: Sequence[Range], seed: int, variants: int = 1) -> None:
+        """Write runs of free positions anew, each leading from what is kept before it to what is kept after it."""
+        with self.watch("music"):
+            heard = hear_music(self.document, self.checkpoint)
+        kept = np.ones(len(self.document), dtype=bool)
+        for start, stop in runs:
+            kept[start:stop] = False
+        for start, stop in runs:
+            self._fill_run((start, stop), kept, heard, seed, variants)
+            kept[start:stop] = True
+
+    def seed(self, wanted: int | None) -> int:
+        """The seed that is wanted, or one that was not used yet."""
+        if wanted is not None:
+            return wanted
+        used = [variant.seed for span in self.document.spans for variant in span.variants]
+        return max([self.document.seed, *used]) + 1
+
+    def open(self, start: int, stop: int) -> None:
+        """Borders at start and stop, and nothing locked between."""
+        document = doc.split(doc.split(self.document, start), stop)
+        if start >= stop:
+            raise RequestError(f"{start}:{stop} is empty. Give a range of at least one position.")
+        for span in doc.spans_between(document, start, stop):
+            if span.locked:
+                raise ChoreographyError(f"The span {span.start}:{span.stop} is locked. Unlock it first.")
+        self.document = document
+
+    def one_span(self, start: int, stop: int) -> Span:
+        """start..stop as one free span. Of several spans there only what is danced is kept."""
+        self.open(start, stop)
+        if len(doc.spans_between(self.document, start, stop)) > 1:
+            name = self.keep(self.danced(start, stop))
+            danced = Variant(
+                self.document.tokens[start:stop], self.document.span_at(start).danced.seed, doc.COPIED, name
+            )
+            self.document = doc.overwrite(self.document, start, stop, danced)
+        return self.document.span_at(start)
+
+    def join(self, start: int, stop: int, seconds: float, seed: int | None = None) -> None:
+        """Write anew what is free beside start..stop, so that it leads there and on from there."""
+        reach = round(seconds * self.document.token_rate)
+        free = ~np.array(self.document.locked)
+        before = start - int(np.argmin(np.append(free[:start][::-1][:reach], False)))
+        after = stop + int(np.argmin(np.append(free[stop : stop + reach], False)))
+        if (before == start > 0) or (after == stop < len(self.document)):
+            side = "before" if before == start > 0 else "after"
+            raise ChoreographyError(
+                f"What is {side} {start}:{stop} is locked, so nothing can lead there. Unlock some of it first."
+            )
+        runs = [run for run in ((before, start), (stop, after)) if run[0] < run[1]]
+        for run in runs:
+            self.open(*run)
+        if runs:
+            self.fill(runs, self.seed(seed))
+
+    def _fill_run(self, run: Range, kept: NDArray[np.bool_], heard: Heard, seed: int, variants: int) -> None:
+        start, stop = run
+        seconds = (stop - start) / self.document.token_rate
+        arrives = 0 < stop < len(self.document)
+        count = max(ranking.how_many(stop - start, self.writer.most) if arrives else 1, variants)
+        tried = self._candidates(self.document, run, kept, heard, range(seed, seed + count))
+        if arrives and not any(candidate.is_good(seconds) for candidate in tried):
+            usual = self.document.temperature
+            bold = self.writer.temperature(self.document, start)
+            bolder = replace(self.document, temperature=bold if usual is None else usual)
+            more = range(seed + count, seed + 2 * count)
+            tried += self._candidates(bolder, run, kept, heard, more)
+        best = ranked(tried, seconds)[:variants]
+        for span in doc.spans_between(self.document, start, stop):
+            self.keep_danced(span.start)
+            part = slice(span.start - start, span.stop - start)
+            new = [Variant(rows_of(candidate.codes[part]), candidate.seed) for candidate in best]
+            self.document = doc.replace_span(self.document, span.start, span.stop, new)
+        self.settle(start, stop, best[0].fitted, len(tried), best[0])
+
+    def _candidates(
+        self, document: Choreography, run: Range, kept: NDArray[np.bool_], heard: Heard, seeds: range
+    ) -> list[Candidate]:
+        start, stop = run
+
+        def advance(part: float) -> None:
+            self.progress("tokens", 0.2 + 0.6 * part, f"Writing {stop - start} tokens, {len(seeds)} times")
+
+        with self.watch("tokens"):
+            written = self.writer.write(document, heard, run, kept, seeds, advance, self.cancelled)
+        with self.watch("motion"):
+            tokens = np.repeat(np.array(document.tokens, np.int64)[None], len(seeds), axis=0)
+            tokens[:, start:stop] = written.codes
+            pieces, offset = self.writer.decode(tokens, run)
+        with self.watch("splice"):
+            fits = [self._fit(start, stop, piece, offset) for piece in pieces]
+        rows = zip(written.codes, seeds, written.likelihood.tolist(), fits, strict=True)
+        return [Candidate(*row) for row in rows]
+
+    def _fit(self, start: int, stop: int, piece: Motion, offset: int) -> Fitted:
+        return fit(self.frames, piece, offset, *self._pins(start, stop), self.follows)
+
+    def _pins(self, start: int, stop: int) -> tuple[int | None, int | None]:
+        stride = self.writer.stride
+        return (start * stride if start else None), (stop * stride if stop < len(self.document) else None)
+
+    def put(self, span: Span, piece: Motion) -> None:
+        """Dance a motion of the span's length, which begins with its first frame."""
+        first, end = self._pins(span.start, span.stop)
+        there = self.danced(span.start, span.stop)
+        if len(piece) < len(there):
+            piece = going_on(piece)  # it was danced at the end of a dance, where no frame follows
+        fits = len(piece) == len(there)
+        begins = first is None or (fits and _equal(piece, there, 0))
+        ends = end is None or (fits and _equal(piece, there, -1))
+        if fits and begins and ends:
+            self.write(span.start * self.writer.stride, piece)
+            return
+        self.settle(span.start, span.stop, self._fit(span.start, span.stop, piece, span.start * self.writer.stride))
+
+    def put_codes(self, span: Span) -> None:
+        """Dance what the span's codes decode to."""
+        tokens = np.array(self.document.tokens, np.int64)[None]
+        pieces, offset = self.writer.decode(tokens, (span.start, span.stop))
+        self.settle(span.start, span.stop, self._fit(span.start, span.stop, pieces[0], offset))
+
+    def settle(self, start: int, stop: int, fitted: Fitted, tried: int = 1, candidate: Candidate | None = None) -> None:
+        """Take a fitted piece into the frames, plant its feet and report it."""
+        first, end = self._pins(start, stop)
+        begin = start * self.writer.stride if first is None else first + 1
+        last = len(self.frames) if end is None else end
+        inside = fitted.motion.cut(begin - fitted.first, last - fitted.first)
+        with self.watch("feet"):
+            if fitted.after is not None and end is not None:
+                self.write(end, fitted.after)
+            self.write(begin, inside)
+            kept = np.ones(len(self.frames), dtype=bool)
+            kept[begin:last] = False
+            self.frames = plant(self.frames, kept)
+        seconds = (stop - start) / self.document.token_rate
+        judged = candidate or Candidate(np.zeros((0, 0), np.int64), 0, 0.0, fitted)
+        good = judged.is_good(seconds)
+        self.fills.append(
+            {
+                "start": start,
+                "stop": stop,
+                "tried": tried,
+                "seed": candidate.seed if candidate else None,
+                "correction_cm": round(fitted.correction_cm, 1),
+                "correction_degrees": round(fitted.correction_degrees, 1),
+                "seam_acceleration": round(fitted.seam_acceleration, 2),
+                "good": good,
+            }
+        )
+        if not good:
+            rate = self.document.token_rate
+            self.notices.append(
+                f"{start / rate:.1f} to {stop / rate:.1f} s: none of {tried} tries arrives well; its path was moved by "
+                f"{fitted.correction_cm:.0f} cm and turned by {fitted.correction_degrees:.0f} degrees. "
+                "Try another seed, free more around it, or let the place of what follows move."
+            )
+
+    def write(self, frame: int, motion: Motion) -> None:
+        """Take a motion into the frames from `frame` on, as it is."""
+        motion = motion.cut(0, len(self.frames) - frame)
+        poses, trans = self.frames.poses.copy(), self.frames.trans.copy()
+        poses[frame : frame + len(motion)] = motion.poses
+        trans[frame : frame + len(motion)] = motion.trans
+        self.frames = replace(self.frames, poses=poses, trans=trans)
+
+    def danced(self, start: int, stop: int) -> Motion:
+        """The frames of start..stop and the one after."""
+        return self.frames.cut(start * self.writer.stride, stop * self.writer.stride + 1)
+
+    def keep(self, motion: Motion) -> str:
+        """Keep a motion beside the document; returns its name."""
+        name = clip_name(motion)
+        self.clips[name] = motion
+        return name
+
+    def keep_danced(self, position: int) -> None:
+        """Keep what a span dances now as poses, so that choosing it again brings back just that."""
+        span = self.document.span_at(position)
+        danced = self.danced(span.start, span.stop)
+        # a motion that was kept at the end of a dance lacks the frame that now follows it
+        if span.danced.clip is None or len(self.clip(span.danced)) < len(danced):
+            self.document = doc.keep_clip(self.document, position, self.keep(danced))
+
+    def clip(self, variant: Variant) -> Motion:
+        """The motion that a variant is kept in."""
+        if variant.clip is None:
+            raise ChoreographyError("A variant's motion is not kept, but is needed. The choreography is damaged.")
+        begin = variant.clip_start * self.writer.stride
+        return self.clips[variant.clip].cut(begin, begin + len(variant) * self.writer.stride + 1)
+
+    def tokenize(self, motion: Motion, count: int) -> doc.Codes:
+        """Codes of the first `count` positions of a motion."""
+        return rows_of(self.writer.encode(motion.cut(0, count * self.writer.stride)))
+
+
+def rows_of(codes: NDArray[np.int64]) -> doc.Codes:
+    """Codes (n, K) as a document holds them."""
+    return tuple(tuple(int(code) for code in row) for row in codes)
+
+
+def runs_of(mask: NDArray[np.bool_]) -> list[Range]:
+    """Half-open ranges in which `mask` (N,) is true."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
+    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
+
+
+def _equal(one: Motion, other: Motion, frame: int) -> bool:
+    return bool((one.poses[frame] == other.poses[frame]).all() and (one.trans[frame] == other.trans[frame]).all())

@@ -1,0 +1,31 @@
+"""The codec's decoder fed codes while they are written: frames come out once no later code can change them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from engine.models.torch.vqvae import MotionVQVAE
+
+
+class CodecStream:
+    """One dance decoded in pieces that, put together, equal decoding it whole (tested)."""
+
+    def __init__(self, vqvae: MotionVQVAE):
+        self.vqvae = vqvae
+        self.done = 0  # positions whose frames have been given
+
+    @torch.inference_mode()
+    def extend(self, codes: Tensor, ended: bool) -> Tensor:
+        """All codes (n, K) that stand so far, n >= 1 -> the features (T, 128) of the frames that are new and final.
+
+        ended: no code will follow, so that everything is final. T may be 0.
+        """
+        reach, stride = self.vqvae.config.reach, self.vqvae.config.stride
+        begin, stop = self.done, len(codes) if ended else len(codes) - reach
+        if stop <= begin:
+            return codes.new_zeros((0, self.vqvae.config.features), dtype=torch.float32)
+        self.done = stop
+        first = max(0, begin - reach)
+        features = self.vqvae.decode(codes[None, first:])[0]
+        return features[(begin - first) * stride : (stop - first) * stride]

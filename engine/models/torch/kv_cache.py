@@ -1,0 +1,167 @@
+"""Writing tokens one position at a time, or many known ones at once, with key/value caches; equals the training view
+(tested).
+
+Self-attention keeps the last `past` positions; cross-attention keys and values of the memory are computed once. The
+work per position does not depend on how much has been written.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from engine.models.torch.decoder import Attention, MotionDecoder, distance_bias
+
+
+class Ring:
+    """A window over positions whose keys and values stay where they are while the window moves on: position m lies in
+    slot m modulo the window's size.
+
+    What is written position by position reads its whole windows at every step, so what counts is how they lie in
+    memory: PyTorch's batched product of whole tensors takes half the time of that of views into longer ones.
+    """
+
+    def __init__(self, layers: int, rows: int, before: int, after: int, size: int, slopes: Tensor):
+        self.before, self.after = before, after
+        self.slots = before + 1 + after
+        self.kept = slopes.new_zeros((layers, 2, rows, self.slots, size))
+        # twice the ring, so that wherever the window begins its offsets and biases are one slice
+        self.offsets = torch.arange(2 * self.slots - 1, device=slopes.device) % self.slots - before
+        self.penalty = -slopes * self.offsets.abs()
+
+    def bias(self, position: int, first: int, stop: int) -> Tensor:
+        """(rows, 1, slots) ALiBi bias of the slots around `position`; -inf where they hold none of first..stop."""
+        begin = (self.before - position) % self.slots
+        there = slice(begin, begin + self.slots)
+        penalty = self.penalty[..., there]
+        if first <= position - self.before and position + self.after < stop:
+            return penalty
+        places = position + self.offsets[there]
+        return penalty.masked_fill((places < first) | (places >= stop), -math.inf)
+
+    def put(self, position: int, keys_values: Tensor) -> None:
+        """Take over (layers, 2, rows, n, size), n at most `slots`, of the positions from `position` on."""
+        count = keys_values.shape[3]
+        slots = torch.arange(position, position + count, device=keys_values.device) % self.slots
+        self.kept[:, :, :, slots] = keys_values
+
+    def ordered(self, first: int, stop: int) -> Tensor:
+        """(layers, 2, rows, stop - first, size): what is kept, in the order of its positions."""
+        return self.kept[:, :, :, torch.arange(first, stop, device=self.kept.device) % self.slots]
+
+
+class DecoderCache:
+    """The state of one left-to-right pass over a memory (B, N, W), from `position` of it on."""
+
+    def __init__(self, decoder: MotionDecoder, memory: Tensor, position: int = 0):
+        self.decoder, self.memory = decoder, memory
+        c = decoder.config
+        batch, _, width = memory.shape
+        self.rows, self.size = batch * c.heads, width // c.heads
+        self.times = 1  # rows of the batch that go on from the same row of the memory
+        self.begin = self.position = position
+        layers = len(decoder.layers)
+        slopes = decoder.context.slopes(memory.device).repeat(batch)[:, None, None]
+        self.past = Ring(layers, self.rows, c.past - 1, 0, self.size, slopes)
+        self.around = Ring(layers, self.rows, c.around, c.around, self.size, slopes)
+        pairs = [
+            torch.stack([x.flatten(0, 1) for x in layer.cross_attention.keys_values(memory)])  # type: ignore[operator,union-attr]
+            for layer in decoder.layers
+        ]
+        self.cross = torch.stack(pairs)  # (layers, 2, rows, N, size)
+        self.seen = 0  # positions of the memory that the ring has been given
+
+    def step(self, before: Tensor | None) -> Tensor:
+        """State (B, W) of the next position, given the codes (B, K) of the one before (None at the first).
+
+        Fewer rows of codes are those of every so many rows of the batch in turn.
+        """
+        decoder, n = self.decoder, self.position
+        x = self.memory[:, n].repeat_interleave(self.times, 0)
+        if before is None:
+            x = x + decoder.start
+        else:
+            x = (x.view(-1, len(before), x.shape[-1]) + decoder.embed(before)).flatten(0, 1)
+        past_bias = self.past.bias(n, self.begin, n + 1)
+        around_bias = self._look_around(n)
+        slot = n % self.past.slots
+        for layer, past, around in zip(decoder.layers, self.past.kept, self.around.kept, strict=True):
+            normed = layer.self_norm(x)  # type: ignore[operator]
+            key_value = layer.self_attention.key_value(normed).view(len(x), 2, -1, self.size)  # type: ignore[operator,union-attr]
+            past[:, :, slot] = key_value.transpose(0, 1).flatten(1, 2)
+            x = x + self._attend(layer.self_attention, normed, past, past_bias)  # type: ignore[arg-type]
+            x = x + self._attend(layer.cross_attention, layer.cross_norm(x), around, around_bias)  # type: ignore[arg-type,operator]
+            x = x + layer.feed_forward(layer.forward_norm(x))  # type: ignore[operator]
+        self.position += 1
+        return decoder.norm(x)
+
+    def prefill(self, before: Tensor, begins: bool = False) -> Tensor:
+        """States (B, n, W) of the next n positions, given the codes (B, n, K) before each; equals n steps.
+
+        begins: the first of them is the dance's first, and its `before` is not read. Not after `repeat`.
+        """
+        x = self.decoder.embed(before)
+        if begins:
+            x[:, 0] = self.decoder.start
+        return torch.cat([self._prefill(part) for part in torch.split(x, self.decoder.config.past, 1)], 1)
+
+    def repeat(self, times: int) -> None:
+        """Go on with every row of the batch `times` times, copies beside each other."""
+        heads, past = self.decoder.config.heads, self.past
+        self.times *= times
+
+        def copied(x: Tensor, dim: int) -> Tensor:
+            rows = x.reshape(*x.shape[:dim], -1, heads, *x.shape[dim + 1 :])
+            return rows.repeat_interleave(times, dim).flatten(dim, dim + 1)
+
+        past.kept, past.penalty = copied(past.kept, 2), copied(past.penalty, 0)
+        self.rows *= times
+
+    def _look_around(self, n: int) -> Tensor:
+        """Bring the ring of the memory to position n; the bias there."""
+        count, ring = self.memory.shape[1], self.around
+        stop = min(count, n + ring.after + 1)
+        first = max(self.seen, n - ring.before)
+        if first + 1 == stop:
+            ring.kept[:, :, :, first % ring.slots] = self.cross[:, :, :, first]
+        elif first < stop:
+            ring.put(first, self.cross[:, :, :, first:stop])
+        self.seen = max(self.seen, stop)
+        return ring.bias(n, 0, count)
+
+    def _prefill(self, x: Tensor) -> Tensor:
+        decoder, c, n = self.decoder, self.decoder.config, self.position
+        batch, count, _ = x.shape
+        oldest, end = max(self.begin, n - c.past + 1), n + count
+        first, last = max(0, n - c.around), min(self.memory.shape[1], end + c.around)
+        x = x + self.memory[:, n:end]
+        places = torch.arange(n, end, device=x.device)
+        slopes = decoder.context.slopes(x.device)
+        past_bias = distance_bias(places, torch.arange(oldest, end, device=x.device), slopes, c.past - 1, 0)
+        around_places = torch.arange(first, last, device=x.device)
+        around_bias = distance_bias(places, around_places, slopes, c.around, c.around)
+        new = []
+        for layer, past, around in zip(decoder.layers, self.past.ordered(oldest, n), self.cross, strict=True):
+            normed = layer.self_norm(x)  # type: ignore[operator]
+            new.append(torch.stack(layer.self_attention.keys_values(normed)))  # type: ignore[operator,union-attr]
+            keys, values = torch.cat([past.unflatten(1, (batch, -1)), new[-1]], 3)
+            x = x + layer.self_attention(normed, keys, values, past_bias)  # type: ignore[operator]
+            keys, values = around[:, :, first:last].unflatten(1, (batch, -1))
+            x = x + layer.cross_attention(layer.cross_norm(x), keys, values, around_bias)  # type: ignore[operator]
+            x = x + layer.feed_forward(layer.forward_norm(x))  # type: ignore[operator]
+        self.past.put(n, torch.stack(new).flatten(2, 3))
+        self.position = end
+        return decoder.norm(x)
+
+    def _attend(self, attention: Attention, x: Tensor, kept: Tensor, bias: Tensor) -> Tensor:
+        """x: (B, W). kept: keys and values (2, R, slots, W / heads), R of as many rows as queries or of `times` fewer,
+        which that many queries share. bias: (R, 1, slots). Returns (B, W)."""
+        keys, values = kept
+        together = self.rows // len(keys)
+        query = attention.query(x).view(-1, together, attention.heads, self.size)
+        query = query.transpose(1, 2).reshape(len(keys), together, self.size)
+        scores = torch.baddbmm(bias, query, keys.transpose(1, 2), alpha=self.size**-0.5)
+        found = torch.bmm(scores.softmax(-1), values).view(-1, attention.heads, together, self.size)
+        return attention.out(found.transpose(1, 2).reshape(x.shape))

@@ -1,0 +1,119 @@
+"""Which Python runs the engine, on which device, and where its files live."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from .. import paths
+from ..errors import SetupError
+from .install import environment_python, is_installed
+
+DEVICES = (
+    ("auto", "Automatic", "NVIDIA GPU if there is one, then Apple GPU, then the processor"),
+    ("cpu", "Processor", "Run on the processor"),
+    ("cuda", "NVIDIA GPU", "Run on an NVIDIA graphics card"),
+    ("mps", "Apple GPU", "Run on the graphics processor of an Apple computer"),
+)
+
+
+@dataclass(frozen=True)
+class EngineSetup:
+    """How to run the engine. python: interpreter with its packages. data: folder for environment, log and cache."""
+
+    python: Path
+    device: str
+    data: Path
+
+    def command(self) -> list[str]:
+        """The engine's command line; to be run in `paths.engine_root()`."""
+        return [str(self.python), "-m", "engine", "serve"]
+
+    @property
+    def log_file(self) -> Path:
+        """Where the engine's own words go."""
+        return log_file(self.data)
+
+
+def log_file(data: Path) -> Path:
+    """The engine's log in a data folder."""
+    return data / "engine.log"
+
+
+def sound_cache(data: Path) -> Path:
+    """Where sounds go that have no file of their own."""
+    return data / "sounds"
+
+
+def preferences() -> Any:
+    """The add-on's preferences, or None where it was not enabled as an add-on (a script that only imports it)."""
+    addon = bpy.context.preferences.addons.get(paths.PACKAGE)
+    return addon.preferences if addon else None
+
+
+def data_folder() -> Path:
+    """The data folder the user chose, or the default one."""
+    chosen = getattr(preferences(), "data_folder", "")
+    return Path(bpy.path.abspath(chosen)) if chosen else paths.default_data_folder()
+
+
+def find(python: str | None = None, device: str | None = None) -> EngineSetup:
+    """The engine as given here or else in the preferences. Raises SetupError when there is no Python for it."""
+    chosen = preferences()
+    data = data_folder()
+    return EngineSetup(
+        python=_python(python or str(getattr(chosen, "engine_python", "")), data),
+        device=device or str(getattr(chosen, "device", "auto")),
+        data=data,
+    )
+
+
+def _python(chosen: str, data: Path) -> Path:
+    if chosen:
+        # not resolved: the python of a virtual environment is a link that must be called by its own name
+        path = Path(bpy.path.abspath(os.path.expanduser(chosen)))  # noqa: PTH111
+        found = shutil.which(str(path)) or shutil.which(chosen)
+        if found is None:
+            raise SetupError(
+                f"The engine's Python {path} is not there or cannot be run: correct it in the add-on's preferences, or "
+                "clear it and press Install Engine."
+            )
+        return Path(found).absolute()
+    if is_installed(data):
+        return environment_python(data)
+    checkout = paths.engine_root() / ".venv"
+    python = checkout / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    if python.is_file():
+        return python
+    raise SetupError(
+        "The engine is not installed: press Install Engine in the add-on's preferences, or choose a Python there that "
+        "has its packages."
+    )
+
+
+def check_numpy() -> None:
+    """Raise SetupError where Blender's Python has no numpy (Debian's package only recommends it)."""
+    try:
+        import numpy  # noqa: F401
+    except ImportError as error:
+        raise SetupError(
+            "Blender's Python has no numpy, which writes the keyframes: install it (on Debian and Ubuntu: sudo apt "
+            "install python3-numpy) and start Blender again."
+        ) from error
+
+
+def check_online(what: str, button: str) -> None:
+    """Raise SetupError when the user has not allowed Blender to go online (4.2 and later).
+
+    what: the clause that says what needs it. button: the one to press again.
+    """
+    if not getattr(bpy.app, "online_access", True):
+        raise SetupError(
+            f"{what}, and Blender is offline: turn on Preferences > System > Network > Allow Online Access, then press "
+            f"{button} again."
+        )

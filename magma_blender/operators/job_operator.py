@@ -1,0 +1,117 @@
+"""What operators share that wait for the engine and then change the scene, in one undo step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..engine_host.client import Progress
+from ..engine_host.notices import Notice
+from ..engine_host.session import TICK, session
+from ..errors import MagmaError
+
+
+def progress_text(progress: Progress) -> str:
+    """One line about how far the engine is."""
+    left = "" if progress.seconds_left is None else f", {seconds_text(progress.seconds_left)} left"
+    return f"{progress.message or progress.stage} ({progress.fraction:.0%}{left})"
+
+
+def seconds_text(seconds: float) -> str:
+    """12 s, or 3 min 05 s."""
+    whole = round(seconds)
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
+
+
+class JobOperator:
+    """Mixed into an operator, which begins a job of the session's in `start`, or does without one and returns what it
+    has done."""
+
+    _timer = None
+
+    def invoke(self: Any, context: Any, _event: Any) -> set[str]:
+        """Called by the button."""
+        return self.execute(context)
+
+    def execute(self: Any, context: Any) -> set[str]:
+        """In a window: begin, and go on beside everything else. In background: to the end."""
+        if not bpy.app.background and context.window is None:
+            # called from a timer, which has no window: a modal operator needs one
+            with context.temp_override(window=context.window_manager.windows[0]):
+                getattr(bpy.ops.magma, type(self).__name__.removeprefix("MAGMA_OT_"))(
+                    "INVOKE_DEFAULT", **self.as_keywords()
+                )
+            return {"INTERFACE"}
+        try:
+            done = self.start(context)
+        except MagmaError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if done is not None:
+            self.report({"INFO"}, done)
+            return {"FINISHED"}
+        if bpy.app.background:
+            session.wait_for_job(lambda progress: print(f"MAGMA: {progress_text(progress)}", flush=True))
+            return self._finish(context)
+        session.start_ticking()
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(TICK, window=context.window)
+        manager.modal_handler_add(self)
+        return {"RUNNING_MODAL"}
+
+    def modal(self: Any, context: Any, event: Any) -> set[str]:
+        """See to the engine at every tick; all other events go their way."""
+        job = session.job
+        if event.type == "ESC" and event.value == "PRESS" and job is not None:
+            session.cancel_job()
+            return {"RUNNING_MODAL"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        session.poll()
+        if job is None:  # dropped from outside
+            self._clean_up(context)
+            return {"CANCELLED"}
+        if job.request.state == "running":
+            context.workspace.status_text_set(f"MAGMA: {progress_text(job.request.progress)}   ESC: cancel")
+            return {"PASS_THROUGH"}
+        self._clean_up(context)
+        return self._finish(context)
+
+    def cancel(self: Any, context: Any) -> None:
+        """Called by Blender when the window closes or another file is loaded."""
+        self._clean_up(context)
+        session.drop_job("Cancelled: the window was closed.")
+
+    def _finish(self: Any, context: Any) -> set[str]:
+        cancelled = session.job is not None and session.job.request.state == "cancelled"
+        try:
+            session.finish_job(context)
+        except MagmaError as error:
+            return self._fail(error, cancelled)
+        assert session.notice is not None
+        self.report({"INFO"}, session.notice.text)
+        return {"FINISHED"}
+
+    def _fail(self: Any, error: MagmaError, cancelled: bool) -> set[str]:
+        try:
+            if cancelled:
+                raise error
+            done = self.do_without(error)
+        except MagmaError as reason:
+            self.report({"INFO" if cancelled else "ERROR"}, str(reason))
+            return {"CANCELLED"}
+        session.notice = Notice(done)
+        self.report({"WARNING"}, done)
+        return {"FINISHED"}
+
+    def do_without(self: Any, error: MagmaError) -> str:
+        """What was done without the engine, whose part failed. Raises MagmaError where nothing can be."""
+        raise error
+
+    def _clean_up(self: Any, context: Any) -> None:
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        if context.workspace is not None:
+            context.workspace.status_text_set(None)

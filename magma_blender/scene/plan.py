@@ -1,0 +1,108 @@
+"""What a dance is to be: everything that is fixed the moment Generate Dance is pressed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..engine_host import engine_setup
+from ..engine_host.engine_setup import EngineSetup
+from ..errors import SceneError
+from ..media import sounds, strips
+from ..media.strips import Excerpt
+from . import scene_settings
+
+
+@dataclass(frozen=True)
+class DancePlan:
+    """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
+    the dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
+    whether frames are to be shown while they are written. beat_snap: 0 to 1. room: metres of floor, 0 for any. takes:
+    dances of which one is kept."""
+
+    scene: str
+    name: str
+    audio: Path
+    excerpt: Excerpt
+    frame_start: int
+    fps: float
+    seed: int
+    style: str | None
+    checkpoint: str
+    guidance: float | None
+    beat_snap: float
+    use_body: bool
+    body_file: Path | None
+    room: float = 6.0
+    music_view: str | None = None
+    preview: bool = False
+    takes: int = 1
+
+    def request(self, device: str) -> dict[str, Any]:
+        """Parameters of the engine's `generate`."""
+        return {
+            "audio": str(self.audio),
+            "start": self.excerpt.start,
+            "seconds": self.excerpt.seconds if math.isfinite(self.excerpt.seconds) else None,  # None: to the end
+            "speed": self.excerpt.speed,
+            "fps": self.fps,
+            "seed": self.seed,
+            "style": self.style,
+            "checkpoint": self.checkpoint,
+            "device": device,
+            "guidance": self.guidance,
+            "music_view": self.music_view,
+            "stream": self.preview,
+            "beat_snap": self.beat_snap,
+            "room": self.room,
+            "takes": self.takes,
+        }
+
+
+def for_strip(scene: Any, strip_scene: Any, strip: Any, setup: EngineSetup) -> DancePlan:
+    """The plan for a strip. Raises StripError and SceneError.
+
+    scene: the one that gets the armature and has the settings. strip_scene: the one whose sequencer holds the strip,
+    which may be another one since 5.0; it sets the frames and the rate.
+    """
+    source = sounds.source_of(strip_scene, strip, engine_setup.sound_cache(setup.data))
+    return _plan(scene, strip.name, source, strip.frame_final_start, strips.frame_rate(strip_scene))
+
+
+def for_file(scene: Any, name: str, audio: Path, frame_start: int) -> DancePlan:
+    """The plan for a whole audio file without a strip, from `frame_start` on."""
+    # as long as the file is; the engine reads to its end
+    source = sounds.Source(audio, Excerpt(0.0, float("inf"), 1.0))
+    return _plan(scene, name, source, frame_start, strips.frame_rate(scene))
+
+
+def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: float) -> DancePlan:
+    settings = scene.magma
+    body_file = scene_settings.body_file_of(settings) if settings.use_body and settings.target is None else None
+    if body_file is not None and not body_file.is_file():
+        raise SceneError(f"The SMPL file {body_file} is not there: choose another one, or clear it for the mannequin.")
+    if not settings.checkpoint:  # what an enum says whose stored choice is no longer in its list
+        raise SceneError("The checkpoint chosen in this file is not installed here: choose another one in the panel.")
+    return DancePlan(
+        scene=scene.name,
+        name=name,
+        audio=source.file,
+        excerpt=source.excerpt.limited(settings.length),
+        frame_start=frame_start,
+        fps=fps,
+        seed=settings.seed,
+        style=None if settings.style in ("", scene_settings.AUTO_STYLE) else settings.style,
+        checkpoint=settings.checkpoint,
+        guidance=scene_settings.guidance_of(settings),
+        music_view=scene_settings.music_view_of(settings),
+        preview=settings.live_preview and not bpy.app.background,
+        beat_snap=settings.beat_snap,
+        room=settings.room,
+        takes=scene_settings.takes_of(settings),
+        use_body=settings.use_body,
+        body_file=body_file,
+    )

@@ -1,0 +1,135 @@
+"""The dance as a band along the bottom of the sequencer: its spans coloured by style, what is locked, and the beats."""
+
+from __future__ import annotations
+
+import colorsys
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+
+from ..scene import beat_markers, choreography, editable
+
+BOTTOM, HEIGHT, TICK, BAR_TICK = 24, 18, 5, 10
+"""Pixels at a scale of 1: the band above the region's lower edge, which has a scroll bar, and ticks on top of it."""
+HATCH = 7
+TEXT_SIZE = 11
+GAP = 1.0
+LOCK_COLOR = (1.0, 1.0, 1.0, 0.75)
+TICK_COLOR = (1.0, 1.0, 1.0, 0.55)
+TEXT_COLOR = (1.0, 1.0, 1.0, 0.9)
+_handlers: list[Any] = []
+
+Point = tuple[float, float]
+Color = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A span in pixels from left to right, its colour, whether it is locked, and what to write on it."""
+
+    left: float
+    right: float
+    color: Color
+    locked: bool
+    text: str
+
+
+def color_of(style: str) -> Color:
+    """A style's colour; the same everywhere."""
+    # of the checksum the four bits that tell the styles of the bundled checkpoint furthest apart
+    hue = (zlib.crc32(style.encode()) >> 10) % 16 / 16
+    return (*colorsys.hsv_to_rgb(hue, 0.6, 0.7), 0.85)
+
+
+def bars(dancer: Any, to_pixel: Any) -> list[Bar]:
+    """The spans of a dancer. to_pixel: scene frame -> pixel."""
+    shown = dancer.magma_spans
+    found = []
+    for span in shown.spans:
+        left, right = (
+            to_pixel(shown.frame_start + position * shown.frames_per_position) for position in (span.start, span.stop)
+        )
+        variant = f" {span.variant}/{span.variants}" if span.variants > 1 else ""
+        found.append(Bar(left, right - GAP, color_of(span.style), span.locked, f"{span.style.title()}{variant}"))
+    return found
+
+
+def hatching(bar: Bar, bottom: float, height: float, gap: float) -> list[Point]:
+    """Both ends of slanted lines inside a bar, `gap` pixels apart, and of one along its upper edge."""
+    points = [(bar.left, bottom + height), (bar.right, bottom + height)]
+    start = bar.left - height
+    while start < bar.right:
+        first, last = max(start, bar.left), min(start + height, bar.right)
+        points += [(first, bottom + first - start), (last, bottom + last - start)]
+        start += gap
+    return points
+
+
+def draw() -> None:
+    """The sequencer's draw handler."""
+    context = bpy.context
+    dancer = editable.dancer_or_none(context)
+    if dancer is None:
+        return
+    view = context.region.view2d
+    scale = context.preferences.system.ui_scale
+
+    def to_pixel(frame: float) -> float:
+        return float(view.view_to_region(frame, 0, clip=False)[0])
+
+    width = context.region.width
+    shown = [bar for bar in bars(dancer, to_pixel) if bar.right > 0 and bar.left < width]
+    # what lies far outside costs hatching that nobody sees
+    shown = [Bar(max(b.left, -width), min(b.right, 2 * width), b.color, b.locked, b.text) for b in shown]
+    about = choreography.load(dancer)
+    beats = beat_markers.beats_of(about) if about is not None else []
+    ticks = [(to_pixel(beat.frame), beat.beat == 1) for beat in beats]
+    _paint(shown, [tick for tick in ticks if 0 <= tick[0] <= width], scale)
+
+
+def _paint(shown: list[Bar], ticks: list[tuple[float, bool]], scale: float) -> None:
+    import blf
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    # made here, since a shader cannot be made without a window
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    shader.bind()
+    bottom, height = BOTTOM * scale, HEIGHT * scale
+    top = bottom + height
+
+    def paint(kind: str, points: list[Point], color: Color) -> None:
+        if points:
+            shader.uniform_float("color", color)
+            batch_for_shader(shader, kind, {"pos": points}).draw(shader)
+
+    gpu.state.blend_set("ALPHA")
+    for bar in shown:
+        a, b, c, d = (bar.left, bottom), (bar.right, bottom), (bar.right, top), (bar.left, top)
+        paint("TRIS", [a, b, c, a, c, d], bar.color)
+        if bar.locked:
+            paint("LINES", hatching(bar, bottom, height, HATCH * scale), LOCK_COLOR)
+    marks = [[(x, top), (x, top + (BAR_TICK if is_bar else TICK) * scale)] for x, is_bar in ticks]
+    paint("LINES", [point for mark in marks for point in mark], TICK_COLOR)
+    gpu.state.blend_set("NONE")
+    blf.size(0, *((TEXT_SIZE * scale,) if bpy.app.version >= (4, 0, 0) else (round(TEXT_SIZE * scale), 72)))
+    blf.color(0, *TEXT_COLOR)
+    for bar in shown:
+        left = max(bar.left, 0) + 4 * scale
+        if left + blf.dimensions(0, bar.text)[0] < bar.right:
+            blf.position(0, left, bottom + 5 * scale, 0)
+            blf.draw(0, bar.text)
+
+
+def register() -> None:
+    """Draw in all sequencers."""
+    space = bpy.types.SpaceSequenceEditor
+    _handlers.append(space.draw_handler_add(draw, (), "WINDOW", "POST_PIXEL"))
+
+
+def unregister() -> None:
+    """Draw no more."""
+    while _handlers:
+        bpy.types.SpaceSequenceEditor.draw_handler_remove(_handlers.pop(), "WINDOW")

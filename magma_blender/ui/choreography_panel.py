@@ -1,0 +1,162 @@
+"""The sub-panel "Choreography" in both sidebars: the spans of the dance, and what can be done to them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ..errors import MagmaError
+from ..operators import spans
+from ..scene import editable
+from ..scene.selection import places_text, selected
+from .panels import draw_lines
+
+# mypy: disallow-subclassing-any=False
+
+WIDE = 340
+"""Pixels, at a scale of 1, of a sidebar in which a span's bars find a place too."""
+
+
+class MAGMA_UL_spans(bpy.types.UIList):
+    """One row a span."""
+
+    def draw_item(
+        self,
+        context: Any,
+        layout: Any,
+        _data: Any,
+        item: Any,
+        _icon: Any,
+        _active: Any,
+        _property: Any,
+        _index: Any = 0,
+    ) -> None:
+        """Tick, time, style, variant with arrows, lock."""
+        row = layout.row(align=True)
+        row.prop(item, "selected", text="")
+        row.label(text=item.name)
+        wide = context.region.width > WIDE * context.preferences.system.ui_scale
+        if wide:
+            row.label(text=item.bars)
+        if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
+            row.label(text=item.style.title())
+        if item.variants > 1:
+            part = row.row(align=True)
+            part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
+            _switch(part, item, -1, "TRIA_LEFT")
+            part.label(text=f"{item.variant} of {item.variants}")
+            _switch(part, item, 1, "TRIA_RIGHT")
+        locking = row.row()
+        lock = "LOCKED" if item.locked else "UNLOCKED"
+        locking.operator("magma.toggle_span_lock", text="", icon=lock, emboss=False).position = item.start
+
+
+def _switch(row: Any, item: Any, step: int, icon: str) -> None:
+    part = row.row()
+    part.enabled = not item.locked
+    values = part.operator("magma.switch_variant", text="", icon=icon, emboss=False)
+    values.position, values.step = item.start, step
+
+
+class MAGMA_MT_span_style(bpy.types.Menu):
+    """The styles that the dance's checkpoint knows"""
+
+    bl_idname = "MAGMA_MT_span_style"
+    bl_label = "Set Style of Moves"
+
+    def draw(self, context: Any) -> None:
+        """One entry a style, and the dance's own."""
+        dancer = editable.dancer_or_none(context)
+        if dancer is None:
+            return
+        document = editable.load(dancer).document
+        own = f"As the Dance ({document.style.title()})" if document.style else "As the Dance"
+        self.layout.operator("magma.style_spans", text=own).style = ""
+        for style in spans.styles_of(document):
+            self.layout.operator("magma.style_spans", text=style.title()).style = style
+
+
+class _Choreography:
+    """Common to both sidebars."""
+
+    bl_label = "Choreography"
+    bl_category = "MAGMA"
+    bl_region_type = "UI"
+
+    @classmethod
+    def poll(cls, context: Any) -> bool:
+        """Only where a dance can be edited."""
+        return editable.dancer_or_none(context) is not None
+
+    def draw(self: Any, context: Any) -> None:
+        """Draw the panel."""
+        dancer = editable.find_dancer(context)
+        layout = self.layout
+        shown = dancer.magma_spans
+        layout.label(text=dancer.name, icon="ARMATURE_DATA")
+        layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
+        try:
+            kept = editable.load(dancer)
+            ranges, where = selected(context, dancer, kept)
+            text, icon = f"For {places_text(kept, ranges)} ({where})", "RESTRICT_SELECT_OFF"
+        except MagmaError as error:
+            text, icon = str(error), "ERROR"
+        draw_lines(layout, [text], context, icon)
+        draw_buttons(layout)
+
+
+def draw_buttons(layout: Any) -> None:
+    """What can be done to the selected moves, then to the whole dance."""
+    column = layout.column(align=True)
+    row = column.row(align=True)
+    row.operator("magma.lock_spans", text="Lock", icon="LOCKED")
+    row.operator("magma.unlock_spans", text="Unlock", icon="UNLOCKED")
+    row = column.row(align=True)
+    row.operator("magma.split_span", text="Split")
+    row.operator("magma.split_at_bars", text="At Bars")
+    row.operator("magma.merge_spans", text="Merge")
+    column = layout.column(align=True)
+    column.operator("magma.replace_spans", icon="FILE_REFRESH")
+    row = column.row(align=True)
+    row.operator("magma.switch_variant", text="Previous", icon="TRIA_LEFT").step = -1
+    row.operator("magma.switch_variant", text="Next", icon="TRIA_RIGHT").step = 1
+    row = column.row(align=True)
+    row.operator("magma.mirror_spans", text="Mirror", icon="MOD_MIRROR")
+    row.operator("magma.copy_moves", text="Copy", icon="COPYDOWN")
+    row.operator("magma.paste_moves", text="Paste", icon="PASTEDOWN")
+    column.menu("MAGMA_MT_span_style", text="Set Style")
+    column.operator("magma.insert_motion", icon="IMPORT")
+    column = layout.column(align=True)
+    column.operator("magma.regenerate_free", icon="FILE_REFRESH")
+    row = column.row(align=True)
+    row.operator("magma.make_loop", icon="LOOP_FORWARDS")
+    row.operator("magma.chain_dances", icon="LINKED")
+    column = layout.column(align=True)
+    column.operator("magma.keep_keyframes", icon="KEYFRAME_HLT")
+    column.operator("magma.restore_keyframes", icon="LOOP_BACK")
+    column.operator("magma.mark_beats", icon="MARKER_HLT")
+
+
+class MAGMA_PT_sequencer_choreography(_Choreography, bpy.types.Panel):
+    """In the sequencer."""
+
+    bl_idname = "MAGMA_PT_sequencer_choreography"
+    bl_parent_id = "MAGMA_PT_sequencer"
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class MAGMA_PT_viewport_choreography(_Choreography, bpy.types.Panel):
+    """In the 3D viewport."""
+
+    bl_idname = "MAGMA_PT_viewport_choreography"
+    bl_parent_id = "MAGMA_PT_viewport"
+    bl_space_type = "VIEW_3D"
+
+
+CLASSES = (
+    MAGMA_UL_spans,
+    MAGMA_MT_span_style,
+    MAGMA_PT_sequencer_choreography,
+    MAGMA_PT_viewport_choreography,
+)

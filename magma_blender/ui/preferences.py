@@ -1,0 +1,71 @@
+"""The add-on's preferences: the engine's Python, device and data folder, and the buttons to install and check it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from .. import paths
+from ..engine_host import engine_setup, install
+from ..engine_host.session import session
+from ..errors import SetupError
+from ..operators.import_checkpoint import MagmaOriginal, draw_original
+from .panels import draw_lines, draw_notice, draw_running
+
+# mypy: disallow-subclassing-any=False
+
+
+class MagmaPreferences(bpy.types.AddonPreferences):
+    """See the module's text."""
+
+    bl_idname = paths.PACKAGE
+
+    __annotations__ = {
+        "engine_python": bpy.props.StringProperty(
+            name="Engine Python",
+            description="Python that has the engine's packages; empty takes the one that Install Engine made",
+            subtype="FILE_PATH",
+        ),
+        "device": bpy.props.EnumProperty(
+            name="Device", description="What the engine computes on", items=engine_setup.DEVICES, default="auto"
+        ),
+        "data_folder": bpy.props.StringProperty(
+            name="Data Folder",
+            description="Where the engine's environment, log and cache go; empty is Blender's own data folder",
+            subtype="DIR_PATH",
+        ),
+        "original": bpy.props.PointerProperty(type=MagmaOriginal),
+    }
+
+    def draw(self, context: Any) -> None:
+        """Draw the preferences."""
+        layout = self.layout
+        layout.use_property_split = True
+        column = layout.column()
+        column.prop(self, "engine_python")
+        column.prop(self, "device")
+        column.prop(self, "data_folder")
+        data = engine_setup.data_folder()
+        column.label(text=f"Data folder in use: {data}", icon="FILE_FOLDER")
+        try:
+            setup = session.setup()
+            draw_lines(layout, [f"Engine Python in use: {setup.python}"], context, "CHECKMARK")
+        except SetupError as error:
+            draw_lines(layout, [str(error)], context, "ERROR")
+        if not draw_running(layout, context):
+            row = layout.row()
+            installed = install.is_installed(data)
+            row.operator(
+                "magma.install_engine", text="Reinstall Engine" if installed else "Install Engine", icon="IMPORT"
+            )
+            row.operator("magma.check_engine", icon="CHECKMARK")
+            row.operator("magma.open_log", icon="TEXT")
+            row.operator("magma.uninstall_engine", icon="TRASH")
+        if session.notice is not None:
+            draw_notice(layout, session.notice, context)
+        if not session.occupied:
+            draw_original(layout, self.original)
+
+
+CLASSES = (MagmaPreferences,)

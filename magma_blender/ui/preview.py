@@ -1,0 +1,128 @@
+"""The dance that is being written, drawn as a stick figure in the 3D viewports while the engine still works on it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import bpy
+
+from engine.protocol import GarbageError, unpack_arrays
+
+from ..engine_host.session import session
+
+if TYPE_CHECKING:
+    import numpy as np
+
+COLOR = (1.0, 0.55, 0.1, 1.0)
+WIDTH = 4.0
+_handlers: list[Any] = []
+
+
+class Figure:
+    """The joints of one request's frames as they come, and which of them to show now."""
+
+    def __init__(self) -> None:
+        self.request: Any = None
+        self.parts: list[np.ndarray] = []
+        self.rate = 1.0
+        self.begun = 0.0
+
+    def take(self, request: Any) -> None:
+        """Take in what has come for `request`; another request than before begins anew."""
+        if request is not self.request:
+            self.request, self.parts = request, []
+        while request.frames:
+            self._append(request.frames.pop(0))
+
+    def _append(self, params: dict[str, Any]) -> None:
+        import numpy as np
+
+        from smpl_rig.motion import Motion
+
+        try:
+            arrays = unpack_arrays(params["npz"])
+            rate = float(params["frame_rate"])
+            motion = Motion(arrays["poses"].astype(np.float32), arrays["trans"].astype(np.float32), rate)
+            joints = motion.joints()
+            first = int(params["first_frame"])
+        except (GarbageError, KeyError, TypeError, ValueError) as error:
+            # a picture on the way: what counts is the answer, which is checked by itself
+            print(f"MAGMA: frames that cannot be shown ({error!r})", flush=True)
+            return
+        if first == 0:  # the first, or begun again on another device
+            self.parts, self.rate, self.begun = [], rate, time.monotonic()
+        self.parts.append(joints)
+
+    def joints(self, now: float) -> Any:
+        """(24, 3) joints in the Z-up world to show at time.monotonic() `now`; None before the first frame.
+
+        What there is plays at the dance's own speed, over and over."""
+        count = sum(len(part) for part in self.parts)
+        if not count:
+            return None
+        frame = int(max(0.0, now - self.begun) * self.rate) % count
+        for part in self.parts:
+            if frame < len(part):
+                return part[frame]
+            frame -= len(part)
+        return None
+
+
+figure = Figure()
+
+
+def lines(joints: Any) -> list[tuple[float, float, float]]:
+    """Both ends of every bone, in the scene's world: where the target of the dance stands, else around the origin."""
+    from mathutils import Vector
+
+    from smpl_rig.skeleton import PARENTS
+
+    place = _place()
+    points = [place @ Vector(point.tolist()) for point in joints]
+    return [tuple(points[end]) for joint in range(1, len(points)) for end in (PARENTS[joint], joint)]
+
+
+def _place() -> Any:
+    from mathutils import Matrix
+
+    from smpl_rig.blender.armature import rest_pose
+
+    job = session.job
+    if job is None or job.target is None:
+        return Matrix.Identity(4)
+    armature = job.target.find()
+    return armature.matrix_world @ Matrix(rest_pose(armature).world_to_armature.tolist()).to_4x4()
+
+
+def draw() -> None:
+    """The viewport's draw handler."""
+    job = session.job
+    if job is None or not job.preview:
+        return
+    figure.take(job.request)
+    joints = figure.joints(time.monotonic())
+    if joints is None:
+        return
+    import gpu
+    from gpu_extras.batch import batch_for_shader
+
+    # made here, since a shader cannot be made without a window
+    shader = gpu.shader.from_builtin("UNIFORM_COLOR")
+    batch = batch_for_shader(shader, "LINES", {"pos": lines(joints)})
+    gpu.state.line_width_set(WIDTH)
+    shader.bind()
+    shader.uniform_float("color", COLOR)
+    batch.draw(shader)
+    gpu.state.line_width_set(1.0)
+
+
+def register() -> None:
+    """Draw in all 3D viewports."""
+    _handlers.append(bpy.types.SpaceView3D.draw_handler_add(draw, (), "WINDOW", "POST_VIEW"))
+
+
+def unregister() -> None:
+    """Draw no more."""
+    while _handlers:
+        bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")

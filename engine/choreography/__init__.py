@@ -18,7 +18,6 @@ from .document import (
     Variant,
     new_choreography,
 )
-from .history import History
 from .operations import (
     choose_variant,
     insert_variant,
@@ -34,6 +33,7 @@ from .operations import (
     split,
     unlock,
 )
+from .ranges import Range, runs_of
 from .serial import VERSION, from_json, to_json
 
 __all__ = [
@@ -49,8 +49,8 @@ __all__ = [
     "CheckpointIdentity",
     "Choreography",
     "Codes",
-    "History",
     "MotionFile",
+    "Range",
     "Span",
     "Variant",
     "choose_variant",
@@ -64,6 +64,7 @@ __all__ = [
     "overwrite",
     "replace_span",
     "retokenize",
+    "runs_of",
     "set_style",
     "spans_between",
     "split",

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from ..checks import LARGEST_COUNT, is_count, is_number
 from ..errors import ChoreographyError
 
 Codes = tuple[tuple[int, ...], ...]
@@ -18,8 +19,9 @@ Codes = tuple[tuple[int, ...], ...]
 
 GENERATED, MOTION, COPIED, MIRRORED = "generated", "motion", "copied", "mirrored"
 SOURCES = (GENERATED, MOTION, COPIED, MIRRORED)
-LARGEST_SEED = 2**63 - 1
+LARGEST_SEED = LARGEST_COUNT
 STRONGEST_STYLE = 10.0
+MOST_BEATS_PER_BAR = 32
 STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0
 """Seconds of the usual and of the longest transition between two styles."""
 
@@ -31,18 +33,6 @@ def require(fits: bool, sentence: str) -> None:
     """Raise ChoreographyError with the sentence where something does not fit."""
     if not fits:
         raise ChoreographyError(sentence)
-
-
-def is_number(value: object, low: float, high: float) -> bool:
-    """Whether `value` is a finite number from `low` to `high`; true and false are none."""
-    return (
-        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
-    )
-
-
-def is_count(value: object, low: int = 0, high: int = LARGEST_SEED) -> bool:
-    """Whether `value` is a whole number from `low` to `high`."""
-    return isinstance(value, int) and is_number(value, low, high)
 
 
 @dataclass(frozen=True)
@@ -154,8 +144,11 @@ class Span:
 @dataclass(frozen=True)
 class Audio:
     """The part of a sound file that is heard from position `at` on: start and seconds (None: to its end) in the file,
-    played at `speed`. sha256: of the file. style: whose usual tempo its beats are looked for with (None: the
-    document's)."""
+    played at `speed`. sha256: of the file. style: whose usual tempo its beats are tracked with (None: the document's).
+
+    beats: seconds, rising, from position `at` to each beat of this part; none where they are not known. beats_per_bar:
+    the metre that its bars are counted in.
+    """
 
     path: str
     sha256: str
@@ -164,6 +157,8 @@ class Audio:
     speed: float = 1.0
     at: int = 0
     style: str | None = None
+    beats: tuple[float, ...] = ()
+    beats_per_bar: int = 4
 
     def __post_init__(self) -> None:
         require(isinstance(self.path, str) and self.path != "", f"The audio's path is {self.path!r}. Name the file.")
@@ -174,6 +169,12 @@ class Audio:
         require(is_number(self.speed, 0.01, 100), f"The audio's speed is {self.speed!r}. Give 0.01 to 100.")
         require(is_count(self.at), f"The audio begins at position {self.at!r}. It is a position from 0 on.")
         _check_style("The audio", self.style)
+        rising = all(is_number(beat) for beat in self.beats) and all(one < two for one, two in pairwise(self.beats))
+        require(rising, "The audio's beats do not rise. They are seconds, each after the one before.")
+        require(
+            is_count(self.beats_per_bar, 1, MOST_BEATS_PER_BAR),
+            f"The audio has {self.beats_per_bar!r} beats a bar. Give 1 to {MOST_BEATS_PER_BAR}.",
+        )
 
 
 @dataclass(frozen=True)
@@ -263,6 +264,17 @@ class Choreography:
     def locked(self) -> tuple[bool, ...]:
         """(N,) which positions are locked."""
         return tuple(span.locked for span in self.spans for _ in range(len(span)))
+
+    @property
+    def beats(self) -> tuple[float, ...]:
+        """Seconds of the dance, rising, of the beats of all its songs; each song's until the next one begins."""
+        ends = [*(audio.at for audio in self.audio[1:]), len(self)]
+        return tuple(
+            audio.at / self.token_rate + beat
+            for audio, end in zip(self.audio, ends, strict=True)
+            for beat in audio.beats
+            if audio.at + beat * self.token_rate < end
+        )
 
     @property
     def clips(self) -> frozenset[str]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from .document import MIRRORED, STYLE_TRANSITION, Choreography, Codes, Span, Variant, is_count, require
+from ..checks import is_count
+from .document import MIRRORED, STYLE_TRANSITION, Choreography, Codes, Span, Variant, require
 
 
 def split(document: Choreography, position: int) -> Choreography:

@@ -11,7 +11,9 @@ from ..errors import ChoreographyError
 from .document import Audio, CheckpointIdentity, Choreography, MotionFile, Span, Variant, require
 
 KIND = "magma choreography"
-VERSION = 1
+VERSION = 2
+"""Version 1 had no beats and no metre in its songs."""
+READABLE = (1, VERSION)
 Part = TypeVar("Part")
 
 
@@ -29,15 +31,24 @@ def from_json(text: str) -> Choreography:
     if not isinstance(data, dict) or data.get("kind") != KIND:
         raise ChoreographyError("This is no choreography. Give a file that `generate --choreography` wrote.")
     version = data.get("version")
-    if version != VERSION:
-        raise ChoreographyError(f"The choreography has version {version!r}, this engine reads {VERSION}. Update it.")
+    if version not in READABLE:
+        raise ChoreographyError(
+            f"The choreography has version {version!r}, this engine reads up to {VERSION}. Update the add-on."
+        )
     values = {name: value for name, value in data.items() if name not in ("kind", "version")}
     values["spans"] = tuple(_span(item) for item in _list(values.get("spans"), "spans"))
-    values["audio"] = tuple(_part(Audio, item, "audio") for item in _list(values.get("audio"), "audio"))
+    values["audio"] = tuple(_audio(item) for item in _list(values.get("audio"), "audio"))
     values["checkpoint"] = _part(CheckpointIdentity, values.get("checkpoint"), "checkpoint")
     if values.get("motion") is not None:
         values["motion"] = _part(MotionFile, values["motion"], "motion")
     return _part(Choreography, values, "choreography")
+
+
+def _audio(data: Any) -> Audio:
+    values = _mapping(data, "audio")
+    earlier = {"beats": [], "beats_per_bar": 4}  # what version 1 lacks
+    values = {**earlier, **values}
+    return _part(Audio, {**values, "beats": tuple(_list(values["beats"], "beats"))}, "audio")
 
 
 def _span(data: Any) -> Span:

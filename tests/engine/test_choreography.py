@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from engine import choreography as doc
-from engine.choreography import Audio, CheckpointIdentity, Choreography, History, Span, Variant
+from engine.choreography import Audio, CheckpointIdentity, Choreography, Span, Variant
 from engine.errors import ChoreographyError
 
 COUNT = 24
 unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-AUDIO = Audio("song.wav", "a" * 64, -1.5, 12.0, 1.25)
+AUDIO = Audio("song.wav", "a" * 64, -1.5, 12.0, 1.25, beats=(0.25, 0.75, 1.25), beats_per_bar=3)
 CHECKPOINT = CheckpointIdentity("default", "b" * 64)
 
 
@@ -31,17 +31,11 @@ def codes(draw: st.DrawFn, count: int) -> doc.Codes:
 
 @st.composite
 def edited(draw: st.DrawFn) -> Choreography:
-    return history_of(draw).present
-
-
-def history_of(draw: st.DrawFn) -> History[Choreography]:
-    history = History(fresh())
+    document = fresh()
     for _ in range(draw(st.integers(0, 12))):
-        before = history.present
-        after = step(draw, before)
-        check(before, after)
-        history = history.do(after)
-    return history
+        before, document = document, step(draw, document)
+        check(before, document)
+    return document
 
 
 def step(draw: st.DrawFn, document: Choreography) -> Choreography:
@@ -88,29 +82,12 @@ def check(before: Choreography, document: Choreography) -> None:
     assert doc.from_json(doc.to_json(document)) == document
 
 
-@unhurried
-@given(st.data())
-def test_any_edits_keep_the_document_sound_and_can_be_undone(data: st.DataObject) -> None:
-    history = history_of(data.draw)
-    end = history.present
-    steps = len(history.past)
-    states = [*history.past, end]
-    for index in range(steps - 1, -1, -1):
-        history = history.undo()
-        assert history.present == states[index]
-    for index in range(1, steps + 1):
-        history = history.redo()
-        assert history.present == states[index]
-    assert history.present == end
-
-
-def test_history_forgets_what_was_undone_once_something_new_is_done() -> None:
-    history = History(1).do(2).do(3).undo()
-    assert history.do(2) is history
-    assert history.do(4) == History(4, (1, 2))
-    for nothing in (lambda: History(1).undo(), lambda: History(1).redo()):
-        with pytest.raises(ChoreographyError, match="nothing to"):
-            nothing()
+def test_a_document_knows_the_beats_of_all_its_songs() -> None:
+    document = fresh()
+    assert document.beats == (0.25, 0.75, 1.25)
+    later = replace(AUDIO, at=10, beats=(0.1, 0.6, 1.1, 1.6), beats_per_bar=4)
+    # the first song is heard until the second begins, and the second until the dance ends
+    assert replace(document, audio=(AUDIO, later)).beats == pytest.approx((0.25, 0.75, 1.1, 1.6, 2.1))
 
 
 @unhurried
@@ -189,7 +166,7 @@ def damaged(change: Any) -> str:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d.update(version=2), "version 2, this engine reads 1"),
+        (lambda d: d.update(version=3), "version 3, this engine reads up to 2"),
         (lambda d: d.pop("kind"), "no choreography"),
         (lambda d: d.pop("seed"), "lacks .'seed'"),
         (lambda d: d.update(colour="red"), "unknown .'colour'"),
@@ -205,6 +182,10 @@ def damaged(change: Any) -> str:
         (lambda d: d["audio"][0].update(sha256="12"), "sha256 '12'"),
         (lambda d: d["audio"][0].update(speed=0), "speed is 0"),
         (lambda d: d["audio"][0].update(at=5), "songs begin at .5."),
+        (lambda d: d["audio"][0].update(beats=[1.0, 0.5]), "beats do not rise"),
+        (lambda d: d["audio"][0].update(beats=[1.0, "2"]), "beats do not rise"),
+        (lambda d: d["audio"][0].update(beats=2.0), "beats is 2.0, not a list"),
+        (lambda d: d["audio"][0].update(beats_per_bar=0), "0 beats a bar"),
         (lambda d: d["audio"].append(d["audio"][0] | {"at": 24}), "begins at 24, but the dance ends at 24"),
         (lambda d: d.update(token_rate="ten"), "token rate is 'ten'"),
         (lambda d: d.update(motion={"name": "../dance.npz", "sha256": "a" * 64}), "file name is '../dance.npz'"),
@@ -214,6 +195,16 @@ def damaged(change: Any) -> str:
 def test_damaged_files_say_what_is_wrong(change: Any, words: str) -> None:
     with pytest.raises(ChoreographyError, match=words):
         doc.from_json(damaged(change))
+
+
+def test_documents_of_version_1_have_no_beats_and_are_read() -> None:
+    def change(data: Any) -> None:
+        data["version"] = 1
+        for audio in data["audio"]:
+            del audio["beats"], audio["beats_per_bar"]
+
+    (audio,) = doc.from_json(damaged(change)).audio
+    assert audio == replace(AUDIO, beats=(), beats_per_bar=4)
 
 
 def test_documents_from_before_there_were_transitions_change_style_at_once() -> None:

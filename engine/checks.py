@@ -1,0 +1,21 @@
+"""Checks of values that come from files, messages and settings. Standard library only: the add-on shares them."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeGuard
+
+LARGEST_COUNT = 2**63 - 1
+"""The largest whole number that every file format and random generator here can hold."""
+
+
+def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> TypeGuard[int | float]:
+    """Whether `value` is a finite number from `low` to `high`; true and false are none."""
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
+    )
+
+
+def is_count(value: object, low: int = 0, high: int = LARGEST_COUNT) -> TypeGuard[int]:
+    """Whether `value` is a whole number from `low` to `high`; true and false are none."""
+    return isinstance(value, int) and is_number(value, low, high)

@@ -1,0 +1,31 @@
+"""What values are accepted from files and messages, and runs of what is true."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.checks import is_count, is_number
+from engine.choreography import runs_of
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_runs_hold_every_true_flag_once_and_no_two_touch(flags: list[bool]) -> None:
+    runs = runs_of(flags)
+    assert [index for start, stop in runs for index in range(start, stop)] == [
+        i for i, flag in enumerate(flags) if flag
+    ]
+    assert all(one[1] < other[0] for one, other in zip(runs, runs[1:], strict=False))
+
+
+@pytest.mark.parametrize("value", [True, "1", None, math.nan, math.inf, -0.1, 1.1])
+def test_what_is_no_number_in_the_range_is_refused(value: object) -> None:
+    assert not is_number(value, 0, 1)
+
+
+def test_numbers_and_counts_within_their_ranges_are_accepted() -> None:
+    assert is_number(0.5, 0, 1) and is_number(1, 0, 1) and is_count(3) and is_count(3, 3, 3)
+    assert not is_count(0.5) and not is_count(2**63) and not is_count(4, 3, 3) and not is_count(False)

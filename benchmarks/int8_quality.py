@@ -25,9 +25,9 @@ from torch.nn import functional as F  # noqa: E402
 from engine.audio.decode import load_audio  # noqa: E402
 from engine.audio.librosa_features import SAMPLE_RATE, librosa_features  # noqa: E402
 from engine.data.dataset import DanceDataset  # noqa: E402
-from engine.models.original.config import FRAME_RATE, DecoderConfig  # noqa: E402
-from engine.models.original.decoder import MotionDecoder  # noqa: E402
-from engine.models.original.kv_cache import TokenCache  # noqa: E402
+from engine.models.original.config import FRAME_RATE, OriginalDecoderConfig  # noqa: E402
+from engine.models.original.decoder import OriginalDecoder  # noqa: E402
+from engine.models.original.kv_cache import OriginalDecoderCache  # noqa: E402
 from engine.models.original.quantize import round_weights  # noqa: E402
 from engine.motion import humanml3d  # noqa: E402
 from engine.training.loop import mixed_precision  # noqa: E402
@@ -68,7 +68,7 @@ def read(folder: Path) -> dict[str, list[Song]]:
     def pose(motion: np.ndarray) -> np.ndarray:
         return humanml3d.normalise(motion, mean, std)[:, POSE]
 
-    codes = MiniBatchKMeans(DecoderConfig().codes, batch_size=4096, n_init=1, max_iter=30, random_state=0)
+    codes = MiniBatchKMeans(OriginalDecoderConfig().codes, batch_size=4096, n_init=1, max_iter=30, random_state=0)
     codes.fit(np.concatenate([pose(motion) for motion, _ in raw["train"]]))
     songs: dict[str, list[Song]] = {}
     for split, pairs in raw.items():
@@ -79,9 +79,9 @@ def read(folder: Path) -> dict[str, list[Song]]:
     return songs
 
 
-def train(songs: list[Song], seconds: float) -> MotionDecoder:
+def train(songs: list[Song], seconds: float) -> OriginalDecoder:
     """A full-size decoder, trained on pieces of five seconds for so long."""
-    decoder = MotionDecoder(DecoderConfig(variant="librosa"))
+    decoder = OriginalDecoder(OriginalDecoderConfig(variant="librosa"))
     for value in decoder.parameters():
         if value.ndim == 2:
             torch.nn.init.normal_(value, 0, 0.02)
@@ -110,7 +110,7 @@ def train(songs: list[Song], seconds: float) -> MotionDecoder:
 
 
 @torch.inference_mode()
-def compare(decoder: MotionDecoder, songs: list[Song]) -> str:
+def compare(decoder: OriginalDecoder, songs: list[Song]) -> str:
     """Int8 against float32 over windows of 300 tokens."""
     rounded = copy.deepcopy(decoder)
     round_weights(rounded, "int8")
@@ -119,7 +119,7 @@ def compare(decoder: MotionDecoder, songs: list[Song]) -> str:
         for first in range(0, len(tokens) - WINDOW, 2 * WINDOW):
             past, heard = tokens[None, first : first + WINDOW], music[None, first : first + WINDOW]
             expected = decoder(past, heard)[0]
-            cache = TokenCache(rounded, heard, None, WINDOW)
+            cache = OriginalDecoderCache(rounded, heard, None, WINDOW)
             found = torch.cat([cache.extend(token) for token in torch.split(past, 1, 1)], 1)[0]
             best = expected.argmax(-1)
             right.append((best == tokens[first + 1 : first + WINDOW + 1]).float())

@@ -17,8 +17,8 @@ import torch
 
 from benchmarks import uncached
 from benchmarks.networks import random_decoder, random_music, random_vqvae, write_random_checkpoint
-from engine.models.original.config import FRAME_RATE, Sampling
-from engine.models.original.kv_cache import MotionStream, TokenCache
+from engine.models.original.config import FRAME_RATE, OriginalSampling
+from engine.models.original.kv_cache import OriginalCodecStream, OriginalDecoderCache
 from engine.models.original.sampling import write_tokens
 
 CHUNK = 200
@@ -55,7 +55,7 @@ def measure_tokens(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _write(decoder: Any, music: torch.Tensor) -> None:
-    for block in write_tokens(decoder, music, None, len(music), Sampling(), 0, lambda: False):
+    for block in write_tokens(decoder, music, None, len(music), OriginalSampling(), 0, lambda: False):
         block.cpu()  # waits for the device
 
 
@@ -66,7 +66,7 @@ def measure_greedy(options: argparse.Namespace) -> dict[str, Any]:
     music = random_music(uncached.WINDOW)[None]
     with torch.inference_mode():
         expected = exact(tokens, music)[0]
-        cache = TokenCache(rounded, music, None, uncached.WINDOW)
+        cache = OriginalDecoderCache(rounded, music, None, uncached.WINDOW)
         found = torch.cat([cache.extend(token) for token in torch.split(tokens, 1, 1)], 1)[0]
     equal = (expected.argmax(-1) == found.argmax(-1)).float().mean()
     return {"equal": float(equal), "error": float((found - expected).norm() / expected.norm())}
@@ -77,7 +77,7 @@ def measure_seams(options: argparse.Namespace) -> dict[str, Any]:
     """Motion decoded incrementally, a second at a time, against whole and against unrelated chunks of 200 frames."""
     vqvae, frames = random_vqvae(), options.frames
     tokens = torch.randint(0, vqvae.config.codes, (1, frames))
-    stream = MotionStream(vqvae, frames)
+    stream = OriginalCodecStream(vqvae, frames)
     streamed = torch.cat([stream.extend(block) for block in torch.split(tokens, round(FRAME_RATE), 1)], 1)
     whole = vqvae.decode(tokens)
     chunks = torch.cat([vqvae.decode(block) for block in torch.split(tokens, CHUNK, 1)], 1)

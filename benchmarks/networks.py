@@ -11,46 +11,52 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from engine.models.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, config_values
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.config import (
+    FRAME_RATE,
+    OriginalDecoderConfig,
+    OriginalSampling,
+    OriginalVQVAEConfig,
+    config_values,
+)
+from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.importing.importer import FAMILY, STATISTICS
 from engine.models.original.quantize import PRECISIONS, round_weights
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.vqvae import OriginalVQVAE
 
 
-def random_decoder(precision: str = "float32", device: str = "cpu") -> MotionDecoder:
+def random_decoder(precision: str = "float32", device: str = "cpu") -> OriginalDecoder:
     """The motion decoder of the variant `encodec`, 96 million parameters."""
     torch.manual_seed(0)
-    decoder = MotionDecoder(DecoderConfig()).eval().requires_grad_(False)
+    decoder = OriginalDecoder(OriginalDecoderConfig()).eval().requires_grad_(False)
     round_weights(decoder, precision)
     return decoder.to(device)
 
 
-def random_vqvae() -> MotionVQVAE:
+def random_vqvae() -> OriginalVQVAE:
     """The VQ-VAE, 152 million parameters; codes as far from each other as a trained decoder's input is wide."""
     torch.manual_seed(0)
-    vqvae = MotionVQVAE(VQVAEConfig()).eval().requires_grad_(False)
+    vqvae = OriginalVQVAE(OriginalVQVAEConfig()).eval().requires_grad_(False)
     vqvae.codebook.normal_()
     return vqvae
 
 
 def random_music(frames: int) -> torch.Tensor:
     """(frames, 128)."""
-    return torch.randn(frames, DecoderConfig().music_features, generator=torch.Generator().manual_seed(1))
+    return torch.randn(frames, OriginalDecoderConfig().music_features, generator=torch.Generator().manual_seed(1))
 
 
 def write_random_checkpoint(folder: Path, precision: str) -> None:
     """A folder as an import of the variant `librosa` leaves it, about 1 GB."""
     torch.manual_seed(0)
-    vqvae, decoder = random_vqvae(), MotionDecoder(DecoderConfig(variant="librosa"))
+    vqvae, decoder = random_vqvae(), OriginalDecoder(OriginalDecoderConfig(variant="librosa"))
     width = vqvae.config.motion_features
     write_checkpoint(folder, vqvae, decoder, np.zeros(width, np.float32), np.ones(width, np.float32), "", precision)
 
 
 def write_checkpoint(
     folder: Path,
-    vqvae: MotionVQVAE,
-    decoder: MotionDecoder,
+    vqvae: OriginalVQVAE,
+    decoder: OriginalDecoder,
     mean: NDArray[np.float32],
     std: NDArray[np.float32],
     description: str,
@@ -70,7 +76,7 @@ def write_checkpoint(
         "token_rate": FRAME_RATE,
         "vqvae": config_values(vqvae.config),
         "decoder": config_values(decoder.config),
-        "sampling": config_values(Sampling()),
+        "sampling": config_values(OriginalSampling()),
         "normalised": True,
         "precision": precision,
     }

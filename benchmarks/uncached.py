@@ -13,13 +13,13 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.decoder import OriginalDecoder
 
 WINDOW = 300
 
 
 @torch.inference_mode()
-def write_uncached(decoder: MotionDecoder, music: Tensor, length: int) -> Tensor:
+def write_uncached(decoder: OriginalDecoder, music: Tensor, length: int) -> Tensor:
     """`length` tokens (length,) to music (M, C), M at least `length`."""
     written = torch.randint(0, decoder.config.codes, (1,))
     while len(written) < length:
@@ -31,7 +31,7 @@ def write_uncached(decoder: MotionDecoder, music: Tensor, length: int) -> Tensor
     return written
 
 
-def step(decoder: MotionDecoder, tokens: Tensor, music: Tensor) -> Tensor:
+def step(decoder: OriginalDecoder, tokens: Tensor, music: Tensor) -> Tensor:
     """The next token (1,) after tokens (n,), of which music[0] belongs to the first."""
     logits = decoder(tokens[None], music[None, : len(tokens)])[0, -1]
     kept = -(-len(logits) // 10)
@@ -41,7 +41,7 @@ def step(decoder: MotionDecoder, tokens: Tensor, music: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def step_seconds(decoder: MotionDecoder, music: Tensor, prefixes: list[int]) -> list[float]:
+def step_seconds(decoder: OriginalDecoder, music: Tensor, prefixes: list[int]) -> list[float]:
     """Seconds of one step after each of these numbers of tokens, the better of two."""
     tokens = torch.randint(0, decoder.config.codes, (max(prefixes),))
     step(decoder, tokens[:1], music)

@@ -14,14 +14,14 @@ from benchmarks.paper_model.codec import train_codec
 from benchmarks.paper_model.vectors import VectorWindows
 from benchmarks.paper_model.writer import TokenPairMaker, train_writer
 from engine.data.dataset import DanceDataset
-from engine.models.original.config import DecoderConfig, VQVAEConfig
+from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.training.cli import all_songs, styled, with_songs
 from engine.training.loop import TrainOptions
 from engine.training.pairs import PairSource
 
-CODEC = VQVAEConfig(width=256, heads=4, forward_width=1024, encoder_depth=4, decoder_depth=4)
+CODEC = OriginalVQVAEConfig(width=256, heads=4, forward_width=1024, encoder_depth=4, decoder_depth=4)
 """6.4 million parameters; ours has 6.6."""
-WRITER = DecoderConfig(variant="librosa", width=256, heads=8, forward_width=1024, depth=5)
+WRITER = OriginalDecoderConfig(variant="librosa", width=256, heads=8, forward_width=1024, depth=5)
 """8.4 million parameters; ours has 8.2."""
 RHYTHM_PAIRS = 4
 CODEC_FRAMES = 1920
@@ -35,8 +35,8 @@ def train(
     songs: Path | None,
     vqvae_steps: int,
     decoder_steps: int,
-    codec_config: VQVAEConfig = CODEC,
-    writer_config: DecoderConfig = WRITER,
+    codec_config: OriginalVQVAEConfig = CODEC,
+    writer_config: OriginalDecoderConfig = WRITER,
 ) -> Path:
     """Both stages; returns the checkpoint folder."""
     dataset = DanceDataset(data)

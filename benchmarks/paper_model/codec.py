@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.paper_model.vectors import Vectors, VectorWindows
-from engine.models.original.config import VQVAEConfig
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.config import OriginalVQVAEConfig
+from engine.models.original.vqvae import OriginalVQVAE
+from engine.models.torch.vqvae import OriginalVQVAEConfig as QuantizerConfig
 from engine.models.torch.vqvae import ResidualQuantizer
-from engine.models.torch.vqvae import VQVAEConfig as QuantizerConfig
 from engine.motion import humanml3d
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import perplexity
@@ -44,9 +44,9 @@ START_BATCHES = 12
 class TrainedVQVAE(nn.Module):
     """The paper's VQ-VAE with what trains its codebook: our quantiser with a single level."""
 
-    def __init__(self, config: VQVAEConfig):
+    def __init__(self, config: OriginalVQVAEConfig):
         super().__init__()
-        self.network = MotionVQVAE(config)
+        self.network = OriginalVQVAE(config)
         # as loud as a part of the embedding: at 1 the positions would drown the motion, and use up the codes
         nn.init.constant_(self.network.encoder.position_scale, config.width**-0.5)
         self.quantizer = ResidualQuantizer(
@@ -77,7 +77,7 @@ class TrainedVQVAE(nn.Module):
         quantizer.codebook[0] = torch.from_numpy(means.cluster_centers_)
         quantizer.total.copy_(quantizer.codebook)
 
-    def finished(self) -> MotionVQVAE:
+    def finished(self) -> OriginalVQVAE:
         """The network with the codebook as it is now."""
         self.network.codebook.copy_(self.quantizer.codebook[0])
         return self.network
@@ -117,8 +117,8 @@ def reconstruction_figures(predicted: Vectors, target: Vectors) -> dict[str, flo
 
 
 def train_codec(
-    windows: VectorWindows, val: Sequence[StyledMotion], config: VQVAEConfig, options: TrainOptions
-) -> MotionVQVAE:
+    windows: VectorWindows, val: Sequence[StyledMotion], config: OriginalVQVAEConfig, options: TrainOptions
+) -> OriginalVQVAE:
     """Train (or go on training) the VQ-VAE; returns the averaged network. `options.batch` counts frames."""
     torch.manual_seed(options.seed)
     run = Run(TrainedVQVAE(config), options)

@@ -18,17 +18,17 @@ from benchmarks.paper_model.vectors import both_ways
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE, librosa_features
 from engine.errors import DataError
-from engine.models.original.config import DecoderConfig, Sampling
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.config import OriginalDecoderConfig, OriginalSampling
+from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.layers import Attention, FeedForward, distance_bias
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.vqvae import OriginalVQVAE
 from engine.motion import humanml3d
 from engine.training.decoder import KIND_WEIGHT
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.pairs import SHORTEST, Dance, PairSource, Song
 from engine.training.windows import style_weights
 
-WINDOW = Sampling().window
+WINDOW = OriginalSampling().window
 """Tokens and music frames of a training window: what is seen when tokens are drawn."""
 DROPOUT = 0.1
 SMOOTHING = 0.05
@@ -59,7 +59,7 @@ class Batch:
 class TokenPairMaker:
     """Turns our pairs into tokens of the paper's VQ-VAE and its music features. mean, std: (263,) of the motion."""
 
-    def __init__(self, codec: MotionVQVAE, mean: NDArray[np.float32], std: NDArray[np.float32]):
+    def __init__(self, codec: OriginalVQVAE, mean: NDArray[np.float32], std: NDArray[np.float32]):
         self.codec, self.mean, self.std = codec, mean, std
         self.music: dict[Path, NDArray[np.float32]] = {}
 
@@ -127,7 +127,7 @@ class TokenWindows:
         return Batch(*(torch.from_numpy(part) for part in (tokens, music, real, real)))
 
 
-def next_token_loss(network: MotionDecoder, batch: Batch, smoothing: float = 0.0) -> Tensor:
+def next_token_loss(network: OriginalDecoder, batch: Batch, smoothing: float = 0.0) -> Tensor:
     """Cross-entropy in nats of each token after those before it in its window, all the window's music in view."""
     past = batch.tokens[:, :-1]
     positions = torch.arange(past.shape[1], device=past.device)
@@ -141,13 +141,13 @@ def next_token_loss(network: MotionDecoder, batch: Batch, smoothing: float = 0.0
 
 
 def train_writer(
-    train: Sequence[TokenPair], val: Sequence[TokenPair], config: DecoderConfig, options: TrainOptions
-) -> MotionDecoder:
+    train: Sequence[TokenPair], val: Sequence[TokenPair], config: OriginalDecoderConfig, options: TrainOptions
+) -> OriginalDecoder:
     """Train (or go on training) the decoder; returns the averaged network, which takes music as it is heard."""
     windows, held_out = TokenWindows(train), TokenWindows(val)
     mean, std = windows.music_mean, windows.music_std
     torch.manual_seed(options.seed)
-    model = MotionDecoder(config)
+    model = OriginalDecoder(config)
     for part in model.modules():
         if isinstance(part, (Attention, FeedForward)):
             part.register_forward_hook(_drop)
@@ -158,14 +158,14 @@ def train_writer(
         return Batch(**{field.name: getattr(batch, field.name).to(options.device) for field in fields(Batch)})
 
     def losses(network: nn.Module, step: int) -> Losses:
-        assert isinstance(network, MotionDecoder)
+        assert isinstance(network, OriginalDecoder)
         batch = draw(windows, np.random.default_rng([options.seed, step]), options.batch)
         with mixed_precision(options.device):
             return {"loss": next_token_loss(network, batch, SMOOTHING)}
 
     @torch.no_grad()
     def validate(network: nn.Module) -> dict[str, float]:
-        assert isinstance(network, MotionDecoder)
+        assert isinstance(network, OriginalDecoder)
         batch = draw(held_out, np.random.default_rng(options.seed), HELD_OUT)
         loss = float(next_token_loss(network, batch))
         # a model that hears the music is surprised by that of another window
@@ -174,11 +174,11 @@ def train_writer(
 
     run.log(config=str(asdict(config)), pairs=float(len(train)), minutes=sum(len(p.tokens) for p in train) / 1200)
     run.train(losses, validate)
-    assert isinstance(run.averaged, MotionDecoder)
+    assert isinstance(run.averaged, OriginalDecoder)
     return hearing_as_is(run.averaged, mean, std)
 
 
-def hearing_as_is(network: MotionDecoder, mean: NDArray[np.float32], std: NDArray[np.float32]) -> MotionDecoder:
+def hearing_as_is(network: OriginalDecoder, mean: NDArray[np.float32], std: NDArray[np.float32]) -> OriginalDecoder:
     """A copy that takes the music (.., 35) which `network` takes normalised: a checkpoint has no statistics of it."""
     changed = copy.deepcopy(network)
     project = changed.project_music

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ def test_runs_hold_every_true_flag_once_and_no_two_touch(flags: list[bool]) -> N
     assert [index for start, stop in runs for index in range(start, stop)] == [
         i for i, flag in enumerate(flags) if flag
     ]
-    assert all(one[1] < other[0] for one, other in zip(runs, runs[1:], strict=False))
+    assert all(one[1] < other[0] for one, other in pairwise(runs))
 
 
 @pytest.mark.parametrize("value", [True, "1", None, math.nan, math.inf, -0.1, 1.1])

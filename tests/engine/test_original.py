@@ -15,11 +15,11 @@ from original_files import VARIANTS, inputs, make, relative
 
 from engine.errors import RequestError
 from engine.models.original.checkpoint import OriginalCheckpoint
-from engine.models.original.config import DecoderConfig, VQVAEConfig
-from engine.models.original.decoder import MotionDecoder
-from engine.models.original.kv_cache import MotionStream, TokenCache
+from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
+from engine.models.original.decoder import OriginalDecoder
+from engine.models.original.kv_cache import OriginalCodecStream, OriginalDecoderCache
 from engine.models.original.layers import alibi_slopes
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.vqvae import OriginalVQVAE
 
 RECORDINGS = Path(__file__).parent / "original_recordings"
 PARAMETERS = {
@@ -97,7 +97,7 @@ def test_other_sizes_equal_the_reference(tmp_path: Path, heads: int, width: int,
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_published_sizes_have_the_published_parameters(variant: str) -> None:
     with torch.device("meta"):
-        vqvae, decoder = MotionVQVAE(VQVAEConfig()), MotionDecoder(DecoderConfig(variant))
+        vqvae, decoder = OriginalVQVAE(OriginalVQVAEConfig()), OriginalDecoder(OriginalDecoderConfig(variant))
     assert sum(p.numel() for p in vqvae.parameters()) == 151_567_368
     assert sum(p.numel() for p in decoder.parameters()) == PARAMETERS[variant]
     assert vqvae.codebook.shape == (1024, 768)
@@ -118,7 +118,7 @@ def test_cached_equals_uncached(checkpoints: Checkpoints, variant: str, view: st
     given_ = tensors(variant, frames=length)
     style = style_of(variant, given_)
     whole = decoder(given_["tokens"], given_["music"], style, view)
-    cache = TokenCache(decoder, given_["music"], style, window, 2, view)
+    cache = OriginalDecoderCache(decoder, given_["music"], style, window, 2, view)
     parts = [cache.extend(given_["tokens"][:, a:b]) for a, b in zip([0, *cuts], [*cuts, length], strict=True)]
     torch.testing.assert_close(torch.cat(parts, 1), whole, atol=5e-5, rtol=1e-4)
     assert cache.position == length
@@ -129,7 +129,7 @@ def test_cached_equals_uncached(checkpoints: Checkpoints, variant: str, view: st
 def test_incremental_motion_equals_whole(checkpoints: Checkpoints, cuts: set[int]) -> None:
     vqvae = checkpoints["encodec"].vqvae
     tokens = torch.randint(32, (2, 200), generator=torch.Generator().manual_seed(len(cuts)))
-    stream = MotionStream(vqvae, 200, rows=2)
+    stream = OriginalCodecStream(vqvae, 200, rows=2)
     borders = [0, *sorted(cuts), 200]
     parts = [stream.extend(tokens[:, a:b]) for a, b in pairwise(borders)]
     whole = vqvae.decode(tokens)
@@ -146,8 +146,8 @@ def test_a_short_window_forgets_the_same_however_it_is_fed(
     tokens = torch.randint(32, (1, 60), generator=torch.Generator().manual_seed(1))
     music = tensors("librosa", rows=1, frames=60)["music"]
     borders = [0, *sorted(cuts), 60]
-    one, many = MotionStream(vqvae, window), MotionStream(vqvae, window)
-    slow, fast = TokenCache(decoder, music, None, window), TokenCache(decoder, music, None, window)
+    one, many = OriginalCodecStream(vqvae, window), OriginalCodecStream(vqvae, window)
+    slow, fast = OriginalDecoderCache(decoder, music, None, window), OriginalDecoderCache(decoder, music, None, window)
     single = [(one.extend(tokens[:, n : n + 1]), slow.extend(tokens[:, n : n + 1])) for n in range(60)]
     blocks = [(many.extend(tokens[:, a:b]), fast.extend(tokens[:, a:b])) for a, b in pairwise(borders)]
     for found, expected in zip(zip(*blocks, strict=True), zip(*single, strict=True), strict=True):
@@ -174,7 +174,7 @@ def test_one_row_equals_it_in_a_batch(checkpoints: Checkpoints, variant: str) ->
 def test_rows_of_a_cache_can_be_chosen(checkpoints: Checkpoints) -> None:
     decoder, data = checkpoints["encodec"].decoder, tensors("encodec", rows=1)
     tokens = tensors("encodec", rows=3)["tokens"]
-    cache = TokenCache(decoder, data["music"], None, 30, 3)
+    cache = OriginalDecoderCache(decoder, data["music"], None, 30, 3)
     cache.look(0, 34)
     cache.extend(tokens[:, :12])
     cache.choose(torch.tensor([2, 2]))

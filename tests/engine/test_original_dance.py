@@ -21,7 +21,7 @@ from engine.models.checkpoints import load_checkpoint, load_own_checkpoint
 from engine.models.original import generation
 from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.clip.clip_style import write_vectors
-from engine.models.original.config import Sampling
+from engine.models.original.config import OriginalSampling
 from engine.models.original.generation import write_motion
 from engine.models.original.importing.importer import import_magma
 from engine.motion import humanml3d
@@ -106,7 +106,7 @@ def test_the_motion_is_the_whole_tokens_decoded(request_: GenerateRequest, folde
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
     music = np.random.RandomState(0).standard_normal((130, 35)).astype(np.float32)
-    settings = Sampling(window=50, overlap=10)
+    settings = OriginalSampling(window=50, overlap=10)
     blocks = list(write_motion(checkpoint, music, None, settings, 0, lambda: False))
     assert [len(tokens) for tokens, _ in blocks] == [20] * 6 + [10]
     tokens, motion = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
@@ -119,7 +119,7 @@ def test_motion_is_there_while_later_tokens_are_still_to_be_written(folders: dic
     assert isinstance(checkpoint, OriginalCheckpoint)
     asked = []
     blocks = write_motion(
-        checkpoint, np.zeros((600, 35), np.float32), None, Sampling(), 0, lambda: bool(asked.append(1))
+        checkpoint, np.zeros((600, 35), np.float32), None, OriginalSampling(), 0, lambda: bool(asked.append(1))
     )
     tokens, motion = next(blocks)
     assert len(tokens) == len(motion) == 20 and len(asked) == 20
@@ -226,7 +226,7 @@ def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders
     music = np.zeros((100, 35), np.float32)
     tokens, motion = (
         np.concatenate(parts)
-        for parts in zip(*write_motion(checkpoint, music, None, Sampling(), 0, lambda: False), strict=True)
+        for parts in zip(*write_motion(checkpoint, music, None, OriginalSampling(), 0, lambda: False), strict=True)
     )
     whole = checkpoint.vqvae.decode(torch.from_numpy(tokens)[None])[0].numpy()
     np.testing.assert_allclose(motion[:30], whole[:30], atol=1e-4)

@@ -20,7 +20,7 @@ from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
 from engine.models.checkpoints import load_checkpoint
 from engine.models.original.checkpoint import OriginalCheckpoint
-from engine.models.original.config import DecoderConfig, VQVAEConfig
+from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.models.original.importing.importer import import_magma
 from engine.models.original.importing.keys import decoder_keys, vqvae_keys
 from engine.service.cli import main
@@ -61,8 +61,8 @@ def test_numbers_go_through_exactly(files: Files, vqvae: reference.Weights, deco
     stored = load_file(files.folder / "model.safetensors")
     checkpoint = load_checkpoint(str(files.folder))
     assert isinstance(checkpoint, OriginalCheckpoint)
-    assert checkpoint.vqvae.config == VQVAEConfig(263, 32, 16, 8, 24, 1, 2)
-    assert checkpoint.decoder.config == DecoderConfig("encodec", 32, 16, 8, 24, 1)
+    assert checkpoint.vqvae.config == OriginalVQVAEConfig(263, 32, 16, 8, 24, 1, 2)
+    assert checkpoint.decoder.config == OriginalDecoderConfig("encodec", 32, 16, 8, 24, 1)
     pairs = [
         (vqvae, "vqvae", vqvae_keys(checkpoint.vqvae.config), checkpoint.vqvae),
         (decoder, "decoder", decoder_keys(checkpoint.decoder.config), checkpoint.decoder),

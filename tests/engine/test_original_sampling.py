@@ -12,12 +12,12 @@ from original_files import VARIANTS, make
 
 from engine.errors import CancelledError, RequestError
 from engine.models.original.checkpoint import OriginalCheckpoint
-from engine.models.original.config import Sampling
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.config import OriginalSampling
+from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.sampling import SongPass, choose_tokens, fill, write_tokens
 
 CODES = 32
-GREEDY = Sampling(temperature=0, window=20, overlap=5)
+GREEDY = OriginalSampling(temperature=0, window=20, overlap=5)
 Checkpoints = dict[str, OriginalCheckpoint]
 
 
@@ -34,11 +34,13 @@ def song(variant: str, frames: int) -> tuple[torch.Tensor, torch.Tensor | None]:
     return music, torch.randn(512, generator=generator) if variant == "encodec_style" else None
 
 
-def write(decoder: MotionDecoder, variant: str, length: int, settings: Sampling, seed: int = 0) -> torch.Tensor:
+def write(
+    decoder: OriginalDecoder, variant: str, length: int, settings: OriginalSampling, seed: int = 0
+) -> torch.Tensor:
     return torch.cat(list(write_tokens(decoder, *song(variant, length), length, settings, seed, lambda: False)))
 
 
-def window_start(target: int, length: int, settings: Sampling) -> int:
+def window_start(target: int, length: int, settings: OriginalSampling) -> int:
     """Plainly: the first window that reaches `target`."""
     window, start = min(settings.window, length), 0
     while target >= start + window:
@@ -88,7 +90,7 @@ def test_alibi_goes_on_with_its_past_while_the_music_moves(checkpoints: Checkpoi
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_the_seed_decides(checkpoints: Checkpoints, variant: str) -> None:
-    decoder, settings = checkpoints[variant].decoder, Sampling(top_k=0, window=20, overlap=5)
+    decoder, settings = checkpoints[variant].decoder, OriginalSampling(top_k=0, window=20, overlap=5)
     first, again, other = (write(decoder, variant, 50, settings, seed) for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert first.min() >= 0 and first.max() < CODES and len(first) == 50
@@ -96,7 +98,7 @@ def test_the_seed_decides(checkpoints: Checkpoints, variant: str) -> None:
 
 def test_the_first_token_is_any_with_equal_chance(checkpoints: Checkpoints) -> None:
     decoder = checkpoints["librosa"].decoder
-    first = torch.stack([write(decoder, "librosa", 1, Sampling(), seed)[0] for seed in range(640)])
+    first = torch.stack([write(decoder, "librosa", 1, OriginalSampling(), seed)[0] for seed in range(640)])
     counts = torch.bincount(first, minlength=CODES)
     assert counts.min() > 5 and counts.max() < 45  # 20 each
 
@@ -107,7 +109,7 @@ def test_the_draw_follows_the_chances() -> None:
     logits[33] = 9.0  # no motion token; takes one of the places of top-k
     noise = -torch.empty(40_000, CODES).exponential_(generator=generator).log()
     for top_k, temperature in ((0, 1.0), (6, 1.0), (6, 0.5), (1, 1.0), (35, 2.0)):
-        drawn = choose_tokens(logits.expand(40_000, -1), noise, Sampling(temperature=temperature, top_k=top_k))
+        drawn = choose_tokens(logits.expand(40_000, -1), noise, OriginalSampling(temperature=temperature, top_k=top_k))
         kept = logits.topk(top_k or 35).indices
         chances = torch.full((35,), -torch.inf)
         chances[kept] = logits[kept] / temperature
@@ -121,13 +123,13 @@ def test_the_draw_follows_the_chances() -> None:
 def test_a_temperature_next_to_zero_is_greedy() -> None:
     logits = torch.tensor([[1.0, 1.001, 0.5, 9.0, 9.0, 9.0]])
     for temperature in (0.0, 1e-300, 1e-7):
-        assert choose_tokens(logits, torch.randn(1, 3), Sampling(temperature=temperature)).tolist() == [1]
+        assert choose_tokens(logits, torch.randn(1, 3), OriginalSampling(temperature=temperature)).tolist() == [1]
 
 
 def test_tokens_come_in_blocks_and_a_cancel_is_heard(checkpoints: Checkpoints) -> None:
     decoder, (music, style) = checkpoints["encodec"].decoder, song("encodec", 50)
     stop = []
-    blocks = write_tokens(decoder, music, style, 50, Sampling(), 0, lambda: bool(stop))
+    blocks = write_tokens(decoder, music, style, 50, OriginalSampling(), 0, lambda: bool(stop))
     assert len(next(blocks)) == 20
     stop.append(True)
     with pytest.raises(CancelledError):
@@ -136,10 +138,10 @@ def test_tokens_come_in_blocks_and_a_cancel_is_heard(checkpoints: Checkpoints) -
 
 def test_music_that_is_too_short_is_refused(checkpoints: Checkpoints) -> None:
     with pytest.raises(RequestError, match="50"):
-        SongPass(checkpoints["encodec"].decoder, song("encodec", 49)[0], None, 50, Sampling())
+        SongPass(checkpoints["encodec"].decoder, song("encodec", 49)[0], None, 50, OriginalSampling())
 
 
-def likelihood(decoder: MotionDecoder, tokens: torch.Tensor, music: torch.Tensor, judged: slice) -> float:
+def likelihood(decoder: OriginalDecoder, tokens: torch.Tensor, music: torch.Tensor, judged: slice) -> float:
     chances = decoder(tokens[None], music[None])[0].log_softmax(-1)[:-1]
     return float(chances.gather(-1, tokens[1:, None])[judged.start - 1 : judged.stop - 1].sum())
 
@@ -148,7 +150,7 @@ def likelihood(decoder: MotionDecoder, tokens: torch.Tensor, music: torch.Tensor
 def test_a_gap_is_filled_for_what_follows(checkpoints: Checkpoints, variant: str) -> None:
     decoder, length = checkpoints[variant].decoder, 48
     music, _ = song(variant, length)
-    settings = Sampling(top_k=0, window=48)
+    settings = OriginalSampling(top_k=0, window=48)
     tokens = torch.randint(CODES, (length,), generator=torch.Generator().manual_seed(3))
     locked = torch.ones(length, dtype=torch.bool)
     locked[:4] = locked[10:20] = locked[40:] = False
@@ -168,7 +170,7 @@ def test_a_gap_is_filled_for_what_follows(checkpoints: Checkpoints, variant: str
 def test_the_candidate_that_is_kept_is_the_likeliest(checkpoints: Checkpoints) -> None:
     """Among the candidates are those that other numbers of candidates would have kept: more are never worse."""
     decoder, music = checkpoints["encodec"].decoder, song("encodec", 30)[0]
-    pass_ = SongPass(decoder, music, None, 30, Sampling(top_k=0))
+    pass_ = SongPass(decoder, music, None, 30, OriginalSampling(top_k=0))
     pass_.choose([0] * 5)
     generator = torch.Generator().manual_seed(0)
     for _ in range(12):
@@ -194,6 +196,6 @@ def test_any_lock_can_be_kept(checkpoints: Checkpoints, variant: str, pattern: s
         locked[-1 if pattern == "last" else 0] = True
     tokens = torch.arange(length) % CODES
     music, style = song(variant, length)
-    settings = Sampling(window=20, overlap=5)
+    settings = OriginalSampling(window=20, overlap=5)
     filled = fill(decoder, music, style, tokens, locked, settings, 0, lambda: False, 3)
     assert torch.equal(filled[locked], tokens[locked]) and len(filled) == length

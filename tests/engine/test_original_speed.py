@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 from engine.errors import CheckpointError
 from engine.models.checkpoints import load_checkpoint
 from engine.models.original.checkpoint import OriginalCheckpoint
-from engine.models.original.config import Sampling
+from engine.models.original.config import OriginalSampling
 from engine.models.original.importing.importer import import_magma
-from engine.models.original.kv_cache import TokenCache
+from engine.models.original.kv_cache import OriginalDecoderCache
 from engine.models.original.sampling import write_tokens
 
 CODES = 32
@@ -111,7 +111,7 @@ def test_float16_is_hardly_different(pairs: Pairs, half: dict[str, OriginalCheck
 def test_float16_step_by_step_equals_float16_at_once(half: dict[str, OriginalCheckpoint], variant: str) -> None:
     tokens = torch.randint(0, CODES, (1, 25), generator=torch.Generator().manual_seed(2))
     music, style = conditions(variant, 25)
-    cache = TokenCache(half[variant].decoder, music[None], None if style is None else style[None], 25)
+    cache = OriginalDecoderCache(half[variant].decoder, music[None], None if style is None else style[None], 25)
     stepped = torch.cat([cache.extend(tokens[:, n : n + 1]) for n in range(25)], 1)
     whole = logits(half[variant], tokens)
     assert (stepped - whole).norm() / whole.norm() < 5e-3
@@ -123,7 +123,7 @@ def test_int8_step_by_step_is_near_int8_at_once(pairs: Pairs, variant: str) -> N
     checkpoint, length = pairs[variant][1], 25
     tokens = torch.randint(0, CODES, (1, length), generator=torch.Generator().manual_seed(2))
     music, style = conditions(variant, length)
-    cache = TokenCache(checkpoint.decoder, music[None], None if style is None else style[None], length)
+    cache = OriginalDecoderCache(checkpoint.decoder, music[None], None if style is None else style[None], length)
     stepped = torch.cat([cache.extend(tokens[:, n : n + 1]) for n in range(length)], 1)
     whole = logits(checkpoint, tokens)
     assert (stepped - whole).norm() / whole.norm() < 0.2
@@ -132,7 +132,7 @@ def test_int8_step_by_step_is_near_int8_at_once(pairs: Pairs, variant: str) -> N
 def test_int8_writes_the_same_tokens_for_the_same_seed(pairs: Pairs) -> None:
     decoder = pairs["encodec"][1].decoder
     music = conditions("encodec", 50)[0]
-    settings = Sampling(top_k=8, window=20, overlap=5)
+    settings = OriginalSampling(top_k=8, window=20, overlap=5)
 
     def write(seed: int) -> torch.Tensor:
         return torch.cat(list(write_tokens(decoder, music, None, 50, settings, seed, lambda: False)))

@@ -24,15 +24,15 @@ from benchmarks.paper_model.writer import (
 )
 from engine.errors import DataError
 from engine.models.checkpoints import load_checkpoint
-from engine.models.original.config import DecoderConfig, VQVAEConfig
-from engine.models.original.decoder import MotionDecoder
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
+from engine.models.original.decoder import OriginalDecoder
+from engine.models.original.vqvae import OriginalVQVAE
 from engine.service.cli import main
 from engine.training.loop import TrainOptions
 from engine.training.windows import StyledMotion
 
-CODEC = VQVAEConfig(codes=32, width=32, heads=2, forward_width=48, encoder_depth=1, decoder_depth=1)
-WRITER = DecoderConfig("librosa", codes=32, width=32, heads=2, forward_width=48, depth=1)
+CODEC = OriginalVQVAEConfig(codes=32, width=32, heads=2, forward_width=48, encoder_depth=1, decoder_depth=1)
+WRITER = OriginalDecoderConfig("librosa", codes=32, width=32, heads=2, forward_width=48, depth=1)
 
 
 def clips(seconds: float = 8.0) -> list[StyledMotion]:
@@ -52,11 +52,11 @@ def options(out: Path, steps: int, **changes: object) -> TrainOptions:
     return replace(settings, **changes)
 
 
-def codec(settings: TrainOptions) -> MotionVQVAE:
+def codec(settings: TrainOptions) -> OriginalVQVAE:
     return train_codec(VectorWindows(clips()), clips()[:1], CODEC, replace(settings, batch=256))
 
 
-def writer(settings: TrainOptions) -> MotionDecoder:
+def writer(settings: TrainOptions) -> OriginalDecoder:
     return train_writer(pairs(), pairs()[:1], WRITER, settings)
 
 
@@ -122,9 +122,9 @@ def batch(rows: list[TokenPair]) -> Batch:
     return TokenWindows(rows).batch(np.random.default_rng(0), 6, np.zeros(35, np.float32), np.ones(35, np.float32))
 
 
-def shaken(config: DecoderConfig) -> MotionDecoder:
+def shaken(config: OriginalDecoderConfig) -> OriginalDecoder:
     torch.manual_seed(0)
-    network = MotionDecoder(config).eval()
+    network = OriginalDecoder(config).eval()
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return network

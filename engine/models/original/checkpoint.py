@@ -16,11 +16,17 @@ from torch import Tensor, nn
 
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
-from engine.models.original.config import FRAME_RATE, DecoderConfig, Sampling, VQVAEConfig, read_config
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.config import (
+    FRAME_RATE,
+    OriginalDecoderConfig,
+    OriginalSampling,
+    OriginalVQVAEConfig,
+    read_config,
+)
+from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.importing.importer import FAMILY, STATISTICS
 from engine.models.original.quantize import PRECISIONS, round_weights
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.vqvae import OriginalVQVAE
 from engine.motion import humanml3d
 from smpl_rig.motion import Motion
 from smpl_rig.skeleton import SOLE_BELOW_FOOT
@@ -40,9 +46,9 @@ class OriginalCheckpoint:
 
     name: str
     folder: Path
-    vqvae: MotionVQVAE
-    decoder: MotionDecoder
-    sampling: Sampling
+    vqvae: OriginalVQVAE
+    decoder: OriginalDecoder
+    sampling: OriginalSampling
     mean: NDArray[np.float32]
     std: NDArray[np.float32]
     style_vectors: Mapping[str, NDArray[np.float32]]
@@ -105,9 +111,9 @@ class OriginalCheckpoint:
 def load_original(folder: Path, config: Mapping[str, Any], device: str) -> OriginalCheckpoint:
     """Load a folder that `importer` wrote, with its config as read. Raises CheckpointError."""
     what = f"Checkpoint {folder.name!r}, config.json"
-    codec_config = read_config(VQVAEConfig, config.get("vqvae"), f"{what}, vqvae")
-    writer_config = read_config(DecoderConfig, config.get("decoder"), f"{what}, decoder")
-    sampling = read_config(Sampling, config.get("sampling"), f"{what}, sampling")
+    codec_config = read_config(OriginalVQVAEConfig, config.get("vqvae"), f"{what}, vqvae")
+    writer_config = read_config(OriginalDecoderConfig, config.get("decoder"), f"{what}, decoder")
+    sampling = read_config(OriginalSampling, config.get("sampling"), f"{what}, sampling")
     precision = config.get("precision", PRECISIONS[0])  # the first imports do not name it
     if precision not in PRECISIONS:
         raise CheckpointError(
@@ -120,7 +126,7 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
             f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Import it again."
         ) from error
     with torch.device("meta"):  # shapes only: memory is taken once the weights are known to fit
-        vqvae, decoder = MotionVQVAE(codec_config), MotionDecoder(writer_config)
+        vqvae, decoder = OriginalVQVAE(codec_config), OriginalDecoder(writer_config)
     _fill(vqvae, "vqvae.", weights, folder)
     _fill(decoder, "decoder.", weights, folder)
     if device != "cpu" and precision == "int8":  # products of 8 bits are the CPU's alone

@@ -23,7 +23,7 @@ _LARGEST = 1 << 16
 
 
 @dataclass(frozen=True)
-class VQVAEConfig:
+class OriginalVQVAEConfig:
     """Sizes of the VQ-VAE. Attention works in `heads` of 64, whatever the width."""
 
     motion_features: int = 263
@@ -46,7 +46,7 @@ class VQVAEConfig:
 
 
 @dataclass(frozen=True)
-class DecoderConfig:
+class OriginalDecoderConfig:
     """Sizes of the motion decoder, and which of `VARIANTS` it is."""
 
     variant: str = "encodec"
@@ -78,7 +78,7 @@ class DecoderConfig:
 
 
 @dataclass(frozen=True)
-class Sampling:
+class OriginalSampling:
     """How tokens are drawn. The original's settings but for `music_view`: it used "prefix".
 
     top_k: choices kept, of the whole vocabulary; 0 keeps all. music_view: "whole" as in training (a token sees the
@@ -94,7 +94,7 @@ class Sampling:
 
 
 MUSIC_VIEWS = ("whole", "prefix")
-Config = TypeVar("Config", VQVAEConfig, DecoderConfig, Sampling)
+Config = TypeVar("Config", OriginalVQVAEConfig, OriginalDecoderConfig, OriginalSampling)
 
 
 def read_config(kind: type[Config], values: object, what: str) -> Config:
@@ -106,12 +106,12 @@ def read_config(kind: type[Config], values: object, what: str) -> Config:
         if not _sensible(name, value, expected[name]):
             raise CheckpointError(f"{what}: {name} is {json.dumps(value)}. Import the checkpoint again.")
     config = kind(**values)
-    if isinstance(config, Sampling) and config.overlap >= config.window:
+    if isinstance(config, OriginalSampling) and config.overlap >= config.window:
         raise CheckpointError(f"{what}: the overlap {config.overlap} is not below the window {config.window}.")
     return config
 
 
-def config_values(config: VQVAEConfig | DecoderConfig | Sampling) -> dict[str, Any]:
+def config_values(config: OriginalVQVAEConfig | OriginalDecoderConfig | OriginalSampling) -> dict[str, Any]:
     """The config as JSON holds it."""
     return asdict(config)
 

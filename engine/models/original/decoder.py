@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import RequestError
-from engine.models.original.config import STYLE_WIDTH, DecoderConfig
+from engine.models.original.config import STYLE_WIDTH, OriginalDecoderConfig
 from engine.models.original.layers import KeysValues, Layer, Remember, alibi_slopes, distance_bias, sinusoid
 
 
-class MotionDecoder(nn.Module):
-    def __init__(self, config: DecoderConfig):
+class OriginalDecoder(nn.Module):
+    def __init__(self, config: OriginalDecoderConfig):
         super().__init__()
         c = self.config = config
         self.embed = nn.Embedding(c.vocabulary, c.width)

@@ -15,8 +15,8 @@ from engine.audio.beats import BeatTrack, choose_style, track_beats
 from engine.audio.librosa_features import HOP, SAMPLE_RATE, librosa_features
 from engine.models.base import Performance, Show, Stage
 from engine.models.original.checkpoint import OriginalCheckpoint
-from engine.models.original.config import FRAME_RATE, Sampling
-from engine.models.original.kv_cache import MotionStream
+from engine.models.original.config import FRAME_RATE, OriginalSampling
+from engine.models.original.kv_cache import OriginalCodecStream
 from engine.models.original.sampling import Cancelled, write_tokens
 from engine.runtime.cancellable import cancellable
 from engine.runtime.threads import one_thread
@@ -110,7 +110,7 @@ def write_motion(
     checkpoint: OriginalCheckpoint,
     music: NDArray[np.float32],
     style: str | None,
-    settings: Sampling,
+    settings: OriginalSampling,
     seed: int,
     cancelled: Cancelled,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -123,7 +123,7 @@ def write_motion(
     vector: Tensor | None = None
     if style is not None:
         vector = torch.from_numpy(checkpoint.style_vectors[style]).to(device)
-    stream = MotionStream(checkpoint.vqvae, min(len(music), MOTION_MEMORY))
+    stream = OriginalCodecStream(checkpoint.vqvae, min(len(music), MOTION_MEMORY))
     heard = torch.from_numpy(music).to(device)
     for block in write_tokens(checkpoint.decoder, heard, vector, len(music), settings, seed, cancelled):
         with one_thread():

@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.original.config import HEAD_WIDTH
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.layers import KeysValues, Remember, distance_bias
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.vqvae import OriginalVQVAE
 
 BLOCK = 64
 """Most positions that are run at once; longer inputs are split."""
 
 
-class Memory:
+class OriginalKVCache:
     """A ring of the last positions' keys and values of every layer, (layers, 2, B, H, slots, 64).
 
     A slot is overwritten only when none of the positions being run needs it, so that new positions are written first
@@ -68,7 +68,7 @@ class Memory:
         self.written_at.fill_(-1)
 
 
-class TokenCache:
+class OriginalDecoderCache:
     """One left-to-right pass of the motion decoder.
 
     music: (1 or B, M, C), all of it; which of its frames are seen is said with `look`. style: (1 or B, 512) or None.
@@ -78,7 +78,7 @@ class TokenCache:
 
     def __init__(
         self,
-        decoder: MotionDecoder,
+        decoder: OriginalDecoder,
         music: Tensor,
         style: Tensor | None,
         window: int,
@@ -88,7 +88,7 @@ class TokenCache:
         c = decoder.config
         self.decoder, self.music, self.music_view = decoder, music, music_view
         self.gain = decoder.style_gain(style)
-        self.memory = Memory(c.depth, rows, c.heads, window, min(BLOCK, window), music)
+        self.memory = OriginalKVCache(c.depth, rows, c.heads, window, min(BLOCK, window), music)
         self.hooks = self.memory.hooks()
         self.slopes = decoder.slopes(music.device)
         self.first = self.last = 0  # frames of music that are looked at
@@ -143,16 +143,16 @@ class TokenCache:
         return self.decoder.run(x, self.heard, bias, music_bias, self.gain, self.hooks)
 
 
-class MotionStream:
+class OriginalCodecStream:
     """The VQ-VAE's decoder, fed tokens as they are written; equals decoding them whole up to `window` frames.
 
     Beyond, a frame sees the `window` frames before it in every layer.
     """
 
-    def __init__(self, vqvae: MotionVQVAE, window: int, rows: int = 1):
+    def __init__(self, vqvae: OriginalVQVAE, window: int, rows: int = 1):
         c = vqvae.config
         self.vqvae = vqvae
-        self.memory = Memory(c.decoder_depth, rows, c.heads, window, min(BLOCK, window), vqvae.codebook)
+        self.memory = OriginalKVCache(c.decoder_depth, rows, c.heads, window, min(BLOCK, window), vqvae.codebook)
         self.hooks = self.memory.hooks()
 
     def extend(self, tokens: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import CheckpointError
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.decoder import OriginalDecoder
 
 PRECISIONS = ("float32", "float16", "int8")
 _LEVELS = 127
@@ -61,7 +61,7 @@ class Int8Linear(nn.Module):
         return torch.ops.quantized.linear_dynamic(x, self.packed, reduce_range=True)
 
 
-def round_weights(decoder: MotionDecoder, precision: str) -> None:
+def round_weights(decoder: OriginalDecoder, precision: str) -> None:
     """Round the weights of a decoder in place to one of `PRECISIONS`; int8 is for the CPU alone.
 
     Raises CheckpointError where PyTorch has no int8 products.

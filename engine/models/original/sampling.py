@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from engine.errors import CancelledError, RequestError
-from engine.models.original.config import Sampling
-from engine.models.original.decoder import MotionDecoder
-from engine.models.original.kv_cache import TokenCache
+from engine.models.original.config import OriginalSampling
+from engine.models.original.decoder import OriginalDecoder
+from engine.models.original.kv_cache import OriginalDecoderCache
 from engine.runtime.threads import one_thread
 
 STREAM_BLOCK = 20
@@ -37,14 +37,16 @@ class SongPass:
     music: (M, C), M at least `length`. style: (512,) or None. Rows of the batch are candidates for the same song.
     """
 
-    def __init__(self, decoder: MotionDecoder, music: Tensor, style: Tensor | None, length: int, settings: Sampling):
+    def __init__(
+        self, decoder: OriginalDecoder, music: Tensor, style: Tensor | None, length: int, settings: OriginalSampling
+    ):
         if len(music) < length:
             raise RequestError(f"{length} tokens need as many music frames, not {len(music)}. Pad the music.")
         self.decoder, self.settings, self.length = decoder, settings, length
         self.window = min(settings.window, length)
         self.hop = max(1, self.window - settings.overlap)
         styles = None if style is None else style[None]
-        self.cache = TokenCache(decoder, music[None], styles, self.window, 1, settings.music_view)
+        self.cache = OriginalDecoderCache(decoder, music[None], styles, self.window, 1, settings.music_view)
         self.tokens = torch.zeros((1, length), dtype=torch.int64, device=music.device)
         self.position = 0
         self.logits: Tensor | None = None  # (B, codes + 3) of `position`; None at the first and after the last
@@ -102,7 +104,7 @@ class SongPass:
         return first, first + self.window
 
 
-def choose_tokens(logits: Tensor, noise: Tensor, settings: Sampling) -> Tensor:
+def choose_tokens(logits: Tensor, noise: Tensor, settings: OriginalSampling) -> Tensor:
     """Draw motion tokens (B,) from logits (B, codes + 3) with Gumbel noise (B, codes).
 
     As the original: the `top_k` best of the whole vocabulary, of these only motion tokens. The largest of logit +
@@ -120,11 +122,11 @@ def choose_tokens(logits: Tensor, noise: Tensor, settings: Sampling) -> Tensor:
 
 @torch.inference_mode()
 def write_tokens(
-    decoder: MotionDecoder,
+    decoder: OriginalDecoder,
     music: Tensor,
     style: Tensor | None,
     length: int,
-    settings: Sampling,
+    settings: OriginalSampling,
     seed: int,
     cancelled: Cancelled,
 ) -> Iterator[Tensor]:
@@ -146,12 +148,12 @@ def write_tokens(
 
 @torch.inference_mode()
 def fill(
-    decoder: MotionDecoder,
+    decoder: OriginalDecoder,
     music: Tensor,
     style: Tensor | None,
     tokens: Tensor,
     locked: Tensor,
-    settings: Sampling,
+    settings: OriginalSampling,
     seed: int,
     cancelled: Cancelled,
     candidates: int = CANDIDATES,
@@ -182,7 +184,7 @@ def fill(
 class _Noise:
     """Gumbel noise, drawn on the CPU so that it does not depend on the device."""
 
-    def __init__(self, decoder: MotionDecoder, seed: int):
+    def __init__(self, decoder: OriginalDecoder, seed: int):
         self.generator = torch.Generator().manual_seed(seed)
         self.codes, self.device = decoder.config.codes, decoder.embed.weight.device
 

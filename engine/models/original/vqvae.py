@@ -11,12 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.models.original.config import VQVAEConfig
+from engine.models.original.config import OriginalVQVAEConfig
 from engine.models.original.layers import Layer, sinusoid
 
 
 class Encoder(nn.Module):
-    def __init__(self, c: VQVAEConfig):
+    def __init__(self, c: OriginalVQVAEConfig):
         super().__init__()
         self.embed = nn.Linear(c.motion_features, c.width)
         self.position_scale = nn.Parameter(torch.ones(1))
@@ -34,7 +34,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, c: VQVAEConfig):
+    def __init__(self, c: OriginalVQVAEConfig):
         super().__init__()
         self.layers = nn.ModuleList(Layer(c.width, c.heads, c.forward_width) for _ in range(c.decoder_depth))
         self.to_motion = nn.Linear(c.width, c.motion_features)
@@ -47,12 +47,12 @@ class Decoder(nn.Module):
         return self.to_motion(x)
 
 
-class MotionVQVAE(nn.Module):
+class OriginalVQVAE(nn.Module):
     """Both halves and the codebook (codes, W), which is no parameter: the original moved it by averages."""
 
     codebook: Tensor
 
-    def __init__(self, config: VQVAEConfig):
+    def __init__(self, config: OriginalVQVAEConfig):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.models.torch.decoder import Attention, MotionDecoder, distance_bias
 
 
-class Ring:
+class KVCache:
     """A window over positions whose keys and values stay where they are while the window moves on: position m lies in
     slot m modulo the window's size.
 
@@ -64,8 +64,8 @@ class DecoderCache:
         self.begin = self.position = position
         layers = len(decoder.layers)
         slopes = decoder.context.slopes(memory.device).repeat(batch)[:, None, None]
-        self.past = Ring(layers, self.rows, c.past - 1, 0, self.size, slopes)
-        self.around = Ring(layers, self.rows, c.around, c.around, self.size, slopes)
+        self.past = KVCache(layers, self.rows, c.past - 1, 0, self.size, slopes)
+        self.around = KVCache(layers, self.rows, c.around, c.around, self.size, slopes)
         pairs = [
             torch.stack([x.flatten(0, 1) for x in layer.cross_attention.keys_values(memory)])  # type: ignore[operator,union-attr]
             for layer in decoder.layers

@@ -22,9 +22,9 @@ from engine.models.original.config import (
     FRAME_RATE,
     STYLE_WIDTH,
     VARIANTS,
-    DecoderConfig,
-    Sampling,
-    VQVAEConfig,
+    OriginalDecoderConfig,
+    OriginalSampling,
+    OriginalVQVAEConfig,
     config_values,
 )
 from engine.models.original.importing.keys import decoder_keys, vqvae_keys
@@ -49,8 +49,8 @@ class Imported:
     """What an import wrote. warnings: sentences for the user."""
 
     folder: Path
-    vqvae: VQVAEConfig
-    decoder: DecoderConfig
+    vqvae: OriginalVQVAEConfig
+    decoder: OriginalDecoderConfig
     parameters: int
     warnings: tuple[str, ...]
 
@@ -157,7 +157,7 @@ def _statistics(mean: Path | None, std: Path | None, width: int) -> dict[str, Te
     return dict(zip(STATISTICS, values, strict=True))
 
 
-def _warnings(config: DecoderConfig, statistics: bool) -> tuple[str, ...]:
+def _warnings(config: OriginalDecoderConfig, statistics: bool) -> tuple[str, ...]:
     warnings = []
     if not statistics:
         warnings.append(
@@ -187,8 +187,8 @@ def _check_folder(folder: Path) -> None:
 def _write(
     folder: Path,
     weights: dict[str, Tensor],
-    codec: VQVAEConfig,
-    writer: DecoderConfig,
+    codec: OriginalVQVAEConfig,
+    writer: OriginalDecoderConfig,
     hashes: Mapping[str, tuple[str, str]],
     precision: str,
     card: str,
@@ -206,7 +206,7 @@ def _write(
         "frame_rate": FRAME_RATE,
         "vqvae": config_values(codec),
         "decoder": config_values(writer),
-        "sampling": config_values(Sampling(top_k=top_k)),
+        "sampling": config_values(OriginalSampling(top_k=top_k)),
         "normalised": "mean" in hashes,
         "precision": precision,
         "sources": {what: {"file": name, "sha256": digest} for what, (name, digest) in hashes.items()},
@@ -236,8 +236,8 @@ def _write(
 
 def _card(
     name: str,
-    codec: VQVAEConfig,
-    writer: DecoderConfig,
+    codec: OriginalVQVAEConfig,
+    writer: OriginalDecoderConfig,
     parameters: int,
     hashes: Mapping[str, tuple[str, str]],
     warnings: tuple[str, ...],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.models.original.config import DecoderConfig, VQVAEConfig
+from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 
 _ATTENTION = {f"1.to_{part}.weight": f"attention.to_{part}.weight" for part in ("q", "k", "v", "out")}
 _FEED_FORWARD = {
@@ -15,7 +15,7 @@ TRAINING_ONLY = ("vq._codebook.inited", "vq._codebook.cluster_size", "vq._codebo
 """Tensors that only served the training of the codebook; checked, but not kept."""
 
 
-def vqvae_keys(config: VQVAEConfig) -> dict[str, str]:
+def vqvae_keys(config: OriginalVQVAEConfig) -> dict[str, str]:
     """Name in the original's VQ-VAE file -> name in our `vqvae.MotionVQVAE`."""
     keys = {
         "motionEncoder.token_emb.emb.weight": "encoder.embed.weight",
@@ -31,7 +31,7 @@ def vqvae_keys(config: VQVAEConfig) -> dict[str, str]:
     return keys | _stack("motionDecoder", "decoder.", config.decoder_depth, ("self", "forward"))
 
 
-def decoder_keys(config: DecoderConfig) -> dict[str, str]:
+def decoder_keys(config: OriginalDecoderConfig) -> dict[str, str]:
     """Name in the original's motion decoder file -> name in our `decoder.MotionDecoder`."""
     pairs = {"project_cond_emb": "project_music", "norm": "norm", "to_logits": "to_logits"}
     if config.styled:

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
-from engine.models.original.config import HEAD_WIDTH, SPECIAL_TOKENS, DecoderConfig, VQVAEConfig
-from engine.models.original.decoder import MotionDecoder
+from engine.models.original.config import HEAD_WIDTH, SPECIAL_TOKENS, OriginalDecoderConfig, OriginalVQVAEConfig
+from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.importing.keys import TRAINING_ONLY, decoder_keys, sublayers, vqvae_keys
-from engine.models.original.vqvae import MotionVQVAE
+from engine.models.original.vqvae import OriginalVQVAE
 
 State = Mapping[str, Tensor]
 """Tensors by the original's names."""
@@ -53,11 +53,11 @@ def _stack_sizes(state: State) -> dict[str, int]:
     }
 
 
-def vqvae_config(state: State) -> VQVAEConfig:
+def vqvae_config(state: State) -> OriginalVQVAEConfig:
     """The sizes of a VQ-VAE; the published ones where no tensor tells."""
     features = _sizes(state, r"motionDecoder\.to_logit\.(weight|bias)", 0)
     features += _sizes(state, r"motionEncoder\.token_emb\.emb\.weight", 1)
-    return VQVAEConfig(
+    return OriginalVQVAEConfig(
         motion_features=_vote(features, 263),
         codes=_vote(_sizes(state, r"vq\._codebook\.(cluster_size|embed|embed_avg)", 0), 1024),
         encoder_depth=_depth(state, "motionEncoder", 2),
@@ -66,11 +66,11 @@ def vqvae_config(state: State) -> VQVAEConfig:
     )
 
 
-def decoder_config(state: State, variant: str) -> DecoderConfig:
+def decoder_config(state: State, variant: str) -> OriginalDecoderConfig:
     """The sizes of a motion decoder of the given variant; the published ones where no tensor tells."""
     vocabulary = _sizes(state, r"motionDecoder\.(token_emb\.emb\.weight|to_logits\.weight|to_logits\.bias)", 0)
-    styled = DecoderConfig(variant).styled
-    return DecoderConfig(
+    styled = OriginalDecoderConfig(variant).styled
+    return OriginalDecoderConfig(
         variant=variant,
         codes=max(1, _vote(vocabulary, 1024 + SPECIAL_TOKENS) - SPECIAL_TOKENS),
         depth=_depth(state, "motionDecoder", len(sublayers(styled))),
@@ -84,19 +84,19 @@ def _expected(network: nn.Module, keys: Mapping[str, str]) -> dict[str, Size]:
     return {theirs: ours[name] for theirs, name in keys.items()}
 
 
-def vqvae_problems(state: State, config: VQVAEConfig) -> list[str]:
+def vqvae_problems(state: State, config: OriginalVQVAEConfig) -> list[str]:
     """What is missing, unexpected or of the wrong size; empty where all fits."""
     with torch.device("meta"):
-        network = MotionVQVAE(config)
+        network = OriginalVQVAE(config)
     expected = _expected(network, vqvae_keys(config))
     expected |= dict(zip(TRAINING_ONLY, ((1,), (config.codes,), (config.codes, config.width)), strict=True))
     return _problems(state, expected)
 
 
-def decoder_problems(state: State, config: DecoderConfig) -> list[str]:
+def decoder_problems(state: State, config: OriginalDecoderConfig) -> list[str]:
     """As `vqvae_problems`."""
     with torch.device("meta"):
-        network = MotionDecoder(config)
+        network = OriginalDecoder(config)
     problems = _problems(state, _expected(network, decoder_keys(config)))
     if not config.sinusoid and config.heads not in (2, 4, 8, 16):
         problems.append(f"{config.heads} attention heads of {HEAD_WIDTH}, for which ALiBi's slopes are not known")

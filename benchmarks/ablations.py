@@ -21,10 +21,12 @@ from engine.evaluation.dances import REAL, Subject, Take, dance_without_music
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.rows import Ruler, set_windows
 from engine.evaluation.summary import WITH_SONG, Group, Sets, summarise
-from engine.models.checkpoints import Checkpoint, load_own_checkpoint
+from engine.models.checkpoints import load_own_checkpoint
+from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.kinematics import joints_in_heading_frame
 from engine.motion import representation
-from engine.pipeline.generate import GenerateRequest, generate
+from engine.pipeline.generate import generate
+from engine.pipeline.request import GenerateRequest
 from smpl_rig.feet import lock_feet
 
 GUIDANCE = (1.0, 1.5, 2.0, 2.5, 3.0)
@@ -67,7 +69,7 @@ def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], made: Ite
 
 
 @torch.inference_mode()
-def codec_error(checkpoint: Checkpoint, subjects: list[Subject], levels: int) -> float:
+def codec_error(checkpoint: TorchCheckpoint, subjects: list[Subject], levels: int) -> float:
     """Millimetres over all frames, rebuilt from the first levels."""
     stride, errors = checkpoint.vqvae.config.stride, []
     for subject in subjects:
@@ -79,7 +81,7 @@ def codec_error(checkpoint: Checkpoint, subjects: list[Subject], levels: int) ->
     return 1000 * float(np.concatenate(errors).mean())
 
 
-def takes(checkpoint: Checkpoint, subject: Subject, seeds: int) -> Iterator[Take]:
+def takes(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator[Take]:
     """The real dance and every variant of the written one."""
     yield Take(REAL, subject, 0, subject.motion)
     assert subject.song is not None

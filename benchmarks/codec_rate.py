@@ -14,14 +14,12 @@ from pathlib import Path
 
 import torch
 
+from engine.data.clips import FRAME_RATE, StyledMotion, at_rate, styled
 from engine.data.dataset import DanceDataset
-from engine.models.checkpoints import FRAME_RATE
 from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation
-from engine.training.cli import styled
 from engine.training.loop import TrainOptions
 from engine.training.vqvae import reconstruction_figures, train_vqvae
-from engine.training.windows import StyledMotion, at_rate
 
 STRIDES = (2, 4)
 """Frames of a token position: 10 and 5 positions a second."""

@@ -29,22 +29,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from engine.evaluation.metrics.physical import foot_skate
 
 from engine import protocol
 from engine.checkpoint_index import WEIGHTS_FILE
 from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography, to_json
+from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import Clip, DanceDataset
 from engine.editing.candidates import Candidate, how_many
-from engine.editing.dance_files import Take, write_take
-from engine.editing.edit_state import Session
-from engine.editing.song_music import hear_music
+from engine.editing.dance_files import DanceMotion, write_dance_motion
+from engine.editing.edit_state import EditState
+from engine.editing.song_music import dance_music
 from engine.editing.splice import Fitted, fit
-from engine.models.checkpoints import FRAME_RATE, Checkpoint, load_own_checkpoint
+from engine.evaluation.metrics.physical import foot_skate
+from engine.models.checkpoints import load_own_checkpoint
+from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.motion.foot_beats import SHIFTS, Times, alignment, expected_foot_beats, foot_beats
 from engine.pipeline.tokenize import token_error
 from engine.service.jobs import run_edit
-from engine.training.windows import at_rate
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion, sample
 
@@ -87,7 +88,7 @@ def main() -> None:
         _time_edit(*longest, variants)
 
 
-def _dance(checkpoint: Checkpoint, clip: Clip) -> tuple[Choreography, Take]:
+def _dance(checkpoint: TorchCheckpoint, clip: Clip) -> tuple[Choreography, DanceMotion]:
     motion = at_rate(clip.motion())
     stride = checkpoint.vqvae.config.stride
     motion = motion.cut(0, len(motion) // stride * stride)
@@ -103,10 +104,10 @@ def _dance(checkpoint: Checkpoint, clip: Clip) -> tuple[Choreography, Take]:
         0,
         clip.style,
     )
-    return document, Take(motion, motion)
+    return document, DanceMotion(motion, motion)
 
 
-class _Watched(Session):
+class _Watched(EditState):
     """A session that remembers what was fitted last."""
 
     fitted: Fitted
@@ -116,10 +117,12 @@ class _Watched(Session):
         super().settle(start, stop, fitted, tried, candidate)
 
 
-def _fillings(checkpoint: Checkpoint, document: Choreography, take: Take, gap: tuple[int, int]) -> dict[str, Figures]:
+def _fillings(
+    checkpoint: TorchCheckpoint, document: Choreography, take: DanceMotion, gap: tuple[int, int]
+) -> dict[str, Figures]:
     stride = checkpoint.vqvae.config.stride
     start, end = gap[0] * stride, gap[1] * stride
-    real, beats = take.frames, hear_music(document, checkpoint).beats
+    real, beats = take.frames, dance_music(document, checkpoint).beats
     rows = {"the real dance": _figures(real, real, beats, start, end)}
     between = sample(
         Motion(real.poses[[start, end]], real.trans[[start, end]], 1.0), np.linspace(0, 1, end - start + 1)
@@ -140,7 +143,7 @@ def _fillings(checkpoint: Checkpoint, document: Choreography, take: Take, gap: t
     return rows
 
 
-def _session(checkpoint: Checkpoint, document: Choreography, take: Take) -> _Watched:
+def _session(checkpoint: TorchCheckpoint, document: Choreography, take: DanceMotion) -> _Watched:
     return _Watched(checkpoint, document, take, lambda *_: None, lambda: False)
 
 
@@ -235,9 +238,9 @@ def _line(seconds: float, name: str, rows: Sequence[Figures]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _time_edit(document: Choreography, take: Take, variants: int) -> None:
+def _time_edit(document: Choreography, take: DanceMotion, variants: int) -> None:
     file = io.BytesIO()
-    write_take(file, document, take)
+    write_dance_motion(file, document, take)
     start = len(document) // 2
     steps: Sequence[dict[str, object]] = [{"do": "replace", "start": start, "stop": start + 40, "variants": variants}]
     request = {"document": to_json(document), "npz": protocol.pack_bytes(file.getvalue()), "operations": steps}

@@ -21,12 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from engine.evaluation.metrics.physical import drift, foot_skate, freezing, jerk
 from numpy.typing import NDArray
 
 from engine.audio.decode import load_audio
+from engine.evaluation.metrics.physical import drift, foot_skate, freezing, jerk
 from engine.motion.foot_beats import foot_beats, score_beats
-from engine.pipeline.generate import GenerateRequest, generate
+from engine.pipeline.generate import generate
+from engine.pipeline.request import GenerateRequest
 
 SONGS = {
     "metal (Muldjord, Chaos God)": "/usr/share/games/fretsonfire/data/songs/muldjord/chaos_god/song.ogg",

@@ -19,7 +19,7 @@ from benchmarks import uncached
 from benchmarks.networks import random_decoder, random_music, random_vqvae, write_random_checkpoint
 from engine.models.original.config import FRAME_RATE, OriginalSampling
 from engine.models.original.kv_cache import OriginalCodecStream, OriginalDecoderCache
-from engine.models.original.sampling import write_tokens
+from engine.models.original.sampling import generate_tokens
 
 CHUNK = 200
 """Frames that the original decodes at once."""
@@ -55,7 +55,7 @@ def measure_tokens(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _write(decoder: Any, music: torch.Tensor) -> None:
-    for block in write_tokens(decoder, music, None, len(music), OriginalSampling(), 0, lambda: False):
+    for block in generate_tokens(decoder, music, None, len(music), OriginalSampling(), 0, lambda: False):
         block.cpu()  # waits for the device
 
 

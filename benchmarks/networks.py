@@ -11,15 +11,16 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
+from engine.checkpoint_index import ORIGINAL_FAMILY
 from engine.models.original.config import (
     FRAME_RATE,
+    STATISTICS,
     OriginalDecoderConfig,
     OriginalSampling,
     OriginalVQVAEConfig,
     config_values,
 )
 from engine.models.original.decoder import OriginalDecoder
-from engine.models.original.importing.importer import FAMILY, STATISTICS
 from engine.models.original.quantize import PRECISIONS, round_weights
 from engine.models.original.vqvae import OriginalVQVAE
 
@@ -70,7 +71,7 @@ def write_checkpoint(
     save_file({name: value.cpu().contiguous() for name, value in weights.items()}, folder / "model.safetensors")
     values = {
         "format": 1,
-        "family": FAMILY,
+        "family": ORIGINAL_FAMILY,
         "name": folder.name,
         "description": description,
         "token_rate": FRAME_RATE,

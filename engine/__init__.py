@@ -1,7 +1,7 @@
 """The engine: turns audio into dance motion. Runs in a Python of its own, never in Blender's.
 
-This file and `engine.protocol` import nothing but the standard library, so that the add-on can share them and so that
-the engine answers `hello` before torch is loaded.
+The modules in this folder and `engine.choreography` are shared with the add-on: they import nothing but the standard
+library, so that the engine answers `hello` before anything heavy is loaded.
 """
 
 VERSION = "0.1.0"

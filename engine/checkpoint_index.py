@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from .checks import is_count, is_number
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = "config.json"
@@ -14,6 +17,39 @@ WEIGHTS_FILE = "model.safetensors"
 FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
 OWN_FAMILY = "magma"
 ORIGINAL_FAMILY = "original"
+
+
+@dataclass(frozen=True)
+class StyleMusic:
+    """What a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre."""
+
+    tempo: float | None = None
+    beats_per_bar: int = 4
+
+
+def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
+    """The music of every style of a checkpoint's config, in the order of its styles.
+
+    `styles` lists the names; `style_music` holds `tempo` and `beats_per_bar` of those that have them. Raises ValueError
+    with a clause that says what is wrong.
+    """
+    names, listed = config.get("styles", []), config.get("style_music", {})
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("styles must be a list of names")
+    if not isinstance(listed, dict) or not set(listed) <= set(names):
+        raise ValueError("style_music must name its styles")
+    return {name: _music_of(name, listed.get(name, {})) for name in names}
+
+
+def _music_of(name: str, values: object) -> StyleMusic:
+    if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar"}:
+        raise ValueError(f"style_music of {name!r} must hold tempo and beats_per_bar")
+    tempo, beats = values.get("tempo"), values.get("beats_per_bar", 4)
+    if tempo is not None and not is_number(tempo, 1, 1000):
+        raise ValueError(f"the tempo of {name!r} is {tempo!r}")
+    if not is_count(beats, 1, 32):
+        raise ValueError(f"{name!r} has {beats!r} beats a bar")
+    return StyleMusic(None if tempo is None else float(tempo), beats)
 
 
 def checkpoint_folders() -> list[Path]:
@@ -26,9 +62,9 @@ def checkpoint_folders() -> list[Path]:
 def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, Any]]:
     """One entry per checkpoint folder in `folders` (default: `checkpoint_folders()`).
 
-    Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `description` and
-    `token_rate`; or `name`, `path` and `error`, one sentence, where it cannot be used. Of two with the same name the
-    first counts.
+    Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `beats_per_bar` (by
+    style), `description` and `token_rate`; or `name`, `path` and `error`, one sentence, where it cannot be used. Of two
+    with the same name the first counts.
     """
     entries: dict[str, dict[str, Any]] = {}
     for folder in checkpoint_folders() if folders is None else folders:
@@ -51,15 +87,17 @@ def _entry(folder: Path) -> dict[str, Any]:
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error})."}
     if not isinstance(config, dict):
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged (not a JSON object)."}
-    styles = config.get("styles", [])
-    if not isinstance(styles, list) or not all(isinstance(style, str) for style in styles):
-        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged (styles must be a list of names)."}
+    try:
+        music = style_music(config)
+    except ValueError as error:
+        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error})."}
     if not (folder / WEIGHTS_FILE).is_file():
         return base | {"error": f"Checkpoint {folder} has no {WEIGHTS_FILE}: copy or download it again."}
     return base | {
         "title": str(config.get("name", folder.name)),
         "family": str(config.get("family", OWN_FAMILY)),  # the first checkpoints of ours do not name it
-        "styles": styles,
+        "styles": list(music),
+        "beats_per_bar": {style: each.beats_per_bar for style, each in music.items()},
         "description": str(config.get("description", "")),
         "token_rate": config.get("token_rate"),
     }

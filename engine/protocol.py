@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 512 * 2**20
-MOST_TAKES = 16
+MOST_CANDIDATES = 16
 """Dances that one request may have the best of."""
 
 HELLO = "hello"

@@ -126,7 +126,7 @@ def _check_files(values: argparse.Namespace) -> None:
 
 
 def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
-    from engine.protocol import MOST_TAKES
+    from engine.protocol import MOST_CANDIDATES
 
     from .errors import MagmaError
 
@@ -142,8 +142,8 @@ def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
         "beat_snap": values.beat_snap,
         "takes": values.takes,
     }
-    if values.takes is not None and not 1 <= values.takes <= MOST_TAKES:
-        raise MagmaError(f"--takes is {values.takes}: give a whole number from 1 to {MOST_TAKES}.")
+    if values.takes is not None and not 1 <= values.takes <= MOST_CANDIDATES:
+        raise MagmaError(f"--takes is {values.takes}: give a whole number from 1 to {MOST_CANDIDATES}.")
     for name, value in given.items():
         if value is not None:
             setattr(settings, name, value)

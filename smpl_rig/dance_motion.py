@@ -22,7 +22,7 @@ _ON_A_FRAME = 1e-6
 
 
 @dataclass(frozen=True)
-class Take:
+class DanceMotion:
     """motion: at the user's frame rate. frames: all N * stride frames at the checkpoint's. clips: motions that variants
     are kept in, by name, one frame longer than their positions where the dance goes on."""
 
@@ -30,7 +30,7 @@ class Take:
     frames: Motion
     clips: Mapping[str, Motion] = field(default_factory=dict)
 
-    def with_frames(self, frames: Motion, clips: Mapping[str, Motion]) -> Take:
+    def with_frames(self, frames: Motion, clips: Mapping[str, Motion]) -> DanceMotion:
         """The same dance with other frames; what of the motion lies between equal frames is copied."""
         same = _same(self.frames, frames)
         position = np.arange(len(self.motion)) / self.motion.fps * frames.fps
@@ -43,7 +43,7 @@ class Take:
         if new.any():
             sampled = sample(frames, position[new] / frames.fps)
             poses[new], trans[new] = sampled.poses, sampled.trans
-        return Take(replace(self.motion, poses=poses, trans=trans), frames, clips)
+        return DanceMotion(replace(self.motion, poses=poses, trans=trans), frames, clips)
 
     def arrays(self, clips: Iterable[str]) -> dict[str, NDArray[np.float32]]:
         """What an .npz holds beside `motion`: the frames and the named clips."""
@@ -51,7 +51,7 @@ class Take:
         return {f"{name}_{key}": getattr(motion, key) for name, motion in motions.items() for key in ("poses", "trans")}
 
 
-def read_take(data: bytes, clips: Iterable[str], positions: int, token_rate: float) -> Take:
+def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_rate: float) -> DanceMotion:
     """The take in the bytes of an .npz, with the named clips. positions, `token_rate` of them a second: the length of
     its choreography, from which the frames' rate follows. Raises MotionFileError naming what is missing."""
     names = ["frames", *(f"clip_{name}" for name in sorted(clips))]
@@ -63,7 +63,7 @@ def read_take(data: bytes, clips: Iterable[str], positions: int, token_rate: flo
         raise MotionFileError(f"no {missing[0]!r} in it, so it cannot be edited. Generate the dance anew.")
     fps = len(arrays[keys[0][0]]) / positions * token_rate
     frames, *kept = (_motion(arrays, *pair, fps) for pair in keys)
-    return Take(motion, frames, dict(zip(sorted(clips), kept, strict=True)))
+    return DanceMotion(motion, frames, dict(zip(sorted(clips), kept, strict=True)))
 
 
 def clip_name(motion: Motion) -> str:

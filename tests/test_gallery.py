@@ -17,12 +17,13 @@ import pytest
 
 from benchmarks.gallery import __main__ as gallery
 from benchmarks.gallery import body, film, page, plot, scenes
-from engine.audio.beats import STYLE_TEMPO, track_beats
+from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
 from engine.audio.demo_song import write_demo_song
 from engine.audio.librosa_features import SAMPLE_RATE
+from engine.data.clips import at_rate
+from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats
-from engine.training.windows import at_rate
 from smpl_rig.motion import Motion, save_npz
 from smpl_rig.rotations import matrix_to_axis_angle
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_INDEX
@@ -101,7 +102,7 @@ def test_figures_on_the_page_are_the_motions_joints(written: Path, scene: scenes
 def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path) -> None:
     shown = handed_over(written)
     audio = load_audio(data / "wavs" / "a walk.wav", SAMPLE_RATE)
-    beats = track_beats(audio, SAMPLE_RATE, STYLE_TEMPO["waltz"]).times
+    beats = track_beats(audio, SAMPLE_RATE, usual_tempo("waltz")).times
     assert len(beats) > 3 and shown["beats"] == beats[beats < shown["seconds"]].tolist()
     for dancer, motion in zip(shown["dancers"], (walk(87), walk(120, 20.0), walk(60, 20.0)), strict=True):
         even = at_rate(motion).cut(0, dancer["frames"])

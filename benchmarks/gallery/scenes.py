@@ -12,17 +12,18 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.beats import STYLE_TEMPO, track_beats
+from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
+from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import DanceDataset
+from engine.data.styles import usual_tempo
 from engine.errors import DataError
 from engine.evaluation.dances import Subject, choose_subjects
 from engine.evaluation.evaluate import subjects_of
-from engine.models.checkpoints import FRAME_RATE
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, BeatScore, foot_beats, foot_envelope, score_beats
-from engine.pipeline.generate import GenerateRequest, generate
-from engine.training.windows import at_rate
+from engine.pipeline.generate import generate
+from engine.pipeline.request import GenerateRequest
 from smpl_rig.motion import Motion
 
 LENT_SECONDS = 20.0
@@ -82,7 +83,7 @@ def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
     assert subject.song is not None
     audio = load_audio(subject.song.path, SAMPLE_RATE)
     seconds = LENT_SECONDS if subject.lent else subject.motion.seconds
-    beats = track_beats(audio, SAMPLE_RATE, STYLE_TEMPO.get(subject.style)).times
+    beats = track_beats(audio, SAMPLE_RATE, usual_tempo(subject.style)).times
     beats = beats[beats < seconds]
     frames = round(seconds * FRAME_RATE)
     dancers = [_dancer("Real, to other music" if subject.lent else "Real", subject.motion.cut(0, frames), beats)]

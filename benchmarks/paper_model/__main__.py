@@ -13,9 +13,10 @@ from benchmarks.networks import write_checkpoint
 from benchmarks.paper_model.codec import train_codec
 from benchmarks.paper_model.vectors import VectorWindows
 from benchmarks.paper_model.writer import TokenPairMaker, train_writer
+from engine.data.clips import styled
 from engine.data.dataset import DanceDataset
+from engine.data.songs import all_songs, with_songs
 from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
-from engine.training.cli import all_songs, styled, with_songs
 from engine.training.loop import TrainOptions
 from engine.training.pairs import PairSource
 

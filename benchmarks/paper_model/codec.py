@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.paper_model.vectors import Vectors, VectorWindows
+from engine.data.clips import StyledMotion, at_rate
 from engine.models.original.config import OriginalVQVAEConfig
 from engine.models.original.vqvae import OriginalVQVAE
-from engine.models.torch.vqvae import OriginalVQVAEConfig as QuantizerConfig
 from engine.models.torch.vqvae import ResidualQuantizer
+from engine.models.torch.vqvae import VQVAEConfig as QuantizerConfig
 from engine.motion import humanml3d
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import perplexity
-from engine.training.windows import StyledMotion, at_rate
 
 WEIGHTS = {
     "yaw_velocity": 1.0,

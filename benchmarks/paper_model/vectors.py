@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.data.clips import StyledMotion, at_rate
 from engine.errors import DataError
 from engine.motion import humanml3d
-from engine.training.windows import TEMPO_RATES, StyledMotion, at_rate, style_weights
+from engine.training.windows import TEMPO_RATES, style_weights
 from smpl_rig.motion import Motion, mirror
 
 LENGTHS = {64: 0.3, 128: 0.3, 320: 0.2, 960: 0.2}

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from benchmarks.paper_model.vectors import both_ways
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE, librosa_features
+from engine.data.songs import Dance, Song
 from engine.errors import DataError
 from engine.models.original.config import OriginalDecoderConfig, OriginalSampling
 from engine.models.original.decoder import OriginalDecoder
@@ -25,7 +26,7 @@ from engine.models.original.vqvae import OriginalVQVAE
 from engine.motion import humanml3d
 from engine.training.decoder import KIND_WEIGHT
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
-from engine.training.pairs import SHORTEST, Dance, PairSource, Song
+from engine.training.pairs import SHORTEST, PairSource
 from engine.training.windows import style_weights
 
 WINDOW = OriginalSampling().window

@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from engine.evaluation.metrics.physical import freezing, jerk
 from numpy.typing import NDArray
 
 from benchmarks.ablations import dance_table
@@ -42,11 +41,13 @@ from engine.audio.music_features import music_features
 from engine.data.dataset import DanceDataset
 from engine.evaluation.dances import REAL, Subject, Take
 from engine.evaluation.evaluate import subjects_of
-from engine.models.checkpoints import Checkpoint, load_own_checkpoint
+from engine.evaluation.metrics.physical import freezing, jerk
+from engine.models.checkpoints import load_own_checkpoint
+from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.decoder import MotionDecoder
 from engine.motion.foot_beats import foot_beats, score_beats
 from engine.motion.room import keep_in_room
-from engine.pipeline.generate import ROOM
+from engine.pipeline.request import ROOM
 from engine.training.decoder import Batch, PairWindows, decoder_losses
 from engine.training.pairs import Pair
 from smpl_rig.feet import lock_feet
@@ -100,7 +101,7 @@ def nats(network: MotionDecoder, held_out: Sequence[Pair]) -> list[float]:
     return [decoder_losses(network, replace(batch, music=music))["loss"].item() for music in heard]
 
 
-def dances(checkpoint: Checkpoint, networks: Networks, subject: Subject, seeds: int) -> Iterator[Take]:
+def dances(checkpoint: TorchCheckpoint, networks: Networks, subject: Subject, seeds: int) -> Iterator[Take]:
     """The real dance and those of every network to a song of the split."""
     yield Take(REAL, subject, 0, subject.motion)
     assert subject.song is not None
@@ -111,7 +112,7 @@ def dances(checkpoint: Checkpoint, networks: Networks, subject: Subject, seeds: 
 
 
 def danced(
-    checkpoint: Checkpoint, network: MotionDecoder, music: NDArray[np.float32], style: str, seeds: int
+    checkpoint: TorchCheckpoint, network: MotionDecoder, music: NDArray[np.float32], style: str, seeds: int
 ) -> list[Motion]:
     """A dance a seed to music (M, C), drawn with the checkpoint's settings, in its usual room and with feet locked."""
     stride = network.config.music_stride
@@ -120,7 +121,7 @@ def danced(
     return [lock_feet(keep_in_room(checkpoint.decode(each.numpy()), ROOM)) for each in codes]
 
 
-def length_table(checkpoint: Checkpoint, networks: Networks) -> str:
+def length_table(checkpoint: TorchCheckpoint, networks: Networks) -> str:
     """Dances of several lengths to the same music, one each: the longest to the whole, the others to its parts."""
     longest = max(LENGTHS)
     figures: dict[tuple[str, int], list[list[float]]] = {}

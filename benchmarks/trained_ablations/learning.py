@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids
+from engine.data.clips import at_rate
 from engine.data.dataset import DanceDataset
-from engine.models.checkpoints import Checkpoint
+from engine.data.songs import Dance, Song, all_songs, with_songs
+from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.decoder import DecoderConfig, MotionDecoder
-from engine.training.cli import all_songs, with_songs
 from engine.training.decoder import train_decoder
 from engine.training.loop import TrainOptions
 from engine.training.pair_maker import PairMaker
-from engine.training.pairs import Dance, Pair, PairSource, Song, TimedDance
-from engine.training.windows import at_rate
+from engine.training.pairs import Pair, PairSource, TimedDance
 
 RHYTHM_PAIRS = 4
 
@@ -60,7 +60,7 @@ def train(
     return networks
 
 
-def small(checkpoint: Checkpoint) -> DecoderConfig:
+def small(checkpoint: TorchCheckpoint) -> DecoderConfig:
     """Sizes of the decoders: they write the first level of the checkpoint's codec."""
     return DecoderConfig(
         codes=checkpoint.vqvae.config.codes,
@@ -85,7 +85,7 @@ class AsRecorded(PairSource):
             yield TimedDance(motion, style, "real", dance.song)
 
 
-def training_pairs(data: DanceDataset, checkpoint: Checkpoint, out: Path) -> dict[str, list[Pair]]:
+def training_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -> dict[str, list[Pair]]:
     """What the variants learn from, by the name that `Variant.pairs` gives; kept in `out`."""
     dances = with_songs(data.split("train"))
     timed = PairMaker(checkpoint.vqvae, checkpoint.styles, RHYTHM_PAIRS)
@@ -96,7 +96,7 @@ def training_pairs(data: DanceDataset, checkpoint: Checkpoint, out: Path) -> dic
     return {"rhythm": rhythm, "re-timed": [p for p in rhythm if p.kind != "rhythm"], "recorded": recorded}
 
 
-def validation_pairs(data: DanceDataset, checkpoint: Checkpoint, out: Path) -> list[Pair]:
+def validation_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -> list[Pair]:
     """The validation dances re-timed onto their own songs; kept in `out`."""
     maker = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
     made = _kept(out / "val.pt", lambda: maker.make(with_songs(data.split("val")), [], print))

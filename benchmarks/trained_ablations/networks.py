@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from engine.models.original.layers import sinusoid
 from engine.models.torch.decoder import Attention, ContextEncoder, DecoderConfig, MotionDecoder
-from engine.models.torch.sampling import Conditions, Sampling, write_span
+from engine.models.torch.sampling import Conditions, Sampling, generate_span
 from engine.training.decoder import POSITIONS
 
 
@@ -145,4 +145,4 @@ def _span(
     decoder: MotionDecoder, conditions: Conditions, start: int, sampling: Sampling, seeds: Sequence[int]
 ) -> Tensor:
     span = start, len(conditions.codes)
-    return write_span(decoder, conditions, span, sampling, seeds, lambda _: None, lambda: False)
+    return generate_span(decoder, conditions, span, sampling, seeds, lambda _: None, lambda: False)

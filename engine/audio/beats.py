@@ -7,7 +7,7 @@ style's usual tempo: without it librosa doubles the tempo of a third of the trai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import librosa
@@ -17,13 +17,10 @@ from numpy.typing import NDArray
 
 from engine.audio.compile_lock import first_alone
 from engine.audio.librosa_features import SAMPLE_RATE, mel_spectrogram
+from engine.checkpoint_index import StyleMusic
 
 FloatArray = NDArray[np.float32]
 
-STYLE_TEMPO: dict[str, float] = {"waltz": 87.0, "rumba": 92.0, "cha-cha": 124.0, "salsa": 175.0}
-"""Usual beats per minute of the training styles; salsa's is its steps per minute."""
-TRIPLE_STYLES = frozenset({"waltz"})
-"""Styles danced to music in three."""
 _METRE_BANDS = (slice(0, 12), slice(12, 60), slice(60, None))
 """Mel bands in which a metre is looked for: bass, middle, treble."""
 UNKNOWN_TEMPO = 100.0
@@ -57,7 +54,7 @@ class BeatTrack:
 
 @first_alone
 def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None) -> BeatTrack:
-    """Beats of mono audio (samples,). `tempo` is the expected tempo (see `STYLE_TEMPO`), None where nothing is known.
+    """Beats of mono audio (samples,). `tempo` is the expected tempo, None where nothing is known.
 
     The tempo found may lie anywhere, but half and double tempo are decided towards the expected one. Silence gives no
     beats, the expected tempo and strength 0.
@@ -78,7 +75,7 @@ def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None)
     return BeatTrack(times, _mean_tempo(times, float(np.median(found))), strength)
 
 
-def choose_style(audio: FloatArray, sample_rate: int, styles: Sequence[str]) -> str:
+def choose_style(audio: FloatArray, sample_rate: int, styles: Mapping[str, StyleMusic]) -> str:
     """Of `styles`, the one that fits mono audio (samples,): by its metre (a waltz is in three), then by its tempo.
 
     Styles without a usual tempo are only taken where no style has one.
@@ -86,10 +83,10 @@ def choose_style(audio: FloatArray, sample_rate: int, styles: Sequence[str]) -> 
     if sample_rate != SAMPLE_RATE:
         audio = soxr.resample(audio, sample_rate, SAMPLE_RATE)
     tempo = track_beats(audio, SAMPLE_RATE).tempo
-    timed = [style for style in styles if style in STYLE_TEMPO]
+    usual = {style: music.tempo for style, music in styles.items() if music.tempo is not None}
     in_three = triple_metre(audio, tempo) > 0
-    fitting = [style for style in timed if (style in TRIPLE_STYLES) == in_three] or timed
-    return min(fitting, key=lambda style: abs(np.log(tempo / STYLE_TEMPO[style]))) if fitting else styles[0]
+    fitting = [style for style in usual if (styles[style].beats_per_bar == 3) == in_three] or list(usual)
+    return min(fitting, key=lambda style: abs(np.log(tempo / usual[style]))) if fitting else next(iter(styles))
 
 
 def triple_metre(audio: FloatArray, tempo: float) -> float:

@@ -1,5 +1,8 @@
 """The editable choreography: what is danced when, what is locked, and what else was tried. Standard library only, so
-that the add-on reads and edits it without the engine."""
+that the add-on reads and edits it without the engine.
+
+Imports: the shared modules of `engine` only.
+"""
 
 from .document import (
     COPIED,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.aist import AIST_GENRES, load_aist
-from engine.data.head_level import level_gaze
+from engine.data.head_level import level_head
 from engine.errors import DataError
 from engine.motion.files.bvh_import import read_bvh
 from smpl_rig.motion import Motion, MotionFileError, load_npz
@@ -46,7 +46,7 @@ class Clip:
         """Read the motion: metres, Z up, a head that looks up all the time levelled. Raises DataError."""
         read = _READERS[self.motion_path.suffix.lower()]
         try:
-            return level_gaze(read(self.motion_path))
+            return level_head(read(self.motion_path))
         except MotionFileError as error:
             raise DataError(str(error)) from error
 

@@ -15,28 +15,28 @@ from smpl_rig.kinematics import global_rotations
 from smpl_rig.motion import Motion, from_rotations
 from smpl_rig.skeleton import JOINT_INDEX
 
-HIGHEST_GAZE = np.radians(15.0)
+HIGHEST_PITCH = np.radians(15.0)
 """A clip whose median gaze is higher is levelled."""
 _NODDING = (JOINT_INDEX["neck"], JOINT_INDEX["head"])
 _ROUNDS = 4
 
 
-def gaze_pitch(rotations: NDArray[np.floating]) -> NDArray[np.floating]:
+def face_pitch(rotations: NDArray[np.floating]) -> NDArray[np.floating]:
     """(T, 24, 3, 3) local rotations -> (T,) radians that the face looks above the horizon."""
     forward = global_rotations(rotations)[:, JOINT_INDEX["head"], :, 2]
     return np.arcsin(np.clip(forward[:, 2], -1, 1))
 
 
-def level_gaze(motion: Motion) -> Motion:
+def level_head(motion: Motion) -> Motion:
     """The motion with neck and head turned down by a constant angle, half each, until its median gaze is level.
 
-    A motion that does not look up by more than `HIGHEST_GAZE` on the median is returned as it is.
+    A motion that does not look up by more than `HIGHEST_PITCH` on the median is returned as it is.
     """
     rotations = motion.rotations().astype(np.float64)
-    if np.median(gaze_pitch(rotations)) <= HIGHEST_GAZE:
+    if np.median(face_pitch(rotations)) <= HIGHEST_PITCH:
         return motion
     for _ in range(_ROUNDS):  # a head that also leans sideways needs more than the angle it is off by
-        rotations[:, _NODDING] = rotations[:, _NODDING] @ _nod(float(np.median(gaze_pitch(rotations))) / len(_NODDING))
+        rotations[:, _NODDING] = rotations[:, _NODDING] @ _nod(float(np.median(face_pitch(rotations))) / len(_NODDING))
     return from_rotations(rotations, motion.trans, motion.fps)
 
 

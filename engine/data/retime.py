@@ -12,13 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from engine.audio.beats import STYLE_TEMPO, UNKNOWN_TEMPO, BeatTrack
+from engine.audio.beats import UNKNOWN_TEMPO, BeatTrack
+from engine.data.clips import FRAME_RATE
+from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import ENVELOPE_RATE, FOOT_LEAD, foot_envelope
 from smpl_rig.motion import Motion, sample
 
 Times = NDArray[np.float64]
 
-RATE = 20.0
+RATE = FRAME_RATE
 TEMPO_TOLERANCE = 1.1
 """Largest ratio of tempi that a re-timing may bridge."""
 SLOWEST, FASTEST = 0.88, 1.12
@@ -64,7 +66,7 @@ def motion_count(motion: Motion, rough: Times) -> Times:
 def dancer_count(motion: Motion, style: str, track: BeatTrack | None) -> Times:
     """(T,) count of the dancer at every frame: on its own song's beats or, without, near the style's usual tempo."""
     if track is None:
-        return steady_count(motion, STYLE_TEMPO.get(style, UNKNOWN_TEMPO))
+        return steady_count(motion, usual_tempo(style) or UNKNOWN_TEMPO)
     return motion_count(motion, song_count(track, np.arange(len(motion)) / motion.fps))
 
 

@@ -7,20 +7,21 @@ from dataclasses import replace
 import numpy as np
 
 from engine.choreography import Audio, Choreography, Span, Variant
-from engine.editing.dance_files import Take
 from engine.editing.edit import Edited, checkpoint_of
-from engine.editing.edit_state import Cancelled, Progress, Session
+from engine.editing.edit_state import EditState
 from engine.editing.splice import placed
 from engine.errors import RequestError
+from engine.models.base import Cancelled, Progress
 from engine.runtime.device import choose_device
+from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import Motion, sample
 
-State = tuple[Choreography, Take]
+Pair = tuple[Choreography, DanceMotion]
 
 
 def chain(
-    first: State,
-    second: State,
+    first: Pair,
+    second: Pair,
     seconds: float,
     seed: int | None,
     progress: Progress,
@@ -42,13 +43,13 @@ def chain(
     if not 1 <= join <= 60 * one.token_rate:
         raise RequestError(f"A join of {seconds:g} s cannot be. Choose 0.1 to 60 s.")
     progress("load", 0.0, f"Loading checkpoint {one.checkpoint.name}")
-    checkpoint = checkpoint_of(one, choose_device(device).name)
-    session = Session(checkpoint, _document(one, two, join), _take(first, second, join), progress, cancelled, True)
-    session.fill([(len(one), len(one) + join)], session.seed(seed))
-    take = session.take.with_frames(session.frames, session.clips)
+    checkpoint = checkpoint_of(one, first[1], choose_device(device).name)
+    state = EditState(checkpoint, _document(one, two, join), _motion(first, second, join), progress, cancelled, True)
+    state.fill([(len(one), len(one) + join)], state.seed(seed))
+    dance = state.dance.with_frames(state.frames, state.clips)
     progress("done", 1.0, "Done")
-    report = {"fills": session.fills, "notices": session.notices, "seconds": session.watch.seconds}
-    return Edited(session.document, take, report)
+    report = {"fills": state.fills, "notices": state.notices, "seconds": state.watch.seconds}
+    return Edited(state.document, dance, report)
 
 
 def _document(one: Choreography, two: Choreography, join: int) -> Choreography:
@@ -67,7 +68,7 @@ def _later(audio: Audio, begin: int, style: str | None) -> Audio:
     return replace(audio, at=audio.at + begin, style=audio.style or style)
 
 
-def _take(first: State, second: State, join: int) -> Take:
+def _motion(first: Pair, second: Pair, join: int) -> DanceMotion:
     """The dances with the last pose of the first held between them."""
     (one, before), (_, after) = first, second
     stride = len(before.frames) // len(one)
@@ -82,4 +83,4 @@ def _take(first: State, second: State, join: int) -> Take:
     motion = replace(sample(frames, np.arange(round(length * fps)) / fps), fps=fps)
     for whole, part in ((motion.poses, before.motion.poses), (motion.trans, before.motion.trans)):
         whole[: len(part)] = part
-    return Take(motion, frames, {**before.clips, **after.clips})
+    return DanceMotion(motion, frames, {**before.clips, **after.clips})

@@ -8,19 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.checkpoints import FRAME_RATE, AnyCheckpoint
-from engine.pipeline.tokenize import read_motion, token_error
+from engine.models.base import Checkpoint
+from engine.motion.files.read import read_motion
+from engine.pipeline.tokenize import token_error
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion, resample, sample
 from smpl_rig.skeleton import JOINT_COUNT
 
 
-def read_clip(path: Path) -> Motion:
-    """A motion file (.npz or .bvh) at the checkpoint's frame rate. Raises DataError."""
-    return resample(read_motion(path), FRAME_RATE)
+def read_clip(path: Path, frame_rate: float) -> Motion:
+    """A motion file at a frame rate. Raises DataError."""
+    return resample(read_motion(path), frame_rate)
 
 
-def token_error_mm(checkpoint: AnyCheckpoint, motion: Motion, codes: NDArray[np.int64]) -> float:
+def token_error_mm(checkpoint: Checkpoint, motion: Motion, codes: NDArray[np.int64]) -> float:
     """Mean joint distance of the decoded codes (n, K) from the motion, both with their pelvis in the same place, mm."""
     return token_error(checkpoint.decode(codes), motion)
 
@@ -38,7 +39,7 @@ def continued(motion: Motion, times: NDArray[np.float64]) -> Motion:
     trans = np.where(before[:, None], 2.0 * first.trans - ahead.trans, ahead.trans)
     now = np.abs(times) <= 1e-6
     poses[now], trans[now] = first.poses, first.trans
-    return Motion(poses.astype(np.float32), trans.astype(np.float32), FRAME_RATE)
+    return Motion(poses.astype(np.float32), trans.astype(np.float32), motion.fps)
 
 
 def going_on(motion: Motion) -> Motion:

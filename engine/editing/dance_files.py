@@ -11,43 +11,34 @@ import numpy as np
 
 from engine.choreography import Choreography, MotionFile, from_json, to_json
 from engine.errors import ChoreographyError, DataError
-from engine.models.checkpoints import FRAME_RATE
-from smpl_rig import dance_motion as takes
-from smpl_rig.dance_motion import Take, clip_name
+from smpl_rig import dance_motion
+from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import MotionFileError, save_npz
 
-__all__ = ["Take", "clip_name", "document_beside", "load_choreography", "read_take", "write_take"]
 
-
-def write_take(file: Path | IO[bytes], document: Choreography, take: Take) -> None:
+def write_dance_motion(file: Path | IO[bytes], document: Choreography, dance: DanceMotion) -> None:
     """Write the AMASS-style .npz with what editing needs; clips that no variant is kept in are left out."""
     save_npz(
         file,
-        take.motion,
+        dance.motion,
         tokens=np.array(document.tokens, np.int64),
         token_rate=np.float64(document.token_rate),
         checkpoint=document.checkpoint.name,
         seed=np.int64(document.seed),
         style=document.style or "",
-        **take.arrays(document.clips),
+        **dance.arrays(document.clips),
     )
 
 
-def read_take(data: bytes, document: Choreography, name: str) -> Take:
+def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMotion:
     """The motion of a document from the bytes of its .npz. Raises DataError naming what is missing."""
     try:
-        take = takes.read_take(data, document.clips, len(document), document.token_rate)
+        return dance_motion.read_dance_motion(data, document.clips, len(document), document.token_rate)
     except MotionFileError as error:
         raise DataError(f"{name}: {error}") from error
-    if take.frames.fps != FRAME_RATE:
-        raise DataError(
-            f"{name}: holds {len(take.frames)} frames, but its choreography has {len(document)} positions of "
-            f"{FRAME_RATE / document.token_rate:g}. Give the motion that belongs to it."
-        )
-    return take
 
 
-def load_choreography(path: Path) -> tuple[Choreography, Take]:
+def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
     """A document and the motion beside it. Raises ChoreographyError, DataError."""
     try:
         document = from_json(path.read_text(encoding="utf-8"))
@@ -65,8 +56,8 @@ def load_choreography(path: Path) -> tuple[Choreography, Take]:
             f"{motion}: the motion of {path.name} cannot be read ({error.strerror}). Put it back."
         ) from error
     if hashlib.sha256(data).hexdigest() != document.motion.sha256:
-        raise DataError(f"{motion}: is not the motion that {path.name} was written with. Put that one back.")
-    return document, read_take(data, document, str(motion))
+        raise DataError(f"{motion}: is not the motion that {path.name} belongs to. Put that one back.")
+    return document, read_dance_motion(data, document, str(motion))
 
 
 def document_beside(document: Choreography, motion: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,39 +10,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import choreography as doc
-from engine.choreography import Choreography, Span, Variant
+from engine.choreography import Choreography, Range, Span, Variant
 from engine.editing import candidates as ranking
 from engine.editing.candidates import Candidate, ranked
 from engine.editing.continuation import going_on
-from engine.editing.dance_files import Take, clip_name
-from engine.editing.fill import writer_of
-from engine.editing.song_music import Heard, hear_music
+from engine.editing.song_music import DanceMusic, dance_music
 from engine.editing.splice import Fitted, fit, plant
 from engine.errors import ChoreographyError, RequestError
-from engine.models.base import Stopwatch
-from engine.models.checkpoints import AnyCheckpoint
+from engine.models.base import Cancelled, Checkpoint, Progress, Stopwatch
+from smpl_rig.dance_motion import DanceMotion, clip_name
 from smpl_rig.motion import Motion
 
-Progress = Callable[[str, float, str], None]
-Cancelled = Callable[[], bool]
-Range = tuple[int, int]
 
-
-class Session:
+class EditState:
     """A document and its frames while they are edited. For one edit only."""
 
     def __init__(
         self,
-        checkpoint: AnyCheckpoint,
+        checkpoint: Checkpoint,
         document: Choreography,
-        take: Take,
+        dance: DanceMotion,
         progress: Progress,
         cancelled: Cancelled,
         follows: bool = False,
     ):
-        self.checkpoint, self.writer = checkpoint, writer_of(checkpoint)
-        self.document, self.take, self.follows = document, take, follows
-        self.frames, self.clips = take.frames, dict(take.clips)
+        self.checkpoint, self.generator = checkpoint, checkpoint.span_generator()
+        self.document, self.dance, self.follows = document, dance, follows
+        self.frames, self.clips = dance.frames, dict(dance.clips)
         self.progress, self.cancelled = progress, cancelled
         self.fills: list[dict[str, Any]] = []
         self.notices: list[str] = []
@@ -51,12 +45,12 @@ class Session:
     def fill(self, runs: Sequence[Range], seed: int, variants: int = 1) -> None:
         """Write runs of free positions anew, each leading from what is kept before it to what is kept after it."""
         with self.watch("music"):
-            heard = hear_music(self.document, self.checkpoint)
+            music = dance_music(self.document, self.checkpoint)
         kept = np.ones(len(self.document), dtype=bool)
         for start, stop in runs:
             kept[start:stop] = False
         for start, stop in runs:
-            self._fill_run((start, stop), kept, heard, seed, variants)
+            self._fill_run((start, stop), kept, music, seed, variants)
             kept[start:stop] = True
 
     def seed(self, wanted: int | None) -> int:
@@ -104,18 +98,18 @@ class Session:
         if runs:
             self.fill(runs, self.seed(seed))
 
-    def _fill_run(self, run: Range, kept: NDArray[np.bool_], heard: Heard, seed: int, variants: int) -> None:
+    def _fill_run(self, run: Range, kept: NDArray[np.bool_], music: DanceMusic, seed: int, variants: int) -> None:
         start, stop = run
         seconds = (stop - start) / self.document.token_rate
         arrives = 0 < stop < len(self.document)
-        count = max(ranking.how_many(stop - start, self.writer.most) if arrives else 1, variants)
-        tried = self._candidates(self.document, run, kept, heard, range(seed, seed + count))
+        count = max(ranking.how_many(stop - start, self.generator.most) if arrives else 1, variants)
+        tried = self._candidates(self.document, run, kept, music, range(seed, seed + count))
         if arrives and not any(candidate.is_good(seconds) for candidate in tried):
             usual = self.document.temperature
-            bold = self.writer.temperature(self.document, start)
+            bold = self.generator.temperature(self.document, start)
             bolder = replace(self.document, temperature=bold if usual is None else usual)
             more = range(seed + count, seed + 2 * count)
-            tried += self._candidates(bolder, run, kept, heard, more)
+            tried += self._candidates(bolder, run, kept, music, more)
         best = ranked(tried, seconds)[:variants]
         for span in doc.spans_between(self.document, start, stop):
             self.keep_danced(span.start)
@@ -125,7 +119,7 @@ class Session:
         self.settle(start, stop, best[0].fitted, len(tried), best[0])
 
     def _candidates(
-        self, document: Choreography, run: Range, kept: NDArray[np.bool_], heard: Heard, seeds: range
+        self, document: Choreography, run: Range, kept: NDArray[np.bool_], music: DanceMusic, seeds: range
     ) -> list[Candidate]:
         start, stop = run
 
@@ -133,21 +127,21 @@ class Session:
             self.progress("tokens", 0.2 + 0.6 * part, f"Writing {stop - start} tokens, {len(seeds)} times")
 
         with self.watch("tokens"):
-            written = self.writer.write(document, heard, run, kept, seeds, advance, self.cancelled)
+            generated = self.generator.generate(document, music.features, run, kept, seeds, advance, self.cancelled)
         with self.watch("motion"):
             tokens = np.repeat(np.array(document.tokens, np.int64)[None], len(seeds), axis=0)
-            tokens[:, start:stop] = written.codes
-            pieces, offset = self.writer.decode(tokens, run)
+            tokens[:, start:stop] = generated.tokens
+            pieces, offset = self.generator.decode(tokens, run)
         with self.watch("splice"):
             fits = [self._fit(start, stop, piece, offset) for piece in pieces]
-        rows = zip(written.codes, seeds, written.likelihood.tolist(), fits, strict=True)
+        rows = zip(generated.tokens, seeds, generated.likelihood.tolist(), fits, strict=True)
         return [Candidate(*row) for row in rows]
 
     def _fit(self, start: int, stop: int, piece: Motion, offset: int) -> Fitted:
         return fit(self.frames, piece, offset, *self._pins(start, stop), self.follows)
 
     def _pins(self, start: int, stop: int) -> tuple[int | None, int | None]:
-        stride = self.writer.stride
+        stride = self.checkpoint.stride
         return (start * stride if start else None), (stop * stride if stop < len(self.document) else None)
 
     def put(self, span: Span, piece: Motion) -> None:
@@ -160,20 +154,20 @@ class Session:
         begins = first is None or (fits and _equal(piece, there, 0))
         ends = end is None or (fits and _equal(piece, there, -1))
         if fits and begins and ends:
-            self.write(span.start * self.writer.stride, piece)
+            self.write(span.start * self.checkpoint.stride, piece)
             return
-        self.settle(span.start, span.stop, self._fit(span.start, span.stop, piece, span.start * self.writer.stride))
+        self.settle(span.start, span.stop, self._fit(span.start, span.stop, piece, span.start * self.checkpoint.stride))
 
     def put_codes(self, span: Span) -> None:
         """Dance what the span's codes decode to."""
         tokens = np.array(self.document.tokens, np.int64)[None]
-        pieces, offset = self.writer.decode(tokens, (span.start, span.stop))
+        pieces, offset = self.generator.decode(tokens, (span.start, span.stop))
         self.settle(span.start, span.stop, self._fit(span.start, span.stop, pieces[0], offset))
 
     def settle(self, start: int, stop: int, fitted: Fitted, tried: int = 1, candidate: Candidate | None = None) -> None:
-        """Take a fitted piece into the frames, plant its feet and report it."""
+        """DanceMotion a fitted piece into the frames, plant its feet and report it."""
         first, end = self._pins(start, stop)
-        begin = start * self.writer.stride if first is None else first + 1
+        begin = start * self.checkpoint.stride if first is None else first + 1
         last = len(self.frames) if end is None else end
         inside = fitted.motion.cut(begin - fitted.first, last - fitted.first)
         with self.watch("feet"):
@@ -207,7 +201,7 @@ class Session:
             )
 
     def write(self, frame: int, motion: Motion) -> None:
-        """Take a motion into the frames from `frame` on, as it is."""
+        """DanceMotion a motion into the frames from `frame` on, as it is."""
         motion = motion.cut(0, len(self.frames) - frame)
         poses, trans = self.frames.poses.copy(), self.frames.trans.copy()
         poses[frame : frame + len(motion)] = motion.poses
@@ -216,7 +210,7 @@ class Session:
 
     def danced(self, start: int, stop: int) -> Motion:
         """The frames of start..stop and the one after."""
-        return self.frames.cut(start * self.writer.stride, stop * self.writer.stride + 1)
+        return self.frames.cut(start * self.checkpoint.stride, stop * self.checkpoint.stride + 1)
 
     def keep(self, motion: Motion) -> str:
         """Keep a motion beside the document; returns its name."""
@@ -236,23 +230,17 @@ class Session:
         """The motion that a variant is kept in."""
         if variant.clip is None:
             raise ChoreographyError("A variant's motion is not kept, but is needed. The choreography is damaged.")
-        begin = variant.clip_start * self.writer.stride
-        return self.clips[variant.clip].cut(begin, begin + len(variant) * self.writer.stride + 1)
+        begin = variant.clip_start * self.checkpoint.stride
+        return self.clips[variant.clip].cut(begin, begin + len(variant) * self.checkpoint.stride + 1)
 
     def tokenize(self, motion: Motion, count: int) -> doc.Codes:
         """Codes of the first `count` positions of a motion."""
-        return rows_of(self.writer.encode(motion.cut(0, count * self.writer.stride)))
+        return rows_of(self.generator.encode(motion.cut(0, count * self.checkpoint.stride)))
 
 
 def rows_of(codes: NDArray[np.int64]) -> doc.Codes:
     """Codes (n, K) as a document holds them."""
     return tuple(tuple(int(code) for code in row) for row in codes)
-
-
-def runs_of(mask: NDArray[np.bool_]) -> list[Range]:
-    """Half-open ranges in which `mask` (N,) is true."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _equal(one: Motion, other: Motion, frame: int) -> bool:

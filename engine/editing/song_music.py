@@ -1,4 +1,4 @@
-"""The music of a choreography as its checkpoint hears it, kept in memory while the same dance is edited."""
+"""The music of a whole choreography as its checkpoint is given it, kept in memory while the same dance is edited."""
 
 from __future__ import annotations
 
@@ -12,29 +12,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.beats import BeatTrack, track_beats
-from engine.audio.decode import load_audio
-from engine.audio.librosa_features import SAMPLE_RATE
 from engine.choreography import Audio, Choreography
 from engine.errors import AudioError
-from engine.models.base import Stage, Stopwatch
-from engine.models.checkpoints import AnyCheckpoint, Checkpoint
-from engine.models.original import generation as original_performance
-from engine.models.torch.generation import hear
-from engine.pipeline.generate import GenerateRequest, read_song
-from engine.runtime.device import Device
+from engine.models.base import Checkpoint
+from engine.pipeline.song import read_song
 from engine.runtime.file_hash import file_sha256
 
 
 @dataclass(frozen=True)
-class Heard:
-    """features: (N * stride, C). beats: seconds of the dance, rising."""
+class DanceMusic:
+    """The music of all parts of a choreography. features: (N * stride, C). beats: seconds of the dance, rising."""
 
     features: NDArray[np.float32]
     beats: NDArray[np.float64]
 
 
-def hear_music(document: Choreography, checkpoint: AnyCheckpoint) -> Heard:
+def dance_music(document: Choreography, checkpoint: Checkpoint) -> DanceMusic:
     """The features of every position. Raises AudioError for sound files that are missing or have changed."""
     for audio in document.audio:
         try:
@@ -42,8 +35,10 @@ def hear_music(document: Choreography, checkpoint: AnyCheckpoint) -> Heard:
         except OSError as error:
             raise AudioError(f"{audio.path}: cannot be read ({error.strerror}). Put the song back.") from error
         if found != audio.sha256:
-            raise AudioError(f"{audio.path}: is not the song that was danced to. Put that song back, or dance anew.")
-    return _hear(document.audio, len(document), document.style, document.token_rate, _Same(checkpoint))
+            raise AudioError(
+                f"{audio.path}: is not the song that was danced to. Put that song back, or generate the dance again."
+            )
+    return _dance_music(document.audio, len(document), document.style, document.token_rate, _Same(checkpoint))
 
 
 def on_the_beat(beats: NDArray[np.float64], rate: float, start: int, to: int, last: int) -> int:
@@ -61,9 +56,9 @@ def on_the_beat(beats: NDArray[np.float64], rate: float, start: int, to: int, la
 
 
 class _Same:
-    """A checkpoint that is equal to itself only, so that the cache forgets what another one heard."""
+    """A checkpoint that is equal to itself only, so that the cache forgets what was computed for another one."""
 
-    def __init__(self, checkpoint: AnyCheckpoint):
+    def __init__(self, checkpoint: Checkpoint):
         self.checkpoint = checkpoint
 
     def __eq__(self, other: object) -> bool:
@@ -74,14 +69,15 @@ class _Same:
 
 
 @lru_cache(maxsize=4)
-def _hear(parts: tuple[Audio, ...], positions: int, style: str | None, rate: float, same: _Same) -> Heard:
+def _dance_music(parts: tuple[Audio, ...], positions: int, style: str | None, rate: float, same: _Same) -> DanceMusic:
     features, beats = [], []
     for audio, first, last in _places(parts, positions):
-        heard, track = _hear_part(audio, last - first, audio.style or style, same.checkpoint)
-        features.append(heard)
-        times = track.times + first / rate
+        song = read_song(Path(audio.path), audio.start, audio.seconds, audio.speed)
+        music = same.checkpoint.music(song, audio.style or style, last - first, lambda _: None)
+        features.append(music.features)
+        times = music.beats.times + first / rate
         beats.append(times[times < last / rate])
-    return Heard(np.concatenate(features), np.concatenate(beats))
+    return DanceMusic(np.concatenate(features), np.concatenate(beats))
 
 
 def _places(parts: tuple[Audio, ...], positions: int) -> Iterator[tuple[Audio, int, int]]:
@@ -89,30 +85,3 @@ def _places(parts: tuple[Audio, ...], positions: int) -> Iterator[tuple[Audio, i
     borders = [0, *(audio.at for audio in parts[1:]), positions]
     for audio, (first, last) in zip(parts, pairwise(borders), strict=True):
         yield audio, first, last
-
-
-def _hear_part(
-    audio: Audio, positions: int, style: str | None, checkpoint: AnyCheckpoint
-) -> tuple[NDArray[np.float32], BeatTrack]:
-    request = GenerateRequest(audio.path, audio.start, audio.seconds, audio.speed)
-    samples, length = read_song(request)
-    if isinstance(checkpoint, Checkpoint):
-        frames = positions * checkpoint.vqvae.config.stride
-        _, features, beats = hear(samples, style, checkpoint.styles, frames)
-        return features, beats
-    stage = Stage(
-        audio=samples,
-        length=length,
-        listen=lambda rate: load_audio(audio.path, rate, audio.start, length, audio.speed),
-        style=style,
-        seeds=[0],
-        temperature=None,
-        guidance=None,
-        music_view=None,
-        device=Device(str(checkpoint.vqvae.codebook.device), ""),
-        watch=Stopwatch(),
-        advance=lambda *_: None,
-        cancelled=lambda: False,
-    )
-    features = original_performance.music_features(checkpoint, stage, positions)
-    return features, track_beats(samples, SAMPLE_RATE)

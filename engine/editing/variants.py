@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from engine import choreography as doc
-from engine.editing.edit_state import Range, Session
+from engine.choreography import Range
+from engine.editing.edit_state import EditState
 
 
-def fit_others(session: Session, runs: Sequence[Range]) -> None:
+def fit_others(state: EditState, runs: Sequence[Range]) -> None:
     """Keep the poses of all variants that come after the danced one in the spans of `runs`, each fitted as choosing it
     now would fit it. What is danced stays."""
-    frames, fills, notices = session.frames, len(session.fills), len(session.notices)
-    for span in (span for run in runs for span in doc.spans_between(session.document, *run)):
+    frames, fills, notices = state.frames, len(state.fills), len(state.notices)
+    for span in (span for run in runs for span in doc.spans_between(state.document, *run)):
         for index in range(span.chosen + 1, len(span.variants)):
-            session.document = doc.choose_variant(session.document, span.start, index)
-            session.put_codes(session.document.span_at(span.start))
-            session.keep_danced(span.start)
-            session.frames = frames
-        session.document = doc.choose_variant(session.document, span.start, span.chosen)
-    del session.fills[fills:], session.notices[notices:]
+            state.document = doc.choose_variant(state.document, span.start, index)
+            state.put_codes(state.document.span_at(span.start))
+            state.keep_danced(span.start)
+            state.frames = frames
+        state.document = doc.choose_variant(state.document, span.start, span.chosen)
+    del state.fills[fills:], state.notices[notices:]

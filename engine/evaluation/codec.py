@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.models.checkpoints import FRAME_RATE, Checkpoint
+from engine.data.clips import FRAME_RATE
+from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.kinematics import joints_in_heading_frame
 from engine.motion import representation
 from smpl_rig.motion import Motion
@@ -50,7 +51,7 @@ class CodecReport:
 
 
 @torch.inference_mode()
-def rebuild(checkpoint: Checkpoint, style: str, motion: Motion) -> Rebuilt:
+def rebuild(checkpoint: TorchCheckpoint, style: str, motion: Motion) -> Rebuilt:
     """Encode and decode a motion at 20 frames/s whose length is a multiple of the stride."""
     device = next(checkpoint.vqvae.parameters()).device
     target = torch.from_numpy(representation.encode(motion))[None].to(device)

@@ -12,14 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.audio.beats import STYLE_TEMPO, UNKNOWN_TEMPO
+from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
 from engine.data import retime
+from engine.data.clips import FRAME_RATE
+from engine.data.songs import Song
+from engine.data.styles import usual_tempo
 from engine.evaluation.codec import Rebuilt, rebuild
-from engine.models.checkpoints import FRAME_RATE, Checkpoint, load_checkpoint
-from engine.models.torch.sampling import Conditions, write_codes
-from engine.pipeline.generate import GenerateRequest, generate
-from engine.training.pairs import Song
+from engine.models.checkpoints import load_checkpoint
+from engine.models.torch.checkpoint import TorchCheckpoint
+from engine.models.torch.sampling import Conditions, generate_codes
+from engine.pipeline.generate import generate
+from engine.pipeline.request import GenerateRequest
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion
 
@@ -79,7 +83,7 @@ class Stagehand:
     """Makes the takes of every row. `training`: the clips that are retrieved; `paper`: a second checkpoint's folder."""
 
     def __init__(
-        self, checkpoint: Checkpoint, training: Sequence[Subject], device: str, paper: str | None = None
+        self, checkpoint: TorchCheckpoint, training: Sequence[Subject], device: str, paper: str | None = None
     ) -> None:
         self.checkpoint, self.training, self.device, self.paper = checkpoint, training, device, paper
         self.paper_styles = load_checkpoint(paper).styles if paper else ()
@@ -148,7 +152,7 @@ class Stagehand:
             yield Take(PAPER, subject, seed, dance.motion)
 
 
-def dance_without_music(checkpoint: Checkpoint, style: str, positions: int, seed: int) -> Motion:
+def dance_without_music(checkpoint: TorchCheckpoint, style: str, positions: int, seed: int) -> Motion:
     """The dance that `generate` would make if the decoder were not given the music: same settings, feet locked."""
     device = next(checkpoint.decoder.parameters()).device
     conditions = Conditions(
@@ -157,7 +161,7 @@ def dance_without_music(checkpoint: Checkpoint, style: str, positions: int, seed
         codes=torch.zeros(positions, checkpoint.vqvae.config.levels, dtype=torch.int64, device=device),
         locked=torch.zeros(positions, dtype=torch.bool, device=device),
     )
-    codes = write_codes(
+    codes = generate_codes(
         checkpoint.decoder, conditions, checkpoint.sampling_of(style), seed, lambda _: None, lambda: False
     )
     return lock_feet(checkpoint.decode(codes.cpu().numpy()))
@@ -209,7 +213,7 @@ def lend_songs(subjects: Sequence[Subject], songs: Sequence[Song]) -> list[Subje
         if subject.style in styled or not free:
             lent.append(subject)
             continue
-        usual = STYLE_TEMPO.get(subject.style, UNKNOWN_TEMPO)
+        usual = usual_tempo(subject.style) or UNKNOWN_TEMPO
         pace = retime.steady_tempo(subject.motion, usual)
         nearest = min(free, key=lambda song: abs(np.log(song.hear(subject.style)[1].tempo / pace)))
         lent.append(replace(subject, song=nearest, lent=True))

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from engine.data.clips import at_rate
 from engine.data.dataset import Clip
+from engine.data.songs import with_songs
 from engine.evaluation.codec import CodecReport, Rebuilt, codec_report
 from engine.evaluation.dances import Stagehand, Subject, choose_subjects
 from engine.evaluation.rows import Measured, Ruler, set_windows
 from engine.evaluation.summary import ALL, Sets, summarise
 from engine.evaluation.tables import Evaluation
-from engine.models.checkpoints import Checkpoint
-from engine.training.cli import with_songs
-from engine.training.windows import at_rate
+from engine.models.torch.checkpoint import TorchCheckpoint
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Setting:
 
 
 def evaluate(
-    checkpoint: Checkpoint,
+    checkpoint: TorchCheckpoint,
     clips: Sequence[Clip],
     training: Sequence[Clip],
     setting: Setting,

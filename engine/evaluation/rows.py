@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
+from engine.data.clips import FRAME_RATE
 from engine.evaluation.dances import Subject, Take, songs_of
 from engine.evaluation.metrics.geometric import NAMES, geometric_features
 from engine.evaluation.metrics.physical import (
@@ -26,7 +27,6 @@ from engine.evaluation.metrics.physical import (
 )
 from engine.evaluation.metrics.song_match import Music, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
-from engine.models.checkpoints import FRAME_RATE
 from engine.motion.body_frame import in_body_frame
 from engine.motion.foot_beats import FOOT_LEAD, Times, body_beats, foot_beats, score_beats
 from smpl_rig.skeleton import JOINT_COUNT

@@ -7,12 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from engine.audio.beats import BeatTrack
-from engine.models.torch.decoder import MotionDecoder
-from engine.models.torch.likelihood import whole_likelihood
-from engine.models.torch.sampling import Conditions
 from engine.motion.body_frame import in_body_frame
 from engine.motion.foot_beats import foot_beats, score_beats
 from smpl_rig.motion import Motion
@@ -44,20 +40,15 @@ songs of the validation split with 12 dances each). Weighed by those alone the l
 on the beat; weighed so, the best of four is better than their mean in each figure: by 0.035, 0.019, 0.014 and 0.009."""
 
 
-def judge(decoder: MotionDecoder, conditions: Conditions, codes: Tensor, motion: Motion, beats: BeatTrack) -> Judgement:
-    """A dance of codes (N, K) to the music of the conditions."""
+def judge(likelihood: float, motion: Motion, beats: BeatTrack) -> Judgement:
+    """A candidate: the mean log-likelihood of its tokens, and its motion, feet not locked, to the song's beats."""
     joints = motion.joints()
     heard = beats.times[beats.times < motion.seconds]
     gain = 0.0
     if len(heard) > 1:
         score = score_beats(foot_beats(joints, motion.fps), heard)
         gain = (score.gain_music_to_motion + score.gain_motion_to_music) / 2
-    return Judgement(
-        likelihood=whole_likelihood(decoder, conditions, codes),
-        beats=gain,
-        sliding=sliding(joints),
-        variety=variety(joints, motion.fps),
-    )
+    return Judgement(likelihood=likelihood, beats=gain, sliding=sliding(joints), variety=variety(joints, motion.fps))
 
 
 def best_first(judged: Sequence[Judgement]) -> list[int]:

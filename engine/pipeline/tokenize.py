@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.models.checkpoints import FRAME_RATE, load_checkpoint
+from engine.models.checkpoints import load_checkpoint
 from engine.motion.body_frame import in_body_frame
+from engine.motion.files.read import read_motion
 from engine.runtime.device import choose_device
-from smpl_rig.motion import Motion, MotionFileError, load_npz, read_npz, resample
+from smpl_rig.motion import Motion, MotionFileError, read_npz, resample
 
 
 @dataclass(frozen=True)
@@ -25,28 +26,16 @@ class Tokens:
     error_mm: float
 
 
-def read_motion(path: Path) -> Motion:
-    """A motion file by its ending: .npz or .bvh. Raises DataError."""
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file. Give a motion as .npz (AMASS-style) or .bvh.")
-    if path.suffix.lower() == ".bvh":
-        from engine.motion.files.bvh_import import read_bvh
-
-        return read_bvh(path)
-    try:
-        return load_npz(path)
-    except MotionFileError as error:
-        raise DataError(str(error)) from error
-
-
 def tokenize(path: Path, checkpoint_name: str, device: str) -> Tokens:
     """Encode a motion file with a checkpoint's VQ-VAE. Raises EngineError."""
-    motion = resample(read_motion(path), FRAME_RATE)
+    motion = read_motion(path)
     checkpoint = load_checkpoint(checkpoint_name, choose_device(device).name)
-    stride = checkpoint.vqvae.config.stride
-    length = len(motion) // stride * stride
-    if length < stride:
-        raise DataError(f"{path}: is too short ({motion.seconds:.2f} s). Give at least {stride / FRAME_RATE:g} s.")
+    motion = resample(motion, checkpoint.frame_rate)
+    length = len(motion) // checkpoint.stride * checkpoint.stride
+    if length < checkpoint.stride:
+        raise DataError(
+            f"{path}: is too short ({motion.seconds:.2f} s). Give at least {1 / checkpoint.token_rate:g} s."
+        )
     codes = checkpoint.encode(motion.cut(0, length))
     return Tokens(codes, checkpoint.token_rate, checkpoint.name, token_error(checkpoint.decode(codes), motion))
 
@@ -67,12 +56,12 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
         raise DataError(str(error)) from error
     if tokens is None:
         raise DataError(f"{path}: holds no tokens. Give a file from `generate` or `tokenize`.")
-    config = checkpoint.vqvae.config
-    fits = tokens.ndim == 2 and len(tokens) and tokens.shape[1] == config.levels and tokens.dtype.kind in "iu"
-    if not fits or tokens.min() < 0 or tokens.max() >= config.codes:
+    levels, codes = checkpoint.levels, checkpoint.codes
+    fits = tokens.ndim == 2 and len(tokens) and tokens.shape[1] == levels and tokens.dtype.kind in "iu"
+    if not fits or tokens.min() < 0 or tokens.max() >= codes:
         raise DataError(
-            f"{path}: its tokens do not fit checkpoint {checkpoint.name!r}, which has {config.levels} levels of "
-            f"{config.codes} codes. Name the checkpoint that wrote them."
+            f"{path}: its tokens do not fit checkpoint {checkpoint.name!r}, which has {levels} levels of "
+            f"{codes} codes. Name the checkpoint that they come from."
         )
     return checkpoint.decode(tokens.astype(np.int64))
 

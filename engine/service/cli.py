@@ -75,7 +75,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="X",
         help="re-time the dance onto the beats, 0 (off) to 1 (fully)",
     )
-    generate.add_argument("--takes", type=int, default=1, metavar="N", help="write so many dances and keep the best")
+    generate.add_argument(
+        "--candidates", type=int, default=1, metavar="N", help="generate so many dances and keep the best"
+    )
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     add_device(generate)
     generate.set_defaults(run=_generate)
@@ -170,14 +172,15 @@ class TerminalProgress:
 
 
 def _generate(options: argparse.Namespace) -> None:
-    from engine.pipeline import generate as generation
+    from engine.pipeline.generate import generate
+    from engine.pipeline.request import ROOM, GenerateRequest
 
     check_output(options.output)
     if options.choreography is not None:
         from engine.service.edit_commands import check_pair
 
         check_pair(options.choreography, options.output)
-    request = generation.GenerateRequest(
+    request = GenerateRequest(
         audio=options.audio,
         start=options.start,
         seconds=options.seconds,
@@ -190,12 +193,12 @@ def _generate(options: argparse.Namespace) -> None:
         temperature=options.temperature,
         music_view=options.music_view,
         beat_snap=options.beat_snap,
-        room=generation.ROOM if options.room is None else options.room,
-        takes=options.takes,
+        room=ROOM if options.room is None else options.room,
+        candidates=options.candidates,
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:
-        dance = generation.generate(request, progress, lambda: False)
+        dance = generate(request, progress, lambda: False)
     _write_motion(options.output, dance.motion, dance.write)
     if options.choreography is not None:
         from engine.service.edit_commands import write_document

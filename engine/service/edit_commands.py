@@ -122,10 +122,10 @@ def _chain(options: argparse.Namespace) -> None:
 
 
 def _write(edited: Edited, options: argparse.Namespace, seconds: float) -> None:
-    from engine.editing.dance_files import write_take
+    from engine.editing.dance_files import write_dance_motion
 
     with complete(options.output) as partial:
-        write_take(partial, edited.document, edited.take)
+        write_dance_motion(partial, edited.document, edited.dance)
     write_document(options.choreography, edited.document, options.output)
     report = {**edited.report, "output": str(options.output), "total_seconds": round(seconds, 2)}
     if options.json:
@@ -139,7 +139,7 @@ def _write(edited: Edited, options: argparse.Namespace, seconds: float) -> None:
         )
     for notice in report["notices"]:
         print(f"note: {notice}")
-    print(f"{options.output}, {options.choreography}: {edited.take.motion.seconds:.1f} s, edited in {seconds:.1f} s")
+    print(f"{options.output}, {options.choreography}: {edited.dance.motion.seconds:.1f} s, edited in {seconds:.1f} s")
 
 
 def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, document: Choreography) -> Operation:

@@ -20,8 +20,8 @@ from engine.errors import CancelledError, EngineError, RequestError
 
 if TYPE_CHECKING:
     from engine.choreography import Choreography
-    from engine.editing.dance_files import Take
     from engine.editing.edit import Edited
+    from smpl_rig.dance_motion import DanceMotion
     from smpl_rig.motion import Motion
 
 ProgressCallback = Callable[[str, float, str], None]
@@ -47,19 +47,20 @@ def run_generate(params: dict[str, Any], progress: Reporter, cancelled: Cancelle
     `EngineError`."""
     progress("load", 0.0, "Loading the engine's libraries")
     from engine.choreography import to_json
-    from engine.pipeline import generate as generation
+    from engine.pipeline.generate import generate
+    from engine.pipeline.request import GenerateRequest
 
     params = dict(params)
     stream = params.pop("stream", False)
     if not isinstance(stream, bool):
         raise RequestError(f"Parameter 'stream' must be bool, not {stream!r}.")
-    request = build_request(generation.GenerateRequest, params)
+    request = build_request(GenerateRequest, params)
 
     def show(first_frame: int, motion: Motion) -> None:
         arrays = protocol.pack_arrays({"poses": motion.poses, "trans": motion.trans})
         progress.notify(protocol.MOTION, {"first_frame": first_frame, "frame_rate": motion.fps, "npz": arrays})
 
-    dance = generation.generate(request, progress, cancelled, show if stream else None)
+    dance = generate(request, progress, cancelled, show if stream else None)
     return {
         "npz": protocol.pack_bytes(dance.to_npz()),
         "document": to_json(dance.document),
@@ -124,26 +125,26 @@ def run_chain(params: dict[str, Any], progress: Reporter, cancelled: CancelledCa
     return _pack_dance(edited)
 
 
-def _unpack_dance(document: str, npz: str) -> tuple[Choreography, Take]:
+def _unpack_dance(document: str, npz: str) -> tuple[Choreography, DanceMotion]:
     from engine.choreography import from_json
-    from engine.editing.dance_files import read_take
+    from engine.editing.dance_files import read_dance_motion
 
     try:
         data = protocol.unpack_bytes(npz)
     except protocol.GarbageError as error:
         raise RequestError(str(error)) from error
     read = from_json(document)
-    return read, read_take(data, read, "The motion of the choreography")
+    return read, read_dance_motion(data, read, "The motion of the choreography")
 
 
 def _pack_dance(edited: Edited) -> dict[str, Any]:
     import io
 
     from engine.choreography import to_json
-    from engine.editing.dance_files import write_take
+    from engine.editing.dance_files import write_dance_motion
 
     file = io.BytesIO()
-    write_take(file, edited.document, edited.take)
+    write_dance_motion(file, edited.document, edited.dance)
     return {
         "npz": protocol.pack_bytes(file.getvalue()),
         "document": to_json(edited.document),

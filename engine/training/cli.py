@@ -15,13 +15,10 @@ from engine.errors import DataError, EngineError
 if TYPE_CHECKING:
     from torch import nn
 
-    from engine.data.dataset import Clip
-    from engine.models.checkpoints import Checkpoint
+    from engine.models.torch.checkpoint import TorchCheckpoint
     from engine.models.torch.decoder import DecoderConfig
     from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
     from engine.training.loop import TrainOptions
-    from engine.training.pairs import Dance, Song
-    from engine.training.windows import StyledMotion
 
 
 CONFIG_FILE = "config.json"
@@ -37,10 +34,10 @@ def add_training_commands(commands: Any) -> None:
     vqvae.add_argument("--coarse", type=int, default=4, help="how many of them a new dance is written with")
     vqvae.set_defaults(run=_train_vqvae)
 
-    harden = commands.add_parser("harden-vqvae", help="then: learn to make good motion of codes that were drawn")
-    _add_run(harden, steps=1600, batch=32, learning_rate=3e-4)
-    harden.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae")
-    harden.set_defaults(run=_harden_vqvae)
+    finetune = commands.add_parser("finetune-vqvae", help="then: learn to make good motion of codes that were drawn")
+    _add_run(finetune, steps=1600, batch=32, learning_rate=3e-4)
+    finetune.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae")
+    finetune.set_defaults(run=_finetune_vqvae)
 
     decoder = commands.add_parser("train-decoder", help="stage two: learn to write codes to music")
     _add_run(decoder, steps=4000, batch=24, learning_rate=6e-4)
@@ -76,6 +73,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 
 
 def _train_vqvae(options: argparse.Namespace) -> None:
+    from engine.data.clips import styled
     from engine.data.dataset import DanceDataset
     from engine.models.torch.vqvae import VQVAEConfig
     from engine.training.vqvae import train_vqvae
@@ -98,9 +96,10 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     train_vqvae(train, val, config, settings, start.vqvae if start else None)
 
 
-def _harden_vqvae(options: argparse.Namespace) -> None:
+def _finetune_vqvae(options: argparse.Namespace) -> None:
+    from engine.data.clips import styled
     from engine.data.dataset import DanceDataset
-    from engine.training.finetune_vqvae import harden_vqvae
+    from engine.training.finetune_vqvae import finetune_vqvae
 
     data = DanceDataset(options.data, options.clips)
     train = styled(data.split("train"))
@@ -108,11 +107,12 @@ def _harden_vqvae(options: argparse.Namespace) -> None:
     settings = _options(options)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(codec.config)), encoding="utf-8")
-    harden_vqvae(codec, train, styled(data.split("val")) or train[:4], settings)
+    finetune_vqvae(codec, train, styled(data.split("val")) or train[:4], settings)
 
 
 def _train_decoder(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
+    from engine.data.songs import all_songs, with_songs
     from engine.training.decoder import train_decoder
     from engine.training.pair_maker import PairMaker
 
@@ -138,7 +138,9 @@ def _train_decoder(options: argparse.Namespace) -> None:
 
 
 def _pack(options: argparse.Namespace) -> None:
-    from engine.models.checkpoints import save_checkpoint
+    from engine.data.clips import FRAME_RATE
+    from engine.data.styles import music_of
+    from engine.models.torch.checkpoint import save_checkpoint
     from engine.models.torch.decoder import MotionDecoder
     from engine.models.torch.sampling import Sampling
 
@@ -146,8 +148,14 @@ def _pack(options: argparse.Namespace) -> None:
     styles = _read_styles(options.decoder)
     decoder = MotionDecoder(_decoder_config(codec, styles))
     _load_averaged(decoder, options.decoder, "train-decoder")
-    description = {"name": options.output.name, "styles": styles, "description": options.description}
-    save_checkpoint(options.output, codec, decoder, description, Sampling())
+    music = {style: asdict(each) for style, each in music_of(styles).items()}
+    description = {
+        "name": options.output.name,
+        "styles": styles,
+        "style_music": music,
+        "description": options.description,
+    }
+    save_checkpoint(options.output, codec, decoder, description, Sampling(), FRAME_RATE)
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
 
 
@@ -157,7 +165,7 @@ def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:
     return DecoderConfig(codes=codec.config.codes, levels=codec.config.coarse, styles=len(styles))
 
 
-def _start(options: argparse.Namespace) -> Checkpoint | None:
+def _start(options: argparse.Namespace) -> TorchCheckpoint | None:
     """The checkpoint that training begins with, if one is named. Raises CheckpointError."""
     from engine.models.checkpoints import load_own_checkpoint
 
@@ -203,33 +211,6 @@ def _read_styles(folder: Path) -> list[str]:
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} holds no run of train-decoder ({error}). Run train-decoder --out there.") from error
     return styles
-
-
-def styled(clips: Sequence[Clip]) -> list[StyledMotion]:
-    """Clips as the trainers take them."""
-    from engine.training.windows import StyledMotion
-
-    return [StyledMotion(clip.name, clip.style, clip.motion()) for clip in clips]
-
-
-def with_songs(clips: Sequence[Clip]) -> list[Dance]:
-    """Clips as the makers of pairs take them."""
-    from engine.training.pairs import Dance, Song
-
-    songs: dict[Path, Song] = {}
-    dances = []
-    for clip, motion in zip(clips, styled(clips), strict=True):
-        song = songs.setdefault(clip.audio_path, Song(clip.audio_path)) if clip.audio_path else None
-        dances.append(Dance(motion, song))
-    return dances
-
-
-def all_songs(dances: Sequence[Dance], more: Path | None) -> list[Song]:
-    """The songs of the dances and those in the folder `more`."""
-    from engine.training.pairs import Song
-
-    files = sorted(more.iterdir()) if more else []
-    return [dance.song for dance in dances if dance.song] + [Song(path) for path in files if path.is_file()]
 
 
 def _options(options: argparse.Namespace) -> TrainOptions:

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.data.clips import StyledMotion, at_rate
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import WINDOW, codec_figures, weighted_losses
-from engine.training.windows import FeatureWindows, StyledMotion, at_rate
+from engine.training.windows import FeatureWindows
 
 DRAWN = 0.5
 """Share of the clips that have coarse levels only and some of those exchanged; the others are rebuilt as they are."""
@@ -29,7 +30,7 @@ NEAR = 100
 """An exchanged code becomes one of so many nearest ones of its level."""
 
 
-def harden_vqvae(
+def finetune_vqvae(
     codec: MotionVQVAE, train: Sequence[StyledMotion], val: Sequence[StyledMotion], options: TrainOptions
 ) -> MotionVQVAE:
     """Train (or go on training) what comes after the codebooks of `codec`; returns the averaged model."""

@@ -18,9 +18,10 @@ from dataclasses import replace
 import numpy as np
 
 from engine.data import retime
+from engine.data.clips import UPPER_JOINTS, at_rate
+from engine.data.songs import Dance, Song
 from engine.data.waiting import moving_parts
-from engine.training.pairs import Dance, Song, TimedDance, count_near, random_entry, to_song
-from engine.training.windows import UPPER_JOINTS, at_rate
+from engine.training.pairs import TimedDance, count_near, random_entry, to_song
 from smpl_rig.motion import Motion
 
 Counted = tuple[Motion, retime.Times]

@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from engine.data.songs import Dance, Song
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.medleys import medleys
-from engine.training.pairs import SHORTEST, Dance, Pair, PairSource, Song, TimedDance
+from engine.training.pairs import SHORTEST, Pair, PairSource, TimedDance
 
 
 class PairMaker:

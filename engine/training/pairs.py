@@ -8,23 +8,18 @@ and its mirror image, into codes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.beats import STYLE_TEMPO, BeatTrack
-from engine.audio.decode import load_audio
-from engine.audio.librosa_features import SAMPLE_RATE
-from engine.audio.music_features import music_features
 from engine.data import retime
+from engine.data.clips import at_rate
+from engine.data.songs import Dance, Song
+from engine.data.styles import usual_tempo
 from engine.data.waiting import moving_parts
-from engine.training.windows import StyledMotion, at_rate
 from smpl_rig.motion import Motion
 
-FEWEST_BEATS = 9
-"""A song in which fewer are heard has no beat to dance on."""
 SHORTEST = 80
 """Frames (4 s): a shorter dance makes no pair."""
 
@@ -41,32 +36,6 @@ class Pair:
     style: int
     kind: str
     joins: tuple[int, ...] = ()
-
-
-@dataclass
-class Song:
-    """A song as heard by a dancer of each style: features and beats, computed when first needed."""
-
-    path: Path
-    heard: dict[str, tuple[NDArray[np.float32], BeatTrack]] = field(default_factory=dict)
-
-    def hear(self, style: str) -> tuple[NDArray[np.float32], BeatTrack]:
-        """Features (T, 37) and beats with the tempo expected for `style`."""
-        if style not in self.heard:
-            self.heard[style] = music_features(load_audio(self.path, SAMPLE_RATE), style)
-        return self.heard[style]
-
-    def danceable(self, style: str) -> bool:
-        """Whether enough beats are heard for a dance of `style` to be re-timed onto them."""
-        return len(self.hear(style)[1].times) >= FEWEST_BEATS
-
-
-@dataclass(frozen=True)
-class Dance:
-    """A clip of motion with the song it was danced to, if that is known."""
-
-    clip: StyledMotion
-    song: Song | None
 
 
 @dataclass(frozen=True)
@@ -128,7 +97,7 @@ class PairSource:
 
 def count_near(motion: Motion, count: retime.Times, song: Song, style: str) -> retime.Times:
     """The count of a motion without music: `count`, or in a style without a usual tempo that nearest to the song's."""
-    return count if style in STYLE_TEMPO else retime.steady_count(motion, song.hear(style)[1].tempo)
+    return count if usual_tempo(style) is not None else retime.steady_count(motion, song.hear(style)[1].tempo)
 
 
 def random_entry(song: Song, style: str, generator: np.random.Generator) -> int:

@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.data.clips import StyledMotion, at_rate
 from engine.models.torch.kinematics import joint_steps, joints_in_heading_frame, root_path
 from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
-from engine.training.windows import FeatureWindows, StyledMotion, at_rate
+from engine.training.windows import FeatureWindows
 
 FOOT_JOINTS = [7, 8, 10, 11]
 WINDOW = 64  # frames: 3.2 s, long enough for the integrated root path to matter

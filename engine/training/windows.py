@@ -4,50 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.data.clips import FRAME_RATE, UPPER_JOINTS, StyledMotion, at_rate
 from engine.errors import DataError
 from engine.motion import representation as rep
-from smpl_rig.motion import Motion, sample
-from smpl_rig.skeleton import JOINT_NAMES
 
-FRAME_RATE = 20.0
 TEMPO_RATES = (0.84, 0.92, 1.0, 1.09, 1.19)
 """Playback rates of the tempo augmentation."""
 MIXED = 0.2
 """Share of windows whose upper body is another window's: poses that no clip holds, so that the codec rebuilds limbs
 rather than remembers dancers."""
-_UPPER = ("spine", "neck", "head", "collar", "shoulder", "elbow", "wrist")
-UPPER_JOINTS = [joint for joint, name in enumerate(JOINT_NAMES) if any(part in name.lower() for part in _UPPER)]
-"""The body above the pelvis. Hands are not among them: they do not move in the data."""
-
-
-@dataclass(frozen=True)
-class StyledMotion:
-    """A clip of motion and the style it is danced in."""
-
-    name: str
-    style: str
-    motion: Motion
-
-
 _UPPER_CHANNELS = [
     rep.JOINTS.start + 6 * slot + k
     for slot, joint in enumerate(rep.ROTATION_JOINTS)
     if joint in UPPER_JOINTS
     for k in range(6)
 ]
-
-
-def at_rate(motion: Motion, rate: float = 1.0) -> Motion:
-    """The motion played `rate` times as fast, at 20 frames/s."""
-    count = int((len(motion) - 1) / motion.fps / rate * FRAME_RATE) + 1
-    played = sample(motion, np.arange(count) / FRAME_RATE * rate)
-    return Motion(played.poses, played.trans, FRAME_RATE)
 
 
 def style_weights(styles: Sequence[str], lengths: Sequence[int], power: float = 0.4) -> np.ndarray:

@@ -78,18 +78,18 @@ class Editable:
         return load_npz(io.BytesIO(self.npz))
 
     def take(self) -> Any:
-        """All that is kept of the motion, a `smpl_rig.dance_motion.Take`. Raises SceneError where it is damaged."""
-        from smpl_rig.dance_motion import read_take
+        """All that is kept of the motion, a `DanceMotion`. Raises SceneError where it is damaged."""
+        from smpl_rig.dance_motion import read_dance_motion
         from smpl_rig.motion import MotionFileError
 
         try:
-            return read_take(self.npz, self.document.clips, len(self.document), self.document.token_rate)
+            return read_dance_motion(self.npz, self.document.clips, len(self.document), self.document.token_rate)
         except MotionFileError as error:
             raise SceneError(f"The motion kept with the dance cannot be used: {error}") from error
 
 
 def pack(document: Document, take: Any) -> bytes:
-    """The .npz of a document's motion, a `Take`; clips that no variant is kept in are left out."""
+    """The .npz of a document's motion, a `DanceMotion`; clips that no variant is kept in are left out."""
     import numpy as np
 
     file = io.BytesIO()
@@ -132,7 +132,7 @@ def put(armature: Any, key: str, value: Any) -> None:
 
 
 def note_keys(armature: Any, about: Choreography) -> None:
-    """Take the keys as they are now for those that the add-on wrote."""
+    """DanceMotion the keys as they are now for those that the add-on wrote."""
     armature[PRINTS_KEY] = _prints(armature, about, _frame_count(armature[TAKE_KEY]))
 
 

@@ -39,7 +39,7 @@ class Own:
 
 
 def keep(armature: Any) -> str:
-    """Take the poses that are keyed now for those of the dance, lock them, and say so.
+    """DanceMotion the poses that are keyed now for those of the dance, lock them, and say so.
 
     The keys stay as they are. Each span there gets a variant of its own with these poses, with the tokens of what was
     danced before, since only the engine can read others from poses. Raises SceneError where no key was changed.
@@ -77,7 +77,7 @@ def _read(armature: Any) -> Own:
     import numpy as np
 
     from smpl_rig.blender.keyframes import read_motion
-    from smpl_rig.dance_motion import Take
+    from smpl_rig.dance_motion import DanceMotion
     from smpl_rig.motion import Motion, sample
 
     engine_setup.check_numpy()
@@ -113,7 +113,7 @@ def _read(armature: Any) -> Own:
             document = _lock_poses(document, start, stop, stride, before, after, clips)
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
-    npz = editable.pack(document, Take(mine, after, clips))
+    npz = editable.pack(document, DanceMotion(mine, after, clips))
     return Own(kept, editable.prints_now(armature, kept), document, npz, ranges)
 
 

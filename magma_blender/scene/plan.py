@@ -59,7 +59,7 @@ class DancePlan:
             "stream": self.preview,
             "beat_snap": self.beat_snap,
             "room": self.room,
-            "takes": self.takes,
+            "candidates": self.takes,
         }
 
 

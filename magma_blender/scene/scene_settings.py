@@ -10,7 +10,7 @@ from typing import Any
 import bpy
 
 from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
-from engine.protocol import MOST_TAKES
+from engine.protocol import MOST_CANDIDATES
 
 from .. import paths
 from ..engine_host import engine_setup
@@ -108,7 +108,7 @@ def _settings() -> dict[str, Any]:
             description="How many dances are written at once, of which the best is kept: likely moves, on the beat, "
             "feet that stay where they stand, variety. The seeds follow each other from the one above",
             min=1,
-            max=MOST_TAKES,
+            max=MOST_CANDIDATES,
             default=1,
         ),
         "guidance": bpy.props.FloatProperty(

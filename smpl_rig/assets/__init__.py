@@ -1,1 +1,4 @@
-"""Data files of the body, and how they were made."""
+"""Data files of the body, and how they were made.
+
+Imports: smpl_rig.
+"""

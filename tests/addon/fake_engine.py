@@ -34,7 +34,7 @@ import numpy as np
 
 from engine import choreography as doc
 from engine.errors import EngineError
-from smpl_rig.dance_motion import Take, clip_name, read_take
+from smpl_rig.dance_motion import DanceMotion, clip_name, read_dance_motion
 from smpl_rig.motion import Motion, MotionFileError, load_npz, sample, save_npz
 
 FRAME_RATE = 20.0
@@ -75,8 +75,8 @@ def dance(params: dict) -> dict:
     return answer(document, sampled(motion(document, fps), max(1, math.floor(seconds * fps)), fps), report)
 
 
-def sampled(frames: Motion, count: int, fps: float) -> Take:
-    return Take(dataclasses.replace(sample(frames, np.arange(count) / fps), fps=fps), frames)
+def sampled(frames: Motion, count: int, fps: float) -> DanceMotion:
+    return DanceMotion(dataclasses.replace(sample(frames, np.arange(count) / fps), fps=fps), frames)
 
 
 def motion(document: doc.Choreography, fps: float) -> Motion:
@@ -95,7 +95,7 @@ def motion(document: doc.Choreography, fps: float) -> Motion:
     return Motion(poses.reshape(number, 72), trans, FRAME_RATE)
 
 
-def answer(document: doc.Choreography, take: Take, report: dict) -> dict:
+def answer(document: doc.Choreography, take: DanceMotion, report: dict) -> dict:
     file = io.BytesIO()
     save_npz(
         file,
@@ -113,7 +113,7 @@ def answer(document: doc.Choreography, take: Take, report: dict) -> dict:
 class Editing:
     """A document and its frames between two operations."""
 
-    def __init__(self, document: doc.Choreography, take: Take):
+    def __init__(self, document: doc.Choreography, take: DanceMotion):
         self.document, self.frames, self.clips, self.fps = document, take.frames, dict(take.clips), take.motion.fps
         self.fills, self.notices = [], []
 
@@ -183,10 +183,10 @@ def edit(params: dict) -> dict:
     return answer(editing.document, before.with_frames(editing.frames, editing.clips), report)
 
 
-def unpack(params: dict, prefix: str) -> tuple[doc.Choreography, Take]:
+def unpack(params: dict, prefix: str) -> tuple[doc.Choreography, DanceMotion]:
     document = doc.from_json(params[f"{prefix}document"])
     data = base64.b64decode(params[f"{prefix}npz"])
-    return document, read_take(data, document.clips, len(document), document.token_rate)
+    return document, read_dance_motion(data, document.clips, len(document), document.token_rate)
 
 
 def regenerate(editing: Editing, operation: dict) -> None:

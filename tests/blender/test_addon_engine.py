@@ -20,10 +20,11 @@ MAKE_TINY = """
 import sys
 sys.path[:0] = sys.argv[2:]
 from pathlib import Path
-from tiny_engine import STYLES, tiny_networks
-from engine.checkpoints import save_checkpoint
-from engine.sampling import Sampling
-save_checkpoint(Path(sys.argv[1]), *tiny_networks(), {"name": "tiny", "styles": STYLES}, Sampling())
+from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
+from engine.models.torch.checkpoint import save_checkpoint
+from engine.models.torch.sampling import Sampling
+description = {"name": "tiny", "styles": STYLES, "style_music": STYLE_MUSIC}
+save_checkpoint(Path(sys.argv[1]), *tiny_networks(), description, Sampling(), 20.0)
 """
 
 pytestmark = [

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_engine import STYLES, tiny_networks
+from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
 
 from engine import checkpoint_index
 from engine.audio.demo_song import write_demo_song
-from engine.models.checkpoints import save_checkpoint
+from engine.models.torch.checkpoint import save_checkpoint
 from engine.models.torch.sampling import Sampling
 
 torch.set_num_threads(1)
@@ -24,8 +24,8 @@ torch.set_num_threads(1)
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny checkpoint with random weights."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tiny"
-    description = {"name": "tiny", "styles": STYLES, "description": "random"}
-    save_checkpoint(folder, *tiny_networks(), description, Sampling())
+    description = {"name": "tiny", "styles": STYLES, "style_music": STYLE_MUSIC, "description": "random"}
+    save_checkpoint(folder, *tiny_networks(), description, Sampling(), 20.0)
     return folder
 
 

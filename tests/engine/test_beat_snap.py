@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine.evaluation.metrics.physical import jerk
 from tiny_engine import stepping
 
 from engine.audio.beats import BeatTrack
+from engine.evaluation.metrics.physical import jerk
 from engine.motion import beat_snap
 from engine.motion.beat_snap import snap_to_beats
 from engine.motion.foot_beats import expected_foot_beats, foot_beats, score_beats

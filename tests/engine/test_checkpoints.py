@@ -14,27 +14,40 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tiny_engine import SMALL_CODEC, STYLES, tiny_networks
+from tiny_engine import SMALL_CODEC, STYLE_MUSIC, STYLES, tiny_networks
 
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
-from engine.models.checkpoints import load_checkpoint, load_own_checkpoint, save_checkpoint
+from engine.models.checkpoints import load_checkpoint, load_own_checkpoint
+from engine.models.torch.checkpoint import save_checkpoint
 from engine.models.torch.sampling import Sampling
 from engine.models.torch.vqvae import MotionVQVAE
 
 
 def test_a_style_may_have_settings_of_its_own(tmp_path: Path) -> None:
     bold = Sampling(temperature=1.3)
-    description = {"name": "m", "styles": STYLES, "description": "", "style_sampling": {"salsa": asdict(bold)}}
-    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling())
+    description = {
+        "name": "m",
+        "styles": STYLES,
+        "style_music": STYLE_MUSIC,
+        "description": "",
+        "style_sampling": {"salsa": asdict(bold)},
+    }
+    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling(), 20.0)
     back = load_own_checkpoint(str(tmp_path))
     assert [back.sampling_of(style) for style in ("salsa", "waltz", None)] == [bold, Sampling(), Sampling()]
 
 
 @pytest.mark.parametrize("wrong", [{"tango": asdict(Sampling())}, {"salsa": {"temperature": 1.0}}, ["salsa"]])
 def test_wrong_settings_of_a_style_are_refused(tmp_path: Path, wrong: object) -> None:
-    description = {"name": "m", "styles": STYLES, "description": "", "style_sampling": wrong}
-    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling())
+    description = {
+        "name": "m",
+        "styles": STYLES,
+        "style_music": STYLE_MUSIC,
+        "description": "",
+        "style_sampling": wrong,
+    }
+    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling(), 20.0)
     with pytest.raises(CheckpointError, match=r"style_sampling|salsa"):
         load_checkpoint(str(tmp_path))
 
@@ -42,7 +55,14 @@ def test_wrong_settings_of_a_style_are_refused(tmp_path: Path, wrong: object) ->
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     codec, decoder = tiny_networks()
     settings = Sampling(temperature=0.7, top_k=0, top_p=0.9, guidance=3.0, style_guidance=1.0)
-    save_checkpoint(tmp_path / "mine", codec, decoder, {"name": "Mine", "styles": STYLES, "description": "d"}, settings)
+    save_checkpoint(
+        tmp_path / "mine",
+        codec,
+        decoder,
+        {"name": "Mine", "styles": STYLES, "style_music": STYLE_MUSIC, "description": "d"},
+        settings,
+        20.0,
+    )
     back = load_checkpoint(str(tmp_path / "mine"))
     assert (back.name, back.styles, back.sampling, back.token_rate) == ("Mine", tuple(STYLES), settings, 10)
     assert back.vqvae.config == codec.config and back.decoder.config == decoder.config
@@ -192,7 +212,14 @@ def test_a_checkpoint_from_before_there_were_fine_levels_dances_as_it_did(tmp_pa
     _, decoder = tiny_networks()
     codec = MotionVQVAE(replace(SMALL_CODEC, levels=SMALL_CODEC.coarse)).eval()
     codec.quantizer.codebook.normal_()
-    save_checkpoint(tmp_path, codec, decoder, {"name": "older", "styles": STYLES, "description": ""}, Sampling())
+    save_checkpoint(
+        tmp_path,
+        codec,
+        decoder,
+        {"name": "older", "styles": STYLES, "style_music": STYLE_MUSIC, "description": ""},
+        Sampling(),
+        20.0,
+    )
     config, file = json.loads((tmp_path / "config.json").read_text()), tmp_path / "model.safetensors"
     del config["vqvae"]["coarse"], config["sampling"]["cooling"]
     (tmp_path / "config.json").write_text(json.dumps(config))

@@ -11,7 +11,7 @@ import pytest
 
 from engine.data.aist import load_aist
 from engine.data.dataset import UNKNOWN_STYLE, DanceDataset
-from engine.data.head_level import gaze_pitch, level_gaze
+from engine.data.head_level import face_pitch, level_head
 from engine.errors import DataError
 from engine.motion.files.bvh import write_bvh
 from smpl_rig.motion import Motion, save_npz
@@ -98,8 +98,8 @@ def test_a_head_that_looks_up_all_the_time_is_levelled_and_nods_as_it_did(nod: f
     lateral = 3 * JOINT_INDEX["head"]
     poses[:, lateral] = nod + 0.2 * np.sin(np.arange(30))
     before = Motion(poses.astype(np.float32), np.zeros((30, 3), np.float32), 20.0)
-    after = level_gaze(before)
-    gazes = [gaze_pitch(motion.rotations()) for motion in (before, after)]
+    after = level_head(before)
+    gazes = [face_pitch(motion.rotations()) for motion in (before, after)]
     assert np.median(gazes[1]) == pytest.approx(found, abs=0.02)
     np.testing.assert_allclose(np.diff(gazes[1]), np.diff(gazes[0]), atol=1e-5)
     others = [joint for joint in range(24) if joint not in (JOINT_INDEX["neck"], JOINT_INDEX["head"])]

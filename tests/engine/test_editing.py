@@ -12,29 +12,30 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tiny_engine import STYLES, stepping, tiny_networks
+from tiny_engine import STYLE_MUSIC, STYLES, stepping, tiny_networks
 
 from engine import choreography as doc
 from engine import protocol
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.choreography import Choreography, from_json, to_json
-from engine.editing import fill
 from engine.editing.chain import chain
-from engine.editing.dance_files import Take, read_take, write_take
+from engine.editing.dance_files import DanceMotion, read_dance_motion, write_dance_motion
 from engine.editing.edit import Edited, edit
-from engine.editing.fill import FAR, NEAR, openness, style_strengths
 from engine.editing.operations import Operation
-from engine.editing.song_music import Heard, on_the_beat
+from engine.editing.song_music import on_the_beat
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
-from engine.models.checkpoints import load_own_checkpoint, save_checkpoint
-from engine.models.torch import sampling
+from engine.models.checkpoints import load_own_checkpoint
+from engine.models.torch import sampling, span_generator
+from engine.models.torch.checkpoint import save_checkpoint
 from engine.models.torch.sampling import Conditions, Sampling
-from engine.pipeline.generate import GenerateRequest, generate
+from engine.models.torch.span_generator import FAR, NEAR, openness, style_strengths
+from engine.pipeline.generate import generate
+from engine.pipeline.request import GenerateRequest
 from engine.service.jobs import HANDLERS
 from smpl_rig.motion import load_npz, mirror, save_npz
 
 FPS = 30.0
-State = tuple[Choreography, Take]
+State = tuple[Choreography, DanceMotion]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +53,7 @@ def danced(song: Path, tiny: Path, seconds: float) -> State:
         str(song), seconds=seconds, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
     )
     performed = generate(request, lambda *_: None, lambda: False)
-    return performed.document, Take(performed.motion, performed.frames)
+    return performed.document, DanceMotion(performed.motion, performed.frames)
 
 
 def do(state: State, *operations: Operation, follows: bool = False) -> Edited:
@@ -60,10 +61,10 @@ def do(state: State, *operations: Operation, follows: bool = False) -> Edited:
 
 
 def state_of(edited: Edited) -> State:
-    return edited.document, edited.take
+    return edited.document, edited.dance
 
 
-def same_frames(one: Take, other: Take, start: int, stop: int) -> bool:
+def same_frames(one: DanceMotion, other: DanceMotion, start: int, stop: int) -> bool:
     """Whether the frames of the positions start..stop are equal bit for bit, at both frame rates."""
     frames, own = slice(2 * start, 2 * stop), (np.arange(len(one.motion)) / one.motion.fps * 10 >= start - 1e-9)
     own &= np.arange(len(one.motion)) / one.motion.fps * 10 < stop - 1e-9
@@ -81,24 +82,24 @@ def lock(start: int, stop: int) -> Operation:
 def test_locked_moves_stay_bit_for_bit_and_the_rest_is_new(dance: State) -> None:
     edited = do(dance, lock(10, 30), lock(50, 62), Operation("regenerate", seed=7))
     for start, stop in ((10, 30), (50, 62)):
-        assert same_frames(dance[1], edited.take, start, stop)
+        assert same_frames(dance[1], edited.dance, start, stop)
     for start, stop in ((0, 9), (32, 49), (64, 78)):
-        assert not same_frames(dance[1], edited.take, start, stop)
+        assert not same_frames(dance[1], edited.dance, start, stop)
     tokens = np.array(edited.document.tokens) == np.array(dance[0].tokens)
     assert tokens[10:30].all() and tokens[50:62].all() and tokens[32:48].mean() < 0.7
     assert [fill["start"] for fill in edited.report["fills"]] == [0, 30, 62]
     again = do(dance, lock(10, 30), lock(50, 62), Operation("regenerate", seed=7))
-    assert again.document == edited.document and same_frames(again.take, edited.take, 0, len(dance[0]))
+    assert again.document == edited.document and same_frames(again.dance, edited.dance, 0, len(dance[0]))
 
 
 def test_only_the_replaced_span_changes_although_nothing_is_locked(dance: State) -> None:
     edited = do(dance, Operation("replace", 30, 50))
-    assert same_frames(dance[1], edited.take, 0, 30) and same_frames(dance[1], edited.take, 50, len(dance[0]))
-    assert not same_frames(dance[1], edited.take, 31, 50)
+    assert same_frames(dance[1], edited.dance, 0, 30) and same_frames(dance[1], edited.dance, 50, len(dance[0]))
+    assert not same_frames(dance[1], edited.dance, 31, 50)
 
 
 def test_what_is_new_begins_and_arrives_without_a_jump(dance: State) -> None:
-    joints = do(dance, Operation("replace", 30, 50)).take.frames.joints().astype(np.float64)
+    joints = do(dance, Operation("replace", 30, 50)).dance.frames.joints().astype(np.float64)
     steps = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1)
     bends = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
     usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max(axis=1).max()
@@ -117,18 +118,18 @@ def test_the_report_says_how_far_the_path_was_moved(dance: State) -> None:
     assert one["correction_cm"] > 700 > two["correction_cm"]
     assert not one["good"] and one["tried"] > two["tried"] and two["good"]
     assert "none of 80 tries" in far.report["notices"][0] and not near.report["notices"]
-    assert np.array_equal(far.take.frames.trans[100:], away[100:])
+    assert np.array_equal(far.dance.frames.trans[100:], away[100:])
 
 
 def test_what_follows_can_move_along_with_its_poses_as_they_are(dance: State) -> None:
     edited = do(dance, lock(50, 80), Operation("replace", 30, 50), follows=True)
-    old, new = dance[1].frames, edited.take.frames
+    old, new = dance[1].frames, edited.dance.frames
     assert edited.report["fills"][0]["correction_cm"] < 0.01
     assert np.abs(old.trans[100:] - new.trans[100:]).max() > 0.01
     assert np.array_equal(old.poses[100:, 3:], new.poses[100:, 3:])
     distance = [np.linalg.norm(motion.trans[100:, None] - motion.trans[None, 100:], axis=-1) for motion in (old, new)]
     np.testing.assert_allclose(*distance, atol=1e-4)
-    assert same_frames(dance[1], edited.take, 0, 30)
+    assert same_frames(dance[1], edited.dance, 0, 30)
 
 
 def test_variants_are_kept_and_any_can_be_chosen_again(dance: State) -> None:
@@ -138,11 +139,11 @@ def test_variants_are_kept_and_any_can_be_chosen_again(dance: State) -> None:
     assert len({variant.codes for variant in span.variants}) == 4
     other = do(state_of(edited), Operation("choose", 30, index=2))
     assert other.document.span_at(30).danced.codes == span.variants[2].codes
-    assert not same_frames(edited.take, other.take, 31, 50)
+    assert not same_frames(edited.dance, other.dance, 31, 50)
     first = do(state_of(other), Operation("choose", 30, index=0))
-    assert same_frames(first.take, dance[1], 0, len(dance[0]))
+    assert same_frames(first.dance, dance[1], 0, len(dance[0]))
     back = do(state_of(other), Operation("choose", 30, index=1))
-    assert same_frames(back.take, edited.take, 0, len(dance[0]))
+    assert same_frames(back.dance, edited.dance, 0, len(dance[0]))
 
 
 def test_variants_that_are_not_danced_are_fitted_already(dance: State) -> None:
@@ -152,8 +153,8 @@ def test_variants_that_are_not_danced_are_fitted_already(dance: State) -> None:
     span = before.document.span_at(30)
     assert span.danced.clip is None and len(before.document.clips) == 4
     for index in (0, 2, 3, 4):
-        other = do(state_of(before), Operation("choose", 30, index=index)).take.frames
-        kept = before.take.clips[span.variants[index].clip or ""]
+        other = do(state_of(before), Operation("choose", 30, index=index)).dance.frames
+        kept = before.dance.clips[span.variants[index].clip or ""]
         assert np.array_equal(other.poses[60:101], kept.poses) and np.array_equal(other.trans[60:101], kept.trans)
         steps = np.linalg.norm(np.diff(other.joints(), axis=0), axis=-1).max(axis=1)
         assert steps[58:102].max() < 2 * steps.max() and np.array_equal(other.poses[100:], dance[1].frames.poses[100:])
@@ -163,23 +164,23 @@ def test_mirror_of_mirror_is_the_dance(dance: State) -> None:
     parts = do(dance, lock(30, 50), Operation("unlock", 30, 50))
     once = do(state_of(parts), Operation("mirror", 30, 50))
     assert once.document.span_at(30).danced.source == "mirrored"
-    middle, image = dance[1].frames.cut(75, 85), once.take.frames.cut(75, 85)
+    middle, image = dance[1].frames.cut(75, 85), once.dance.frames.cut(75, 85)
     arms = slice(36, 66)  # the legs follow the planted feet
     np.testing.assert_allclose(image.poses[:, arms], mirror(middle).poses[:, arms], atol=1e-3)
     twice = do(state_of(once), Operation("mirror", 30, 50))
     assert twice.document == parts.document
-    assert same_frames(twice.take, dance[1], 0, len(dance[0]))
+    assert same_frames(twice.dance, dance[1], 0, len(dance[0]))
 
 
 def test_a_loop_ends_with_the_pose_and_place_that_it_begins_with(dance: State) -> None:
     edited = do(dance, Operation("loop"))
-    motion = edited.take.motion
+    motion = edited.dance.motion
     assert np.array_equal(motion.poses[0], motion.poses[-1]) and np.array_equal(motion.trans[0], motion.trans[-1])
     joints = motion.joints()[[*range(len(motion)), 1]]  # danced on from its beginning
     bends = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
     assert bends[-1] < 0.5 * np.median(bends)  # it goes on as smoothly as anywhere, without a stop
     assert edited.document.locked[79] and not edited.document.locked[0]
-    assert same_frames(dance[1], edited.take, 0, 55)
+    assert same_frames(dance[1], edited.dance, 0, 55)
 
 
 @pytest.fixture(scope="module")
@@ -193,13 +194,13 @@ def test_an_inserted_motion_keeps_its_poses_and_is_led_to(dance: State, steps: P
     edited = do(dance, lock(0, 15), Operation("insert", 30, file=str(steps)))
     assert edited.document.span_at(30).locked and edited.document.span_at(30).danced.source == "motion"
     assert "mm off" in edited.report["notices"][0]
-    there = edited.take.frames.cut(60, 92)
+    there = edited.dance.frames.cut(60, 92)
     clip = stepping(1.7, 100.0, 20.0).cut(0, 32)
     np.testing.assert_allclose(there.poses[:, 3:], clip.poses[:, 3:], atol=0.02)
     np.testing.assert_allclose(there.trans[0, :2], dance[1].frames.trans[60, :2], atol=1e-5)
-    assert same_frames(dance[1], edited.take, 0, 20) and same_frames(dance[1], edited.take, 57, 80)
+    assert same_frames(dance[1], edited.dance, 0, 20) and same_frames(dance[1], edited.dance, 57, 80)
     new = do(state_of(edited), Operation("regenerate"))
-    assert same_frames(edited.take, new.take, 30, 47)
+    assert same_frames(edited.dance, new.dance, 30, 47)
     with pytest.raises(ChoreographyError, match="before 30:47 is locked"):
         do(dance, lock(0, 30), Operation("insert", 30, file=str(steps)))
 
@@ -217,7 +218,7 @@ def test_poses_from_outside_get_tokens_of_their_own(dance: State) -> None:
     assert edited.document.tokens[30:50] != document.tokens[30:50]
     assert edited.document.tokens[:30] == document.tokens[:30] and edited.document.tokens[50:] == document.tokens[50:]
     assert edited.document.span_at(30).locked and edited.document.clips == {"mine"}
-    assert same_frames(take, edited.take, 0, len(document))
+    assert same_frames(take, edited.dance, 0, len(document))
     assert "3.0 to 5.0 s: as tokens it is" in edited.report["notices"][0]
     with pytest.raises(ChoreographyError, match="30:50 dances its codes"):
         do(dance, lock(30, 50), Operation("tokenize", 30, 50))
@@ -229,27 +230,27 @@ def test_a_copy_dances_the_same_moves_again(dance: State) -> None:
     assert len(span) == 24 and abs(span.start - 50) <= 4
     assert span.danced.codes == dance[0].tokens[10:34]
     middle = slice(13, -13)  # it is led to and on from there at its ends
-    away = edited.take.frames.cut(2 * span.start, 2 * span.stop).poses[middle, 3:66]
+    away = edited.dance.frames.cut(2 * span.start, 2 * span.stop).poses[middle, 3:66]
     np.testing.assert_allclose(away, dance[1].frames.cut(20, 68).poses[middle, 3:66], atol=0.2)
-    assert same_frames(dance[1], edited.take, 0, span.start)
+    assert same_frames(dance[1], edited.dance, 0, span.start)
 
 
 def test_the_last_moves_of_a_dance_can_be_danced_where_it_goes_on(dance: State) -> None:
     """No frame follows them that would say where they lead: they go on as they moved."""
     edited = do(dance, Operation("copy", len(dance[0]) - 1, len(dance[0]), to=40))
-    assert same_frames(dance[1], edited.take, 0, 36) and same_frames(dance[1], edited.take, 45, len(dance[0]))
-    assert not same_frames(dance[1], edited.take, 36, 45)
+    assert same_frames(dance[1], edited.dance, 0, 36) and same_frames(dance[1], edited.dance, 45, len(dance[0]))
+    assert not same_frames(dance[1], edited.dance, 36, 45)
 
 
 def test_the_first_of_two_joined_dances_keeps_what_it_had_tried_at_its_end(dance: State) -> None:
     tried = state_of(do(dance, Operation("replace", 60, len(dance[0]), seed=5)))
     joined = chain(tried, dance, 1.5, 5, lambda *_: None, lambda: False, "cpu")
-    state = joined.document, joined.take
+    state = joined.document, joined.dance
     first = state_of(do(state, Operation("choose", 60, index=0)))
-    assert same_frames(first[1], joined.take, 0, 60) and not same_frames(first[1], joined.take, 61, 81)
-    assert same_frames(first[1], joined.take, 81, len(joined.document))
+    assert same_frames(first[1], joined.dance, 0, 60) and not same_frames(first[1], joined.dance, 61, 81)
+    assert same_frames(first[1], joined.dance, 81, len(joined.document))
     again = state_of(do(first, Operation("choose", 60, index=1)))
-    assert same_frames(again[1], joined.take, 0, len(joined.document))
+    assert same_frames(again[1], joined.dance, 0, len(joined.document))
 
 
 def test_a_copy_lands_on_the_same_part_of_a_beat() -> None:
@@ -273,15 +274,21 @@ def test_a_style_is_drawn_with_the_settings_that_it_has_for_itself(dance: State,
     """Salsa is given no choice here, so every draw of it is the same; rumba is drawn as usual."""
     document = dance[0]
     greedy = {"salsa": asdict(Sampling(top_k=1))}
-    description = {"name": "greedy", "styles": STYLES, "description": "", "style_sampling": greedy}
-    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling())
-    writer = fill.writer_of(load_own_checkpoint(str(tmp_path)))
-    heard = Heard(np.zeros((2 * len(document), MUSIC_FEATURES), np.float32), np.zeros(0))
+    description = {
+        "name": "greedy",
+        "styles": STYLES,
+        "style_music": STYLE_MUSIC,
+        "description": "",
+        "style_sampling": greedy,
+    }
+    save_checkpoint(tmp_path, *tiny_networks(), description, Sampling(), 20.0)
+    generator = load_own_checkpoint(str(tmp_path)).span_generator()
+    features = np.zeros((2 * len(document), MUSIC_FEATURES), np.float32)
     span, kept = (0, len(document)), np.zeros(len(document), bool)
     drawn = {}
     for style in ("salsa", "rumba"):
         asked = replace(document, style=style)
-        drawn[style] = writer.write(asked, heard, span, kept, [1, 2], lambda _: None, lambda: False).codes
+        drawn[style] = generator.generate(asked, features, span, kept, [1, 2], lambda _: None, lambda: False).tokens
     assert np.array_equal(*drawn["salsa"]) and not np.array_equal(*drawn["rumba"])
 
 
@@ -300,11 +307,11 @@ def test_a_short_gap_is_written_without_guidance_unless_it_was_asked_for(
 ) -> None:
     heard: list[Conditions] = []
 
-    def write_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
+    def generate_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
         heard.append(conditions)
-        return sampling.write_span(decoder, conditions, *others)
+        return sampling.generate_span(decoder, conditions, *others)
 
-    monkeypatch.setattr(fill, "write_span", write_span)
+    monkeypatch.setattr(span_generator, "generate_span", generate_span)
     do((replace(dance[0], guidance=guidance), dance[1]), Operation("replace", 30, 50))
     assert heard[0].guidance is not None and (heard[0].guidance[30:50] == wanted).all()
     assert heard[0].style_guidance is not None and (heard[0].style_guidance[30:50] == 1.0).all()
@@ -323,11 +330,11 @@ def test_styles_go_over_into_each_other_around_their_border(dance: State, monkey
     assert do(dance, Operation("style", 20, 60, style="salsa")).document.span_at(20).style_transition == 1.0
     heard: list[Conditions] = []
 
-    def write_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
+    def generate_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
         heard.append(conditions)
-        return sampling.write_span(decoder, conditions, *others)
+        return sampling.generate_span(decoder, conditions, *others)
 
-    monkeypatch.setattr(fill, "write_span", write_span)
+    monkeypatch.setattr(span_generator, "generate_span", generate_span)
     do((styled, dance[1]), Operation("replace", 15, 30))
     assert heard[0].style_guidance is not None
     np.testing.assert_allclose(heard[0].style_guidance[17:23], [0.5, 0.3, 0.1, 0.2, 0.6, 1.0], rtol=1e-6)
@@ -342,7 +349,7 @@ def test_styles_go_over_into_each_other_around_their_border(dance: State, monkey
 def test_two_dances_become_one_without_a_jump(dance: State) -> None:
     other = state_of(do(dance, Operation("regenerate", seed=8)))
     joined = chain(dance, other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
-    document, take = joined.document, joined.take
+    document, take = joined.document, joined.dance
     assert len(document) == 81 + 15 + 81 and document.audio[1].at == 96
     assert same_frames(dance[1], replace(take, motion=take.motion.cut(0, 240), frames=take.frames.cut(0, 162)), 0, 81)
     assert np.array_equal(take.frames.poses[192:, 3:], other[1].frames.poses[:, 3:])
@@ -411,10 +418,10 @@ def any_operation(name: str, draw: Any, length: int, clip: Path) -> Operation:
 
 def saved_and_loaded(state: State) -> State:
     file = io.BytesIO()
-    write_take(file, *state)
+    write_dance_motion(file, *state)
     document = from_json(to_json(state[0]))
     assert document == state[0]
-    take = read_take(file.getvalue(), document, "dance.npz")
+    take = read_dance_motion(file.getvalue(), document, "dance.npz")
     assert same_frames(state[1], take, 0, len(document))
     assert len(load_npz(io.BytesIO(file.getvalue()))) == len(take.motion)
     return document, take
@@ -454,12 +461,12 @@ def test_what_does_not_belong_together_is_refused(dance: State, song: Path, tmp_
         with pytest.raises(AudioError, match=words):
             do((replace(document, audio=(audio,)), take), regenerate)
     file = io.BytesIO()
-    write_take(file, document, take)
+    write_dance_motion(file, document, take)
     short = replace(document, spans=doc.split(document, 40).spans[:1])
     with pytest.raises(DataError, match="holds 162 frames, but its choreography has 40 positions"):
-        read_take(file.getvalue(), short, "dance.npz")
+        read_dance_motion(file.getvalue(), short, "dance.npz")
     with pytest.raises(DataError, match="no 'clip_"):
-        read_take(file.getvalue(), doc.keep_clip(document, 0, "gone"), "dance.npz")
+        read_dance_motion(file.getvalue(), doc.keep_clip(document, 0, "gone"), "dance.npz")
     with pytest.raises(ChoreographyError, match="do not fit"):
         wild = doc.overwrite(document, 0, 1, doc.Variant(((999, 0, 0),)))
         do((wild, take), regenerate)

@@ -11,6 +11,8 @@ from test_metrics import FPS, standing
 from tiny_engine import stepping
 
 from engine.audio.demo_song import write_demo_song
+from engine.data.clips import at_rate
+from engine.data.songs import Song
 from engine.evaluation import tables
 from engine.evaluation.codec import perplexity
 from engine.evaluation.dances import OURS, REAL, REQUESTS, Subject, Take, lend_songs
@@ -23,8 +25,6 @@ from engine.evaluation.rows import Measured, Ruler, set_windows
 from engine.evaluation.summary import ALL, WITH_SONG, summarise
 from engine.motion.body_frame import in_body_frame, mirror_body
 from engine.service.cli import main
-from engine.training.pairs import Song
-from engine.training.windows import at_rate
 from smpl_rig import rotations as rot
 from smpl_rig.motion import save_npz
 from smpl_rig.skeleton import JOINT_INDEX

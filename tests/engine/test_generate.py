@@ -14,11 +14,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_engine import STYLES, tiny_networks
+from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
 
 from engine.audio.demo_song import write_demo_song
 from engine.errors import AudioError, CancelledError, CheckpointError, EngineError, RequestError
-from engine.pipeline.generate import Dance, GenerateRequest, generate
+from engine.pipeline.generate import Dance, generate
+from engine.pipeline.request import GenerateRequest
 from smpl_rig import motion as motions
 from smpl_rig.kinematics import forward_kinematics
 
@@ -44,13 +45,13 @@ def test_a_music_view_is_for_imported_checkpoints(request_: GenerateRequest) -> 
         dance_to(replace(request_, music_view="prefix"))
 
 
-def test_of_several_takes_the_best_is_kept_and_can_be_had_again_by_its_seed(request_: GenerateRequest) -> None:
-    best = dance_to(replace(request_, takes=4))
-    judged = best.report["takes"]
+def test_of_several_candidates_the_best_is_kept_and_can_be_had_again_by_its_seed(request_: GenerateRequest) -> None:
+    best = dance_to(replace(request_, candidates=4))
+    judged = best.report["candidates"]
     assert sorted(take["seed"] for take in judged) == [3, 4, 5, 6]
     assert best.seed == judged[0]["seed"] == best.document.seed
     assert np.array_equal(dance_to(replace(request_, seed=best.seed)).tokens, best.tokens)
-    assert dance_to(replace(request_, seed=2**63 - 1, takes=2)).report["takes"]
+    assert dance_to(replace(request_, seed=2**63 - 1, candidates=2)).report["candidates"]
 
 
 def test_the_seed_alone_decides_whatever_was_drawn_before(request_: GenerateRequest) -> None:
@@ -193,8 +194,8 @@ def test_each_style_dances_differently(request_: GenerateRequest) -> None:
         ({"guidance": math.inf}, RequestError, "guidance"),
         ({"speed": 0.0}, RequestError, "speed"),
         ({"beat_snap": 1.1}, RequestError, "beat_snap"),
-        ({"takes": 0}, RequestError, "takes"),
-        ({"takes": 17}, RequestError, "takes"),
+        ({"candidates": 0}, RequestError, "candidates"),
+        ({"candidates": 17}, RequestError, "candidates"),
         ({"beat_snap": math.nan}, RequestError, "beat_snap"),
         ({"fps": 0.0}, RequestError, "fps"),
         ({"fps": math.nan}, RequestError, "fps"),
@@ -268,14 +269,17 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_checkpoint_that_changes_on_disk_is_loaded_again(request_: GenerateRequest, tmp_path: Path) -> None:
-    from engine.models.checkpoints import save_checkpoint
+    from engine.models.torch.checkpoint import save_checkpoint
     from engine.models.torch.sampling import Sampling
 
-    folder, description = tmp_path / "changing", {"name": "changing", "styles": STYLES, "description": ""}
+    folder, description = (
+        tmp_path / "changing",
+        {"name": "changing", "styles": STYLES, "style_music": STYLE_MUSIC, "description": ""},
+    )
     request = replace(request_, checkpoint=str(folder))
-    save_checkpoint(folder, *tiny_networks(1), description, Sampling())
+    save_checkpoint(folder, *tiny_networks(1), description, Sampling(), 20.0)
     first = dance_to(request)
-    save_checkpoint(folder, *tiny_networks(2), description, Sampling())
+    save_checkpoint(folder, *tiny_networks(2), description, Sampling(), 20.0)
     assert not np.array_equal(dance_to(request).tokens, first.tokens)
     (folder / "model.safetensors").unlink()
     with pytest.raises(CheckpointError):
@@ -314,11 +318,11 @@ def test_a_cancel_does_not_wait_for_a_slow_library(
     request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str
 ) -> None:
     slow = {
-        "load": "generate.cached_checkpoint",
-        "audio": "generate.read_song",
-        "features": "performance.hear",
-        "feet": "generate.lock_feet",
-        "document": "generate.file_sha256",
+        "load": "pipeline.generate.cached_checkpoint",
+        "audio": "pipeline.generate.read_song",
+        "features": "models.torch.checkpoint.music_features",
+        "feet": "pipeline.post_process.lock_feet",
+        "document": "pipeline.generate.file_sha256",
     }[stage]
     working = threading.Event()
     release = threading.Event()

@@ -1,15 +1,19 @@
 """Who may import whom (see docs/architecture.md).
 
-Checked by importing every module in a fresh interpreter in which the forbidden packages cannot be imported, wherever
-the import stands that runs at import time; and, because a function may import later, by reading the source as well.
+A room is a folder with modules. The text of its `__init__` ends with a line `Imports: ...` that names the rooms and
+modules below it; its modules may import those, each other, and the shared modules of `engine`. Imports are read from
+the source, wherever they stand. Third-party packages are checked by importing every module in a fresh interpreter as well,
+in which the forbidden ones cannot be imported.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -18,15 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "scipy", "librosa", "numba", "soxr", "av", "safetensors", "matplotlib"}
 BUILD_TOOLS = ("smpl_rig.assets.bake_mannequin",)
 """Run by hand to make a data file that is shipped; not part of the library."""
-SHARED = {
-    "engine",
-    "engine.VERSION",
-    "engine.protocol",
-    "engine.checkpoint_index",
-    "engine.choreography",
-    "engine.errors",
-}
-"""What the add-on may import of the engine: modules of the standard library only."""
+SHARED = {"engine", "engine.VERSION", "engine.protocol", "engine.checkpoint_index", "engine.checks", "engine.errors"}
+"""Modules of the standard library only, which every room may import and the add-on shares with the engine."""
+OURS = ("engine", "smpl_rig", "magma_blender")
+ENTRY_POINTS = {"engine.__main__", "magma_blender", "magma_blender.registration", "magma_blender.batch"}
+"""Modules above all rooms, which put them together."""
 
 IMPORT_ALL = """
 import importlib, sys
@@ -86,12 +86,93 @@ def imported(path: Path, everywhere: bool = True) -> Iterator[str]:
                 yield str(first.value).partition(".")[0]
 
 
+def all_imports(module: str, path: Path) -> set[str]:
+    """Our modules that a module imports, anywhere in its source."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            source = ".".join([*base, *([node.module] if node.module else [])])
+            found.update(name if (name := f"{source}.{alias.name}") in PATHS else source for alias in node.names)
+    return {name for name in found if name in PATHS} - {module}
+
+
+def room_of(module: str) -> str:
+    """The folder that a module lies in, as a package."""
+    return module if PATHS[module].name == "__init__.py" else module.rpartition(".")[0]
+
+
+def outer(module: str) -> str:
+    """The room that stands in a package of ours itself."""
+    return ".".join(room_of(module).split(".")[:2])
+
+
+def declared(room: str) -> list[str]:
+    """What the text of a room says that it imports."""
+    text = ast.get_docstring(ast.parse(PATHS[room].read_text(encoding="utf-8"))) or ""
+    match = re.search(r"^Imports: (.+?)\.$", text, re.DOTALL | re.MULTILINE)
+    assert match, f"{PATHS[room]}: its text does not end with a line 'Imports: ...'"
+    return [name for name in re.split(r",\s+", match[1]) if name in PATHS]
+
+
+PATHS = {
+    ".".join(parts[:-1] if parts[-1] == "__init__" else parts): path
+    for package in OURS
+    for path in sorted((ROOT / package).rglob("*.py"))
+    for parts in [path.relative_to(ROOT).with_suffix("").parts]
+}
+GRAPH = {module: all_imports(module, path) for module, path in PATHS.items()}
+ROOMS = sorted({room_of(module) for module in PATHS} - {"engine", "magma_blender", "smpl_rig"})
+
+
 def files(folder: str) -> list[Path]:
     return sorted((ROOT / folder).rglob("*.py"))
 
 
 def test_the_rooms_are_where_they_are_expected() -> None:
-    assert all(len(modules(package)) > 5 for package in ("smpl_rig", "engine", "magma_blender"))
+    assert all(len(modules(package)) > 5 for package in OURS)
+    assert {"engine.models.original.clip", "engine.service", "smpl_rig.blender", "magma_blender.scene"} <= set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_its_text_says(room: str) -> None:
+    """Its own modules and those of rooms inside it, what its text names, and the shared modules."""
+    allowed = declared(room)
+    for module, names in GRAPH.items():
+        if room_of(module) != room or module in ENTRY_POINTS:
+            continue
+        up = {
+            name
+            for name in names - SHARED
+            if not any(name == one or name.startswith(f"{one}.") for one in (*allowed, room))
+        }
+        assert not up, f"{module} imports {', '.join(sorted(up))}, which {room}/__init__.py does not name"
+
+
+def test_no_room_imports_one_above_it() -> None:
+    """The arrows between rooms, rooms inside rooms counted with them, never lead back to where they began."""
+    arrows: dict[str, set[str]] = {}
+    for module, names in GRAPH.items():
+        if module not in ENTRY_POINTS:
+            arrows.setdefault(outer(module), set()).update(outer(name) for name in names - SHARED)
+    for room, others in arrows.items():
+        others.discard(room)
+    order = list(TopologicalSorter(arrows).static_order())  # raises CycleError
+    assert order.index("engine.models") < order.index("engine.pipeline") < order.index("engine.service")
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert list(TopologicalSorter(GRAPH).static_order())  # raises CycleError
+
+
+def test_what_dances_never_imports_training_evaluation_or_data() -> None:
+    never = ("engine.training", "engine.evaluation", "engine.data")
+    for module, names in GRAPH.items():
+        if not module.startswith((*never, "engine.__main__")):
+            assert not [name for name in names if name.startswith(never)], module
 
 
 def test_smpl_rig_needs_only_numpy() -> None:
@@ -132,14 +213,14 @@ def test_the_add_on_shares_only_standard_library_modules_with_the_engine() -> No
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 names = {alias.name for alias in node.names if alias.name.partition(".")[0] == "engine"}
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "engine":
+            elif isinstance(node, ast.ImportFrom) and not node.level and (node.module or "").startswith("engine"):
                 names = {
                     f"{node.module}.{alias.name}" if node.module == "engine" else node.module or ""
                     for alias in node.names
                 }
             else:
                 continue
-            assert names <= SHARED, (path, names)
+            assert all(name in SHARED or name.startswith("engine.choreography") for name in names), (path, names)
 
 
 def test_the_add_on_never_imports_torch_and_numpy_only_when_it_is_needed() -> None:

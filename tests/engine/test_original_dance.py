@@ -13,7 +13,7 @@ import torch
 from original_files import VARIANTS, save
 
 from engine.audio import encodec_features as encodec
-from engine.editing.dance_files import Take
+from engine.editing.dance_files import DanceMotion
 from engine.editing.edit import edit
 from engine.editing.operations import Operation
 from engine.errors import CancelledError, CheckpointError, RequestError
@@ -22,10 +22,11 @@ from engine.models.original import generation
 from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.clip.clip_style import write_vectors
 from engine.models.original.config import OriginalSampling
-from engine.models.original.generation import write_motion
+from engine.models.original.generation import generate_motion
 from engine.models.original.importing.importer import import_magma
 from engine.motion import humanml3d
-from engine.pipeline.generate import Dance, GenerateRequest, generate
+from engine.pipeline.generate import Dance, generate
+from engine.pipeline.request import GenerateRequest
 from engine.service.cli import main
 from smpl_rig.motion import Motion, load_npz, save_npz
 
@@ -107,7 +108,7 @@ def test_the_motion_is_the_whole_tokens_decoded(request_: GenerateRequest, folde
     assert isinstance(checkpoint, OriginalCheckpoint)
     music = np.random.RandomState(0).standard_normal((130, 35)).astype(np.float32)
     settings = OriginalSampling(window=50, overlap=10)
-    blocks = list(write_motion(checkpoint, music, None, settings, 0, lambda: False))
+    blocks = list(generate_motion(checkpoint, music, None, settings, 0, lambda: False))
     assert [len(tokens) for tokens, _ in blocks] == [20] * 6 + [10]
     tokens, motion = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
     whole = checkpoint.vqvae.decode(torch.from_numpy(tokens)[None])[0].numpy()
@@ -118,7 +119,7 @@ def test_motion_is_there_while_later_tokens_are_still_to_be_written(folders: dic
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
     asked = []
-    blocks = write_motion(
+    blocks = generate_motion(
         checkpoint, np.zeros((600, 35), np.float32), None, OriginalSampling(), 0, lambda: bool(asked.append(1))
     )
     tokens, motion = next(blocks)
@@ -226,7 +227,7 @@ def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders
     music = np.zeros((100, 35), np.float32)
     tokens, motion = (
         np.concatenate(parts)
-        for parts in zip(*write_motion(checkpoint, music, None, OriginalSampling(), 0, lambda: False), strict=True)
+        for parts in zip(*generate_motion(checkpoint, music, None, OriginalSampling(), 0, lambda: False), strict=True)
     )
     whole = checkpoint.vqvae.decode(torch.from_numpy(tokens)[None])[0].numpy()
     np.testing.assert_allclose(motion[:30], whole[:30], atol=1e-4)
@@ -236,7 +237,7 @@ def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders
 def test_a_dance_can_be_edited_and_what_is_locked_stays(request_: GenerateRequest) -> None:
     """These decoders remember all that came before, so every later frame would change if poses were not kept."""
     danced = generate(request_, lambda *_: None, lambda: False)
-    document, take = danced.document, Take(danced.motion, danced.frames)
+    document, take = danced.document, DanceMotion(danced.motion, danced.frames)
     count = len(document)
     steps = [
         Operation("lock", 0, 20),

@@ -14,7 +14,7 @@ from engine.errors import CancelledError, RequestError
 from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.config import OriginalSampling
 from engine.models.original.decoder import OriginalDecoder
-from engine.models.original.sampling import SongPass, choose_tokens, fill, write_tokens
+from engine.models.original.sampling import SongPass, choose_tokens, fill, generate_tokens
 
 CODES = 32
 GREEDY = OriginalSampling(temperature=0, window=20, overlap=5)
@@ -37,7 +37,7 @@ def song(variant: str, frames: int) -> tuple[torch.Tensor, torch.Tensor | None]:
 def write(
     decoder: OriginalDecoder, variant: str, length: int, settings: OriginalSampling, seed: int = 0
 ) -> torch.Tensor:
-    return torch.cat(list(write_tokens(decoder, *song(variant, length), length, settings, seed, lambda: False)))
+    return torch.cat(list(generate_tokens(decoder, *song(variant, length), length, settings, seed, lambda: False)))
 
 
 def window_start(target: int, length: int, settings: OriginalSampling) -> int:
@@ -129,7 +129,7 @@ def test_a_temperature_next_to_zero_is_greedy() -> None:
 def test_tokens_come_in_blocks_and_a_cancel_is_heard(checkpoints: Checkpoints) -> None:
     decoder, (music, style) = checkpoints["encodec"].decoder, song("encodec", 50)
     stop = []
-    blocks = write_tokens(decoder, music, style, 50, OriginalSampling(), 0, lambda: bool(stop))
+    blocks = generate_tokens(decoder, music, style, 50, OriginalSampling(), 0, lambda: bool(stop))
     assert len(next(blocks)) == 20
     stop.append(True)
     with pytest.raises(CancelledError):

@@ -17,7 +17,7 @@ from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.config import OriginalSampling
 from engine.models.original.importing.importer import import_magma
 from engine.models.original.kv_cache import OriginalDecoderCache
-from engine.models.original.sampling import write_tokens
+from engine.models.original.sampling import generate_tokens
 
 CODES = 32
 Pairs = dict[str, tuple[OriginalCheckpoint, OriginalCheckpoint]]
@@ -135,7 +135,7 @@ def test_int8_writes_the_same_tokens_for_the_same_seed(pairs: Pairs) -> None:
     settings = OriginalSampling(top_k=8, window=20, overlap=5)
 
     def write(seed: int) -> torch.Tensor:
-        return torch.cat(list(write_tokens(decoder, music, None, 50, settings, seed, lambda: False)))
+        return torch.cat(list(generate_tokens(decoder, music, None, 50, settings, seed, lambda: False)))
 
     assert torch.equal(write(3), write(3))
     assert not torch.equal(write(3), write(4))

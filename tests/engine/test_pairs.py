@@ -14,13 +14,14 @@ from engine.audio.beats import BeatTrack
 from engine.audio.demo_song import write_demo_song
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.data import retime
+from engine.data.clips import StyledMotion, at_rate
+from engine.data.songs import Dance, Song
 from engine.data.waiting import moving_parts
 from engine.motion.foot_beats import foot_beats, score_beats
 from engine.training.decoder import AFTER_JOIN, PairWindows
 from engine.training.medleys import medleys
 from engine.training.pair_maker import PairMaker
-from engine.training.pairs import Dance, PairSource, Song
-from engine.training.windows import StyledMotion, at_rate
+from engine.training.pairs import PairSource
 from smpl_rig.motion import Motion
 from smpl_rig.skeleton import JOINT_INDEX
 

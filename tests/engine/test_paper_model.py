@@ -22,6 +22,7 @@ from benchmarks.paper_model.writer import (
     next_token_loss,
     train_writer,
 )
+from engine.data.clips import StyledMotion
 from engine.errors import DataError
 from engine.models.checkpoints import load_checkpoint
 from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
@@ -29,7 +30,6 @@ from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.vqvae import OriginalVQVAE
 from engine.service.cli import main
 from engine.training.loop import TrainOptions
-from engine.training.windows import StyledMotion
 
 CODEC = OriginalVQVAEConfig(codes=32, width=32, heads=2, forward_width=48, encoder_depth=1, decoder_depth=1)
 WRITER = OriginalDecoderConfig("librosa", codes=32, width=32, heads=2, forward_width=48, depth=1)

@@ -11,7 +11,7 @@ from tiny_engine import SMALL_DECODER, tiny_networks
 from engine.errors import CancelledError
 from engine.models.torch import sampling as module
 from engine.models.torch.decoder import MotionDecoder
-from engine.models.torch.sampling import Conditions, Sampling, draw, encode_context, write_codes, write_span
+from engine.models.torch.sampling import Conditions, Sampling, draw, encode_context, generate_codes, generate_span
 
 COUNT = 70
 SETTINGS = Sampling(temperature=1.0, top_k=0, guidance=2.0, style_guidance=1.5)
@@ -35,7 +35,7 @@ def conditions(locked: slice = slice(0, 0), count: int = COUNT) -> Conditions:
 
 
 def write(decoder: MotionDecoder, wanted: Conditions, settings: Sampling = SETTINGS, seed: int = 0) -> torch.Tensor:
-    return write_codes(decoder, wanted, settings, seed, lambda _: None, lambda: False)
+    return generate_codes(decoder, wanted, settings, seed, lambda _: None, lambda: False)
 
 
 @pytest.mark.parametrize("locked", [slice(0, 10), slice(20, 40), slice(60, COUNT), slice(0, COUNT), slice(3, None, 7)])
@@ -88,7 +88,7 @@ def test_a_prefix_is_written_the_same_whatever_comes_much_later(decoder: MotionD
 
 
 def span(decoder: MotionDecoder, wanted: Conditions, part: tuple[int, int], seeds: list[int]) -> torch.Tensor:
-    return write_span(decoder, wanted, part, SETTINGS, seeds, lambda _: None, lambda: False)
+    return generate_span(decoder, wanted, part, SETTINGS, seeds, lambda _: None, lambda: False)
 
 
 @pytest.mark.parametrize("part", [(0, 12), (1, 9), (30, 45), (60, COUNT)])
@@ -211,5 +211,5 @@ def test_a_cancel_stops_before_the_next_position(decoder: MotionDecoder) -> None
         return asked > 23
 
     with pytest.raises(CancelledError):
-        write_codes(decoder, conditions(), SETTINGS, 0, lambda _: None, cancelled)
+        generate_codes(decoder, conditions(), SETTINGS, 0, lambda _: None, cancelled)
     assert asked == 24

@@ -17,7 +17,8 @@ from engine.errors import RequestError
 from engine.models.checkpoints import load_own_checkpoint
 from engine.models.torch.codec_stream import CodecStream
 from engine.motion import representation
-from engine.pipeline.generate import GenerateRequest, generate
+from engine.pipeline.generate import generate
+from engine.pipeline.request import GenerateRequest
 from engine.service.jobs import run_generate
 from smpl_rig.motion import Motion
 

@@ -14,13 +14,14 @@ from benchmarks.trained_ablations import networks
 from benchmarks.trained_ablations.learning import VARIANTS, AsRecorded, train
 from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids, write
 from engine.audio.demo_song import write_demo_song
+from engine.data.clips import StyledMotion, at_rate
+from engine.data.songs import Dance, Song
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.kv_cache import DecoderCache
 from engine.models.torch.sampling import Conditions, Sampling, encode_context
 from engine.training.decoder import Batch
 from engine.training.pair_maker import PairMaker
-from engine.training.pairs import Dance, Pair, PairSource, Song
-from engine.training.windows import StyledMotion, at_rate
+from engine.training.pairs import Pair, PairSource
 
 CONFIG = replace(SMALL_DECODER, levels=1)
 KINDS = (MotionDecoder, BagOfFrames, Sinusoids)

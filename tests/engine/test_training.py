@@ -14,6 +14,7 @@ import torch
 from tiny_engine import SMALL_CODEC, SMALL_DECODER, kill_at_step, own_folder, stepping, tiny_networks
 
 from engine.audio.music_features import MUSIC_FEATURES
+from engine.data.clips import StyledMotion
 from engine.errors import DataError
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.vqvae import MotionVQVAE
@@ -22,11 +23,11 @@ from engine.motion.files.bvh import write_bvh
 from engine.service.cli import main
 from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
-from engine.training.finetune_vqvae import exchanged, harden_vqvae, nearest_codes
+from engine.training.finetune_vqvae import exchanged, finetune_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
 from engine.training.pairs import Pair
 from engine.training.vqvae import train_vqvae
-from engine.training.windows import StyledMotion, style_weights
+from engine.training.windows import style_weights
 from smpl_rig import rotations as rot
 from smpl_rig.skeleton import BODY_TO_WORLD
 
@@ -100,7 +101,7 @@ def test_a_codec_with_more_levels_starts_as_the_one_it_is_made_from(tmp_path: Pa
 
 def test_hardening_changes_only_what_comes_after_the_codebooks(tmp_path: Path) -> None:
     codec, before = tiny_networks()[0], tiny_networks()[0]
-    hard = harden_vqvae(codec, clips(), clips()[:1], options(tmp_path, 4, learning_rate=1e-2))
+    hard = finetune_vqvae(codec, clips(), clips()[:1], options(tmp_path, 4, learning_rate=1e-2))
     features = torch.from_numpy(representation.encode(stepping(4.0, 100.0, 20.0)))[None]
     codes = before.encode(features)
     assert torch.equal(hard.encode(features), codes)  # a decoder that was trained before still fits

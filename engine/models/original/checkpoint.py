@@ -1,11 +1,11 @@
-"""An imported checkpoint in memory."""
+"""An imported checkpoint: what it offers as a checkpoint, and how it is loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,98 +14,81 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine.errors import CheckpointError
+from engine.audio.beats import choose_style, track_beats
+from engine.audio.librosa_features import SAMPLE_RATE
+from engine.checkpoint_index import ORIGINAL_FAMILY, StyleMusic
+from engine.errors import CheckpointError, RequestError
+from engine.models.base import Generated, GenerationTask, Music, Song, SpanGenerator, check_style
+from engine.models.original import generation
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
 from engine.models.original.config import (
     FRAME_RATE,
+    MUSIC_VIEWS,
+    STATISTICS,
     OriginalDecoderConfig,
     OriginalSampling,
     OriginalVQVAEConfig,
     read_config,
 )
 from engine.models.original.decoder import OriginalDecoder
-from engine.models.original.importing.importer import FAMILY, STATISTICS
+from engine.models.original.networks import OriginalNetworks
 from engine.models.original.quantize import PRECISIONS, round_weights
+from engine.models.original.span_generator import OriginalSpanGenerator
 from engine.models.original.vqvae import OriginalVQVAE
-from engine.motion import humanml3d
-from smpl_rig.motion import Motion
-from smpl_rig.skeleton import SOLE_BELOW_FOOT
 
 
 @dataclass(frozen=True)
-class OriginalCheckpoint:
-    """The original's networks, and what lies around them; used as `engine.models.checkpoints.Checkpoint` is.
+class OriginalCheckpoint(OriginalNetworks):
+    """An imported checkpoint; implements `engine.models.base.Checkpoint`."""
 
-    `vqvae` and `decoder` work on normalised motion, as they were trained; mean, std: (F,). style_vectors: (512,) by
-    name, none but for the style variant. normalised: whether the import was given mean and std. precision: of the
-    decoder's weights as they are computed with.
-    """
+    family: str = field(default=ORIGINAL_FAMILY, init=False)
+    frame_rate: float = field(default=FRAME_RATE, init=False)
+    token_rate: float = field(default=FRAME_RATE, init=False)
+    stride: int = field(default=1, init=False)
+    levels: int = field(default=1, init=False)
 
-    family: ClassVar[str] = FAMILY
-    token_rate: ClassVar[float] = FRAME_RATE
+    @property
+    def codes(self) -> int:
+        """Codes of the codebook."""
+        return self.vqvae.config.codes
 
-    name: str
-    folder: Path
-    vqvae: OriginalVQVAE
-    decoder: OriginalDecoder
-    sampling: OriginalSampling
-    mean: NDArray[np.float32]
-    std: NDArray[np.float32]
-    style_vectors: Mapping[str, NDArray[np.float32]]
-    normalised: bool
-    precision: str
+    @property
+    def style_music(self) -> Mapping[str, StyleMusic]:
+        """Nothing is known of the music of its styles."""
+        return {style: StyleMusic() for style in self.style_vectors}
 
     @property
     def styles(self) -> tuple[str, ...]:
         """Names of the styles it knows."""
         return tuple(self.style_vectors)
 
-    def require_styles(self) -> None:
-        """Raise CheckpointError where the variant needs style vectors and they have not been computed yet."""
+    def check(self, style: str | None, candidates: int, music_view: str | None) -> None:
+        """Raise CheckpointError where it needs style vectors that have not been computed yet, RequestError for what
+        cannot be asked of it."""
         if self.decoder.config.styled and not self.style_vectors:
             load_vectors(self.folder)
-
-    def encode(self, motion: Motion) -> NDArray[np.int64]:
-        """Motion of T frames at 20 frames/s -> tokens (T - 1, 1). Raises DataError for fewer than 2 frames."""
-        self._check_width()
-        features = humanml3d.normalise(humanml3d.encode(motion.joints()), self.mean, self.std)
-        return self.vqvae.encode(self._tensor(features)).cpu().numpy().T
-
-    def decode(self, tokens: NDArray[np.int64]) -> Motion:
-        """Tokens (N, 1) -> motion of N frames at 20 frames/s, as decoded: no foot locking."""
-        return self.to_motion(self.vqvae.decode(self._tensor(tokens[:, 0]))[0].cpu().numpy())[0]
-
-    def to_motion(self, features: NDArray[np.float32]) -> tuple[Motion, float]:
-        """Normalised motion (T, 263) -> SMPL motion at 20 frames/s, and its mean distance from the decoded joints in
-        millimetres, which holds the difference between the two bodies' proportions. Raises CheckpointError for another
-        width."""
-        self._check_width()
-        values = humanml3d.denormalise(features, self.mean, self.std)
-        motion = humanml3d.to_smpl(values)
-        points = humanml3d.decode_positions(values)
-        points = points * humanml3d.leg_scale(points) + np.array([0, 0, SOLE_BELOW_FOOT], np.float32)
-        distance = np.linalg.norm(motion.joints()[:, : humanml3d.JOINTS] - points, axis=-1)
-        return motion, float(distance.mean() * 1000)
-
-    def preview(self, features: NDArray[np.float32], first: int) -> Motion:
-        """The motion from frame `first` on of a dance whose normalised motion (T, 263) is known so far.
-
-        Nearly what `to_motion` will make of it: the body's scale is measured on what there is. Raises CheckpointError
-        for another width.
-        """
-        self._check_width()
-        points = humanml3d.decode_positions(humanml3d.denormalise(features, self.mean, self.std))
-        return humanml3d.solve(points[first:], humanml3d.leg_scale(points))
-
-    def _check_width(self) -> None:
-        if len(self.mean) != humanml3d.WIDTH:
-            raise CheckpointError(
-                f"Checkpoint {self.name!r} has {len(self.mean)} numbers a frame, not HumanML3D's {humanml3d.WIDTH}: "
-                "no body's motion can be made of them."
+        check_style(self.name, self.styles, style)
+        if music_view not in (None, *MUSIC_VIEWS):
+            raise RequestError(f"music_view is {music_view!r}. Choose one of {', '.join(MUSIC_VIEWS)}.")
+        if candidates > 1:
+            raise RequestError(
+                f"candidates is {candidates}, but {self.name!r} is imported, which generates one at a time."
             )
 
-    def _tensor(self, array: NDArray[Any]) -> Tensor:
-        return torch.from_numpy(array)[None].to(self.vqvae.codebook.device)
+    def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
+        """The features of so many positions, and the song's beats. Raises EngineError."""
+        if style is None and self.styles:
+            style = choose_style(song.samples, SAMPLE_RATE, self.style_music)
+        beats = track_beats(song.samples, SAMPLE_RATE)
+        return Music(generation.music_features(self, song, positions, progress), beats, style)
+
+    def generate(self, task: GenerationTask) -> Generated:
+        """Tokens and motion of a whole dance. Raises CancelledError between two tokens."""
+        return generation.generate(self, task)
+
+    def span_generator(self) -> SpanGenerator:
+        """What fills spans of a dance."""
+        return OriginalSpanGenerator(self)
 
 
 def load_original(folder: Path, config: Mapping[str, Any], device: str) -> OriginalCheckpoint:

@@ -15,6 +15,8 @@ HEAD_WIDTH = 64
 STYLE_WIDTH = 512
 SPECIAL_TOKENS = 3
 """BOS (never used), PAD and EOS follow the motion tokens in the vocabulary."""
+STATISTICS = ("motion.mean", "motion.std")
+"""Names of the tensors that normalise motion."""
 VARIANTS: dict[str, int] = {"encodec": 128, "encodec_sine": 128, "encodec_style": 128, "librosa": 35}
 """The published variants and the width of their music features."""
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.audio.beats import BeatTrack, choose_style, track_beats
-from engine.audio.librosa_features import HOP, SAMPLE_RATE, librosa_features
-from engine.models.base import Performance, Show, Stage
-from engine.models.original.checkpoint import OriginalCheckpoint
+from engine.audio.librosa_features import HOP, librosa_features
+from engine.models.base import Generated, GenerationTask, Show, Song
 from engine.models.original.config import FRAME_RATE, OriginalSampling
 from engine.models.original.kv_cache import OriginalCodecStream
-from engine.models.original.sampling import Cancelled, write_tokens
+from engine.models.original.networks import OriginalNetworks
+from engine.models.original.sampling import Cancelled, generate_tokens
 from engine.runtime.cancellable import cancellable
 from engine.runtime.threads import one_thread
 
@@ -34,80 +32,65 @@ _NOT_NORMALISED = (
 _NO_GUIDANCE = "Imported checkpoints have no guidance: the setting is not used."
 
 
-def perform(checkpoint: OriginalCheckpoint, stage: Stage) -> Performance:
-    """Tokens and motion for a whole piece. Raises EngineError; CancelledError between two tokens."""
-    checkpoint.require_styles()
-    count = math.ceil(stage.length * FRAME_RATE) + 1
-    watch, advance = stage.watch, stage.advance
-    advance("features", 0.05, "Listening to the music")
-    with watch("features"):
-        style, beats = cancellable(lambda: _style_and_beats(checkpoint, stage), stage.cancelled)
-        music = cancellable(lambda: music_features(checkpoint, stage, count), stage.cancelled)
-    settings = checkpoint.sampling
-    if stage.temperature is not None:
-        settings = replace(settings, temperature=stage.temperature)
-    if stage.music_view is not None:
-        settings = replace(settings, music_view=stage.music_view)
-    message = f"Writing {count} tokens on the {stage.device.name.upper()}"
-    blocks = write_motion(checkpoint, music, style, settings, stage.seeds[0], stage.cancelled)
+def generate(networks: OriginalNetworks, task: GenerationTask) -> Generated:
+    """Tokens and motion of a whole dance. Raises EngineError; CancelledError between two tokens."""
+    count, watch, advance, style = task.positions, task.watch, task.advance, task.music.style
+    settings = networks.sampling
+    if task.temperature is not None:
+        settings = replace(settings, temperature=task.temperature)
+    if task.music_view is not None:
+        settings = replace(settings, music_view=task.music_view)
+    message = f"Generating {count} tokens on the {networks.device.type.upper()}"
+    blocks = generate_motion(networks, task.music.features, style, settings, task.seeds[0], task.cancelled)
     tokens: list[NDArray[np.int64]] = []
     frames: list[NDArray[np.float32]] = []
     first_second = 0.0
     with watch("tokens"):
-        for written, moved in blocks:
-            tokens.append(written)
+        for generated, moved in blocks:
+            tokens.append(generated)
             frames.append(moved)
-            if stage.show is not None:
-                _show(checkpoint, np.concatenate(frames), len(moved), stage.show)
+            if task.show is not None:
+                _show(networks, np.concatenate(frames), len(moved), task.show)
             first_second = first_second or watch.elapsed()
             advance("tokens", 0.1 + 0.83 * sum(map(len, tokens)) / count, message)
     advance("motion", 0.93, "Solving for the joints' rotations")
     with watch("motion"):
-        motion, error = cancellable(lambda: checkpoint.to_motion(np.concatenate(frames)), stage.cancelled)
-    notices = [] if checkpoint.normalised else [_NOT_NORMALISED]
-    notices += [_NO_GUIDANCE] if stage.guidance not in (None, 1.0) else []
+        motion, error = cancellable(lambda: networks.to_motion(np.concatenate(frames)), task.cancelled)
+    notices = [] if networks.normalised else [_NOT_NORMALISED]
+    notices += [_NO_GUIDANCE] if task.guidance not in (None, 1.0) else []
     report = {
         "notices": notices,
-        "precision": checkpoint.precision,
+        "precision": networks.precision,
         "first_motion_seconds": first_second,
         "solve_error_mm": round(error, 2),
     }
-    return Performance(motion, np.concatenate(tokens)[:, None], stage.seeds[0], style or "", beats, report)
+    return Generated(np.concatenate(tokens)[None, :, None], motion, None, report)
 
 
-def _show(checkpoint: OriginalCheckpoint, features: NDArray[np.float32], new: int, show: Show) -> None:
+def _show(networks: OriginalNetworks, features: NDArray[np.float32], new: int, show: Show) -> None:
     """Show the last `new` frames of normalised motion (T, 263)."""
     begin = len(features) - new
     first = max(0, begin - PREVIEW_OVERLAP)
-    motion = checkpoint.preview(features, first)
+    motion = networks.preview(features, first)
     show(begin, motion.cut(begin - first, len(motion)))
 
 
-def _style_and_beats(checkpoint: OriginalCheckpoint, stage: Stage) -> tuple[str | None, BeatTrack]:
-    style = stage.style
-    if style is None and checkpoint.styles:
-        style = choose_style(stage.audio, SAMPLE_RATE, checkpoint.styles)
-    return style, track_beats(stage.audio, SAMPLE_RATE)
-
-
-def music_features(checkpoint: OriginalCheckpoint, stage: Stage, count: int) -> NDArray[np.float32]:
-    """(count, C) features at 20 Hz of the kind the checkpoint hears; silence follows the song."""
-    if checkpoint.decoder.config.variant == "librosa":
-        return librosa_features(_padded(stage.audio, count * HOP))[:count]
+def music_features(
+    networks: OriginalNetworks, song: Song, count: int, progress: Callable[[float], None]
+) -> NDArray[np.float32]:
+    """(count, C) features at 20 Hz of the kind that the checkpoint was trained with; silence follows the song."""
+    if networks.decoder.config.variant == "librosa":
+        return librosa_features(_padded(song.samples, count * HOP))[:count]
     from engine.audio import encodec_features as encodec
 
     hop = round(encodec.SAMPLE_RATE / FRAME_RATE)
-    audio = _padded(stage.listen(encodec.SAMPLE_RATE), count * hop)
-
-    def heard(part: float) -> None:
-        stage.advance("features", 0.05 + 0.05 * part, "Listening to the music with EnCodec")
-
-    return encodec.encodec_features(audio, stage.device.name, heard)[:count]
+    samples = _padded(song.resampled(encodec.SAMPLE_RATE), count * hop)
+    return encodec.encodec_features(samples, str(networks.device), progress)[:count]
 
 
 @torch.inference_mode()
-def write_motion(
-    checkpoint: OriginalCheckpoint,
+def generate_motion(
+    networks: OriginalNetworks,
     music: NDArray[np.float32],
     style: str | None,
     settings: OriginalSampling,
@@ -119,13 +102,13 @@ def write_motion(
     music: (N, C); N tokens are written. style: one of its styles, None for variants without. Every block goes on from
     the caches of the one before, so there are no seams.
     """
-    device = checkpoint.vqvae.codebook.device
+    device = networks.device
     vector: Tensor | None = None
     if style is not None:
-        vector = torch.from_numpy(checkpoint.style_vectors[style]).to(device)
-    stream = OriginalCodecStream(checkpoint.vqvae, min(len(music), MOTION_MEMORY))
+        vector = torch.from_numpy(networks.style_vectors[style]).to(device)
+    stream = OriginalCodecStream(networks.vqvae, min(len(music), MOTION_MEMORY))
     heard = torch.from_numpy(music).to(device)
-    for block in write_tokens(checkpoint.decoder, heard, vector, len(music), settings, seed, cancelled):
+    for block in generate_tokens(networks.decoder, heard, vector, len(music), settings, seed, cancelled):
         with one_thread():
             moved = stream.extend(block[None])[0]
         yield block.cpu().numpy(), moved.cpu().numpy()

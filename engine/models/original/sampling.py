@@ -121,7 +121,7 @@ def choose_tokens(logits: Tensor, noise: Tensor, settings: OriginalSampling) -> 
 
 
 @torch.inference_mode()
-def write_tokens(
+def generate_tokens(
     decoder: OriginalDecoder,
     music: Tensor,
     style: Tensor | None,

@@ -1,0 +1,4 @@
+"""Our own family, computed with PyTorch: codec, decoder, key/value caches, sampling, filling spans.
+
+Imports: engine.audio, engine.choreography, engine.models.base, engine.motion, engine.runtime, smpl_rig.
+"""

@@ -104,7 +104,7 @@ def _style_rows(conditions: Conditions, unknown: int, shown: list[bool]) -> Tens
     return torch.tensor([known if flag else unknown for flag in shown], device=device)
 
 
-def write_codes(
+def generate_codes(
     decoder: MotionDecoder,
     conditions: Conditions,
     sampling: Sampling,
@@ -121,11 +121,11 @@ def write_codes(
     def report(codes: Tensor) -> None:
         written(codes[0])
 
-    return write_span(decoder, conditions, (0, len(conditions.codes)), sampling, [seed], report, cancelled)[0]
+    return generate_span(decoder, conditions, (0, len(conditions.codes)), sampling, [seed], report, cancelled)[0]
 
 
 @torch.inference_mode()
-def write_span(
+def generate_span(
     decoder: MotionDecoder,
     conditions: Conditions,
     span: tuple[int, int],

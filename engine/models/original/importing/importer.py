@@ -20,6 +20,7 @@ from engine.errors import CheckpointError
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
 from engine.models.original.config import (
     FRAME_RATE,
+    STATISTICS,
     STYLE_WIDTH,
     VARIANTS,
     OriginalDecoderConfig,
@@ -38,8 +39,6 @@ from engine.models.original.importing.sizes import (
 from engine.models.original.importing.torch_file import read_state, sha256
 from engine.models.original.quantize import PRECISIONS
 
-FAMILY = ORIGINAL_FAMILY
-STATISTICS = ("motion.mean", "motion.std")
 IMPORT_STEPS = 5
 """How often `import_magma` says what it is doing."""
 
@@ -180,7 +179,7 @@ def _check_folder(folder: Path) -> None:
             family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("family")
         except (OSError, ValueError, AttributeError):
             family = None
-        if family != FAMILY:
+        if family != ORIGINAL_FAMILY:
             raise CheckpointError(f"{folder}: is there already and is no imported checkpoint. Choose another folder.")
 
 
@@ -198,7 +197,7 @@ def _write(
     top_k = -(-writer.vocabulary // 10)  # a tenth, rounded up: 103 of 1027
     config = {
         "format": 1,
-        "family": FAMILY,
+        "family": ORIGINAL_FAMILY,
         "name": folder.resolve().name,
         "description": f"Original MAGMA, variant {writer.variant}, imported from {hashes['motionseq'][0]}.",
         "styles": list(load_vectors(folder)) if styled else [],

@@ -1,0 +1,71 @@
+"""Spans of a dance filled by the original's networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from engine.choreography import Choreography, Range
+from engine.models.base import Cancelled, SpanTokens
+from engine.models.original.networks import OriginalNetworks
+from engine.models.original.sampling import HORIZON, fill
+from smpl_rig.motion import Motion
+
+_CAUSAL_PAST = 200
+"""Frames before a span that the VQ-VAE's decoder is given."""
+
+
+class OriginalSpanGenerator:
+    """Fills spans with the original's networks, which generate from left to right and try several candidates for every
+    gap themselves; implements `engine.models.base.SpanGenerator`."""
+
+    most = 8
+
+    def __init__(self, networks: OriginalNetworks):
+        self.networks = networks
+
+    def temperature(self, document: Choreography, position: int) -> float:
+        return self.networks.sampling.temperature
+
+    def generate(
+        self,
+        document: Choreography,
+        features: NDArray[np.float32],
+        span: Range,
+        kept: NDArray[np.bool_],
+        seeds: Sequence[int],
+        progress: Callable[[float], None],
+        cancelled: Cancelled,
+    ) -> SpanTokens:
+        start, stop = span
+        networks = self.networks
+        end = min(len(document), stop + HORIZON)
+        end = stop + int(np.argmin(np.append(kept[stop:end], False)))
+        settings = networks.sampling
+        if document.temperature is not None:
+            settings = replace(settings, temperature=document.temperature)
+        style = document.span_at(start).style or document.style
+        device = networks.device
+        vector = torch.from_numpy(networks.style_vectors[style]).to(device) if style else None
+        music = torch.from_numpy(features[:end]).to(device)
+        tokens = torch.tensor(document.tokens[:end], device=device)[:, 0]
+        locked = torch.ones(end, dtype=torch.bool, device=device)
+        locked[start:stop] = torch.from_numpy(kept[start:stop])
+        rows = []
+        for number, seed in enumerate(seeds):
+            progress(number / len(seeds))
+            filled = fill(networks.decoder, music, vector, tokens, locked, settings, seed, cancelled)
+            rows.append(filled[start:stop, None].cpu().numpy())
+        return SpanTokens(np.stack(rows), np.zeros(len(seeds)))
+
+    def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
+        first = max(0, span[0] - _CAUSAL_PAST)
+        return [self.networks.decode(row[first : span[1] + 2]) for row in tokens], first
+
+    def encode(self, motion: Motion) -> NDArray[np.int64]:
+        codes = self.networks.encode(motion)
+        return np.concatenate([codes, codes[-1:]])  # its features are differences: one fewer than frames

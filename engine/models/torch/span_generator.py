@@ -1,0 +1,149 @@
+"""Spans of a dance filled by our networks, given what is kept on both sides, the music and the style.
+
+Only what is needed is computed: the context of the span and its surroundings, the past in one parallel pass, and no
+position after the span. How well a candidate leads into what follows is judged by the network itself: the likelihood
+of the next kept codes, with a context that does not show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from engine.choreography import Choreography, Range
+from engine.models.base import Cancelled, SpanTokens
+from engine.models.torch.decoder import MotionDecoder
+from engine.models.torch.likelihood import follow_likelihood
+from engine.models.torch.sampling import Conditions, Sampling, generate_span
+from engine.models.torch.vqvae import MotionVQVAE
+from engine.motion import representation
+from smpl_rig.motion import Motion
+
+JUDGED = 15
+"""Kept positions after a span by whose likelihood it is judged."""
+COOLER = 0.7
+"""Times a checkpoint's own temperature: what stays on both sides leaves less open than a new dance does. Chosen on gaps
+of real dances, which are filled closer to the truth so."""
+NEAR, FAR = 20, 40
+"""Positions from what is kept: as far as `NEAR` music and style need no guidance, as the moves around say how the music
+is danced to and in which style; from `FAR` on they have all of it, as in a new dance. Chosen as `COOLER` was."""
+
+
+class TorchSpanGenerator:
+    """Fills spans with our networks; implements `engine.models.base.SpanGenerator`."""
+
+    most = 40
+
+    def __init__(
+        self,
+        vqvae: MotionVQVAE,
+        decoder: MotionDecoder,
+        styles: Sequence[str],
+        sampling_of: Callable[[str | None], Sampling],
+        frame_rate: float,
+    ):
+        self.vqvae, self.decoder, self.styles = vqvae, decoder, styles
+        self.sampling_of, self.frame_rate = sampling_of, frame_rate
+        self.device = next(decoder.parameters()).device
+
+    def temperature(self, document: Choreography, position: int) -> float:
+        return self._own(document, position).temperature
+
+    def _own(self, document: Choreography, position: int) -> Sampling:
+        return self.sampling_of(document.span_at(position).style or document.style)
+
+    def generate(
+        self,
+        document: Choreography,
+        features: NDArray[np.float32],
+        span: Range,
+        kept: NDArray[np.bool_],
+        seeds: Sequence[int],
+        progress: Callable[[float], None],
+        cancelled: Cancelled,
+    ) -> SpanTokens:
+        decoder = self.decoder
+        conditions = self._conditions(document, features, kept)
+
+        def report(codes: Tensor) -> None:
+            progress(codes.shape[1] / (span[1] - span[0]))
+
+        codes = generate_span(decoder, conditions, span, self._sampling(document, span[0]), seeds, report, cancelled)
+        after = int(np.argmin(np.append(kept[span[1] : span[1] + JUDGED], False)))
+        likelihood = torch.zeros(len(seeds))
+        if after:
+            likelihood = follow_likelihood(decoder, conditions, codes, span, after)
+        return SpanTokens(codes.cpu().numpy(), likelihood.double().cpu().numpy())
+
+    def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
+        vqvae, stride = self.vqvae, self.vqvae.config.stride
+        end = min(tokens.shape[1], span[1] + 1)
+        first, last = max(0, span[0] - vqvae.config.reach), min(tokens.shape[1], end + vqvae.config.reach)
+        window = torch.from_numpy(tokens[:, first:last]).to(self.device)
+        with torch.inference_mode():
+            features = vqvae.decode(window).cpu().numpy()
+        part = slice((span[0] - first) * stride, (end - first) * stride)
+        return [representation.decode(row[part], self.frame_rate) for row in features], span[0] * stride
+
+    def encode(self, motion: Motion) -> NDArray[np.int64]:
+        features = torch.from_numpy(representation.encode(motion))[None].to(self.device)
+        return self.vqvae.encode(features)[0].cpu().numpy()
+
+    def _sampling(self, document: Choreography, start: int) -> Sampling:
+        own = self._own(document, start)
+        return replace(
+            own, temperature=COOLER * own.temperature if document.temperature is None else document.temperature
+        )
+
+    def _conditions(self, document: Choreography, features: NDArray[np.float32], kept: NDArray[np.bool_]) -> Conditions:
+        styles, share = list(self.styles), openness(kept)
+        names = [span.style or document.style for span in document.spans for _ in range(len(span))]
+        own = [self.sampling_of(name) for name in names]
+        guidance = 1 + (np.array([each.guidance for each in own]) - 1) * share
+        if document.guidance is not None:
+            guidance = np.full_like(guidance, document.guidance)
+        other = [span.style not in (None, document.style) for span in document.spans for _ in range(len(span))]
+        strengths = np.array([each.style_guidance for each in own])
+        style = style_strengths(document, 1 + (strengths - 1) * np.maximum(share, other))
+        device = self.device
+        # an index beyond the last style stands for none
+        indices = [styles.index(name) if name in styles else len(styles) for name in names]
+        return Conditions(
+            torch.from_numpy(features).to(device),
+            torch.tensor(indices, device=device),
+            torch.tensor(document.tokens, device=device),
+            torch.from_numpy(kept).to(device),
+            torch.from_numpy(guidance).float().to(device),
+            torch.from_numpy(style).to(device),
+        )
+
+
+def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(N,) from 0 near kept positions to 1 far from them."""
+    places = np.arange(len(kept), dtype=np.float32)
+    before = np.maximum.accumulate(np.where(kept, places, -np.inf))
+    after = np.minimum.accumulate(np.where(kept, places, np.inf)[::-1])[::-1]
+    away = np.minimum(places - before, after - places)
+    return np.clip((away - NEAR) / (FAR - NEAR), 0, 1).astype(np.float32)
+
+
+def style_strengths(document: Choreography, usual: NDArray[np.floating]) -> NDArray[np.float32]:
+    """(N,) how strongly the style of each position is followed: by less and less towards a border to another style,
+    within the transition there. usual: (N,) the strength where a span names none."""
+    spans = document.spans
+    strengths = usual.astype(np.float64)
+    for span in spans:
+        if span.style_strength is not None:
+            strengths[span.start : span.stop] = span.style_strength
+    share, middles = np.ones(len(document)), np.arange(len(document)) + 0.5
+    for left, right in pairwise(spans):
+        half = max(left.style_transition, right.style_transition) / 2 * document.token_rate
+        if half and (left.style or document.style) != (right.style or document.style):
+            share = np.minimum(share, np.abs(middles - right.start) / half)
+    return (strengths * share).astype(np.float32)

@@ -1,0 +1,23 @@
+"""Motion files by their ending. `READERS` is where a new format is added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import DataError
+from engine.motion.files.bvh_import import read_bvh
+from smpl_rig.motion import Motion, MotionFileError, load_npz
+
+READERS: dict[str, Callable[[Path], Motion]] = {".npz": load_npz, ".bvh": read_bvh}
+"""What reads a file, by its ending in lower case; raises DataError or MotionFileError."""
+
+
+def read_motion(path: Path) -> Motion:
+    """A motion at its own frame rate: metres, Z up. Raises DataError."""
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file. Give a motion as .npz (AMASS-style) or .bvh.")
+    try:
+        return READERS.get(path.suffix.lower(), load_npz)(path)
+    except MotionFileError as error:
+        raise DataError(str(error)) from error

@@ -1,0 +1,51 @@
+"""What is done to every generated motion: steps moved onto the beats, the path kept in a room, feet planted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from engine.audio.beats import BeatTrack
+from engine.models.base import Cancelled
+from engine.motion.beat_snap import Snapped, snap_to_beats
+from engine.motion.room import keep_in_room
+from engine.runtime.cancellable import cancellable
+from smpl_rig.feet import lock_feet
+from smpl_rig.motion import Motion, sample
+
+
+@dataclass(frozen=True)
+class PostProcessing:
+    """What is asked of it.
+
+    beat_snap: how far steps are moved in time onto the beats, 0 (not at all) to 1. room: metres; the dance stays in a
+    circle of that diameter around its beginning, 0 lets it travel. fps, seconds: rate and length of the result.
+    """
+
+    beat_snap: float
+    room: float
+    fps: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Processed:
+    """The motion afterwards.
+
+    frames: the whole dance at the checkpoint's frame rate. motion: at the rate and of the length asked for. snapped:
+    what was moved in time.
+    """
+
+    frames: Motion
+    motion: Motion
+    snapped: Snapped
+
+
+def post_process(motion: Motion, beats: BeatTrack, wanted: PostProcessing, cancelled: Cancelled) -> Processed:
+    """A motion as it was decoded, made fit to be keyed. Raises CancelledError."""
+    times = np.arange(max(1, round(wanted.seconds * wanted.fps))) / wanted.fps
+    snapped = cancellable(lambda: snap_to_beats(motion, beats, wanted.beat_snap), cancelled)
+    frames = cancellable(lambda: lock_feet(keep_in_room(snapped.motion, wanted.room)), cancelled)
+    result = cancellable(lambda: replace(sample(frames, times), fps=wanted.fps), cancelled)
+    return Processed(frames, result, snapped)

@@ -1,0 +1,80 @@
+"""A request for a dance: what to dance to, and how."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from engine.errors import RequestError
+from engine.motion.room import LARGEST as LARGEST_ROOM
+from engine.pipeline.song import LONGEST_SECONDS
+from engine.protocol import MOST_CANDIDATES
+
+ROOM = 6.0
+"""Metres of floor that a dance covers unless another room is asked for."""
+AUTO_STYLE = "AUTO"
+SEEDS = 2**63
+"""Seeds are 0 to one less."""
+_LATEST_START = 1e9
+
+
+@dataclass(frozen=True)
+class GenerateRequest:
+    """What to dance to, and how.
+
+    audio: path. start: seconds in the file at which the dance begins; negative is silence first. seconds: length in the
+    file, None to its end. speed: playback speed; the dance lasts seconds / speed. fps: frame rate of the result, None
+    for the checkpoint's own. style: one of the checkpoint's, None or AUTO to let the song's tempo decide. guidance: how
+    strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature. music_view:
+    how much music an imported checkpoint sees at once; None for the checkpoint's own. beat_snap: how far the finished
+    dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay as they were generated. room: metres;
+    the dance stays in a circle of that diameter around its beginning, 0 lets it travel. candidates: dances that are
+    generated, of which the best is kept (see `engine.pipeline.ranking`); the dance's seed is then that candidate's.
+    """
+
+    audio: str
+    start: float = 0.0
+    seconds: float | None = None
+    speed: float = 1.0
+    fps: float | None = None
+    seed: int = 0
+    style: str | None = None
+    checkpoint: str = "default"
+    device: str = "auto"
+    guidance: float | None = None
+    temperature: float | None = None
+    music_view: str | None = None
+    beat_snap: float = 0.0
+    room: float = ROOM
+    candidates: int = 1
+
+    @property
+    def wanted_style(self) -> str | None:
+        """The style that is asked for; None lets the song decide."""
+        return None if self.style is None or self.style.upper() == AUTO_STYLE else self.style
+
+
+def check_request(request: GenerateRequest) -> None:
+    """Raise RequestError for a value outside its range. What depends on the checkpoint is checked by it."""
+    numbers = {
+        "speed": (request.speed, 0.1, 10.0),
+        "start": (request.start, -LONGEST_SECONDS, _LATEST_START),
+        "seconds": (request.seconds, 0.0, math.inf),
+        "fps": (request.fps, 1.0, 1000.0),
+        "guidance": (request.guidance, 0.0, 10.0),
+        "temperature": (request.temperature, 0.0, 5.0),
+        "seed": (request.seed, 0, SEEDS - 1),
+        "room": (request.room, 0.0, LARGEST_ROOM),
+        "beat_snap": (request.beat_snap, 0.0, 1.0),
+        "candidates": (request.candidates, 1, MOST_CANDIDATES),
+    }
+    for name, (value, low, high) in numbers.items():
+        if value is not None and not low <= value <= high:
+            raise RequestError(f"{name} is {value}. Choose a value from {low:g} to {high:g}.")
+    if request.seconds is not None and request.start + request.seconds <= 0 < -request.start:
+        raise RequestError(
+            f"{request.seconds:g} s from second {request.start:g} on end before the song begins. "
+            "Choose a later start or a greater length."
+        )
+    if request.seconds == 0:
+        raise RequestError("seconds is 0. Choose a length above 0, or none for the rest of the song.")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from engine.data.dataset import DanceDataset
-from engine.evaluation.dances import REAL, Subject, Take, dance_without_music
+from engine.evaluation.dances import REAL, EvaluatedDance, Subject, dance_without_music
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.rows import Ruler, set_windows
 from engine.evaluation.summary import WITH_SONG, Group, Sets, summarise
@@ -52,7 +52,7 @@ def main() -> None:
     print(f"\n{dance_table(subjects, subjects_of(data.split('train')), made)}")
 
 
-def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], made: Iterable[Take]) -> str:
+def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], made: Iterable[EvaluatedDance]) -> str:
     """A Markdown table of takes, real ones among them, of a split's subjects; `known` are the training clips."""
     ruler = Ruler(subjects, known)
     training: dict[str, list[Sets]] = {}
@@ -81,9 +81,9 @@ def codec_error(checkpoint: TorchCheckpoint, subjects: list[Subject], levels: in
     return 1000 * float(np.concatenate(errors).mean())
 
 
-def takes(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator[Take]:
+def takes(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator[EvaluatedDance]:
     """The real dance and every variant of the written one."""
-    yield Take(REAL, subject, 0, subject.motion)
+    yield EvaluatedDance(REAL, subject, 0, subject.motion)
     assert subject.song is not None
     for seed in range(seeds):
         for guidance in GUIDANCE:
@@ -95,15 +95,21 @@ def takes(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator
                 guidance=guidance,
             )
             dance = generate(request, lambda *_: None, lambda: False)
-            yield Take(f"guidance {guidance:g}", subject, seed, dance.motion)
+            yield EvaluatedDance(f"guidance {guidance:g}", subject, seed, dance.motion)
             if guidance != checkpoint.sampling.guidance:
                 continue
             frames = len(dance.motion)
             for levels in range(1, checkpoint.vqvae.config.coarse):
                 motion = lock_feet(checkpoint.decode(dance.tokens[:, :levels]).cut(0, frames))
-                yield Take(f"guidance {guidance:g}, first {levels} of the written levels", subject, seed, motion)
-            yield Take(f"guidance {guidance:g}, feet unlocked", subject, seed, checkpoint.decode(dance.tokens))
-            yield Take("music masked", subject, seed, dance_without_music(checkpoint, subject.style, frames // 2, seed))
+                yield EvaluatedDance(
+                    f"guidance {guidance:g}, first {levels} of the written levels", subject, seed, motion
+                )
+            yield EvaluatedDance(
+                f"guidance {guidance:g}, feet unlocked", subject, seed, checkpoint.decode(dance.tokens)
+            )
+            yield EvaluatedDance(
+                "music masked", subject, seed, dance_without_music(checkpoint, subject.style, frames // 2, seed)
+            )
 
 
 def line(group: Group, real: Group) -> str:

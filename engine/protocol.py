@@ -166,14 +166,6 @@ def encode_message(message: Mapping[str, Any], limit: int = MAX_MESSAGE_BYTES) -
     return b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
-def write_message(stream: IO[bytes], message: Mapping[str, Any]) -> None:
-    """Write one message and flush. Raises what `encode_message` raises (nothing is written then), and OSError."""
-    data = memoryview(encode_message(message))
-    while data:  # an unbuffered stream may take a part only
-        data = data[stream.write(data) :]
-    stream.flush()
-
-
 def request(request_id: int, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """A JSON-RPC request."""
     return {"jsonrpc": "2.0", "id": request_id, "method": method, "params": dict(params)}

@@ -20,6 +20,7 @@ from .banded import solve_banded
 from .kinematics import forward_kinematics, global_rotations
 from .motion import Motion
 from .rotations import Array
+from .runs import runs_of
 from .skeleton import JOINT_INDEX, PARENTS, REST_OFFSETS, SOLE_BELOW_FOOT
 
 BoolArray = NDArray[np.bool_]
@@ -80,15 +81,6 @@ def foot_contacts(joints: Array, fps: float, floor: float = 0.0) -> BoolArray:
     return contacts
 
 
-def floor_height(joints: Array) -> float:
-    """Height of the floor under a clip, metres: 2nd percentile of the lower foot joint, less the sole.
-
-    joints: (T, 24, 3) or (T, 22, 3), Z-up world. The percentile ignores a few frames that sank in.
-    """
-    feet = joints[:, [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]], 2]
-    return float(np.percentile(feet.min(axis=1), 2)) - SOLE_BELOW_FOOT
-
-
 def lock_feet(
     motion: Motion,
     strength: float = 1.0,
@@ -133,21 +125,15 @@ def _horizontal_speed(points: Array, fps: float) -> Array:
 
 def _clean(sure: BoolArray, fair: BoolArray, fps: float) -> BoolArray:
     """The runs of `fair` (T,) that hold a `sure` frame, short gaps between them closed, then short ones dropped."""
-    runs = [(start, stop) for start, stop in _runs(fair) if sure[start:stop].any()]
+    runs = [(start, stop) for start, stop in runs_of(fair) if sure[start:stop].any()]
     contact = np.zeros_like(fair)
     for index, (start, stop) in enumerate(runs):
         near = index > 0 and start - runs[index - 1][1] < _SHORTEST_GAP * fps
         contact[runs[index - 1][1] if near else start : stop] = True
-    for start, stop in _runs(contact):
+    for start, stop in runs_of(contact):
         if stop - start < _SHORTEST_CONTACT * fps:
             contact[start:stop] = False
     return contact
-
-
-def _runs(mask: BoolArray) -> list[tuple[int, int]]:
-    """Half-open ranges in which `mask` (T,) is true."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 # Unknowns of a frame, in this order; neighbours in the list are coupled most.

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import rotations as rot
 from .banded import solve_banded
-from .kinematics import forward_kinematics, local_rotations
+from .kinematics import local_rotations
 from .rotations import Array
 from .skeleton import CHILDREN, JOINT_COUNT, JOINT_INDEX, REST_OFFSETS
 
@@ -99,12 +99,6 @@ def solve_rotations(positions: Array, fps: float = 20.0, offsets: Array = REST_O
             follow(f"{side}_wrist", f"{side}_hand", world[:, JOINT_INDEX[f"{side}_elbow"]])
         turn(f"{side}_hand", world[:, JOINT_INDEX[f"{side}_wrist"]])
     return local_rotations(world), positions[:, 0].copy()
-
-
-def position_errors(positions: Array, rotations: Array, trans: Array, offsets: Array = REST_OFFSETS) -> Array:
-    """(T, J) metres between `positions` (T, J, 3) and the joints of a body in these rotations and at this place."""
-    joints = forward_kinematics(rotations, trans, offsets)[:, : positions.shape[1]]
-    return np.linalg.norm(joints - positions, axis=-1)
 
 
 def _nearest_rotation(bones: list[tuple[Array, Array]]) -> Array:

@@ -112,7 +112,7 @@ def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path
 
 def test_a_dance_to_a_lent_song_stands_beside_a_real_one_that_is_shorter(data: Path) -> None:
     (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
-    lent = scenes.scene(replace(subject, lent=True), [("Ours, seed 0", walk(120, 20.0))])
+    lent = scenes.scene(replace(subject, borrowed=True), [("Ours, seed 0", walk(120, 20.0))])
     assert [dancer.label for dancer in lent.dancers] == ["Real, to other music", "Ours, seed 0"]
     assert lent.seconds == scenes.LENT_SECONDS and lent.dancers[0].motion.seconds <= SECONDS
 

@@ -82,11 +82,11 @@ def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
     """
     assert subject.song is not None
     audio = load_audio(subject.song.path, SAMPLE_RATE)
-    seconds = LENT_SECONDS if subject.lent else subject.motion.seconds
+    seconds = LENT_SECONDS if subject.borrowed else subject.motion.seconds
     beats = track_beats(audio, SAMPLE_RATE, usual_tempo(subject.style)).times
     beats = beats[beats < seconds]
     frames = round(seconds * FRAME_RATE)
-    dancers = [_dancer("Real, to other music" if subject.lent else "Real", subject.motion.cut(0, frames), beats)]
+    dancers = [_dancer("Real, to other music" if subject.borrowed else "Real", subject.motion.cut(0, frames), beats)]
     dancers += [_dancer(label, at_rate(motion).cut(0, frames), beats) for label, motion in dances]
     return Scene(subject.name, subject.style, subject.song.path, seconds, beats, tuple(dancers))
 

@@ -39,7 +39,7 @@ from engine.audio.decode import load_audio
 from engine.audio.librosa_features import FRAME_RATE, SAMPLE_RATE
 from engine.audio.music_features import music_features
 from engine.data.dataset import DanceDataset
-from engine.evaluation.dances import REAL, Subject, Take
+from engine.evaluation.dances import REAL, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.metrics.physical import freezing, jerk
 from engine.models.checkpoints import load_own_checkpoint
@@ -101,14 +101,14 @@ def nats(network: MotionDecoder, held_out: Sequence[Pair]) -> list[float]:
     return [decoder_losses(network, replace(batch, music=music))["loss"].item() for music in heard]
 
 
-def dances(checkpoint: TorchCheckpoint, networks: Networks, subject: Subject, seeds: int) -> Iterator[Take]:
+def dances(checkpoint: TorchCheckpoint, networks: Networks, subject: Subject, seeds: int) -> Iterator[EvaluatedDance]:
     """The real dance and those of every network to a song of the split."""
-    yield Take(REAL, subject, 0, subject.motion)
+    yield EvaluatedDance(REAL, subject, 0, subject.motion)
     assert subject.song is not None
     music = subject.song.hear(subject.style)[0]
     for variant, network in networks.items():
         for seed, motion in enumerate(danced(checkpoint, network, music, subject.style, seeds)):
-            yield Take(variant.name, subject, seed, motion)
+            yield EvaluatedDance(variant.name, subject, seed, motion)
 
 
 def danced(

@@ -6,7 +6,6 @@ megabytes however long the song is. Sample 0 is the first sample that the decode
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -108,17 +107,6 @@ def probe(path: str | Path) -> AudioInfo:
             counted = float(sum(packet.duration or 0 for packet in container.demux(stream)) * stream.time_base)
             length = counted if abs(counted - length) > _LONGEST_PADDING else length
         return AudioInfo(length, stream.rate, stream.channels, stream.codec_context.name)
-
-
-def audio_hash(path: str | Path) -> str:
-    """SHA-256 of the file in hexadecimal: the identity of a song in a choreography. Raises AudioError."""
-    path = Path(path)
-    _require_file(path)
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AudioError(f"{path.name}: cannot be read ({error.strerror}). {_GIVE}") from error
 
 
 def check_song(audio: FloatArray, sample_rate: int, name: str) -> None:

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from engine.runtime.weight_files import read_state_dict, take
+from engine.runtime.weight_files import read_state_dict, require_tensors
 
 HOP = 320
 DIMENSION = 128
@@ -145,7 +145,7 @@ def load_encodec(path: Path, device: str = "cpu") -> EnCodec:
     model = EnCodec()
     names = _official_names()
     shapes = _official_shapes(model, names)
-    official = take(read_state_dict(path), shapes, path.name)
+    official = require_tensors(read_state_dict(path), shapes, path.name)
     weights = {"codebooks": torch.stack([official[_codebook(index)] for index in range(CODEBOOKS)])}
     for ours, theirs in names.items():
         if theirs.startswith("encoder.model.13.lstm"):

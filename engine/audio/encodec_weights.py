@@ -19,7 +19,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from engine.errors import CheckpointError
-from engine.runtime.weight_files import file_sha256
+from engine.runtime.file_hash import file_sha256
 
 FILE_NAME = "encodec_24khz-d7cc33bc.th"
 URL = f"https://dl.fbaipublicfiles.com/encodec/v0/{FILE_NAME}"

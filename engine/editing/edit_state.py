@@ -17,7 +17,7 @@ from engine.editing.continuation import going_on
 from engine.editing.song_music import DanceMusic, dance_music
 from engine.editing.splice import Fitted, fit, plant
 from engine.errors import ChoreographyError, RequestError
-from engine.models.base import Cancelled, Checkpoint, Progress, Stopwatch
+from engine.models.base import Cancelled, Checkpoint, Progress, SpanTask, Stopwatch
 from smpl_rig.dance_motion import DanceMotion, clip_name
 from smpl_rig.motion import Motion
 
@@ -127,7 +127,8 @@ class EditState:
             self.progress("tokens", 0.2 + 0.6 * part, f"Writing {stop - start} tokens, {len(seeds)} times")
 
         with self.watch("tokens"):
-            generated = self.generator.generate(document, music.features, run, kept, seeds, advance, self.cancelled)
+            task = SpanTask(document, music.features, run, kept, seeds, advance, self.cancelled)
+            generated = self.generator.generate(task)
         with self.watch("motion"):
             tokens = np.repeat(np.array(document.tokens, np.int64)[None], len(seeds), axis=0)
             tokens[:, start:stop] = generated.tokens

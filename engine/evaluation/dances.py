@@ -48,20 +48,20 @@ _LONG_ENOUGH = 0.8
 class Subject:
     """A clip of the data: its motion at 20 frames/s and its song, if it has one.
 
-    lent: the song is another clip's (see `lend_songs`); dances are made to it, but the clip's motion is not compared
-    with it.
+    borrowed: the song is another clip's (see `borrow_songs`); dances are generated to it, but the clip's motion is not
+    compared with it.
     """
 
     name: str
     style: str
     motion: Motion
     song: Song | None
-    lent: bool = False
+    borrowed: bool = False
 
     @property
     def as_danced(self) -> Subject:
         """The same with its own song or none."""
-        return replace(self, song=None, lent=False) if self.lent else self
+        return replace(self, song=None, borrowed=False) if self.borrowed else self
 
     def danceable(self) -> Subject:
         """The same without a song in which too few beats are heard."""
@@ -69,7 +69,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Take:
+class EvaluatedDance:
     """One dance to be measured: at 20 frames/s, beginning `start` seconds into its subject's song."""
 
     row: str
@@ -79,8 +79,8 @@ class Take:
     start: float = 0.0
 
 
-class Stagehand:
-    """Makes the takes of every row. `training`: the clips that are retrieved; `paper`: a second checkpoint's folder."""
+class DanceMaker:
+    """Makes the dances of every row. `training`: the clips that are retrieved; `paper`: a second checkpoint's folder."""
 
     def __init__(
         self, checkpoint: TorchCheckpoint, training: Sequence[Subject], device: str, paper: str | None = None
@@ -90,13 +90,13 @@ class Stagehand:
         self._count = cache(self._counted)
         self.rebuilt: list[Rebuilt] = []
 
-    def takes(self, subject: Subject, seeds: Sequence[int]) -> Iterator[Take]:
-        """All takes of a subject: what does not depend on a seed with seed 0 only."""
-        yield Take(REAL, subject.as_danced, 0, subject.motion)
+    def dances(self, subject: Subject, seeds: Sequence[int]) -> Iterator[EvaluatedDance]:
+        """All dances of a subject: what does not depend on a seed with seed 0 only."""
+        yield EvaluatedDance(REAL, subject.as_danced, 0, subject.motion)
         stride = self.checkpoint.vqvae.config.stride
         rebuilt = rebuild(self.checkpoint, subject.style, subject.motion.cut(0, len(subject.motion) // stride * stride))
         self.rebuilt.append(rebuilt)
-        yield Take(RECONSTRUCTED, subject.as_danced, 0, rebuilt.motion)
+        yield EvaluatedDance(RECONSTRUCTED, subject.as_danced, 0, rebuilt.motion)
         if subject.song is None:
             return
         yield from self._warped(subject)
@@ -104,26 +104,26 @@ class Stagehand:
             yield from self._retrieved(subject, seed)
             yield from self._generated(subject, subject.song, seed)
 
-    def _warped(self, subject: Subject) -> Iterator[Take]:
+    def _warped(self, subject: Subject) -> Iterator[EvaluatedDance]:
         assert subject.song is not None
         track = subject.song.hear(subject.style)[1]
-        count = retime.dancer_count(subject.motion, subject.style, None if subject.lent else track)
-        if not subject.lent or retime.fits(subject.motion, count, track.tempo):
-            yield from _played(WARPED, subject, 0, subject.motion, count, own=not subject.lent)
+        count = retime.dancer_count(subject.motion, subject.style, None if subject.borrowed else track)
+        if not subject.borrowed or retime.fits(subject.motion, count, track.tempo):
+            yield from _played(WARPED, subject, 0, subject.motion, count, own=not subject.borrowed)
 
-    def _retrieved(self, subject: Subject, seed: int) -> Iterator[Take]:
+    def _retrieved(self, subject: Subject, seed: int) -> Iterator[EvaluatedDance]:
         """A random training clip of the style whose tempo fits; of those too short for the song, the longest."""
         assert subject.song is not None
         tempo = subject.song.hear(subject.style)[1].tempo
-        longest: Take | None = None
+        longest: EvaluatedDance | None = None
         fitting = [index for index, clip in enumerate(self.training) if clip.style == subject.style]
         for index in np.random.default_rng([seed, zlib.crc32(subject.name.encode())]).permutation(fitting):
             count = self._count(int(index))
             if not retime.fits(self.training[index].motion, count, tempo):
                 continue
-            for take in _played(RETRIEVED, subject, seed, self.training[index].motion, count):
-                if longest is None or len(take.motion) > len(longest.motion):
-                    longest = take
+            for dance in _played(RETRIEVED, subject, seed, self.training[index].motion, count):
+                if longest is None or len(dance.motion) > len(longest.motion):
+                    longest = dance
             if longest is not None and len(longest.motion) >= _LONG_ENOUGH * len(subject.motion):
                 break
         if longest is not None:
@@ -133,23 +133,23 @@ class Stagehand:
         clip = self.training[index].danceable()
         return retime.dancer_count(clip.motion, clip.style, clip.song.hear(clip.style)[1] if clip.song else None)
 
-    def _generated(self, subject: Subject, song: Song, seed: int) -> Iterator[Take]:
+    def _generated(self, subject: Subject, song: Song, seed: int) -> Iterator[EvaluatedDance]:
         folder = str(self.checkpoint.folder)
         for row, changes in REQUESTS.items():
             dance = _ask(song, subject.style, self.checkpoint.styles, seed, folder, self.device, **changes)
-            yield Take(row, subject, seed, dance.motion)
+            yield EvaluatedDance(row, subject, seed, dance.motion)
             if row == OURS:
                 frames = len(dance.motion)
-                yield Take(UNLOCKED, subject, seed, self.checkpoint.decode(dance.tokens).cut(0, frames))
+                yield EvaluatedDance(UNLOCKED, subject, seed, self.checkpoint.decode(dance.tokens).cut(0, frames))
                 codec = self.checkpoint.vqvae.config
                 noise = np.random.default_rng(seed).integers(codec.codes, size=dance.tokens.shape)
                 noise[:, codec.coarse :] = 0  # as in a written dance
-                yield Take(RANDOM, subject, seed, self.checkpoint.decode(noise).cut(0, frames))
+                yield EvaluatedDance(RANDOM, subject, seed, self.checkpoint.decode(noise).cut(0, frames))
                 unheard = dance_without_music(self.checkpoint, subject.style, len(dance.tokens), seed)
-                yield Take(MASKED, subject, seed, unheard.cut(0, frames))
+                yield EvaluatedDance(MASKED, subject, seed, unheard.cut(0, frames))
         if self.paper:
             dance = _ask(song, subject.style, self.paper_styles, seed, self.paper, self.device)
-            yield Take(PAPER, subject, seed, dance.motion)
+            yield EvaluatedDance(PAPER, subject, seed, dance.motion)
 
 
 def dance_without_music(checkpoint: TorchCheckpoint, style: str, positions: int, seed: int) -> Motion:
@@ -181,19 +181,19 @@ def _ask(song: Song, style: str, styles: Sequence[str], seed: int, checkpoint: s
 
 def _played(
     row: str, subject: Subject, seed: int, motion: Motion, count: NDArray[np.float64], own: bool = False
-) -> Iterator[Take]:
+) -> Iterator[EvaluatedDance]:
     """A motion warped onto the subject's song; none where that leaves nothing."""
     assert subject.song is not None
     features, track = subject.song.hear(subject.style)
     warped, first = retime.warp_to_song(motion, count, track, len(features), own=own)
     if len(warped) > FRAME_RATE:
-        yield Take(row, subject, seed, warped, first / MUSIC_RATE)
+        yield EvaluatedDance(row, subject, seed, warped, first / MUSIC_RATE)
 
 
 def choose_subjects(everyone: Sequence[Subject], styles: Sequence[str]) -> list[Subject]:
-    """Those of a style that a checkpoint knows, or all if it knows none; in a style without songs, others' are lent."""
+    """Those of a style that a checkpoint knows, or all if it knows none; a style without songs borrows others'."""
     known = [subject for subject in everyone if subject.style in styles] or everyone
-    return lend_songs(known, songs_of(everyone))
+    return borrow_songs(known, songs_of(everyone))
 
 
 def songs_of(subjects: Sequence[Subject]) -> list[Song]:
@@ -201,20 +201,20 @@ def songs_of(subjects: Sequence[Subject]) -> list[Song]:
     return list({subject.song.path: subject.song for subject in subjects if subject.song is not None}.values())
 
 
-def lend_songs(subjects: Sequence[Subject], songs: Sequence[Song]) -> list[Subject]:
-    """Subjects, with a song lent to each that is of a style without any song: of those danceable, the one nearest in
-    tempo that no other subject of the style was lent, while there is one."""
+def borrow_songs(subjects: Sequence[Subject], songs: Sequence[Song]) -> list[Subject]:
+    """Subjects, of which each in a style without any song borrows one: of those danceable, the one nearest in tempo
+    that no other subject of the style has borrowed, while there is one."""
     styled = {subject.style for subject in subjects if subject.song is not None}
-    lent: list[Subject] = []
+    borrowed: list[Subject] = []
     for subject in subjects:
-        taken = [other.song.path for other in lent if other.song and other.lent and other.style == subject.style]
+        used = [other.song.path for other in borrowed if other.song and other.borrowed and other.style == subject.style]
         free = [song for song in songs if song.danceable(subject.style)]
-        free = [song for song in free if song.path not in taken] or free
+        free = [song for song in free if song.path not in used] or free
         if subject.style in styled or not free:
-            lent.append(subject)
+            borrowed.append(subject)
             continue
         usual = usual_tempo(subject.style) or UNKNOWN_TEMPO
         pace = retime.steady_tempo(subject.motion, usual)
         nearest = min(free, key=lambda song: abs(np.log(song.hear(subject.style)[1].tempo / pace)))
-        lent.append(replace(subject, song=nearest, lent=True))
-    return lent
+        borrowed.append(replace(subject, song=nearest, borrowed=True))
+    return borrowed

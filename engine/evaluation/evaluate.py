@@ -13,7 +13,7 @@ from engine.data.clips import at_rate
 from engine.data.dataset import Clip
 from engine.data.songs import with_songs
 from engine.evaluation.codec import CodecReport, Rebuilt, codec_report
-from engine.evaluation.dances import Stagehand, Subject, choose_subjects
+from engine.evaluation.dances import DanceMaker, Subject, choose_subjects
 from engine.evaluation.rows import Measured, Ruler, set_windows
 from engine.evaluation.summary import ALL, Sets, summarise
 from engine.evaluation.tables import Evaluation
@@ -39,7 +39,7 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate a checkpoint on the clips of a split; `training` are those of the training split. Raises EngineError.
 
-    Clips of styles that the checkpoint does not know are left out, unless all are; their songs may be lent to others.
+    Clips of styles that the checkpoint does not know are left out, unless all are; others may borrow their songs.
     """
     everyone, known = [subject.danceable() for subject in subjects_of(clips)], subjects_of(training)
     subjects = choose_subjects(everyone, checkpoint.styles)
@@ -48,10 +48,10 @@ def evaluate(
     for clip in known:
         sets.setdefault(clip.style, []).append(set_windows(clip.motion.joints()))
     said(f"{len(known)} training clips are measured")
-    stagehand = Stagehand(checkpoint, known, setting.device, setting.paper)
+    maker = DanceMaker(checkpoint, known, setting.device, setting.paper)
     measured: list[Measured] = []
     for subject in subjects:
-        measured += [ruler.measure(take) for take in stagehand.takes(subject, range(setting.seeds))]
+        measured += [ruler.measure(dance) for dance in maker.dances(subject, range(setting.seeds))]
         said(f"{subject.name}: {len(measured)} dances are measured")
     return Evaluation(
         checkpoint=checkpoint.name,
@@ -60,7 +60,7 @@ def evaluate(
         songs=len(ruler.songs),
         reject_mm=None if ruler.classifier.reject is None else 1000 * ruler.classifier.reject,
         rows=summarise(measured, sets),
-        codec=_codec_reports(stagehand.rebuilt),
+        codec=_codec_reports(maker.rebuilt),
     )
 
 
@@ -71,5 +71,5 @@ def _codec_reports(rebuilt: Sequence[Rebuilt]) -> dict[str, CodecReport]:
 
 
 def subjects_of(clips: Sequence[Clip]) -> list[Subject]:
-    """Clips as the evaluation takes them: motion at 20 frames/s, with their songs."""
+    """Clips as the evaluation uses them: motion at 20 frames/s, with their songs."""
     return [Subject(d.clip.name, d.clip.style, at_rate(d.clip.motion), d.song) for d in with_songs(clips)]

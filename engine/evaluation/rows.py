@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from engine.data.clips import FRAME_RATE
-from engine.evaluation.dances import Subject, Take, songs_of
+from engine.evaluation.dances import EvaluatedDance, Subject, songs_of
 from engine.evaluation.metrics.geometric import NAMES, geometric_features
 from engine.evaluation.metrics.physical import (
     drift,
@@ -43,7 +43,7 @@ FEATURE_RATE, PFC_RATE = 60.0, 30.0
 
 @dataclass(frozen=True)
 class Measured:
-    """Figures of a take; windows: (n,) or (n, D) for n of its windows, by name. has_song: the clip's own song."""
+    """Figures of a dance; windows: (n,) or (n, D) for n of its windows, by name. has_song: the clip's own song."""
 
     row: str
     clip: str
@@ -55,7 +55,7 @@ class Measured:
 
 
 class Ruler:
-    """Measures takes against the songs of a split and against the training clips."""
+    """Measures dances against the songs of a split and against the training clips."""
 
     def __init__(self, subjects: Sequence[Subject], training: Sequence[Subject]) -> None:
         self.songs = songs_of(subjects)
@@ -63,21 +63,21 @@ class Ruler:
         self.classifier = fit_styles(bodies, FRAME_RATE)
         self._beats = cache(self._tracked)
 
-    def measure(self, take: Take) -> Measured:
-        """All figures of a take."""
-        joints = take.motion.joints()
+    def measure(self, dance: EvaluatedDance) -> Measured:
+        """All figures of a dance."""
+        joints = dance.motion.joints()
         figures = _body_figures(joints)
-        if take.subject.song is not None:
-            figures |= self._music_figures(take, joints)
-        windows = set_windows(joints) | self._answers(take.subject.style, in_body_frame(joints))
-        subject = take.subject
-        own = subject.song is not None and not subject.lent
-        return Measured(take.row, subject.name, subject.style, take.seed, own, figures, windows)
+        if dance.subject.song is not None:
+            figures |= self._music_figures(dance, joints)
+        windows = set_windows(joints) | self._answers(dance.subject.style, in_body_frame(joints))
+        subject = dance.subject
+        own = subject.song is not None and not subject.borrowed
+        return Measured(dance.row, subject.name, subject.style, dance.seed, own, figures, windows)
 
-    def _music_figures(self, take: Take, joints: Joints) -> dict[str, float]:
-        subject, seconds = take.subject, len(joints) / FRAME_RATE
+    def _music_figures(self, dance: EvaluatedDance, joints: Joints) -> dict[str, float]:
+        subject, seconds = dance.subject, len(joints) / FRAME_RATE
         assert subject.song is not None
-        own = self._beats(self.songs.index(subject.song), subject.style, take.start)
+        own = self._beats(self.songs.index(subject.song), subject.style, dance.start)
         heard = own.beats[(own.beats >= 0) & (own.beats <= seconds)]
         figures: dict[str, float] = {}
         feet = foot_beats(joints, FRAME_RATE)
@@ -85,7 +85,7 @@ class Ruler:
             figures |= _scores("feet", feet, heard, FOOT_LEAD)
             figures |= _scores("body", body_beats(joints, FRAME_RATE), heard, 0.0)
         others = [
-            self._beats(index, subject.style, take.start)
+            self._beats(index, subject.style, dance.start)
             for index, song in enumerate(self.songs)
             if song.path != subject.song.path
         ]

@@ -54,10 +54,10 @@ def summarise(measured: Sequence[Measured], training: Mapping[str, Sequence[Sets
     summary: Summary = {}
     real = [m for m in measured if m.row == REAL]
     for row in dict.fromkeys(m.row for m in measured):
-        takes = [m for m in measured if m.row == row]
+        dances = [m for m in measured if m.row == row]
         summary[row] = {}
-        for group in _groups(takes):
-            chosen = _chosen(takes, group)
+        for group in _groups(dances):
+            chosen = _chosen(dances, group)
             near = _pooled([m.windows for m in _chosen(real, group)])
             far = _pooled([sets for style in sorted({m.style for m in chosen}) for sets in training.get(style, ())])
             seeds = [[m for m in chosen if m.seed == seed] for seed in sorted({m.seed for m in chosen})]
@@ -67,17 +67,17 @@ def summarise(measured: Sequence[Measured], training: Mapping[str, Sequence[Sets
     return summary
 
 
-def _groups(takes: Sequence[Measured]) -> list[str]:
-    groups = sorted({m.style for m in takes})
-    if any(m.has_song for m in takes):
+def _groups(dances: Sequence[Measured]) -> list[str]:
+    groups = sorted({m.style for m in dances})
+    if any(m.has_song for m in dances):
         groups.append(WITH_SONG)
-    if any(not m.has_song for m in takes):
+    if any(not m.has_song for m in dances):
         groups.append(ALL)
     return groups
 
 
-def _chosen(takes: Sequence[Measured], group: str) -> list[Measured]:
-    return [m for m in takes if group in (ALL, m.style) or (group == WITH_SONG and m.has_song)]
+def _chosen(dances: Sequence[Measured], group: str) -> list[Measured]:
+    return [m for m in dances if group in (ALL, m.style) or (group == WITH_SONG and m.has_song)]
 
 
 def _seed_figures(dances: Sequence[Measured], near: Sets, far: Sets, is_real: bool) -> dict[str, float]:

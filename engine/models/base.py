@@ -109,6 +109,23 @@ class Generated:
 
 
 @dataclass(frozen=True)
+class SpanTask:
+    """A span to fill.
+
+    features: music features of the whole dance, as `Checkpoint.music` gives them. kept: (N,) positions whose tokens
+    stand. seeds: of the candidates. progress: is called with the fraction done.
+    """
+
+    document: Choreography
+    features: NDArray[np.float32]
+    span: Range
+    kept: NDArray[np.bool_]
+    seeds: Sequence[int]
+    progress: Callable[[float], None]
+    cancelled: Cancelled
+
+
+@dataclass(frozen=True)
 class SpanTokens:
     """Candidates for a span. tokens: (V, n, K). likelihood: (V,) mean log-likelihood, nats, of a token after the span;
     0 where nothing is kept there."""
@@ -125,21 +142,8 @@ class SpanGenerator(Protocol):
     def temperature(self, document: Choreography, position: int) -> float:
         """The checkpoint's own, of a new dance in the style at a position."""
 
-    def generate(
-        self,
-        document: Choreography,
-        features: NDArray[np.float32],
-        span: Range,
-        kept: NDArray[np.bool_],
-        seeds: Sequence[int],
-        progress: Callable[[float], None],
-        cancelled: Cancelled,
-    ) -> SpanTokens:
-        """Candidates for a span, one for each seed.
-
-        features: of the whole dance, as `Checkpoint.music` gives them. kept: (N,) positions whose tokens stand.
-        progress: is called with the fraction done. Raises CancelledError.
-        """
+    def generate(self, task: SpanTask) -> SpanTokens:
+        """Candidates for a span, one for each seed. Raises CancelledError."""
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
         """Tokens (V, N, K) -> their motions over the span and, as far as there are, at least the frame after it; and

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -41,7 +40,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def take(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], name: str) -> dict[str, Tensor]:
+def require_tensors(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], name: str) -> dict[str, Tensor]:
     """The tensors that `shapes` lists, in float32 and contiguous; others are left alone.
 
     Raises CheckpointError that names what is missing, has another shape or is no number. `name` is the file's.
@@ -65,12 +64,6 @@ def _is_plain(value: object) -> bool:
     if not isinstance(value, Tensor) or type(value) not in (Tensor, nn.Parameter):
         return False
     return value.layout == torch.strided and value.device.type == "cpu"
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _reason(error: Exception) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from .. import rotations as rot
 from ..motion import Motion
+from ..runs import runs_of
 from ..skeleton import JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import ArmatureError, rest_pose
@@ -78,7 +79,7 @@ def rewrite_motion(
     quaternions, locations = bone_channels(rest, motion)
     times = frame_start + np.arange(len(motion)) * step
     held = np.zeros((len(motion), JOINT_COUNT), bool)
-    for start, stop in _runs(changed):
+    for start, stop in runs_of(changed):
         before = _present(curves, times[start - 1]) if start > 0 else None
         after = _present(curves, times[stop]) if stop < len(motion) else None
         piece = quaternions[start:stop]
@@ -166,11 +167,6 @@ def _read(curve: bpy.types.FCurve, name: str) -> NDArray[Any]:
 
 def _nearest(times: NDArray[Any], start: float, step: float) -> NDArray[np.int64]:
     return np.floor((times.astype(np.float64) - start) / step + 0.5).astype(np.int64)
-
-
-def _runs(mask: Bools) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
-    return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

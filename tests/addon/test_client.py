@@ -58,7 +58,7 @@ def script(code: str) -> list[str]:
         "import os, sys, time\n"
         "from engine import protocol as p\n"
         "reader = p.MessageReader(sys.stdin.buffer)\n"
-        "say = lambda message: p.write_message(sys.stdout.buffer, message)\n"
+        "say = lambda message: (sys.stdout.buffer.write(p.encode_message(message)), sys.stdout.buffer.flush())\n"
         "hello = reader.read()\n"
         "say(p.response(hello['id'], {'protocol': p.PROTOCOL_VERSION}))\n"
     )
@@ -285,7 +285,8 @@ def test_another_version_of_the_protocol(make_client: MakeClient, answer: str) -
     code = f"""
 import sys
 from engine import protocol as p
-p.write_message(sys.stdout.buffer, p.response(p.MessageReader(sys.stdin.buffer).read()["id"], {answer}))
+sys.stdout.buffer.write(p.encode_message(p.response(p.MessageReader(sys.stdin.buffer).read()["id"], {answer})))
+sys.stdout.buffer.flush()
 import time; time.sleep(60)"""
     client = make_client([sys.executable, "-c", code])
     with pytest.raises(EngineTooOld, match="Install Engine"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from engine.audio.beats import BeatTrack, beat_features, beat_phase, choose_style, track_beats
-from engine.audio.decode import audio_hash, check_song, load_audio, probe
+from engine.audio.decode import check_song, load_audio, probe
 from engine.audio.demo_song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.data.styles import music_of, usual_tempo
 from engine.errors import AudioError
@@ -153,12 +152,6 @@ def test_speed_plays_like_a_tape(tmp_path: Path) -> None:
         load_audio(path, 22_050, speed=0)
 
 
-def test_hash_is_of_the_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "song.wav"
-    path.write_bytes(b"some bytes")
-    assert audio_hash(path) == hashlib.sha256(b"some bytes").hexdigest()
-
-
 def test_what_is_not_a_song_is_refused_in_a_sentence(tmp_path: Path) -> None:
     text = tmp_path / "song.mp3"
     text.write_text("la la la\n" * 50)
@@ -183,8 +176,6 @@ def test_what_is_not_a_song_is_refused_in_a_sentence(tmp_path: Path) -> None:
             with pytest.raises(AudioError, match=words) as caught:
                 action(path)
             assert str(caught.value).endswith(".")
-    with pytest.raises(AudioError, match="no such file"):
-        audio_hash(tmp_path / "gone.wav")
 
 
 def test_a_truncated_song_gives_what_is_left(tmp_path: Path, songs: dict[str, Path]) -> None:

@@ -24,6 +24,7 @@ from engine.editing.edit import Edited, edit
 from engine.editing.operations import Operation
 from engine.editing.song_music import on_the_beat
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
+from engine.models.base import SpanTask
 from engine.models.checkpoints import load_own_checkpoint
 from engine.models.torch import sampling, span_generator
 from engine.models.torch.checkpoint import save_checkpoint
@@ -288,7 +289,9 @@ def test_a_style_is_drawn_with_the_settings_that_it_has_for_itself(dance: State,
     drawn = {}
     for style in ("salsa", "rumba"):
         asked = replace(document, style=style)
-        drawn[style] = generator.generate(asked, features, span, kept, [1, 2], lambda _: None, lambda: False).tokens
+        drawn[style] = generator.generate(
+            SpanTask(asked, features, span, kept, [1, 2], lambda _: None, lambda: False)
+        ).tokens
     assert np.array_equal(*drawn["salsa"]) and not np.array_equal(*drawn["rumba"])
 
 

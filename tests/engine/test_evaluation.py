@@ -15,7 +15,7 @@ from engine.data.clips import at_rate
 from engine.data.songs import Song
 from engine.evaluation import tables
 from engine.evaluation.codec import perplexity
-from engine.evaluation.dances import OURS, REAL, REQUESTS, Subject, Take, lend_songs
+from engine.evaluation.dances import OURS, REAL, REQUESTS, EvaluatedDance, Subject, borrow_songs
 from engine.evaluation.metrics import geometric
 from engine.evaluation.metrics import physical as em
 from engine.evaluation.metrics.novelty import TrainingWindows
@@ -249,9 +249,9 @@ def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
     write_demo_song(tmp_path / "a.wav", "rumba", 20.0, 92.0)
     subject = Subject("a", "rumba", at_rate(stepping(20.0, 92.0)), Song(tmp_path / "a.wav"))
     ruler = Ruler([subject], [subject])
-    whole = ruler.measure(Take(REAL, subject, 0, subject.motion))
-    late = ruler.measure(Take(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0))
-    wrong = ruler.measure(Take(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0 + 0.5 * 60 / 92))
+    whole = ruler.measure(EvaluatedDance(REAL, subject, 0, subject.motion))
+    late = ruler.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0))
+    wrong = ruler.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0 + 0.5 * 60 / 92))
     gain = "feet_m2d_gain"
     assert late.figures[gain] == pytest.approx(whole.figures[gain], abs=0.1)
     assert wrong.figures[gain] < late.figures[gain] - 0.15
@@ -266,13 +266,13 @@ def test_songs_are_lent_to_styles_without_any_by_tempo_and_not_twice(tmp_path: P
     own = Subject("r1", "rumba", at_rate(stepping(20.0, 92.0)), songs[1])
     without = Subject("r2", "rumba", at_rate(stepping(20.0, 92.0)), None)
     modern = [Subject(f"m{i}", "modern", at_rate(stepping(20.0, 82.0)), None) for i in range(4)]
-    lent = lend_songs([own, without, *modern], songs)
+    lent = borrow_songs([own, without, *modern], songs)
     assert lent[:2] == [own, without]  # rumba has a song
     names = [subject.song.path.stem for subject in lent[2:] if subject.song]
     assert sorted(names[:3]) == ["fast", "mid", "slow"]  # no song twice while there is another
     assert names[3] == names[0]  # then the nearest in tempo again
-    assert all(subject.lent and subject.as_danced == given for subject, given in zip(lent[2:], modern, strict=True))
-    assert lend_songs(modern, []) == modern
+    assert all(subject.borrowed and subject.as_danced == given for subject, given in zip(lent[2:], modern, strict=True))
+    assert borrow_songs(modern, []) == modern
 
 
 # -- the command ----------------------------------------------------------------------------------------------------

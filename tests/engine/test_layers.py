@@ -2,8 +2,8 @@
 
 A room is a folder with modules. The text of its `__init__` ends with a line `Imports: ...` that names the rooms and
 modules below it; its modules may import those, each other, and the shared modules of `engine`. Imports are read from
-the source, wherever they stand. Third-party packages are checked by importing every module in a fresh interpreter as well,
-in which the forbidden ones cannot be imported.
+the source, wherever they stand. Third-party packages are checked by importing every module in a fresh interpreter as
+well, in which the forbidden ones cannot be imported.
 """
 
 from __future__ import annotations

@@ -121,15 +121,6 @@ def test_jerk_at_seams() -> None:
         em.jerk_at(joints, FPS, [])
 
 
-def test_joint_error_with_and_without_the_root() -> None:
-    joints = standing(1.0)
-    moved = joints + np.array([0.3, 0, 0.4], np.float32)
-    assert em.joint_error(moved, joints) == pytest.approx(0, abs=1e-6)
-    assert em.joint_error(moved, joints, align_root=False) == pytest.approx(0.5, abs=1e-6)
-    with pytest.raises(ValueError, match="differ"):
-        em.joint_error(joints[1:], joints)
-
-
 def test_pfc_wants_both_feet_to_move_while_the_root_accelerates() -> None:
     joints = standing(2.0, 30.0)
     time = np.arange(60) / 30

@@ -8,9 +8,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -20,6 +20,11 @@ from engine.service.jobs import to_plain
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+
+
+def send(stream: IO[bytes], message: Mapping[str, Any]) -> None:
+    stream.write(protocol.encode_message(message))
+    stream.flush()
 
 
 class Engine:
@@ -41,10 +46,10 @@ class Engine:
         self.progress: list[dict[str, Any]] = []
 
     def ask(self, request_id: Any, method: str, **params: Any) -> None:
-        protocol.write_message(self.stdin, protocol.request(request_id, method, params))
+        send(self.stdin, protocol.request(request_id, method, params))
 
     def tell(self, method: str, **params: Any) -> None:
-        protocol.write_message(self.stdin, protocol.notification(method, params))
+        send(self.stdin, protocol.notification(method, params))
 
     def raw(self, data: bytes) -> None:
         self.stdin.write(data)
@@ -235,10 +240,10 @@ def test_bad_requests_get_proper_errors_and_the_server_lives_on(engine: Engine) 
     engine.ask(1, "dance")
     assert engine.answer()["error"]["code"] == protocol.METHOD_NOT_FOUND
     for message in ({"id": 2}, {"id": 2, "method": 5}, {"id": 2, "method": "hello", "params": [1]}):
-        protocol.write_message(engine.stdin, message)
+        send(engine.stdin, message)
         answer = engine.answer()
         assert answer["id"] == 2 and answer["error"]["code"] == protocol.INVALID_REQUEST
-    protocol.write_message(engine.stdin, {"id": {}, "method": "hello"})
+    send(engine.stdin, {"id": {}, "method": "hello"})
     assert engine.answer()["error"]["code"] == protocol.INVALID_REQUEST
     engine.raw(b"who is there?\n")
     answer = engine.answer()

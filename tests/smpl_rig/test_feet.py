@@ -122,7 +122,6 @@ def test_feet_below_the_floor_come_up_and_the_pelvis_stays_near() -> None:
 def test_another_floor_height_is_honoured() -> None:
     motion = squatting(drift=(0.1, 0, 0))
     raised = Motion(motion.poses, motion.trans + np.array([0, 0, 1.5], np.float32), FPS)
-    assert feet.floor_height(raised.joints()) == pytest.approx(1.5, abs=1e-4)
     difference = feet.lock_feet(raised, floor=1.5).joints() - feet.lock_feet(motion).joints()
     np.testing.assert_allclose(difference, np.broadcast_to([0, 0, 1.5], difference.shape), atol=1e-4)
 

@@ -9,11 +9,17 @@ from hypothesis import strategies as st
 
 from smpl_rig.kinematics import forward_kinematics
 from smpl_rig.motion import load_npz, resample
-from smpl_rig.rotations import axis_angle_to_matrix, matrix_to_axis_angle
+from smpl_rig.rotations import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX, REST_OFFSETS, rest_joints
-from smpl_rig.solve import position_errors, solve_rotations
+from smpl_rig.solve import solve_rotations
 
 HINGES = {"L_knee": (1, 0, 0), "R_knee": (1, 0, 0), "L_elbow": (0, -1, 0), "R_elbow": (0, 1, 0)}
+
+
+def position_errors(positions: Array, rotations: Array, trans: Array, offsets: Array = REST_OFFSETS) -> Array:
+    """(T, J) metres between `positions` (T, J, 3) and the joints of a body in these rotations and at this place."""
+    joints = forward_kinematics(rotations, trans, offsets)[:, : positions.shape[1]]
+    return np.linalg.norm(joints - positions, axis=-1)
 
 
 def moving(seed: int, frames: int = 60, size: float = 0.4) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,8 @@ The relations are those of Mueller, Roeder and Clausen, "Efficient Content-Based
 widths of the shoulders and of the hips, here this skeleton's. Where the toolbox strays from the paper, the paper's
 meaning is followed, so the numbers are not the toolbox's:
 
-- it takes the time between frames for 1/120 s whatever the rate; here speeds are those of the motion's rate;
-- its relations "a joint moves this way" take the speed of another joint, so that "hand rises" never holds; here the
+- it counts the time between frames as 1/120 s whatever the rate; here speeds are those of the motion's rate;
+- its relations "a joint moves this way" use the speed of another joint, so that "hand rises" never holds; here the
   speed of the joint itself, relative to the joint it is compared with;
 - its planes face one way for the right side and the other for the left; here as the relation is named, and a left
   relation is the right one of the mirrored body.

@@ -101,15 +101,6 @@ def jerk_at(joints: Joints, fps: float, seams: Sequence[int]) -> tuple[float, fl
     return float(values[near].mean()), float(values[~near].mean())
 
 
-def joint_error(joints: Joints, reference: Joints, align_root: bool = True) -> float:
-    """Mean distance in metres between motions of equal length; `align_root` puts the pelvises on each other first."""
-    if joints.shape != reference.shape:
-        raise ValueError(f"shapes {joints.shape} and {reference.shape} differ; cut the motions to the same frames.")
-    if align_root:
-        joints, reference = joints - joints[:, :1], reference - reference[:, :1]
-    return float(np.linalg.norm(joints - reference, axis=-1).mean())
-
-
 def physical_foot_contact(joints: Joints, fps: float) -> float:
     """PFC of EDGE (Tseng et al. 2023), x 10^4, meant for 30 frames/s: does the root accelerate without a standing foot?
 
@@ -183,7 +174,7 @@ def frechet_distance(real: NDArray[np.float64], other: NDArray[np.float64], leas
     a, b = np.cov(real, rowvar=False), np.cov(other, rowvar=False)
     values, vectors = np.linalg.eigh(a)
     root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
-    # the eigenvalues of A B are those of the symmetric root(A) B root(A), which eigh takes without complex numbers
+    # the eigenvalues of A B are those of the symmetric root(A) B root(A), which eigh solves without complex numbers
     cross = np.sqrt(np.maximum(np.linalg.eigvalsh(root @ b @ root), 0)).sum()
     shift = real.mean(axis=0) - other.mean(axis=0)
     return float(max(shift @ shift + np.trace(a) + np.trace(b) - 2 * cross, 0.0))

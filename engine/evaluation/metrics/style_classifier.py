@@ -1,7 +1,7 @@
 """Which style is this motion in, or in none? The style of the nearest training window, with a reject option.
 
 Nearest in poses over 1.6 s (see `evaluation.novelty`). Statistics of windows, tried first (regularised linear and
-quadratic discriminants), tell the styles apart as well but take the average shaking of random tokens for a dance.
+quadratic discriminants), tell the styles apart as well but mistake the average shaking of random tokens for a dance.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeVar
 
+from engine.checks import is_count, is_number
 from engine.errors import CheckpointError
 
 FRAME_RATE = 20.0
@@ -121,6 +122,5 @@ def config_values(config: OriginalVQVAEConfig | OriginalDecoderConfig | Original
 def _sensible(name: str, value: object, kind: type) -> bool:
     if kind is str:
         return value in (VARIANTS if name == "variant" else MUSIC_VIEWS)
-    if isinstance(value, bool) or not isinstance(value, int if kind is int else (int, float)):
-        return False
-    return (0 if name in ("temperature", "top_k") else 1) <= value <= _LARGEST
+    lowest = 0 if name in ("temperature", "top_k") else 1
+    return is_count(value, lowest, _LARGEST) if kind is int else is_number(value, lowest, _LARGEST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.choreography import Choreography, Range
-from engine.models.base import Cancelled, SpanTokens
+from engine.models.base import SpanTask, SpanTokens
 from engine.models.original.networks import OriginalNetworks
 from engine.models.original.sampling import HORIZON, fill
 from smpl_rig.motion import Motion
@@ -31,36 +30,26 @@ class OriginalSpanGenerator:
     def temperature(self, document: Choreography, position: int) -> float:
         return self.networks.sampling.temperature
 
-    def generate(
-        self,
-        document: Choreography,
-        features: NDArray[np.float32],
-        span: Range,
-        kept: NDArray[np.bool_],
-        seeds: Sequence[int],
-        progress: Callable[[float], None],
-        cancelled: Cancelled,
-    ) -> SpanTokens:
-        start, stop = span
-        networks = self.networks
+    def generate(self, task: SpanTask) -> SpanTokens:
+        """Candidates for a span, one for each seed. Raises CancelledError."""
+        (start, stop), document, networks = task.span, task.document, self.networks
         end = min(len(document), stop + HORIZON)
-        end = stop + int(np.argmin(np.append(kept[stop:end], False)))
+        end = stop + int(np.argmin(np.append(task.kept[stop:end], False)))
         settings = networks.sampling
         if document.temperature is not None:
             settings = replace(settings, temperature=document.temperature)
         style = document.span_at(start).style or document.style
-        device = networks.device
-        vector = torch.from_numpy(networks.style_vectors[style]).to(device) if style else None
-        music = torch.from_numpy(features[:end]).to(device)
-        tokens = torch.tensor(document.tokens[:end], device=device)[:, 0]
-        locked = torch.ones(end, dtype=torch.bool, device=device)
-        locked[start:stop] = torch.from_numpy(kept[start:stop])
+        vector = torch.from_numpy(networks.style_vectors[style]).to(networks.device) if style else None
+        music = torch.from_numpy(task.features[:end]).to(networks.device)
+        tokens = torch.tensor(document.tokens[:end], device=networks.device)[:, 0]
+        locked = torch.ones(end, dtype=torch.bool, device=networks.device)
+        locked[start:stop] = torch.from_numpy(task.kept[start:stop])
         rows = []
-        for number, seed in enumerate(seeds):
-            progress(number / len(seeds))
-            filled = fill(networks.decoder, music, vector, tokens, locked, settings, seed, cancelled)
+        for number, seed in enumerate(task.seeds):
+            task.progress(number / len(task.seeds))
+            filled = fill(networks.decoder, music, vector, tokens, locked, settings, seed, task.cancelled)
             rows.append(filled[start:stop, None].cpu().numpy())
-        return SpanTokens(np.stack(rows), np.zeros(len(seeds)))
+        return SpanTokens(np.stack(rows), np.zeros(len(task.seeds)))
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
         first = max(0, span[0] - _CAUSAL_PAST)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.choreography import Choreography, Range
-from engine.models.base import Cancelled, SpanTokens
+from engine.models.base import SpanTask, SpanTokens
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.likelihood import follow_likelihood
 from engine.models.torch.sampling import Conditions, Sampling, generate_span
@@ -58,27 +58,20 @@ class TorchSpanGenerator:
     def _own(self, document: Choreography, position: int) -> Sampling:
         return self.sampling_of(document.span_at(position).style or document.style)
 
-    def generate(
-        self,
-        document: Choreography,
-        features: NDArray[np.float32],
-        span: Range,
-        kept: NDArray[np.bool_],
-        seeds: Sequence[int],
-        progress: Callable[[float], None],
-        cancelled: Cancelled,
-    ) -> SpanTokens:
-        decoder = self.decoder
-        conditions = self._conditions(document, features, kept)
+    def generate(self, task: SpanTask) -> SpanTokens:
+        """Candidates for a span, one for each seed. Raises CancelledError."""
+        start, stop = task.span
+        conditions = self._conditions(task.document, task.features, task.kept)
 
         def report(codes: Tensor) -> None:
-            progress(codes.shape[1] / (span[1] - span[0]))
+            task.progress(codes.shape[1] / (stop - start))
 
-        codes = generate_span(decoder, conditions, span, self._sampling(document, span[0]), seeds, report, cancelled)
-        after = int(np.argmin(np.append(kept[span[1] : span[1] + JUDGED], False)))
-        likelihood = torch.zeros(len(seeds))
+        sampling = self._sampling(task.document, start)
+        codes = generate_span(self.decoder, conditions, task.span, sampling, task.seeds, report, task.cancelled)
+        after = int(np.argmin(np.append(task.kept[stop : stop + JUDGED], False)))
+        likelihood = torch.zeros(len(task.seeds))
         if after:
-            likelihood = follow_likelihood(decoder, conditions, codes, span, after)
+            likelihood = follow_likelihood(self.decoder, conditions, codes, task.span, after)
         return SpanTokens(codes.cpu().numpy(), likelihood.double().cpu().numpy())
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:

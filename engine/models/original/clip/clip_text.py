@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_tokens import CONTEXT, END
 from engine.models.original.clip.torchscript import is_torchscript, read_torchscript
-from engine.runtime.weight_files import read_state_dict, take
+from engine.runtime.weight_files import read_state_dict, require_tensors
 
 OUTPUT = 512
 _HEAD = 64
@@ -130,7 +130,7 @@ def _gather(state: Mapping[str, Tensor], naming: int, model: TextEncoder, layers
             shape = shape[::-1]
         for part in names[ours]:
             shapes[part] = (shape[0] // len(names[ours]), *shape[1:])
-    found = take(state, shapes, file)
+    found = require_tensors(state, shapes, file)
     weights = {ours: torch.cat([found[part] for part in parts]) for ours, parts in names.items()}
     if naming == _HUGGING_FACE:
         weights["text_projection"] = weights["text_projection"].T.contiguous()

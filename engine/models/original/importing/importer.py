@@ -36,8 +36,9 @@ from engine.models.original.importing.sizes import (
     vqvae_config,
     vqvae_problems,
 )
-from engine.models.original.importing.torch_file import read_state, sha256
+from engine.models.original.importing.torch_file import read_state
 from engine.models.original.quantize import PRECISIONS
+from engine.runtime.file_hash import file_sha256
 
 IMPORT_STEPS = 5
 """How often `import_magma` says what it is doing."""
@@ -97,7 +98,7 @@ def import_magma(
     parameters = sum(w.numel() for name, w in weights.items() if name != "vqvae.codebook")
     sources = {"vqvae": vqvae, "motionseq": motionseq}
     sources |= {} if mean is None or std is None else {"mean": mean, "std": std}
-    hashes = {what: (path.name, sha256(path)) for what, path in sources.items()}
+    hashes = {what: (path.name, file_sha256(path)) for what, path in sources.items()}
     warnings = _warnings(writer_config, mean is not None)
     said(f"Writing {folder}")
     card = _card(folder.resolve().name, codec_config, writer_config, parameters, hashes, warnings)

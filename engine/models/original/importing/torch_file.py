@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zipfile
 from pathlib import Path
@@ -48,12 +47,6 @@ def read_state(path: Path) -> dict[str, Tensor]:
         if not isinstance(name, str) or not _is_plain(tensor):
             raise CheckpointError(f"{path.name}: {name!r} of its model is no plain tensor of numbers. {_GIVE}")
     return dict(model)
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _is_plain(value: object) -> bool:

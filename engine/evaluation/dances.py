@@ -80,7 +80,7 @@ class EvaluatedDance:
 
 
 class DanceMaker:
-    """Makes the dances of every row. `training`: the clips that are retrieved; `paper`: a second checkpoint's folder."""
+    """Makes the dances of every row. training: the clips that are retrieved. paper: a second checkpoint's folder."""
 
     def __init__(
         self, checkpoint: TorchCheckpoint, training: Sequence[Subject], device: str, paper: str | None = None

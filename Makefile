@@ -50,11 +50,11 @@ addon: $(VENV)/.ready
 benchmark: $(VENV)/.ready
 	$(PY) benchmarks/run.py
 
-$(VENV)/.ready: $(REQUIREMENTS) requirements-dev.txt
+$(VENV)/.ready: $(REQUIREMENTS) requirements-dev.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) $(PIP) $(TORCH)
 	grep -v '^torch' $(REQUIREMENTS) > $(VENV)/requirements.txt
-	$(PY) $(PIP) -r $(VENV)/requirements.txt -r requirements-dev.txt
+	$(PY) $(PIP) -r $(VENV)/requirements.txt -r requirements-dev.txt -r benchmarks/requirements.txt
 	touch $@
 
 .venv-bpy-%/.ready:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gallery import __main__ as gallery
-from benchmarks.gallery import body, film, page, plot, scenes
+from benchmarks.gallery import body, film, page, plot, scenes, view
 from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
 from engine.audio.demo_song import write_demo_song
@@ -24,11 +24,12 @@ from engine.audio.librosa_features import SAMPLE_RATE
 from engine.data.clips import at_rate
 from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats
-from smpl_rig.motion import Motion, save_npz
+from smpl_rig.motion import Motion, sample, save_npz
 from smpl_rig.rotations import matrix_to_axis_angle
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_INDEX
 
 SECONDS = 4.0
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def walk(beats_a_minute: float, fps: float = 25.0) -> Motion:
@@ -110,11 +111,11 @@ def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path
         assert len(found) > 1 and dancer["footBeats"] == found.tolist()
 
 
-def test_a_dance_to_a_lent_song_stands_beside_a_real_one_that_is_shorter(data: Path) -> None:
+def test_a_dance_to_a_borrowed_song_stands_beside_a_real_one_that_is_shorter(data: Path) -> None:
     (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
-    lent = scenes.scene(replace(subject, borrowed=True), [("Ours, seed 0", walk(120, 20.0))])
-    assert [dancer.label for dancer in lent.dancers] == ["Real, to other music", "Ours, seed 0"]
-    assert lent.seconds == scenes.LENT_SECONDS and lent.dancers[0].motion.seconds <= SECONDS
+    borrowed = scenes.scene(replace(subject, borrowed=True), [("Ours, seed 0", walk(120, 20.0))])
+    assert [dancer.label for dancer in borrowed.dancers] == ["Real, to other music", "Ours, seed 0"]
+    assert borrowed.seconds == scenes.BORROWED_SECONDS and borrowed.dancers[0].motion.seconds <= SECONDS
 
 
 def test_a_foot_beat_is_filled_where_it_scores_half(scene: scenes.Scene) -> None:
@@ -169,15 +170,53 @@ def test_the_pages_song_is_in_time_with_the_original(written: Path, data: Path) 
     assert abs(lags[int(np.argmax(likeness))]) <= 16  # 2 ms
 
 
-def test_the_plot_has_every_beat_in_its_place(scene: scenes.Scene) -> None:
-    root = ElementTree.fromstring(plot.plot(scene))
-    name = "{http://www.w3.org/2000/svg}"
-    seconds = {text.text: float(text.attrib["x"]) for text in root.iter(f"{name}text") if text.get("class") == "time"}
-    origin, scale = seconds["0 s"], seconds["1 s"] - seconds["0 s"]
-    lines = [float(line.attrib["x1"]) for line in root.iter(f"{name}line") if line.get("class") == "beat"]
-    assert (np.array(lines) - origin) / scale == pytest.approx(scene.beats, abs=0.002)
-    dots = [(float(dot.attrib["cx"]) - origin) / scale for dot in root.iter(f"{name}circle")]
-    assert dots == pytest.approx(np.concatenate([dancer.foot_beats for dancer in scene.dancers]), abs=0.002)
+def positions(root: ElementTree.Element, name: str) -> list[float]:
+    """The x of every line or dot in the named group of a plot."""
+    (group,) = (part for part in root.iter(f"{SVG}g") if part.get("id") == name)
+    lines = [float(path.attrib["d"].split()[1]) for path in group.iter(f"{SVG}path") if path.get("clip-path") is None]
+    dots = [float(dot.attrib["x"]) for dot in group.iter(f"{SVG}use")]
+    return dots or lines
+
+
+def test_the_plot_has_every_beat_in_its_place(
+    scene: scenes.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plot, "ROW_SECONDS", 2.0)
+    plot.write_plot(tmp_path / "plot.svg", scene)
+    root = ElementTree.parse(tmp_path / "plot.svg").getroot()
+    assert root.attrib["width"].removesuffix("pt") == root.attrib["viewBox"].split()[2]  # a unit is a pixel
+    texts = [(text.text or "", text) for text in root.iter(f"{SVG}text")]
+    seconds = {words: float(text.attrib["x"]) for words, text in texts if re.fullmatch(r"\d s", words)}
+    assert list(seconds) == ["0 s", "1 s", "2 s", "3 s", "4 s"]
+    scale = seconds["1 s"] - seconds["0 s"]
+    assert seconds["3 s"] - seconds["0 s"] == pytest.approx(scale)  # the second row begins with 2 s
+
+    def times(name: str) -> list[float]:
+        return [start + (x - seconds["0 s"]) / scale for start in (0, 2) for x in positions(root, f"{name} {start:g}")]
+
+    filled = np.concatenate([dancer.on_beat for dancer in scene.dancers])
+    assert filled.any() and not filled.all()
+    assert times("beats") == pytest.approx(scene.beats, abs=0.002)
+    for number, dancer in enumerate(scene.dancers):
+        assert times(f"on {number}") == pytest.approx(dancer.foot_beats[dancer.on_beat], abs=0.002)
+        assert times(f"off {number}") == pytest.approx(dancer.foot_beats[~dancer.on_beat], abs=0.002)
+
+
+def test_the_plot_has_its_words_as_they_are(scene: scenes.Scene, tmp_path: Path) -> None:
+    plot.write_plot(tmp_path / "plot.svg", replace(scene, name="$5 & a <tip> of $2"))
+    texts = [text.text for text in ElementTree.parse(tmp_path / "plot.svg").iter(f"{SVG}text")]
+    assert "waltz · $5 & a <tip> of $2" in texts
+    assert {"Song", "Real", "Ours, seed 0", "Ours, seed 1"} <= set(texts)
+
+
+def test_the_strip_below_a_video_has_every_beat_in_its_column(scene: scenes.Scene) -> None:
+    strip = np.asarray(plot.time_strip(scene, film.shown(scene), SECONDS, 1280), np.float32)
+    assert strip.shape[1:] == (1280, 3)
+    above_the_song = strip[2].max(axis=-1)
+    found = np.flatnonzero(above_the_song > above_the_song[0] + 20)
+    columns = plot.LEFT + scene.beats / SECONDS * (1280 - plot.LEFT - plot.RIGHT)
+    assert np.abs(found[:, None] - columns).min(axis=0).max() <= 1
+    assert np.abs(found[:, None] - columns).min(axis=1).max() <= 1
 
 
 def test_landmarks_are_where_a_standing_body_has_them() -> None:
@@ -198,21 +237,67 @@ def test_a_video_per_style_has_both_dancers_and_the_song(
     with av.open(str(files["waltz"])) as video:
         frames = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     assert len(frames) == 20
-    for half in (frames[5][60:600, :640], frames[5][60:600, 640:]):
-        for side, (red, green, blue) in film.COLOURS.items():
+    (now,) = np.flatnonzero((frames[5][-100:] > 200).all(axis=(0, 2)))[:1]
+    assert abs(now - (plot.LEFT + 0.5 * (1280 - plot.LEFT - plot.RIGHT))) <= 2  # frame 5 of a clip of 10
+    for half in (frames[5][60:580, :640], frames[5][60:580, 640:]):
+        for side, (red, green, blue) in body.COLOURS.items():
             near = np.abs(half.astype(int) - (red, green, blue)).max(axis=-1) < 40
             assert near.sum() > 200, side
     assert np.abs(load_audio(files["waltz"], 8000)).max() > 0.1
 
 
-def test_where_a_camera_sees_a_joint_there_is_body(scene: scenes.Scene) -> None:
-    view = film._View(scene.dancers[0], 400, 400, 10)
-    pixels = view.draw(5)
-    for name, side in (("L_knee", "left"), ("R_knee", "right")):
-        points = body.points(scene.dancers[0].motion)
-        place = points[4, body.POINT_INDEX[name]] - np.append(view._path[5], 0)  # frame 5 of 25 is frame 4 of 20
-        (x, y), _ = view._camera.project(place)
-        assert np.argmax(pixels[round(y), round(x)]) == np.argmax(film.COLOURS[side])
+@pytest.fixture(scope="module")
+def seen(scene: scenes.Scene) -> view.View:
+    return view.View(scene.dancers[0], 400, 400, 50, 25.0)
+
+
+def pixel(seen: view.View, image: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """The colour where the camera sees a point, which is relative to the place that it follows."""
+    (x, y), _ = seen.camera.project(point)
+    return image[round(y / 2), round(x / 2)].astype(int)  # drawn twice as large
+
+
+def is_orange(colour: np.ndarray) -> bool:
+    """As the body's right side."""
+    red, green, blue = colour
+    return bool(red > green + 50 > blue + 100)
+
+
+def test_where_a_camera_sees_a_joint_there_is_body(seen: view.View) -> None:
+    image = np.asarray(seen.draw(5))
+    assert image.shape == (400, 400, 3)
+    left, right = (pixel(seen, image, seen.relative(5)[body.POINT_INDEX[f"{side}_knee"]]) for side in "LR")
+    assert is_orange(right) and is_orange(left[::-1])  # blue
+
+
+def test_the_nearer_leg_hides_the_other(scene: scenes.Scene) -> None:
+    real = scene.dancers[0]
+    poses = real.motion.poses.copy()
+    quarter = np.array([[0, -1, 0], [1, 0, 0], [0, 0, 1]], np.float32)
+    poses[:, :3] = matrix_to_axis_angle(
+        quarter @ BODY_TO_WORLD
+    )  # seen from the right; at first the legs are side by side
+    side = view.View(replace(real, motion=replace(real.motion, poses=poses)), 400, 400, 1, 25.0)
+    assert is_orange(pixel(side, np.asarray(side.draw(0)), side.relative(0)[body.POINT_INDEX["R_knee"]]))
+
+
+@pytest.mark.parametrize("frame", [0, 30, 45])
+def test_the_floor_stays_where_it_is_while_the_camera_follows(seen: view.View, scene: scenes.Scene, frame: int) -> None:
+    image = np.asarray(seen.draw(frame))
+    pelvis = body.points(sample(scene.dancers[0].motion, np.array([frame / 25.0])))[0, 0]
+    here = pelvis - seen.relative(frame)[0]
+    assert frame == 0 or here[1] < -0.2  # the camera went along
+    row = 0.5 * np.round(here[1] / 0.5)
+    crossing, between = np.array([0.75, row, 0.0]), np.array([0.75, row + 0.25, 0.0])
+    lines, tile = (pixel(seen, image, place - here).sum() for place in (crossing, between))
+    column = pixel(seen, image, np.array([0.5, row + 0.25, 0.0]) - here).sum()
+    assert min(lines, column) > tile + 30
+
+
+def test_a_limb_seen_from_its_end_is_a_disc() -> None:
+    centres, radii, outwards = view.capsule(np.array([[3.0, 4.0], [3.5, 4.0]]), np.array([1.0, 2.0]))
+    assert (centres == [3.5, 4.0]).all() and (radii == 2).all()
+    assert np.ptp(outwards, axis=0) == pytest.approx([2, 2])
 
 
 def test_a_dancer_too_far_away_to_be_stored_is_refused() -> None:

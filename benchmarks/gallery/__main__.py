@@ -3,8 +3,9 @@
     python -m benchmarks.gallery --data DATA [--checkpoint C] [--split test] [--seeds N] [--paper FOLDER] -o out/gallery
 
 Writes a page with moving figures and sound that opens from a file (`index.html`), a plot per clip (`plots/`) and a
-video per style (`videos/`). The page is bundled with three.js (MIT licence), which npm installs at first. Exit code 0;
-1 after an error, told in one line on stderr; 2 for wrong arguments.
+video per style (`videos/`). The page is bundled with three.js (MIT licence), which npm installs on the first run.
+Pillow and matplotlib are needed (`benchmarks/requirements.txt`). Exit code 0; 1 after an error, reported in one line on
+stderr; 2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from engine.models.checkpoints import find_checkpoint, load_checkpoint
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make the gallery; returns the exit code."""
+    """Make the gallery and return the exit code."""
     options = _parse(arguments)
     try:
         page = _make(options)
@@ -66,12 +67,12 @@ def _make(options: argparse.Namespace) -> Path:
         find_checkpoint(checkpoint)
     videos = options.output / "videos"
     videos.mkdir(parents=True, exist_ok=True)
-    script = build_script(_say)  # first, since it is what may fail for reasons outside the project
+    script = build_script(_say)  # first, because it can fail for reasons outside the project
     scenes = []
     for subject in subjects:
         dances = []
         for kind, checkpoint in kinds.items():
-            style = subject.style if kind == "Ours" else None  # the paper's models with librosa features know no styles
+            style = subject.style if kind == "Ours" else None  # the paper's models with librosa features have no styles
             for seed in range(options.seeds):
                 _say(f"{subject.name}: {kind.lower()}, seed {seed}")
                 motion = generated(subject, checkpoint, style, seed, options.device)

@@ -1,7 +1,7 @@
-"""The solid body that stands for a skeleton in pictures: points of a motion, and tapered limbs between them.
+"""The solid body that pictures show for a skeleton: points of a motion, and tapered limbs between them.
 
-The 24 joints alone do not tell where head, chest and soles point, so landmarks fixed to these are added. Page and
-videos draw the same limbs.
+The 24 joints alone do not show the orientation of head, chest and feet, so landmarks fixed to these are added. The page
+and the videos draw the same limbs.
 """
 
 from __future__ import annotations
@@ -30,9 +30,13 @@ LANDMARKS: dict[str, tuple[str, tuple[float, float, float]]] = {
     "L_toe": ("L_foot", (0.02, 0.0, 0.06)),
     "R_toe": ("R_foot", (-0.02, 0.0, 0.06)),
 }
-"""Name -> (joint whose rotation it follows, place from that joint in the rest pose, metres, body frame)."""
+"""Name -> (joint whose rotation it follows, offset from that joint in the rest pose, metres, body frame)."""
 POINT_NAMES: tuple[str, ...] = (*JOINT_NAMES, *LANDMARKS)
 POINT_INDEX: dict[str, int] = {name: index for index, name in enumerate(POINT_NAMES)}
+
+
+COLOURS = {"left": (70, 150, 225), "right": (240, 130, 60), "middle": (214, 218, 226)}
+"""RGB of the body's sides: left and right differ, so that they are told apart from behind as well."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,10 @@ LIMBS: tuple[Limb, ...] = (
     Limb("head", "skull", 0.070, 0.095, "middle"),
     Limb("skull", "nose", 0.050, 0.022, "middle"),
 )
-"""The limbs of the body; left and right have colours of their own so that they are told apart from behind too."""
 
 
 def points(motion: Motion) -> NDArray[np.float32]:
-    """(T, 37, 3) joints, then landmarks, in metres in the world; the order is `POINT_NAMES`."""
+    """(T, 37, 3) joints, then landmarks, metres in the world, in the order of `POINT_NAMES`."""
     joints = motion.joints()
     world = global_rotations(motion.rotations())
     extra = [

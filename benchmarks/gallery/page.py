@@ -1,6 +1,6 @@
 """Writes the page: `index.html`, its script, and a file of data, a song and a plot per clip, all in one folder.
 
-The page is opened from a file, where browsers let it fetch nothing: data come as scripts that hand themselves over.
+The page is opened from a file, and such a page may fetch nothing: its data are scripts that call a function of it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gallery import body
-from benchmarks.gallery.film import COLOURS, sound_frame
-from benchmarks.gallery.plot import plot
-from benchmarks.gallery.scenes import Dancer, Scene, envelope_height, expected_foot_beats
-from demo.pictures import add_sound, loudness_of
-from engine.audio.decode import load_audio
+from benchmarks.gallery.plot import write_plot
+from benchmarks.gallery.scenes import HIT_SECONDS, Dancer, Scene, sound
+from demo.pictures import SOUND_RATE, add_sound
 from engine.errors import EngineError
-from engine.motion.foot_beats import ENVELOPE_RATE, SIGMA
+from engine.motion.foot_beats import ENVELOPE_RATE
 
 WEB = Path(__file__).resolve().parent / "web"
-SONG_RATE, SONG_BITS = 44_100, 80_000
+SONG_BITS = 80_000
+"""Bits a second of the encoded songs."""
 _MILLIMETRES = 1000
-_LOUDNESS_RATE = 40
 
 
 class GalleryError(EngineError):
@@ -39,9 +37,9 @@ class GalleryError(EngineError):
 
 
 def build_script(said: Callable[[str], None]) -> str:
-    """The page's script with three.js in it, bundled from npm's packages, which are installed first where missing.
+    """The page's script with three.js in it, bundled from npm's packages, which are installed first if missing.
 
-    Raises GalleryError without npm or where it fails, as without network.
+    Raises GalleryError if npm is missing or fails, for example without a network.
     """
     npm = shutil.which("npm")
     if npm is None:
@@ -77,7 +75,7 @@ def write_page(
         stem = f"{number + 1:02d}_{re.sub(r'[^A-Za-z0-9-]+', '_', scene.name)}"
         files = {"data": f"clips/{stem}.js", "song": f"songs/{stem}.mp3", "plot": f"plots/{stem}.svg"}
         write_song(folder / files["song"], scene)
-        (folder / files["plot"]).write_text(plot(scene), encoding="utf-8")
+        write_plot(folder / files["plot"], scene)
         data = json.dumps(scene_data(scene), separators=(",", ":"))
         (folder / files["data"]).write_text(f"magmaClip({number},{data});\n", encoding="utf-8")
         entries.append({"name": scene.name, "style": scene.style, "seconds": scene.seconds, **files})
@@ -86,8 +84,8 @@ def write_page(
         "videos": {style: file.relative_to(folder).as_posix() for style, file in videos.items()},
         "points": body.POINT_NAMES,
         "limbs": [asdict(limb) for limb in body.LIMBS],
-        "colours": {side: "#{:02x}{:02x}{:02x}".format(*colour) for side, colour in COLOURS.items()},
-        "hit": SIGMA * float(np.sqrt(2 * np.log(2))),
+        "colours": {side: "#{:02x}{:02x}{:02x}".format(*colour) for side, colour in body.COLOURS.items()},
+        "hit": HIT_SECONDS,
     }
     (folder / "gallery.js").write_text(script, encoding="utf-8")
     (folder / "index.js").write_text(f"window.magmaGallery = {json.dumps(index)};\n", encoding="utf-8")
@@ -97,13 +95,12 @@ def write_page(
 
 
 def scene_data(scene: Scene) -> dict[str, Any]:
-    """What the page knows of a scene, ready for JSON; times in seconds."""
-    loudness = loudness_of(scene.song, scene.seconds, max(round(scene.seconds * _LOUDNESS_RATE), 1))
+    """A scene's data for the page, ready for JSON; times in seconds."""
     return {
         "seconds": scene.seconds,
         "beats": scene.beats.tolist(),
-        "expected": expected_foot_beats(scene.beats).tolist(),
-        "loudness": _bytes(loudness),
+        "expected": scene.expected.tolist(),
+        "loudness": _bytes(scene.loudness),
         "dancers": [_dancer_data(dancer) for dancer in scene.dancers],
     }
 
@@ -115,7 +112,7 @@ def _dancer_data(dancer: Dancer) -> dict[str, Any]:
         "fps": dancer.motion.fps,
         "frames": len(dancer.motion),
         "points": encode_points(body.points(dancer.motion)),
-        "envelope": _bytes(dancer.envelope / envelope_height(dancer)),
+        "envelope": _bytes(dancer.envelope),
         "envelopeRate": ENVELOPE_RATE,
         "footBeats": dancer.foot_beats.tolist(),
         "onBeat": dancer.on_beat.tolist(),
@@ -132,14 +129,13 @@ def encode_points(points: NDArray[np.float32]) -> str:
 
 
 def _bytes(levels: NDArray[np.floating]) -> str:
-    """(N,) 0..1 -> base64 of a byte each; higher values are cut off."""
-    return base64.b64encode(np.round(np.clip(levels, 0, 1) * 255).astype(np.uint8).tobytes()).decode("ascii")
+    """(N,) 0..1 -> base64 of a byte each."""
+    return base64.b64encode(np.round(levels * 255).astype(np.uint8).tobytes()).decode("ascii")
 
 
 def write_song(file: Path, scene: Scene) -> None:
     """The scene's part of its song as a small mono .mp3, which every browser plays."""
-    samples = load_audio(scene.song, SONG_RATE, 0.0, scene.seconds)
     with av.open(str(file), "w") as container:
-        stream: Any = container.add_stream("libmp3lame", rate=SONG_RATE, layout="mono")
+        stream: Any = container.add_stream("libmp3lame", rate=SOUND_RATE, layout="mono")
         stream.bit_rate = SONG_BITS
-        add_sound(container, stream, [sound_frame(samples, SONG_RATE)])
+        add_sound(container, stream, [sound(scene, scene.seconds)])

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
+from demo.pictures import SOUND_RATE, loudness_of
 from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE
@@ -21,20 +23,25 @@ from engine.data.styles import usual_tempo
 from engine.errors import DataError
 from engine.evaluation.dances import Subject, choose_subjects
 from engine.evaluation.evaluate import subjects_of
-from engine.motion.foot_beats import FOOT_LEAD, SIGMA, BeatScore, foot_beats, foot_envelope, score_beats
+from engine.motion.foot_beats import SIGMA, BeatScore, expected_foot_beats, foot_beats, foot_envelope, score_beats
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from smpl_rig.motion import Motion
 
-LENT_SECONDS = 20.0
+BORROWED_SECONDS = 20.0
+"""Length of a scene whose song belongs to another clip."""
+LOUDNESS_RATE = 40
+"""Values a second of a scene's loudness."""
+HIT_SECONDS = SIGMA * float(np.sqrt(2 * np.log(2)))
+"""Distance from the expected time at which a foot beat scores half."""
 
 
 @dataclass(frozen=True)
 class Dancer:
     """One dance to the scene's song.
 
-    envelope: (N,) `foot_envelope`, 60 a second. foot_beats: (B,) seconds. on_beat: (B,) which of them score at least a
-    half against the song's beats. score: of all of them; None where the song has fewer than two beats.
+    envelope: (N,) `foot_envelope` at `ENVELOPE_RATE`, 0..1. foot_beats: (B,) seconds. on_beat: (B,) which of them
+    score at least a half against the song's beats. score: of all of them; None where the song has fewer than two beats.
     """
 
     label: str
@@ -47,20 +54,26 @@ class Dancer:
 
 @dataclass(frozen=True)
 class Scene:
-    """A clip with a song. beats: the song's, seconds. dancers: the real one first; all last `seconds` at most."""
+    """A clip with a song. dancers: the real one first; all last `seconds` at most.
+
+    loudness: (N,) of the song at `LOUDNESS_RATE`, 0..1. beats: the song's, seconds. expected: when foot beats are
+    expected for them, a little before each; none for a single beat.
+    """
 
     name: str
     style: str
     song: Path
     seconds: float
+    loudness: NDArray[np.float32]
     beats: NDArray[np.float64]
+    expected: NDArray[np.float64]
     dancers: tuple[Dancer, ...]
 
 
 def subjects_with_songs(folder: Path, split: str, names: Sequence[str], styles: Sequence[str]) -> list[Subject]:
     """The clips of a split that can be danced to by a checkpoint of `styles`, only those of `names` if there are any.
 
-    In a style without songs, other clips' are lent, as in the evaluation. Raises DataError.
+    Clips of a style without songs borrow those of other clips, as in the evaluation. Raises DataError.
     """
     clips = DanceDataset(folder).split(split)
     if not clips:
@@ -77,22 +90,25 @@ def subjects_with_songs(folder: Path, split: str, names: Sequence[str], styles: 
 def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
     """The real dance and others with their labels, at 20 frames/s.
 
-    All are cut to the length of the real one, or to `LENT_SECONDS` where the song is lent: then the real dance, which
-    has nothing to do with the song, is often much shorter. Raises DataError and AudioError.
+    All are cut to the length of the real one, or to `BORROWED_SECONDS` where the song is borrowed: then the real dance,
+    which has nothing to do with the song, is often much shorter. Raises DataError and AudioError.
     """
     assert subject.song is not None
-    audio = load_audio(subject.song.path, SAMPLE_RATE)
-    seconds = LENT_SECONDS if subject.borrowed else subject.motion.seconds
-    beats = track_beats(audio, SAMPLE_RATE, usual_tempo(subject.style)).times
+    song = subject.song.path
+    seconds = BORROWED_SECONDS if subject.borrowed else subject.motion.seconds
+    beats = track_beats(load_audio(song, SAMPLE_RATE), SAMPLE_RATE, usual_tempo(subject.style)).times
     beats = beats[beats < seconds]
+    expected = expected_foot_beats(beats) if len(beats) > 1 else np.zeros(0)
     frames = round(seconds * FRAME_RATE)
-    dancers = [_dancer("Real, to other music" if subject.borrowed else "Real", subject.motion.cut(0, frames), beats)]
-    dancers += [_dancer(label, at_rate(motion).cut(0, frames), beats) for label, motion in dances]
-    return Scene(subject.name, subject.style, subject.song.path, seconds, beats, tuple(dancers))
+    real = "Real, to other music" if subject.borrowed else "Real"
+    motions = [(real, subject.motion), *((label, at_rate(motion)) for label, motion in dances)]
+    dancers = [_dancer(label, motion.cut(0, frames), beats, expected) for label, motion in motions]
+    loudness = loudness_of(song, seconds, max(round(seconds * LOUDNESS_RATE), 1))
+    return Scene(subject.name, subject.style, song, seconds, loudness, beats, expected, tuple(dancers))
 
 
 def generated(subject: Subject, checkpoint: str, style: str | None, seed: int, device: str) -> Motion:
-    """The checkpoint's dance to the subject's song as a user gets it; a style of None is for it to choose.
+    """The checkpoint's dance to the subject's song as a user gets it; a style of None leaves the choice to it.
 
     Raises EngineError, also for a style that the checkpoint does not know.
     """
@@ -102,20 +118,21 @@ def generated(subject: Subject, checkpoint: str, style: str | None, seed: int, d
     return generate(request, lambda *_: None, lambda: False).motion
 
 
-def expected_foot_beats(beats: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Where `score_beats` expects foot beats: a little before the song's beats (seconds); none for a single beat."""
-    return beats - FOOT_LEAD * np.gradient(beats) if len(beats) > 1 else np.zeros(0)
+def sound(scene: Scene, seconds: float) -> av.AudioFrame:
+    """The first seconds of the scene's song for an encoder, mono, with silence after the song's end."""
+    samples = np.zeros(round(seconds * SOUND_RATE), np.float32)
+    audio = load_audio(scene.song, SOUND_RATE, 0.0, seconds)[: len(samples)]
+    samples[: len(audio)] = audio
+    frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
+    frame.sample_rate = SOUND_RATE
+    return frame
 
 
-def _dancer(label: str, motion: Motion, beats: NDArray[np.float64]) -> Dancer:
+def _dancer(label: str, motion: Motion, beats: NDArray[np.float64], expected: NDArray[np.float64]) -> Dancer:
     joints = motion.joints()
-    found, expected = foot_beats(joints, motion.fps), expected_foot_beats(beats)
-    away = np.abs(found[:, None] - expected[None]).min(axis=1, initial=np.inf)
-    on_beat = np.exp(-(away**2) / (2 * SIGMA**2)) >= 0.5
+    envelope, found = foot_envelope(joints, motion.fps), foot_beats(joints, motion.fps)
+    # rare peaks are cut off; otherwise they would leave the rest of the curve flat
+    envelope = np.minimum(envelope / max(float(np.quantile(envelope, 0.98)), 1e-9), 1)
+    on_beat = np.abs(found[:, None] - expected[None]).min(axis=1, initial=np.inf) <= HIT_SECONDS
     score = score_beats(found, beats) if len(beats) > 1 else None
-    return Dancer(label, motion, foot_envelope(joints, motion.fps), found, on_beat, score)
-
-
-def envelope_height(dancer: Dancer) -> float:
-    """The value that fills a lane of a picture; rare peaks are cut off, lest everything else be flat."""
-    return max(float(np.quantile(dancer.envelope, 0.98)), 1e-9)
+    return Dancer(label, motion, envelope, found, on_beat, score)

@@ -1,4 +1,4 @@
-// A clip's data as the page gets them, made ready for drawing.
+// A clip's data, decoded for drawing.
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
@@ -19,13 +19,13 @@ class Dancer {
     this.path = this.smoothPath(0.6 * this.fps);
   }
 
-  // The frames around a time, held at the ends, and how far it is from the first to the second.
+  // The frames before and after a time (the first or last one outside the clip), and where it lies between them, 0..1.
   between(seconds) {
     const position = Math.min(Math.max(seconds * this.fps, 0), this.frames - 1), before = Math.floor(position);
     return { before, after: Math.min(before + 1, this.frames - 1), part: position - before };
   }
 
-  // The points at a time, [x, y, z, x, y, z, ...], straight between frames.
+  // The points at a time, [x, y, z, x, y, z, ...], interpolated between frames.
   pose(seconds, into) {
     const { before, after, part } = this.between(seconds);
     const size = 3 * this.pointCount;
@@ -41,7 +41,7 @@ class Dancer {
     return this.metres.subarray(at, at + 3);
   }
 
-  // Where the camera looks: the pelvis over the floor, smoothed by a bell of so many frames.
+  // Where the camera looks: the pelvis over the floor, smoothed by a Gaussian of so many frames (standard deviation).
   smoothPath(width) {
     const reach = Math.ceil(2.5 * width), path = [];
     for (let frame = 0; frame < this.frames; frame++) {
@@ -61,7 +61,7 @@ class Dancer {
     return [0, 1].map((k) => this.path[before][k] * (1 - part) + this.path[after][k] * part);
   }
 
-  // Middle and largest half extent of the dance over the floor, metres.
+  // Centre of the dance on the floor, and half of its larger extent, metres.
   ground() {
     const range = [0, 1].map((k) => this.path.reduce(
       (found, spot) => [Math.min(found[0], spot[k]), Math.max(found[1], spot[k])], [Infinity, -Infinity]));
@@ -69,7 +69,7 @@ class Dancer {
   }
 }
 
-// The last of rising times that is not after `seconds`: its index, -1 before the first.
+// Index of the last of the sorted times that is not after `seconds`; -1 before the first.
 export function lastBefore(times, seconds) {
   let low = 0, high = times.length;
   while (low < high) {

@@ -1,4 +1,4 @@
-// One dancer's small world: body, floor, light, foot traces and the ring that pulses on foot beats.
+// One dancer's scene: body, floor, light, foot traces and the circle that pulses on foot beats.
 
 import * as THREE from "three";
 import { lastBefore } from "./clip.js";
@@ -7,7 +7,7 @@ const UP = new THREE.Vector3(0, 1, 0);
 const GROUND = 0x1b1e24;
 const TRACE_SECONDS = 4, TRACE_WIDTH = 0.03;
 const PULSE_SECONDS = 0.4;
-const FLOOR = 80; // metres, a whole even number
+const FLOOR = 80; // metres, an even integer
 
 // A square metre of floor with lines every half metre.
 function gridTexture() {
@@ -39,13 +39,13 @@ export class Figure {
     this.addFloorAndLight();
     this.addBody(gallery);
     this.traces = [["L_foot", "left"], ["R_foot", "right"]].map(([point, side]) => this.addTrace(point, gallery.colours[side]));
-    this.ring = new THREE.Mesh(new THREE.RingGeometry(0.96, 1, 64), new THREE.MeshBasicMaterial({ transparent: true, depthWrite: false }));
-    this.ring.position.z = 0.006;
-    this.world.add(this.ring);
+    this.circle = new THREE.Mesh(new THREE.RingGeometry(0.96, 1, 64), new THREE.MeshBasicMaterial({ transparent: true, depthWrite: false }));
+    this.circle.position.z = 0.006;
+    this.world.add(this.circle);
   }
 
   addFloorAndLight() {
-    // pushed back in depth, so that traces just above it are not swallowed where seen at a low angle
+    // moved back in depth, so that it does not hide the traces just above it at a low angle
     const under = { polygonOffset: true, polygonOffsetFactor: 6, polygonOffsetUnits: 6 };
     this.floor = new THREE.Mesh(
       new THREE.PlaneGeometry(FLOOR, FLOOR), new THREE.MeshStandardMaterial({ map: gridTexture(), roughness: 1, ...under }));
@@ -97,7 +97,7 @@ export class Figure {
     return { mesh, point, colour: new THREE.Color(colour) };
   }
 
-  // Show the dancer as at `seconds`; orbit is where the camera stands and looks, relative to the dancer's place.
+  // Show the dancer as at `seconds`; orbit: the camera's position and target, relative to the dancer's place.
   update(seconds, orbit, follow, traced) {
     const [x, y] = follow ? this.dancer.place(seconds) : this.dancer.ground().middle;
     this.camera.position.set(x, y, 0).add(orbit.position);
@@ -157,14 +157,14 @@ export class Figure {
   pulse(seconds) {
     const { footBeats, onBeat } = this.dancer, beat = lastBefore(footBeats, seconds);
     const age = beat < 0 ? 1 : (seconds - footBeats[beat]) / PULSE_SECONDS;
-    this.ring.visible = age < 1;
+    this.circle.visible = age < 1;
     if (age >= 1) return;
     const pelvis = this.dancer.index.pelvis * 3;
-    this.ring.position.x = this.pose[pelvis];
-    this.ring.position.y = this.pose[pelvis + 1];
-    this.ring.scale.setScalar(0.38 + 0.22 * age);
-    this.ring.material.color.set(onBeat[beat] ? 0xf7c948 : 0x8b92a0);
-    this.ring.material.opacity = 1 - age;
+    this.circle.position.x = this.pose[pelvis];
+    this.circle.position.y = this.pose[pelvis + 1];
+    this.circle.scale.setScalar(0.38 + 0.22 * age);
+    this.circle.material.color.set(onBeat[beat] ? 0xf7c948 : 0x8b92a0);
+    this.circle.material.opacity = 1 - age;
   }
 
   // Frees what the graphics card holds of this figure.

@@ -41,7 +41,7 @@ export class Stage {
     this.stand();
   }
 
-  // So far that a following camera sees the dancer, and a still one the whole dance.
+  // The distance at which a camera that follows sees the dancer, and a camera that does not sees the whole dance.
   distance() {
     if (this.follow || !this.figures.length) return NEAR;
     const { aspect } = this.figures[0].camera;

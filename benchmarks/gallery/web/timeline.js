@@ -2,7 +2,7 @@
 
 const OVERVIEW = 30, MINI = 9, GAP = 8, WAVE = 26, LANE = 34, RULER = 18;
 const AROUND = 4; // seconds on either side of now
-const LABELS = 96;
+const LABELS = 140;
 const INK = { wave: "#56647a", beat: "#aeb6c4", quiet: "#98a0b0", hill: "#3d4859", hit: "#f7c948", miss: "#8b92a0",
   band: "rgba(247, 201, 72, 0.16)", now: "#ffffff", line: "#30353f" };
 

@@ -1,4 +1,4 @@
-// The page: song list, playing, keys; everything else is drawn by stage and timeline.
+// The page: song list, playback, keys. Stage and timeline draw the rest.
 
 import { decodeClip, lastBefore } from "./clip.js";
 import { Stage } from "./stage.js";
@@ -14,7 +14,7 @@ let stage, clip = null, number = -1, wanted = 0, marked = { at: 0, song: 0 };
 const loaded = new Map();
 const timeline = new Timeline(element("timeline"), gallery.hit, seek);
 
-// Clips hand themselves over by calling this from their own script.
+// Every clip's script calls this with its data.
 window.magmaClip = (which, data) => loaded.set(which, decodeClip(data, gallery.points));
 
 function load(which, then) {
@@ -30,7 +30,7 @@ function show(which, seconds = 0) {
   song.pause();
   number = which;
   load(which, () => {
-    if (which !== number) return; // another one was chosen meanwhile
+    if (which !== number) return; // another clip has been chosen since
     clip = loaded.get(which);
     const entry = gallery.clips[which];
     song.src = entry.song;
@@ -48,7 +48,7 @@ function show(which, seconds = 0) {
   });
 }
 
-// One of each kind at first; of those that differ by the seed alone, the others wait to be ticked.
+// Of dancers that differ only by the seed, only the first is ticked at first.
 function listDancers() {
   const kinds = new Set();
   element("dancers").replaceChildren(...clip.dancers.map((dancer, k) => {
@@ -160,7 +160,7 @@ function listen() {
   document.addEventListener("keydown", (event) => {
     const action = KEYS[event.key];
     if (!action || !clip || event.ctrlKey || event.metaKey || event.target.matches("select, video")) return;
-    if (event.key === " " && event.target.matches("button, input, summary")) return; // it presses what has the focus
+    if (event.key === " " && event.target.matches("button, input, summary")) return; // the key presses the focused control
     event.preventDefault();
     action();
   });

@@ -1,10 +1,10 @@
-"""What parts of the checkpoint that need no other training are worth: guidance, residual levels, the foot lock.
+"""Ablations of the checkpoint that need no other training: guidance, residual levels, the foot lock.
 
     python -m benchmarks.ablations --data DATA [--checkpoint default] [--split val] [--seeds 3]
 
-Two tables. Of the codec: error and speed kept of real dances rebuilt from the first levels only. Of written dances, as
-`engine evaluate` measures them: with other strengths of music guidance (1 is none), without the music, decoded from the
-first levels only, and without the foot lock.
+Two tables. Codec: error of real dances reconstructed from the first levels only. Generated dances, measured as by
+`engine evaluate`: with other strengths of music guidance (1 is none), without the music, decoded from the first levels
+only, and without the foot lock.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ def main() -> None:
     for levels in range(1, checkpoint.vqvae.config.levels + 1):
         print(f"| {levels} | {codec_error(checkpoint, subjects, levels):.1f} |", flush=True)
 
-    heard = [subject for subject in subjects if subject.song is not None]
-    made = (take for subject in heard for take in takes(checkpoint, subject, options.seeds))
-    print(f"\n{dance_table(subjects, subjects_of(data.split('train')), made)}")
+    with_song = [subject for subject in subjects if subject.song is not None]
+    rows = (row for subject in with_song for row in dances(checkpoint, subject, options.seeds))
+    print(f"\n{dance_table(subjects, subjects_of(data.split('train')), rows)}")
 
 
-def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], made: Iterable[EvaluatedDance]) -> str:
-    """A Markdown table of takes, real ones among them, of a split's subjects; `known` are the training clips."""
+def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], dances: Iterable[EvaluatedDance]) -> str:
+    """A Markdown table of dances, real ones among them, of a split's subjects; `known` are the training clips."""
     ruler = Ruler(subjects, known)
     training: dict[str, list[Sets]] = {}
     for clip in known:
         training.setdefault(clip.style, []).append(set_windows(clip.motion.joints()))
-    summary = summarise([ruler.measure(take) for take in made], training)
+    summary = summarise([ruler.measure(dance) for dance in dances], training)
     real = summary[REAL][WITH_SONG]
     lines = [
         "| dances | beat gain | own song above others | style right | jerk over real | skate | Fréchet to training |",
@@ -70,7 +70,7 @@ def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], made: Ite
 
 @torch.inference_mode()
 def codec_error(checkpoint: TorchCheckpoint, subjects: list[Subject], levels: int) -> float:
-    """Millimetres over all frames, rebuilt from the first levels."""
+    """Mean joint error over all frames, millimetres, of dances reconstructed from the first levels."""
     stride, errors = checkpoint.vqvae.config.stride, []
     for subject in subjects:
         motion = subject.motion.cut(0, len(subject.motion) // stride * stride)
@@ -81,8 +81,8 @@ def codec_error(checkpoint: TorchCheckpoint, subjects: list[Subject], levels: in
     return 1000 * float(np.concatenate(errors).mean())
 
 
-def takes(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator[EvaluatedDance]:
-    """The real dance and every variant of the written one."""
+def dances(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator[EvaluatedDance]:
+    """The real dance and every variant of the generated one."""
     yield EvaluatedDance(REAL, subject, 0, subject.motion)
     assert subject.song is not None
     for seed in range(seeds):
@@ -102,7 +102,7 @@ def takes(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator
             for levels in range(1, checkpoint.vqvae.config.coarse):
                 motion = lock_feet(checkpoint.decode(dance.tokens[:, :levels]).cut(0, frames))
                 yield EvaluatedDance(
-                    f"guidance {guidance:g}, first {levels} of the written levels", subject, seed, motion
+                    f"guidance {guidance:g}, first {levels} of the generated levels", subject, seed, motion
                 )
             yield EvaluatedDance(
                 f"guidance {guidance:g}, feet unlocked", subject, seed, checkpoint.decode(dance.tokens)
@@ -113,7 +113,7 @@ def takes(checkpoint: TorchCheckpoint, subject: Subject, seeds: int) -> Iterator
 
 
 def line(group: Group, real: Group) -> str:
-    """A row's cells after its name."""
+    """The cells of a row after its name."""
 
     def mean(group: Group, name: str) -> float:
         return group.figures[name].mean if name in group.figures else float("nan")

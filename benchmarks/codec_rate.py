@@ -1,10 +1,10 @@
-"""Trains small codecs of other token rates and compares what they lose at the same number of codes a second.
+"""Trains small codecs of other token rates and compares their errors at the same number of codes a second.
 
     python -m benchmarks.codec_rate --data DATA --out RUNS [--steps 1000]
 
-Each codec is trained from random weights for as many steps, on all styles, with the same seed, half of its levels as
-the coarse ones; unfinished runs below RUNS go on. The table gives the error of validation dances, rebuilt from the
-first levels only, in mm over joints and frames, and in brackets the share of speed kept.
+Each codec is trained from random weights for the same number of steps, on all styles, with the same seed, half of its
+levels being the coarse ones; unfinished runs below RUNS are continued. The table gives the error of validation dances
+reconstructed from the first levels only, in mm over joints and frames, and in brackets the share of speed kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.training.loop import TrainOptions
 from engine.training.vqvae import reconstruction_figures, train_vqvae
 
 STRIDES = (2, 4)
-"""Frames of a token position: 10 and 5 positions a second."""
+"""Frames per token position: 10 and 5 positions a second."""
 CODES_A_SECOND = (10, 20, 40, 80)
 
 
@@ -49,7 +49,7 @@ def main() -> None:
 
 @torch.inference_mode()
 def cell(codec: MotionVQVAE, clips: list[StyledMotion], levels: int) -> str:
-    """Error and speed kept of clips rebuilt from the first levels."""
+    """Error and speed kept of clips reconstructed from the first levels."""
     figures = []
     for clip in clips:
         motion = at_rate(clip.motion)

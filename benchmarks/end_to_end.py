@@ -1,8 +1,8 @@
-"""Times the main job as a user waits for it: hello, first dance, warm dance, keyframes.
+"""Times what a user waits for: hello, first dance, warm dance, keyframes.
 
     .venv-bpy-4.5.15/bin/python benchmarks/end_to_end.py --engine-python .venv/bin/python [--song SONG] [--seconds 60]
 
-Run by a Python with the bpy wheel, from the project's root. Without --song a demo song is composed first.
+Run it with a Python that has the bpy wheel, from the project's root. Without --song a demo song is synthesised first.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
-        song = options.song or _compose(options.engine_python, Path(folder) / "song.wav", options.seconds)
+        song = options.song or _synthesise(options.engine_python, Path(folder) / "song.wav", options.seconds)
         client = EngineClient([options.engine_python, "-m", "engine", "serve"], ROOT, Path(folder) / "engine.log")
         begin = time.perf_counter()
         client.start()
@@ -55,7 +55,7 @@ def main() -> None:
     print(f"24 bones x 1200 frames keyed in {_key_random(1200):.3f} s")
 
 
-def _compose(python: str, path: Path, seconds: float) -> Path:
+def _synthesise(python: str, path: Path, seconds: float) -> Path:
     code = f"from engine.audio.demo_song import write_demo_song as w; w({str(path)!r}, seconds={seconds})"
     subprocess.run([python, "-c", code], check=True, cwd=ROOT)
     return path

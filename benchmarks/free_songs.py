@@ -1,10 +1,10 @@
-"""Collects music that a studio may use, for training the `open` checkpoint's decoder.
+"""Collects freely licensed music for training the decoder of the `open` checkpoint.
 
     python -m benchmarks.free_songs -o SONGS
 
-Two sources: songs that the project synthesises itself, at many tempi, and songs of Debian's game-music packages as far
-as they are installed, their first two minutes. SONGS_SOURCES.md beside the folder lists every file, author and
-licence. The songs of `benchmarks.long_music` are left out, so that they stay unheard.
+Two sources: songs that the project synthesises, at many tempi, and the first two minutes of the songs of Debian's
+game-music packages, as far as these are installed. SONGS_SOURCES.md beside the folder lists every file, author and
+licence. The songs of `benchmarks.long_music` are left out, so that no checkpoint is trained on them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.errors import AudioError
 
 SYNTHESIZED_SECONDS = 60.0
 EXCERPT_SECONDS = 120.0
-"""Of the other songs. A clip dances to a part of a song, and hearing the whole of it would take most of the time."""
+"""Length of the other songs. A clip uses a part of a song; features of whole songs would need most of the time."""
 EXCERPT_RATE = 24_000
 TEMPI = {"waltz": (78, 96), "rumba": (84, 116), "cha-cha": (104, 132), "salsa": (150, 212)}
 TEMPI_EACH = 5
@@ -67,10 +67,10 @@ def main() -> None:
             name = f"{style}_{bpm:.0f}.wav"
             write_demo_song(folder / name, style, SYNTHESIZED_SECONDS, float(bpm))
             lines.append(f"| {name} | synthesised (`engine.audio.demo_song`) | this project | as this project |")
-    unheard = set(SONGS.values())
+    held_out = set(SONGS.values())
     for source in SOURCES:
         for song in source.songs():
-            if str(song) in unheard:
+            if str(song) in held_out:
                 continue
             name = f"{source.package}_{'_'.join(song.relative_to(source.folder).with_suffix('').parts)}.wav"
             try:
@@ -79,7 +79,7 @@ def main() -> None:
                 print(f"left out: {error}")
                 continue
             lines.append(f"| {name} | Debian {source.package} | {source.author} | {source.licence} |")
-    # beside the folder's songs it would be taken for one
+    # not in the folder itself, whose files are all read as songs
     listing = folder.with_name(f"{folder.name}_SOURCES.md")
     listing.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(f"{folder}: {len(lines) - 2} songs, listed in {listing}")

@@ -3,19 +3,20 @@
     python -m benchmarks.gaps --data DATA [--checkpoint default] [--split val] [--every 6]
 
 DATA is a folder of dance data with songs (see `engine.data.dataset`). A dance is tokenised, everything but the gap is
-kept as its real poses, and the gap is written anew. In the table, for gaps of 1.6 and 3.2 s:
+kept as its real poses, and the gap is regenerated. In the table, for gaps of 1.6 and 3.2 s:
 
 - inside, last two: joint distance from the real dance in mm, pelvis and facing aligned, in the gap and its last frames
 - seams: mean joint acceleration at the first and last kept frame, and at both, over that of the real dance there
-- beside: the same, in the 0.3 s of the gap that lie beside those frames
-- moved, turned: how far path and heading were corrected to arrive, cm and degrees, mean and worst
-- left: what the pelvis is then still away from where it is to arrive, cm and degrees, worst
+- beside: the same, in the 0.3 s of the gap next to those frames
+- moved, turned: correction of path and heading that makes the gap end where it has to, cm and degrees, mean and worst
+- left: the pelvis's remaining distance from where it has to be at the end, cm and degrees, worst
 - skate: share of frames inside with a foot sliding on the floor
-- beat gain: how much better feet and music agree than with the music moved (see `engine.motion.foot_beats`), from the
-  music's beats to the feet's and back, pooled over all gaps; and elsewhere, in what is kept of the same dances
+- beat gain: how much better feet and music agree than with the music shifted (see `engine.motion.foot_beats`), from the
+  music's beats to the feet's and back, pooled over all gaps; and elsewhere, in the kept parts of the same dances
 
-Compared are interpolation, the real codes decoded (what the codec alone loses), one candidate, and the best of several.
-The timing regenerates 4 s of a whole dance by the engine's `edit` job, warm, with wall-clock and processor seconds.
+Compared are interpolation, the real codes decoded (the error of the codec alone), one candidate, and the best of
+several. The timing regenerates 4 s of a whole dance with the engine's `edit` job, warm, in wall-clock and processor
+seconds.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ import argparse
 import hashlib
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +38,7 @@ from engine.choreography import Audio, CheckpointIdentity, Choreography, new_cho
 from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import Clip, DanceDataset
 from engine.editing.candidates import Candidate, how_many
-from engine.editing.dance_files import DanceMotion, write_dance_motion
+from engine.editing.dance_files import write_dance_motion
 from engine.editing.edit_state import EditState
 from engine.editing.song_music import dance_music
 from engine.editing.splice import Fitted, fit
@@ -47,14 +49,14 @@ from engine.motion.foot_beats import SHIFTS, Times, alignment, expected_foot_bea
 from engine.pipeline.tokenize import token_error
 from engine.service.jobs import run_edit
 from smpl_rig import rotations as rot
+from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import Motion, sample
 
 GAPS = (16, 32)
 BORDER = 20
-"""Positions at the ends of a dance that no gap touches."""
+"""Positions at both ends of a dance without gaps."""
 BESIDE = round(0.3 * FRAME_RATE)
-"""Frames beside a kept one in which a correction shows most."""
-
+"""Frames next to a kept one, where a correction is most visible."""
 
 Figures = dict[str, float]
 
@@ -76,10 +78,10 @@ def main() -> None:
     print("|" + "---|" * (columns.count("|") + 1))
     for gap in GAPS:
         rows: dict[str, list[Figures]] = {}
-        for document, take in dances:
+        for document, motion in dances:
             step = round(options.every * document.token_rate)
             for start in range(BORDER, len(document) - BORDER - gap, step):
-                for name, row in _fillings(checkpoint, document, take, (start, start + gap)).items():
+                for name, row in _fillings(checkpoint, document, motion, (start, start + gap)).items():
                     rows.setdefault(name, []).append(row)
         for name, values in rows.items():
             print(_line(gap / checkpoint.token_rate, name, values), flush=True)
@@ -108,7 +110,7 @@ def _dance(checkpoint: TorchCheckpoint, clip: Clip) -> tuple[Choreography, Dance
 
 
 class _Watched(EditState):
-    """A session that remembers what was fitted last."""
+    """An edit state that keeps the last piece that was fitted in."""
 
     fitted: Fitted
 
@@ -118,40 +120,40 @@ class _Watched(EditState):
 
 
 def _fillings(
-    checkpoint: TorchCheckpoint, document: Choreography, take: DanceMotion, gap: tuple[int, int]
+    checkpoint: TorchCheckpoint, document: Choreography, motion: DanceMotion, gap: tuple[int, int]
 ) -> dict[str, Figures]:
     stride = checkpoint.vqvae.config.stride
     start, end = gap[0] * stride, gap[1] * stride
-    real, beats = take.frames, dance_music(document, checkpoint).beats
+    real, beats = motion.frames, dance_music(document, checkpoint).beats
     rows = {"the real dance": _figures(real, real, beats, start, end)}
     between = sample(
         Motion(real.poses[[start, end]], real.trans[[start, end]], 1.0), np.linspace(0, 1, end - start + 1)
     )
     rows["interpolation"] = _figures(real, _with(real, between, start), beats, start, end)
-    session = _session(checkpoint, document, take)
+    state = _state(checkpoint, document, motion)
     tokens = np.array(document.tokens, np.int64)[None]
-    pieces, offset = session.writer.decode(tokens, gap)
-    session.settle(*gap, fit(real, pieces[0], offset, start, end))
-    rows["the real codes"] = _session_figures(session, real, beats, start, end)
-    most = session.writer.most
+    pieces, offset = state.generator.decode(tokens, gap)
+    state.settle(*gap, fit(real, pieces[0], offset, start, end))
+    rows["the real codes"] = _state_figures(state, real, beats, start, end)
+    most = state.generator.most
     for bound in (1, most):
-        session = _session(checkpoint, document, take)
-        session.writer.most = bound
-        session.open(*gap)
-        session.fill([gap], 1)
-        rows[f"best of {how_many(gap[1] - gap[0], bound)}"] = _session_figures(session, real, beats, start, end)
+        state = _state(checkpoint, document, motion)
+        state.generator.most = bound
+        state.open(*gap)
+        state.fill([gap], 1)
+        rows[f"best of {how_many(gap[1] - gap[0], bound)}"] = _state_figures(state, real, beats, start, end)
     return rows
 
 
-def _session(checkpoint: TorchCheckpoint, document: Choreography, take: DanceMotion) -> _Watched:
-    return _Watched(checkpoint, document, take, lambda *_: None, lambda: False)
+def _state(checkpoint: TorchCheckpoint, document: Choreography, motion: DanceMotion) -> _Watched:
+    return _Watched(checkpoint, document, motion, lambda *_: None, lambda: False)
 
 
-def _session_figures(session: _Watched, real: Motion, beats: Times, start: int, end: int) -> Figures:
-    fill, arrived, there = session.fills[-1], session.fitted.motion, real.cut(end, end + 1)
+def _state_figures(state: _Watched, real: Motion, beats: Times, start: int, end: int) -> Figures:
+    fill, arrived, there = state.fills[-1], state.fitted.motion, real.cut(end, end + 1)
     kept = np.ones(len(real), dtype=bool)
     kept[start + 1 : end] = False
-    frames = session.frames
+    frames = state.frames
     assert np.array_equal(frames.poses[kept], real.poses[kept]) and np.array_equal(frames.trans[kept], real.trans[kept])
     turn = arrived.rotations()[-1, 0].astype(np.float64) @ there.rotations()[0, 0].astype(np.float64).T
     return {
@@ -195,7 +197,7 @@ def _accelerations(motion: Motion) -> np.ndarray:
 
 
 def _gains(motion: Motion, beats: Times, start: float, end: float) -> Figures:
-    """Beat gains summed over the beats, and their number: in the gap and elsewhere, music to feet and feet to music."""
+    """Beat gains summed over the beats, and the number of beats: in the gap and elsewhere, music to feet and back."""
     feet, expected, period = foot_beats(motion.joints(), FRAME_RATE), expected_foot_beats(beats), np.gradient(beats)
     shifted = [expected + shift * period for shift in SHIFTS]
     found: Figures = {}
@@ -238,18 +240,28 @@ def _line(seconds: float, name: str, rows: Sequence[Figures]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _time_edit(document: Choreography, take: DanceMotion, variants: int) -> None:
+class _Silent:
+    """Ignores what a job reports."""
+
+    def __call__(self, stage: str, fraction: float, message: str) -> None:
+        pass
+
+    def notify(self, method: str, params: Mapping[str, Any]) -> None:
+        pass
+
+
+def _time_edit(document: Choreography, motion: DanceMotion, variants: int) -> None:
     file = io.BytesIO()
-    write_dance_motion(file, document, take)
+    write_dance_motion(file, document, motion)
     start = len(document) // 2
     steps: Sequence[dict[str, object]] = [{"do": "replace", "start": start, "stop": start + 40, "variants": variants}]
     request = {"document": to_json(document), "npz": protocol.pack_bytes(file.getvalue()), "operations": steps}
     for _ in range(3):
         begin, worked = time.perf_counter(), time.process_time()
-        report = run_edit(request, lambda *_: None, lambda: False)["report"]
+        report = run_edit(request, _Silent(), lambda: False)["report"]
         wall, worked = time.perf_counter() - begin, time.process_time() - worked
     print(
-        f"4 s of {len(document) / document.token_rate:.0f} s written anew, warm, {variants} kept of "
+        f"4 s of {len(document) / document.token_rate:.0f} s regenerated, warm, {variants} kept of "
         f"{report['fills'][0]['tried']}: {wall:.2f} s ({worked:.2f} s of processor); stages {report['seconds']}"
     )
 

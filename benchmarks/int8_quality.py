@@ -1,9 +1,9 @@
-"""What int8 costs a decoder that has learned something: `python benchmarks/int8_quality.py --data DATA [--minutes 18]`.
+"""The error of int8 in a trained decoder: `python benchmarks/int8_quality.py --data DATA [--minutes 18]`.
 
-Random weights say little about it, since their logits are nearly all the same. So a full-size decoder of the variant
+Random weights tell little about it, because their logits are nearly all the same. So a full-size decoder of the variant
 `librosa` is trained for some minutes on real dances with music. Their tokens are the nearest of 1024 typical poses
-(k-means of the 263 motion features' positions), one a frame, as the original's. Then, on songs that it was not trained
-on: how often the likeliest token is the same in int8 as in float32, one step after the other after the same past.
+(k-means of the positions among the 263 motion features), one a frame, as in the original. Measured on songs that it was
+not trained on: how often the likeliest token is the same in int8 as in float32, step by step, given the same past.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def read(folder: Path) -> dict[str, list[Song]]:
             count = min(len(motion), len(music))
             raw.setdefault(clip.split, []).append((motion[:count], music[:count]))
     mean, std = humanml3d.statistics(np.concatenate([motion for motion, _ in raw["train"]]))
-    heard = np.concatenate([music for _, music in raw["train"]])
+    features = np.concatenate([music for _, music in raw["train"]])
 
     def pose(motion: np.ndarray) -> np.ndarray:
         return humanml3d.normalise(motion, mean, std)[:, POSE]
@@ -73,14 +73,14 @@ def read(folder: Path) -> dict[str, list[Song]]:
     songs: dict[str, list[Song]] = {}
     for split, pairs in raw.items():
         for motion, music in pairs:
-            scaled = ((music - heard.mean(0)) / (heard.std(0) + 1e-6)).astype(np.float32)
+            scaled = ((music - features.mean(0)) / (features.std(0) + 1e-6)).astype(np.float32)
             tokens = codes.predict(pose(motion)).astype(np.int64)
             songs.setdefault(split, []).append((torch.from_numpy(tokens), torch.from_numpy(scaled)))
     return songs
 
 
 def train(songs: list[Song], seconds: float) -> OriginalDecoder:
-    """A full-size decoder, trained on pieces of five seconds for so long."""
+    """A full-size decoder, trained for that time on pieces of five seconds."""
     decoder = OriginalDecoder(OriginalDecoderConfig(variant="librosa"))
     for value in decoder.parameters():
         if value.ndim == 2:
@@ -100,7 +100,7 @@ def train(songs: list[Song], seconds: float) -> OriginalDecoder:
             logits = decoder(tokens[:, :-1], music)
         loss = F.cross_entropy(logits.float().flatten(0, 1), tokens[:, 1:].flatten())
         optimiser.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(decoder.parameters(), 1.0)
         optimiser.step()
         step += 1
@@ -111,24 +111,24 @@ def train(songs: list[Song], seconds: float) -> OriginalDecoder:
 
 @torch.inference_mode()
 def compare(decoder: OriginalDecoder, songs: list[Song]) -> str:
-    """Int8 against float32 over windows of 300 tokens."""
+    """Int8 compared with float32 over windows of 300 tokens, in words."""
     rounded = copy.deepcopy(decoder)
     round_weights(rounded, "int8")
-    right, equal, errors, chances = [], [], [], []
+    right, equal, errors, probabilities = [], [], [], []
     for tokens, music in songs:
         for first in range(0, len(tokens) - WINDOW, 2 * WINDOW):
-            past, heard = tokens[None, first : first + WINDOW], music[None, first : first + WINDOW]
-            expected = decoder(past, heard)[0]
-            cache = OriginalDecoderCache(rounded, heard, None, WINDOW)
+            past, window = tokens[None, first : first + WINDOW], music[None, first : first + WINDOW]
+            expected = decoder(past, window)[0]
+            cache = OriginalDecoderCache(rounded, window, None, WINDOW)
             found = torch.cat([cache.extend(token) for token in torch.split(past, 1, 1)], 1)[0]
             best = expected.argmax(-1)
             right.append((best == tokens[first + 1 : first + WINDOW + 1]).float())
             equal.append((best == found.argmax(-1)).float())
-            chances.append(expected.softmax(-1).amax(-1))
+            probabilities.append(expected.softmax(-1).amax(-1))
             errors.append((found - expected).norm() / expected.norm())
     return (
-        f"{torch.cat(right).mean():.1%} of the next tokens foretold, mean chance of the likeliest "
-        f"{torch.cat(chances).mean():.2f}; int8: {torch.cat(equal).mean():.1%} equal likeliest tokens of "
+        f"{torch.cat(right).mean():.1%} of the next tokens predicted, mean probability of the likeliest "
+        f"{torch.cat(probabilities).mean():.2f}; int8: {torch.cat(equal).mean():.1%} equal likeliest tokens of "
         f"{len(torch.cat(equal))}, relative error of the logits {torch.stack(errors).mean():.2%}"
     )
 

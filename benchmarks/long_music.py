@@ -1,15 +1,15 @@
-"""Dances to long music unlike anything in the training data, and measures whether they last.
+"""Generates dances to long music unlike anything in the training data, and measures whether quality lasts.
 
     python -m benchmarks.long_music [SONG ...] [--checkpoint default] [--seconds 300] [--seed 1]
 
-Without songs, those of `SONGS` are taken that are on this machine (Debian: fretsonfire-songs-muldjord,
-fretsonfire-songs-sectoid, singularity-music, hyperrogue-music). A song shorter than `--seconds` is played again. In the
-table, first and last minute beside each other:
+Without songs, those of `SONGS` are used that are on this machine (Debian: fretsonfire-songs-muldjord,
+fretsonfire-songs-sectoid, singularity-music, hyperrogue-music). A song shorter than `--seconds` is repeated. The table
+gives, where two values are separated by a slash, those of the first and the last minute:
 
-- away: how far the pelvis gets from where it began, with the default room and without one, metres
+- away: largest distance of the pelvis from where it began, with the default room and without one, metres
 - frozen: share of seconds without movement
 - jerk: mean over joints, m/s^3; skate: share of frames with a foot sliding on the floor
-- beat gain: foot beats, music to dance and dance to music, over the whole dance
+- beat gain: of foot beats, music to dance / dance to music, over the whole dance
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MINUTE = 60
 
 
 def main() -> None:
-    """Dance and print."""
+    """Generate, measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("songs", nargs="*", type=Path)
     parser.add_argument("--checkpoint", default="default")
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def row(request: GenerateRequest) -> str:
-    """The cells of one song after its name."""
+    """The cells of a song after its name."""
     dance = generate(request, lambda *_: None, lambda: False)
     free = generate(
         GenerateRequest(request.audio, seed=request.seed, checkpoint=request.checkpoint, room=0.0),

@@ -1,6 +1,6 @@
-"""One measurement in a process of its own, its result as JSON on stdout: `python -m benchmarks.measure NAME ...`.
+"""One measurement in a process of its own, result as JSON on stdout: `python -m benchmarks.measure NAME ...`.
 
-A process of its own so that peak memory, threads and first times are those of this measurement alone.
+Peak memory, threads and times of first calls are then those of this measurement alone.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ def measure_uncached(options: argparse.Namespace) -> dict[str, Any]:
     prefixes += [n for n in (400, 600, 900, 1200, 1800, 2600, 3600) if n <= longest]
     seconds = uncached.step_seconds(decoder, music, prefixes)
     begin = time.perf_counter()
-    uncached.write_uncached(decoder, music, 100)
+    uncached.generate_uncached(decoder, music, 100)
     return {"prefixes": prefixes, "seconds": seconds, "whole_100": time.perf_counter() - begin}
 
 
 def measure_tokens(options: argparse.Namespace) -> dict[str, Any]:
-    """Our writing of tokens, full size: the best of `repeats`."""
+    """Our generation of tokens, full size: the best of `repeats`."""
     length = round(options.seconds * FRAME_RATE)
     music = random_music(length).to(options.device)
     decoder = random_decoder(options.precision, options.device)
-    _write(decoder, music[:40])
+    _generate(decoder, music[:40])
     before = _resident()
     _forget_peak()
     times = []
     for _ in range(options.repeats):
         begin = time.perf_counter()
-        _write(decoder, music)
+        _generate(decoder, music)
         times.append(time.perf_counter() - begin)
     return {"seconds": min(times), "tokens": length, "before": before, "peak": _peak()}
 
 
-def _write(decoder: Any, music: torch.Tensor) -> None:
+def _generate(decoder: Any, music: torch.Tensor) -> None:
     for block in generate_tokens(decoder, music, None, len(music), OriginalSampling(), 0, lambda: False):
         block.cpu()  # waits for the device
 
@@ -74,7 +74,7 @@ def measure_greedy(options: argparse.Namespace) -> dict[str, Any]:
 
 @torch.inference_mode()
 def measure_seams(options: argparse.Namespace) -> dict[str, Any]:
-    """Motion decoded incrementally, a second at a time, against whole and against unrelated chunks of 200 frames."""
+    """Motion decoded incrementally, a second at a time, against one pass and against separate chunks of 200 frames."""
     vqvae, frames = random_vqvae(), options.frames
     tokens = torch.randint(0, vqvae.config.codes, (1, frames))
     stream = OriginalCodecStream(vqvae, frames)
@@ -90,21 +90,21 @@ def measure_seams(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _border_jerk(motion: torch.Tensor) -> float:
-    """Mean length of third differences across the chunks' borders over that elsewhere. motion: (T, F)."""
+    """Mean norm of third differences across the borders of chunks over that elsewhere. motion: (T, F)."""
     jerk = motion.diff(n=3, dim=0).norm(dim=-1)
-    last = torch.arange(len(jerk)) + 3  # a third difference reaches over four frames
+    last = torch.arange(len(jerk)) + 3  # a third difference spans four frames
     across = (last % CHUNK < 3) & (last >= CHUNK)
     return float(jerk[across].mean() / jerk[~across].mean())
 
 
 def write_checkpoint(options: argparse.Namespace) -> dict[str, Any]:
-    """A full-size checkpoint folder for the engine process to load."""
+    """Write a full-size checkpoint folder for the engine process to load."""
     write_random_checkpoint(options.folder, options.precision)
     return {}
 
 
 def describe(options: argparse.Namespace) -> dict[str, Any]:
-    """What only PyTorch knows of the machine."""
+    """What PyTorch tells about the machine."""
     cuda = torch.cuda.is_available()
     return {
         "torch": torch.__version__,
@@ -115,7 +115,7 @@ def describe(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _status(key: str) -> float | None:
-    """A line of /proc/self/status in megabytes; None where there is no such file."""
+    """A value of /proc/self/status in megabytes; None where there is no such file."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

@@ -1,5 +1,5 @@
 """Networks of the original's family: full-size ones with random weights, as fast and as large as trained ones, and
-checkpoint folders of any."""
+checkpoint folders of any such network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def random_decoder(precision: str = "float32", device: str = "cpu") -> OriginalD
 
 
 def random_vqvae() -> OriginalVQVAE:
-    """The VQ-VAE, 152 million parameters; codes as far from each other as a trained decoder's input is wide."""
+    """The VQ-VAE, 152 million parameters; its codes are normally distributed."""
     torch.manual_seed(0)
     vqvae = OriginalVQVAE(OriginalVQVAEConfig()).eval().requires_grad_(False)
     vqvae.codebook.normal_()
@@ -42,12 +42,12 @@ def random_vqvae() -> OriginalVQVAE:
 
 
 def random_music(frames: int) -> torch.Tensor:
-    """(frames, 128)."""
+    """Random music features (frames, 128)."""
     return torch.randn(frames, OriginalDecoderConfig().music_features, generator=torch.Generator().manual_seed(1))
 
 
 def write_random_checkpoint(folder: Path, precision: str) -> None:
-    """A folder as an import of the variant `librosa` leaves it, about 1 GB."""
+    """Write a folder like that of an import of the variant `librosa`, about 1 GB."""
     torch.manual_seed(0)
     vqvae, decoder = random_vqvae(), OriginalDecoder(OriginalDecoderConfig(variant="librosa"))
     width = vqvae.config.motion_features
@@ -63,7 +63,7 @@ def write_checkpoint(
     description: str,
     precision: str = PRECISIONS[0],
 ) -> None:
-    """A checkpoint folder of the original's family. mean, std: (F,) of the motion that the VQ-VAE takes normalised."""
+    """Write a checkpoint folder of the original's family. mean, std: (F,), with which the motion is normalised."""
     weights = {f"vqvae.{name}": value for name, value in vqvae.state_dict().items()}
     weights |= {f"decoder.{name}": value for name, value in decoder.state_dict().items()}
     weights |= dict(zip(STATISTICS, map(torch.from_numpy, (mean, std)), strict=True))

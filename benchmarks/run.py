@@ -1,7 +1,7 @@
 """All benchmarks in one command: `python benchmarks/run.py [--quick]`. Prints the tables and writes them to README.md.
 
-Every measurement runs in a process of its own, one after the other; about ten minutes, `--quick` two (and README.md
-stays as it is). Nothing else should run: the load that was there is printed with the figures.
+Every measurement runs in a process of its own, one after the other. This lasts about ten minutes; `--quick` two, and
+README.md stays as it is. Nothing else should run: the load average at the start is printed with the figures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-# two programs with OpenMP threads that spin while they wait slow each other down
+# two programs whose OpenMP threads spin while they wait slow each other down
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from benchmarks import tables  # noqa: E402
@@ -32,9 +32,9 @@ LENGTHS = (5, 20, 60, 180)
 OURS = (10, 60, 180)
 """Seconds of music for the default checkpoint."""
 ROUNDS = 5
-"""Of those, the quickest counts."""
+"""Of which the quickest counts."""
 FULL_SIZE = 20
-"""Seconds of music for the full-size checkpoint from song to dance."""
+"""Seconds of music for the full-size checkpoint, from song to dance."""
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ def main() -> None:
 
 
 def measure(*arguments: str) -> dict[str, Any]:
-    """Run one of `benchmarks.measure` and return what it found."""
+    """Run a measurement of `benchmarks.measure` and return its result."""
     print("measuring:", *arguments, file=sys.stderr)
     command = [sys.executable, "-m", "benchmarks.measure", *arguments]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
@@ -85,7 +85,7 @@ def whole_dances(folder: Path, lengths: tuple[int, ...]) -> dict[str, Any]:
     print("measuring: whole dances", file=sys.stderr)
     with engine() as (running, hello):
         first = running.dance(song, lengths[0], "default")[1]
-        # in turns, so that a machine that is busy for a while does not spoil one length alone
+        # in turns, so that other load on the machine does not affect one length alone
         rounds = [{seconds: running.dance(song, seconds, "default") for seconds in lengths} for _ in range(ROUNDS)]
         ours = {seconds: min((one[seconds] for one in rounds), key=lambda found: found[1]) for seconds in lengths}
     measure("checkpoint", "--folder", str(full))
@@ -101,12 +101,12 @@ def whole_dances(folder: Path, lengths: tuple[int, ...]) -> dict[str, Any]:
 
 
 def best_dance(running: Engine, song: Path, seconds: int, checkpoint: str) -> tuple[dict[str, Any], float]:
-    """The quicker of two: its report and its seconds."""
+    """Report and seconds of the quicker of two runs."""
     return min((running.dance(song, seconds, checkpoint) for _ in range(2)), key=lambda found: found[1])
 
 
 def describe(load: float | None) -> dict[str, Any]:
-    """The machine's class, the day and the commit; no names and no paths."""
+    """The class of machine, the date and the commit; no names and no paths."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
         cpuinfo = Path("/proc/cpuinfo").read_text().splitlines()
@@ -126,7 +126,7 @@ def describe(load: float | None) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit measured, and whether what is measured had been changed since."""
+    """The commit measured, and whether the measured files have uncommitted changes."""
     try:
         name = _git("rev-parse", "--short", "HEAD")
         changes = _git("status", "--short", "--", "engine", "smpl_rig", "checkpoints", "benchmarks/*.py")

@@ -1,4 +1,4 @@
-"""The engine as the add-on runs it: a process that is spoken to through its pipes, timed from outside."""
+"""The engine as the add-on runs it, a process with requests over its pipes, timed from outside."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Engine:
-    """A running engine. `ask` waits for the answer and returns it with the seconds it took; `first_motion` is how many
-    of them passed before the first frames came."""
+    """A running engine. first_motion: seconds from the last request to its first frames, None if there were none."""
 
     def __init__(self, process: subprocess.Popen[bytes]):
         assert process.stdin is not None and process.stdout is not None
@@ -26,7 +25,7 @@ class Engine:
         self._ids = itertools.count(1)
 
     def ask(self, method: str, params: dict[str, Any]) -> tuple[Any, float]:
-        """Raises RuntimeError with what the engine says of an error."""
+        """The result of a request and the seconds until it arrived. Raises RuntimeError with the engine's message."""
         begin, number = time.perf_counter(), next(self._ids)
         self.first_motion: float | None = None
         self._stdin.write(protocol.encode_message(protocol.request(number, method, params)))
@@ -44,11 +43,11 @@ class Engine:
         return message["result"], time.perf_counter() - begin
 
     def dance(self, song: Path, seconds: float, checkpoint: str) -> tuple[dict[str, Any], float]:
-        """The report of a dance to the song's first seconds, and the seconds it took."""
+        """The report on a dance to the song's first seconds, and the seconds until it arrived."""
         params = {"audio": str(song), "seconds": seconds, "checkpoint": checkpoint, "fps": 24.0, "device": "cpu"}
-        result, took = self.ask(protocol.GENERATE, {**params, "stream": True})
-        # as it reaches the add-on, not as the engine sees it
-        return result["report"] | {"first_motion_seconds": self.first_motion}, took
+        result, waited = self.ask(protocol.GENERATE, {**params, "stream": True})
+        # when it reaches the add-on, not when the engine sends it
+        return result["report"] | {"first_motion_seconds": self.first_motion}, waited
 
 
 @contextmanager

@@ -1,6 +1,6 @@
-"""What a person looks at: the demo's rendered frames as a video with sound, a contact sheet and a small animation.
+"""The demo's pictures: its rendered frames as a video with sound, a contact sheet and a small animation.
 
-Under the pictures runs a strip of time with the song's loudness, the beats and, in the video, where it is.
+Below them is a strip of time with the song's loudness, the beats and, in the video, the current time.
 """
 
 from __future__ import annotations
@@ -64,14 +64,14 @@ def time_bar(width: int, loudness: NDArray[np.float32], beats: Iterable[float], 
 
 
 def loudness_of(song: Path, seconds: float, steps: int) -> NDArray[np.float32]:
-    """(steps,) root of the peak in every step of the song's first `seconds`, the loudest 1: soft parts show too."""
+    """(steps,) 0..1 over the song's first `seconds`: square root of the peak of every step, so that soft parts show."""
     sound = np.abs(load_audio(song, 8000, 0.0, seconds))
     peaks = np.array([part.max(initial=0.0) for part in np.array_split(sound, steps)], np.float32)
     return np.sqrt(peaks / max(float(peaks.max()), 1e-6))
 
 
 def contact_sheet(cells: Sequence[Image], song: Path, beats: Sequence[float], seconds: float) -> Image:
-    """Rows of pictures taken evenly over the dance; a picture's middle is above its own time in the strip below."""
+    """Rows of evenly spaced pictures of the dance; the middle of each is above its time in the strip below."""
     loudness = loudness_of(song, seconds, 200 * len(cells))
     width = cells[0].shape[1]
     rows = []
@@ -105,7 +105,7 @@ def write_video(
 
 
 def write_film(file: Path, images: Iterable[Image], fps: float, sound: Iterable[av.AudioFrame]) -> str:
-    """Write pictures of one size and a sound as .mp4; returns the names of the codecs."""
+    """Write pictures of one size with sound as .mp4; returns the names of the codecs."""
     rate = Fraction(fps).limit_denominator(1000)
     with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
         h264 = "libx264" in av.codecs_available
@@ -145,7 +145,7 @@ def _sound_of(song: Path, seconds: float) -> Iterator[av.AudioFrame]:
 
 
 def write_gif(file: Path, frames: Sequence[Path], fps: float) -> None:
-    """Write the dance's first seconds as a small animation, every second frame, with a palette of its own."""
+    """Write the dance's first seconds as a small animation, every second frame, with an adapted palette."""
     chosen = [read_png(png) for png in frames[: round(GIF_SECONDS * fps) : 2]]
     height, width = chosen[0].shape[:2]
     step = Fraction(2) / Fraction(fps).limit_denominator(1000)

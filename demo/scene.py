@@ -129,7 +129,7 @@ def _add_song(scene: Any, song: Path) -> None:
 
 
 def _mark_bars(scene: Any, report: dict[str, Any]) -> None:
-    """A marker at every fourth beat that the engine heard."""
+    """A marker at every fourth of the song's beats."""
     for number, seconds in enumerate(report["beats"]):
         if number % 4 == 0:
             scene.timeline_markers.new(f"beat {number + 1}", frame=1 + round(seconds * scene.render.fps))

@@ -95,7 +95,7 @@ class View:
         return self._points[frame] - np.append(self._path[frame], 0)
 
     def _fade_mask(self) -> Image.Image:
-        """How much of the background covers every pixel of the floor, 0..255: all of it from the floor's end upwards."""
+        """Opacity of the background over every pixel, 0..255: full from the floor's far end upwards."""
         away = np.linspace(_NEAR, _FAR, 200)
         rows = self.camera.project(np.stack([0 * away, away - _DISTANCE, 0 * away], axis=-1))[0][:, 1]
         column = np.interp(np.arange(self._size[1]), rows[::-1], (away[::-1] / _FAR) ** 2, left=1.0)

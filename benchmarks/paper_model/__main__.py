@@ -1,6 +1,6 @@
-"""Trains it: `python -m benchmarks.paper_model --data DATA --out RUN [--songs DATA/wavs_only]`.
+"""Trains the paper's model: `python -m benchmarks.paper_model --data DATA --out RUN [--songs DATA/wavs_only]`.
 
-Goes on where it was stopped. RUN/checkpoint is then a checkpoint folder like that of an import:
+An interrupted run is continued. RUN/checkpoint is then a checkpoint folder like that of an import:
 `python -m engine generate SONG --checkpoint RUN/checkpoint`.
 """
 
@@ -26,7 +26,7 @@ WRITER = OriginalDecoderConfig(variant="librosa", width=256, heads=8, forward_wi
 """8.4 million parameters; ours has 8.2."""
 RHYTHM_PAIRS = 4
 CODEC_FRAMES = 1920
-"""Frames of a batch of the VQ-VAE, whatever the length of its windows."""
+"""Frames per batch of the VQ-VAE, for any length of windows."""
 WRITER_ROWS = 8
 
 
@@ -39,7 +39,7 @@ def train(
     codec_config: OriginalVQVAEConfig = CODEC,
     writer_config: OriginalDecoderConfig = WRITER,
 ) -> Path:
-    """Both stages; returns the checkpoint folder."""
+    """Train both stages and return the checkpoint folder."""
     dataset = DanceDataset(data)
     motions = styled(dataset.split("train"))
     windows = VectorWindows(motions)
@@ -59,10 +59,10 @@ def train(
 
 
 def main() -> None:
-    """Train, and say where the checkpoint is."""
+    """Train, and print where the checkpoint is."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.paper_model", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder of dance data")
-    parser.add_argument("--out", type=Path, required=True, help="the run folder; an unfinished run there goes on")
+    parser.add_argument("--out", type=Path, required=True, help="the run folder; an unfinished run there is continued")
     parser.add_argument("--songs", type=Path, help="a folder of more songs to make rhythm pairs with")
     parser.add_argument("--vqvae-steps", type=int, default=1100)
     parser.add_argument("--decoder-steps", type=int, default=1100)

@@ -1,4 +1,4 @@
-"""Training of the paper's VQ-VAE: straight-through quantisation, one codebook that follows the data by averages."""
+"""Training of the paper's VQ-VAE: straight-through quantisation, one codebook updated by moving averages."""
 
 from __future__ import annotations
 
@@ -32,31 +32,32 @@ WEIGHTS = {
     "steps": 0.5,
     "commit": 1.0,
 }
-"""Of the losses. A mean over all 263 numbers would leave 1 % for the three that the root's path is made of; the
-rotations, nearly half of them, are not even decoded."""
+"""Of the losses. In a mean over all 263 features the three of the root's path would have 1 % of the weight; the
+rotations, nearly half of the features, are not even decoded."""
 UNQUANTIZED = 8
-"""The first of so many parts of the training is a plain autoencoder's, so that the codebook starts from states that
-mean something; as in our own codec's."""
+"""In the first of so many equal parts of the training nothing is quantised, so that the codebook starts from meaningful
+states; as in the training of our codec."""
 START_BATCHES = 12
-"""Of states whose typical ones the codebook starts from; those of one batch, neighbouring frames, are too alike."""
+"""Batches of states from whose k-means centres the codebook starts; those of one batch are too similar, because its
+frames are neighbours."""
 
 
 class TrainedVQVAE(nn.Module):
-    """The paper's VQ-VAE with what trains its codebook: our quantiser with a single level."""
+    """The paper's VQ-VAE, with our quantiser of a single level to train its codebook."""
 
     def __init__(self, config: OriginalVQVAEConfig):
         super().__init__()
         self.network = OriginalVQVAE(config)
-        # as loud as a part of the embedding: at 1 the positions would drown the motion, and use up the codes
+        # as large as an element of the embedding: at 1 the positions would outweigh the motion and use up the codes
         nn.init.constant_(self.network.encoder.position_scale, config.width**-0.5)
         self.quantizer = ResidualQuantizer(
             QuantizerConfig(codes=config.codes, levels=1, coarse=1, code_dim=config.width)
         )
 
     def reconstruct(self, motion: Tensor, quantize: bool) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Normalised motion (B, T, 263) -> the same decoded, the commitment loss and tokens (B, T, 1).
+        """Normalised motion (B, T, 263) -> its reconstruction, the commitment loss and tokens (B, T, 1).
 
-        A training step: where it quantises, the codebook moves. Without quantisation there are no tokens.
+        A training step: quantisation also updates the codebook. Without it there are no tokens.
         """
         with mixed_precision(motion.device.type):
             states = self.network.encoder(motion)
@@ -70,7 +71,7 @@ class TrainedVQVAE(nn.Module):
 
     @torch.no_grad()
     def start_codebook(self, motions: Sequence[Tensor], seed: int) -> None:
-        """Put the codes on the centres (k-means) of the states of normalised motions, each (B, T, 263)."""
+        """Set the codes to the k-means centres of the states of normalised motions, each (B, T, 263)."""
         states = torch.cat([self.network.encoder(motion).flatten(0, 1) for motion in motions])
         quantizer, codes = self.quantizer, self.network.config.codes
         means = MiniBatchKMeans(codes, batch_size=4096, n_init=1, random_state=seed).fit(states.cpu().numpy())
@@ -78,15 +79,15 @@ class TrainedVQVAE(nn.Module):
         quantizer.total.copy_(quantizer.codebook)
 
     def finished(self) -> OriginalVQVAE:
-        """The network with the codebook as it is now."""
+        """The network with the current codebook."""
         self.network.codebook.copy_(self.quantizer.codebook[0])
         return self.network
 
 
 def reconstruction_losses(predicted: Tensor, target: Tensor, step_scale: Tensor) -> Losses:
-    """Unweighted losses between normalised vectors (B, T, 263): of each group, and of the steps of the positions.
+    """Unweighted losses between normalised vectors (B, T, 263): of each group, and of the differences of positions.
 
-    step_scale: (63,) from steps of normalised positions to steps in deviations of the velocities.
+    step_scale: (63,) factors from differences of normalised positions to standard deviations of the velocities.
     """
     losses = {
         name: F.smooth_l1_loss(predicted[..., group], target[..., group]) for name, group in humanml3d.GROUPS.items()
@@ -98,8 +99,11 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, step_scale: Tensor)
 
 
 def reconstruction_figures(predicted: Vectors, target: Vectors) -> dict[str, float]:
-    """Between vectors (T, 263), not normalised: mean joint error in mm (root at the same horizontal place and heading)
-    and the shares of the joints' and the root's speed kept."""
+    """Figures between vectors (T, 263), not normalised.
+
+    mm: mean joint error in mm, with the root at the same horizontal place and heading. speed_kept, root_speed_kept:
+    shares of the speed of the joints and of the root that are kept.
+    """
     places = []
     for values in (predicted, target):
         root = np.zeros((len(values), 1, 3), np.float32)
@@ -119,7 +123,7 @@ def reconstruction_figures(predicted: Vectors, target: Vectors) -> dict[str, flo
 def train_codec(
     windows: VectorWindows, val: Sequence[StyledMotion], config: OriginalVQVAEConfig, options: TrainOptions
 ) -> OriginalVQVAE:
-    """Train (or go on training) the VQ-VAE; returns the averaged network. `options.batch` counts frames."""
+    """Train (or continue to train) the VQ-VAE and return the averaged network. `options.batch` counts frames."""
     torch.manual_seed(options.seed)
     run = Run(TrainedVQVAE(config), options)
     std = torch.from_numpy(windows.std)

@@ -1,4 +1,4 @@
-"""HumanML3D vectors of dances: whole clips, both ways round, and windows of them to train the VQ-VAE with."""
+"""HumanML3D vectors of dances: whole clips and their mirror images, and windows of them to train the VQ-VAE with."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from engine.training.windows import TEMPO_RATES, style_weights
 from smpl_rig.motion import Motion, mirror
 
 LENGTHS = {64: 0.3, 128: 0.3, 320: 0.2, 960: 0.2}
-"""Frames of a training window, and how often. Long ones, because the encoder has absolute positions and the decoder
-remembers without limit, and both are to work on whole songs."""
+"""Frames of a training window -> share of the windows. There are long ones, because the encoder has absolute positions,
+the decoder's memory is unlimited, and both have to work on whole songs."""
 
 Vectors = NDArray[np.float32]
 
@@ -28,7 +28,7 @@ def both_ways(motion: Motion) -> list[Vectors]:
 
 
 class VectorWindows:
-    """Draws batches of normalised windows of clips at several tempi, both ways round. mean, std: (263,)."""
+    """Draws batches of normalised windows of clips at several tempi and of their mirror images. mean, std: (263,)."""
 
     def __init__(self, clips: Sequence[StyledMotion]):
         played = [(clip.style, at_rate(clip.motion, rate)) for clip in clips for rate in TEMPO_RATES]
@@ -42,9 +42,9 @@ class VectorWindows:
         self.sizes = np.array([len(side) for side in self.vectors])
 
     def batch(self, generator: np.random.Generator, frames: int) -> Tensor:
-        """(B, T, 263), T one of `LENGTHS` that some clip has and B * T about `frames`."""
-        chances = {length: chance for length, chance in LENGTHS.items() if length <= self.sizes.max()}
-        length = int(generator.choice(list(chances), p=np.array(list(chances.values())) / sum(chances.values())))
+        """(B, T, 263); T is one of `LENGTHS` that some clip has, B * T about `frames`."""
+        shares = {length: share for length, share in LENGTHS.items() if length <= self.sizes.max()}
+        length = int(generator.choice(list(shares), p=np.array(list(shares.values())) / sum(shares.values())))
         long_enough = np.flatnonzero(self.sizes >= length)
         weights = style_weights(list(self.styles[long_enough]), list(self.sizes[long_enough]))
         windows = []

@@ -1,4 +1,4 @@
-"""Training of the paper's motion decoder: the next token from those before, with the music as a bag of frames."""
+"""Training of the paper's motion decoder: the next token from the previous ones, with the music as a bag of frames."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from engine.training.pairs import SHORTEST, PairSource
 from engine.training.windows import style_weights
 
 WINDOW = OriginalSampling().window
-"""Tokens and music frames of a training window: what is seen when tokens are drawn."""
+"""Tokens and music frames of a training window: as many as when tokens are sampled."""
 DROPOUT = 0.1
 SMOOTHING = 0.05
 HELD_OUT = 24
-"""Windows of the validation."""
+"""Validation windows."""
 
 
 @dataclass(frozen=True)
 class TokenPair:
-    """tokens (N,) danced to music (N, 35)."""
+    """tokens (N,) of a dance to music (N, 35)."""
 
     tokens: NDArray[np.int64]
     music: NDArray[np.float32]
@@ -49,12 +49,12 @@ class TokenPair:
 
 @dataclass(frozen=True)
 class Batch:
-    """tokens (B, T), music (B, T, 35) normalised, danced and heard (B, T) bool: false where the pair is over."""
+    """tokens (B, T), normalised music (B, T, 35), their masks (B, T), which are false after the end of the pair."""
 
     tokens: Tensor
     music: Tensor
-    danced: Tensor
-    heard: Tensor
+    token_mask: Tensor
+    music_mask: Tensor
 
 
 class TokenPairMaker:
@@ -67,14 +67,14 @@ class TokenPairMaker:
     def make(
         self, source: PairSource, dances: Sequence[Dance], songs: Sequence[Song], said: Callable[[str], None]
     ) -> list[TokenPair]:
-        """All pairs with music; this model knows no dance without."""
+        """All pairs with music; this model cannot dance without."""
         pairs: list[TokenPair] = []
         for dance in dances:
             before = len(pairs)
             for timed in source.timed(dance, songs):
                 if timed.song is None:
                     continue
-                music = self._hear(timed.song)[timed.first :]
+                music = self._features(timed.song)[timed.first :]
                 count = min(len(timed.motion) - 1, len(music))
                 if count >= SHORTEST:
                     sides = both_ways(timed.motion.cut(0, count + 1))
@@ -82,8 +82,8 @@ class TokenPairMaker:
             said(f"{dance.clip.name}: {len(pairs) - before} pairs")
         return pairs
 
-    def _hear(self, song: Song) -> NDArray[np.float32]:
-        """As it is heard when tokens are drawn: no style tells the tempo."""
+    def _features(self, song: Song) -> NDArray[np.float32]:
+        """Computed as for sampling: no style gives the tempo."""
         if song.path not in self.music:
             self.music[song.path] = librosa_features(load_audio(song.path, SAMPLE_RATE))
         return self.music[song.path]
@@ -95,7 +95,7 @@ class TokenPairMaker:
 
 
 class TokenWindows:
-    """Draws windows of pairs, styles and kinds weighted as for our decoder; a short pair is padded at its end."""
+    """Draws windows of pairs, with styles and kinds weighted as for our decoder; short pairs are padded at the end."""
 
     def __init__(self, pairs: Sequence[TokenPair]):
         if not pairs:
@@ -104,8 +104,8 @@ class TokenWindows:
         weights = style_weights([pair.style for pair in pairs], [len(pair.tokens) for pair in pairs])
         weights = weights * np.array([KIND_WEIGHT[pair.kind] for pair in pairs])
         self.weights = weights / weights.sum()
-        heard = np.concatenate([pair.music for pair in pairs])
-        self.music_mean, self.music_std = heard.mean(0), np.maximum(heard.std(0), 1e-3)
+        music = np.concatenate([pair.music for pair in pairs])
+        self.music_mean, self.music_std = music.mean(0), np.maximum(music.std(0), 1e-3)
 
     def batch(
         self,
@@ -114,7 +114,7 @@ class TokenWindows:
         music_mean: NDArray[np.float32],
         music_std: NDArray[np.float32],
     ) -> Batch:
-        """Random windows; the music is normalised with the statistics of the training's windows."""
+        """Random windows; the music is normalised with the statistics of the training windows."""
         tokens = np.zeros((size, WINDOW), np.int64)
         music = np.zeros((size, WINDOW, len(music_mean)), np.float32)
         real = np.zeros((size, WINDOW), bool)
@@ -129,22 +129,22 @@ class TokenWindows:
 
 
 def next_token_loss(network: OriginalDecoder, batch: Batch, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy in nats of each token after those before it in its window, all the window's music in view."""
+    """Cross-entropy in nats of each token given the previous ones of its window and all the window's music."""
     past = batch.tokens[:, :-1]
     positions = torch.arange(past.shape[1], device=past.device)
     bias = distance_bias(positions[:, None] - positions, network.slopes(past.device))
-    music_bias = torch.zeros(batch.heard.shape, device=past.device).masked_fill(~batch.heard, -torch.inf)
+    music_bias = torch.zeros(batch.music_mask.shape, device=past.device).masked_fill(~batch.music_mask, -torch.inf)
     logits = network.run(
         network.enter(past, positions), network.hear(batch.music), bias, music_bias[:, None, None], None
     )
-    danced = batch.danced[:, 1:]
-    return F.cross_entropy(logits[danced].float(), batch.tokens[:, 1:][danced], label_smoothing=smoothing)
+    mask = batch.token_mask[:, 1:]
+    return F.cross_entropy(logits[mask].float(), batch.tokens[:, 1:][mask], label_smoothing=smoothing)
 
 
 def train_writer(
     train: Sequence[TokenPair], val: Sequence[TokenPair], config: OriginalDecoderConfig, options: TrainOptions
 ) -> OriginalDecoder:
-    """Train (or go on training) the decoder; returns the averaged network, which takes music as it is heard."""
+    """Train (or continue to train) the decoder; returns the averaged network, whose input is music not normalised."""
     windows, held_out = TokenWindows(train), TokenWindows(val)
     mean, std = windows.music_mean, windows.music_std
     torch.manual_seed(options.seed)
@@ -169,18 +169,18 @@ def train_writer(
         assert isinstance(network, OriginalDecoder)
         batch = draw(held_out, np.random.default_rng(options.seed), HELD_OUT)
         loss = float(next_token_loss(network, batch))
-        # a model that hears the music is surprised by that of another window
-        other = replace(batch, music=batch.music.roll(1, 0), heard=batch.heard.roll(1, 0))
+        # a model that uses the music has a higher loss with that of another window
+        other = replace(batch, music=batch.music.roll(1, 0), music_mask=batch.music_mask.roll(1, 0))
         return {"loss": loss, "wrong_music": float(next_token_loss(network, other)) - loss}
 
     run.log(config=str(asdict(config)), pairs=float(len(train)), minutes=sum(len(p.tokens) for p in train) / 1200)
     run.train(losses, validate)
     assert isinstance(run.averaged, OriginalDecoder)
-    return hearing_as_is(run.averaged, mean, std)
+    return with_raw_music(run.averaged, mean, std)
 
 
-def hearing_as_is(network: OriginalDecoder, mean: NDArray[np.float32], std: NDArray[np.float32]) -> OriginalDecoder:
-    """A copy that takes the music (.., 35) which `network` takes normalised: a checkpoint has no statistics of it."""
+def with_raw_music(network: OriginalDecoder, mean: NDArray[np.float32], std: NDArray[np.float32]) -> OriginalDecoder:
+    """A copy of `network` for music (.., 35) that is not normalised: a checkpoint stores no statistics of music."""
     changed = copy.deepcopy(network)
     project = changed.project_music
     with torch.no_grad():

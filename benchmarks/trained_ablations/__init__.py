@@ -1,5 +1,5 @@
-"""What the parts of the motion decoder and of its training are worth: small decoders, each trained without one of them.
+"""Ablations of the motion decoder and of its training: small decoders, each trained without one part.
 
-Music aligned to the positions against the paper's bag of frames, ALiBi's distances against sinusoids of the position,
-re-timed pairs and rhythm pairs against the dances as they were recorded.
+Compared are music aligned to the positions with the paper's bag of frames, ALiBi's distances with sinusoidal positions,
+re-timed pairs and rhythm pairs with the dances as they were recorded.
 """

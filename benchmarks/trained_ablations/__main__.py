@@ -1,11 +1,11 @@
 """Trains and compares them: `python -m benchmarks.trained_ablations --data DATA --out RUNS [--steps 1000] [--seeds 3]`.
 
-The decoders are small and write the coarsest level of the checkpoint's codes only. They are measured on the validation
-split, and on long music that none was trained on (the songs of `benchmarks.long_music` that are on this machine). Goes
-on where it was stopped. Three tables:
+The decoders are small and generate only the coarsest level of the checkpoint's codes. They are measured on the
+validation split, and on long music that none was trained on (the songs of `benchmarks.long_music` that are on this
+machine). An interrupted run is continued. Three tables:
 
-- what was learned: nats a code on the validation dances, re-timed, the true past given; and how many more it costs when
-  the music comes half a second late, and when it is another window's
+- what was learned: nats per code on the re-timed validation dances, given the true past; and the increase when the
+  music is half a second late, and when it is another window's
 - dances to the validation songs, as `benchmarks.ablations` measures them
 - dances of 10, 60 and 180 s to the same 180 s of each song of the long music: beat gain of the feet (music to dance /
   dance to music), mean jerk in m/s^3, share of seconds without movement
@@ -33,7 +33,7 @@ from benchmarks.trained_ablations.learning import (
     training_pairs,
     validation_pairs,
 )
-from benchmarks.trained_ablations.networks import write
+from benchmarks.trained_ablations.networks import generate_codes
 from engine.audio.beats import choose_style
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import FRAME_RATE, SAMPLE_RATE
@@ -54,9 +54,9 @@ from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion
 
 WINDOWS = 128
-"""Windows of the validation, of which those without music are left out."""
+"""Validation windows, of which those without music are left out."""
 LENGTHS = (10, 60, 180)
-"""Seconds of the dances to long music; a window of the training has 12.8."""
+"""Seconds of the dances to long music; a training window has 12.8."""
 
 Networks = Mapping[Variant, MotionDecoder]
 
@@ -65,9 +65,9 @@ def main() -> None:
     """Train, measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.trained_ablations", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="a folder of dance data")
-    parser.add_argument("--out", type=Path, required=True, help="the folder of the runs; unfinished ones there go on")
+    parser.add_argument("--out", type=Path, required=True, help="the folder of the runs; unfinished ones are continued")
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--seeds", type=int, default=3, help="dances to a song of the split")
+    parser.add_argument("--seeds", type=int, default=3, help="dances per song of the split")
     options = parser.parse_args()
     data, checkpoint = DanceDataset(options.data), load_own_checkpoint("default")
     held_out = validation_pairs(data, checkpoint, options.out)
@@ -77,13 +77,13 @@ def main() -> None:
     print(f"\n{learned_table(networks, held_out)}", flush=True)
 
     subjects = [subject.danceable() for subject in subjects_of(data.split("val"))]
-    takes = (take for s in subjects if s.song is not None for take in dances(checkpoint, networks, s, options.seeds))
-    print(f"\n{dance_table(subjects, subjects_of(data.split('train')), takes)}", flush=True)
+    rows = (row for s in subjects if s.song is not None for row in dances(checkpoint, networks, s, options.seeds))
+    print(f"\n{dance_table(subjects, subjects_of(data.split('train')), rows)}", flush=True)
     print(f"\n{length_table(checkpoint, {v: networks[v] for v in (OURS, SINUSOIDS)})}")
 
 
 def learned_table(networks: Networks, held_out: Sequence[Pair]) -> str:
-    """Nats a code, and the surprise at other music."""
+    """A Markdown table of nats per code, and of their increase with other music."""
     lines = ["| decoder | nats a code | half a second late | another window's music |", "|---|---|---|---|"]
     for variant, network in networks.items():
         right, late, other = nats(network, held_out)
@@ -93,16 +93,16 @@ def learned_table(networks: Networks, held_out: Sequence[Pair]) -> str:
 
 @torch.inference_mode()
 def nats(network: MotionDecoder, held_out: Sequence[Pair]) -> list[float]:
-    """A code's nats with its own music, with the same half a second late, and with another window's; all is free."""
+    """Nats per code with its own music, with that half a second late, with another window's; nothing is locked."""
     batch = PairWindows(held_out, network.config).batch(np.random.default_rng(0), WINDOWS)
     batch = Batch(*(getattr(batch, field.name)[batch.has_music] for field in fields(Batch)))
     batch = replace(batch, history=batch.codes, locked=torch.zeros_like(batch.locked))
-    heard = batch.music, batch.music.roll(FRAME_RATE // 2, dims=1), batch.music.roll(1, dims=0)
-    return [decoder_losses(network, replace(batch, music=music))["loss"].item() for music in heard]
+    musics = batch.music, batch.music.roll(FRAME_RATE // 2, dims=1), batch.music.roll(1, dims=0)
+    return [decoder_losses(network, replace(batch, music=music))["loss"].item() for music in musics]
 
 
 def dances(checkpoint: TorchCheckpoint, networks: Networks, subject: Subject, seeds: int) -> Iterator[EvaluatedDance]:
-    """The real dance and those of every network to a song of the split."""
+    """The real dance to a song of the split and those of every network."""
     yield EvaluatedDance(REAL, subject, 0, subject.motion)
     assert subject.song is not None
     music = subject.song.hear(subject.style)[0]
@@ -114,23 +114,23 @@ def dances(checkpoint: TorchCheckpoint, networks: Networks, subject: Subject, se
 def danced(
     checkpoint: TorchCheckpoint, network: MotionDecoder, music: NDArray[np.float32], style: str, seeds: int
 ) -> list[Motion]:
-    """A dance a seed to music (M, C), drawn with the checkpoint's settings, in its usual room and with feet locked."""
+    """A dance per seed to music (M, C), sampled with the checkpoint's settings, in the default room, feet locked."""
     stride = network.config.music_stride
     whole = torch.from_numpy(music[: len(music) // stride * stride])
-    codes = write(network, whole, checkpoint.styles.index(style), checkpoint.sampling, range(seeds))
+    codes = generate_codes(network, whole, checkpoint.styles.index(style), checkpoint.sampling, range(seeds))
     return [lock_feet(keep_in_room(checkpoint.decode(each.numpy()), ROOM)) for each in codes]
 
 
 def length_table(checkpoint: TorchCheckpoint, networks: Networks) -> str:
-    """Dances of several lengths to the same music, one each: the longest to the whole, the others to its parts."""
+    """A Markdown table of dances of several lengths to the same music, the shorter ones to its parts."""
     longest = max(LENGTHS)
     figures: dict[tuple[str, int], list[list[float]]] = {}
     for path in SONGS.values():
         if not Path(path).is_file():
             continue
         audio = np.resize(load_audio(path, SAMPLE_RATE), longest * SAMPLE_RATE)
-        style = choose_style(audio, SAMPLE_RATE, checkpoint.styles)
-        music, track = music_features(audio, style)
+        style = choose_style(audio, SAMPLE_RATE, checkpoint.style_music)
+        music, track = music_features(audio, checkpoint.style_music[style].tempo)
         for variant, network in networks.items():
             for seconds in LENGTHS:
                 for start in range(0, longest, seconds):
@@ -146,7 +146,7 @@ def length_table(checkpoint: TorchCheckpoint, networks: Networks) -> str:
 
 
 def measured(motion: Motion, beats: NDArray[np.float64]) -> list[float]:
-    """Beat gain of the feet both ways, jerk and share of frozen seconds of a dance to beats at such seconds."""
+    """Beat gain of the feet both ways, jerk and share of frozen seconds of a dance; beats: seconds."""
     joints = motion.joints()
     score = score_beats(foot_beats(joints, motion.fps), beats)
     return [

@@ -1,4 +1,4 @@
-"""The variants: what each is and learns from, and the training of all."""
+"""The variants, their training data and their training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RHYTHM_PAIRS = 4
 
 @dataclass(frozen=True)
 class Variant:
-    """A network and the pairs it learns from: "rhythm" pairs too, only "re-timed" real ones, or those "recorded"."""
+    """A network and its training pairs: with "rhythm" pairs, only "re-timed" real ones, or real ones as "recorded"."""
 
     name: str
     network: type[MotionDecoder] = MotionDecoder
@@ -47,9 +47,9 @@ VARIANTS = (
 def train(
     pairs: dict[str, list[Pair]], held_out: Sequence[Pair], config: DecoderConfig, books: Tensor, out: Path, steps: int
 ) -> dict[Variant, MotionDecoder]:
-    """Every variant's network, trained in a run of its own below `out`; all with the same seed, steps and batch.
+    """Every variant's network, each trained in its own folder in `out`, with the same seed, steps and batch size.
 
-    books: the codec's codebooks (K, codes, D), which all begin with.
+    books: the codec's codebooks (K, codes, D), with which the embeddings of all are initialised.
     """
     networks = {}
     for variant in VARIANTS:
@@ -61,7 +61,7 @@ def train(
 
 
 def small(checkpoint: TorchCheckpoint) -> DecoderConfig:
-    """Sizes of the decoders: they write the first level of the checkpoint's codec."""
+    """Configuration of the decoders, which generate the first level of the checkpoint's codes."""
     return DecoderConfig(
         codes=checkpoint.vqvae.config.codes,
         levels=1,
@@ -70,15 +70,15 @@ def small(checkpoint: TorchCheckpoint) -> DecoderConfig:
         heads=4,
         encoder_layers=2,
         decoder_layers=3,
-        dropout=0.0,  # so short a training learns nothing by heart
+        dropout=0.0,  # so short a training does not overfit
     )
 
 
 class AsRecorded(PairSource):
-    """Dances to no music and to their own song, in the time in which they were recorded."""
+    """Pairs of dances with no music and with their own song, timed as recorded."""
 
     def timed(self, dance: Dance, songs: Sequence[Song]) -> Iterator[TimedDance]:
-        """The dance twice, or once where its song has no beat."""
+        """The dance twice, or once if its song has no beat."""
         motion, style = at_rate(dance.clip.motion), dance.clip.style
         yield TimedDance(motion, style, "silent")
         if dance.song is not None and dance.song.danceable(style):
@@ -86,25 +86,25 @@ class AsRecorded(PairSource):
 
 
 def training_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -> dict[str, list[Pair]]:
-    """What the variants learn from, by the name that `Variant.pairs` gives; kept in `out`."""
+    """Training pairs by the names of `Variant.pairs`; cached in `out`."""
     dances = with_songs(data.split("train"))
     timed = PairMaker(checkpoint.vqvae, checkpoint.styles, RHYTHM_PAIRS)
-    rhythm = _kept(out / "rhythm.pt", lambda: timed.make(dances, all_songs(dances, None), print))
+    rhythm = _cached(out / "rhythm.pt", lambda: timed.make(dances, all_songs(dances, None), print))
     as_is = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
     as_is.source = AsRecorded(0)
-    recorded = _kept(out / "recorded.pt", lambda: as_is.make(dances, [], print))
+    recorded = _cached(out / "recorded.pt", lambda: as_is.make(dances, [], print))
     return {"rhythm": rhythm, "re-timed": [p for p in rhythm if p.kind != "rhythm"], "recorded": recorded}
 
 
 def validation_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -> list[Pair]:
-    """The validation dances re-timed onto their own songs; kept in `out`."""
+    """The validation dances re-timed onto their own songs; cached in `out`."""
     maker = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
-    made = _kept(out / "val.pt", lambda: maker.make(with_songs(data.split("val")), [], print))
+    made = _cached(out / "val.pt", lambda: maker.make(with_songs(data.split("val")), [], print))
     return [pair for pair in made if pair.kind == "real"]
 
 
-def _kept(file: Path, make: Callable[[], list[Pair]]) -> list[Pair]:
-    """Pairs from a file, which is written where it is not there yet: to hear all songs takes minutes."""
+def _cached(file: Path, make: Callable[[], list[Pair]]) -> list[Pair]:
+    """Pairs from a file, which is written first if it is missing: features of all songs need minutes."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         rows = [

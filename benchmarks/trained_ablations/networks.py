@@ -1,4 +1,4 @@
-"""The decoders that are built otherwise than ours: one that hears music as a bag of frames, one with sinusoids."""
+"""The decoders whose architecture is not ours: one with music as a bag of frames, one with sinusoidal positions."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from engine.models.torch.sampling import Conditions, Sampling, generate_span
 from engine.training.decoder import POSITIONS
 
 
-class Hearing(nn.Module):
-    """A decoder layer's cross-attention to the bag of frames, then its feed-forward.
+class MusicAttention(nn.Module):
+    """A decoder layer's cross-attention to the bag of frames, followed by its feed-forward.
 
-    Stands in place of the feed-forward, which training view and cache call alike.
+    Replaces the feed-forward, which is called both in training and with the KV cache.
     """
 
     def __init__(self, c: DecoderConfig, feed_forward: nn.Module):
@@ -28,58 +28,60 @@ class Hearing(nn.Module):
         self.attention, self.norm = Attention(c.width, c.heads), nn.LayerNorm(c.width)
         self.feed_forward = feed_forward
 
-    def listen(self, frames: Tensor, bias: Tensor) -> None:
-        """Take frames (B, M, W) as what is heard from now on; bias (B, 1, 1, M)."""
-        self.heard = (*self.attention.keys_values(frames), bias)
+    def set_frames(self, frames: Tensor, bias: Tensor) -> None:
+        """Attend to frames (B, M, W) from now on; bias (B, 1, 1, M)."""
+        self.frames = (*self.attention.keys_values(frames), bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: (B, N, W), or (B * V, W) of V dances to the same music, beside each other."""
-        queries = x.reshape(len(self.heard[0]), -1, x.shape[-1])
-        found = self.attention(queries, *self.heard).view_as(x)
+        """x: (B, N, W), or (B * V, W) of V dances to the same music, which are consecutive."""
+        queries = x.reshape(len(self.frames[0]), -1, x.shape[-1])
+        found = self.attention(queries, *self.frames).view_as(x)
         return found + self.feed_forward(self.norm(x + found))
 
 
 class BagOfFrames(MotionDecoder):
-    """Hears music as the paper's decoder does: every layer attends to the frames of a window, which have no order.
+    """Music as in the paper's decoder: every layer attends to the frames of a window, which have no order.
 
-    Locked codes and style come aligned as ours do; the context encoder is given no music, so its music layers idle.
+    Locked codes and style are aligned as in ours; the context encoder gets no music, so its music layers do nothing.
     """
 
     def __init__(self, config: DecoderConfig):
         super().__init__(config)
         self.frame_in = nn.Linear(config.music_features, config.width)
-        self.nothing = nn.Parameter(torch.zeros(config.width))  # a key that is there without music, too
+        self.nothing = nn.Parameter(torch.zeros(config.width))  # a key that exists without music, too
         for layer in self.layers:
-            layer.feed_forward = Hearing(config, layer.feed_forward)
+            assert isinstance(layer.feed_forward, nn.Module)
+            layer.feed_forward = MusicAttention(config, layer.feed_forward)
         self.apply(self._initialize)
 
     def memory(self, music: Tensor, codes: Tensor, locked: Tensor, style: Tensor, has_music: Tensor) -> Tensor:
-        """As ours, without music; all of `music` is what the layers hear from now on, but for filling (zeros)."""
+        """As ours, without music; the layers attend to all of `music` from now on, except for padding (zeros)."""
         frames = self.frame_in((music - self.context.music_mean) / self.context.music_std)
         frames = torch.cat([self.nothing.to(frames.dtype).expand(len(frames), 1, -1), frames], 1)
         there = F.pad(has_music[:, None] & music.any(-1), (1, 0), value=True)[:, None, None]
         bias = torch.zeros(there.shape, device=music.device).masked_fill(~there, -math.inf)
         for layer in self.layers:
-            layer.feed_forward.listen(frames, bias)
+            assert isinstance(layer.feed_forward, MusicAttention)
+            layer.feed_forward.set_frames(frames, bias)
         return super().memory(music, codes, locked, style, torch.zeros_like(has_music))
 
 
 class Position(nn.Module):
-    """Adds the sinusoids of the positions, as loud as is learned."""
+    """Adds the sinusoids of the positions, with a learned scale."""
 
     def __init__(self, width: int):
         super().__init__()
         self.scale = nn.Parameter(torch.tensor(width**-0.5))
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
-        """x: (B, N, W), position 0 first. As a layer of the encoder it is handed a bias, which it has no use for."""
+        """x: (B, N, W), position 0 first. bias: ignored; layers of the encoder are called with one."""
         return x + (self.scale * sinusoid(torch.arange(x.shape[1], device=x.device), x.shape[-1])).to(x.dtype)
 
 
 class PlacedEncoder(ContextEncoder):
-    """Tells positions by sinusoids, in its input and in the memory, which is added to the decoder's input and attended.
+    """Encodes positions as sinusoids, in its input and in the memory, to which the decoder attends.
 
-    Distance costs nothing; the windows of the attentions stay.
+    There is no penalty on distance; the windows of the attentions are as ours.
     """
 
     def __init__(self, c: DecoderConfig):
@@ -89,11 +91,11 @@ class PlacedEncoder(ContextEncoder):
 
     @property
     def reach(self) -> int:
-        """All there is, since positions count from the dance's first."""
+        """Unlimited, because positions are counted from the beginning of the dance."""
         return sys.maxsize
 
     def slopes(self, device: torch.device) -> Tensor:
-        """None."""
+        """Zeros: no penalty on distance."""
         return torch.zeros(self.config.heads, device=device)
 
     def forward(
@@ -103,7 +105,7 @@ class PlacedEncoder(ContextEncoder):
 
 
 class Sinusoids(MotionDecoder):
-    """Absolute positions in place of ALiBi's distances, as `PlacedEncoder` tells them."""
+    """Absolute positions instead of ALiBi's distances, as encoded by `PlacedEncoder`."""
 
     def __init__(self, config: DecoderConfig):
         super().__init__(config)
@@ -111,10 +113,12 @@ class Sinusoids(MotionDecoder):
         self.context.apply(self._initialize)
 
 
-def write(decoder: MotionDecoder, music: Tensor, style: int, sampling: Sampling, seeds: Sequence[int]) -> Tensor:
-    """Codes (V, N, 1) of a dance a seed to music (N * stride, C), at the level that is written.
+def generate_codes(
+    decoder: MotionDecoder, music: Tensor, style: int, sampling: Sampling, seeds: Sequence[int]
+) -> Tensor:
+    """Codes (V, N, 1) of a dance per seed to music (N * stride, C), at the generated level.
 
-    A bag of frames is written in windows as long as those it was trained on, each half over the one before.
+    With a bag of frames in windows as long as those of its training, each of which overlaps half of the previous one.
     """
     count = len(music) // decoder.config.music_stride
     whole = Conditions(music, style, torch.zeros(count, 1, dtype=torch.int64), torch.zeros(count, dtype=torch.bool))
@@ -125,9 +129,9 @@ def write(decoder: MotionDecoder, music: Tensor, style: int, sampling: Sampling,
 
 def _in_windows(decoder: MotionDecoder, whole: Conditions, sampling: Sampling, seed: int) -> Tensor:
     assert whole.music is not None
-    stride, codes, written = decoder.config.music_stride, whole.codes.clone(), 0
-    while written < len(codes):
-        first = max(0, min(written - POSITIONS // 2, len(codes) - POSITIONS))
+    stride, codes, done = decoder.config.music_stride, whole.codes.clone(), 0
+    while done < len(codes):
+        first = max(0, min(done - POSITIONS // 2, len(codes) - POSITIONS))
         stop = min(first + POSITIONS, len(codes))
         window = replace(
             whole,
@@ -135,9 +139,9 @@ def _in_windows(decoder: MotionDecoder, whole: Conditions, sampling: Sampling, s
             codes=codes[first:stop],
             locked=whole.locked[first:stop],
         )
-        # the noise must not come back with every window
-        codes[written:stop] = _span(decoder, window, written - first, sampling, [seed + 1000 * written])[0]
-        written = stop
+        # the noise must not repeat in every window
+        codes[done:stop] = _span(decoder, window, done - first, sampling, [seed + 1000 * done])[0]
+        done = stop
     return codes
 
 

@@ -18,9 +18,9 @@ from benchmarks.paper_model.writer import (
     Batch,
     TokenPair,
     TokenWindows,
-    hearing_as_is,
     next_token_loss,
     train_writer,
+    with_raw_music,
 )
 from engine.data.clips import StyledMotion
 from engine.errors import DataError
@@ -133,7 +133,7 @@ def shaken(config: OriginalDecoderConfig) -> OriginalDecoder:
 @torch.no_grad()
 def test_music_is_heard_without_order_and_not_beyond_its_end() -> None:
     network, short = shaken(WRITER), batch(pairs()[1:2])
-    assert short.heard.sum(1).tolist() == [90] * 6
+    assert short.music_mask.sum(1).tolist() == [90] * 6
     loss = next_token_loss(network, short)
     order = torch.cat([torch.randperm(90), torch.arange(90, 300)])
     assert torch.allclose(next_token_loss(network, replace(short, music=short.music[:, order])), loss, atol=1e-5)
@@ -160,7 +160,7 @@ def test_raw_music_sounds_to_the_checkpoint_as_normalised_music_did() -> None:
     music, tokens = torch.from_numpy(pairs()[0].music)[None, :50], torch.arange(20)[None]
     normalised = (music - torch.from_numpy(windows.music_mean)) / torch.from_numpy(windows.music_std)
     expected = network(tokens, normalised)
-    found = hearing_as_is(network, windows.music_mean, windows.music_std)(tokens, music)
+    found = with_raw_music(network, windows.music_mean, windows.music_std)(tokens, music)
     assert torch.allclose(found, expected, atol=1e-3)
     assert not torch.allclose(network(tokens, music), expected, atol=1e-1)
 

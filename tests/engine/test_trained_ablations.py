@@ -12,7 +12,7 @@ from tiny_engine import SMALL_DECODER, STYLES, stepping, tiny_networks
 
 from benchmarks.trained_ablations import networks
 from benchmarks.trained_ablations.learning import VARIANTS, AsRecorded, train
-from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids, write
+from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids, generate_codes
 from engine.audio.demo_song import write_demo_song
 from engine.data.clips import StyledMotion, at_rate
 from engine.data.songs import Dance, Song
@@ -115,14 +115,14 @@ def test_dances_are_as_long_as_their_music(kind: type[MotionDecoder], monkeypatc
     monkeypatch.setattr(networks, "POSITIONS", 20)
     network = shaken(kind)
     for count in (9, 20, 47):
-        codes = write(network, music(2 * count), 1, Sampling(), [0, 1])
+        codes = generate_codes(network, music(2 * count), 1, Sampling(), [0, 1])
         assert codes.shape == (2, count, 1) and not torch.equal(codes[0], codes[1])
-        assert torch.equal(codes[1:], write(network, music(2 * count), 1, Sampling(), [1]))
+        assert torch.equal(codes[1:], generate_codes(network, music(2 * count), 1, Sampling(), [1]))
     if kind is BagOfFrames:  # written anew in every window: no two are alike
         assert not torch.equal(codes[0, 20:30], codes[0, 30:40])
         louder = music(94)
         louder[80:] += 5
-        changed = write(network, louder, 1, Sampling(), [0])[0] != codes[0]
+        changed = generate_codes(network, louder, 1, Sampling(), [0])[0] != codes[0]
         assert changed.any() and not changed[:30].any()  # no window that is written there holds second 4
 
 

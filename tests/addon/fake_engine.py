@@ -66,11 +66,16 @@ def dance(params: dict) -> dict:
     seconds = (params["seconds"] or 4.0) / params["speed"]
     positions = math.ceil(seconds * TOKEN_RATE)
     tokens = (np.arange(positions * CODES).reshape(positions, CODES) + params["seed"]) % 512
-    audio = doc.Audio(params["audio"], "0" * 64, params["start"], params["seconds"], params["speed"])
-    checkpoint = doc.CheckpointIdentity(params["checkpoint"], "0" * 64)
     style = params["style"] or "waltz"
-    document = doc.new_choreography(tokens.tolist(), TOKEN_RATE, audio, checkpoint, params["seed"], style)
-    beats = (np.arange(0.25, seconds, 0.5)).tolist()
+    beats = tuple(np.arange(0.25, seconds, 0.5).tolist())
+    metre = 3 if style == "waltz" else 4
+    audio = doc.Audio(
+        params["audio"], "0" * 64, params["start"], params["seconds"], params["speed"], 0, None, beats, metre
+    )
+    checkpoint = doc.CheckpointIdentity(params["checkpoint"], "0" * 64)
+    document = doc.new_choreography(
+        tokens.tolist(), TOKEN_RATE, audio, checkpoint, params["seed"], style, guidance=params["guidance"]
+    )
     report = {"device": "cpu", "params": params, "beats": beats}
     return answer(document, sampled(motion(document, fps), max(1, math.floor(seconds * fps)), fps), report)
 

@@ -1,9 +1,7 @@
 """The operators for checkpoints of the original MAGMA: import one, fetch what its music features need."""
 
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
-# (Blender reads properties from annotations that are calls)
-
-from __future__ import annotations
 
 import bpy
 

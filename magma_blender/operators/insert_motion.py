@@ -1,9 +1,7 @@
 """The operators that insert the motion of a file into the dance: Insert Motion, and the file browser that it opens."""
 
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
-# (Blender reads properties from annotations that are calls)
-
-from __future__ import annotations
 
 from pathlib import Path
 

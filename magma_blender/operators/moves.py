@@ -1,9 +1,7 @@
 """The operators that change what is danced. Each is one undo step; those that need the engine are `JobOperator`s."""
 
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
-# (Blender reads properties from annotations that are calls)
-
-from __future__ import annotations
 
 import bpy
 

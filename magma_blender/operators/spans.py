@@ -1,10 +1,8 @@
 """The operators that change the document of a dance alone: locks, borders, styles; and the beats marked. Each is one
 undo step and needs no engine."""
 
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
-# (Blender reads properties from annotations that are calls)
-
-from __future__ import annotations
 
 import bpy
 

@@ -1,9 +1,7 @@
 """`scene.magma`: the settings of the next dance."""
 
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
-# (Blender reads properties from annotations that are calls)
-
-from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
@@ -39,7 +37,7 @@ def _alive(items: Iterable[_Item]) -> list[_Item]:
     return [_kept.setdefault(item, item) for item in items]
 
 
-def _checkpoint_items(_settings: MagmaSettings, _context: bpy.types.Context) -> list[_Item]:
+def _checkpoint_items(_settings: "MagmaSettings", _context: bpy.types.Context) -> list[_Item]:
     usual = KnownCheckpoint(DEFAULT_CHECKPOINT, "", description="The one that comes with the add-on")
     return _alive(
         (
@@ -53,20 +51,20 @@ def _checkpoint_items(_settings: MagmaSettings, _context: bpy.types.Context) -> 
     )
 
 
-def _style_items(settings: MagmaSettings, _context: bpy.types.Context) -> list[_Item]:
+def _style_items(settings: "MagmaSettings", _context: bpy.types.Context) -> list[_Item]:
     chosen = find_checkpoint(settings.checkpoint)
     styles = chosen.styles if chosen else ()
     automatic = (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0)
     return _alive([automatic, *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles)])
 
 
-def _keep_style_known(settings: MagmaSettings, _context: bpy.types.Context) -> None:
+def _keep_style_known(settings: "MagmaSettings", _context: bpy.types.Context) -> None:
     """A style that the newly chosen checkpoint does not know would leave the menu empty."""
     if not settings.style:
         settings.style = AUTO_STYLE
 
 
-def _is_armature(_settings: MagmaSettings, candidate: bpy.types.Object) -> bool:
+def _is_armature(_settings: "MagmaSettings", candidate: bpy.types.Object) -> bool:
     return candidate.type == "ARMATURE"
 
 

@@ -3,10 +3,8 @@
 It is an object's property, so undo, loading and duplicating keep it in step with the record beside it.
 """
 
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
-# (Blender reads properties from annotations that are calls)
-
-from __future__ import annotations
 
 import bpy
 

@@ -34,7 +34,7 @@ Answer = dict[str, Any]
 Finish = Callable[[bpy.types.Context, Answer], bpy.types.Object]
 """Puts the engine's answer into the scene and returns the armature. Raises MagmaError with the scene as it was."""
 Tell = Callable[[bpy.types.Object, Answer, float], Notice]
-"""Puts what was done into words. Called with the armature, the answer's report, and the seconds that it took."""
+"""Puts what was done into words. Called with the armature, the answer's report, and the seconds that passed."""
 
 
 class JobTarget(Protocol):

@@ -29,11 +29,11 @@ def beats_of(dancer: Dancer) -> list[Beat]:
     ends = [*(audio.at for audio in document.audio[1:]), len(document)]
     for audio, end in zip(document.audio, ends, strict=True):
         begin = dancer.seconds_of(audio.at)
-        heard = [seconds for seconds in audio.beats if begin + seconds < dancer.seconds_of(end)]
-        for index, seconds in enumerate(heard):
+        played = [seconds for seconds in audio.beats if begin + seconds < dancer.seconds_of(end)]
+        for index, seconds in enumerate(played):
             bar, beat = divmod(index, audio.beats_per_bar)
             beats.append(Beat(dancer.frame_start + (begin + seconds) * dancer.fps, bars + bar + 1, beat + 1))
-        bars += ceil(len(heard) / audio.beats_per_bar)
+        bars += ceil(len(played) / audio.beats_per_bar)
     return beats
 
 
@@ -54,7 +54,7 @@ def _is_ours(name: str) -> bool:
 
 def place_text(beats: Sequence[Beat], frame: float) -> str:
     """The bar and beat at a scene frame ("3.2"), empty where there are none."""
-    heard = [beat for beat in beats if beat.frame <= frame + 0.5]
-    if not heard:
+    passed = [beat for beat in beats if beat.frame <= frame + 0.5]
+    if not passed:
         return "1.1" if beats else ""
-    return f"{heard[-1].bar}.{heard[-1].beat}"
+    return f"{passed[-1].bar}.{passed[-1].beat}"

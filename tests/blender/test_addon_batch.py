@@ -104,7 +104,7 @@ def test_an_error_is_one_line_and_an_exit_code(arguments, code, sentence, tmp_pa
 
 def test_a_scene_given_is_kept_and_the_song_gets_a_free_channel(tmp_path):
     if blenders.this_one().is_wheel:
-        pytest.skip("a wheel takes no file on its command line")
+        pytest.skip("a wheel opens no file given on its command line")
     out, again = tmp_path / "one.blend", tmp_path / "two.blend"
     song = blenders.song(tmp_path)
     assert batch(tmp_path, "--audio", song, "--out", out, *with_engine(tmp_path))[0] == 0

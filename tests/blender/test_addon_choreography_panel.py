@@ -35,7 +35,7 @@ def test_selection_is_ticked_spans_then_preview_range_then_markers_then_playhead
 
 
 class Layout:
-    """Stands in for a panel's layout, which Blender makes only for windows: takes whatever is drawn, and checks that
+    """Stands in for a panel's layout, which Blender makes only for windows: accepts whatever is drawn, and checks that
     every operator, menu, icon and property that is named exists."""
 
     def __init__(self, context, seen=None):

@@ -186,7 +186,7 @@ def test_a_data_folder_that_cannot_be_written(magma, tmp_path):
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_one_undo_step_takes_it_all_back(magma, tmp_path):
+def test_one_undo_step_undoes_it_all(magma, tmp_path):
     add_song(tmp_path)
     bpy.context.preferences.edit.use_global_undo = True
     bpy.ops.ed.undo_push(message="before")

@@ -1,4 +1,4 @@
-"""Keyframes that the animator has changed: noticed, kept and locked, or taken back."""
+"""Keyframes that the animator has changed: noticed, kept and locked, or restored."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from typing import Any
 import bpy
 from mathutils import Euler, Vector
 
-bpy.context.preferences.view.show_splash = False  # it would take the first clicks
+bpy.context.preferences.view.show_splash = False  # it would swallow the first clicks
 ADDON = "magma_blender"
 PICTURE_FRAME = 240
 TAB_BELOW_TOP = {"SEQUENCE_EDITOR": 240, "VIEW_3D": 122}

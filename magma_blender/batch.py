@@ -18,9 +18,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import bpy
+
+if TYPE_CHECKING:
+    from .engine_host.engine_setup import EngineSetup
+    from .scene.scene_settings import MagmaSettings
 
 DANCER_SPACING = 2.0
 """Metres between the armatures of two songs."""
@@ -43,7 +47,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="seconds to dance at most (default: the whole song)")
     parser.add_argument("--guidance", type=float, help="how strongly music and style lead")
     parser.add_argument("--beat-snap", type=float, help="re-time the dance onto the beats, 0 (off) to 1 (fully)")
-    parser.add_argument("--takes", type=int, help="write so many dances to each song and keep the best")
+    parser.add_argument("--candidates", type=int, help="generate so many dances to each song and keep the best")
     parser.add_argument("--checkpoint", help="name of the checkpoint (default: the scene's)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what the engine computes on")
     parser.add_argument("--engine-python", help="Python that has the engine's packages")
@@ -84,6 +88,7 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _make(values: argparse.Namespace) -> None:
+    from .blender_context import scene_of
     from .engine_host import engine_setup
     from .engine_host.session import session
 
@@ -92,7 +97,7 @@ def _make(values: argparse.Namespace) -> None:
     session.python, session.device = values.engine_python, values.device
     try:
         setup = session.setup()
-        scene = bpy.context.scene
+        scene = scene_of(bpy.context)
         _apply_settings(scene, values)
         is_fresh = not bpy.data.filepath
         frame = scene.frame_start
@@ -125,12 +130,13 @@ def _check_files(values: argparse.Namespace) -> None:
         ) from error
 
 
-def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
+def _apply_settings(scene: bpy.types.Scene, values: argparse.Namespace) -> None:
     from engine.protocol import MOST_CANDIDATES
 
     from .errors import MagmaError
+    from .scene.scene_settings import settings_of
 
-    settings = scene.magma
+    settings = settings_of(scene)
     settings.target = None
     if values.fps is not None:
         scene.render.fps = max(1, math.ceil(values.fps - 1e-6))
@@ -140,10 +146,10 @@ def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
         "length": values.seconds,
         "guidance": values.guidance,
         "beat_snap": values.beat_snap,
-        "takes": values.takes,
+        "candidates": values.candidates,
     }
-    if values.takes is not None and not 1 <= values.takes <= MOST_CANDIDATES:
-        raise MagmaError(f"--takes is {values.takes}: give a whole number from 1 to {MOST_CANDIDATES}.")
+    if values.candidates is not None and not 1 <= values.candidates <= MOST_CANDIDATES:
+        raise MagmaError(f"--candidates is {values.candidates}: give a whole number from 1 to {MOST_CANDIDATES}.")
     for name, value in given.items():
         if value is not None:
             setattr(settings, name, value)
@@ -153,35 +159,36 @@ def _apply_settings(scene: Any, values: argparse.Namespace) -> None:
         _choose(settings, "style", values.style)
 
 
-def _choose(settings: Any, name: str, value: str) -> None:
+def _choose(settings: MagmaSettings, name: str, value: str) -> None:
+    from .engine_host.checkpoints import known_checkpoints, styles_of
     from .errors import MagmaError
-    from .scene import scene_settings
 
     try:
         setattr(settings, name, value)
     except TypeError as error:
-        entries = scene_settings.known_checkpoints()
         if name == "checkpoint":
-            names = [entry["name"] for entry in entries]
+            names = [entry.name for entry in known_checkpoints()]
         else:
-            names = [s for entry in entries if entry["name"] == settings.checkpoint for s in entry.get("styles", ())]
+            names = list(styles_of(settings.checkpoint))
         listed = ", ".join(names) or "none is installed"
         raise MagmaError(f"There is no {name} {value!r}: choose one of these ({listed}).") from error
 
 
-def _dance(scene: Any, audio: Path, frame: int, setup: Any) -> tuple[Any, int]:
+def _dance(scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup) -> tuple[bpy.types.Object, int]:
     """One song from `frame` on: (armature, the frame after its end)."""
     from .engine_host.session import session
     from .errors import MagmaError
+    from .operators.generate import start_plan
     from .operators.job_operator import progress_text
     from .scene import plan
+    from .scene.dancer import load
 
     strip = _add_strip(scene, audio, frame)
     if strip is not None:
         dance_plan = plan.for_strip(scene, scene, strip, setup)
     else:
         dance_plan = plan.for_file(scene, audio.name, audio, frame)
-    session.start_plan(dance_plan, None, setup)
+    start_plan(dance_plan, None, setup)
     session.wait_for_job(lambda progress: print(f"MAGMA: {audio.name}: {progress_text(progress)}", flush=True))
     try:
         armature = session.finish_job(bpy.context)
@@ -191,19 +198,21 @@ def _dance(scene: Any, audio: Path, frame: int, setup: Any) -> tuple[Any, int]:
         print(f"MAGMA: {audio.name}: {line}", flush=True)
     if strip is not None:
         return armature, strip.frame_final_end
-    return armature, math.floor(armature.animation_data.action.frame_range[1]) + 1
+    dancer = load(armature)
+    return armature, dancer.frame_start + len(dancer.key_prints)
 
 
-def _add_strip(scene: Any, audio: Path, frame: int) -> Any:
+def _add_strip(scene: bpy.types.Scene, audio: Path, frame: int) -> bpy.types.Strip | None:
     """The song as a sound strip; None in a Blender that was built without sound."""
     from .errors import MagmaError
     from .media import strips
 
-    if not bpy.app.build_options.audaspace:
+    if not bpy.app.build_options.audaspace:  # type: ignore[attr-defined]
         print("MAGMA: this Blender was built without sound: the file gets no sound strip", file=sys.stderr, flush=True)
         return None
     editor = scene.sequence_editor or scene.sequence_editor_create()
-    top = editor.strips if hasattr(editor, "strips") else editor.sequences
+    # `sequences` up to 4.3
+    top = editor.strips if hasattr(editor, "strips") else editor.sequences  # type: ignore[attr-defined]
     channel = max((strip.channel for strip in strips.strips_in(editor) if strip.frame_final_end > frame), default=0) + 1
     try:
         return top.new_sound(audio.name, str(audio), channel, frame)
@@ -226,7 +235,9 @@ def _load_package() -> str:
     import addon_utils
 
     here = Path(__file__).resolve()
-    for name in bpy.context.preferences.addons.keys():  # noqa: SIM118 (iterating a bpy collection gives its values)
+    preferences = bpy.context.preferences
+    assert preferences is not None
+    for name in preferences.addons.keys():  # noqa: SIM118 (iterating a bpy collection gives its values)
         module = sys.modules.get(name)
         if (
             module is not None

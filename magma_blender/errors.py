@@ -16,7 +16,7 @@ class SetupError(MagmaError):
 
 
 class SceneError(MagmaError):
-    """The scene cannot take the dance: the target is not an SMPL armature, or is gone."""
+    """The scene cannot hold the dance: the target is not an SMPL armature, or is gone."""
 
 
 class InstallError(MagmaError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-from typing import Any
 
 import bpy
 
@@ -25,11 +24,11 @@ CLASSES = (
     *choreography_panel.CLASSES,
 )
 
-_commands: list[Any] = []
+_commands: list[object] = []
 
 
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
-def _before_load(*_arguments: Any) -> None:
+def _before_load(*_arguments: object) -> None:
     session.drop_job("Cancelled: another file was loaded.")
 
 

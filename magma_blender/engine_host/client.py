@@ -168,6 +168,17 @@ class EngineClient:
         Raises the request's `ClientError`, `RequestCancelled`, or `EngineTimeout` after `timeout` seconds; the
         request is still running then.
         """
+        self.wait_for_end(request, on_progress, timeout)
+        if request.error is not None:
+            raise request.error
+        if request.state == "cancelled":
+            raise RequestCancelled("Cancelled.")
+        return request.result
+
+    def wait_for_end(
+        self, request: Request, on_progress: Callable[[Progress], None] | None = None, timeout: float | None = None
+    ) -> None:
+        """Block until the request has ended, well or badly; see `wait`. Raises `EngineTimeout`."""
         deadline = None if timeout is None else time.monotonic() + timeout
         shown = None
         while True:
@@ -176,15 +187,10 @@ class EngineClient:
                 shown = request.progress
                 on_progress(shown)
             if request.state != "running":
-                break
+                return
             if deadline is not None and time.monotonic() >= deadline:
                 raise EngineTimeout(f"The engine has not finished {request.method} in {timeout:g} s.", self.log_tail())
             self._wait_for_event()
-        if request.error is not None:
-            raise request.error
-        if request.state == "cancelled":
-            raise RequestCancelled("Cancelled.")
-        return request.result
 
     def stop(self) -> None:
         """End the engine: close its stdin, wait half a second, kill it. Running requests are cancelled."""

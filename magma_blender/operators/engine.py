@@ -1,9 +1,8 @@
-"""The operators that care for the engine: install, check, uninstall, open the log."""
+"""The operators for the engine itself: install, check, uninstall, open the log."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import bpy
 
@@ -12,9 +11,8 @@ from ..engine_host.notices import Notice
 from ..engine_host.session import session
 from ..errors import InstallError, MagmaError
 from . import engine_tasks
-from .job_operator import progress_text
-
-# mypy: disallow-subclassing-any=False
+from .job_operator import print_progress
+from .results import CANCELLED, FINISHED, Result
 
 
 class MAGMA_OT_install_engine(bpy.types.Operator):
@@ -24,7 +22,7 @@ class MAGMA_OT_install_engine(bpy.types.Operator):
     bl_label = "Install Engine"
     bl_options = {"INTERNAL"}
 
-    def execute(self, _context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """In a window: begin. In background: to the end."""
         try:
             session.start_installation()
@@ -32,8 +30,8 @@ class MAGMA_OT_install_engine(bpy.types.Operator):
                 session.wait_for_installation()
         except MagmaError as error:
             self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
-        return _reported(self) if bpy.app.background else {"FINISHED"}
+            return CANCELLED
+        return _reported(self) if bpy.app.background else FINISHED
 
 
 class MAGMA_OT_uninstall_engine(bpy.types.Operator):
@@ -44,25 +42,26 @@ class MAGMA_OT_uninstall_engine(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         """Only while nothing uses the engine and there is one."""
         folder = engine_setup.data_folder() / install.ENVIRONMENT
         return not session.occupied and folder.exists()
 
-    def invoke(self, context: Any, event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Ask first."""
-        return set(context.window_manager.invoke_confirm(self, event))
+        assert context.window_manager is not None
+        return context.window_manager.invoke_confirm(self, event)
 
-    def execute(self, _context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Remove it."""
         session.stop_engine()
         try:
             install.uninstall(engine_setup.data_folder())
         except InstallError as error:
             self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return CANCELLED
         session.notice = Notice("The engine is uninstalled.")
-        return {"FINISHED"}
+        return FINISHED
 
 
 class MAGMA_OT_check_engine(bpy.types.Operator):
@@ -72,9 +71,9 @@ class MAGMA_OT_check_engine(bpy.types.Operator):
     bl_label = "Check Engine"
     bl_options = {"INTERNAL"}
 
-    def execute(self, _context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """In a window: ask. In background: wait for the answer too."""
-        return run_errand(self, engine_tasks.check)
+        return run_task(self, engine_tasks.check)
 
 
 class MAGMA_OT_open_log(bpy.types.Operator):
@@ -84,35 +83,35 @@ class MAGMA_OT_open_log(bpy.types.Operator):
     bl_label = "Open Log"
     bl_options = {"INTERNAL"}
 
-    def execute(self, _context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Open it in the system's viewer."""
         file = engine_setup.log_file(engine_setup.data_folder())
         if not file.is_file():
             self.report({"ERROR"}, f"There is no log yet ({file}): the engine has not run.")
-            return {"CANCELLED"}
-        return set(bpy.ops.wm.path_open(filepath=str(file)))
+            return CANCELLED
+        return bpy.ops.wm.path_open(filepath=str(file))
 
 
-def run_errand(operator: Any, start: Callable[[], None]) -> set[str]:
-    """An operator's work: in a window begin the errand, in background see it to its end."""
+def run_task(operator: bpy.types.Operator, start: Callable[[], None]) -> Result:
+    """An operator's work: in a window begin the engine task, in background wait for its end."""
     try:
         start()
     except MagmaError as error:
         session.notice = Notice(str(error), is_error=True)
         operator.report({"ERROR"}, str(error))
-        return {"CANCELLED"}
+        return CANCELLED
     if not bpy.app.background:
-        return {"FINISHED"}
-    session.wait_for_errand(lambda progress: print(f"MAGMA: {progress_text(progress)}", flush=True))
+        return FINISHED
+    session.wait_for_task(print_progress)
     return _reported(operator)
 
 
-def _reported(operator: Any) -> set[str]:
+def _reported(operator: bpy.types.Operator) -> Result:
     """Report the session's notice; an error makes the operator fail."""
     notice = session.notice
     assert notice is not None
     operator.report({"ERROR" if notice.is_error else "INFO"}, notice.text)
-    return {"CANCELLED"} if notice.is_error else {"FINISHED"}
+    return CANCELLED if notice.is_error else FINISHED
 
 
 CLASSES = (MAGMA_OT_install_engine, MAGMA_OT_uninstall_engine, MAGMA_OT_check_engine, MAGMA_OT_open_log)

@@ -1,21 +1,68 @@
-"""The operators that make a dance: generate, cancel, new seed."""
+"""Generate Dance: the operator and the job behind it; and Cancel and New Seed."""
 
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import bpy
 
-from ..engine_host.session import session
-from .job_operator import JobOperator
+from engine.protocol import GENERATE
 
-# mypy: disallow-subclassing-any=False
+from ..blender_context import scene_of
+from ..engine_host import engine_setup
+from ..engine_host.engine_setup import EngineSetup
+from ..engine_host.notices import Notice
+from ..engine_host.session import Answer, Job, session
+from ..media import strips
+from ..scene import dance, plan
+from ..scene.dancer import load
+from ..scene.plan import DancePlan
+from ..scene.scene_settings import settings_of
+from ..scene.target import Target, check_target
+from .job_operator import JobOperator
+from .results import FINISHED, Result
 
 LARGEST_SEED = 2**31 - 1
 
 
-class MAGMA_OT_generate_dance(JobOperator, bpy.types.Operator):
+def start_dance(context: bpy.types.Context) -> Job:
+    """Ask the engine to dance to the selected strip. Raises MagmaError, with nothing begun."""
+    engine_setup.check_numpy()
+    setup = session.setup()
+    strip_scene, strip = strips.pick(context)
+    scene = scene_of(context)
+    dance_plan = plan.for_strip(scene, strip_scene, strip, setup)
+    return start_plan(dance_plan, settings_of(scene).target, setup)
+
+
+def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: EngineSetup) -> Job:
+    """Ask the engine for a planned dance. armature: the target object, or None for a new one. Raises MagmaError."""
+    session.check_idle()
+    if armature is not None:
+        check_target(armature)
+    dance.check_body(dance_plan)
+    target = Target(armature) if armature is not None else None
+
+    def finish(context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+        return dance.build(context, dance_plan, answer, target)
+
+    def tell(made: bpy.types.Object, _report: Answer, seconds: float) -> Notice:
+        return _tell(made, dance_plan, seconds)
+
+    title = f'Dancing to "{dance_plan.name}"'
+    params = dance_plan.request(setup.device)
+    return session.begin_job(GENERATE, params, setup, title, finish, tell, target, dance_plan.preview)
+
+
+def _tell(armature: bpy.types.Object, dance_plan: DancePlan, seconds: float) -> Notice:
+    document = load(armature).document
+    what = f"dances {document.style}" if document.style else "dances"
+    several = dance_plan.candidates > 1
+    best = f" The best of {dance_plan.candidates} candidates has seed {document.seed}." if several else ""
+    return Notice(f'"{armature.name}" {what} to "{dance_plan.name}", made in {seconds:.0f} s.{best}')
+
+
+class MAGMA_OT_generate_dance(JobOperator):
     """Generate a dance to the selected song strip and key it on an armature"""
 
     bl_idname = "magma.generate_dance"
@@ -23,9 +70,9 @@ class MAGMA_OT_generate_dance(JobOperator, bpy.types.Operator):
     # without REGISTER there is no redo panel, which would run the engine again at every change of a setting
     bl_options = {"UNDO"}
 
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        session.start_job(context)
+        start_dance(context)
 
 
 class MAGMA_OT_cancel(bpy.types.Operator):
@@ -36,17 +83,17 @@ class MAGMA_OT_cancel(bpy.types.Operator):
     bl_options = {"INTERNAL"}
 
     @classmethod
-    def poll(cls, _context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         """Only while something is going on."""
         return session.occupied
 
-    def execute(self, _context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Ask for the end."""
         session.cancel_job()
-        session.cancel_errand()
+        session.cancel_task()
         if session.installation is not None:
             session.installation.cancel()
-        return {"FINISHED"}
+        return FINISHED
 
 
 class MAGMA_OT_new_seed(bpy.types.Operator):
@@ -56,10 +103,10 @@ class MAGMA_OT_new_seed(bpy.types.Operator):
     bl_label = "New Seed"
     bl_options = {"REGISTER", "UNDO", "INTERNAL"}
 
-    def execute(self, context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Draw it."""
-        context.scene.magma.seed = random.randint(0, LARGEST_SEED)
-        return {"FINISHED"}
+        settings_of(scene_of(context)).seed = random.randint(0, LARGEST_SEED)
+        return FINISHED
 
 
 CLASSES = (MAGMA_OT_generate_dance, MAGMA_OT_cancel, MAGMA_OT_new_seed)

@@ -1,72 +1,72 @@
-"""The operators that take the motion of a file into the dance: Insert Motion, and the file browser that it opens."""
+"""The operators that insert the motion of a file into the dance: Insert Motion, and the file browser that it opens."""
 
-from __future__ import annotations
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
+# mypy: disable-error-code=valid-type
 
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from .. import paths
+from ..blender_context import scene_of
 from ..errors import SceneError
-from ..scene import editable, edits
+from ..scene.dancer import load
+from ..scene.selection import find_dancer
+from .edit_jobs import start_edit
 from .job_operator import JobOperator
-from .spans import OnDancer
+from .on_dancer import OnDancer
+from .results import CANCELLED, Result
 
-# mypy: disallow-subclassing-any=False
 
-
-class MAGMA_OT_insert_motion(JobOperator, OnDancer, bpy.types.Operator):
+class MAGMA_OT_insert_motion(JobOperator, OnDancer):
     """Dance the motion of a file (.npz, .bvh) from the playhead on, locked as it is; free moves beside it lead there"""
 
     bl_idname = "magma.insert_motion"
     bl_label = "Insert Motion"
     bl_options = {"UNDO"}
 
-    __annotations__ = {
-        "filepath": bpy.props.StringProperty(
-            name="File", description="A motion: AMASS-style .npz, or .bvh", subtype="FILE_PATH", options={"SKIP_SAVE"}
-        )
-    }
+    filepath: bpy.props.StringProperty(
+        name="File", description="A motion: AMASS-style .npz, or .bvh", subtype="FILE_PATH", options={"SKIP_SAVE"}
+    )
 
-    def invoke(self, context: Any, event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Called by the button: ask for the file."""
         if self.filepath:
             return super().invoke(context, event)
         # the file browser's operator is another one, for Blender would make an undo step of its ending
-        bpy.ops.magma.browse_motion("INVOKE_DEFAULT")
-        return {"CANCELLED"}
+        bpy.ops.magma.browse_motion("INVOKE_DEFAULT")  # type: ignore[attr-defined]
+        return CANCELLED
 
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
         if not self.filepath:
             raise SceneError("No motion is given: choose a file (.npz, .bvh).")
-        armature = editable.find_dancer(context)
-        position = editable.load(armature).position_at(context.scene.frame_current)
+        armature = find_dancer(context)
+        position = load(armature).position_at(scene_of(context).frame_current)
         file = paths.absolute(self.filepath)
-        edits.start(armature, [{"do": "insert", "start": position, "file": file}], f'Inserting "{Path(file).name}"')
+        start_edit(armature, [{"do": "insert", "start": position, "file": file}], f'Inserting "{Path(file).name}"')
 
 
-class MAGMA_OT_browse_motion(OnDancer, bpy.types.Operator):
+class MAGMA_OT_browse_motion(OnDancer):
     """Choose the motion that is inserted at the playhead"""
 
     bl_idname = "magma.browse_motion"
     bl_label = "Insert Motion"
     bl_options = {"INTERNAL"}
 
-    __annotations__ = {
-        "filepath": bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"}),
-        "filter_glob": bpy.props.StringProperty(default="*.npz;*.bvh", options={"HIDDEN", "SKIP_SAVE"}),
-    }
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", options={"SKIP_SAVE"})
+    filter_glob: bpy.props.StringProperty(default="*.npz;*.bvh", options={"HIDDEN", "SKIP_SAVE"})
 
-    def invoke(self, context: Any, _event: Any) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Open the file browser, whose button calls `execute`."""
+        assert context.window_manager is not None
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, _context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Insert what was chosen."""
-        return set(bpy.ops.magma.insert_motion("INVOKE_DEFAULT", filepath=self.filepath or "."))
+        operators = bpy.ops.magma  # type: ignore[attr-defined]  # the add-on's own
+        return set(operators.insert_motion("INVOKE_DEFAULT", filepath=self.filepath or "."))
 
 
 CLASSES = (MAGMA_OT_insert_motion, MAGMA_OT_browse_motion)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import bpy
 
+from ..blender_context import windows
 from ..engine_host.client import Progress
 from ..engine_host.notices import Notice
 from ..engine_host.session import TICK, session
 from ..errors import MagmaError
+from .results import CANCELLED, FINISHED, Result
 
 
 def progress_text(progress: Progress) -> str:
@@ -24,44 +24,57 @@ def seconds_text(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60:02d} s"
 
 
-class JobOperator:
-    """Mixed into an operator, which begins a job of the session's in `start`, or does without one and returns what it
-    has done."""
+def print_progress(progress: Progress) -> None:
+    """How far the engine is, on stdout (in background)."""
+    print(f"MAGMA: {progress_text(progress)}", flush=True)
 
-    _timer = None
 
-    def invoke(self: Any, context: Any, _event: Any) -> set[str]:
+class JobOperator(bpy.types.Operator):
+    """Base of an operator that begins a job in `start`, or does without one and returns what it has done."""
+
+    _timer: bpy.types.Timer | None = None
+
+    def start(self, context: bpy.types.Context) -> str | None:
+        """Begin a job and return None, or say what was done without one. Raises MagmaError, with nothing begun."""
+        raise NotImplementedError
+
+    def do_without(self, error: MagmaError) -> str:
+        """What was done without the engine, whose part failed. Raises MagmaError where nothing can be."""
+        raise error
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Called by the button."""
         return self.execute(context)
 
-    def execute(self: Any, context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """In a window: begin, and go on beside everything else. In background: to the end."""
         if not bpy.app.background and context.window is None:
             # called from a timer, which has no window: a modal operator needs one
-            with context.temp_override(window=context.window_manager.windows[0]):
-                getattr(bpy.ops.magma, type(self).__name__.removeprefix("MAGMA_OT_"))(
-                    "INVOKE_DEFAULT", **self.as_keywords()
-                )
+            with context.temp_override(window=windows()[0]):
+                operators = bpy.ops.magma  # type: ignore[attr-defined]  # the add-on's own
+                again = getattr(operators, type(self).__name__.removeprefix("MAGMA_OT_"))
+                again("INVOKE_DEFAULT", **self.as_keywords())
             return {"INTERFACE"}
         try:
             done = self.start(context)
         except MagmaError as error:
             self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return CANCELLED
         if done is not None:
             self.report({"INFO"}, done)
-            return {"FINISHED"}
+            return FINISHED
         if bpy.app.background:
-            session.wait_for_job(lambda progress: print(f"MAGMA: {progress_text(progress)}", flush=True))
+            session.wait_for_job(print_progress)
             return self._finish(context)
         session.start_ticking()
         manager = context.window_manager
+        assert manager is not None
         self._timer = manager.event_timer_add(TICK, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
 
-    def modal(self: Any, context: Any, event: Any) -> set[str]:
-        """See to the engine at every tick; all other events go their way."""
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        """Poll the engine at every tick; all other events go their way."""
         job = session.job
         if event.type == "ESC" and event.value == "PRESS" and job is not None:
             session.cancel_job()
@@ -71,19 +84,20 @@ class JobOperator:
         session.poll()
         if job is None:  # dropped from outside
             self._clean_up(context)
-            return {"CANCELLED"}
+            return CANCELLED
         if job.request.state == "running":
+            assert context.workspace is not None
             context.workspace.status_text_set(f"MAGMA: {progress_text(job.request.progress)}   ESC: cancel")
             return {"PASS_THROUGH"}
         self._clean_up(context)
         return self._finish(context)
 
-    def cancel(self: Any, context: Any) -> None:
+    def cancel(self, context: bpy.types.Context) -> None:
         """Called by Blender when the window closes or another file is loaded."""
         self._clean_up(context)
         session.drop_job("Cancelled: the window was closed.")
 
-    def _finish(self: Any, context: Any) -> set[str]:
+    def _finish(self, context: bpy.types.Context) -> Result:
         cancelled = session.job is not None and session.job.request.state == "cancelled"
         try:
             session.finish_job(context)
@@ -91,26 +105,23 @@ class JobOperator:
             return self._fail(error, cancelled)
         assert session.notice is not None
         self.report({"INFO"}, session.notice.text)
-        return {"FINISHED"}
+        return FINISHED
 
-    def _fail(self: Any, error: MagmaError, cancelled: bool) -> set[str]:
+    def _fail(self, error: MagmaError, cancelled: bool) -> Result:
         try:
             if cancelled:
                 raise error
             done = self.do_without(error)
         except MagmaError as reason:
             self.report({"INFO" if cancelled else "ERROR"}, str(reason))
-            return {"CANCELLED"}
+            return CANCELLED
         session.notice = Notice(done)
         self.report({"WARNING"}, done)
-        return {"FINISHED"}
+        return FINISHED
 
-    def do_without(self: Any, error: MagmaError) -> str:
-        """What was done without the engine, whose part failed. Raises MagmaError where nothing can be."""
-        raise error
-
-    def _clean_up(self: Any, context: Any) -> None:
+    def _clean_up(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
+            assert context.window_manager is not None
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         if context.workspace is not None:

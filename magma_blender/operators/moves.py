@@ -1,107 +1,105 @@
 """The operators that change what is danced. Each is one undo step; those that need the engine are `JobOperator`s."""
 
-from __future__ import annotations
-
-from typing import Any
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
+# mypy: disable-error-code=valid-type
 
 import bpy
 
+from engine.choreography import Range
+
+from ..blender_context import scene_of
 from ..engine_host.session import session
 from ..errors import MagmaError, SceneError, SetupError
-from ..scene import editable, edits, own_keyframes, variants
-from ..scene.dance import Target
-from ..scene.selection import Range, places_text, selected, selected_one
+from ..scene import edits, own_keyframes, variants
+from ..scene.dancer import has_dance, load
+from ..scene.selection import find_dancer, places_text, selected, selected_one
+from ..scene.target import Target
+from .edit_jobs import start_chain, start_edit, start_keeping_keyframes
 from .job_operator import JobOperator
-from .spans import OnDancer, do
+from .on_dancer import OnDancer
+from .results import Result, do
 
-# mypy: disallow-subclassing-any=False
 
+class Following:
+    """The choice of operators that generate moves again."""
 
-def _follow() -> Any:
-    return bpy.props.BoolProperty(
+    follow: bpy.props.BoolProperty(
         name="Let the Rest Follow",
         description="Later moves keep their poses, but go on from where the new moves arrive; locked keyframes of the "
         "pelvis change with them",
     )
 
 
-class MAGMA_OT_regenerate_free(JobOperator, OnDancer, bpy.types.Operator):
-    """Write all moves anew that are not locked, with another seed; what was danced stays among their variants"""
+class MAGMA_OT_regenerate_free(Following, JobOperator, OnDancer):
+    """Generate all moves again that are not locked, with another seed; what was danced stays among their variants"""
 
     bl_idname = "magma.regenerate_free"
     bl_label = "Regenerate Unlocked Moves"
     bl_options = {"UNDO"}
 
-    __annotations__ = {"follow": _follow()}
-
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        edits.start(editable.find_dancer(context), [{"do": "regenerate"}], "Regenerating", self.follow)
+        start_edit(find_dancer(context), [{"do": "regenerate"}], "Regenerating", self.follow)
 
 
-class MAGMA_OT_replace_spans(JobOperator, OnDancer, bpy.types.Operator):
-    """Write the selected moves anew in several variants, of which the best is danced"""
+class MAGMA_OT_replace_spans(Following, JobOperator, OnDancer):
+    """Generate the selected moves again in several variants, of which the best is danced"""
 
     bl_idname = "magma.replace_spans"
     bl_label = "Replace Moves"
     bl_options = {"UNDO"}
 
-    __annotations__ = {
-        "variants": bpy.props.IntProperty(name="Variants", description="How many to keep", min=1, max=64, default=4),
-        "follow": _follow(),
-    }
+    variants: bpy.props.IntProperty(name="Variants", description="How many to keep", min=1, max=64, default=4)
 
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        armature = editable.find_dancer(context)
-        ranges, _ = selected(context, armature, editable.load(armature))
-        operations = [
+        armature = find_dancer(context)
+        ranges, _ = selected(context, armature, load(armature))
+        operations: list[dict[str, object]] = [
             {"do": "replace", "start": start, "stop": stop, "variants": self.variants} for start, stop in ranges
         ]
-        edits.start(armature, operations, "Replacing", self.follow)
+        start_edit(armature, operations, "Replacing", self.follow)
 
 
-class MAGMA_OT_switch_variant(JobOperator, OnDancer, bpy.types.Operator):
+class MAGMA_OT_switch_variant(JobOperator, OnDancer):
     """Dance another variant of the selected span; the one after the last is the first"""
 
     bl_idname = "magma.switch_variant"
     bl_label = "Switch Variant"
     bl_options = {"UNDO"}
 
-    __annotations__ = {
-        "step": bpy.props.IntProperty(name="Step", description="1 is the next, -1 the previous", default=1),
-        "position": bpy.props.IntProperty(
-            name="Token Position", description="In the span; -1 takes the selected span", default=-1, min=-1
-        ),
-    }
+    step: bpy.props.IntProperty(name="Step", description="1 is the next, -1 the previous", default=1)
+    position: bpy.props.IntProperty(
+        name="Token Position", description="In the span; -1 is for the selected span", default=-1, min=-1
+    )
 
-    def start(self, context: Any) -> str | None:
-        """Take the poses that are kept, or ask the engine where they are none or do not fit any more."""
-        armature = editable.find_dancer(context)
-        kept = editable.load(armature)
-        place = self.position if self.position >= 0 else selected_one(context, armature, kept)[0]
-        span = kept.document.span_at(min(place, len(kept.document) - 1))
+    def start(self, context: bpy.types.Context) -> str | None:
+        """Use the poses that are kept, or ask the engine where there are none or they do not fit any more."""
+        armature = find_dancer(context)
+        dancer = load(armature)
+        place = self.position if self.position >= 0 else selected_one(context, armature, dancer)[0]
+        span = dancer.document.span_at(min(place, len(dancer.document) - 1))
         if len(span.variants) == 1:
             raise SceneError("This span has one variant: press Replace Moves for more.")
         index = (span.chosen + self.step) % len(span.variants)
         if variants.dance(armature, span.start, index):
             return f"Variant {index + 1} of {len(span.variants)}."
-        edits.start(armature, [{"do": "choose", "start": span.start, "index": index}], "Switching the variant")
+        start_edit(armature, [{"do": "choose", "start": span.start, "index": index}], "Switching the variant")
         return None
 
 
-class MAGMA_OT_mirror_spans(JobOperator, OnDancer, bpy.types.Operator):
+class MAGMA_OT_mirror_spans(JobOperator, OnDancer):
     """Exchange left and right in the selected moves; twice is as it was"""
 
     bl_idname = "magma.mirror_spans"
     bl_label = "Mirror Moves"
     bl_options = {"UNDO"}
 
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        armature = editable.find_dancer(context)
-        ranges, _ = selected(context, armature, editable.load(armature))
-        edits.start(armature, [{"do": "mirror", "start": a, "stop": b} for a, b in ranges], "Mirroring")
+        armature = find_dancer(context)
+        ranges, _ = selected(context, armature, load(armature))
+        start_edit(armature, [{"do": "mirror", "start": start, "stop": stop} for start, stop in ranges], "Mirroring")
 
 
 class _Clipboard:
@@ -111,80 +109,78 @@ class _Clipboard:
     part: Range = (0, 0)
 
 
-class MAGMA_OT_copy_moves(OnDancer, bpy.types.Operator):
+class MAGMA_OT_copy_moves(OnDancer):
     """Remember the selected moves, to dance them again elsewhere with Paste Moves"""
 
     bl_idname = "magma.copy_moves"
     bl_label = "Copy Moves"
     bl_options = {"REGISTER"}
 
-    def execute(self, context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Remember them."""
 
         def work() -> str:
-            armature = editable.find_dancer(context)
-            kept = editable.load(armature)
-            part = selected_one(context, armature, kept)
+            armature = find_dancer(context)
+            dancer = load(armature)
+            part = selected_one(context, armature, dancer)
             _Clipboard.target, _Clipboard.part = Target(armature), part
-            return f"Copied {places_text(kept, [part])}."
+            return f"Copied {places_text(dancer, [part])}."
 
         return do(self, work)
 
 
-class MAGMA_OT_paste_moves(JobOperator, OnDancer, bpy.types.Operator):
+class MAGMA_OT_paste_moves(JobOperator, OnDancer):
     """Dance the copied moves again from near the playhead on, at the same part of a beat"""
 
     bl_idname = "magma.paste_moves"
     bl_label = "Paste Moves"
     bl_options = {"UNDO"}
 
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        armature = editable.find_dancer(context)
+        armature = find_dancer(context)
         if _Clipboard.target is None:
             raise SceneError("No moves are copied: select some and press Copy Moves.")
         if _Clipboard.target.find() != armature:
             raise SceneError("The copied moves are another dancer's: copy some of this one.")
         start, stop = _Clipboard.part
-        to = editable.load(armature).position_at(context.scene.frame_current)
-        edits.start(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting")
+        to = load(armature).position_at(scene_of(context).frame_current)
+        start_edit(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting")
 
 
-class MAGMA_OT_make_loop(JobOperator, OnDancer, bpy.types.Operator):
+class MAGMA_OT_make_loop(JobOperator, OnDancer):
     """Let the dance end with the pose and place that it begins with, so that it can be repeated"""
 
     bl_idname = "magma.make_loop"
     bl_label = "Make Loop"
     bl_options = {"UNDO"}
 
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        edits.start(editable.find_dancer(context), [{"do": "loop"}], "Making a loop")
+        start_edit(find_dancer(context), [{"do": "loop"}], "Making a loop")
 
 
-class MAGMA_OT_chain_dances(JobOperator, OnDancer, bpy.types.Operator):
-    """Let the active dancer dance on with the other selected dancer's dance, after a join; the other one stays"""
+class MAGMA_OT_chain_dances(JobOperator, OnDancer):
+    """Let the active dancer go on with the other selected dancer's dance, after a join; the other one stays"""
 
     bl_idname = "magma.chain_dances"
     bl_label = "Chain Dances"
     bl_options = {"UNDO"}
 
-    __annotations__ = {
-        "seconds": bpy.props.FloatProperty(name="Join", description="Seconds of the join", min=0.1, max=60, default=1.6)
-    }
+    seconds: bpy.props.FloatProperty(name="Join", description="Seconds of the join", min=0.1, max=60, default=1.6)
 
-    def start(self, context: Any) -> None:
+    def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        first = editable.find_dancer(context)
-        others = [obj for obj in context.scene.objects if obj.select_get() and obj != first]
-        others = [obj for obj in others if editable.is_editable(obj)]
+        first = find_dancer(context)
+        others = [obj for obj in scene_of(context).objects if obj.select_get() and obj != first]
+        others = [obj for obj in others if has_dance(obj)]
         if len(others) != 1:
             raise SceneError(f"Select one other dancer beside the active one; {len(others)} are selected.")
-        edits.start_chain(first, others[0], self.seconds)
+        start_chain(first, others[0], self.seconds)
 
 
-class MAGMA_OT_keep_keyframes(JobOperator, OnDancer, bpy.types.Operator):
-    """Take the keyframes that you changed by hand into the dance and lock them as they are"""
+class MAGMA_OT_keep_keyframes(JobOperator, OnDancer):
+    """Keep the keyframes that you changed by hand as part of the dance, locked as they are"""
 
     bl_idname = "magma.keep_keyframes"
     bl_label = "Keep My Keyframes"
@@ -192,15 +188,15 @@ class MAGMA_OT_keep_keyframes(JobOperator, OnDancer, bpy.types.Operator):
 
     _target: Target | None = None
 
-    def start(self, context: Any) -> str | None:
+    def start(self, context: bpy.types.Context) -> str | None:
         """Ask the engine for their tokens, if there is one."""
-        armature = editable.find_dancer(context)
+        armature = find_dancer(context)
         self._target = Target(armature)
         try:
             setup = session.setup()
         except SetupError as error:
             return self.do_without(error)
-        own_keyframes.start(armature, setup)
+        start_keeping_keyframes(armature, setup)
         return None
 
     def do_without(self, error: MagmaError) -> str:
@@ -211,20 +207,19 @@ class MAGMA_OT_keep_keyframes(JobOperator, OnDancer, bpy.types.Operator):
         return f"{said} Their tokens are those of what was danced before, since the engine did not help: {error}"
 
 
-class MAGMA_OT_restore_keyframes(OnDancer, bpy.types.Operator):
+class MAGMA_OT_restore_keyframes(OnDancer):
     """Key the dance as the add-on last wrote it, in a new action; the present action stays in the file"""
 
     bl_idname = "magma.restore_keyframes"
     bl_label = "Restore Keyframes"
     bl_options = {"REGISTER", "UNDO"}
 
-    def execute(self, context: Any) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Restore them."""
 
         def work() -> str:
-            armature = editable.find_dancer(context)
-            edits.restore(armature)
-            return f'"{armature.animation_data.action.name}" holds the dance as the add-on wrote it.'
+            action = edits.restore(find_dancer(context))
+            return f'"{action.name}" holds the dance as the add-on wrote it.'
 
         return do(self, work)
 

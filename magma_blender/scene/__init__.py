@@ -1,0 +1,7 @@
+"""What the .blend holds of dances: settings, the record that each armature carries, its keys, markers, the span list.
+
+Changes of the scene are all or nothing. Nothing here starts work of the engine; its answers come in as plain values.
+
+Imports: engine.choreography, magma_blender.media, magma_blender.engine_host, magma_blender.blender_context,
+magma_blender.errors, smpl_rig.
+"""

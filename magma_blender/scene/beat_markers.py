@@ -1,20 +1,21 @@
-"""The song's beats in scene frames, their bars, and timeline markers for them."""
+"""The beats of a dance's songs in scene frames, their bars, and timeline markers for them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import ceil
 
-from .choreography import Choreography
+import bpy
 
-BEATS_PER_BAR = {"waltz": 3}
-"""Of styles whose bars have not four beats."""
+from .dancer import Dancer
+
 NAME = "bar"
 
 
 @dataclass(frozen=True)
 class Beat:
-    """frame: scene frame, not rounded. bar, beat: counted from 1 on, as if the first beat that was heard began a bar:
+    """frame: scene frame, not rounded. bar, beat: counted from 1 on, as if the first beat of each song began a bar:
     which beats begin bars is not detected."""
 
     frame: float
@@ -22,23 +23,28 @@ class Beat:
     beat: int
 
 
-def beats_of(about: Choreography) -> list[Beat]:
-    """The beats of a dance's song; none where they are not known."""
-    bar = BEATS_PER_BAR.get(about.style, 4)
-    frames = [about.frame_start + seconds * about.fps for seconds in about.beats]
-    return [Beat(frame, index // bar + 1, index % bar + 1) for index, frame in enumerate(frames)]
+def beats_of(dancer: Dancer) -> list[Beat]:
+    """The beats of a dance's songs, each until the next song begins; none where they are not known."""
+    document, beats, bars = dancer.document, list[Beat](), 0
+    ends = [*(audio.at for audio in document.audio[1:]), len(document)]
+    for audio, end in zip(document.audio, ends, strict=True):
+        begin = dancer.seconds_of(audio.at)
+        played = [seconds for seconds in audio.beats if begin + seconds < dancer.seconds_of(end)]
+        for index, seconds in enumerate(played):
+            bar, beat = divmod(index, audio.beats_per_bar)
+            beats.append(Beat(dancer.frame_start + (begin + seconds) * dancer.fps, bars + bar + 1, beat + 1))
+        bars += ceil(len(played) / audio.beats_per_bar)
+    return beats
 
 
-def mark(scene: Any, about: Choreography) -> int:
-    """Timeline markers at the beats, in place of those of an earlier call; returns how many."""
+def mark(scene: bpy.types.Scene, beats: Sequence[Beat]) -> None:
+    """Timeline markers at the beats, in place of those of an earlier call."""
     for marker in [marker for marker in scene.timeline_markers if _is_ours(marker.name)]:
         scene.timeline_markers.remove(marker)
-    beats = beats_of(about)
     for beat in beats:
         name = f"{NAME} {beat.bar}" if beat.beat == 1 else f"{NAME} {beat.bar}.{beat.beat}"
         marker = scene.timeline_markers.new(name, frame=round(beat.frame))
         marker.select = False  # selected markers say where to edit
-    return len(beats)
 
 
 def _is_ours(name: str) -> bool:
@@ -46,9 +52,9 @@ def _is_ours(name: str) -> bool:
     return first == NAME and rest.replace(".", "", 1).isdigit()
 
 
-def place_text(beats: list[Beat], frame: float) -> str:
+def place_text(beats: Sequence[Beat], frame: float) -> str:
     """The bar and beat at a scene frame ("3.2"), empty where there are none."""
-    heard = [beat for beat in beats if beat.frame <= frame + 0.5]
-    if not heard:
+    passed = [beat for beat in beats if beat.frame <= frame + 0.5]
+    if not passed:
         return "1.1" if beats else ""
-    return f"{heard[-1].bar}.{heard[-1].beat}"
+    return f"{passed[-1].bar}.{passed[-1].beat}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import bpy
 
@@ -21,8 +20,8 @@ from . import scene_settings
 class DancePlan:
     """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
     the dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
-    whether frames are to be shown while they are written. beat_snap: 0 to 1. room: metres of floor, 0 for any. takes:
-    dances of which one is kept."""
+    whether frames are to be shown while they are generated. beat_snap: 0 to 1. room: metres of floor, 0 for any.
+    candidates: dances of which one is kept."""
 
     scene: str
     name: str
@@ -40,9 +39,9 @@ class DancePlan:
     room: float = 6.0
     music_view: str | None = None
     preview: bool = False
-    takes: int = 1
+    candidates: int = 1
 
-    def request(self, device: str) -> dict[str, Any]:
+    def request(self, device: str) -> dict[str, object]:
         """Parameters of the engine's `generate`."""
         return {
             "audio": str(self.audio),
@@ -59,11 +58,13 @@ class DancePlan:
             "stream": self.preview,
             "beat_snap": self.beat_snap,
             "room": self.room,
-            "candidates": self.takes,
+            "candidates": self.candidates,
         }
 
 
-def for_strip(scene: Any, strip_scene: Any, strip: Any, setup: EngineSetup) -> DancePlan:
+def for_strip(
+    scene: bpy.types.Scene, strip_scene: bpy.types.Scene, strip: bpy.types.Strip, setup: EngineSetup
+) -> DancePlan:
     """The plan for a strip. Raises StripError and SceneError.
 
     scene: the one that gets the armature and has the settings. strip_scene: the one whose sequencer holds the strip,
@@ -73,15 +74,15 @@ def for_strip(scene: Any, strip_scene: Any, strip: Any, setup: EngineSetup) -> D
     return _plan(scene, strip.name, source, strip.frame_final_start, strips.frame_rate(strip_scene))
 
 
-def for_file(scene: Any, name: str, audio: Path, frame_start: int) -> DancePlan:
+def for_file(scene: bpy.types.Scene, name: str, audio: Path, frame_start: int) -> DancePlan:
     """The plan for a whole audio file without a strip, from `frame_start` on."""
     # as long as the file is; the engine reads to its end
     source = sounds.Source(audio, Excerpt(0.0, float("inf"), 1.0))
     return _plan(scene, name, source, frame_start, strips.frame_rate(scene))
 
 
-def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: float) -> DancePlan:
-    settings = scene.magma
+def _plan(scene: bpy.types.Scene, name: str, source: sounds.Source, frame_start: int, fps: float) -> DancePlan:
+    settings = scene_settings.settings_of(scene)
     body_file = scene_settings.body_file_of(settings) if settings.use_body and settings.target is None else None
     if body_file is not None and not body_file.is_file():
         raise SceneError(f"The SMPL file {body_file} is not there: choose another one, or clear it for the mannequin.")
@@ -102,7 +103,7 @@ def _plan(scene: Any, name: str, source: sounds.Source, frame_start: int, fps: f
         preview=settings.live_preview and not bpy.app.background,
         beat_snap=settings.beat_snap,
         room=settings.room,
-        takes=scene_settings.takes_of(settings),
+        candidates=scene_settings.candidates_of(settings),
         use_body=settings.use_body,
         body_file=body_file,
     )

@@ -1,41 +1,30 @@
-"""`scene.magma`: what to dance, to which song, on whom."""
+"""`scene.magma`: the settings of the next dance."""
 
-from __future__ import annotations
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
+# mypy: disable-error-code=valid-type
 
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import bpy
 
-from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
 from engine.protocol import MOST_CANDIDATES
 
-from .. import paths
-from ..engine_host import engine_setup
-
-# mypy: disallow-subclassing-any=False
+from ..engine_host.checkpoints import DEFAULT_CHECKPOINT, KnownCheckpoint, find_checkpoint, known_checkpoints
 
 AUTO_STYLE = "AUTO"
-DEFAULT_CHECKPOINT = "default"
 
 MUSIC_VIEWS = (
     ("OWN", "Checkpoint's Own", "As the checkpoint says; as in training, unless it was changed"),
     ("whole", "Whole Window", "All music of a window, as in training"),
-    ("prefix", "Growing", "Only the music up to the present moment, as the original wrote its dances"),
+    ("prefix", "Growing", "Only the music up to the present moment, as the original generated its dances"),
 )
 """The names but the first are those of `engine.models.original.config.MUSIC_VIEWS`."""
 
 _Item = tuple[str, str, str, str, int]
 _kept: dict[_Item, _Item] = {}
 """Every item ever offered: Blender uses the strings of a dynamic enum without keeping them alive."""
-
-
-def known_checkpoints() -> list[dict[str, Any]]:
-    """The checkpoints that can be chosen, as `engine.checkpoint_index` describes them; the default one first."""
-    found = list_checkpoints(paths.checkpoint_folders(engine_setup.data_folder()))
-    return sorted(found, key=lambda entry: (entry["name"] != DEFAULT_CHECKPOINT, entry["name"]))
 
 
 def _number(name: str) -> int:
@@ -48,165 +37,165 @@ def _alive(items: Iterable[_Item]) -> list[_Item]:
     return [_kept.setdefault(item, item) for item in items]
 
 
-def _checkpoint_items(_settings: Any, _context: Any) -> list[_Item]:
-    found = known_checkpoints() or [{"name": DEFAULT_CHECKPOINT, "description": "The one that comes with the add-on"}]
+def _checkpoint_items(_settings: "MagmaSettings", _context: bpy.types.Context) -> list[_Item]:
+    usual = KnownCheckpoint(DEFAULT_CHECKPOINT, "", description="The one that comes with the add-on")
     return _alive(
         (
-            entry["name"],
-            entry["name"].replace("_", " ").title(),
-            entry.get("error") or entry["description"],
-            "ERROR" if "error" in entry else "NONE",
-            0 if entry["name"] == DEFAULT_CHECKPOINT else _number(entry["name"]),
+            entry.name,
+            entry.name.replace("_", " ").title(),
+            entry.error or entry.description,
+            "ERROR" if entry.error else "NONE",
+            0 if entry.name == DEFAULT_CHECKPOINT else _number(entry.name),
         )
-        for entry in found
+        for entry in known_checkpoints() or [usual]
     )
 
 
-def _chosen(settings: Any) -> dict[str, Any]:
-    return next((entry for entry in known_checkpoints() if entry["name"] == settings.checkpoint), {})
-
-
-def _style_items(settings: Any, _context: Any) -> list[_Item]:
-    styles = _chosen(settings).get("styles", ())
+def _style_items(settings: "MagmaSettings", _context: bpy.types.Context) -> list[_Item]:
+    chosen = find_checkpoint(settings.checkpoint)
+    styles = chosen.styles if chosen else ()
     automatic = (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0)
     return _alive([automatic, *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles)])
 
 
-def _keep_style_known(settings: Any, _context: Any) -> None:
+def _keep_style_known(settings: "MagmaSettings", _context: bpy.types.Context) -> None:
     """A style that the newly chosen checkpoint does not know would leave the menu empty."""
     if not settings.style:
         settings.style = AUTO_STYLE
 
 
-def description_of(settings: Any) -> str:
-    """What the chosen checkpoint dances and may be used for, in its own words; empty where it says nothing."""
-    return str(_chosen(settings).get("description", ""))
-
-
-def _is_armature(_settings: Any, candidate: Any) -> bool:
-    return bool(candidate.type == "ARMATURE")
+def _is_armature(_settings: "MagmaSettings", candidate: bpy.types.Object) -> bool:
+    return candidate.type == "ARMATURE"
 
 
 class MagmaSettings(bpy.types.PropertyGroup):
-    """The settings of the next dance; `register` gives it its properties."""
+    """The settings of the next dance."""
+
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Another seed gives another dance; the same seed gives the same", min=0, default=0
+    )
+    checkpoint: bpy.props.EnumProperty(
+        name="Checkpoint",
+        description="The trained model that generates the dance",
+        items=_checkpoint_items,
+        update=_keep_style_known,
+    )
+    style: bpy.props.EnumProperty(name="Style", description="Style of the dance", items=_style_items)
+    candidates: bpy.props.IntProperty(
+        name="Candidates",
+        description="How many dances are generated at once, of which the best is kept: likely moves, on the beat, "
+        "feet that stay where they stand, variety. The seeds follow each other from the one above",
+        min=1,
+        max=MOST_CANDIDATES,
+        default=1,
+    )
+    guidance: bpy.props.FloatProperty(
+        name="Guidance",
+        description="How strongly music and style lead; 0 is the checkpoint's own value",
+        min=0.0,
+        soft_max=5.0,
+        max=10.0,
+        default=0.0,
+        precision=2,
+    )
+    beat_snap: bpy.props.FloatProperty(
+        name="Beat Snap",
+        description="How far to shift steps in time onto the song's beats, by a gentle change of pace: "
+        "0 leaves the dance as it was generated, 1 shifts it all the way",
+        min=0.0,
+        max=1.0,
+        default=0.0,
+        precision=2,
+        subtype="FACTOR",
+    )
+    length: bpy.props.FloatProperty(
+        name="Length",
+        description="Seconds to dance at most; 0 is the whole strip",
+        min=0.0,
+        soft_max=600.0,
+        default=0.0,
+        subtype="TIME_ABSOLUTE",
+        unit="TIME_ABSOLUTE",
+    )
+    music_view: bpy.props.EnumProperty(
+        name="Music View", description="How much music an imported checkpoint attends to at once", items=MUSIC_VIEWS
+    )
+    room: bpy.props.FloatProperty(
+        name="Room",
+        description="The dance stays in a circle so wide around its beginning; 0 lets it travel",
+        min=0.0,
+        soft_max=30.0,
+        max=1000.0,
+        default=6.0,
+        subtype="DISTANCE",
+        unit="LENGTH",
+    )
+    live_preview: bpy.props.BoolProperty(
+        name="Live Preview",
+        description="Show the dance in the 3D viewport while it is being generated, feet not planted yet",
+        default=True,
+    )
+    target: bpy.props.PointerProperty(
+        name="Target",
+        description="Armature that dances; empty makes a new one",
+        type=bpy.types.Object,
+        poll=_is_armature,
+    )
+    use_body: bpy.props.BoolProperty(name="Body", description="Give a new armature a body", default=True)
+    body_file: bpy.props.StringProperty(
+        name="SMPL File",
+        description="Your own SMPL model (.npz or .pkl) as the body; empty is the mannequin",
+        subtype="FILE_PATH",
+    )
 
 
-def _settings() -> dict[str, Any]:
-    return {
-        "seed": bpy.props.IntProperty(
-            name="Seed", description="Another seed gives another dance; the same seed gives the same", min=0, default=0
-        ),
-        "checkpoint": bpy.props.EnumProperty(
-            name="Checkpoint",
-            description="The trained model that dances",
-            items=_checkpoint_items,
-            update=_keep_style_known,
-        ),
-        "style": bpy.props.EnumProperty(name="Style", description="Style of the dance", items=_style_items),
-        "takes": bpy.props.IntProperty(
-            name="Takes",
-            description="How many dances are written at once, of which the best is kept: likely moves, on the beat, "
-            "feet that stay where they stand, variety. The seeds follow each other from the one above",
-            min=1,
-            max=MOST_CANDIDATES,
-            default=1,
-        ),
-        "guidance": bpy.props.FloatProperty(
-            name="Guidance",
-            description="How strongly music and style lead; 0 takes the checkpoint's own value",
-            min=0.0,
-            soft_max=5.0,
-            max=10.0,
-            default=0.0,
-            precision=2,
-        ),
-        "beat_snap": bpy.props.FloatProperty(
-            name="Beat Snap",
-            description="How far to shift steps in time onto the song's beats, by a gentle change of pace: "
-            "0 leaves the dance as it was made, 1 shifts it all the way",
-            min=0.0,
-            max=1.0,
-            default=0.0,
-            precision=2,
-            subtype="FACTOR",
-        ),
-        "length": bpy.props.FloatProperty(
-            name="Length",
-            description="Seconds to dance at most; 0 is the whole strip",
-            min=0.0,
-            soft_max=600.0,
-            default=0.0,
-            subtype="TIME_ABSOLUTE",
-            unit="TIME_ABSOLUTE",
-        ),
-        "music_view": bpy.props.EnumProperty(
-            name="Music View", description="How much music an imported checkpoint hears at once", items=MUSIC_VIEWS
-        ),
-        "room": bpy.props.FloatProperty(
-            name="Room",
-            description="The dance stays in a circle so wide around its beginning; 0 lets it travel",
-            min=0.0,
-            soft_max=30.0,
-            max=1000.0,
-            default=6.0,
-            subtype="DISTANCE",
-            unit="LENGTH",
-        ),
-        "live_preview": bpy.props.BoolProperty(
-            name="Live Preview",
-            description="Show the dance in the 3D viewport while it is being written, feet not planted yet",
-            default=True,
-        ),
-        "target": bpy.props.PointerProperty(
-            name="Target",
-            description="Armature that dances; empty makes a new one",
-            type=bpy.types.Object,
-            poll=_is_armature,
-        ),
-        "use_body": bpy.props.BoolProperty(name="Body", description="Give a new armature a body", default=True),
-        "body_file": bpy.props.StringProperty(
-            name="SMPL File",
-            description="Your own SMPL model (.npz or .pkl) as the body; empty takes the mannequin",
-            subtype="FILE_PATH",
-        ),
-    }
+def settings_of(scene: bpy.types.Scene) -> MagmaSettings:
+    """The settings of a scene."""
+    settings: MagmaSettings = scene.magma  # type: ignore[attr-defined]  # `register` adds it
+    return settings
 
 
-def guidance_of(settings: Any) -> float | None:
+def description_of(settings: MagmaSettings) -> str:
+    """What the chosen checkpoint dances and may be used for, in its own words; empty where it says nothing."""
+    chosen = find_checkpoint(settings.checkpoint)
+    return chosen.description if chosen else ""
+
+
+def is_imported(settings: MagmaSettings) -> bool:
+    """Whether the chosen checkpoint is one of the original's."""
+    chosen = find_checkpoint(settings.checkpoint)
+    return chosen is not None and chosen.is_original
+
+
+def guidance_of(settings: MagmaSettings) -> float | None:
     """The guidance to ask for; None is the checkpoint's own, and the only one for imported ones, which have none."""
     return None if is_imported(settings) else float(settings.guidance) or None
 
 
-def takes_of(settings: Any) -> int:
-    """How many dances to choose from; imported checkpoints write one at a time."""
-    return 1 if is_imported(settings) else int(settings.takes)
+def candidates_of(settings: MagmaSettings) -> int:
+    """How many dances to choose from; imported checkpoints generate one at a time."""
+    return 1 if is_imported(settings) else int(settings.candidates)
 
 
-def music_view_of(settings: Any) -> str | None:
+def music_view_of(settings: MagmaSettings) -> str | None:
     """The view to ask for; None is the checkpoint's own, and the only one for those that are not imported."""
     return str(settings.music_view) if is_imported(settings) and settings.music_view != "OWN" else None
 
 
-def is_imported(settings: Any) -> bool:
-    """Whether the chosen checkpoint is one of the original's."""
-    return bool(_chosen(settings).get("family") == ORIGINAL_FAMILY)
-
-
-def body_file_of(settings: Any) -> Path | None:
+def body_file_of(settings: MagmaSettings) -> Path | None:
     """The user's SMPL file, or None for the mannequin."""
     return Path(bpy.path.abspath(settings.body_file)) if settings.body_file else None
 
 
 def register() -> None:
     """Add `scene.magma`."""
-    MagmaSettings.__annotations__ = _settings()
     bpy.utils.register_class(MagmaSettings)
-    bpy.types.Scene.magma = bpy.props.PointerProperty(type=MagmaSettings)
+    bpy.types.Scene.magma = bpy.props.PointerProperty(type=MagmaSettings)  # type: ignore[attr-defined]
 
 
 def unregister() -> None:
     """Remove `scene.magma`."""
-    del bpy.types.Scene.magma
+    del bpy.types.Scene.magma  # type: ignore[attr-defined]
     bpy.utils.unregister_class(MagmaSettings)
     # bpy 4.2 as a Python module crashes when definitions with a callback are freed only at the interpreter's end
     MagmaSettings.__annotations__ = {}

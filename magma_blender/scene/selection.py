@@ -1,17 +1,45 @@
-"""Which part of a dance the editing buttons are for."""
+"""Which dancer the editing buttons are for, and which part of its dance."""
 
 from __future__ import annotations
 
-from typing import Any
+import bpy
 
+from engine.choreography import Range
+
+from ..blender_context import active_object, scene_of
 from ..errors import SceneError
 from . import span_list
-from .editable import Editable
+from .dancer import Dancer, has_dance, load
+from .scene_settings import settings_of
 
-Range = tuple[int, int]
+
+def find_dancer(context: bpy.types.Context) -> bpy.types.Object:
+    """The dancing armature that is meant: the active one, or the one the active body hangs on, else the panel's target,
+    else the only one of the scene. Raises SceneError."""
+    active, scene = active_object(context), scene_of(context)
+    wanted = [active, active.parent if active is not None else None, settings_of(scene).target]
+    for candidate in wanted:
+        if candidate is not None and has_dance(candidate):
+            return candidate
+    dancers = [obj for obj in scene.objects if has_dance(obj)]
+    if len(dancers) == 1:
+        return dancers[0]
+    if dancers:
+        raise SceneError(f"{len(dancers)} armatures dance in this scene: make the one that you mean active.")
+    if active is not None and active.type == "ARMATURE":
+        load(active)  # says what is wrong with it
+    raise SceneError("No dance that could be edited: select an armature that Generate Dance has made.")
 
 
-def selected(context: Any, armature: Any, kept: Editable) -> tuple[list[Range], str]:
+def dancer_or_none(context: bpy.types.Context) -> bpy.types.Object | None:
+    """`find_dancer`, or None where it finds nothing (for drawing)."""
+    try:
+        return find_dancer(context)
+    except SceneError:
+        return None
+
+
+def selected(context: bpy.types.Context, armature: bpy.types.Object, dancer: Dancer) -> tuple[list[Range], str]:
     """(ranges of token positions, where they come from).
 
     The spans ticked in the list, else the scene's preview range, else from the first selected marker to the last, else
@@ -20,24 +48,24 @@ def selected(context: Any, armature: Any, kept: Editable) -> tuple[list[Range], 
     ticked = span_list.selected_ranges(armature)
     if ticked:
         return ticked, "ticked spans"
-    scene = context.scene
+    scene = scene_of(context)
     if scene.use_preview_range:
-        return [kept.positions_in(scene.frame_preview_start, scene.frame_preview_end)], "preview range"
+        return [dancer.positions_in(scene.frame_preview_start, scene.frame_preview_end)], "preview range"
     markers = sorted(marker.frame for marker in scene.timeline_markers if marker.select)
     if len(markers) > 1:
-        return [kept.positions_in(markers[0], markers[-1] - 1)], "selected markers"
-    span = kept.document.span_at(kept.position_at(scene.frame_current))
+        return [dancer.positions_in(markers[0], markers[-1] - 1)], "selected markers"
+    span = dancer.document.span_at(dancer.position_at(scene.frame_current))
     return [(span.start, span.stop)], "span under the playhead"
 
 
-def selected_one(context: Any, armature: Any, kept: Editable) -> Range:
+def selected_one(context: bpy.types.Context, armature: bpy.types.Object, dancer: Dancer) -> Range:
     """The one range that is selected. Raises SceneError where there are several."""
-    ranges, _ = selected(context, armature, kept)
+    ranges, _ = selected(context, armature, dancer)
     if len(ranges) > 1:
         raise SceneError(f"{len(ranges)} places are selected: select one, or spans that follow each other.")
     return ranges[0]
 
 
-def places_text(kept: Editable, ranges: list[Range]) -> str:
+def places_text(dancer: Dancer, ranges: list[Range]) -> str:
     """The ranges in seconds of the dance, for people."""
-    return ", ".join(f"{kept.seconds_of(start):.1f} to {kept.seconds_of(stop):.1f} s" for start, stop in ranges)
+    return ", ".join(f"{dancer.seconds_of(start):.1f} to {dancer.seconds_of(stop):.1f} s" for start, stop in ranges)

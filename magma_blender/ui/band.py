@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import colorsys
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import bpy
 
-from ..scene import beat_markers, choreography, editable
+from ..scene import beat_markers
+from ..scene.dancer import load_or_none
+from ..scene.selection import dancer_or_none
+from ..scene.span_list import spans_of
 
 BOTTOM, HEIGHT, TICK, BAR_TICK = 24, 18, 5, 10
 """Pixels at a scale of 1: the band above the region's lower edge, which has a scroll bar, and ticks on top of it."""
@@ -43,9 +47,9 @@ def color_of(style: str) -> Color:
     return (*colorsys.hsv_to_rgb(hue, 0.6, 0.7), 0.85)
 
 
-def bars(dancer: Any, to_pixel: Any) -> list[Bar]:
-    """The spans of a dancer. to_pixel: scene frame -> pixel."""
-    shown = dancer.magma_spans
+def bars(armature: bpy.types.Object, to_pixel: Callable[[float], float]) -> list[Bar]:
+    """The spans of an armature. to_pixel: scene frame -> pixel."""
+    shown = spans_of(armature)
     found = []
     for span in shown.spans:
         left, right = (
@@ -70,8 +74,8 @@ def hatching(bar: Bar, bottom: float, height: float, gap: float) -> list[Point]:
 def draw() -> None:
     """The sequencer's draw handler."""
     context = bpy.context
-    dancer = editable.dancer_or_none(context)
-    if dancer is None:
+    armature = dancer_or_none(context)
+    if armature is None:
         return
     view = context.region.view2d
     scale = context.preferences.system.ui_scale
@@ -80,11 +84,11 @@ def draw() -> None:
         return float(view.view_to_region(frame, 0, clip=False)[0])
 
     width = context.region.width
-    shown = [bar for bar in bars(dancer, to_pixel) if bar.right > 0 and bar.left < width]
+    shown = [bar for bar in bars(armature, to_pixel) if bar.right > 0 and bar.left < width]
     # what lies far outside costs hatching that nobody sees
     shown = [Bar(max(b.left, -width), min(b.right, 2 * width), b.color, b.locked, b.text) for b in shown]
-    about = choreography.load(dancer)
-    beats = beat_markers.beats_of(about) if about is not None else []
+    dancer = load_or_none(armature)
+    beats = beat_markers.beats_of(dancer) if dancer is not None else []
     ticks = [(to_pixel(beat.frame), beat.beat == 1) for beat in beats]
     _paint(shown, [tick for tick in ticks if 0 <= tick[0] <= width], scale)
 

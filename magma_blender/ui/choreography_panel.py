@@ -6,11 +6,12 @@ from typing import Any
 
 import bpy
 
+from ..engine_host.checkpoints import styles_of
 from ..errors import MagmaError
-from ..operators import spans
-from ..scene import editable
-from ..scene.selection import places_text, selected
-from .panels import draw_lines
+from ..scene.dancer import load, load_or_none
+from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
+from ..scene.span_list import spans_of
+from .draw import draw_lines
 
 # mypy: disallow-subclassing-any=False
 
@@ -67,13 +68,14 @@ class MAGMA_MT_span_style(bpy.types.Menu):
 
     def draw(self, context: Any) -> None:
         """One entry a style, and the dance's own."""
-        dancer = editable.dancer_or_none(context)
+        armature = dancer_or_none(context)
+        dancer = load_or_none(armature) if armature is not None else None
         if dancer is None:
             return
-        document = editable.load(dancer).document
+        document = dancer.document
         own = f"As the Dance ({document.style.title()})" if document.style else "As the Dance"
         self.layout.operator("magma.style_spans", text=own).style = ""
-        for style in spans.styles_of(document):
+        for style in styles_of(document.checkpoint.name):
             self.layout.operator("magma.style_spans", text=style.title()).style = style
 
 
@@ -87,19 +89,19 @@ class _Choreography:
     @classmethod
     def poll(cls, context: Any) -> bool:
         """Only where a dance can be edited."""
-        return editable.dancer_or_none(context) is not None
+        return dancer_or_none(context) is not None
 
     def draw(self: Any, context: Any) -> None:
         """Draw the panel."""
-        dancer = editable.find_dancer(context)
+        armature = find_dancer(context)
         layout = self.layout
-        shown = dancer.magma_spans
-        layout.label(text=dancer.name, icon="ARMATURE_DATA")
+        shown = spans_of(armature)
+        layout.label(text=armature.name, icon="ARMATURE_DATA")
         layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
         try:
-            kept = editable.load(dancer)
-            ranges, where = selected(context, dancer, kept)
-            text, icon = f"For {places_text(kept, ranges)} ({where})", "RESTRICT_SELECT_OFF"
+            dancer = load(armature)
+            ranges, where = selected(context, armature, dancer)
+            text, icon = f"For {places_text(dancer, ranges)} ({where})", "RESTRICT_SELECT_OFF"
         except MagmaError as error:
             text, icon = str(error), "ERROR"
         draw_lines(layout, [text], context, icon)

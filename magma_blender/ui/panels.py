@@ -1,114 +1,52 @@
-"""The panel "MAGMA" in the sidebars of sequencer and 3D viewport, and the boxes it shares with the preferences."""
+"""The panel "MAGMA" in the sidebars of sequencer and 3D viewport."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable
-from typing import Any
-
 import bpy
 
+from ..blender_context import active_object, scene_of
 from ..engine_host import engine_setup
-from ..engine_host.notices import LOG_LINES, Notice
 from ..engine_host.session import session
-from ..errors import SetupError, StripError
+from ..errors import SceneError, SetupError, StripError
 from ..media import strips
-from ..operators.job_operator import progress_text, seconds_text
-from ..scene import choreography, scene_settings
-
-# mypy: disallow-subclassing-any=False
-
-PIXELS_PER_LETTER = 7.0
-WIDEST = 120
+from ..operators.job_operator import seconds_text
+from ..scene import scene_settings
+from ..scene.dancer import carries_any, load
+from ..scene.scene_settings import MagmaSettings, settings_of
+from .draw import draw_lines, draw_notice, draw_running
 
 
-def draw_lines(layout: Any, lines: Iterable[str], context: Any, icon: str = "NONE") -> None:
-    """Labels for text that is longer than the region is wide; the icon goes before the first line."""
-    scale = context.preferences.system.ui_scale
-    width = min(max(20, int((context.region.width - 70 * scale) / (PIXELS_PER_LETTER * scale))), WIDEST)
-    column = layout.column(align=True)
-    column.scale_y = 0.8
-    for line in lines:
-        for part in textwrap.wrap(line, width) or [""]:
-            column.label(text=part, icon=icon)
-            icon = "BLANK1" if icon != "NONE" else "NONE"
-
-
-def draw_notice(layout: Any, notice: Notice, context: Any) -> None:
-    """What happened last, with the end of the log where that helps."""
-    box = layout.box()
-    draw_lines(box, [notice.text], context, "ERROR" if notice.is_error else "INFO")
-    if notice.details:
-        draw_lines(box, notice.details[: LOG_LINES * 4], context)
-    if notice.is_error:
-        box.operator("magma.open_log", icon="TEXT")
-
-
-def draw_progress(layout: Any, text: str, fraction: float) -> None:
-    """A bar where Blender has one (4.0 and later), else the text alone."""
-    if hasattr(layout, "progress"):
-        layout.progress(factor=fraction, text=text)
-    else:
-        layout.label(text=text, icon="SORTTIME")
-
-
-def draw_running(layout: Any, context: Any) -> bool:
-    """What is going on, with a Cancel button; False when nothing is."""
-    if session.job is not None:
-        job = session.job
-        cancelling = job.request.kill_at is not None
-        box = layout.box()
-        draw_lines(box, [job.title], context, "SOUND")
-        progress = job.request.progress
-        draw_progress(box, "Cancelling" if cancelling else progress_text(progress), progress.fraction)
-        box.operator("magma.cancel", icon="CANCEL")
-    elif session.installation is not None:
-        installation = session.installation
-        box = layout.box()
-        draw_progress(box, f"{installation.stage} ({installation.fraction:.0%})", installation.fraction)
-        draw_lines(box, installation.lines[-3:], context)
-        box.operator("magma.cancel", icon="CANCEL")
-    elif session.errand is not None:
-        box = layout.box()
-        draw_lines(box, [session.errand.title], context, "SORTTIME")
-        progress = session.errand.request.progress
-        cancelling = session.errand.request.kill_at is not None
-        draw_progress(box, "Cancelling" if cancelling else progress_text(progress), progress.fraction)
-        box.operator("magma.cancel", icon="CANCEL")
-    else:
-        return False
-    return True
-
-
-class _Sidebar:
+class _Sidebar(bpy.types.Panel):
     """Common to both sidebars."""
 
     bl_label = "MAGMA"
     bl_category = "MAGMA"
     bl_region_type = "UI"
 
-    def draw(self: Any, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
         layout = self.layout
+        assert layout is not None
         layout.use_property_split = True
         layout.use_property_decorate = False
         draw_strip(layout, context)
-        settings = context.scene.magma
+        settings = settings_of(scene_of(context))
+        imported = scene_settings.is_imported(settings)
         column = layout.column()
         column.prop(settings, "style")
         column.prop(settings, "checkpoint")
-        if scene_settings.description_of(settings):
+        if description := scene_settings.description_of(settings):
             hint = column.column()
             hint.active = False
-            draw_lines(hint, [scene_settings.description_of(settings)], context)
+            draw_lines(hint, [description], context)
         row = column.row(align=True)
         row.prop(settings, "seed")
         row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
         row = column.row()
-        row.enabled = not scene_settings.is_imported(settings)
-        row.prop(settings, "takes")
-        _draw_guidance(column, settings)
-        if scene_settings.is_imported(settings):
+        row.enabled = not imported
+        row.prop(settings, "candidates")
+        _draw_guidance(column, settings, imported)
+        if imported:
             column.prop(settings, "music_view")
         column.prop(settings, "beat_snap", slider=True)
         column.prop(settings, "room")
@@ -123,12 +61,11 @@ class _Sidebar:
             _draw_start(layout, context)
         if session.notice is not None:
             draw_notice(layout, session.notice, context)
-        _draw_choreography(layout, context)
+        draw_dance(layout, context)
 
 
-def _draw_guidance(column: Any, settings: Any) -> None:
+def _draw_guidance(column: bpy.types.UILayout, settings: MagmaSettings, imported: bool) -> None:
     """The setting, and what 0 means; it is off for an imported checkpoint, which cannot be guided."""
-    imported = scene_settings.is_imported(settings)
     row = column.row()
     row.enabled = not imported
     row.prop(settings, "guidance")
@@ -139,8 +76,8 @@ def _draw_guidance(column: Any, settings: Any) -> None:
         hint.label(text="not for imported checkpoints" if imported else "0 = the checkpoint's own")
 
 
-def draw_strip(layout: Any, context: Any) -> None:
-    """The strip that Generate Dance would take, or what to do to have one."""
+def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The strip that Generate Dance would use, or what to do to have one."""
     box = layout.box()
     try:
         scene, strip = strips.pick(context)
@@ -156,7 +93,7 @@ def draw_strip(layout: Any, context: Any) -> None:
         draw_lines(box, [f"The strip {silent}."], context, "ERROR")
 
 
-def _draw_start(layout: Any, context: Any) -> None:
+def _draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """The button, or what is missing for it."""
     try:
         engine_setup.check_numpy()
@@ -172,33 +109,43 @@ def _draw_start(layout: Any, context: Any) -> None:
     layout.label(text="Engine runs" if session.engine_runs else "Engine starts when needed", icon="CHECKMARK")
 
 
-def _draw_choreography(layout: Any, context: Any) -> None:
-    active = context.view_layer.objects.active
-    found = choreography.load(active) if active is not None and active.type == "ARMATURE" else None
-    if found is None:
+def draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What the active armature dances, or why that cannot be said."""
+    active = active_object(context)
+    if active is None or active.type != "ARMATURE" or not carries_any(active):
         return
     box = layout.box()
     box.label(text=f"Choreography of {active.name}", icon="ARMATURE_DATA")
+    try:
+        dancer = load(active)
+    except SceneError as error:
+        draw_lines(box, [str(error)], context, "ERROR")
+        return
+    document = dancer.document
     column = box.column(align=True)
     column.scale_y = 0.8
-    style = f"{found.style}, " if found.style else ""
-    column.label(text=f"{style}seed {found.seed}, checkpoint {found.checkpoint}")
-    column.label(text=f"{found.positions} tokens, {found.positions / found.token_rate:.1f} s, to {found.strip}")
+    style = f"{document.style}, " if document.style else ""
+    column.label(text=f"{style}seed {document.seed}, checkpoint {document.checkpoint.name}")
+    column.label(text=f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s, to {dancer.strip}")
 
 
-class MAGMA_PT_sequencer(_Sidebar, bpy.types.Panel):
+class MAGMA_PT_sequencer(_Sidebar):
     """In the sequencer."""
 
     bl_idname = "MAGMA_PT_sequencer"
     bl_space_type = "SEQUENCE_EDITOR"
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         """Not in a mere preview, which has no strips."""
-        return context.space_data.view_type in {"SEQUENCER", "SEQUENCER_PREVIEW"}
+        space = context.space_data
+        return isinstance(space, bpy.types.SpaceSequenceEditor) and space.view_type in {
+            "SEQUENCER",
+            "SEQUENCER_PREVIEW",
+        }
 
 
-class MAGMA_PT_viewport(_Sidebar, bpy.types.Panel):
+class MAGMA_PT_viewport(_Sidebar):
     """In the 3D viewport."""
 
     bl_idname = "MAGMA_PT_viewport"

@@ -10,8 +10,8 @@ from .. import paths
 from ..engine_host import engine_setup, install
 from ..engine_host.session import session
 from ..errors import SetupError
-from ..operators.import_checkpoint import MagmaOriginal, draw_original
-from .panels import draw_lines, draw_notice, draw_running
+from ..operators.import_checkpoint import IMPORT_SETTINGS, MagmaOriginal
+from .draw import draw_lines, draw_notice, draw_running
 
 # mypy: disallow-subclassing-any=False
 
@@ -66,6 +66,26 @@ class MagmaPreferences(bpy.types.AddonPreferences):
             draw_notice(layout, session.notice, context)
         if not session.occupied:
             draw_original(layout, self.original)
+
+
+def draw_original(layout: bpy.types.UILayout, settings: MagmaOriginal) -> None:
+    """The box for checkpoints of the original MAGMA, closed until it is asked for."""
+    box = layout.box()
+    title = box.row()
+    title.alignment = "LEFT"
+    title.use_property_split = False
+    title.prop(settings, "is_open", icon="TRIA_DOWN" if settings.is_open else "TRIA_RIGHT", emboss=False)
+    if not settings.is_open:
+        return
+    column = box.column()
+    for name in IMPORT_SETTINGS:
+        column.prop(settings, name)
+    importing = column.operator("magma.import_checkpoint", icon="IMPORT")
+    for name in IMPORT_SETTINGS:
+        setattr(importing, name, getattr(settings, name))
+    column.separator()
+    column.prop(settings, "encodec_file")
+    column.operator("magma.fetch_encodec", icon="URL").filepath = settings.encodec_file
 
 
 CLASSES = (MagmaPreferences,)

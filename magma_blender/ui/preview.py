@@ -1,41 +1,51 @@
-"""The dance that is being written, drawn as a stick figure in the 3D viewports while the engine still works on it."""
+"""The dance that is being generated, drawn as a stick figure in the 3D viewports while the engine still works on it."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import bpy
 
 from engine.protocol import GarbageError, unpack_arrays
 
-from ..engine_host.session import session
+from ..engine_host.session import Answer, session
 
 if TYPE_CHECKING:
     import numpy as np
+    from mathutils import Matrix
+    from numpy.typing import NDArray
+
+    Joints = NDArray[np.float32]
 
 COLOR = (1.0, 0.55, 0.1, 1.0)
 WIDTH = 4.0
-_handlers: list[Any] = []
+_handlers: list[object] = []
+
+
+class Streaming(Protocol):
+    """A request whose frames arrive while it runs; whoever shows them removes them."""
+
+    frames: list[Answer]
 
 
 class Figure:
     """The joints of one request's frames as they come, and which of them to show now."""
 
     def __init__(self) -> None:
-        self.request: Any = None
-        self.parts: list[np.ndarray] = []
+        self.request: Streaming | None = None
+        self.parts: list[Joints] = []
         self.rate = 1.0
         self.begun = 0.0
 
-    def take(self, request: Any) -> None:
-        """Take in what has come for `request`; another request than before begins anew."""
+    def add(self, request: Streaming) -> None:
+        """Add what has come for `request`; another request than before starts another figure."""
         if request is not self.request:
             self.request, self.parts = request, []
         while request.frames:
             self._append(request.frames.pop(0))
 
-    def _append(self, params: dict[str, Any]) -> None:
+    def _append(self, params: Answer) -> None:
         import numpy as np
 
         from smpl_rig.motion import Motion
@@ -47,17 +57,17 @@ class Figure:
             joints = motion.joints()
             first = int(params["first_frame"])
         except (GarbageError, KeyError, TypeError, ValueError) as error:
-            # a picture on the way: what counts is the answer, which is checked by itself
+            # a preview only: what counts is the answer, which is checked by itself
             print(f"MAGMA: frames that cannot be shown ({error!r})", flush=True)
             return
         if first == 0:  # the first, or begun again on another device
             self.parts, self.rate, self.begun = [], rate, time.monotonic()
         self.parts.append(joints)
 
-    def joints(self, now: float) -> Any:
+    def joints(self, now: float) -> Joints | None:
         """(24, 3) joints in the Z-up world to show at time.monotonic() `now`; None before the first frame.
 
-        What there is plays at the dance's own speed, over and over."""
+        The frames that have come play at the dance's own speed, over and over."""
         count = sum(len(part) for part in self.parts)
         if not count:
             return None
@@ -72,7 +82,7 @@ class Figure:
 figure = Figure()
 
 
-def lines(joints: Any) -> list[tuple[float, float, float]]:
+def lines(joints: Joints) -> list[tuple[float, float, float]]:
     """Both ends of every bone, in the scene's world: where the target of the dance stands, else around the origin."""
     from mathutils import Vector
 
@@ -80,10 +90,11 @@ def lines(joints: Any) -> list[tuple[float, float, float]]:
 
     place = _place()
     points = [place @ Vector(point.tolist()) for point in joints]
-    return [tuple(points[end]) for joint in range(1, len(points)) for end in (PARENTS[joint], joint)]
+    ends = [points[end] for joint in range(1, len(points)) for end in (PARENTS[joint], joint)]
+    return [(end.x, end.y, end.z) for end in ends]
 
 
-def _place() -> Any:
+def _place() -> Matrix:
     from mathutils import Matrix
 
     from smpl_rig.blender.armature import rest_pose
@@ -100,7 +111,7 @@ def draw() -> None:
     job = session.job
     if job is None or not job.preview:
         return
-    figure.take(job.request)
+    figure.add(job.request)
     joints = figure.joints(time.monotonic())
     if joints is None:
         return

@@ -66,11 +66,16 @@ def dance(params: dict) -> dict:
     seconds = (params["seconds"] or 4.0) / params["speed"]
     positions = math.ceil(seconds * TOKEN_RATE)
     tokens = (np.arange(positions * CODES).reshape(positions, CODES) + params["seed"]) % 512
-    audio = doc.Audio(params["audio"], "0" * 64, params["start"], params["seconds"], params["speed"])
-    checkpoint = doc.CheckpointIdentity(params["checkpoint"], "0" * 64)
     style = params["style"] or "waltz"
-    document = doc.new_choreography(tokens.tolist(), TOKEN_RATE, audio, checkpoint, params["seed"], style)
-    beats = (np.arange(0.25, seconds, 0.5)).tolist()
+    beats = tuple(np.arange(0.25, seconds, 0.5).tolist())
+    metre = 3 if style == "waltz" else 4
+    audio = doc.Audio(
+        params["audio"], "0" * 64, params["start"], params["seconds"], params["speed"], 0, None, beats, metre
+    )
+    checkpoint = doc.CheckpointIdentity(params["checkpoint"], "0" * 64)
+    document = doc.new_choreography(
+        tokens.tolist(), TOKEN_RATE, audio, checkpoint, params["seed"], style, guidance=params["guidance"]
+    )
     report = {"device": "cpu", "params": params, "beats": beats}
     return answer(document, sampled(motion(document, fps), max(1, math.floor(seconds * fps)), fps), report)
 
@@ -95,17 +100,17 @@ def motion(document: doc.Choreography, fps: float) -> Motion:
     return Motion(poses.reshape(number, 72), trans, FRAME_RATE)
 
 
-def answer(document: doc.Choreography, take: DanceMotion, report: dict) -> dict:
+def answer(document: doc.Choreography, dance: DanceMotion, report: dict) -> dict:
     file = io.BytesIO()
     save_npz(
         file,
-        take.motion,
+        dance.motion,
         tokens=np.array(document.tokens, np.int64),
         token_rate=document.token_rate,
         checkpoint=document.checkpoint.name,
         seed=document.seed,
         style=document.style or "",
-        **take.arrays(document.clips),
+        **dance.arrays(document.clips),
     )
     return {"npz": base64.b64encode(file.getvalue()).decode(), "document": doc.to_json(document), "report": report}
 
@@ -113,8 +118,8 @@ def answer(document: doc.Choreography, take: DanceMotion, report: dict) -> dict:
 class Editing:
     """A document and its frames between two operations."""
 
-    def __init__(self, document: doc.Choreography, take: DanceMotion):
-        self.document, self.frames, self.clips, self.fps = document, take.frames, dict(take.clips), take.motion.fps
+    def __init__(self, document: doc.Choreography, dance: DanceMotion):
+        self.document, self.frames, self.clips, self.fps = document, dance.frames, dict(dance.clips), dance.motion.fps
         self.fills, self.notices = [], []
 
     def fill(self, start: int, stop: int, seed: int, variants: int = 1) -> None:
@@ -163,7 +168,7 @@ class Editing:
         self.keep(self.document.span_at(start))
         return self.document.span_at(start)
 
-    def take_in(self, start: int, stop: int, variant: doc.Variant) -> None:
+    def put_in(self, start: int, stop: int, variant: doc.Variant) -> None:
         self.one_span(start, stop)
         self.document = doc.replace_span(self.document, start, stop, [variant])
         self.write(start, stop)
@@ -221,7 +226,7 @@ def copy(editing: Editing, operation: dict) -> None:
     start, stop, to = (operation[name] for name in ("start", "stop", "to"))
     seed = editing.document.span_at(start).danced.seed
     to = min(to, len(editing.document) - stop + start)
-    editing.take_in(to, to + stop - start, doc.Variant(editing.document.tokens[start:stop], seed, doc.COPIED))
+    editing.put_in(to, to + stop - start, doc.Variant(editing.document.tokens[start:stop], seed, doc.COPIED))
 
 
 def insert(editing: Editing, operation: dict) -> None:
@@ -231,14 +236,14 @@ def insert(editing: Editing, operation: dict) -> None:
     except MotionFileError as error:
         raise EngineError(str(error)) from error
     stop = min(start + math.floor(clip.seconds * TOKEN_RATE), len(editing.document))
-    editing.take_in(start, stop, doc.Variant(editing.document.tokens[start:stop], 0, doc.MOTION))
+    editing.put_in(start, stop, doc.Variant(editing.document.tokens[start:stop], 0, doc.MOTION))
     editing.document = doc.lock(editing.document, start, stop)
     editing.notices.append(f"{Path(file).name}: as tokens it is 12 mm off; its own poses are kept.")
 
 
 def loop(editing: Editing, operation: dict) -> None:
     stop = len(editing.document)
-    editing.take_in(stop - 1, stop, doc.Variant(editing.document.tokens[:1], editing.seed(), doc.COPIED))
+    editing.put_in(stop - 1, stop, doc.Variant(editing.document.tokens[:1], editing.seed(), doc.COPIED))
     editing.document = doc.lock(editing.document, stop - 1, stop)
 
 
@@ -271,10 +276,10 @@ def chain(params: dict) -> dict:
     both = dataclasses.replace(one, spans=(*one.spans, still, *moved), audio=(*one.audio, *songs))
     _, before = unpack(params, "first_")
     fps = before.motion.fps
-    take = sampled(motion(both, fps), round(len(both) / both.token_rate * fps), fps)
-    take.motion.poses[: len(before.motion)] = before.motion.poses
-    take.motion.trans[: len(before.motion)] = before.motion.trans
-    return answer(both, dataclasses.replace(take, clips=before.clips), {"fills": [], "notices": []})
+    dance = sampled(motion(both, fps), round(len(both) / both.token_rate * fps), fps)
+    dance.motion.poses[: len(before.motion)] = before.motion.poses
+    dance.motion.trans[: len(before.motion)] = before.motion.trans
+    return answer(both, dataclasses.replace(dance, clips=before.clips), {"fills": [], "notices": []})
 
 
 def import_checkpoint(params: dict) -> dict:

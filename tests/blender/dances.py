@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from magma_blender.scene import editable
+from magma_blender.scene.dancer import load
 
 ELBOW = 'pose.bones["L_elbow"].rotation_quaternion'
 LOCKED = slice(30, 60)
@@ -28,8 +28,8 @@ def keys(armature):
 
 
 def state(armature):
-    kept = editable.load(armature)
-    return kept.document, kept.npz, kept.prints, keys(armature).tobytes(), armature.animation_data.action.name
+    dancer = load(armature)
+    return dancer.document, dancer.npz, dancer.key_prints, keys(armature).tobytes(), armature.animation_data.action.name
 
 
 def select_frames(first, last):
@@ -55,7 +55,7 @@ def move_key(armature, frame, path=ELBOW, index=1, by=0.25):
 
 
 def spans(armature):
-    return [(s.start, s.stop, s.locked, s.chosen, len(s.variants)) for s in editable.load(armature).document.spans]
+    return [(s.start, s.stop, s.locked, s.chosen, len(s.variants)) for s in load(armature).document.spans]
 
 
 def saved_and_opened(folder):

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 
-from magma_blender.scene import choreography
+from magma_blender.scene.dancer import load
 
 BATCH = blenders.ROOT / "magma_blender" / "batch.py"
 
@@ -40,7 +40,7 @@ def test_two_songs_follow_each_other_in_one_file(tmp_path):
     assert actions["zwei ü.wav"][0] == length + 1
     dancers = [obj for obj in bpy.data.objects if obj.type == "ARMATURE"]
     assert sorted(round(obj.location.x) for obj in dancers) == [0, 2]
-    assert [choreography.load(dancer).beat_snap for dancer in dancers] == [0.5, 0.5]
+    assert [load(dancer).beat_snap for dancer in dancers] == [0.5, 0.5]
     scene = bpy.context.scene
     assert scene.frame_end == actions["zwei ü.wav"][1] and scene.render.fps == 30
 
@@ -104,7 +104,7 @@ def test_an_error_is_one_line_and_an_exit_code(arguments, code, sentence, tmp_pa
 
 def test_a_scene_given_is_kept_and_the_song_gets_a_free_channel(tmp_path):
     if blenders.this_one().is_wheel:
-        pytest.skip("a wheel takes no file on its command line")
+        pytest.skip("a wheel opens no file given on its command line")
     out, again = tmp_path / "one.blend", tmp_path / "two.blend"
     song = blenders.song(tmp_path)
     assert batch(tmp_path, "--audio", song, "--out", out, *with_engine(tmp_path))[0] == 0

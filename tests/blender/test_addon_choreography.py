@@ -11,16 +11,17 @@ import bpy
 from dances import LOCKED, keys, lock_the_second_second, move_key, saved_and_opened, select_frames, spans, state
 
 from engine.choreography import lock
-from magma_blender.errors import MagmaError
-from magma_blender.scene import choreography, editable
+from magma_blender.scene import edits
+from magma_blender.scene.dance_keys import hand_edited
+from magma_blender.scene.dancer import load
 
 
 def test_a_dance_is_kept_with_what_editing_needs(dancer):
-    kept = editable.load(dancer)
+    kept = load(dancer)
     assert spans(dancer) == [(0, 15, False, 0, 1)]
-    assert len(kept.prints) == 90 == len(kept.motion())
-    assert kept.about.beats == (0.25, 0.75, 1.25, 1.75, 2.25, 2.75)
-    assert editable.hand_edited(dancer, kept) == []
+    assert len(kept.key_prints) == 90 == len(kept.motion())
+    assert kept.document.audio[0].beats == (0.25, 0.75, 1.25, 1.75, 2.25, 2.75)
+    assert hand_edited(dancer, kept) == []
     shown = dancer.magma_spans.spans
     assert [(s.start, s.stop, s.style, s.variant, s.variants) for s in shown] == [(0, 15, "waltz", 1, 1)]
 
@@ -36,8 +37,7 @@ def test_regenerating_changes_all_but_the_locked_keys(dancer):
     assert changed[:30].all() and changed[61:].all()
     assert dancer.animation_data.action == action
     assert [span[3:] for span in spans(dancer)] == [(1, 2), (0, 1), (1, 2)]
-    assert editable.hand_edited(dancer, editable.load(dancer)) == []
-    assert choreography.load(dancer).positions == 15
+    assert hand_edited(dancer, load(dancer)) == []
 
 
 def test_what_is_keyed_is_what_the_engine_danced(dancer):
@@ -45,7 +45,7 @@ def test_what_is_keyed_is_what_the_engine_danced(dancer):
     bpy.ops.magma.regenerate_free()
     from smpl_rig.blender.keyframes import read_motion
 
-    motion = editable.load(dancer).motion()
+    motion = load(dancer).motion()
     keyed = read_motion(dancer, range(1, 91), 30.0)
     assert np.abs(keyed.joints() - motion.joints()).max() < 1e-4
 
@@ -97,8 +97,8 @@ def test_a_duplicate_is_edited_alone_even_where_it_shares_the_action(dancer):
     assert state(dancer) == before
     assert twin.animation_data.action != dancer.animation_data.action
     assert (keys(twin) != keys(dancer)).any()
-    assert editable.hand_edited(twin, editable.load(twin)) == []
-    assert choreography.load(twin).action == twin.animation_data.action.name
+    assert hand_edited(twin, load(twin)) == []
+    assert load(twin).action == twin.animation_data.action.name
 
 
 def test_copy_and_paste(dancer):
@@ -107,8 +107,8 @@ def test_copy_and_paste(dancer):
     assert bpy.ops.magma.copy_moves() == {"FINISHED"}
     bpy.context.scene.frame_set(61)
     bpy.ops.magma.paste_moves()
-    danced = editable.load(dancer).document.span_at(10).danced
-    assert danced.source == "copied" and editable.load(dancer).document.span_at(10).start == 10
+    danced = load(dancer).document.span_at(10).danced
+    assert danced.source == "copied" and load(dancer).document.span_at(10).start == 10
 
 
 def test_split_merge_and_style_leave_the_keys(dancer):
@@ -120,7 +120,7 @@ def test_split_merge_and_style_leave_the_keys(dancer):
     assert [span[:2] for span in spans(dancer)] == [(0, 15)]
     select_frames(31, 60)
     assert bpy.ops.magma.style_spans(style="salsa", strength=2.0, transition=0.5) == {"FINISHED"}
-    span = editable.load(dancer).document.span_at(5)
+    span = load(dancer).document.span_at(5)
     assert (span.style, span.style_strength, span.style_transition) == ("salsa", 2.0, 0.5)
     assert dancer.magma_spans.spans[1].style == "salsa"
     with pytest.raises(RuntimeError, match=r"no style 'polka'.*waltz"):
@@ -160,13 +160,13 @@ def test_errors_leave_all_as_it_was(magma, dancer, tmp_path):
 def test_a_change_while_the_engine_works_is_not_overwritten(dancer):
     from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.scene import edits
+    from magma_blender.operators import edit_jobs
 
     def lock_in_between():
-        editable.change(dancer, lambda document: lock(document, 0, 5))
+        edits.change(dancer, lambda document: lock(document, 0, 5))
 
     for change in (lock_in_between, lambda: move_key(dancer, 9)):
-        edits.start(dancer, [{"do": "regenerate"}], "Regenerating")
+        edit_jobs.start_edit(dancer, [{"do": "regenerate"}], "Regenerating")
         change()
         before = state(dancer)
         session.wait_for_job(lambda progress: None)
@@ -178,11 +178,11 @@ def test_a_change_while_the_engine_works_is_not_overwritten(dancer):
 def test_cancelling_changes_nothing(magma, dancer, tmp_path):
     from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.scene import edits
+    from magma_blender.operators import edit_jobs
 
     blenders.use_engine(magma, tmp_path, "slow")
     before = state(dancer)
-    edits.start(dancer, [{"do": "regenerate"}], "Regenerating")
+    edit_jobs.start_edit(dancer, [{"do": "regenerate"}], "Regenerating")
     assert not bpy.ops.magma.lock_spans.poll()
     session.cancel_job()
     session.wait_for_job(lambda progress: None)
@@ -191,22 +191,13 @@ def test_cancelling_changes_nothing(magma, dancer, tmp_path):
     assert state(dancer) == before
 
 
-def test_a_dance_from_before_still_shows_what_it_showed(dancer):
-    editable.forget(dancer)
-    assert choreography.load(dancer).positions == 15
-    assert not bpy.ops.magma.lock_spans.poll()
-    with pytest.raises(MagmaError, match="generate it anew"):
-        editable.find_dancer(bpy.context)
-    assert len(dancer.magma_spans.spans) == 0
-
-
 def test_a_new_dance_on_the_same_armature_replaces_the_document(dancer):
     lock_the_second_second(dancer)
     bpy.context.scene.magma.target = dancer
     bpy.context.scene.magma.seed = 3
     bpy.ops.magma.generate_dance()
     assert spans(dancer) == [(0, 15, False, 0, 1)]
-    assert editable.hand_edited(dancer, editable.load(dancer)) == []
+    assert hand_edited(dancer, load(dancer)) == []
 
 
 def test_two_dances_become_one(dancer):
@@ -221,6 +212,27 @@ def test_two_dances_become_one(dancer):
     assert [span[:2] for span in spans(dancer)] == [(0, 15), (15, 20), (20, 35)]
     assert keys(dancer).shape[0] == 210 and np.array_equal(keys(dancer)[:90], before)
     assert state(other) == untouched
+
+
+def test_after_a_chain_beats_and_bars_are_those_of_both_songs(dancer):
+    settings, scene = bpy.context.scene.magma, bpy.context.scene
+    settings.style, settings.seed = "salsa", 7
+    bpy.ops.magma.generate_dance()  # the first is a waltz
+    other = bpy.data.objects["song.001"]
+    bpy.context.view_layer.objects.active = dancer
+    dancer.select_set(True)
+    other.select_set(True)
+    bpy.ops.magma.chain_dances(seconds=1.0)
+    assert load(dancer).document.audio[1].beats == load(other).document.audio[0].beats
+    assert bpy.ops.magma.mark_beats() == {"FINISHED"}
+    markers = {marker.name: marker.frame for marker in scene.timeline_markers}
+    first = {"bar 1": 8, "bar 1.2": 24, "bar 1.3": 38, "bar 2": 54, "bar 2.2": 68, "bar 2.3": 84}
+    second = {"bar 3": 128, "bar 3.2": 144, "bar 3.3": 158, "bar 3.4": 174, "bar 4": 188, "bar 4.2": 204}
+    assert markers == first | second  # the second song begins 4 s after the first, at frame 121
+    assert [span.bars for span in dancer.magma_spans.spans] == ["bar 1.1–2.3", "bar 2.3–2.3", "bar 2.3–4.2"]
+    select_frames(1, 210)
+    bpy.ops.magma.split_at_bars()
+    assert [span[0] for span in spans(dancer)] == [0, 1, 9, 15, 20, 21, 31]
 
 
 @pytest.fixture
@@ -240,11 +252,11 @@ def test_a_motion_of_a_file_is_inserted_at_the_playhead_and_locked(dancer, still
     bpy.context.scene.frame_set(33)
     assert bpy.ops.magma.insert_motion(filepath=str(still)) == {"FINISHED"}
     assert [span[:3] for span in spans(dancer)] == [(0, 5, False), (5, 10, True), (10, 15, False)]
-    assert editable.load(dancer).document.span_at(5).danced.source == "motion"
+    assert load(dancer).document.span_at(5).danced.source == "motion"
     assert any("12 mm off" in line for line in session.notice.details)
     changed = (keys(dancer) != before).any(axis=1)
     assert changed[31:60].all() and not changed[:31].any()
-    assert editable.hand_edited(dancer, editable.load(dancer)) == []
+    assert hand_edited(dancer, load(dancer)) == []
     for file, sentence in ((still.with_name("gone.npz"), "gone.npz"), ("", "No motion is given")):
         before = state(dancer)
         with pytest.raises(RuntimeError, match=sentence):

@@ -8,14 +8,14 @@ pytest.importorskip("bpy")
 import bpy
 from dances import lock_the_second_second, select_frames, spans
 
-from magma_blender.scene import editable
+from magma_blender.scene.dancer import load
 
 
 def test_selection_is_ticked_spans_then_preview_range_then_markers_then_playhead(dancer):
     from magma_blender.scene.selection import selected
 
     def now():
-        return selected(bpy.context, dancer, editable.load(dancer))
+        return selected(bpy.context, dancer, load(dancer))
 
     scene = bpy.context.scene
     scene.frame_set(50)
@@ -35,7 +35,7 @@ def test_selection_is_ticked_spans_then_preview_range_then_markers_then_playhead
 
 
 class Layout:
-    """Stands in for a panel's layout, which Blender makes only for windows: takes whatever is drawn, and checks that
+    """Stands in for a panel's layout, which Blender makes only for windows: accepts whatever is drawn, and checks that
     every operator, menu, icon and property that is named exists."""
 
     def __init__(self, context, seen=None):

@@ -60,6 +60,7 @@ def dance(folder, checkpoint, fps, seconds):
     """(armature, the engine's joints (T, 24, 3), first frame) for a song that starts at frame 11."""
     from magma_blender.engine_host.engine_setup import find
     from magma_blender.engine_host.session import session
+    from magma_blender.operators import generate
     from magma_blender.scene import plan
 
     scene = bpy.context.scene
@@ -67,7 +68,7 @@ def dance(folder, checkpoint, fps, seconds):
     scene.magma.checkpoint, scene.magma.seed, scene.magma.length = checkpoint, 3, seconds
     setup = find()
     song = blenders.song(folder, seconds)
-    job = session.start_plan(plan.for_file(scene, "song", song, 11), None, setup)
+    job = generate.start_plan(plan.for_file(scene, "song", song, 11), None, setup)
     session.wait_for_job(lambda progress: None)
     assert job.request.error is None, job.request.error
     from engine.protocol import unpack_bytes
@@ -112,6 +113,7 @@ def test_a_text_file_named_mp3_is_one_sentence_and_the_scene_stays(magma, tiny, 
     from magma_blender.engine_host.engine_setup import find
     from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
+    from magma_blender.operators import generate
     from magma_blender.scene import plan
 
     song = tmp_path / "words.mp3"
@@ -119,7 +121,7 @@ def test_a_text_file_named_mp3_is_one_sentence_and_the_scene_stays(magma, tiny, 
     scene = bpy.context.scene
     scene.magma.checkpoint = "tiny"
     before = len(bpy.data.objects)
-    session.start_plan(plan.for_file(scene, "song", song, 1), None, find())
+    generate.start_plan(plan.for_file(scene, "song", song, 1), None, find())
     session.wait_for_job(lambda progress: None)
     with pytest.raises(MagmaError, match=r"words\.mp3") as caught:
         session.finish_job(bpy.context)

@@ -13,7 +13,8 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 
-from magma_blender.scene import choreography
+from magma_blender.scene import dancer as record
+from magma_blender.scene.dancer import load
 
 HERE = Path(__file__).resolve().parent
 HAS_SOUND = bpy.app.build_options.audaspace
@@ -47,8 +48,7 @@ def snapshot():
         for obj in bpy.data.objects
         if obj.animation_data and obj.animation_data.action
     }
-    own = (choreography.TOKENS_KEY, choreography.DATA_KEY)
-    properties = {obj.name: [str(obj[key]) for key in own if key in obj] for obj in bpy.data.objects}
+    properties = {obj.name: record.stored_in(obj) for obj in bpy.data.objects}
     return names, users, assigned, properties
 
 
@@ -96,48 +96,35 @@ def test_settings_reach_the_engine_and_the_choreography_survives_saving(magma, t
     settings = bpy.context.scene.magma
     settings.seed, settings.guidance, settings.length, settings.use_body = 42, 1.5, 2.0, False
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
-    made = choreography.load(bpy.data.objects["song"])
-    assert (made.seed, made.guidance, made.checkpoint, made.strip) == (42, 1.5, "default", "song")
-    assert made.positions == 10 and made.codes == 2 and made.tokens[:3] == (42, 43, 44)
-    assert (made.start, made.seconds, made.frame_start, made.fps) == (0.0, 2.0, 1, 30.0)
+    made = load(bpy.data.objects["song"])
+    document, song = made.document, made.document.audio[0]
+    assert (document.seed, document.guidance, document.checkpoint.name, made.strip) == (42, 1.5, "default", "song")
+    assert len(document) == 10 and document.tokens[:2] == ((42, 43), (44, 45))
+    assert (song.start, song.seconds, made.frame_start, made.fps, made.action) == (0.0, 2.0, 1, 30.0, "song")
     assert not [obj for obj in bpy.data.objects if obj.type == "MESH"]
     file = tmp_path / "saved.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
     bpy.ops.wm.open_mainfile(filepath=str(file))
-    assert choreography.load(bpy.data.objects["song"]) == made
+    assert load(bpy.data.objects["song"]) == made
     assert bpy.context.scene.magma.seed == 42
 
 
 def test_beat_snap_reaches_the_engine_and_is_kept(magma, tmp_path, monkeypatch):
-    from magma_blender.engine_host.session import session
+    from magma_blender.operators import generate
 
     add_song(tmp_path)
     asked = []
-    start = session.start_plan
+    start = generate.start_plan
     monkeypatch.setattr(
-        session, "start_plan", lambda plan, *rest: (asked.append(plan.request("cpu")), start(plan, *rest))
+        generate, "start_plan", lambda plan, *rest: (asked.append(plan.request("cpu")), start(plan, *rest))
     )
     assert bpy.context.scene.magma.beat_snap == 0  # off unless asked for
     bpy.ops.magma.generate_dance()
     bpy.context.scene.magma.beat_snap = 0.75
     bpy.ops.magma.generate_dance()
     assert [params["beat_snap"] for params in asked] == [0.0, 0.75]
-    kept = [choreography.load(bpy.data.objects[name]).beat_snap for name in ("song", "song.001")]
+    kept = [load(bpy.data.objects[name]).beat_snap for name in ("song", "song.001")]
     assert kept == [0.0, 0.75]
-
-
-def test_a_choreography_saved_before_there_was_beat_snap_is_still_known(magma, tmp_path):
-    add_song(tmp_path)
-    bpy.ops.magma.generate_dance()
-    armature = bpy.data.objects["song"]
-    made = choreography.load(armature)
-    data = json.loads(armature[choreography.DATA_KEY])
-    del data["beat_snap"]
-    armature[choreography.DATA_KEY] = json.dumps(data)
-    assert choreography.load(armature) == made
-    del data["seed"]
-    armature[choreography.DATA_KEY] = json.dumps(data)
-    assert choreography.load(armature) is None
 
 
 def test_fps_base_is_honoured(magma, tmp_path):
@@ -158,8 +145,8 @@ def test_trim_and_offset_are_honoured(magma, tmp_path):
     strip.frame_offset_end = 15
     bpy.ops.magma.generate_dance()
     armature = bpy.data.objects["song"]
-    made = choreography.load(armature)
-    assert (made.start, made.seconds, made.frame_start) == (1.0, 1.5, 51)
+    made = load(armature)
+    assert (made.document.audio[0].start, made.document.audio[0].seconds, made.frame_start) == (1.0, 1.5, 51)
     assert tuple(armature.animation_data.action.frame_range) == (51, 95)
 
 
@@ -184,7 +171,7 @@ def test_a_packed_sound_is_unpacked_for_the_engine(magma, tmp_path):
     strip.sound.pack()
     (tmp_path / "song.wav").unlink()
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
-    used = Path(choreography.load(bpy.data.objects["song"]).audio)
+    used = Path(load(bpy.data.objects["song"]).document.audio[0].path)
     assert used.parent == tmp_path / "data" / "sounds" and used.read_bytes() == original
 
 
@@ -199,7 +186,7 @@ def test_a_data_folder_that_cannot_be_written(magma, tmp_path):
     assert (tmp_path / "file").read_text() == "in the way"
 
 
-def test_one_undo_step_takes_it_all_back(magma, tmp_path):
+def test_one_undo_step_undoes_it_all(magma, tmp_path):
     add_song(tmp_path)
     bpy.context.preferences.edit.use_global_undo = True
     bpy.ops.ed.undo_push(message="before")
@@ -291,10 +278,11 @@ def test_an_error_while_building_leaves_target_and_scene_as_they_were(magma, tmp
     bpy.ops.magma.generate_dance()
     bpy.context.scene.magma.target = bpy.data.objects["song"]
 
-    def broken(*_):
+    def broken(armature, dancer):
+        record.write(armature, dancer)
         raise ValueError("disk on fire")
 
-    monkeypatch.setattr("magma_blender.scene.choreography.store", broken)
+    monkeypatch.setattr("magma_blender.scene.dance_keys.write", broken)
     expect_error("disk on fire")
     bpy.context.scene.magma.target = None
     expect_error("disk on fire")
@@ -305,12 +293,13 @@ def test_cancelling_ends_within_a_second_and_changes_nothing(magma, tmp_path):
 
     from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
+    from magma_blender.operators import generate
 
     add_song(tmp_path)
     for mode in ("slow", "hang"):  # one listens to the cancel, one has to be killed
         blenders.use_engine(magma, tmp_path, mode)
         before = snapshot()
-        session.start_job(bpy.context)
+        generate.start_dance(bpy.context)
         end = time.monotonic() + 20
         while session.job.request.progress.stage != "tokens" and time.monotonic() < end:
             session.poll()
@@ -328,16 +317,17 @@ def test_cancelling_ends_within_a_second_and_changes_nothing(magma, tmp_path):
 def test_a_target_that_is_renamed_is_followed_and_one_that_is_removed_is_named(magma, tmp_path):
     from magma_blender.engine_host.session import session
     from magma_blender.errors import SceneError
+    from magma_blender.operators import generate
 
     add_song(tmp_path)
     bpy.ops.magma.generate_dance()
     armature = bpy.data.objects["song"]
     bpy.context.scene.magma.target = armature
-    session.start_job(bpy.context)
+    generate.start_dance(bpy.context)
     armature.name = "renamed"
     session.wait_for_job(lambda progress: None)
     assert session.finish_job(bpy.context) == armature
-    session.start_job(bpy.context)
+    generate.start_dance(bpy.context)
     bpy.data.objects.remove(armature)
     session.wait_for_job(lambda progress: None)
     with pytest.raises(SceneError, match="was removed while its dance was made"):
@@ -346,12 +336,13 @@ def test_a_target_that_is_renamed_is_followed_and_one_that_is_removed_is_named(m
 
 def test_loading_a_file_drops_the_dance_being_made(magma, tmp_path):
     from magma_blender.engine_host.session import session
+    from magma_blender.operators import generate
 
     add_song(tmp_path)
     file = tmp_path / "other.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file))
     blenders.use_engine(magma, tmp_path, "slow")
-    session.start_job(bpy.context)
+    generate.start_dance(bpy.context)
     bpy.ops.wm.open_mainfile(filepath=str(file))
     assert session.job is None
     assert session.notice.text == "Cancelled: another file was loaded."
@@ -385,7 +376,6 @@ def test_new_seed_changes_the_seed(magma):
 
 
 def test_styles_of_the_chosen_checkpoint_can_be_set_and_survive_a_longer_list(magma, tmp_path):
-    import json
 
     settings = bpy.context.scene.magma
     folder = tmp_path / "data" / "checkpoints" / "mine"
@@ -417,9 +407,9 @@ def test_a_retimed_strip_is_mixed_down_alone_and_the_scene_is_as_before(magma, t
     # retiming by script crashes Blender 4.5 and 5.0 in background, so only the decision is faked
     monkeypatch.setattr("magma_blender.media.strips.is_retimed", lambda strip: True)
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
-    made = choreography.load(bpy.data.objects["song"])
+    (made,) = load(bpy.data.objects["song"]).document.audio
     assert (made.start, made.seconds, made.speed) == (0.0, 2.0, 1.0)
-    with wave.open(made.audio) as mixed:
+    with wave.open(made.path) as mixed:
         assert mixed.getnframes() / mixed.getframerate() == pytest.approx(2.0, abs=0.1)
     assert (scene.frame_start, scene.frame_end, other.mute, strip.mute) == (5, 500, False, False)
 
@@ -431,7 +421,6 @@ def test_a_blender_without_numpy_says_how_to_get_it(magma, tmp_path, monkeypatch
 
 
 def test_a_checkpoint_that_is_gone_is_said_and_no_other_one_dances(magma, tmp_path):
-    import json
     import shutil
 
     add_song(tmp_path)  # first: where there is no sound it brings a scene of its own

@@ -32,7 +32,7 @@ def expect_refusal(pattern, tmp_path, **changed):
     with pytest.raises(RuntimeError, match=pattern):
         run_import(**changed)
     assert session.notice.is_error and "\n" not in session.notice.text
-    assert own(tmp_path) == before and session.errand is None
+    assert own(tmp_path) == before and session.task is None
 
 
 def test_an_import_is_offered_at_once(magma, tmp_path):
@@ -86,11 +86,11 @@ def test_a_name_that_is_no_name_is_refused(magma, tmp_path, name):
 
 
 def test_a_name_that_another_checkpoint_has_is_refused(magma, tmp_path, monkeypatch):
-    other = tmp_path / "elsewhere" / "taken"
+    other = tmp_path / "elsewhere" / "theirs"
     other.mkdir(parents=True)
     (other / "config.json").write_text("{}")
     monkeypatch.setenv("MAGMA_CHECKPOINTS", str(other.parent))
-    expect_refusal('There is already a checkpoint "taken"', tmp_path, checkpoint="Taken")
+    expect_refusal('There is already a checkpoint "theirs"', tmp_path, checkpoint="Theirs")
 
 
 def test_missing_files_are_asked_for(magma, tmp_path):
@@ -119,12 +119,12 @@ def test_an_import_can_be_cancelled_and_keeps_the_engine_for_itself(magma, tmp_p
     with pytest.raises(MagmaError, match=r'The engine is busy \(Importing "mine"\)'):
         engine_tasks.check()
     deadline = time.monotonic() + 5
-    while session.errand.request.progress.stage != "tokens" and time.monotonic() < deadline:
+    while session.task.request.progress.stage != "tokens" and time.monotonic() < deadline:
         session.poll()
         time.sleep(0.01)
     started = time.monotonic()
     assert bpy.ops.magma.cancel() == {"FINISHED"}
-    session.wait_for_errand(lambda progress: None)
+    session.wait_for_task(lambda progress: None)
     assert time.monotonic() - started < 1.5
     assert session.notice.text.startswith("Cancelled") and not session.notice.is_error
     assert own(tmp_path) == [] and not session.occupied
@@ -147,15 +147,15 @@ def test_encodecs_weights_come_from_a_file_or_the_internet_if_that_is_allowed(ma
     assert session.notice.details == ("downloaded",)
 
 
-def test_guidance_and_takes_are_not_asked_of_an_imported_checkpoint(magma, tmp_path):
+def test_guidance_and_candidates_are_not_asked_of_an_imported_checkpoint(magma, tmp_path):
     from magma_blender.scene import plan
 
     settings = bpy.context.scene.magma
-    settings.guidance, settings.takes = 2.0, 3
+    settings.guidance, settings.candidates = 2.0, 3
     song = blenders.song(tmp_path)
     asked = plan.for_file(bpy.context.scene, "song", song, 1)
-    assert (asked.guidance, asked.takes) == (2.0, 3) and asked.request("cpu")["takes"] == 3
+    assert (asked.guidance, asked.candidates) == (2.0, 3) and asked.request("cpu")["candidates"] == 3
     run_import()
     settings.checkpoint = "mine"
     asked = plan.for_file(bpy.context.scene, "song", song, 1)
-    assert (asked.guidance, asked.takes) == (None, 1)
+    assert (asked.guidance, asked.candidates) == (None, 1)

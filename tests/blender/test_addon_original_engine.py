@@ -110,11 +110,12 @@ def dance(song):
     sound."""
     from magma_blender.engine_host.engine_setup import find
     from magma_blender.engine_host.session import session
+    from magma_blender.operators import generate
     from magma_blender.scene import plan
 
     scene = bpy.context.scene
     if not bpy.app.build_options.audaspace:
-        session.start_plan(plan.for_file(scene, song.stem, song, 11), None, find())
+        generate.start_plan(plan.for_file(scene, song.stem, song, 11), None, find())
         session.wait_for_job(lambda progress: None)
         return session.finish_job(bpy.context)
     editor = scene.sequence_editor_create()
@@ -125,7 +126,7 @@ def dance(song):
 
 def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
     from magma_blender.engine_host.session import session
-    from magma_blender.scene import choreography
+    from magma_blender.scene.dancer import load
 
     assert run_import(files) == {"FINISHED"} and session.notice.details == ()
     scene = bpy.context.scene
@@ -133,9 +134,9 @@ def test_an_imported_checkpoint_dances_in_the_scene(magma, files, tmp_path):
     armature = dance(blenders.song(tmp_path, 4.0))
     assert session.notice.details == ()  # guidance was not asked for, so nothing is said about it
     assert tuple(armature.animation_data.action.frame_range) == (11, 130)
-    made = choreography.load(armature)
-    assert (made.checkpoint, made.seed, made.token_rate, made.codes) == ("mine", 5, 20.0, 1)
-    assert made.positions == len(made.tokens) == 81 and max(made.tokens) < 32 and len(set(made.tokens)) > 5
+    made = load(armature).document
+    assert (made.checkpoint.name, made.seed, made.token_rate, made.levels) == ("mine", 5, 20.0, 1)
+    assert len(made) == 81 and max(made.tokens) < (32,) and len(set(made.tokens)) > 5
     heads = []
     for frame in (11, 60, 120):
         scene.frame_set(frame)

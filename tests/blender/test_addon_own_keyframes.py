@@ -1,4 +1,4 @@
-"""Keyframes that the animator has changed: noticed, kept and locked, or taken back."""
+"""Keyframes that the animator has changed: noticed, kept and locked, or restored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import bpy
 from dances import ELBOW, keys, lock_the_second_second, move_key, select_frames, spans, state
 
 from magma_blender.errors import MagmaError
-from magma_blender.scene import editable, own_keyframes
+from magma_blender.scene import own_keyframes
+from magma_blender.scene.dance_keys import hand_edited
+from magma_blender.scene.dancer import load
 
 
 def test_keys_changed_by_hand_are_noticed_and_nothing_is_lost(dancer):
@@ -36,7 +38,7 @@ def test_keys_that_are_removed_added_or_shifted_are_noticed(dancer, change):
         curve.keyframe_points.insert(40.25, 0.3)
     else:
         point.co[0] += 0.25
-    assert editable.hand_edited(dancer, editable.load(dancer)) == [39]
+    assert hand_edited(dancer, load(dancer)) == [39]
 
 
 def test_keep_my_keyframes_locks_the_present_poses(dancer):
@@ -47,7 +49,7 @@ def test_keep_my_keyframes_locks_the_present_poses(dancer):
     before = keys(dancer)
     assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
     assert np.array_equal(keys(dancer), before)
-    kept = editable.load(dancer)
+    kept = load(dancer)
     assert spans(dancer) == [(0, 6, False, 0, 1), (6, 7, True, 1, 2), (7, 15, False, 0, 1)]
     mine = read_motion(dancer, [40, 41], 30.0)
     assert np.allclose(kept.motion().poses[39:41], mine.poses, atol=1e-6)
@@ -62,17 +64,17 @@ def test_keep_my_keyframes_locks_the_present_poses(dancer):
 def test_kept_keyframes_get_tokens_of_their_own(dancer):
     from magma_blender.engine_host.session import session
 
-    tokens = editable.load(dancer).document.tokens
+    tokens = load(dancer).document.tokens
     move_key(dancer, 40)
     bpy.ops.magma.keep_keyframes()
-    now = editable.load(dancer).document.tokens
+    now = load(dancer).document.tokens
     assert now[6] != tokens[6] and (*now[:6], *now[7:]) == (*tokens[:6], *tokens[7:])
     assert "1.2 to 1.4 s" in session.notice.text and "12 mm off" in session.notice.details[0]
 
 
 @pytest.mark.parametrize("mode", ["none", "fail", "die", "nonsense"])
 def test_keyframes_are_kept_without_the_engine(magma, dancer, tmp_path, mode):
-    tokens = editable.load(dancer).document.tokens
+    tokens = load(dancer).document.tokens
     move_key(dancer, 40)
     before = keys(dancer)
     if mode == "none":
@@ -81,18 +83,18 @@ def test_keyframes_are_kept_without_the_engine(magma, dancer, tmp_path, mode):
         blenders.use_engine(magma, tmp_path, mode)
     assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
     assert spans(dancer) == [(0, 6, False, 0, 1), (6, 7, True, 1, 2), (7, 15, False, 0, 1)]
-    assert np.array_equal(keys(dancer), before) and editable.hand_edited(dancer, editable.load(dancer)) == []
-    assert editable.load(dancer).document.tokens == tokens
+    assert np.array_equal(keys(dancer), before) and hand_edited(dancer, load(dancer)) == []
+    assert load(dancer).document.tokens == tokens
 
 
 def test_keyframes_that_change_again_while_they_are_read_are_not_lost(magma, dancer):
     from magma_blender.engine_host import engine_setup
     from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
-    from magma_blender.scene import own_keyframes
+    from magma_blender.operators import edit_jobs
 
     move_key(dancer, 40)
-    own_keyframes.start(dancer, engine_setup.find())
+    edit_jobs.start_keeping_keyframes(dancer, engine_setup.find())
     move_key(dancer, 40)
     before = state(dancer)
     session.wait_for_job(lambda progress: None)
@@ -101,7 +103,7 @@ def test_keyframes_that_change_again_while_they_are_read_are_not_lost(magma, dan
     assert state(dancer) == before
 
 
-def test_a_span_with_removed_keys_can_be_kept_then_freed_and_written_anew(dancer):
+def test_a_span_with_removed_keys_can_be_kept_then_freed_and_generated_again(dancer):
     from smpl_rig.blender import compat
 
     curve = next(c for c in compat.fcurves(dancer) if (c.data_path, c.array_index) == (ELBOW, 2))
@@ -114,7 +116,7 @@ def test_a_span_with_removed_keys_can_be_kept_then_freed_and_written_anew(dancer
     assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
     assert len(curve.keyframe_points) == count + 3
     assert [point.co[0] for point in curve.keyframe_points] == list(range(1, 91))
-    assert editable.hand_edited(dancer, editable.load(dancer)) == []
+    assert hand_edited(dancer, load(dancer)) == []
 
 
 def test_restore_keyframes_keeps_the_changed_action(dancer):

@@ -31,12 +31,12 @@ def test_it_plays_what_has_come_at_its_own_speed_over_and_over(magma):
 
     figure, job = Figure(), request(frames(0, 20), frames(20, 10))
     assert figure.joints(0.0) is None
-    figure.take(job)
+    figure.add(job)
     assert job.frames == []
     shown = [figure.joints(figure.begun + seconds)[0, 0] for seconds in (0.01, 0.26, 1.31, 1.51)]
     np.testing.assert_allclose(shown, [0.0, 0.05, 0.26, 0.0], atol=1e-6)
     job.frames.append(frames(30, 10))
-    figure.take(job)
+    figure.add(job)
     assert figure.joints(figure.begun + 1.51)[0, 0] == pytest.approx(0.3)
 
 
@@ -44,10 +44,10 @@ def test_another_request_and_another_beginning_start_anew(magma):
     from magma_blender.ui.preview import Figure
 
     figure = Figure()
-    figure.take(request(frames(0, 20)))
-    figure.take(request())
+    figure.add(request(frames(0, 20)))
+    figure.add(request())
     assert figure.joints(figure.begun) is None
-    figure.take(request(frames(0, 20), frames(0, 5)))
+    figure.add(request(frames(0, 20), frames(0, 5)))
     assert figure.joints(figure.begun + 0.25)[0, 0] == 0.0
 
 
@@ -55,13 +55,13 @@ def test_frames_that_cannot_be_read_are_passed_over(magma):
     from magma_blender.ui.preview import Figure
 
     figure = Figure()
-    figure.take(request({"first_frame": 0, "frame_rate": 20, "npz": "nonsense"}, frames(0, 2)))
+    figure.add(request({"first_frame": 0, "frame_rate": 20, "npz": "nonsense"}, frames(0, 2)))
     assert figure.joints(figure.begun)[0, 2] == pytest.approx(0.9)
 
 
 def test_it_stands_where_the_target_of_the_dance_stands(magma):
     from magma_blender.engine_host.session import session
-    from magma_blender.scene.dance import Target
+    from magma_blender.scene.target import Target
     from magma_blender.ui import preview
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.motion import Motion

@@ -11,7 +11,8 @@ pytest.importorskip("bpy")
 import bpy
 from dances import keys, move_key, saved_and_opened, select_frames, state
 
-from magma_blender.scene import editable
+from magma_blender.scene.dance_keys import hand_edited
+from magma_blender.scene.dancer import load
 
 STEPS = 16
 FRAMES, POSITIONS, PER_POSITION = 90, 15, 6
@@ -77,14 +78,14 @@ class Editor:
         assert operator("EXEC_DEFAULT", True, **values) == {"FINISHED"}
 
     def switch(self):
-        spans = editable.load(self.armature).document.spans
+        spans = load(self.armature).document.spans
         several = [span for span in spans if len(span.variants) > 1] or spans
         step = self.random.choice([-1, 1])
         self.do(bpy.ops.magma.switch_variant, position=self.random.choice(several).start, step=step)
 
     def keep_changed_keys(self):
         # of what is free: moving a locked key by hand changes it, of course
-        free = [n for n, locked in enumerate(editable.load(self.armature).document.locked) if not locked]
+        free = [n for n, locked in enumerate(load(self.armature).document.locked) if not locked]
         if not free:
             raise RuntimeError("Everything is locked.")
         frame = self.random.choice(free) * PER_POSITION + self.random.randrange(PER_POSITION) + 1
@@ -116,12 +117,12 @@ def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
     bpy.context.preferences.edit.use_global_undo = True
     editor = Editor(seed, tmp_path)
     for _ in range(STEPS):
-        document, before = editable.load(editor.armature).document, keys(editor.armature)
+        document, before = load(editor.armature).document, keys(editor.armature)
         done = editor.step()
         check_it_belongs_together(editor.armature)
         if done in ("unlock", "undo", "redo"):  # after which another one may be locked than before
             continue
-        after = editable.load(editor.armature).document
+        after = load(editor.armature).document
         for span in document.spans:
             if span.locked:
                 part = slice(span.start * PER_POSITION, span.stop * PER_POSITION)
@@ -134,11 +135,11 @@ def check_it_belongs_together(armature):
     """The document, its motion, the keys and the list tell the same."""
     from smpl_rig.blender.keyframes import read_motion
 
-    kept = editable.load(armature)  # reading a document validates it
-    assert len(kept.document) == POSITIONS and editable.hand_edited(armature, kept) == []
-    take = kept.take()
-    assert len(take.frames) == 4 * POSITIONS and len(take.motion) == FRAMES == len(kept.prints)
+    kept = load(armature)  # reading a document validates it
+    assert len(kept.document) == POSITIONS and hand_edited(armature, kept) == []
+    motions = kept.dance_motion()
+    assert len(motions.frames) == 4 * POSITIONS and len(motions.motion) == FRAMES == len(kept.key_prints)
     keyed = read_motion(armature, range(1, FRAMES + 1), 30.0)
-    assert np.abs(keyed.joints() - take.motion.joints()).max() < 1e-4
+    assert np.abs(keyed.joints() - motions.motion.joints()).max() < 1e-4
     shown = [(s.start, s.stop, s.locked, s.variant, s.variants) for s in armature.magma_spans.spans]
     assert shown == [(s.start, s.stop, s.locked, s.chosen + 1, len(s.variants)) for s in kept.document.spans]

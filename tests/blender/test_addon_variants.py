@@ -12,7 +12,8 @@ pytest.importorskip("bpy")
 import bpy
 from dances import LOCKED, keys, move_key, saved_and_opened, select_frames, spans, state
 
-from magma_blender.scene import editable
+from magma_blender.scene.dance_keys import hand_edited
+from magma_blender.scene.dancer import load
 
 REPLACED = slice(31, 60)
 """Frames that another variant of the second second changes: not the one after the moves before it."""
@@ -57,15 +58,15 @@ def test_mirroring_twice_is_as_it_was(dancer):
 
 def test_variants_are_danced_without_the_engine_as_it_would_dance_them(magma, choices, tmp_path):
     from magma_blender.engine_host.session import session
-    from magma_blender.scene import edits
+    from magma_blender.operators import edit_jobs
 
     blenders.use_engine(magma, tmp_path, "die")
     seen = {}
     for step in (1, 1, 1, 1, 1, -1, -1):
         before = keys(choices)
         assert bpy.ops.magma.switch_variant(step=step) == {"FINISHED"}
-        kept = editable.load(choices)
-        assert editable.hand_edited(choices, kept) == []
+        kept = load(choices)
+        assert hand_edited(choices, kept) == []
         changed = (keys(choices) != before).any(axis=1)
         assert changed[REPLACED].all() and not np.delete(changed, REPLACED).any()
         chosen = kept.document.span_at(5).chosen
@@ -73,7 +74,7 @@ def test_variants_are_danced_without_the_engine_as_it_would_dance_them(magma, ch
     assert len(set(seen.values())) == 5
     blenders.use_engine(magma, tmp_path, "ok")
     for index in range(5):
-        edits.start(choices, [{"do": "choose", "start": 5, "index": index}], "Choosing")
+        edit_jobs.start_edit(choices, [{"do": "choose", "start": 5, "index": index}], "Choosing")
         session.wait_for_job(lambda progress: None)
         session.finish_job(bpy.context)
         assert keys(choices).tobytes() == seen[index]
@@ -126,7 +127,7 @@ def test_a_switch_is_one_undo_step_and_variants_are_saved(magma, choices, tmp_pa
 
 def test_clips_that_no_variant_is_kept_in_are_left_out(choices):
     bpy.ops.magma.switch_variant(step=1)
-    kept = editable.load(choices)
+    kept = load(choices)
     with np.load(io.BytesIO(kept.npz)) as arrays:
         names = {name.split("_")[1] for name in arrays.files if name.startswith("clip_")}
     assert names == set(kept.document.clips) and len(names) == 5

@@ -50,8 +50,9 @@ def dance(request, tmp_path):
         song.setsampwidth(2)
         song.setframerate(8000)
         song.writeframes(b"\x00\x10" * 16000)
-    report = {"style": "waltz", "seed": 1, "checkpoint": "default", "beats": [0.0, 0.5, 1.0, 1.5, 1.9]}
-    audio = doc.Audio(str(tmp_path / "demo.wav"), "0" * 64)
+    beats = (0.0, 0.5, 1.0, 1.5, 1.9)
+    report = {"style": "waltz", "seed": 1, "checkpoint": "default", "beats": list(beats)}
+    audio = doc.Audio(str(tmp_path / "demo.wav"), "0" * 64, beats=beats, beats_per_bar=3)
     identity = doc.CheckpointIdentity("default", "0" * 64)
     document = doc.new_choreography(tokens.tolist(), 5.0, audio, identity, 1, "waltz")
     (tmp_path / "demo.json").write_text(doc.to_json(document))

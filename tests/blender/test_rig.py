@@ -159,11 +159,11 @@ def test_channels_are_grouped_by_bone(scene):
 
 def test_a_replaced_action_is_kept(scene, tmp_path):
     obj = create_armature("Dancer")
-    first = write_motion(obj, random_motion(5, seed=1), 1, 30, "take")
-    second = write_motion(obj, random_motion(5, seed=2), 1, 30, "take")
+    first = write_motion(obj, random_motion(5, seed=1), 1, 30, "dance")
+    second = write_motion(obj, random_motion(5, seed=2), 1, 30, "dance")
     assert first != second and obj.animation_data.action == second and first.use_fake_user
-    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "takes.blend"))
-    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "takes.blend"))
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "dances.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "dances.blend"))
     assert len(bpy.data.actions) == 2
     obj = bpy.data.objects["Dancer"]
     assert np.abs(heads_at(obj, 3) - random_motion(5, seed=2).joints()[2]).max() < 1e-3

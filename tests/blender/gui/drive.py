@@ -23,7 +23,7 @@ from typing import Any
 import bpy
 from mathutils import Euler, Vector
 
-bpy.context.preferences.view.show_splash = False  # it would take the first clicks
+bpy.context.preferences.view.show_splash = False  # it would swallow the first clicks
 ADDON = "magma_blender"
 PICTURE_FRAME = 240
 TAB_BELOW_TOP = {"SEQUENCE_EDITOR": 240, "VIEW_3D": 122}
@@ -84,7 +84,7 @@ def click_tab(area: Any) -> None:
 def drawn_panels() -> set[str]:
     """The kinds of editors in which Blender draws the panel from now on, filled as it draws them."""
     seen: set[str] = set()
-    panels = sys.modules[f"{ADDON}.panels"]
+    panels = sys.modules[f"{ADDON}.ui.panels"]
     original = panels.draw_strip
 
     def draw_strip(layout: Any, context: Any) -> None:
@@ -96,9 +96,9 @@ def drawn_panels() -> set[str]:
 
 
 def drawn_figures() -> list[float]:
-    """When the figure of a dance that is being written was drawn, from now on."""
+    """When the figure of a dance that is being generated was drawn, from now on."""
     drawn: list[float] = []
-    preview = sys.modules[f"{ADDON}.preview"]
+    preview = sys.modules[f"{ADDON}.ui.preview"]
     original = preview.lines
 
     def lines(joints: Any) -> Any:
@@ -114,7 +114,7 @@ def install(zip_file: Path, engine_python: Path) -> Any:
     bpy.ops.preferences.addon_enable(module=ADDON)
     preferences = bpy.context.preferences.addons[ADDON].preferences
     preferences.engine_python = str(engine_python)
-    return sys.modules[f"{ADDON}.session"].session
+    return sys.modules[f"{ADDON}.engine_host.session"].session
 
 
 def arrange() -> Any:

@@ -1,0 +1,62 @@
+"""The checkpoints that can be chosen, read from their folders without the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
+
+from .. import paths
+from . import engine_setup
+
+DEFAULT_CHECKPOINT = "default"
+USUAL_METRE = 4
+
+
+@dataclass(frozen=True)
+class KnownCheckpoint:
+    """A checkpoint folder. beats_per_bar: the metre of each of its styles. description: what it dances and may be used
+    for, in its own words. error: one sentence where it cannot be used; the rest is empty then."""
+
+    name: str
+    path: str
+    styles: tuple[str, ...] = ()
+    beats_per_bar: Mapping[str, int] = field(default_factory=dict)
+    description: str = ""
+    is_original: bool = False
+    error: str | None = None
+
+
+def known_checkpoints() -> list[KnownCheckpoint]:
+    """The checkpoints that can be chosen, the default one first."""
+    found = [
+        KnownCheckpoint(
+            name=entry["name"],
+            path=entry["path"],
+            styles=tuple(entry.get("styles", ())),
+            beats_per_bar=entry.get("beats_per_bar", {}),
+            description=entry.get("description", ""),
+            is_original=entry.get("family") == ORIGINAL_FAMILY,
+            error=entry.get("error"),
+        )
+        for entry in list_checkpoints(paths.checkpoint_folders(engine_setup.data_folder()))
+    ]
+    return sorted(found, key=lambda entry: (entry.name != DEFAULT_CHECKPOINT, entry.name))
+
+
+def find_checkpoint(name: str) -> KnownCheckpoint | None:
+    """The checkpoint of that name, or None where it is not installed here."""
+    return next((entry for entry in known_checkpoints() if entry.name == name), None)
+
+
+def styles_of(name: str) -> tuple[str, ...]:
+    """The styles of the checkpoint of that name; none where it is not installed here."""
+    found = find_checkpoint(name)
+    return found.styles if found else ()
+
+
+def beats_per_bar(name: str, style: str | None) -> int:
+    """The metre of a style of the checkpoint of that name; 4 where neither is known here."""
+    found = find_checkpoint(name)
+    return found.beats_per_bar.get(style or "", USUAL_METRE) if found else USUAL_METRE

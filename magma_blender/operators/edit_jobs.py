@@ -1,0 +1,100 @@
+"""Edits of a dance that need the engine: asked for with what the armature carries, finished in the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import bpy
+
+from engine.choreography import to_json
+from engine.protocol import CHAIN, EDIT, pack_bytes
+
+from ..engine_host.engine_setup import EngineSetup
+from ..engine_host.notices import Notice
+from ..engine_host.session import Answer, Job, session
+from ..errors import SceneError
+from ..scene import edits, own_keyframes
+from ..scene.dancer import load
+from ..scene.target import Target
+
+
+def start_edit(
+    armature: bpy.types.Object, operations: Sequence[dict[str, object]], title: str, follows: bool = False
+) -> Job:
+    """Ask the engine for operations (fields of `engine.editing.operations.Operation`). follows: whether what comes
+    after moves that are generated again may move in the world. Raises MagmaError, with nothing begun."""
+    dancer, setup = edits.ready(armature), session.setup()
+    target = Target(armature)
+    params: dict[str, object] = {
+        "document": to_json(dancer.document),
+        "npz": pack_bytes(dancer.npz),
+        "operations": list(operations),
+        "follows": follows,
+        "device": setup.device,
+    }
+
+    def finish(_context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+        found = target.find()
+        edits.finish_edit(found, dancer, answer)
+        return found
+
+    return session.begin_job(EDIT, params, setup, f"{title}: {armature.name}", finish, _tell, target)
+
+
+def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: float) -> Job:
+    """Ask for the dance of `first`, a join, then that of `second`, all danced by `first`. Raises MagmaError."""
+    dancer, other, setup = edits.ready(first), edits.ready(second), session.setup()
+    if dancer.fps != other.fps:
+        raise SceneError(
+            f"The dances have {dancer.fps:g} and {other.fps:g} frames a second: generate one of them again."
+        )
+    target = Target(first)
+    params: dict[str, object] = {
+        "first_document": to_json(dancer.document),
+        "first_npz": pack_bytes(dancer.npz),
+        "second_document": to_json(other.document),
+        "second_npz": pack_bytes(other.npz),
+        "seconds": seconds,
+        "device": setup.device,
+    }
+
+    def finish(_context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+        found = target.find()
+        edits.finish_chain(found, dancer, answer)
+        return found
+
+    title = f"Joining: {first.name}, {second.name}"
+    return session.begin_job(CHAIN, params, setup, title, finish, _tell, target)
+
+
+def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> Job:
+    """`own_keyframes.keep`, with tokens that the engine encodes from the poses. Raises MagmaError, with nothing
+    begun."""
+    own = own_keyframes.read(armature)
+    target = Target(armature)
+    params: dict[str, object] = {
+        "document": to_json(own.document),
+        "npz": pack_bytes(own.npz),
+        "operations": [{"do": "tokenize", "start": start, "stop": stop} for start, stop in own.ranges],
+        "device": setup.device,
+    }
+
+    def finish(_context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+        found = target.find()
+        own_keyframes.finish_keeping(found, own, answer)
+        return found
+
+    def tell(_armature: bpy.types.Object, _report: Answer, _seconds: float) -> Notice:
+        return Notice(own.said)
+
+    return session.begin_job(EDIT, params, setup, f"Encoding your keyframes: {armature.name}", finish, tell, target)
+
+
+def _tell(armature: bpy.types.Object, report: Answer, seconds: float) -> Notice:
+    dancer = load(armature)
+    details = tuple(
+        f"{dancer.seconds_of(fill['start']):.1f} to {dancer.seconds_of(fill['stop']):.1f} s: best of {fill['tried']}, "
+        f"moved by {fill['correction_cm']:.0f} cm to arrive"
+        for fill in report.get("fills", ())
+    )
+    return Notice(f'The dance of "{armature.name}" is edited, in {seconds:.1f} s.', details=details)

@@ -1,0 +1,57 @@
+"""What operators share that edit a dance: when they can be used, and editing the document alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import bpy
+
+from engine.choreography import Choreography, Range
+
+from ..engine_host.session import session
+from ..errors import SceneError
+from ..scene import edits
+from ..scene.dancer import load
+from ..scene.selection import find_dancer, places_text, selected
+from .results import Result, do
+
+
+class OnDancer(bpy.types.Operator):
+    """Base of an operator that needs an armature with a dance that can be edited, and nothing else going on."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where there is a dance to edit, while the engine is free."""
+        if session.occupied:
+            cls.poll_message_set("The engine is busy: wait for it, or press Cancel")
+            return False
+        try:
+            find_dancer(context)
+        except SceneError as error:
+            cls.poll_message_set(str(error))
+            return False
+        return True
+
+
+def change_selected(
+    operator: bpy.types.Operator,
+    context: bpy.types.Context,
+    edit: Callable[[Choreography, Range], Choreography],
+    done: str,
+) -> Result:
+    """Edit the document at the selected places. done: what was done there, such as "Locked"."""
+
+    def work() -> str:
+        armature = find_dancer(context)
+        dancer = load(armature)
+        ranges, _ = selected(context, armature, dancer)
+
+        def edit_all(document: Choreography) -> Choreography:
+            for part in ranges:
+                document = edit(document, part)
+            return document
+
+        edits.change(armature, edit_all)
+        return f"{done} {places_text(dancer, ranges)}."
+
+    return do(operator, work)

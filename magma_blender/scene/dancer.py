@@ -1,0 +1,261 @@
+"""The dancer: the one record that an armature carries of its dance.
+
+It is one free custom property of the armature object, a group written in one go. So it goes with the object when that
+is renamed, duplicated, saved and loaded, undo brings it back, and Blender keeps it where the add-on is absent.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
+
+import bpy
+
+from engine.checks import is_count, is_number
+from engine.choreography import Choreography, Range, from_json, to_json
+from engine.errors import ChoreographyError
+
+from ..engine_host.checkpoints import beats_per_bar
+from ..errors import SceneError
+from . import dancer_format_1
+
+if TYPE_CHECKING:
+    from smpl_rig.dance_motion import DanceMotion
+    from smpl_rig.motion import Motion
+
+RECORD_KEY = "magma_dancer"
+VERSION = 2
+"""Version 1 was several properties, see `dancer_format_1`."""
+KEYS = (RECORD_KEY, *dancer_format_1.KEYS)
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Dancer:
+    """A dance, and where the scene has it.
+
+    npz: the document's motion, see `pack`. frame_start: the scene frame of position 0. fps: the scene's rate when the
+    dance was generated. strip: the name of the strip that is danced to. action: the name of the action that holds the
+    keys. beat_snap: how far the motion was re-timed onto the beats after it was decoded, 0 to 1. key_prints: one number
+    a frame, of the keys as the add-on wrote them.
+    """
+
+    document: Choreography
+    npz: bytes
+    frame_start: int
+    fps: float
+    strip: str
+    action: str
+    beat_snap: float
+    key_prints: tuple[int, ...] = ()
+
+    @property
+    def frames_per_position(self) -> float:
+        """Scene frames a token position."""
+        return self.fps / self.document.token_rate
+
+    def frame_of(self, position: int) -> float:
+        """The scene frame at which a token position begins."""
+        return self.frame_start + position * self.frames_per_position
+
+    def seconds_of(self, position: int) -> float:
+        """Seconds from the dance's beginning to a token position."""
+        return position / self.document.token_rate
+
+    def position_at(self, frame: float) -> int:
+        """The token position that a scene frame falls into. Raises SceneError outside the dance."""
+        # a frame on a border, but for rounding, is after it
+        position = int((frame - self.frame_start) / self.frames_per_position + 1e-6)
+        if frame < self.frame_start or position >= len(self.document):
+            first, last = self.frame_start, self.frame_of(len(self.document)) - 1
+            raise SceneError(f"Frame {frame:g} is outside the dance, which goes from frame {first:g} to {last:g}.")
+        return position
+
+    def positions_in(self, first: float, last: float) -> Range:
+        """The token positions of scene frames `first` to `last`. Raises SceneError if there are none."""
+        start = round((first - self.frame_start) / self.frames_per_position)
+        stop = round((last + 1 - self.frame_start) / self.frames_per_position)
+        start, stop = max(start, 0), min(stop, len(self.document))
+        if start >= stop:
+            raise SceneError(f"Frames {first:g} to {last:g} hold no move of the dance: choose a longer range in it.")
+        return start, stop
+
+    def motion(self) -> Motion:
+        """The motion at the scene's rate. Raises SceneError where it is damaged."""
+        from smpl_rig.motion import MotionFileError, load_npz
+
+        try:
+            return load_npz(io.BytesIO(self.npz))
+        except MotionFileError as error:
+            raise _unusable(error) from error
+
+    def dance_motion(self) -> DanceMotion:
+        """All that is kept of the motion. Raises SceneError where it is damaged."""
+        from smpl_rig.dance_motion import read_dance_motion
+        from smpl_rig.motion import MotionFileError
+
+        try:
+            return read_dance_motion(self.npz, self.document.clips, len(self.document), self.document.token_rate)
+        except MotionFileError as error:
+            raise _unusable(error) from error
+
+
+def _unusable(error: Exception) -> SceneError:
+    return SceneError(f"The motion kept with the dance cannot be used: {error}")
+
+
+def pack(document: Choreography, dance_motion: DanceMotion) -> bytes:
+    """The .npz of a document's motion; clips that no variant is kept in are left out."""
+    import numpy as np
+
+    file = io.BytesIO()
+    motion = dance_motion.motion
+    arrays = dance_motion.arrays(document.clips)
+    arrays |= {"poses": motion.poses, "trans": motion.trans}
+    # numpy's types think that one of the names could be `allow_pickle`
+    np.savez_compressed(file, mocap_framerate=motion.fps, **arrays)  # type: ignore[arg-type]
+    return file.getvalue()
+
+
+def has_dance(armature: bpy.types.Object) -> bool:
+    """Whether the object carries a dance that can be edited, of this format or the one before."""
+    if armature.type != "ARMATURE":
+        return False
+    return _carries(armature, RECORD_KEY) or all(_carries(armature, key) for key in dancer_format_1.KEYS)
+
+
+def carries_any(armature: bpy.types.Object) -> bool:
+    """Whether the object carries anything of a dance, if only the rest of one that cannot be edited."""
+    return any(_carries(armature, key) for key in KEYS)
+
+
+def _carries(armature: bpy.types.Object, key: str) -> bool:
+    return armature.get(key) is not None
+
+
+def load(armature: bpy.types.Object) -> Dancer:
+    """What the armature carries. Raises SceneError where that is nothing, or damaged."""
+    stored = stored_in(armature)
+    try:
+        if RECORD_KEY in stored:
+            return read(stored[RECORD_KEY])
+        if has_dance(armature):
+            return read(dancer_format_1.upgraded(stored, beats_per_bar))
+    except ValueError as error:
+        raise SceneError(
+            f'What "{armature.name}" carries of its dance is damaged ({error}): generate the dance again, or go back '
+            "to an earlier version of the file."
+        ) from error
+    if dancer_format_1.ABOUT_KEY in stored:
+        raise SceneError(f'The dance of "{armature.name}" was made before dances could be edited: generate it again.')
+    raise SceneError(f'"{armature.name}" carries no dance: select an armature that Generate Dance has made.')
+
+
+def load_or_none(armature: bpy.types.Object) -> Dancer | None:
+    """`load`, or None where that raises (for drawing)."""
+    try:
+        return load(armature)
+    except SceneError:
+        return None
+
+
+def write(armature: bpy.types.Object, dancer: Dancer) -> None:
+    """Keep a dancer on the armature, in one go, in place of what it carried of this format or the one before."""
+    record = {
+        "version": VERSION,
+        "document": to_json(dancer.document),
+        "motion": dancer.npz,
+        "frame_start": dancer.frame_start,
+        "fps": dancer.fps,
+        "strip": dancer.strip,
+        "action": dancer.action,
+        "beat_snap": dancer.beat_snap,
+        "key_prints": list(dancer.key_prints),
+    }
+    put_back(armature, {RECORD_KEY: record})
+
+
+def read(record: object) -> Dancer:
+    """A dancer from the plain values of a record, each of which is checked. Raises ValueError with a clause that says
+    what is wrong."""
+    if not isinstance(record, Mapping):
+        raise ValueError("it is no record")
+    if record.get("version") != VERSION:
+        raise ValueError(f"its version is {record.get('version')!r}, this add-on reads up to {VERSION}")
+    try:
+        document = _document(_field(record, "document", _is_text))
+    except ChoreographyError as error:
+        raise ValueError(str(error).rstrip(".")) from error
+    return Dancer(
+        document=document,
+        npz=_field(record, "motion", _is_bytes),
+        frame_start=_field(record, "frame_start", _is_frame),
+        fps=_field(record, "fps", _is_rate),
+        strip=_field(record, "strip", _is_text),
+        action=_field(record, "action", _is_text),
+        beat_snap=_field(record, "beat_snap", _is_share),
+        key_prints=tuple(_field(record, "key_prints", _are_prints)),
+    )
+
+
+@lru_cache(maxsize=8)
+def _document(text: str) -> Choreography:
+    """Panels read the same text at every drawing."""
+    return from_json(text)
+
+
+def _field(record: Mapping[str, object], name: str, fits: Callable[[object], TypeGuard[Value]]) -> Value:
+    value = record.get(name)
+    if not fits(value):
+        raise ValueError(f"its {name.replace('_', ' ')} is {value!r:.40}")
+    return value
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    return isinstance(value, str)
+
+
+def _is_bytes(value: object) -> TypeGuard[bytes]:
+    return isinstance(value, bytes)
+
+
+def _is_frame(value: object) -> TypeGuard[int]:
+    return is_count(value, -(2**31), 2**31 - 1)
+
+
+def _is_rate(value: object) -> TypeGuard[float]:
+    return is_number(value, 1e-3, 1e6)
+
+
+def _is_share(value: object) -> TypeGuard[float]:
+    return is_number(value, 0, 1)
+
+
+def _are_prints(value: object) -> TypeGuard[list[int]]:
+    return isinstance(value, list) and bool(value) and all(_is_frame(number) for number in value)
+
+
+def stored_in(armature: bpy.types.Object) -> dict[str, object]:
+    """A copy of the properties that a dance is kept in, as plain values, for `put_back`."""
+    return {key: _plain(armature[key]) for key in KEYS if _carries(armature, key)}
+
+
+def put_back(armature: bpy.types.Object, stored: Mapping[str, object]) -> None:
+    """Give the armature these properties, and no others that a dance is kept in."""
+    for key in KEYS:
+        # also where a new value follows: bytes in place of bytes are cut at their first zero by Blender 4.2 to 5.0
+        armature.pop(key, None)
+    for key, value in stored.items():
+        armature[key] = value
+
+
+def _plain(value: object) -> object:
+    for name in ("to_dict", "to_list"):
+        convert = getattr(value, name, None)
+        if convert is not None:
+            return convert()
+    return value

@@ -1,0 +1,194 @@
+"""The record that an armature carries of its dance: of this format, of the one before, and damaged."""
+
+from __future__ import annotations
+
+import json
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+from dances import keys, lock_the_second_second, saved_and_opened, select_frames, spans, state
+
+from engine.choreography import Audio, to_json
+from magma_blender.scene import dancer_format_1
+from magma_blender.scene.beat_markers import beats_of
+from magma_blender.scene.dance_keys import hand_edited
+from magma_blender.scene.dancer import KEYS, RECORD_KEY, load, read, stored_in, write
+
+FORMAT_1 = Path(__file__).resolve().parent / "dancer_format_1.blend"
+"""Written by the version before the record: "format 1", a waltz of 3 s whose second second is locked and whose rest was
+regenerated, and "before documents", a dance of 1 s that carries no document."""
+
+
+def expect_sentence(armature, pattern):
+    from magma_blender.errors import SceneError
+    from magma_blender.scene.dancer import load
+
+    with pytest.raises(SceneError, match=pattern) as caught:
+        load(armature)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def format_1(magma):
+    bpy.ops.wm.open_mainfile(filepath=str(FORMAT_1))
+    return bpy.data.objects["format 1"]
+
+
+def test_a_record_is_one_property_and_comes_back_equal(dancer, tmp_path):
+    lock_the_second_second(dancer)
+    made = load(dancer)
+    assert list(stored_in(dancer)) == [RECORD_KEY]
+    assert load(saved_and_opened(tmp_path)) == made
+
+
+def test_a_dance_of_the_format_before_is_read_as_it_was(format_1):
+    old = json.loads(format_1["magma_choreography"])
+    read_now = load(format_1)
+    assert (read_now.frame_start, read_now.fps, read_now.strip, read_now.action) == (1, 30.0, "song", "song")
+    assert read_now.beat_snap == 0.5
+    (song,) = read_now.document.audio
+    assert (song.path, song.seconds, song.beats_per_bar) == ("/songs/song.wav", 3.0, 3)
+    assert list(song.beats) == old["beats"] and old["beats"]
+    assert spans(format_1) == [(0, 5, False, 1, 2), (5, 10, True, 0, 1), (10, 15, False, 1, 2)]
+    assert [code for row in read_now.document.tokens for code in row] == list(format_1["magma_tokens"])
+    assert hand_edited(format_1, read_now) == []
+    assert [(beat.bar, beat.beat) for beat in beats_of(read_now)] == [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (2, 3)]
+    assert "magma_choreography" in format_1 and RECORD_KEY not in format_1  # nothing is written by reading
+
+
+def test_the_next_edit_writes_the_present_format(format_1, tmp_path):
+    bpy.context.view_layer.objects.active = format_1
+    was, before = load(format_1), keys(format_1)
+    select_frames(1, 18)
+    assert bpy.ops.magma.lock_spans() == {"FINISHED"}
+    assert list(stored_in(format_1)) == [RECORD_KEY]
+    now = load(format_1)
+    assert (now.npz, now.key_prints, now.document.audio) == (was.npz, was.key_prints, was.document.audio)
+    bpy.context.scene.use_preview_range = False
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    after = keys(format_1)
+    assert np.array_equal(after[:18], before[:18]) and np.array_equal(after[30:60], before[30:60])
+    assert (after[61:] != before[61:]).any(axis=1).all()
+    made = state(format_1)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
+    assert state(bpy.data.objects["format 1"]) == made
+
+
+def test_a_dance_from_before_documents_keeps_its_keys_and_gets_one_sentence(format_1):
+    older = bpy.data.objects["before documents"]
+    bpy.data.objects.remove(format_1)
+    bpy.context.view_layer.objects.active = older
+    before = keys(older)
+    expect_sentence(older, 'The dance of "before documents" was made before dances could be edited: generate it again')
+    assert not bpy.ops.magma.lock_spans.poll() and not bpy.ops.magma.restore_keyframes.poll()
+    assert np.array_equal(keys(older), before) and list(stored_in(older)) == ["magma_choreography", "magma_tokens"]
+
+
+def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
+    from dataclasses import replace
+
+    made = load(dancer)
+    songs = (replace(made.document.audio[0], beats=()), Audio("second.wav", "0" * 64, at=10, style="salsa"))
+    document = to_json(replace(made.document, audio=songs))
+    about = {"format": 1, "frame_start": 5, "fps": 24.0, "strip": "s", "action": "a", "beats": [0.5, 1.5, 2.5]}
+    old = dict.fromkeys(dancer_format_1.KEYS) | {"magma_document": document, "magma_choreography": json.dumps(about)}
+    old |= {"magma_take": made.npz, "magma_key_prints": list(made.key_prints)}
+    new = read(dancer_format_1.upgraded(old, lambda _, style: 3 if style == "waltz" else 4))
+    assert [(song.beats, song.beats_per_bar) for song in new.document.audio] == [((0.5, 1.5), 3), ((), 4)]
+    assert (new.beat_snap, new.npz) == (0.0, made.npz)  # there was no beat snap in the beginning
+
+
+DAMAGE = {
+    "version": 3,
+    "document": "{}",
+    "motion": "text",
+    "frame_start": 1.5,
+    "fps": 0.0,
+    "strip": 7,
+    "action": 7,
+    "beat_snap": 2.0,
+    "key_prints": [0.5],
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+@pytest.mark.parametrize("how", ["wrong", "missing"])
+def test_a_damaged_record_is_one_sentence_and_nothing_fails_in_drawing(dancer, name, how):
+    record = stored_in(dancer)[RECORD_KEY]
+    assert set(record) == set(DAMAGE)
+    if how == "wrong":
+        record[name] = DAMAGE[name]
+    else:
+        del record[name]
+    dancer.pop(RECORD_KEY)
+    dancer[RECORD_KEY] = record
+    expect_sentence(dancer, "is damaged .*: generate the dance again")
+    draw_everything(dancer)
+    with pytest.raises(RuntimeError, match="is damaged"):
+        bpy.ops.magma.lock_spans()
+
+
+@pytest.mark.parametrize("foreign", [3, "text", [1, 2], {"version": 2}])
+def test_a_foreign_property_of_that_name_is_one_sentence(dancer, foreign):
+    dancer.pop(RECORD_KEY)
+    dancer[RECORD_KEY] = foreign
+    expect_sentence(dancer, "is damaged")
+    draw_everything(dancer)
+    bpy.context.scene.magma.target = dancer
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}  # as the sentence says
+    assert spans(dancer) == [(0, 15, False, 0, 1)]
+
+
+@pytest.mark.parametrize("damage", [("magma_choreography", "{}"), ("magma_document", "{}"), ("magma_take", 3)])
+def test_a_damaged_dance_of_the_format_before_is_one_sentence(format_1, damage):
+    format_1.pop(damage[0])
+    format_1[damage[0]] = damage[1]
+    expect_sentence(format_1, "is damaged")
+    draw_everything(format_1)
+
+
+def draw_everything(armature):
+    from test_addon_choreography_panel import Layout
+
+    from magma_blender.ui import choreography_panel, panels
+
+    bpy.context.view_layer.objects.active = armature
+    context = types.SimpleNamespace(
+        scene=bpy.context.scene,
+        view_layer=bpy.context.view_layer,
+        preferences=types.SimpleNamespace(system=types.SimpleNamespace(ui_scale=1.0)),
+        region=types.SimpleNamespace(width=400),
+    )
+    layout = Layout(context)
+    choreography_panel.MAGMA_PT_viewport_choreography.draw(types.SimpleNamespace(layout=layout), context)
+    choreography_panel.MAGMA_MT_span_style.draw(types.SimpleNamespace(layout=layout), context)
+    panels.draw_dance(layout, context)
+    assert "is damaged" in " ".join(layout.seen)
+
+
+def test_a_dance_that_fails_leaves_the_record_of_either_format(format_1, monkeypatch, tmp_path):
+    from test_addon_generate import add_song
+
+    from magma_blender.scene import dancer as record
+
+    add_song(tmp_path)
+    bpy.context.scene.magma.target = format_1
+
+    def broken(armature, dancer):
+        record.write(armature, dancer)
+        raise ValueError("disk on fire")
+
+    monkeypatch.setattr("magma_blender.scene.dance_keys.write", broken)
+    for prepare in (lambda: None, lambda: write(format_1, load(format_1))):
+        prepare()
+        before, shown = state(format_1), stored_in(format_1)
+        with pytest.raises(RuntimeError, match="disk on fire"):
+            bpy.ops.magma.generate_dance()
+        assert state(format_1) == before and stored_in(format_1) == shown
+        assert {key for key in KEYS if key in format_1} == set(shown)

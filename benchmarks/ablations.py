@@ -19,7 +19,7 @@ import torch
 from engine.data.dataset import DanceDataset
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject, dance_without_music
 from engine.evaluation.evaluate import subjects_of
-from engine.evaluation.rows import Ruler, set_windows
+from engine.evaluation.measure import DanceMeasurer, set_windows
 from engine.evaluation.summary import WITH_SONG, Group, Sets, summarise
 from engine.models.checkpoints import load_own_checkpoint
 from engine.models.torch.checkpoint import TorchCheckpoint
@@ -54,11 +54,11 @@ def main() -> None:
 
 def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], dances: Iterable[EvaluatedDance]) -> str:
     """A Markdown table of dances, real ones among them, of a split's subjects; `known` are the training clips."""
-    ruler = Ruler(subjects, known)
+    measurer = DanceMeasurer(subjects, known)
     training: dict[str, list[Sets]] = {}
     for clip in known:
         training.setdefault(clip.style, []).append(set_windows(clip.motion.joints()))
-    summary = summarise([ruler.measure(dance) for dance in dances], training)
+    summary = summarise([measurer.measure(dance) for dance in dances], training)
     real = summary[REAL][WITH_SONG]
     lines = [
         "| dances | beat gain | own song above others | style right | jerk over real | skate | Fréchet to training |",

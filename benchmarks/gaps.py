@@ -37,10 +37,10 @@ from engine.checkpoint_index import WEIGHTS_FILE
 from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography, to_json
 from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import Clip, DanceDataset
-from engine.editing.candidates import Candidate, how_many
 from engine.editing.dance_files import write_dance_motion
 from engine.editing.edit_state import EditState
 from engine.editing.song_music import dance_music
+from engine.editing.span_candidates import Candidate, how_many
 from engine.editing.splice import Fitted, fit
 from engine.evaluation.metrics.physical import foot_skate
 from engine.models.checkpoints import load_own_checkpoint

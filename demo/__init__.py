@@ -1,1 +1,1 @@
-"""The whole path once, on a song of our own; `make demo`."""
+"""The demo: everything from a song of our own to a Blender scene with pictures; run by `make demo`."""

@@ -1,4 +1,4 @@
-"""The whole path once, on a song of our own: song, dance, Blender scene, pictures.
+"""The demo's command: makes a song, a dance, a Blender scene and pictures.
 
     python -m demo --bpy-python .venv-bpy-4.5.15/bin/python [--out out] [--style waltz] [--seconds 20] [--seed 1]
 
@@ -33,11 +33,11 @@ NO_OPENGL = " Rendering needs OpenGL; on Debian and Ubuntu: apt install libegl1 
 
 
 class DemoError(Exception):
-    """A stage failed; the message says what to do."""
+    """Raised when a stage fails; the message says what to do."""
 
 
 class EngineFailedError(Exception):
-    """The engine made no dance and has said why on stderr."""
+    """Raised when the engine fails; it has printed the reason on stderr."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="demo.py", description="Make a short song, a dance to it, and pictures.")
     parser.add_argument("--bpy-python", type=Path, required=True, help="a Python with bpy")
-    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for what is made")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the files")
     parser.add_argument("--style", choices=DEMO_STYLES, default="waltz")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of song and dance, 2 to 120")
     parser.add_argument("--seed", type=int, default=1)
@@ -78,7 +78,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _make(options: argparse.Namespace) -> dict[Path, str]:
-    """All stages; {file: what it is}."""
+    """Run all stages; returns a description of each file."""
     _check_bpy(options.bpy_python)
     options.out.mkdir(parents=True, exist_ok=True)
     song, dance, document, blend, video, sheet, gif = (
@@ -107,7 +107,7 @@ def _make(options: argparse.Namespace) -> dict[Path, str]:
     return {
         song: f"the song, {options.seconds:g} s of {report['style']} at {report['tempo']:.0f} beats a minute",
         dance: f"the dance, {report['frames']} frames at {report['fps']:g} per second, seed {options.seed}",
-        document: "its choreography, which `python -m engine edit` changes",
+        document: "its choreography, for `python -m engine edit`",
         blend: "the scene: open it in Blender and press play, or edit the dance in the add-on's panel",
         video: f"the dance with sound ({codecs})",
         sheet: f"{CELLS} moments of it above the song's beats",
@@ -123,21 +123,20 @@ def _stage(name: str) -> Iterator[None]:
 
 
 def _check_bpy(python: Path) -> None:
-    """Fail now rather than after the dance was made."""
-    what = "`make demo` sets one up; or give one with --bpy-python."
+    """Raise DemoError if Blender cannot be used, before time is spent on the dance."""
+    advice = "`make demo` sets one up; or give one with --bpy-python."
     if not python.is_file():
-        raise DemoError(f"There is no Python at {python}. {what}")
+        raise DemoError(f"There is no Python at {python}. {advice}")
     found = subprocess.run(
         [python, "-c", "import bpy; print(bpy.app.version_string)"], capture_output=True, text=True, check=False
     )
     if found.returncode:
-        raise DemoError(f"{python} cannot import bpy ({_last_line(found.stderr)}). {what}")
+        raise DemoError(f"{python} cannot import bpy ({_last_line(found.stderr)}). {advice}")
     print(f"Blender {_last_line(found.stdout)}", flush=True)
 
 
 def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Path) -> dict[str, Any]:
-    """The engine's report on the dance it wrote with its choreography, as its command line gives it, with seed and
-    checkpoint."""
+    """Write the dance and its choreography; returns the engine's report, with seed and checkpoint added."""
     command = [sys.executable, "-m", "engine", "generate", str(song.absolute()), "-o", str(dance.absolute()), "--json"]
     command += ["--style", options.style, "--seed", str(options.seed), "--fps", str(SCENE_FPS)]
     command += ["--checkpoint", options.checkpoint, "--choreography", str(document.absolute())]
@@ -149,7 +148,7 @@ def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Pa
 
 def _render(python: Path, blend: Path, folder: Path) -> None:
     parts = min(os.cpu_count() or 1, RENDERERS)
-    print(f"rendering in {parts} processes, the longest stage ...", flush=True)
+    print(f"Rendering in {parts} processes; this is the longest stage ...", flush=True)
     wanted = ["--video-fps", str(VIDEO_FPS), "--cells", str(CELLS), "--parts", str(parts)]
     _run_bpy(
         python, folder, [["render", str(blend), str(folder), *wanted, "--part", str(part)] for part in range(parts)]
@@ -169,9 +168,9 @@ def _run_bpy(python: Path, folder: Path, commands: Sequence[Sequence[str]]) -> N
         for process, log in running:
             if process.wait():
                 log.seek(0)
-                what = commands[0][0]
-                hint = NO_OPENGL if what == "render" else ""
-                raise DemoError(f"{python} could not {what} the scene ({_last_line(log.read())}).{hint}")
+                stage = commands[0][0]
+                hint = NO_OPENGL if stage == "render" else ""
+                raise DemoError(f"{python} could not {stage} the scene ({_last_line(log.read())}).{hint}")
     finally:
         for process, log in running:
             process.kill()
@@ -185,7 +184,7 @@ def _environment() -> dict[str, str]:
 
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "no output"
 
 
 if __name__ == "__main__":

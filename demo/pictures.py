@@ -1,6 +1,6 @@
-"""The demo's pictures: its rendered frames as a video with sound, a contact sheet and a small animation.
+"""The demo's pictures: its rendered frames as a video with sound, a contact sheet, and a small animation.
 
-Below them is a strip of time with the song's loudness, the beats and, in the video, the current time.
+Below the frames is a time bar with the song's loudness, its beats and, in the video, the current time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SOUND_RATE = 44_100
 
 
 def read_png(file: Path) -> Image:
-    """A picture's pixels."""
+    """The pixels of a PNG."""
     with av.open(str(file)) as container:
         return np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
 
@@ -50,12 +50,12 @@ def write_png(file: Path, image: Image) -> None:
 
 
 def time_bar(width: int, loudness: NDArray[np.float32], beats: Iterable[float], start: float, stop: float) -> Image:
-    """A strip of time from `start` to `stop` seconds: loudness (N,) 0..1 over that time, a tick at every beat."""
+    """The time bar from `start` to `stop` seconds: loudness (N,) 0..1 over that time, and a tick at every beat."""
     bar = np.empty((BAR_HEIGHT, width, 3), np.uint8)
     bar[:] = PAPER
     columns = np.interp(np.linspace(0, len(loudness) - 1, width), np.arange(len(loudness)), loudness)
-    away = np.abs(np.arange(BAR_HEIGHT) - (BAR_HEIGHT - 1) / 2)[:, None] / (BAR_HEIGHT / 2)
-    bar[away <= columns[None]] = WAVE
+    distance = np.abs(np.arange(BAR_HEIGHT) - (BAR_HEIGHT - 1) / 2)[:, None] / (BAR_HEIGHT / 2)
+    bar[distance <= columns[None]] = WAVE
     for beat in beats:
         if start <= beat < stop:
             column = int((beat - start) / (stop - start) * width)
@@ -64,14 +64,15 @@ def time_bar(width: int, loudness: NDArray[np.float32], beats: Iterable[float], 
 
 
 def loudness_of(song: Path, seconds: float, steps: int) -> NDArray[np.float32]:
-    """(steps,) 0..1 over the song's first `seconds`: square root of the peak of every step, so that soft parts show."""
+    """(steps,) square root of the peak in every step of the song's first `seconds`, scaled to a maximum of 1. The root
+    makes soft parts visible."""
     sound = np.abs(load_audio(song, 8000, 0.0, seconds))
     peaks = np.array([part.max(initial=0.0) for part in np.array_split(sound, steps)], np.float32)
     return np.sqrt(peaks / max(float(peaks.max()), 1e-6))
 
 
 def contact_sheet(cells: Sequence[Image], song: Path, beats: Sequence[float], seconds: float) -> Image:
-    """Rows of evenly spaced pictures of the dance; the middle of each is above its time in the strip below."""
+    """Rows of pictures, evenly spaced over the dance; the middle of a picture is above its time in the bar below."""
     loudness = loudness_of(song, seconds, 200 * len(cells))
     width = cells[0].shape[1]
     rows = []
@@ -90,16 +91,16 @@ def contact_sheet(cells: Sequence[Image], song: Path, beats: Sequence[float], se
 def write_video(
     file: Path, frames: Sequence[Path], fps: float, song: Path, beats: Sequence[float], seconds: float
 ) -> str:
-    """Write rendered frames and the song as .mp4 with a strip of time below; returns the names of the codecs."""
+    """Write rendered frames and the song as .mp4 with a time bar below; returns the names of the codecs."""
     width = read_png(frames[0]).shape[1]
     bar = time_bar(width, loudness_of(song, seconds, width), beats, 0.0, seconds)
 
     def images() -> Iterator[Image]:
         for number, png in enumerate(frames):
-            strip = bar.copy()
+            marked = bar.copy()
             column = int(number / fps / seconds * width)
-            strip[:, max(column - 1, 0) : column + 2] = MARK
-            yield np.concatenate([read_png(png), strip])
+            marked[:, max(column - 1, 0) : column + 2] = MARK
+            yield np.concatenate([read_png(png), marked])
 
     return write_film(file, images(), fps, _sound_of(song, seconds))
 
@@ -126,7 +127,7 @@ def write_film(file: Path, images: Iterable[Image], fps: float, sound: Iterable[
 
 
 def add_sound(container: Any, stream: Any, sound: Iterable[av.AudioFrame]) -> None:
-    """Encode a sound into an audio stream of a container, in that stream's rate and channels."""
+    """Encode a sound into an audio stream of a container, at that stream's rate and channels."""
     resampler = av.AudioResampler(format=stream.format.name, layout=stream.layout.name, rate=stream.rate)
     for frame in sound:
         for piece in resampler.resample(frame):
@@ -145,7 +146,7 @@ def _sound_of(song: Path, seconds: float) -> Iterator[av.AudioFrame]:
 
 
 def write_gif(file: Path, frames: Sequence[Path], fps: float) -> None:
-    """Write the dance's first seconds as a small animation, every second frame, with an adapted palette."""
+    """Write the dance's first seconds as a small .gif: every second frame, with one palette made for them."""
     chosen = [read_png(png) for png in frames[: round(GIF_SECONDS * fps) : 2]]
     height, width = chosen[0].shape[:2]
     step = Fraction(2) / Fraction(fps).limit_denominator(1000)

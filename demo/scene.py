@@ -1,4 +1,4 @@
-"""The Blender half of the demo: a dance and its song become a scene, and a saved scene becomes pictures.
+"""The Blender half of the demo: builds a scene from a dance and its song, and renders pictures of the saved scene.
 
 Run by a Python that has bpy, through `python -m demo`:
 
@@ -6,8 +6,8 @@ Run by a Python that has bpy, through `python -m demo`:
     python -m demo.scene render IN.blend FOLDER --video-fps 15 --cells 12 --part 0 --parts 2
 
 The dancer is made by the add-on's own code, so that its dance can be edited in the add-on's panel. The studio floor has
-half-metre tiles, on which feet and travel can be judged. `render` opens the saved file, so the pictures show what a
-person gets who opens it; with several parts, each in a process of its own, more than one processor is kept busy.
+half-metre tiles, which make feet and travel easy to judge. `render` opens the saved file, so the pictures show what
+users get when they open it; several parts, each in its own process, use several processors.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from smpl_rig.motion import Motion, load_npz
 TILE = 0.5
 """Side of a floor tile, metres."""
 FLOOR_RADIUS = 2.5
-"""Metres around the dancer's path in which the tiles are at full contrast; they have faded out at twice that."""
+"""Metres around the dancer's path in which the tiles have full contrast; at twice that they have faded out."""
 FADE_STEPS = 10
 TILE_SHADES = (0.60, 0.76)
 FLOOR_SHADE = 0.86
 BACK = (5.0, 3.0, 7.0)
-"""Metres from the path to where the floor turns up, radius of the turn, height of the wall."""
+"""Metres from the path to where the floor curves up, radius of the curve, height of the wall."""
 SIDES = 10.0
 CAMERA = (0.0, -7.0, 1.55)
 AIM_HEIGHT = 0.97
 CAMERA_HEIGHT_OF_VIEW = 2.55
-"""Metres that the picture is high at the dancer: raised arms fit in."""
+"""Height of the picture at the dancer, metres: raised arms fit in."""
 SIDE_ANGLE = math.radians(20.0)
 FOLLOW_SECONDS = 0.8
-"""How lazily the camera follows: standard deviation of the average over the path."""
+"""Smoothing of the camera's path: standard deviation of a Gaussian average over the dancer's path."""
 LIGHT = (-0.35, -0.55, 1.0)
-"""Towards the light, as seen from the floor before the camera."""
+"""Direction to the light, in the axes of the floor: the camera looks along +Y."""
 
 VIDEO_SIZE = (640, 360)
 CELL_SIZE = (300, 450)
@@ -97,7 +97,7 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: dic
 
 @contextlib.contextmanager
 def _span_lists() -> Iterator[None]:
-    """Armatures have the list that the add-on's panel shows, also where the add-on is not enabled."""
+    """Register the list of spans that the add-on's panel shows, since the add-on is not enabled here."""
     span_list.register()
     try:
         yield
@@ -129,14 +129,14 @@ def _add_song(scene: Any, song: Path) -> None:
 
 
 def _mark_bars(scene: Any, report: dict[str, Any]) -> None:
-    """A marker at every fourth of the song's beats."""
+    """Add a marker at every fourth beat that the engine tracked."""
     for number, seconds in enumerate(report["beats"]):
         if number % 4 == 0:
             scene.timeline_markers.new(f"beat {number + 1}", frame=1 + round(seconds * scene.render.fps))
 
 
 def _facing(motion: Motion) -> float:
-    """The turn about Z, radians, that brings -Y to where the dancer faces in the first second."""
+    """The angle about Z, radians, from -Y to the direction in which the dancer faces in the first second."""
     forward = motion.rotations()[: max(1, round(motion.fps)), 0, :2, 2].mean(axis=0)  # the body's z axis in the world
     return math.atan2(float(forward[0]), -float(forward[1]))
 
@@ -198,7 +198,7 @@ def _grey(name: str, shade: float) -> Any:
 
 
 def _add_camera(scene: Any, path: np.ndarray, fps: float, yaw: float) -> None:
-    """A camera before the dancer that follows smoothly: it hangs on an empty with a key every half second."""
+    """Add a camera in front of the dancer that follows smoothly: its parent is an empty, keyed every half second."""
     rig = bpy.data.objects.new("Camera Rig", None)
     rig.empty_display_size = 0.2
     rig.rotation_euler.z = yaw
@@ -227,7 +227,7 @@ def _light_in_world(yaw: float) -> np.ndarray:
 
 
 def _add_light(scene: Any, yaw: float) -> None:
-    """A soft sun and a grey world, for whoever renders with Eevee or Cycles."""
+    """Add a soft sun and a grey world, for rendering with Eevee or Cycles."""
     from mathutils import Vector
 
     data = bpy.data.lights.new("Key Light", "SUN")
@@ -242,7 +242,8 @@ def _add_light(scene: Any, yaw: float) -> None:
 
 
 def _set_look(scene: Any, yaw: float) -> None:
-    """Workbench with studio light, shadows and creases: it renders a frame in a fraction of a second without a GPU."""
+    """Set Workbench with studio light, shadows and cavity: it renders a frame in a fraction of a second without a
+    GPU."""
     render, display = scene.render, scene.display
     render.engine = "BLENDER_WORKBENCH"
     render.resolution_x, render.resolution_y = 1280, 720
@@ -264,7 +265,7 @@ def _shade(shading: Any) -> None:
 
 
 def _set_windows(scene: Any) -> None:
-    """Whoever opens the file sees the dancer through the camera, shaded as in the pictures."""
+    """Let the 3D views show the dancer through the camera, shaded as in the pictures."""
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "VIEW_3D":
@@ -277,9 +278,8 @@ def _set_windows(scene: Any) -> None:
 
 
 def render(blend: Path, folder: Path, video_fps: float, cells: int, part: int, parts: int) -> None:
-    """PNGs of a saved scene: `video_00000.png`, ... and, evenly over the dance, `cell_00.png`, ... with their time.
-
-    Every `parts`-th of them, from number `part` on.
+    """Render PNGs of a saved scene: `video_00000.png`, ... and, evenly over the dance, `cell_00.png`, ... with their
+    time. Only every `parts`-th of each, from number `part` on.
     """
     bpy.ops.wm.open_mainfile(filepath=str(blend.absolute()), load_ui=False)
     scene = bpy.context.scene
@@ -308,7 +308,7 @@ def _render(scene: Any, seconds: float, file: Path) -> None:
 
 
 def _set_stamp(settings: Any) -> None:
-    """Only the note, in dark letters."""
+    """Set the stamp to the note alone, in dark letters."""
     for name in dir(settings):
         if name.startswith("use_stamp_"):
             setattr(settings, name, name == "use_stamp_note")

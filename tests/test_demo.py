@@ -1,4 +1,4 @@
-"""The demo: its pictures, and what it says when it cannot be made."""
+"""The demo: its pictures, and its messages when it cannot be made."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_without_bpy_one_sentence_says_so(
 
 
 def test_without_a_checkpoint_the_engines_sentence_is_the_only_error(tmp_path: Path) -> None:
-    stub = tmp_path / "python"  # passes for a Python with bpy: the demo must not get as far as using it
+    stub = tmp_path / "python"  # looks like a Python with bpy, which the demo does not get to use
     stub.write_text("#!/bin/sh\necho 4.5.0\n")
     stub.chmod(0o755)
     command = [sys.executable, "-m", "demo", "--bpy-python", stub, "--out", tmp_path, "--checkpoint", "nosuch"]

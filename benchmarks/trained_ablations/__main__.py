@@ -105,7 +105,7 @@ def dances(checkpoint: TorchCheckpoint, networks: Networks, subject: Subject, se
     """The real dance to a song of the split and those of every network."""
     yield EvaluatedDance(REAL, subject, 0, subject.motion)
     assert subject.song is not None
-    music = subject.song.hear(subject.style)[0]
+    music = subject.song.music(subject.style)[0]
     for variant, network in networks.items():
         for seed, motion in enumerate(danced(checkpoint, network, music, subject.style, seeds)):
             yield EvaluatedDance(variant.name, subject, seed, motion)

@@ -1,4 +1,4 @@
-"""Data sets for training and evaluation: clips, songs, styles, and re-timing a dance onto a song. Never in the zip.
+"""Data sets for training and evaluation: clips, songs, styles, and re-timing of dances onto songs. Never in the zip.
 
 Imports: engine.audio, engine.motion, smpl_rig.
 """

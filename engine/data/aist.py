@@ -1,7 +1,7 @@
-"""AIST++ motions: SMPL poses as pickles, 60 frames a second, Y up, the root's translation in centimetre-like units.
+"""Reader of AIST++ motions: SMPL poses as pickles, 60 frames a second, Y up, translation in centimetre-like units.
 
 Format: "AI Choreographer" (Li et al., ICCV 2021) and its published data: `smpl_poses` (T, 72) axis-angle, `smpl_trans`
-(T, 3), `smpl_scaling` (1,), by which the translation is divided to come to metres.
+(T, 3), and `smpl_scaling` (1,); the translation divided by it is in metres.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from smpl_rig.skeleton import BODY_TO_WORLD
 
 AIST_FPS = 60.0
 SMPL_PELVIS = np.array([-0.0018, -0.2233, 0.0282])
-"""(3,) the pelvis joint of the neutral SMPL body at rest, metres, body frame (SMPL's joint regressor on its template).
-SMPL's translation moves the body's origin; ours is the pelvis itself."""
+"""(3,) pelvis joint of the neutral SMPL body at rest, metres, body frame (SMPL's joint regressor on its template).
+SMPL's translation moves the body's origin, not the pelvis."""
 AIST_GENRES: dict[str, str] = {
     "BR": "break", "PO": "pop", "LO": "lock", "MH": "middle hip-hop", "LH": "la style hip-hop",
     "HO": "house", "WA": "waack", "KR": "krump", "JS": "street jazz", "JB": "ballet jazz",
@@ -28,9 +28,8 @@ AIST_GENRES: dict[str, str] = {
 
 
 def load_aist(path: Path) -> Motion:
-    """Read an AIST++ motion (.pkl) with the restricted unpickler: metres, Z up, pelvis position, on the floor.
-
-    Raises DataError.
+    """An AIST++ motion (.pkl), read with the restricted unpickler: metres, Z up, standing on the floor; `trans` is the
+    position of the pelvis. Raises DataError.
     """
     try:
         content = load(path)
@@ -38,20 +37,22 @@ def load_aist(path: Path) -> Motion:
         raise DataError(f"{Path(path).name}: cannot be read as an AIST++ motion ({error})") from error
     missing = [key for key in ("smpl_poses", "smpl_trans") if not isinstance(content, dict) or key not in content]
     if missing:
-        raise DataError(f"{Path(path).name}: has no {' and no '.join(missing)}. Give a motion file of AIST++.")
+        raise DataError(f"{Path(path).name}: has no {' and no '.join(missing)}. Give an AIST++ motion file.")
     try:
         poses = np.asarray(content["smpl_poses"], np.float64)
         trans = np.asarray(content["smpl_trans"], np.float64)
         scaling = float(np.asarray(content.get("smpl_scaling", 1.0), np.float64).reshape(-1)[0])
     except (ValueError, TypeError, IndexError) as error:
-        raise DataError(f"{Path(path).name}: holds no numbers ({error}). Give a motion file of AIST++.") from error
+        raise DataError(f"{Path(path).name}: holds no numbers ({error}). Give an AIST++ motion file.") from error
     if poses.ndim != 2 or poses.shape[1] != 72 or trans.shape != (len(poses), 3) or not len(poses):
         raise DataError(
             f"{Path(path).name}: smpl_poses {poses.shape} and smpl_trans {trans.shape} do not fit. "
             "(T, 72) and (T, 3) are needed."
         )
     if not scaling > 0 or not (np.isfinite(poses).all() and np.isfinite(trans).all()):
-        raise DataError(f"{Path(path).name}: holds NaN, infinite values or a scale of {scaling}. Leave it out.")
+        raise DataError(
+            f"{Path(path).name}: holds NaN, infinite values or a scale of {scaling}. Remove the file from the data."
+        )
     turn = BODY_TO_WORLD.astype(np.float64)
     pelvis = turn @ rot.axis_angle_to_matrix(poses[:, :3])
     poses[:, :3] = rot.matrix_to_axis_angle(pelvis)

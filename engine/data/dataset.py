@@ -1,7 +1,7 @@
-"""Lists the clips of a folder of dance data and reads them, whatever its layout.
+"""A folder of dance data: its clips, their songs and splits.
 
 Three layouts are known: ours (`index.json`, `splits/`, `motions/*.npz`, `wavs/`), AIST++ (`motions/*.pkl`, `wavs/` or
-`music/`) and a folder of BVH files, with songs of the same names beside them or none.
+`music/`), and a folder of BVH files, with or without songs of the same names beside them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _AIST_NAME = re.compile(r"^g(?P<genre>[A-Z]{2})_s\w+_c\w+_d\w+_(?P<song>m[A-Z]{2
 
 @dataclass(frozen=True)
 class Clip:
-    """A motion and, if it has one, its song. Second 0 of both is the same moment.
+    """A motion file and, if it has one, its song file. Both start at the same moment.
 
-    style: in lower case, `UNKNOWN_STYLE` if nothing tells. split: "train", "val" or "test". bpm: the song's tempo where
-    the data set knows it.
+    style: in lower case, `UNKNOWN_STYLE` if the data does not say. split: "train", "val" or "test". bpm: the song's
+    tempo if the data says it.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Clip:
     bpm: float | None = None
 
     def motion(self) -> Motion:
-        """Read the motion: metres, Z up, a head that looks up all the time levelled. Raises DataError."""
+        """The motion: metres, Z up; a head that looks up all the time is levelled. Raises DataError."""
         read = _READERS[self.motion_path.suffix.lower()]
         try:
             return level_head(read(self.motion_path))
@@ -52,9 +52,9 @@ class Clip:
 
 
 class DanceDataset:
-    """The clips of a folder, by name; `names` (a pattern such as "cmu_*") takes a part of them.
+    """The clips of a folder, sorted by name. names: a pattern such as "cmu_*" that clip names must match.
 
-    Raises DataError if there are none or the folder's index does not fit its files.
+    Raises DataError if there are none, or if the folder's index does not fit its files.
     """
 
     def __init__(self, folder: str | Path, names: str = "*") -> None:
@@ -74,7 +74,7 @@ class DanceDataset:
             )
         chosen = [clip for clip in clips if fnmatchcase(clip.name, names)]
         if not chosen:
-            raise DataError(f"{self.folder}: none of its {len(clips)} clips is called {names!r}. Change the pattern.")
+            raise DataError(f"{self.folder}: none of its {len(clips)} clips matches {names!r}. Change the pattern.")
         self.clips: tuple[Clip, ...] = tuple(sorted(chosen, key=lambda clip: clip.name))
 
     def __len__(self) -> int:
@@ -88,7 +88,7 @@ class DanceDataset:
         return tuple(sorted({clip.style for clip in self.clips}))
 
     def split(self, name: str) -> tuple[Clip, ...]:
-        """Clips of "train", "val" or "test"; may be empty. Raises DataError for another name."""
+        """The clips of "train", "val" or "test"; may be empty. Raises DataError for another name."""
         if name not in SPLITS:
             raise DataError(f"There is no split {name!r}. Choose one of {', '.join(SPLITS)}.")
         return tuple(clip for clip in self.clips if clip.split == name)
@@ -120,21 +120,21 @@ def _read_index(folder: Path) -> list[Clip]:
 
 
 def _read_aist(folder: Path) -> list[Clip]:
-    """AIST++ names tell genre and song: gBR_sBM_cAll_d04_mBR0_ch01 dances break to mBR0."""
+    """The clips of an AIST++ folder. File names give genre and song: gBR_sBM_cAll_d04_mBR0_ch01 is break, to mBR0."""
     songs = tuple(folder / name for name in ("wavs", "music", "mp3"))
     listed = _read_splits(folder)
     clips = []
     for path in (folder / "motions").glob("*.pkl"):
         match = _AIST_NAME.match(path.stem)
         style = AIST_GENRES.get(match["genre"], UNKNOWN_STYLE) if match else UNKNOWN_STYLE
-        # songs cut to the clip carry its name; the songs as published carry their own
+        # songs cut to a clip have the clip's name; songs as published have their own
         song = _song(path.stem, songs) or (_song(match["song"], songs) if match else None)
         clips.append(Clip(path.stem, style, listed.get(path.stem, "train"), path, song))
     return clips
 
 
 def _read_bvh_folder(folder: Path) -> list[Clip]:
-    """Sub-folders name styles; a file directly in the folder has none."""
+    """The clips of a folder of BVH files. Sub-folders name styles; a file directly in the folder has none."""
     listed = _read_splits(folder)
     clips = []
     for path in _files(folder, ".bvh"):
@@ -147,7 +147,7 @@ def _read_bvh_folder(folder: Path) -> list[Clip]:
 
 
 def _read_splits(folder: Path) -> dict[str, str]:
-    """Clip name -> split, from splits/{train,val,test}.txt as far as they exist; other clips are for training."""
+    """Clip name -> split, from those of splits/{train,val,test}.txt that exist. Clips not listed are for training."""
     listed: dict[str, str] = {}
     for split in SPLITS:
         path = folder / "splits" / f"{split}.txt"

@@ -1,4 +1,4 @@
-"""Songs with their music features and beats, and the dances to them."""
+"""Songs with their music features and beats, and clips with the songs they were danced to."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from engine.data.dataset import Clip
 from engine.data.styles import usual_tempo
 
 FEWEST_BEATS = 9
-"""A song with fewer has no beat to dance on."""
+"""A song with fewer tracked beats has no beat that a dance could be re-timed onto."""
 
 
 @dataclass
 class Song:
-    """A song with its features and beats for a dancer of each style, computed when first needed."""
+    """A song file with its music features and beats by style, computed when first needed."""
 
     path: Path
-    heard: dict[str, tuple[NDArray[np.float32], BeatTrack]] = field(default_factory=dict)
+    by_style: dict[str, tuple[NDArray[np.float32], BeatTrack]] = field(default_factory=dict)
 
-    def hear(self, style: str) -> tuple[NDArray[np.float32], BeatTrack]:
-        """Features (T, 37) and beats with the tempo expected for `style`."""
-        if style not in self.heard:
-            self.heard[style] = music_features(load_audio(self.path, SAMPLE_RATE), usual_tempo(style))
-        return self.heard[style]
+    def music(self, style: str) -> tuple[NDArray[np.float32], BeatTrack]:
+        """Features (T, 37) and beats, tracked near the usual tempo of `style`."""
+        if style not in self.by_style:
+            self.by_style[style] = music_features(load_audio(self.path, SAMPLE_RATE), usual_tempo(style))
+        return self.by_style[style]
 
     def danceable(self, style: str) -> bool:
-        """Whether it has enough beats for a dance of `style` to be re-timed onto them."""
-        return len(self.hear(style)[1].times) >= FEWEST_BEATS
+        """Whether it has enough beats for a dance of `style` to be re-timed onto it."""
+        return len(self.music(style)[1].times) >= FEWEST_BEATS
 
 
 @dataclass(frozen=True)
 class Dance:
-    """A clip of motion with the song it was danced to, if that is known."""
+    """A clip's motion with the song it was danced to, if that is known."""
 
     clip: StyledMotion
     song: Song | None
 
 
 def with_songs(clips: Sequence[Clip]) -> list[Dance]:
-    """Clips with their songs; clips to one file share its song. Raises DataError for a motion that cannot be read."""
+    """Clips with their songs; clips to one file share one `Song`. Raises DataError for a motion that cannot be read."""
     songs: dict[Path, Song] = {}
     dances = []
     for clip, motion in zip(clips, styled(clips), strict=True):
@@ -58,6 +58,6 @@ def with_songs(clips: Sequence[Clip]) -> list[Dance]:
 
 
 def all_songs(dances: Sequence[Dance], more: Path | None) -> list[Song]:
-    """The songs of the dances and those in the folder `more`."""
+    """The songs of the dances, and those in the folder `more`."""
     files = sorted(more.iterdir()) if more else []
     return [dance.song for dance in dances if dance.song] + [Song(path) for path in files if path.is_file()]

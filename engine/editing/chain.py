@@ -1,4 +1,4 @@
-"""Two choreographies as one: the second after the first, joined by moves that are written for the join."""
+"""Chaining of two dances: the second after the first, with moves generated for the join between them."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from engine.runtime.device import choose_device
 from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import Motion, sample
 
-Pair = tuple[Choreography, DanceMotion]
+DocumentAndMotion = tuple[Choreography, DanceMotion]
 
 
 def chain(
-    first: Pair,
-    second: Pair,
+    first: DocumentAndMotion,
+    second: DocumentAndMotion,
     seconds: float,
     seed: int | None,
     progress: Progress,
     cancelled: Cancelled,
     device: str = "auto",
 ) -> Edited:
-    """The first dance, a join of `seconds`, the second dance, which moves as a whole to where the join arrives.
+    """The first dance, a join of `seconds`, and the second dance, which is moved as a whole to the end of the join.
 
-    Poses of both stay; those of the first bit for bit. The second song is heard from the second dance on. Raises
-    EngineError.
+    The poses of both stay, those of the first bit for bit. The second song starts with the second dance. seed: of the
+    join; None for one that was not used yet. Raises EngineError.
     """
     one, two = first[0], second[0]
     if one.checkpoint != two.checkpoint:
         raise RequestError(
-            f"The choreographies were written with different checkpoints ({one.checkpoint.name}, "
-            f"{two.checkpoint.name}). Join dances of one."
+            f"The dances were generated with different checkpoints ({one.checkpoint.name}, {two.checkpoint.name}). "
+            "Chain dances of one checkpoint."
         )
     join = round(seconds * one.token_rate)
     if not 1 <= join <= 60 * one.token_rate:
-        raise RequestError(f"A join of {seconds:g} s cannot be. Choose 0.1 to 60 s.")
+        raise RequestError(f"A join of {seconds:g} s is not possible. Choose 0.1 to 60 s.")
     progress("load", 0.0, f"Loading checkpoint {one.checkpoint.name}")
     checkpoint = checkpoint_of(one, first[1], choose_device(device).name)
     state = EditState(checkpoint, _document(one, two, join), _motion(first, second, join), progress, cancelled, True)
@@ -53,14 +53,15 @@ def chain(
 
 
 def _document(one: Choreography, two: Choreography, join: int) -> Choreography:
+    """The two documents as one, with a free span of `join` positions between them."""
     begin = len(one) + join
-    nothing = Variant(tuple(one.tokens[-1] for _ in range(join)))
+    placeholder = Variant(tuple(one.tokens[-1] for _ in range(join)))
     moved = tuple(
         replace(span, start=span.start + begin, stop=span.stop + begin, style=span.style or two.style)
         for span in two.spans
     )
     songs = tuple(_later(audio, begin, two.style) for audio in two.audio)
-    spans = (*one.spans, Span(len(one), begin, (nothing,)), *moved)
+    spans = (*one.spans, Span(len(one), begin, (placeholder,)), *moved)
     return replace(one, spans=spans, audio=(*one.audio, *songs), motion=None)
 
 
@@ -68,8 +69,8 @@ def _later(audio: Audio, begin: int, style: str | None) -> Audio:
     return replace(audio, at=audio.at + begin, style=audio.style or style)
 
 
-def _motion(first: Pair, second: Pair, join: int) -> DanceMotion:
-    """The dances with the last pose of the first held between them."""
+def _motion(first: DocumentAndMotion, second: DocumentAndMotion, join: int) -> DanceMotion:
+    """The motion of both, with the last pose of the first held between them."""
     (one, before), (_, after) = first, second
     stride = len(before.frames) // len(one)
     held = before.frames.cut(len(before.frames) - 1, len(before.frames))

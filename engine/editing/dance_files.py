@@ -1,4 +1,4 @@
-"""Choreographies with their motion in files: a document (.json) and the .npz beside it that it names."""
+"""Dances in files: a choreography (.json) and the motion file (.npz) beside it that it names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from smpl_rig.motion import MotionFileError, save_npz
 
 
 def write_dance_motion(file: Path | IO[bytes], document: Choreography, dance: DanceMotion) -> None:
-    """Write the AMASS-style .npz with what editing needs; clips that no variant is kept in are left out."""
+    """Write the AMASS-style .npz of a dance with what edits need; clips that no variant uses are left out."""
     save_npz(
         file,
         dance.motion,
@@ -31,7 +31,7 @@ def write_dance_motion(file: Path | IO[bytes], document: Choreography, dance: Da
 
 
 def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMotion:
-    """The motion of a document from the bytes of its .npz. Raises DataError naming what is missing."""
+    """The motion of a choreography from the bytes of its .npz. Raises DataError naming what is missing."""
     try:
         return dance_motion.read_dance_motion(data, document.clips, len(document), document.token_rate)
     except MotionFileError as error:
@@ -39,7 +39,7 @@ def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMo
 
 
 def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
-    """A document and the motion beside it. Raises ChoreographyError, DataError."""
+    """A choreography and the motion beside it. Raises ChoreographyError, DataError."""
     try:
         document = from_json(path.read_text(encoding="utf-8"))
     except UnicodeDecodeError as error:
@@ -47,7 +47,7 @@ def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
     except ChoreographyError as error:
         raise ChoreographyError(f"{path}: {error}") from error
     if document.motion is None:
-        raise ChoreographyError(f"{path}: names no motion beside it. Write it with `generate --choreography`.")
+        raise ChoreographyError(f"{path}: names no motion file. Write the dance with `generate --choreography`.")
     motion = path.parent / document.motion.name
     try:
         data = motion.read_bytes()
@@ -56,10 +56,10 @@ def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
             f"{motion}: the motion of {path.name} cannot be read ({error.strerror}). Put it back."
         ) from error
     if hashlib.sha256(data).hexdigest() != document.motion.sha256:
-        raise DataError(f"{motion}: is not the motion that {path.name} belongs to. Put that one back.")
+        raise DataError(f"{motion}: is not the motion that {path.name} was written with. Put that one back.")
     return document, read_dance_motion(data, document, str(motion))
 
 
 def document_beside(document: Choreography, motion: Path) -> str:
-    """The document as JSON text that names the motion file, which lies in the folder it will be written to."""
+    """The choreography as JSON text that names the motion file; that file must be in the same folder."""
     return to_json(replace(document, motion=MotionFile(motion.name, hashlib.sha256(motion.read_bytes()).hexdigest())))

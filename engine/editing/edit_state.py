@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from engine import choreography as doc
 from engine.choreography import Choreography, Range, Span, Variant
-from engine.editing import candidates as ranking
-from engine.editing.candidates import Candidate, ranked
-from engine.editing.continuation import going_on
+from engine.editing.extrapolate import one_frame_longer
 from engine.editing.song_music import DanceMusic, dance_music
+from engine.editing.span_candidates import Candidate, how_many, ranked
 from engine.editing.splice import Fitted, fit, plant
 from engine.errors import ChoreographyError, RequestError
 from engine.models.base import Cancelled, Checkpoint, Progress, SpanTask, Stopwatch
@@ -23,7 +22,10 @@ from smpl_rig.motion import Motion
 
 
 class EditState:
-    """A document and its frames while they are edited. For one edit only."""
+    """A document and its frames during one edit.
+
+    fills, notices: what the report of the edit says, see `engine.editing.edit.Edited`.
+    """
 
     def __init__(
         self,
@@ -43,7 +45,8 @@ class EditState:
         self.watch = Stopwatch()
 
     def fill(self, runs: Sequence[Range], seed: int, variants: int = 1) -> None:
-        """Write runs of free positions anew, each leading from what is kept before it to what is kept after it."""
+        """Generate runs of free positions again, one after the other, each fitted between what is kept around it. The
+        `variants` best candidates are kept as variants, and the best one is chosen."""
         with self.watch("music"):
             music = dance_music(self.document, self.checkpoint)
         kept = np.ones(len(self.document), dtype=bool)
@@ -54,14 +57,14 @@ class EditState:
             kept[start:stop] = True
 
     def seed(self, wanted: int | None) -> int:
-        """The seed that is wanted, or one that was not used yet."""
+        """The requested seed, or one that was not used yet."""
         if wanted is not None:
             return wanted
         used = [variant.seed for span in self.document.spans for variant in span.variants]
         return max([self.document.seed, *used]) + 1
 
     def open(self, start: int, stop: int) -> None:
-        """Borders at start and stop, and nothing locked between."""
+        """Split the document at start and stop. Raises ChoreographyError if anything between them is locked."""
         document = doc.split(doc.split(self.document, start), stop)
         if start >= stop:
             raise RequestError(f"{start}:{stop} is empty. Give a range of at least one position.")
@@ -71,18 +74,17 @@ class EditState:
         self.document = document
 
     def one_span(self, start: int, stop: int) -> Span:
-        """start..stop as one free span. Of several spans there only what is danced is kept."""
+        """Make start..stop one free span. If there were several, only their chosen variants are kept, as one."""
         self.open(start, stop)
         if len(doc.spans_between(self.document, start, stop)) > 1:
-            name = self.keep(self.danced(start, stop))
-            danced = Variant(
-                self.document.tokens[start:stop], self.document.span_at(start).danced.seed, doc.COPIED, name
-            )
-            self.document = doc.overwrite(self.document, start, stop, danced)
+            name = self.add_clip(self.frames_of(start, stop))
+            seed = self.document.span_at(start).danced.seed
+            merged = Variant(self.document.tokens[start:stop], seed, doc.COPIED, name)
+            self.document = doc.overwrite(self.document, start, stop, merged)
         return self.document.span_at(start)
 
     def join(self, start: int, stop: int, seconds: float, seed: int | None = None) -> None:
-        """Write anew what is free beside start..stop, so that it leads there and on from there."""
+        """Generate the free positions within `seconds` of start..stop again, so that they connect to it."""
         reach = round(seconds * self.document.token_rate)
         free = ~np.array(self.document.locked)
         before = start - int(np.argmin(np.append(free[:start][::-1][:reach], False)))
@@ -90,7 +92,7 @@ class EditState:
         if (before == start > 0) or (after == stop < len(self.document)):
             side = "before" if before == start > 0 else "after"
             raise ChoreographyError(
-                f"What is {side} {start}:{stop} is locked, so nothing can lead there. Unlock some of it first."
+                f"What is {side} {start}:{stop} is locked, so no moves can connect to it. Unlock some of it first."
             )
         runs = [run for run in ((before, start), (stop, after)) if run[0] < run[1]]
         for run in runs:
@@ -101,18 +103,18 @@ class EditState:
     def _fill_run(self, run: Range, kept: NDArray[np.bool_], music: DanceMusic, seed: int, variants: int) -> None:
         start, stop = run
         seconds = (stop - start) / self.document.token_rate
-        arrives = 0 < stop < len(self.document)
-        count = max(ranking.how_many(stop - start, self.generator.most) if arrives else 1, variants)
+        followed = 0 < stop < len(self.document)
+        count = max(how_many(stop - start, self.generator.most) if followed else 1, variants)
         tried = self._candidates(self.document, run, kept, music, range(seed, seed + count))
-        if arrives and not any(candidate.is_good(seconds) for candidate in tried):
-            usual = self.document.temperature
-            bold = self.generator.temperature(self.document, start)
-            bolder = replace(self.document, temperature=bold if usual is None else usual)
-            more = range(seed + count, seed + 2 * count)
-            tried += self._candidates(bolder, run, kept, music, more)
+        if followed and not any(candidate.is_good(seconds) for candidate in tried):
+            # a second attempt at the temperature of new dances, unless the user has chosen one
+            wanted = self.document.temperature
+            usual = self.generator.temperature(self.document, start)
+            again = replace(self.document, temperature=usual if wanted is None else wanted)
+            tried += self._candidates(again, run, kept, music, range(seed + count, seed + 2 * count))
         best = ranked(tried, seconds)[:variants]
         for span in doc.spans_between(self.document, start, stop):
-            self.keep_danced(span.start)
+            self.keep_poses(span.start)
             part = slice(span.start - start, span.stop - start)
             new = [Variant(rows_of(candidate.codes[part]), candidate.seed) for candidate in best]
             self.document = doc.replace_span(self.document, span.start, span.stop, new)
@@ -124,7 +126,7 @@ class EditState:
         start, stop = run
 
         def advance(part: float) -> None:
-            self.progress("tokens", 0.2 + 0.6 * part, f"Writing {stop - start} tokens, {len(seeds)} times")
+            self.progress("tokens", 0.2 + 0.6 * part, f"Generating {stop - start} tokens, {len(seeds)} candidates")
 
         with self.watch("tokens"):
             task = SpanTask(document, music.features, run, kept, seeds, advance, self.cancelled)
@@ -145,28 +147,28 @@ class EditState:
         stride = self.checkpoint.stride
         return (start * stride if start else None), (stop * stride if stop < len(self.document) else None)
 
-    def put(self, span: Span, piece: Motion) -> None:
-        """Dance a motion of the span's length, which begins with its first frame."""
+    def put_motion(self, span: Span, piece: Motion) -> None:
+        """Put a motion of the span's length into the span: as it is if it meets what is around it, else fitted."""
         first, end = self._pins(span.start, span.stop)
-        there = self.danced(span.start, span.stop)
-        if len(piece) < len(there):
-            piece = going_on(piece)  # it was danced at the end of a dance, where no frame follows
-        fits = len(piece) == len(there)
-        begins = first is None or (fits and _equal(piece, there, 0))
-        ends = end is None or (fits and _equal(piece, there, -1))
+        present = self.frames_of(span.start, span.stop)
+        if len(piece) < len(present):
+            piece = one_frame_longer(piece)  # it comes from the end of a dance, where no frame follows
+        fits = len(piece) == len(present)
+        begins = first is None or (fits and _equal(piece, present, 0))
+        ends = end is None or (fits and _equal(piece, present, -1))
         if fits and begins and ends:
             self.write(span.start * self.checkpoint.stride, piece)
             return
         self.settle(span.start, span.stop, self._fit(span.start, span.stop, piece, span.start * self.checkpoint.stride))
 
     def put_codes(self, span: Span) -> None:
-        """Dance what the span's codes decode to."""
+        """Put the motion that the span's codes decode to into the span, fitted."""
         tokens = np.array(self.document.tokens, np.int64)[None]
         pieces, offset = self.generator.decode(tokens, (span.start, span.stop))
         self.settle(span.start, span.stop, self._fit(span.start, span.stop, pieces[0], offset))
 
     def settle(self, start: int, stop: int, fitted: Fitted, tried: int = 1, candidate: Candidate | None = None) -> None:
-        """DanceMotion a fitted piece into the frames, plant its feet and report it."""
+        """Put a fitted piece into the frames, lock its feet, and report it. tried: number of candidates."""
         first, end = self._pins(start, stop)
         begin = start * self.checkpoint.stride if first is None else first + 1
         last = len(self.frames) if end is None else end
@@ -196,41 +198,45 @@ class EditState:
         if not good:
             rate = self.document.token_rate
             self.notices.append(
-                f"{start / rate:.1f} to {stop / rate:.1f} s: none of {tried} tries arrives well; its path was moved by "
-                f"{fitted.correction_cm:.0f} cm and turned by {fitted.correction_degrees:.0f} degrees. "
-                "Try another seed, free more around it, or let the place of what follows move."
+                f"{start / rate:.1f} to {stop / rate:.1f} s: none of {tried} candidates connects well to what follows; "
+                f"the path was moved by {fitted.correction_cm:.0f} cm and turned by "
+                f"{fitted.correction_degrees:.0f} degrees. "
+                "Use another seed, unlock more around it, or let what follows move along."
             )
 
     def write(self, frame: int, motion: Motion) -> None:
-        """DanceMotion a motion into the frames from `frame` on, as it is."""
+        """Copy a motion into the frames from `frame` on, as it is."""
         motion = motion.cut(0, len(self.frames) - frame)
         poses, trans = self.frames.poses.copy(), self.frames.trans.copy()
         poses[frame : frame + len(motion)] = motion.poses
         trans[frame : frame + len(motion)] = motion.trans
         self.frames = replace(self.frames, poses=poses, trans=trans)
 
-    def danced(self, start: int, stop: int) -> Motion:
-        """The frames of start..stop and the one after."""
+    def frames_of(self, start: int, stop: int) -> Motion:
+        """The frames of the positions start..stop and the frame after them."""
         return self.frames.cut(start * self.checkpoint.stride, stop * self.checkpoint.stride + 1)
 
-    def keep(self, motion: Motion) -> str:
+    def add_clip(self, motion: Motion) -> str:
         """Keep a motion beside the document; returns its name."""
         name = clip_name(motion)
         self.clips[name] = motion
         return name
 
-    def keep_danced(self, position: int) -> None:
-        """Keep what a span dances now as poses, so that choosing it again brings back just that."""
+    def keep_poses(self, position: int) -> None:
+        """Keep the present poses of a span with its chosen variant, so that choosing it again restores them exactly."""
         span = self.document.span_at(position)
-        danced = self.danced(span.start, span.stop)
+        present = self.frames_of(span.start, span.stop)
         # a motion that was kept at the end of a dance lacks the frame that now follows it
-        if span.danced.clip is None or len(self.clip(span.danced)) < len(danced):
-            self.document = doc.keep_clip(self.document, position, self.keep(danced))
+        if span.danced.clip is None or len(self.clip_of(span.danced)) < len(present):
+            self.document = doc.keep_clip(self.document, position, self.add_clip(present))
 
-    def clip(self, variant: Variant) -> Motion:
-        """The motion that a variant is kept in."""
+    def clip_of(self, variant: Variant) -> Motion:
+        """The motion that a variant is kept in. Raises ChoreographyError if it has none."""
         if variant.clip is None:
-            raise ChoreographyError("A variant's motion is not kept, but is needed. The choreography is damaged.")
+            raise ChoreographyError(
+                "The motion of a variant is missing. The choreography is damaged: use a copy of it, or generate the "
+                "dance again."
+            )
         begin = variant.clip_start * self.checkpoint.stride
         return self.clips[variant.clip].cut(begin, begin + len(variant) * self.checkpoint.stride + 1)
 

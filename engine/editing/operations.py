@@ -1,4 +1,4 @@
-"""What can be asked of a choreography, as the command line and the add-on say it."""
+"""The operations of an edit, as the command line and the add-on request them."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ DO = {
     "loop": (),
     "tokenize": ("start", "stop"),
 }
-"""The operations and what each needs."""
+"""The operations, with the fields that each needs."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """do: one of `DO`. Positions are token positions.
+    """One operation on a choreography. do: one of `DO`. Positions are token positions. Raises RequestError.
 
-    - regenerate: write all free spans anew. replace: the positions start..stop, which are free. Both with `seed` (None:
-      one that was not used yet), keeping the `variants` best.
-    - choose: dance variant `index` of the span at `start`.
-    - style: a `style` (None: the document's), `strength` and seconds of `transition` (None: the usual) for start..stop.
-    - mirror: left and right exchanged. copy: the positions start..stop again near `to`, on the same part of a beat.
-    - insert: the motion of a `file` from `start` on, locked. loop: the last frame becomes the first.
-    - tokenize: the tokens of start..stop, which is danced as kept poses, read from these poses.
+    - regenerate: generate all free spans again. replace: only the positions start..stop, which must be free. Both use
+      `seed` (None: one that was not used yet) and keep the `variants` best candidates.
+    - choose: use variant `index` of the span at `start`.
+    - style: set `style` (None: the choreography's), its `strength` and the seconds of `transition` (None: the default)
+      of start..stop.
+    - mirror: exchange left and right. copy: repeat the positions start..stop near `to`, at the same phase of a beat.
+    - insert: put the motion of a `file` at `start`, locked. loop: make the last frame equal to the first.
+    - tokenize: encode the kept poses of start..stop as its tokens; the poses stay.
     """
 
     do: str
@@ -55,7 +56,7 @@ class Operation:
         if missing:
             raise RequestError(f"The operation {self.do} needs {' and '.join(missing)}.")
         if not 1 <= self.variants <= 64:
-            raise RequestError(f"{self.variants} variants are asked for. Choose 1 to 64.")
+            raise RequestError(f"variants is {self.variants}. Choose 1 to 64.")
         if self.seed is not None and not 0 <= self.seed < 2**62:
             raise RequestError(f"seed is {self.seed}. Choose a whole number from 0 on.")
 

@@ -1,4 +1,4 @@
-"""The music of a whole choreography as its checkpoint is given it, kept in memory while the same dance is edited."""
+"""The music features and beats of a whole choreography, cached while the same dance is edited."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from engine.runtime.file_hash import file_sha256
 
 @dataclass(frozen=True)
 class DanceMusic:
-    """The music of all parts of a choreography. features: (N * stride, C). beats: seconds of the dance, rising."""
+    """The music of a choreography, all its songs. features: (N * stride, C). beats: seconds of the dance, rising."""
 
     features: NDArray[np.float32]
     beats: NDArray[np.float64]
 
 
 def dance_music(document: Choreography, checkpoint: Checkpoint) -> DanceMusic:
-    """The features of every position. Raises AudioError for sound files that are missing or have changed."""
+    """The music of every position. Raises AudioError for sound files that are missing or have changed."""
     for audio in document.audio:
         try:
             found = file_sha256(Path(audio.path))
@@ -36,14 +36,15 @@ def dance_music(document: Choreography, checkpoint: Checkpoint) -> DanceMusic:
             raise AudioError(f"{audio.path}: cannot be read ({error.strerror}). Put the song back.") from error
         if found != audio.sha256:
             raise AudioError(
-                f"{audio.path}: is not the song that was danced to. Put that song back, or generate the dance again."
+                f"{audio.path}: is not the song that the dance was generated for. Put that song back, or generate the "
+                "dance again."
             )
-    return _dance_music(document.audio, len(document), document.style, document.token_rate, _Same(checkpoint))
+    return _dance_music(document.audio, len(document), document.style, document.token_rate, _ByIdentity(checkpoint))
 
 
 def on_the_beat(beats: NDArray[np.float64], rate: float, start: int, to: int, last: int) -> int:
-    """The position nearest to `to`, at most half a beat away and at most `last`, on the part of a beat that `start` is
-    on."""
+    """The position near `to` at the same phase of a beat as `start`: at most half a beat away from `to`, and at most
+    `last`. beats: seconds. rate: positions a second."""
     near = np.clip(to, 0, last)
     if len(beats) < 2:
         return int(near)
@@ -55,33 +56,35 @@ def on_the_beat(beats: NDArray[np.float64], rate: float, start: int, to: int, la
     return int(places[np.lexsort((np.abs(places - near), np.round(off, 3)))[0]])
 
 
-class _Same:
-    """A checkpoint that is equal to itself only, so that the cache forgets what was computed for another one."""
+class _ByIdentity:
+    """A checkpoint compared by identity, so that the cache recomputes after a checkpoint was loaded again."""
 
     def __init__(self, checkpoint: Checkpoint):
         self.checkpoint = checkpoint
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.checkpoint is self.checkpoint
+        return isinstance(other, _ByIdentity) and other.checkpoint is self.checkpoint
 
     def __hash__(self) -> int:
         return id(self.checkpoint)
 
 
 @lru_cache(maxsize=4)
-def _dance_music(parts: tuple[Audio, ...], positions: int, style: str | None, rate: float, same: _Same) -> DanceMusic:
+def _dance_music(
+    songs: tuple[Audio, ...], positions: int, style: str | None, rate: float, key: _ByIdentity
+) -> DanceMusic:
     features, beats = [], []
-    for audio, first, last in _places(parts, positions):
+    for audio, first, last in _song_ranges(songs, positions):
         song = read_song(Path(audio.path), audio.start, audio.seconds, audio.speed)
-        music = same.checkpoint.music(song, audio.style or style, last - first, lambda _: None)
+        music = key.checkpoint.music(song, audio.style or style, last - first, lambda _: None)
         features.append(music.features)
         times = music.beats.times + first / rate
         beats.append(times[times < last / rate])
     return DanceMusic(np.concatenate(features), np.concatenate(beats))
 
 
-def _places(parts: tuple[Audio, ...], positions: int) -> Iterator[tuple[Audio, int, int]]:
-    """Each part with the positions that it is heard in: until the next begins."""
-    borders = [0, *(audio.at for audio in parts[1:]), positions]
-    for audio, (first, last) in zip(parts, pairwise(borders), strict=True):
+def _song_ranges(songs: tuple[Audio, ...], positions: int) -> Iterator[tuple[Audio, int, int]]:
+    """Each song with the range of positions that it plays in: until the next song begins."""
+    borders = [0, *(audio.at for audio in songs[1:]), positions]
+    for audio, (first, last) in zip(songs, pairwise(borders), strict=True):
         yield audio, first, last

@@ -1,4 +1,5 @@
-"""Measuring dances beside real ones and baselines. A figure of one dance is a module in `metrics`. Never in the zip.
+"""Evaluation of generated dances against real ones and baselines. The figures of one dance are in `metrics`. Not in the
+zip.
 
 Imports: engine.audio, engine.data, engine.models, engine.motion, engine.pipeline, engine.runtime, smpl_rig.
 """

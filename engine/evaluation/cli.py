@@ -1,4 +1,4 @@
-"""The command `evaluate`: the quality of a checkpoint as tables on stdout and, if asked for, as JSON."""
+"""The command `evaluate`: the quality of a checkpoint as tables on stdout and, on request, as JSON."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from engine.errors import DataError, EngineError
 
 
 def add_evaluate_command(commands: Any) -> None:
-    """Add the sub-parser."""
-    evaluate = commands.add_parser("evaluate", help="measure the dances of a checkpoint beside real ones and baselines")
+    """Add this module's sub-parser."""
+    evaluate = commands.add_parser(
+        "evaluate", help="measure the dances of a checkpoint against real ones and baselines"
+    )
     evaluate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
     evaluate.add_argument("--data", type=Path, required=True)
     evaluate.add_argument("--split", default="test", choices=["train", "val", "test"])
     evaluate.add_argument("--seeds", type=int, default=3, help="dances per song")
-    evaluate.add_argument("--paper", metavar="CHECKPOINT_DIR", help="a second checkpoint, for a row of its own")
+    evaluate.add_argument(
+        "--paper", metavar="CHECKPOINT_DIR", help="a second checkpoint to compare with, in a row of its own"
+    )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write all figures as JSON")
     evaluate.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
     evaluate.set_defaults(run=_evaluate)
@@ -39,11 +43,11 @@ def _evaluate(options: argparse.Namespace) -> None:
         raise DataError(f"{options.data}: has no clips in its {options.split} split. Choose another --split.")
     checkpoint = load_own_checkpoint(options.checkpoint, choose_device(options.device).name)
     setting = Setting(options.split, options.seeds, options.device, options.paper)
-    found = evaluate(checkpoint, clips, data.split("train"), setting, _say)
-    print(markdown(found))
+    evaluation = evaluate(checkpoint, clips, data.split("train"), setting, _print_progress)
+    print(markdown(evaluation))
     if options.json:
-        options.json.write_text(json.dumps(as_json(found), indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(as_json(evaluation), indent=1) + "\n", encoding="utf-8")
 
 
-def _say(progress: str) -> None:
-    print(progress, file=sys.stderr, flush=True)
+def _print_progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

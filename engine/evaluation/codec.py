@@ -1,4 +1,4 @@
-"""What the motion VQ-VAE keeps of real dances: error, speed, and how many of its codes are in use."""
+"""Evaluation of the motion codec on real dances: reconstruction error, speed kept, and use of the codes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from smpl_rig.motion import Motion
 
 
 @dataclass(frozen=True)
-class Rebuilt:
-    """A real clip encoded and decoded.
+class Reconstruction:
+    """A real clip, encoded and decoded.
 
-    errors: (T,) metres, in the mean over the joints, without heading and place on the floor; coarse_errors: of the
-    coarse levels alone, which is what a written dance has. speed_kept: mean joint speed, rebuilt over real. codes:
-    (N, K).
+    errors: (T,) metres, mean over the joints, place and heading aligned. coarse_errors: the same with the coarse levels
+    alone, which are all that a generated dance has. speed_kept: mean joint speed, decoded over real. codes: (N, K).
     """
 
     style: str
@@ -35,10 +34,11 @@ class Rebuilt:
 
 @dataclass(frozen=True)
 class CodecReport:
-    """Of a set of clips: mean error in mm over all frames, of all levels and of the coarse ones alone, and as the mean
-    of the clips' means; speed kept.
+    """Figures of the codec on a set of clips.
 
-    perplexity: per level, the number of codes that would be used if they were used equally.
+    mm_over_frames, coarse_mm_over_frames: mean error over all frames, mm, with all levels and with the coarse ones
+    alone. mm_over_clips: mean of the clips' means. speed_kept: decoded over real. perplexity: of each level, the number
+    of codes in use if they were used equally often.
     """
 
     clips: int
@@ -51,15 +51,15 @@ class CodecReport:
 
 
 @torch.inference_mode()
-def rebuild(checkpoint: TorchCheckpoint, style: str, motion: Motion) -> Rebuilt:
-    """Encode and decode a motion at 20 frames/s whose length is a multiple of the stride."""
+def reconstruct(checkpoint: TorchCheckpoint, style: str, motion: Motion) -> Reconstruction:
+    """Encode and decode a motion at 20 frames/s; its length must be a multiple of the stride."""
     device = next(checkpoint.vqvae.parameters()).device
     target = torch.from_numpy(representation.encode(motion))[None].to(device)
     codes = checkpoint.vqvae.encode(target)
     features = checkpoint.vqvae.decode(codes)
     coarse = checkpoint.vqvae.decode(codes[..., : checkpoint.vqvae.config.coarse])
     decoded = representation.decode(features[0].cpu().numpy(), FRAME_RATE)
-    return Rebuilt(
+    return Reconstruction(
         style=style,
         motion=decoded,
         errors=_errors(features, target),
@@ -70,13 +70,13 @@ def rebuild(checkpoint: TorchCheckpoint, style: str, motion: Motion) -> Rebuilt:
 
 
 def _errors(features: torch.Tensor, target: torch.Tensor) -> NDArray[np.float64]:
-    gap = joints_in_heading_frame(features) - joints_in_heading_frame(target)
-    errors: NDArray[np.float64] = gap[0].norm(dim=-1).mean(dim=-1).double().cpu().numpy()
+    difference = joints_in_heading_frame(features) - joints_in_heading_frame(target)
+    errors: NDArray[np.float64] = difference[0].norm(dim=-1).mean(dim=-1).double().cpu().numpy()
     return errors
 
 
-def codec_report(clips: Sequence[Rebuilt]) -> CodecReport:
-    """Sum up clips, of which there must be one at least."""
+def codec_report(clips: Sequence[Reconstruction]) -> CodecReport:
+    """The figures of at least one clip."""
     errors = [1000 * clip.errors for clip in clips]
     return CodecReport(
         clips=len(clips),
@@ -90,7 +90,7 @@ def codec_report(clips: Sequence[Rebuilt]) -> CodecReport:
 
 
 def perplexity(codes: NDArray[np.int64]) -> float:
-    """exp of the entropy of codes (n,)."""
+    """Perplexity of codes (n,): exp of their entropy."""
     counts = np.unique(codes, return_counts=True)[1] / len(codes)
     return float(np.exp(-(counts * np.log(counts)).sum()))
 

@@ -1,4 +1,4 @@
-"""From the figures of many dances to those of a row and a style: means, their spread over seeds, distances of sets."""
+"""Summary of many dances by row and style: means, their spread over seeds, and distances between sets of dances."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.evaluation.dances import REAL
+from engine.evaluation.measure import MeasuredDance
 from engine.evaluation.metrics.physical import diversity, frechet_distance
-from engine.evaluation.rows import Measured
 
 WITH_SONG, ALL = "with a song", "all"
-"""Groups beside the styles: the clips that have a song, which every row has, and all clips."""
+"""Groups besides the styles: the clips that have a song, which are in every row, and all clips."""
 
 FEATURE_SETS: dict[str, float] = {"kinetic": 1e-9, "kinetic_reference": 1e-9, "geometric": 0.02, "statistics": 1e-9}
-"""Sets of features that sets of dances are compared by, and the least spread each is standardised with. For the shares
-of geometric relations: some never hold in a small real set, and one frame of them would else outweigh everything."""
+"""Features that sets of dances are compared by, with the least spread that each is standardised with. It is large for
+the shares of geometric relations: some never hold in a small real set, and one frame of them would outweigh everything
+else."""
 _WORST = frozenset({"sink_worst_mm"})
 _MEDIAN = frozenset({"novelty_mm"})
 Sets = Mapping[str, NDArray[np.float64]]
@@ -25,7 +26,7 @@ Sets = Mapping[str, NDArray[np.float64]]
 
 @dataclass(frozen=True)
 class Figure:
-    """mean: over the seeds' means. spread: standard deviation of the seeds' means, None for a single seed."""
+    """A figure over seeds. mean: of the seeds' means. spread: their standard deviation, None for a single seed."""
 
     mean: float
     spread: float | None
@@ -33,7 +34,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Group:
-    """A row's dances in one style (or `WITH_SONG`, `ALL`). clips: different clips. windows: 4 s windows per seed."""
+    """The figures of a row's dances in one style (or `WITH_SONG`, `ALL`). windows: number of 4 s windows per seed."""
 
     clips: int
     windows: int
@@ -41,15 +42,15 @@ class Group:
 
 
 Summary = dict[str, dict[str, Group]]
-"""Row -> style -> figures."""
+"""Row -> style or group -> figures."""
 
 
-def summarise(measured: Sequence[Measured], training: Mapping[str, Sequence[Sets]]) -> Summary:
-    """Figures of every row and group. training: the set windows of the training clips, by style.
+def summarise(measured: Sequence[MeasuredDance], training: Mapping[str, Sequence[Sets]]) -> Summary:
+    """The figures of every row and group. training: `set_windows` of the training clips, by style.
 
-    Sets are compared seed by seed, so that a row with more seeds is not favoured by its larger set. Beside the split's
-    own real dances stands the training split's, of the same styles: for real dances this is the control, what two
-    samples of real dancing are apart.
+    Sets are compared seed by seed, so that a larger set does not favour a row with more seeds. They are compared with
+    the real dances of the split and with those of the training split in the same styles; for real dances the latter is
+    the control: the distance between two samples of real dancing.
     """
     summary: Summary = {}
     real = [m for m in measured if m.row == REAL]
@@ -67,7 +68,7 @@ def summarise(measured: Sequence[Measured], training: Mapping[str, Sequence[Sets
     return summary
 
 
-def _groups(dances: Sequence[Measured]) -> list[str]:
+def _groups(dances: Sequence[MeasuredDance]) -> list[str]:
     groups = sorted({m.style for m in dances})
     if any(m.has_song for m in dances):
         groups.append(WITH_SONG)
@@ -76,11 +77,11 @@ def _groups(dances: Sequence[Measured]) -> list[str]:
     return groups
 
 
-def _chosen(dances: Sequence[Measured], group: str) -> list[Measured]:
+def _chosen(dances: Sequence[MeasuredDance], group: str) -> list[MeasuredDance]:
     return [m for m in dances if group in (ALL, m.style) or (group == WITH_SONG and m.has_song)]
 
 
-def _seed_figures(dances: Sequence[Measured], near: Sets, far: Sets, is_real: bool) -> dict[str, float]:
+def _seed_figures(dances: Sequence[MeasuredDance], near: Sets, far: Sets, is_real: bool) -> dict[str, float]:
     figures: dict[str, float] = {}
     for name in dict.fromkeys(name for m in dances for name in m.figures):
         values = [m.figures[name] for m in dances if name in m.figures]

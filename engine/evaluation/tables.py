@@ -1,4 +1,4 @@
-"""The evaluation as Markdown tables for people and as JSON for programs."""
+"""An evaluation as Markdown tables and as JSON."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from engine.evaluation.codec import CodecReport
+from engine.evaluation.measure import BORDER
 from engine.evaluation.metrics.novelty import SECONDS
 from engine.evaluation.metrics.physical import FROZEN_SPEED
 from engine.evaluation.metrics.style_classifier import ACCEPTED
-from engine.evaluation.rows import BORDER
 from engine.evaluation.summary import Figure, Group, Summary
 
 NOTHING = "–"
@@ -18,9 +18,10 @@ NOTHING = "–"
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that is reported of a checkpoint on a split. songs: how many the own song is compared among.
+    """The evaluation of a checkpoint on a split.
 
-    reject_mm: distance from every training window beyond which a window is in no style, None where none is rejected.
+    songs: number of songs that the song match compares. reject_mm: distance from the nearest training window beyond
+    which a window is in no style; None if no window is rejected.
     """
 
     checkpoint: str
@@ -38,7 +39,7 @@ Cell = Callable[[Group], str]
 def _number(name: str, digits: int = 2, sign: bool = False) -> Cell:
     def cell(group: Group) -> str:
         figure = group.figures.get(name)
-        return NOTHING if figure is None else _written(figure, digits, sign)
+        return NOTHING if figure is None else _formatted(figure, digits, sign)
 
     return cell
 
@@ -48,12 +49,12 @@ def _beat(name: str) -> Cell:
         if name not in group.figures:
             return NOTHING
         score, shifted, gain = (group.figures[name + part] for part in ("", "_shifted", "_gain"))
-        return f"{score.mean:.3f} ({shifted.mean:.3f}, {_written(gain, 3, sign=True)})"
+        return f"{score.mean:.3f} ({shifted.mean:.3f}, {_formatted(gain, 3, sign=True)})"
 
     return cell
 
 
-def _written(figure: Figure, digits: int, sign: bool = False) -> str:
+def _formatted(figure: Figure, digits: int, sign: bool = False) -> str:
     mean = f"{figure.mean:{'+' if sign else ''}.{digits}f}"
     return mean if figure.spread is None else f"{mean} ± {figure.spread:.{digits}f}"
 
@@ -107,29 +108,30 @@ _STYLE: dict[str, Cell] = {
 
 
 def markdown(evaluation: Evaluation) -> str:
-    """All tables."""
+    """All tables, as Markdown."""
     chance = f"{1 / evaluation.songs:.2f}" if evaluation.songs else NOTHING
     parts = [
         f"# {evaluation.checkpoint} on the {evaluation.split} split",
         f"Seeds: {evaluation.seeds}. ± is the standard deviation of the seeds' means. Motion at 20 frames/s.",
         "## Beats",
-        "Score, the same on shifted music, and the difference: the gain is what counts.",
+        "Score, score on shifted music, and their difference, the gain, which is what counts.",
         _table(evaluation.rows, _BEATS),
         "## Its own song against the other songs",
-        f"By the gain of the feet, both directions together, {evaluation.songs} songs. A dance that does not listen is "
-        f"above the mean of the others about half of the time and above each {chance} of it.",
+        f"By the gain of the feet, mean of both directions, {evaluation.songs} songs. A dance that ignores its music "
+        f"is above the mean of the others about half of the time, and above each of them in a share of {chance}.",
         _table(evaluation.rows, _SONGS),
         "## Sets of dances",
-        "Fréchet distances of 4 s windows, standardised by the real set: the split's, then the training split's of the "
-        "same styles. The real dances' distance to the training split is the control. With fewer windows than "
-        "features (72, 32, 48) a distance is mostly the size of the sample: compare rows of one style only.",
+        "Fréchet distances of 4 s windows to real dances, standardised by the real set: those of the split, then those "
+        "of the training split in the same styles. The distance of the real dances to the training split is the "
+        "control. With fewer windows than features (72, 32, 48) a distance depends mostly on the size of the sample: "
+        "compare rows of one style only.",
         _table(evaluation.rows, _SETS),
         "## Body",
-        f"frozen: seconds in which the joints move slower than {FROZEN_SPEED:g} m/s in the mean.",
+        f"frozen: share of seconds with a mean joint speed below {FROZEN_SPEED:g} m/s.",
         _table(evaluation.rows, _BODY),
         "## Style and novelty",
-        f"Of windows of {SECONDS:g} s: the style is the nearest training window's; {_rejection(evaluation)} Novelty is "
-        "the median distance.",
+        f"Windows of {SECONDS:g} s. The style is that of the nearest training window; {_rejection(evaluation)} The "
+        "distance to it is the median.",
         _table(evaluation.rows, _STYLE),
         "## Codec",
         _codec_table(evaluation.codec),
@@ -139,15 +141,15 @@ def markdown(evaluation: Evaluation) -> str:
 
 def _rejection(evaluation: Evaluation) -> str:
     if evaluation.reject_mm is None:
-        return "with a single training clip nothing is rejected."
+        return "with a single training clip no window is rejected."
     return (
-        f"what is farther than {evaluation.reject_mm:.0f} mm, as {1 - ACCEPTED:.0%} of held-out training windows are, "
-        "is in none."
+        f"windows farther than {evaluation.reject_mm:.0f} mm, like {1 - ACCEPTED:.0%} of held-out training windows, "
+        "are in no style."
     )
 
 
 def as_json(evaluation: Evaluation) -> dict[str, Any]:
-    """Everything, figures as {"mean", "spread"}, for `json.dumps`."""
+    """The whole evaluation for `json.dumps`, figures as {"mean", "spread"}."""
     return asdict(evaluation)
 
 
@@ -155,9 +157,9 @@ def _table(rows: Summary, cells: Mapping[str, Cell]) -> str:
     lines = _head(["dances", "style", "clips", *cells])
     for row, groups in rows.items():
         for style, group in groups.items():
-            written = [cell(group) for cell in cells.values()]
-            if set(written) - {NOTHING}:
-                lines.append("| " + " | ".join([row, style, str(group.clips), *written]) + " |")
+            values = [cell(group) for cell in cells.values()]
+            if set(values) - {NOTHING}:
+                lines.append("| " + " | ".join([row, style, str(group.clips), *values]) + " |")
     return "\n".join(lines)
 
 

@@ -1,5 +1,5 @@
-"""From a song to a dance, in stages: reading the song, generating and choosing among candidates, post-processing; and
-motion files to tokens and back. The command line, the server and edits call its pieces.
+"""The pipeline from a song to a dance: reading the song, generating candidates and choosing one, post-processing. Also
+motion files to tokens and back. The command line, the server and the edits call these stages.
 
 Imports: engine.audio, engine.choreography, engine.models, engine.motion, engine.runtime, smpl_rig.
 """

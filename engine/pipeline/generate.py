@@ -1,4 +1,4 @@
-"""From a song to a dance: audio -> features -> tokens -> motion -> feet."""
+"""Dance generation: audio -> features -> tokens -> motion -> post-processing."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from engine.models.base import (
     Stopwatch,
 )
 from engine.models.checkpoints import cached_checkpoint, find_checkpoint
+from engine.pipeline.dance_candidates import best_first, score_dance
 from engine.pipeline.post_process import PostProcessing, Processed, post_process
-from engine.pipeline.ranking import best_first, judge
 from engine.pipeline.request import SEEDS, GenerateRequest, check_request
 from engine.pipeline.song import read_song
 from engine.runtime.cancellable import cancellable
@@ -39,10 +39,11 @@ from smpl_rig.motion import Motion, save_npz
 
 @dataclass(frozen=True)
 class Dance:
-    """A generated dance. tokens: (N, K) codes, `token_rate` positions a second, from the dance's first frame on.
+    """A generated dance.
 
-    frames: the whole of it at the checkpoint's frame rate, a whole number of frames a position; what is edited.
-    document: its editable choreography.
+    motion: at the frame rate and of the length that were requested. frames: the whole dance at the checkpoint's frame
+    rate, a whole number of frames per position; edits change these. tokens: (N, K) codes, `token_rate` positions a
+    second, from the first frame on. document: its choreography. report: what the user is told, ready for JSON.
     """
 
     motion: Motion
@@ -56,13 +57,13 @@ class Dance:
     report: dict[str, Any] = field(default_factory=dict)
 
     def to_npz(self) -> bytes:
-        """The AMASS-style .npz as bytes."""
+        """The dance as the bytes of an AMASS-style .npz."""
         file = io.BytesIO()
         self.write(file)
         return file.getvalue()
 
     def write(self, file: Path | io.BytesIO) -> None:
-        """Write the AMASS-style .npz."""
+        """Write the dance as an AMASS-style .npz."""
         save_npz(
             file,
             self.motion,
@@ -77,10 +78,10 @@ class Dance:
 
 
 def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled, show: Show | None = None) -> Dance:
-    """Generate a dance. Raises EngineError; the same request gives the same dance on the same device.
+    """Generate a dance. The same request gives the same dance on the same device. Raises EngineError.
 
-    `show` is given the frames while later tokens are still to be generated. Where a GPU runs out of memory the CPU goes
-    on in its place, from the first frame on, and the report says so.
+    show: is called with the frames that are ready while later tokens are still being generated. If the GPU runs out of
+    memory, the dance is generated again from the start on the CPU, and the report says so.
     """
     check_request(request)
     device = choose_device(request.device)
@@ -90,7 +91,7 @@ def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled,
         if device.name == "cpu":
             raise
         notice = "the GPU ran out of memory"
-        progress("load", 0.0, f"Going on with the CPU: {notice}")
+        progress("load", 0.0, f"Continuing on the CPU: {notice}")
         return _generate(request, Device("cpu", notice), progress, cancelled, show)
 
 
@@ -104,7 +105,7 @@ def _generate(
             raise CancelledError("Cancelled.")
         progress(stage, fraction, message)
 
-    def hear(part: float) -> None:
+    def advance_features(part: float) -> None:
         advance("features", 0.05 + 0.05 * part, "Computing the music features")
 
     advance("load", 0.0, f"Loading checkpoint {request.checkpoint}")
@@ -118,9 +119,9 @@ def _generate(
     with watch("audio"):
         song = cancellable(lambda: read_song(file, request.start, request.seconds, request.speed), cancelled)
     positions = math.ceil((math.ceil(song.seconds * checkpoint.frame_rate) + 1) / checkpoint.stride)
-    hear(0.0)
+    advance_features(0.0)
     with watch("features"):
-        music = cancellable(lambda: checkpoint.music(song, style, positions, hear), cancelled)
+        music = cancellable(lambda: checkpoint.music(song, style, positions, advance_features), cancelled)
     task = GenerationTask(
         music=music,
         positions=positions,
@@ -140,12 +141,12 @@ def _generate(
         advance("motion", 0.95, "Decoding the motion")
         with watch("motion"):
             motion = checkpoint.decode(generated.tokens[best])
-    advance("feet", 0.96, "Planting the feet")
+    advance("feet", 0.96, "Locking the feet")
     wanted = PostProcessing(request.beat_snap, request.room, request.fps or checkpoint.frame_rate, song.seconds)
     with watch("feet"):
         processed = post_process(motion, music.beats, wanted, cancelled)
     tokens, seed = generated.tokens[best], task.seeds[best]
-    with watch("document"):  # it names song and checkpoint by their hashes, and a video may be large
+    with watch("document"):  # hashes the song and the checkpoint; a song in a video can be a large file
         document = cancellable(lambda: _document(request, checkpoint, song, music, tokens.tolist(), seed), cancelled)
     advance("done", 1.0, "Done")
     report = {
@@ -172,19 +173,18 @@ def _generate(
 
 
 def _choose(checkpoint: Checkpoint, generated: Generated, task: GenerationTask) -> tuple[int, dict[str, Any]]:
-    """The index of the best candidate, and what is reported of the choice. Raises CancelledError."""
+    """The index of the best candidate, and what the report says about the choice. Raises CancelledError."""
     count = len(task.seeds)
     if count == 1:
         return 0, {}
-    assert generated.likelihood is not None, "a family that generates several candidates says how likely each is"
-    judged = []
+    assert generated.likelihood is not None, "a family that generates several candidates reports their likelihood"
+    scores = []
     with task.watch("ranking"):
         for number, tokens in enumerate(generated.tokens):
-            # stops here when cancelled
             task.advance("motion", 0.93 + 0.02 * number / count, f"Choosing among {count} candidates")
-            judged.append(judge(generated.likelihood(number), checkpoint.decode(tokens), task.music.beats))
-    order = best_first(judged)
-    return order[0], {"candidates": [{"seed": task.seeds[index], **asdict(judged[index])} for index in order]}
+            scores.append(score_dance(generated.likelihood(number), checkpoint.decode(tokens), task.music.beats))
+    order = best_first(scores)
+    return order[0], {"candidates": [{"seed": task.seeds[index], **asdict(scores[index])} for index in order]}
 
 
 def _report(request: GenerateRequest, device: Device, song: Song, music: Music, processed: Processed) -> dict[str, Any]:
@@ -200,7 +200,7 @@ def _report(request: GenerateRequest, device: Device, song: Song, music: Music, 
 
 
 def _beats(song: Song, music: Music) -> list[float]:
-    """Seconds, rising, at which the song's beats fall while it is danced to."""
+    """Times of the song's beats within the dance, seconds, rising."""
     times = music.beats.times
     return np.unique(np.round(times[times < song.seconds], 3)).tolist()
 

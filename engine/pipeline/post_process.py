@@ -1,4 +1,4 @@
-"""What is done to every generated motion: steps moved onto the beats, the path kept in a room, feet planted."""
+"""Post-processing of generated motion: re-timing onto the beats, keeping the path in a room, foot locking."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from smpl_rig.motion import Motion, sample
 
 @dataclass(frozen=True)
 class PostProcessing:
-    """What is asked of it.
+    """Settings of the post-processing.
 
     beat_snap: how far steps are moved in time onto the beats, 0 (not at all) to 1. room: metres; the dance stays in a
-    circle of that diameter around its beginning, 0 lets it travel. fps, seconds: rate and length of the result.
+    circle of that diameter around its start, 0 lets it travel. fps, seconds: frame rate and length of the result.
     """
 
     beat_snap: float
@@ -31,10 +31,10 @@ class PostProcessing:
 
 @dataclass(frozen=True)
 class Processed:
-    """The motion afterwards.
+    """The post-processed motion.
 
-    frames: the whole dance at the checkpoint's frame rate. motion: at the rate and of the length asked for. snapped:
-    what was moved in time.
+    frames: the whole dance at the checkpoint's frame rate. motion: at the rate and of the length that were requested.
+    snapped: the re-timed motion, with how far its steps were moved.
     """
 
     frames: Motion
@@ -43,7 +43,7 @@ class Processed:
 
 
 def post_process(motion: Motion, beats: BeatTrack, wanted: PostProcessing, cancelled: Cancelled) -> Processed:
-    """A motion as it was decoded, made fit to be keyed. Raises CancelledError."""
+    """Post-process a decoded motion. Raises CancelledError."""
     times = np.arange(max(1, round(wanted.seconds * wanted.fps))) / wanted.fps
     snapped = cancellable(lambda: snap_to_beats(motion, beats, wanted.beat_snap), cancelled)
     frames = cancellable(lambda: lock_feet(keep_in_room(snapped.motion, wanted.room)), cancelled)

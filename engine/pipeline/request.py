@@ -1,4 +1,4 @@
-"""A request for a dance: what to dance to, and how."""
+"""The request for a dance, and the ranges of its values."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from engine.pipeline.song import LONGEST_SECONDS
 from engine.protocol import MOST_CANDIDATES
 
 ROOM = 6.0
-"""Metres of floor that a dance covers unless another room is asked for."""
+"""Diameter in metres of the floor that a dance covers, unless the request says otherwise."""
 AUTO_STYLE = "AUTO"
 SEEDS = 2**63
-"""Seeds are 0 to one less."""
+"""Seeds are smaller than this."""
 _LATEST_START = 1e9
 
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """What to dance to, and how.
+    """A request for a dance.
 
-    audio: path. start: seconds in the file at which the dance begins; negative is silence first. seconds: length in the
-    file, None to its end. speed: playback speed; the dance lasts seconds / speed. fps: frame rate of the result, None
-    for the checkpoint's own. style: one of the checkpoint's, None or AUTO to let the song's tempo decide. guidance: how
-    strongly the music is followed, 1 is as trained; None for the checkpoint's own, as with temperature. music_view:
-    how much music an imported checkpoint sees at once; None for the checkpoint's own. beat_snap: how far the finished
-    dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay as they were generated. room: metres;
-    the dance stays in a circle of that diameter around its beginning, 0 lets it travel. candidates: dances that are
-    generated, of which the best is kept (see `engine.pipeline.ranking`); the dance's seed is then that candidate's.
+    audio: path of the song. start: seconds in the file at which the dance begins; negative for silence first. seconds:
+    length in the file, None to its end. speed: playback speed; the dance lasts seconds / speed. fps: frame rate of the
+    result, None for the checkpoint's own. style: one of the checkpoint's; None or AUTO lets the song's tempo decide.
+    guidance: strength of classifier-free guidance by the music, 1 for none; temperature: of the sampling; None for the
+    checkpoint's own values. music_view: how much music an imported checkpoint sees at once; None for the checkpoint's
+    own. beat_snap: how far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay
+    as they were generated. room: metres; the dance stays in a circle of that diameter around its start, 0 lets it
+    travel. candidates: how many dances are generated; the best is kept (see `engine.pipeline.dance_candidates`), and
+    its seed is the dance's.
     """
 
     audio: str
@@ -50,12 +51,12 @@ class GenerateRequest:
 
     @property
     def wanted_style(self) -> str | None:
-        """The style that is asked for; None lets the song decide."""
+        """The requested style; None lets the song decide."""
         return None if self.style is None or self.style.upper() == AUTO_STYLE else self.style
 
 
 def check_request(request: GenerateRequest) -> None:
-    """Raise RequestError for a value outside its range. What depends on the checkpoint is checked by it."""
+    """Raise RequestError for a value outside its range. The checkpoint checks what depends on it."""
     numbers = {
         "speed": (request.speed, 0.1, 10.0),
         "start": (request.start, -LONGEST_SECONDS, _LATEST_START),
@@ -73,8 +74,8 @@ def check_request(request: GenerateRequest) -> None:
             raise RequestError(f"{name} is {value}. Choose a value from {low:g} to {high:g}.")
     if request.seconds is not None and request.start + request.seconds <= 0 < -request.start:
         raise RequestError(
-            f"{request.seconds:g} s from second {request.start:g} on end before the song begins. "
+            f"A dance of {request.seconds:g} s that starts at second {request.start:g} ends before the song begins. "
             "Choose a later start or a greater length."
         )
     if request.seconds == 0:
-        raise RequestError("seconds is 0. Choose a length above 0, or none for the rest of the song.")
+        raise RequestError("seconds is 0. Choose a length above 0, or leave it out for the rest of the song.")

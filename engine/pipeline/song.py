@@ -1,4 +1,4 @@
-"""The part of a sound file that is danced to."""
+"""Reading the part of a sound file that a dance is generated for."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from engine.errors import RequestError
 from engine.models.base import Song
 
 LONGEST_SECONDS = 1200.0
-"""Longest dance of one request; memory and patience end somewhere."""
+"""Longest dance of one request; bounds memory and time."""
 
 
 def read_song(file: Path, start: float, seconds: float | None, speed: float) -> Song:
-    """Seconds start..start + seconds (None: to its end) of a file, played at `speed`. Raises AudioError; RequestError
-    for more than `LONGEST_SECONDS`."""
+    """Seconds start..start + seconds (None: to its end) of a file, played at `speed`. Raises AudioError, and
+    RequestError for more than `LONGEST_SECONDS`."""
     left = probe(file).seconds - start
     length = (left if seconds is None else min(seconds, left)) / speed
     if length > LONGEST_SECONDS:
         raise RequestError(
-            f"{file.name}: {length / 60:.0f} minutes are too long for one dance, which may last "
-            f"{LONGEST_SECONDS / 60:.0f}. Choose a part with a start and a length."
+            f"{file.name}: {length / 60:.0f} minutes are too long for one dance, which lasts at most "
+            f"{LONGEST_SECONDS / 60:.0f} minutes. Choose a part with a start and a length."
         )
-    # a file that is over already is left to load_audio, whose sentence names the file's own length
+    # where the file ends before the start, load_audio raises an error that names the file's length
     samples = load_audio(file, SAMPLE_RATE, start, length if length > 0 else None, speed)
     check_song(samples, SAMPLE_RATE, file.name)
     length = len(samples) / SAMPLE_RATE

@@ -1,4 +1,4 @@
-"""Motion to tokens and back, for files."""
+"""Motion files to tokens and back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from smpl_rig.motion import Motion, MotionFileError, read_npz, resample
 
 @dataclass(frozen=True)
 class Tokens:
-    """tokens (N, K); error_mm: mean joint distance of the decoded motion, both with their pelvis in the same place."""
+    """The tokens of a motion file.
+
+    tokens: (N, K). error_mm: mean joint distance between the decoded motion and the file's, see `token_error`.
+    """
 
     tokens: NDArray[np.int64]
     token_rate: float
@@ -41,8 +44,8 @@ def tokenize(path: Path, checkpoint_name: str, device: str) -> Tokens:
 
 
 def token_error(decoded: Motion, original: Motion) -> float:
-    """Mean joint distance in millimetres, both with their pelvis in the same place and turned to one side. What
-    `original` has beyond the length of `decoded` is not compared."""
+    """Mean joint distance in millimetres between two motions, place and facing aligned. What `original` has beyond the
+    length of `decoded` is not compared."""
     difference = in_body_frame(decoded.joints()) - in_body_frame(original.cut(0, len(decoded)).joints())
     return float(np.linalg.norm(difference, axis=-1).mean() * 1000)
 
@@ -61,7 +64,7 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
     if not fits or tokens.min() < 0 or tokens.max() >= codes:
         raise DataError(
             f"{path}: its tokens do not fit checkpoint {checkpoint.name!r}, which has {levels} levels of "
-            f"{codes} codes. Name the checkpoint that they come from."
+            f"{codes} codes. Give the checkpoint that they come from."
         )
     return checkpoint.decode(tokens.astype(np.int64))
 

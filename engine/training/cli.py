@@ -1,4 +1,4 @@
-"""The commands `train-vqvae`, `train-decoder` and `pack`: from a data folder to a checkpoint."""
+"""The commands `train-vqvae`, `finetune-vqvae`, `train-decoder` and `pack`: from a data folder to a checkpoint."""
 
 from __future__ import annotations
 
@@ -27,38 +27,46 @@ MOST_LEVELS = 16
 
 def add_training_commands(commands: Any) -> None:
     """Add this module's sub-parsers."""
-    vqvae = commands.add_parser("train-vqvae", help="stage one: learn motion codes; goes on where it stopped")
+    vqvae = commands.add_parser("train-vqvae", help="stage one: train the motion codec; resumes an unfinished run")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
     _add_start(vqvae)
     vqvae.add_argument("--levels", type=int, default=8, help="residual codes of a token position")
-    vqvae.add_argument("--coarse", type=int, default=4, help="how many of them a new dance is written with")
+    vqvae.add_argument("--coarse", type=int, default=4, help="how many of them are generated for a new dance")
     vqvae.set_defaults(run=_train_vqvae)
 
-    finetune = commands.add_parser("finetune-vqvae", help="then: learn to make good motion of codes that were drawn")
+    finetune = commands.add_parser(
+        "finetune-vqvae", help="then: train the codec's decoder on codes as they are sampled"
+    )
     _add_run(finetune, steps=1600, batch=32, learning_rate=3e-4)
-    finetune.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae")
+    finetune.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae or finetune-vqvae")
     finetune.set_defaults(run=_finetune_vqvae)
 
-    decoder = commands.add_parser("train-decoder", help="stage two: learn to write codes to music")
+    decoder = commands.add_parser("train-decoder", help="stage two: train the generation of codes to music")
     _add_run(decoder, steps=4000, batch=24, learning_rate=6e-4)
     _add_start(decoder)
-    decoder.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae")
-    decoder.add_argument("--songs", type=Path, help="a folder of more songs to make rhythm pairs with")
-    decoder.add_argument("--rhythm-pairs", type=int, default=4, help="songs that each motion is re-timed onto")
+    decoder.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae or finetune-vqvae")
+    decoder.add_argument("--songs", type=Path, help="a folder of more songs for rhythm pairs")
+    decoder.add_argument(
+        "--rhythm-pairs", type=int, default=4, help="number of other songs that each motion is re-timed onto"
+    )
     decoder.set_defaults(run=_train_decoder)
 
-    pack = commands.add_parser("pack", help="make a checkpoint folder of two finished runs")
+    pack = commands.add_parser("pack", help="make a checkpoint folder from two finished runs")
     pack.add_argument("--vqvae", type=Path, required=True)
     pack.add_argument("--decoder", type=Path, required=True)
-    pack.add_argument("-o", "--output", type=Path, required=True, help="the checkpoint folder; its name is its name")
-    pack.add_argument("--description", default="", help="one sentence for the panel")
+    pack.add_argument(
+        "-o", "--output", type=Path, required=True, help="the checkpoint folder, which names the checkpoint"
+    )
+    pack.add_argument("--description", default="", help="one sentence, shown in Blender's panel")
     pack.set_defaults(run=_pack)
 
 
 def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
     parser.add_argument("--data", type=Path, required=True, help="motions/ and wavs/, AIST++, or a folder of BVH files")
-    parser.add_argument("--clips", default="*", metavar="PATTERN", help="take only clips of such names, as cmu_*")
-    parser.add_argument("--out", type=Path, required=True, help="the run folder; an unfinished run there goes on")
+    parser.add_argument(
+        "--clips", default="*", metavar="PATTERN", help="use only clips whose names match, such as cmu_*"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the run folder; an unfinished run there is resumed")
     parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
@@ -68,7 +76,7 @@ def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_r
 
 def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--start-from", metavar="CHECKPOINT", help="begin with this checkpoint's weights, not at random"
+        "--start-from", metavar="CHECKPOINT", help="start from this checkpoint's weights instead of random ones"
     )
 
 
@@ -84,13 +92,13 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     if not 1 <= options.coarse <= options.levels <= MOST_LEVELS:
         raise EngineError(
             f"--levels is {options.levels} and --coarse {options.coarse}. "
-            f"Choose 1 to {MOST_LEVELS} levels, and no more coarse ones."
+            f"Choose 1 to {MOST_LEVELS} levels, and at most as many coarse ones."
         )
     start = _start(options)
     config = VQVAEConfig(levels=options.levels, coarse=options.coarse)
     settings = _options(options)
     if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
-        raise DataError(f"{options.out} holds a run with other --levels. Give those, or another --out.")
+        raise DataError(f"{options.out} holds a run with other --levels or --coarse. Use the same, or another --out.")
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
     train_vqvae(train, val, config, settings, start.vqvae if start else None)
@@ -131,8 +139,8 @@ def _train_decoder(options: argparse.Namespace) -> None:
     start = _start(options)
     if start and (start.decoder.config, list(start.styles)) != (config, styles):
         raise DataError(
-            f"Checkpoint {start.name!r} writes {', '.join(start.styles)} with {start.decoder.config}; the data and the "
-            f"codec ask for {', '.join(styles)} with {config}. Leave out --start-from."
+            f"Checkpoint {start.name!r} has the styles {', '.join(start.styles)} and {start.decoder.config}, but the "
+            f"data and the codec need {', '.join(styles)} and {config}. Leave out --start-from."
         )
     train_decoder(train, val, config, _options(options), start.decoder if start else None, codec.quantizer.codebook)
 
@@ -166,7 +174,7 @@ def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:
 
 
 def _start(options: argparse.Namespace) -> TorchCheckpoint | None:
-    """The checkpoint that training begins with, if one is named. Raises CheckpointError."""
+    """The checkpoint that training starts from, None if none is named. Raises CheckpointError."""
     from engine.models.checkpoints import load_own_checkpoint
 
     return load_own_checkpoint(options.start_from) if options.start_from else None
@@ -187,7 +195,7 @@ def _read_codec_config(folder: Path) -> VQVAEConfig:
     try:
         return VQVAEConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise DataError(f"{folder} holds no run of train-vqvae ({error}). Run train-vqvae --out there.") from error
+        raise DataError(f"{folder} holds no run of train-vqvae ({error}). Run train-vqvae with this --out.") from error
 
 
 def _load_averaged(network: nn.Module, folder: Path, command: str) -> None:
@@ -201,7 +209,7 @@ def _load_averaged(network: nn.Module, folder: Path, command: str) -> None:
         network.load_state_dict(state["averaged"])
     except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise DataError(
-            f"{folder} holds no run of {command} that can be used ({one_line(error)}). Run {command} --out there."
+            f"{folder} holds no usable run of {command} ({one_line(error)}). Run {command} with this --out."
         ) from error
 
 
@@ -209,7 +217,9 @@ def _read_styles(folder: Path) -> list[str]:
     try:
         styles: list[str] = json.loads((folder / "styles.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{folder} holds no run of train-decoder ({error}). Run train-decoder --out there.") from error
+        raise DataError(
+            f"{folder} holds no run of train-decoder ({error}). Run train-decoder with this --out."
+        ) from error
     return styles
 
 

@@ -1,4 +1,4 @@
-"""Stage two: train the motion decoder on pairs, with free spans, dropped conditions and a corrupted past."""
+"""Stage two of training: the motion decoder, on pairs, with free spans, dropped conditions and a corrupted past."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ from engine.training.windows import style_weights
 POSITIONS = 128  # token positions in a training window: 12.8 s
 KIND_WEIGHT = {"real": 1.0, "rhythm": 0.7, "silent": 0.15}
 LEVEL_WEIGHT = (1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.2)
-"""Of the residual levels, coarse to fine; further ones count as the last."""
+"""Loss weights of the residual levels, coarse to fine; any further level has the last one's."""
 DROP_MUSIC, DROP_STYLE = 0.15, 0.15
 UNLOCKED = 0.4  # share of windows with nothing locked
 AFTER_JOIN = 3
-"""Positions from where another clip begins that are not learned: the first are foretold by nothing."""
+"""Positions after a join of two clips that are left out of the loss: nothing before them predicts them."""
 MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by other codes
 
 
 @dataclass(frozen=True)
 class Batch:
-    """codes and history (B, N, K), music (B, 2N, C), locked and real (B, N) bool, style and has_music (B,).
+    """A training batch.
 
-    real: what is learned, neither padding nor the step from one clip to another.
+    codes and history: (B, N, K), the true codes and the past as the decoder is given it. music: (B, 2N, C). locked:
+    (B, N) bool. style, has_music: (B,). real: (B, N) bool, the positions that count in the loss: neither padding nor
+    just after a join of two clips.
     """
 
     codes: Tensor
@@ -44,23 +46,24 @@ class Batch:
 
 
 class PairWindows:
-    """Draws windows of pairs; a short pair is padded at its end (`real` is false there)."""
+    """Random windows of pairs; a short pair is padded at its end (`real` is false there). Raises DataError without
+    pairs."""
 
     def __init__(self, pairs: Sequence[Pair], config: DecoderConfig):
         if not pairs:
-            raise DataError("No pairs of dance and music were made. Give a data set with motions/ of at least 4 s.")
+            raise DataError("The data gives no pairs of dance and music. Use motions of at least 4 s.")
         self.pairs, self.config = list(pairs), config
         weights = style_weights([str(p.style) for p in pairs], [len(p.codes) for p in pairs])
         weights = weights * np.array([KIND_WEIGHT[p.kind] for p in pairs])
         self.weights = weights / weights.sum()
 
     def music_statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation (C,) of the music features."""
+        """Mean and standard deviation (C,) of the music features. Raises DataError without music."""
         songs = [pair.music for pair in self.pairs if pair.music is not None]
         if not songs:
             raise DataError("No dance could be paired with music. Give dances with songs, or songs of a fitting tempo.")
-        heard = np.concatenate(songs)
-        return torch.from_numpy(heard.mean(0)), torch.from_numpy(np.maximum(heard.std(0), 1e-3))
+        music = np.concatenate(songs)
+        return torch.from_numpy(music.mean(0)), torch.from_numpy(np.maximum(music.std(0), 1e-3))
 
     def batch(self, generator: np.random.Generator, size: int) -> Batch:
         """A training batch: random windows, random free spans, dropped conditions, corrupted history."""
@@ -87,7 +90,7 @@ class PairWindows:
             locked[row, :count] = random_locks(generator, count)
         history = codes.copy()
         corrupted = generator.random((size, POSITIONS)) < generator.uniform(0, MOST_CORRUPTED, (size, 1))
-        # codes of other instants of the batch are wrong but natural; uniformly random ones would be easy to tell
+        # codes from other positions of the batch are wrong but natural; uniformly random ones would be easy to detect
         history[corrupted] = codes.reshape(-1, c.levels)[generator.integers(0, size * POSITIONS, corrupted.sum())]
         return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, real)))
 
@@ -98,7 +101,7 @@ def random_locks(generator: np.random.Generator, count: int) -> np.ndarray:
     if kind < UNLOCKED:
         return np.zeros(count, bool)
     locked = np.ones(count, bool)
-    if kind < UNLOCKED + 0.15:  # continue from a start, or arrive at an end
+    if kind < UNLOCKED + 0.15:  # continue from a start, or lead to an end
         edge = int(generator.integers(1, 12))
         locked[:] = False
         if generator.random() < 0.7:
@@ -114,7 +117,7 @@ def random_locks(generator: np.random.Generator, count: int) -> np.ndarray:
 
 
 def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0) -> Losses:
-    """Cross-entropy per level over the free positions, in nats."""
+    """Cross-entropy of each level over the free positions, nats, and their weighted mean under "loss"."""
     logits = network(batch.codes, batch.history, batch.music, batch.locked, batch.style, batch.has_music)
     free = batch.real & ~batch.locked
     values: Losses = {}
@@ -137,9 +140,8 @@ def train_decoder(
 ) -> MotionDecoder:
     """Train (or go on training) the decoder; returns the averaged model.
 
-    start: whose weights to begin with. codebooks: the codec's (K, codes, D), to begin with where there is no `start`;
-    without them it takes many more steps until the codes of the past are read. kind: which network, one with the same
-    interface.
+    start: the decoder to start from. codebooks: the codec's (K, codes, D); without `start` the embeddings of the codes
+    start from them, or else the decoder needs many more steps to learn to use the past. kind: the network's class.
     """
     windows = PairWindows(train, config)
     held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
@@ -170,7 +172,7 @@ def train_decoder(
         batch = move(held_out.batch(np.random.default_rng(options.seed), 48))
         batch = Batch(**{**batch.__dict__, "history": batch.codes})
         figures = {name: float(value) for name, value in decoder_losses(network, batch).items()}
-        # a model that hears the beat is surprised when the music comes half a second late
+        # how much music half a second late raises the loss: more for a model that uses the beat
         late = Batch(**{**batch.__dict__, "music": batch.music.roll(10, dims=1)})
         figures["late_music"] = float(decoder_losses(network, late)["loss"]) - figures["loss"]
         return figures

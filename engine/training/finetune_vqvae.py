@@ -1,10 +1,10 @@
-"""After stage one: the codec's second half learns to make good motion of codes that were drawn.
+"""Codec fine-tuning, after stage one: the layers after the codebooks learn to decode sampled codes to good motion.
 
-A written dance is drawn code by code, and its codes fit each other less well than those of a real dance; rebuilt as
-they are, the misfits are jerks. Here codes of real dances are exchanged for others that lie near, the motion they
-should give stays the real one, and the layers after the codebooks learn to even out what does not fit. Encoder and
-codebooks stay, so that the codes of a decoder that is trained already keep their meaning. The idea is that of denoising
-autoencoders (Vincent et al. 2008), with the noise in the codes.
+The codes of a generated dance are sampled one by one and fit each other less well than those of a real dance; decoded
+as they are, the misfits show as jerks. Here some codes of real dances are replaced by near ones while the target stays
+the real motion, so that these layers learn to smooth out what does not fit. Encoder and codebooks stay, so a decoder
+trained before still fits. This is the idea of denoising autoencoders (Vincent et al. 2008), with the noise in the
+codes.
 """
 
 from __future__ import annotations
@@ -22,30 +22,30 @@ from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import WINDOW, codec_figures, weighted_losses
 from engine.training.windows import FeatureWindows
 
-DRAWN = 0.5
-"""Share of the clips that have coarse levels only and some of those exchanged; the others are rebuilt as they are."""
-MOST_EXCHANGED = 0.8
-"""Largest share of a clip's codes that are exchanged, in each level; the share is drawn evenly from 0 to this."""
-NEAR = 100
-"""An exchanged code becomes one of so many nearest ones of its level."""
+CORRUPTED = 0.5
+"""Share of the windows that keep coarse levels only, some of them with replaced codes; the others are as they are."""
+MOST_REPLACED = 0.8
+"""Largest share of replaced codes in a level of a window; the share is sampled uniformly from 0 to this."""
+NEAREST = 100
+"""A replaced code becomes one of so many nearest codes of its level."""
 
 
 def finetune_vqvae(
     codec: MotionVQVAE, train: Sequence[StyledMotion], val: Sequence[StyledMotion], options: TrainOptions
 ) -> MotionVQVAE:
-    """Train (or go on training) what comes after the codebooks of `codec`; returns the averaged model."""
+    """Train (or go on training) the layers after the codebooks of `codec`; returns the averaged model."""
     windows = FeatureWindows(train, WINDOW)
     codec.eval().requires_grad_(False)
     codec.decoder.requires_grad_(True)
     run = Run(codec, options)
     held_out = [rep.encode(at_rate(clip.motion)) for clip in val]
-    near = nearest_codes(codec.quantizer.codebook, NEAR)
+    near = nearest_codes(codec.quantizer.codebook, NEAREST)
 
     def losses(network: nn.Module, step: int) -> Losses:
         assert isinstance(network, MotionVQVAE)
         generator = np.random.default_rng([options.seed, step])
         target = windows.batch(generator, options.batch).to(options.device)
-        codes = exchanged(network.encode(target), near, network.config.coarse)
+        codes = corrupted(network.encode(target), near, network.config.coarse)
         quantized = network.quantizer.decode(codes)
         with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
@@ -61,23 +61,24 @@ def finetune_vqvae(
 
 
 def nearest_codes(codebook: Tensor, count: int) -> Tensor:
-    """(K, codes, count) of each code in a codebook (K, codes, D) the nearest others, the nearest first."""
+    """(K, codes, count) the nearest other codes of each code of a codebook (K, codes, D), nearest first."""
     count = min(count, codebook.shape[1] - 1)
     return torch.cdist(codebook, codebook).topk(count + 1, largest=False).indices[..., 1:]
 
 
-def exchanged(codes: Tensor, near: Tensor, coarse: int) -> Tensor:
-    """Codes (B, N, K) as if they were drawn: in `DRAWN` of the clips nothing fine, and some coarse ones exchanged."""
-    clips, positions, _ = codes.shape
+def corrupted(codes: Tensor, near: Tensor, coarse: int) -> Tensor:
+    """Codes (B, N, K) made like sampled ones: in `CORRUPTED` of the windows no fine levels, and some coarse codes
+    replaced. near: as from `nearest_codes`."""
+    windows, positions, _ = codes.shape
     device = codes.device
-    drawn = torch.rand(clips, 1, device=device) < DRAWN
-    share = torch.rand(clips, 1, device=device) * MOST_EXCHANGED
+    chosen = torch.rand(windows, 1, device=device) < CORRUPTED
+    share = torch.rand(windows, 1, device=device) * MOST_REPLACED
     levels = list(codes.unbind(-1))
     for level, own in enumerate(levels):
         if level >= coarse:
-            levels[level] = own.masked_fill(drawn, 0)
+            levels[level] = own.masked_fill(chosen, 0)
             continue
-        hit = drawn & (torch.rand(clips, positions, device=device) < share)
+        replaced = chosen & (torch.rand(windows, positions, device=device) < share)
         pick = torch.randint(near.shape[-1], own.shape, device=device)
-        levels[level] = torch.where(hit, near[level][own, pick], own)
+        levels[level] = torch.where(replaced, near[level][own, pick], own)
     return torch.stack(levels, -1)

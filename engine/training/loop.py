@@ -1,7 +1,7 @@
-"""The training loop both stages share: resumable, logged, with a moving average of the weights.
+"""The training loop of all stages: resumable, logged, with a moving average of the weights.
 
-A run is a folder: `state.pt` (everything needed to go on), `log.jsonl` (one line per report), written atomically, so a
-run killed at any moment goes on from its last save with the same command.
+A run is a folder with `state.pt` (everything needed to resume, written atomically) and `log.jsonl` (one line per
+report). A run that was killed at any moment resumes from its last save with the same command.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from torch import Tensor, nn
 from engine.errors import DataError
 
 Losses = dict[str, Tensor]
+"""Named losses, with the one to minimise under "loss"."""
 
 
 def one_line(error: Exception) -> str:
-    """The beginning of an error's text; torch explains some of its own over many lines."""
+    """The first line of an error's text; some of torch's errors span many lines."""
     return str(error).strip().partition("\n")[0][:200] or type(error).__name__
 
 
 def mixed_precision(device: str) -> torch.autocast:
-    """Autocast to bfloat16 where the device computes with it; on other CPUs it is forty times slower than float32."""
+    """Autocast to bfloat16 where the device supports it; on other CPUs it is forty times slower than float32."""
     kind = device.split(":", maxsplit=1)[0]
     native = kind != "cpu" or any(there for name, there in torch.cpu.get_capabilities().items() if "bf16" in name)
     return torch.autocast(kind, torch.bfloat16, enabled=native)
@@ -38,7 +39,8 @@ def mixed_precision(device: str) -> torch.autocast:
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """How to run: `steps` in all, learning rate with warm-up and cosine decay to a twentieth."""
+    """Settings of a run. out: its folder. steps: in all, with warm-up and cosine decay of the learning rate. average:
+    decay of the moving average of the weights."""
 
     out: Path
     steps: int
@@ -55,7 +57,7 @@ class TrainOptions:
 
 
 def learning_rate(options: TrainOptions, step: int) -> float:
-    """Linear warm-up, then a cosine from the full rate down to 5 % of it."""
+    """Learning rate of a step: linear warm-up, then a cosine from the full rate down to 5 % of it."""
     if step < options.warmup:
         return options.learning_rate * (step + 1) / options.warmup
     progress = (step - options.warmup) / max(1, options.steps - options.warmup)
@@ -92,7 +94,7 @@ class Run:
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise DataError(
                 f"{self.state_file} is damaged or does not fit this run ({one_line(error)}). "
-                "Use another --out, or the same settings."
+                "Use the same settings, or another --out."
             ) from error
 
     def save(self) -> None:
@@ -117,12 +119,12 @@ class Run:
     def train(
         self, losses: Callable[[nn.Module, int], Losses], validate: Callable[[nn.Module], dict[str, float]]
     ) -> None:
-        """Run to `options.steps`. `losses(model, step)` draws a batch and returns named losses with their sum under
-        "loss"; `validate(averaged_model)` returns named figures."""
+        """Train to `options.steps`. losses: called with the model and the step; draws a batch. validate: called with
+        the averaged model; returns named figures for the log."""
         sums: dict[str, float] = {}
         count, since = 0, time.monotonic()
         while self.step < self.options.steps:
-            # one seed per step: a resumed run sees the batches that the uninterrupted one would have seen
+            # one seed per step: a resumed run has the same batches as an uninterrupted one
             torch.manual_seed(self.options.seed * 1_000_003 + self.step)
             for group in self.optimizer.param_groups:
                 group["lr"] = learning_rate(self.options, self.step)
@@ -148,7 +150,7 @@ class Run:
 
     @torch.no_grad()
     def _average(self) -> None:
-        # early on, average over what has been seen rather than over the random start
+        # a faster average in the first steps, which forgets the random start
         decay = min(self.options.average, (1 + self.step) / (10 + self.step))
         for mean, value in zip(self.averaged.parameters(), self.model.parameters(), strict=True):
             mean.lerp_(value, 1 - decay)

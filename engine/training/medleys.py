@@ -1,11 +1,11 @@
-"""Medleys: short dances one after the other, so that the decoder learns to go on in their style.
+"""Medleys: short dances joined to long ones, so that the decoder learns to stay in their style.
 
-A clip of a few seconds fills no training window (12.8 s), and a decoder that never hears a style for longer goes over
-to another one. What follows begins on the frame after what is before, on a beat; the step from one to the other is not
-learned (`Pair.joins`).
+A clip of a few seconds does not fill a training window (12.8 s), and a decoder that has not been trained on longer
+dances of a style drifts into another one. Each dance of a medley begins on a beat, on the frame after the one before
+it; the join is left out of the loss (`Pair.joins`).
 
-Of a scarce style, some dances have the upper body of another, which is re-timed onto the same beats: a decoder that
-learns from two minutes of motion dances these two minutes.
+In a scarce style, some dances get the upper body of another dance that is re-timed onto the same beats: a decoder
+trained on two minutes of motion would only repeat them.
 """
 
 from __future__ import annotations
@@ -19,30 +19,31 @@ import numpy as np
 
 from engine.data import retime
 from engine.data.clips import UPPER_JOINTS, at_rate
+from engine.data.idle_parts import moving_parts
 from engine.data.songs import Dance, Song
-from engine.data.waiting import moving_parts
 from engine.training.pairs import TimedDance, count_near, random_entry, to_song
 from smpl_rig.motion import Motion
 
 Counted = tuple[Motion, retime.Times]
-"""A motion and its count at every frame."""
+"""A motion and its count at every frame (see `engine.data.retime`)."""
 
 SHORT = 512
 """Frames (25.6 s, two training windows): longer dances fill windows by themselves."""
 SHORTEST_PART = 30
-"""Frames of a dance in a medley."""
+"""Fewest frames of a dance in a medley."""
 SCARCE = 4800
-"""Frames (4 minutes) of short dances: a style of fewer gets mixed bodies."""
+"""Frames of short dances (4 minutes); a style with fewer gets mixed bodies."""
 MIXED = 0.5
-"""Share of a scarce style's dances to music that have another's upper body."""
+"""Share of a scarce style's dances to music that get another dance's upper body."""
 
 
 def medleys(
     dances: Sequence[Dance], songs: Sequence[Song], rounds: int, stride: int, generator: np.random.Generator
 ) -> Iterator[list[TimedDance]]:
-    """Of each style's short dances without a song: a medley to no music and, in each round, some to songs that fit.
+    """Medleys of each style's short dances without a song: one to no music, and in each round several to songs.
 
-    Each dance comes once in a round, unless no song fits. stride: frames of a token position, which parts have whole.
+    A round uses each dance once, unless no song fits it. stride: frames per token position; every part of a medley is a
+    multiple of it long.
     """
     short: dict[str, list[Counted]] = {}
     for dance in dances:
@@ -51,14 +52,14 @@ def medleys(
                 if SHORTEST_PART <= len(motion) < SHORT:
                     count = retime.dancer_count(motion, dance.clip.style, None)
                     short.setdefault(dance.clip.style, []).append((motion, count))
-    odds = _odds(dances, songs)
+    chances = _song_chances(dances, songs)
     for style, counted in short.items():
         if len(counted) < 2:
             continue
         yield _silent([counted[index][0] for index in generator.permutation(len(counted))], style, stride)
         scarce = sum(len(motion) for motion, _ in counted) < SCARCE
         for _ in range(rounds if songs else 0):
-            order = generator.choice(len(songs), len(songs), replace=False, p=odds)
+            order = generator.choice(len(songs), len(songs), replace=False, p=chances)
             shuffled = [counted[index] for index in generator.permutation(len(counted))]
             others = [counted[index] for index in generator.permutation(len(counted))]
             uppers = [other if scarce and generator.random() < MIXED else None for other in others]
@@ -66,10 +67,11 @@ def medleys(
             yield from _round(bodies, style, [songs[number] for number in order], stride, generator)
 
 
-def _odds(dances: Sequence[Dance], songs: Sequence[Song]) -> np.ndarray:
-    """(songs,) chances that do not depend on how many songs came with each style.
+def _song_chances(dances: Sequence[Dance], songs: Sequence[Song]) -> np.ndarray:
+    """(songs,) chances, the same in total for the songs of every style, however many there are.
 
-    Else a style would hardly be heard to the songs of a rare one, and be left for that one when such a song is played.
+    Otherwise a style would hardly be paired with songs of a rare style, and the decoder would drift into the rare style
+    when it is given such a song.
     """
     styles = {dance.song.path: dance.clip.style for dance in dances if dance.song is not None}
     kinds = [styles.get(song.path, "") for song in songs]
@@ -79,6 +81,7 @@ def _odds(dances: Sequence[Dance], songs: Sequence[Song]) -> np.ndarray:
 
 
 def _silent(motions: Sequence[Motion], style: str, stride: int) -> list[TimedDance]:
+    """A medley to no music."""
     parts: list[TimedDance] = []
     for motion in motions:
         first = parts[-1].first + len(parts[-1].motion) if parts else 0
@@ -87,15 +90,16 @@ def _silent(motions: Sequence[Motion], style: str, stride: int) -> list[TimedDan
 
 
 class _Medley:
-    """Dances of a style that follow each other on a song, from frame `entry` of it on."""
+    """A medley to a song, from frame `entry` of the song on."""
 
     def __init__(self, song: Song, style: str, entry: int, stride: int):
         self.song, self.style, self.entry, self.stride = song, style, entry, stride
-        self.tempo = song.hear(style)[1].tempo
+        self.tempo = song.music(style)[1].tempo
         self.parts: list[TimedDance] = []
 
     def append(self, dance: Counted, upper: Counted | None) -> bool:
-        """Let a dance follow, with another's upper body; the one before may lose up to a beat. False without room."""
+        """Append a dance, with the upper body of `upper` if given; the dance before it may lose up to a beat at its
+        end. False, with nothing changed, if the dance does not fit."""
         beat = math.ceil(60 / self.tempo * retime.RATE)
         end = self.parts[-1].first + len(self.parts[-1].motion) if self.parts else self.entry
         timed = self._timed(dance, max(0, end - beat) if self.parts else end)
@@ -105,8 +109,8 @@ class _Medley:
         if other is not None and len(other.motion) >= SHORTEST_PART:
             timed = _with_upper_body(timed, other)
         if self.parts:
-            late = (timed.first - self.parts[0].first) % self.stride
-            timed = replace(timed, motion=timed.motion.cut(late, len(timed.motion)), first=timed.first + late)
+            skipped = (timed.first - self.parts[0].first) % self.stride
+            timed = replace(timed, motion=timed.motion.cut(skipped, len(timed.motion)), first=timed.first + skipped)
             if timed.first > end:
                 return False
         if len(timed.motion) < SHORTEST_PART:
@@ -126,27 +130,27 @@ class _Medley:
 
 
 def _round(
-    waiting: list[tuple[Counted, Counted | None]],
+    dances: list[tuple[Counted, Counted | None]],
     style: str,
     songs: Sequence[Song],
     stride: int,
     generator: np.random.Generator,
 ) -> Iterator[list[TimedDance]]:
-    """Dances, some with the one whose upper body they have, in their order: each to the first song that has room for it
-    and fits."""
+    """Medleys of dances (each with the dance that gives its upper body, or None), in their order: each dance to the
+    first song that fits and has room for it."""
     for song in songs:
-        if not waiting:
+        if not dances:
             return
         if song.danceable(style):
             medley = _Medley(song, style, random_entry(song, style, generator), stride)
-            refused = [bodies for bodies in waiting if not medley.append(*bodies)]
+            left = [bodies for bodies in dances if not medley.append(*bodies)]
             if len(medley.parts) > 1:
-                waiting = refused
+                dances = left
                 yield medley.parts
 
 
 def _with_upper_body(timed: TimedDance, other: TimedDance) -> TimedDance:
-    """A dance with the upper body of one on the same song, for as long as both last."""
+    """A dance with the upper body of another one on the same song, for as long as both last."""
     first = max(timed.first, other.first)
     stop = min(timed.first + len(timed.motion), other.first + len(other.motion))
     below, above = (each.motion.cut(first - each.first, stop - each.first) for each in (timed, other))

@@ -1,4 +1,4 @@
-"""Turns dances that are re-timed onto songs, and their mirror images, into codes with their music."""
+"""Training pairs from dances: re-timed onto songs, mirrored, and encoded."""
 
 from __future__ import annotations
 
@@ -16,32 +16,32 @@ from engine.training.pairs import SHORTEST, Pair, PairSource, TimedDance
 
 
 class PairMaker:
-    """Makes pairs of dances and songs. `styles` fixes the style indices; a motion gets `rhythm_pairs` other songs."""
+    """Maker of training pairs. styles: their order gives the style indices. rhythm_pairs: other songs per motion."""
 
     def __init__(self, codec: MotionVQVAE, styles: Sequence[str], rhythm_pairs: int, seed: int = 0):
         self.codec, self.styles = codec.eval(), list(styles)
         self.source = PairSource(rhythm_pairs, seed)
 
-    def make(self, dances: Sequence[Dance], songs: Sequence[Song], said: Callable[[str], None]) -> list[Pair]:
-        """All pairs of `dances`; rhythm pairs and medleys draw from `songs`."""
+    def make(self, dances: Sequence[Dance], songs: Sequence[Song], report: Callable[[str], None]) -> list[Pair]:
+        """All pairs of `dances`; rhythm pairs and medleys use `songs`. report: is called with lines of progress."""
         pairs: list[Pair] = []
         for dance in dances:
             before = len(pairs)
             for timed in self.source.timed(dance, songs):
                 pairs += self._encode(timed, SHORTEST)
-            said(f"{dance.clip.name}: {len(pairs) - before} pairs")
+            report(f"{dance.clip.name}: {len(pairs) - before} pairs")
         before = len(pairs)
         stride = self.codec.config.stride
         for parts in medleys(dances, songs, self.source.rhythm_pairs, stride, self.source.generator):
             encoded = [self._encode(part, stride) for part in parts]
             pairs += [_joined(each) for each in zip(*encoded, strict=True)]
-        said(f"medleys of short dances: {len(pairs) - before} pairs")
+        report(f"medleys of short dances: {len(pairs) - before} pairs")
         return pairs
 
     @torch.no_grad()
     def _encode(self, timed: TimedDance, shortest: int) -> list[Pair]:
-        """A dance and its mirror image; none if they have fewer than `shortest` frames."""
-        music = None if timed.song is None else timed.song.hear(timed.style)[0][timed.first :]
+        """Pairs of a dance and of its mirror image; none if the dance is shorter than `shortest` frames."""
+        music = None if timed.song is None else timed.song.music(timed.style)[0][timed.first :]
         stride = self.codec.config.stride
         length = len(timed.motion) if music is None else min(len(timed.motion), len(music))
         length = length // stride * stride
@@ -50,12 +50,12 @@ class PairMaker:
         features = rep.encode(timed.motion.cut(0, length))
         both = torch.from_numpy(np.stack([features, rep.mirror(features)]))
         codes = self.codec.encode(both).numpy()
-        heard = None if music is None else music[:length]
-        return [Pair(code, heard, self.styles.index(timed.style), timed.kind) for code in codes]
+        music = None if music is None else music[:length]
+        return [Pair(code, music, self.styles.index(timed.style), timed.kind) for code in codes]
 
 
 def _joined(parts: Sequence[Pair]) -> Pair:
-    """One pair of parts that follow each other."""
+    """One pair from parts that follow each other."""
     music = [part.music for part in parts if part.music is not None]
     return replace(
         parts[0],

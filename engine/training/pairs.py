@@ -1,8 +1,8 @@
-"""What the decoder learns from: dances re-timed onto their own song, and onto other songs of a fitting tempo.
+"""The decoder's training data: dances re-timed onto their own songs, and onto other songs of a similar tempo.
 
-Every motion of the training split is played to its own song (a *real pair*), to some other songs (*rhythm pairs*), and
-once to no music at all. `engine.training.medleys` puts short ones together, `engine.training.pair_maker` turns each,
-and its mirror image, into codes.
+Every motion of the training split is paired with its own song (a *real pair*), with some other songs (*rhythm pairs*),
+and once with no music (a *silent pair*). `engine.training.medleys` joins short ones; `engine.training.pair_maker`
+encodes each dance and its mirror image.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from engine.data import retime
 from engine.data.clips import at_rate
+from engine.data.idle_parts import moving_parts
 from engine.data.songs import Dance, Song
 from engine.data.styles import usual_tempo
-from engine.data.waiting import moving_parts
 from smpl_rig.motion import Motion
 
 SHORTEST = 80
@@ -26,9 +26,9 @@ SHORTEST = 80
 
 @dataclass(frozen=True)
 class Pair:
-    """codes (N, K) danced to music (2N, 37); `music` is None where the dance has none. kind: real, rhythm or silent.
+    """A training pair: codes (N, K) and the music features (2N, 37) that belong to them, None for no music.
 
-    joins: positions at which another clip begins, which nothing before them foretells.
+    style: its index. kind: real, rhythm or silent. joins: positions at which another clip begins.
     """
 
     codes: NDArray[np.int64]
@@ -40,9 +40,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class TimedDance:
-    """A motion at 20 frames/s whose frame 0 falls on frame `first` of the song's features; either may end first.
+    """A motion at 20 frames/s, placed in time on a song: its frame 0 is frame `first` of the song's features.
 
-    song: None for a dance to no music. kind: real, rhythm or silent.
+    Either can end first. song: None for no music. kind: real, rhythm or silent.
     """
 
     motion: Motion
@@ -53,16 +53,17 @@ class TimedDance:
 
 
 class PairSource:
-    """Re-times dances onto songs: onto their own, and onto `rhythm_pairs` others each."""
+    """Re-timing of dances: each onto its own song and onto `rhythm_pairs` others."""
 
     def __init__(self, rhythm_pairs: int, seed: int = 0):
         self.rhythm_pairs = rhythm_pairs
         self.generator = np.random.default_rng(seed)
 
     def timed(self, dance: Dance, songs: Sequence[Song]) -> Iterator[TimedDance]:
-        """The dance to no music, to its own song and to some of `songs` that fit its tempo.
+        """The dance to no music, to its own song, and to some of `songs` with a fitting tempo.
 
-        Without a song of its own it comes in parts, without the waits: with one, the music says when it begins.
+        A dance without a song of its own is split at its idle parts, which are left out. With a song they stay: there
+        the music tells when the dance starts.
         """
         motion, style = at_rate(dance.clip.motion), dance.clip.style
         for part in [motion] if dance.song is not None else moving_parts(motion):
@@ -77,36 +78,37 @@ class PairSource:
     def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64]:
         song, style = dance.song, dance.clip.style
         danceable = song is not None and song.danceable(style)
-        return retime.dancer_count(motion, style, song.hear(style)[1] if song and danceable else None)
+        return retime.dancer_count(motion, style, song.music(style)[1] if song and danceable else None)
 
     def _rhythm(
         self, motion: Motion, count: NDArray[np.float64], dance: Dance, songs: Sequence[Song]
     ) -> Iterator[TimedDance]:
-        style, made = dance.clip.style, 0
+        style, count_made = dance.clip.style, 0
         for index in self.generator.permutation(len(songs)):
             song = songs[index]
-            if made == self.rhythm_pairs:
+            if count_made == self.rhythm_pairs:
                 break
             if (dance.song is not None and song.path == dance.song.path) or not song.danceable(style):
                 continue
             near = count if dance.song is not None else count_near(motion, count, song, style)
-            if retime.fits(motion, near, song.hear(style)[1].tempo):
+            if retime.fits(motion, near, song.music(style)[1].tempo):
                 yield to_song(motion, near, song, style, "rhythm", random_entry(song, style, self.generator))
-                made += 1
+                count_made += 1
 
 
 def count_near(motion: Motion, count: retime.Times, song: Song, style: str) -> retime.Times:
-    """The count of a motion without music: `count`, or in a style without a usual tempo that nearest to the song's."""
-    return count if usual_tempo(style) is not None else retime.steady_count(motion, song.hear(style)[1].tempo)
+    """The count of a motion without music for a song: `count`; in a style without a usual tempo, the count at the
+    motion's strongest rhythm near the song's tempo."""
+    return count if usual_tempo(style) is not None else retime.steady_count(motion, song.music(style)[1].tempo)
 
 
 def random_entry(song: Song, style: str, generator: np.random.Generator) -> int:
-    """A frame of the song's first third. A song may be entered anywhere on a beat: another entry is another pair."""
-    return int(generator.integers(0, max(1, len(song.hear(style)[0]) // 3)))
+    """A random frame of the song's first third to start at. Data augmentation: another start is another pair."""
+    return int(generator.integers(0, max(1, len(song.music(style)[0]) // 3)))
 
 
 def to_song(motion: Motion, count: retime.Times, song: Song, style: str, kind: str, entry: int = 0) -> TimedDance:
-    """The motion (its count per frame) re-timed onto the song, from frame `entry` of it on."""
-    features, track = song.hear(style)
+    """The motion (its count per frame) re-timed onto the song, from the song's frame `entry` on."""
+    features, track = song.music(style)
     warped, first = retime.warp_to_song(motion, count, track, len(features), entry, own=kind == "real")
     return TimedDance(warped, style, kind, song, entry + first)

@@ -1,4 +1,4 @@
-"""Stage one: train the motion VQ-VAE on reconstruction of rotations, joints, speeds, feet and the root's path."""
+"""Stage one of training: the motion VQ-VAE, on reconstruction of rotations, joints, speeds, feet and root path."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ WEIGHTS = {
     "commit": 0.25,
 }
 UNQUANTIZED_STEPS = 400
-"""The first steps train a plain autoencoder, so that the codebooks start from latents that mean something."""
+"""The first steps train a plain autoencoder, so that the codebooks start from useful latents."""
 COARSE_ONLY, FEWER = 0.4, 0.1
-"""Shares of the clips that are rebuilt from the coarse levels, as a written dance is, and from any smaller number of
-levels, so that the first codes carry the most (quantiser dropout, SoundStream, section III-C)."""
+"""Shares of the windows that are decoded from the coarse levels only, as a generated dance is, and from a random number
+of levels, so that the first codes carry the most (quantiser dropout, SoundStream, section III-C)."""
 
 
 def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Losses:
@@ -45,7 +45,7 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Los
     turn, path = root_path(predicted)
     true_turn, true_path = root_path(target)
     contact = target[:, 1:, rep.CONTACTS, None]
-    # speed per joint over the window: an average of squares cannot be matched by smoothing the motion away
+    # root mean square speed of each joint over the window, which a motion that is too smooth cannot match
     energy = (steps.square().sum(-1).mean(1) + 1e-6).sqrt()
     true_energy = (true_steps.square().sum(-1).mean(1) + 1e-6).sqrt()
     motion = slice(0, rep.CONTACTS.start)
@@ -64,7 +64,7 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Los
 
 
 def weighted_losses(predicted: Tensor, target: Tensor, std: Tensor, **more: Tensor) -> Losses:
-    """`reconstruction_losses` and `more` of the names in `WEIGHTS`, with their weighted sum under "loss"."""
+    """`reconstruction_losses` and `more` losses with names in `WEIGHTS`, and their weighted sum under "loss"."""
     values = reconstruction_losses(predicted, target, std) | more
     values["loss"] = sum((WEIGHTS[name] * value for name, value in values.items()), torch.zeros(()))
     return values
@@ -90,7 +90,8 @@ def train_vqvae(
     options: TrainOptions,
     start: MotionVQVAE | None = None,
 ) -> MotionVQVAE:
-    """Train (or go on training) the codec, from the weights of `start` if given; returns the averaged model."""
+    """Train (or go on training) the codec, from the weights of `start` if given; returns the averaged model. Raises
+    DataError."""
     windows = FeatureWindows(train, WINDOW)
     torch.manual_seed(options.seed)
     model = MotionVQVAE(config)
@@ -99,7 +100,7 @@ def train_vqvae(
         model.mean.copy_(mean)
         model.std.copy_(std)
     else:
-        take_over(start, model)
+        copy_weights(start, model)
     run = Run(model, options)
     held_out = [rep.encode(at_rate(clip.motion)) for clip in val]
 
@@ -137,7 +138,8 @@ def train_vqvae(
 
 @torch.no_grad()
 def codec_figures(network: MotionVQVAE, held_out: Sequence[NDArray[np.float32]], device: str) -> dict[str, float]:
-    """`reconstruction_figures`, in the mean over clips of features (T, 128), and `coarse_mm`, from coarse levels."""
+    """`reconstruction_figures` and `coarse_mm`, the error with coarse levels only; means over clips of (T, 128)
+    features."""
     figures: list[dict[str, float]] = []
     stride = network.config.stride
     for features in held_out:
@@ -148,11 +150,11 @@ def codec_figures(network: MotionVQVAE, held_out: Sequence[NDArray[np.float32]],
     return {name: float(np.mean([figure[name] for figure in figures])) for name in figures[0]}
 
 
-def take_over(start: MotionVQVAE, model: MotionVQVAE) -> None:
-    """Fill `model` with the weights of `start`, which may have fewer levels: codebooks it lacks start from data."""
+def copy_weights(start: MotionVQVAE, model: MotionVQVAE) -> None:
+    """Copy the weights of `start` into `model`, which can have more levels; their codebooks then start from data."""
     weights, own = start.state_dict(), model.state_dict()
     known = min(start.config.levels, model.config.levels)
-    # a checkpoint does not hold the moving averages: they start as if each code had been used once
+    # checkpoints do not contain the moving averages: they start as if each code had been used once
     for name in ("codebook", "total"):
         own[f"quantizer.{name}"][:known] = start.quantizer.codebook[:known]
     weights |= {name: value for name, value in own.items() if name.startswith("quantizer.")}

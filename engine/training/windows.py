@@ -1,4 +1,5 @@
-"""Windows of motion features for the codec: tempo variants, mirroring and style-balanced sampling."""
+"""Windows of motion features for training the codec: style-balanced sampling and data augmentation (tempo, mirroring,
+mixed bodies)."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ from engine.motion import representation as rep
 TEMPO_RATES = (0.84, 0.92, 1.0, 1.09, 1.19)
 """Playback rates of the tempo augmentation."""
 MIXED = 0.2
-"""Share of windows whose upper body is another window's: poses that no clip holds, so that the codec rebuilds limbs
-rather than remembers dancers."""
+"""Share of windows that get the upper body of another window. Such poses are in no clip, so the codec learns limbs
+instead of memorising dancers."""
 _UPPER_CHANNELS = [
     rep.JOINTS.start + 6 * slot + k
     for slot, joint in enumerate(rep.ROTATION_JOINTS)
@@ -27,9 +28,8 @@ _UPPER_CHANNELS = [
 
 
 def style_weights(styles: Sequence[str], lengths: Sequence[int], power: float = 0.4) -> np.ndarray:
-    """(n,) sampling weight per clip: proportional to length within a style, to (style length)^power between styles.
-
-    power 0.4 is the same as weighting each second by count^-0.6.
+    """(n,) sampling weight of each clip: proportional to its length within a style, and to (length of the style)^power
+    between styles. power 0.4 weighs each second by (length of its style)^-0.6.
     """
     total: Counter[str] = Counter()
     for style, length in zip(styles, lengths, strict=True):
@@ -39,7 +39,7 @@ def style_weights(styles: Sequence[str], lengths: Sequence[int], power: float = 
 
 
 class FeatureWindows:
-    """Draws batches (B, frames, 128) of augmented windows; `statistics` gives the features' mean and std."""
+    """Random windows of `frames` frames of clips, augmented. Raises DataError if no clip is long enough."""
 
     def __init__(self, clips: Sequence[StyledMotion], frames: int, augment: bool = True):
         rates = TEMPO_RATES if augment else (1.0,)
@@ -58,7 +58,7 @@ class FeatureWindows:
         self.weights = style_weights(styles, [len(f) for f in self.features])
 
     def batch(self, generator: np.random.Generator, size: int) -> Tensor:
-        """(size, frames, 128)."""
+        """A random batch (size, frames, 128)."""
         picks = generator.choice(len(self.features), size, p=self.weights)
         windows = []
         for pick in picks:
@@ -75,7 +75,8 @@ class FeatureWindows:
         return torch.from_numpy(batch)
 
     def statistics(self) -> tuple[Tensor, Tensor]:
-        """Mean (128,) per channel and standard deviation (128,) shared within a group, mirrored copies included."""
+        """Mean (128,) and standard deviation (128,) of the channels over the clips and their mirror images; the
+        deviation is shared within a group of channels."""
         everything = np.concatenate(self.features)
         everything = np.concatenate([everything, rep.mirror(everything)])
         mean = everything.mean(0)

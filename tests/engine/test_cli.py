@@ -1,4 +1,4 @@
-"""The command line: what it writes and prints, its exit codes, and one clear sentence for every bad input."""
+"""The command line: what it writes and prints, its exit codes, and one clear sentence for each bad input."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ BAD_SONGS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 def the_error(captured: pytest.CaptureResult[str]) -> str:
-    """The one line that tells the error; progress may stand before it."""
+    """The one line with the error; lines of progress can come before it."""
     lines = captured.err.splitlines()
     assert [line.startswith("error: ") for line in lines].count(True) == 1
     assert lines[-1].startswith("error: ") and lines[-1].endswith(".") and "Traceback" not in captured.err
@@ -166,7 +166,7 @@ def test_a_truncated_checkpoint_gives_one_sentence_and_touches_no_file(
     assert [path.name for path in tmp_path.iterdir()] == ["torn"] and weights.stat().st_size == 5_000
 
 
-def test_an_old_python_is_told_which_one_is_needed() -> None:
+def test_an_old_python_gets_a_sentence_that_names_the_one_needed() -> None:
     code = "import runpy, sys; sys.version_info = (3, 9, 2); sys.argv[1:] = ['serve']; "
     code += "runpy.run_module('engine', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
@@ -185,10 +185,10 @@ def test_generate_writes_the_dance_and_says_so(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*arguments, "--seconds", "3", "--fps", "24", "--seed", "5", "--style", "waltz"]) == 0
-    said = capsys.readouterr()
-    assert len(said.out.splitlines()) == 1 and "3.0 s of waltz" in said.out and "seed 5" in said.out
-    stages = said.err.splitlines()
-    assert len(stages) == len(set(stages)) == 7  # plain lines, one per stage, where no terminal is
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 1 and "3.0 s of waltz" in printed.out and "seed 5" in printed.out
+    stages = printed.err.splitlines()
+    assert len(stages) == len(set(stages)) == 7  # without a terminal: plain lines, one per stage
     with np.load(tmp_path / "dance.npz") as data:
         assert data["poses"].shape == (72, 72) and data["seed"] == 5 and data["mocap_framerate"] == 24
     assert [path.name for path in tmp_path.iterdir()] == ["dance.npz"]
@@ -253,7 +253,7 @@ def test_a_full_disk_leaves_the_older_dance(
     assert out.read_bytes() == b"older" and [path.name for path in tmp_path.iterdir()] == ["dance.npz"]
 
 
-def test_the_bar_of_a_terminal_ends_before_an_error_is_told(
+def test_the_progress_bar_of_a_terminal_ends_before_an_error_is_printed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
@@ -368,9 +368,9 @@ def test_doctor_finds_the_checkpoints(
     (damaged / "model.safetensors").write_bytes(b"nothing")
     monkeypatch.setenv("MAGMA_CHECKPOINTS", str(tmp_path))
     assert main(["doctor"]) == 1
-    said = capsys.readouterr()
-    assert "problem: The weights of checkpoint 'damaged'" in said.out
-    assert said.err.splitlines()[-1].startswith("error: ")
+    printed = capsys.readouterr()
+    assert "problem: The weights of checkpoint 'damaged'" in printed.out
+    assert printed.err.splitlines()[-1].startswith("error: ")
 
 
 @pytest.mark.parametrize("wrong", [[], ["dance"], ["generate"], ["generate", "song.wav"]])
@@ -443,10 +443,10 @@ def test_a_choreography_is_written_edited_and_edited_again(
         (["--choose", "0=first"], "'first' is no number"),
         (["--insert-motion", "gone.npz@1s"], "gone.npz: there is no such file"),
         (["--insert-motion", "gone.npz"], "is no number"),
-        (["--regenerate", "--variants", "0"], "0 variants"),
+        (["--regenerate", "--variants", "0"], "variants is 0"),
     ],
 )
-def test_edits_that_cannot_be_are_one_sentence(
+def test_impossible_edits_are_one_sentence(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], extra: list[str], words: str
 ) -> None:
     document, out = tmp_path / "dance.json", tmp_path / "two.npz"

@@ -1,4 +1,4 @@
-"""Folders of dance data in the three layouts, and AIST++ motions."""
+"""Folders of dance data in their three layouts, AIST++ motions, and heads that are levelled."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def own_layout(folder: Path) -> Path:
 
 
 def aist_pickle(path: Path, frames: int = 30, **changes: object) -> Path:
-    """Upright, turned by a quarter about the vertical (y), walking along y-up's z at 94 units a metre."""
+    """A body that stands upright, a quarter turn about the vertical (y), and moves along z, 94 units a metre."""
     poses = np.zeros((frames, 72))
     poses[:, 1] = np.pi / 2
     trans = np.zeros((frames, 3))
@@ -61,7 +61,7 @@ def test_own_layout(tmp_path: Path) -> None:
         data.split("tset")
 
 
-def test_split_files_go_before_the_index(tmp_path: Path) -> None:
+def test_split_files_override_the_index(tmp_path: Path) -> None:
     folder = own_layout(tmp_path)
     (folder / "splits" / "val.txt").write_text("a\n")
     assert [clip.name for clip in DanceDataset(folder).split("val")] == ["a"]
@@ -99,9 +99,9 @@ def test_a_head_that_looks_up_all_the_time_is_levelled_and_nods_as_it_did(nod: f
     poses[:, lateral] = nod + 0.2 * np.sin(np.arange(30))
     before = Motion(poses.astype(np.float32), np.zeros((30, 3), np.float32), 20.0)
     after = level_head(before)
-    gazes = [face_pitch(motion.rotations()) for motion in (before, after)]
-    assert np.median(gazes[1]) == pytest.approx(found, abs=0.02)
-    np.testing.assert_allclose(np.diff(gazes[1]), np.diff(gazes[0]), atol=1e-5)
+    pitches = [face_pitch(motion.rotations()) for motion in (before, after)]
+    assert np.median(pitches[1]) == pytest.approx(found, abs=0.02)
+    np.testing.assert_allclose(np.diff(pitches[1]), np.diff(pitches[0]), atol=1e-5)
     others = [joint for joint in range(24) if joint not in (JOINT_INDEX["neck"], JOINT_INDEX["head"])]
     np.testing.assert_allclose(after.rotations()[:, others], before.rotations()[:, others], atol=1e-6)
 
@@ -139,7 +139,7 @@ def test_aist_motion_becomes_metres_and_z_up(tmp_path: Path) -> None:
     found = load_aist(aist_pickle(tmp_path / "a.pkl"))
     assert found.fps == 60
     moved = found.trans[-1] - found.trans[0]
-    np.testing.assert_allclose(moved, [0, -2, 0], atol=1e-4)  # y-up's z is the Z-up world's -y
+    np.testing.assert_allclose(moved, [0, -2, 0], atol=1e-4)  # z of a Y-up body is -y of the world
     # a quarter turn to the left about the vertical, from a body that faces -y
     np.testing.assert_allclose(found.rotations()[0, 0], yaw(np.array(np.pi / 2)) @ BODY_TO_WORLD, atol=1e-5)
     joints = found.joints()
@@ -190,11 +190,11 @@ def test_bvh_folder(tmp_path: Path) -> None:
 
 def test_the_bundled_data(dance_data: Path) -> None:
     data = DanceDataset(dance_data)
-    assert len(data) == 101 and sum(clip.audio_path is not None for clip in data) == 42
-    assert [len(data.split(name)) for name in ("train", "val", "test")] == [86, 4, 11]
+    assert len(data) == 137 and sum(clip.audio_path is not None for clip in data) == 42
+    assert [len(data.split(name)) for name in ("train", "val", "test")] == [117, 6, 14]
 
 
-def test_a_part_of_the_clips_by_name(tmp_path: Path) -> None:
+def test_clips_are_chosen_by_a_pattern_of_names(tmp_path: Path) -> None:
     folder = own_layout(tmp_path)
     assert [clip.name for clip in DanceDataset(folder, "[b-z]*")] == ["b"]
     with pytest.raises(DataError, match=r"none of its 2 clips .*'nobody\*'"):

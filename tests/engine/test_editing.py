@@ -1,4 +1,4 @@
-"""Edits of a dance: what is locked stays bit for bit, what is new begins and arrives exactly, nothing good is lost."""
+"""Edits of a dance: what is locked stays bit for bit, new motion meets what is kept exactly, variants are kept."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ State = tuple[Choreography, DanceMotion]
 
 @pytest.fixture(scope="module")
 def dance(song: Path, tiny: Path) -> State:
-    return danced(song, tiny, 8.0)
+    return generated(song, tiny, 8.0)
 
 
 @pytest.fixture(scope="module")
 def short_dance(song: Path, tiny: Path) -> State:
-    return danced(song, tiny, 4.0)
+    return generated(song, tiny, 4.0)
 
 
-def danced(song: Path, tiny: Path, seconds: float) -> State:
+def generated(song: Path, tiny: Path, seconds: float) -> State:
     request = GenerateRequest(
         str(song), seconds=seconds, style="rumba", checkpoint=str(tiny), device="cpu", seed=3, fps=FPS
     )
-    performed = generate(request, lambda *_: None, lambda: False)
-    return performed.document, DanceMotion(performed.motion, performed.frames)
+    dance = generate(request, lambda *_: None, lambda: False)
+    return dance.document, DanceMotion(dance.motion, dance.frames)
 
 
 def do(state: State, *operations: Operation, follows: bool = False) -> Edited:
@@ -99,26 +99,26 @@ def test_only_the_replaced_span_changes_although_nothing_is_locked(dance: State)
     assert not same_frames(dance[1], edited.dance, 31, 50)
 
 
-def test_what_is_new_begins_and_arrives_without_a_jump(dance: State) -> None:
+def test_a_replaced_span_begins_and_ends_without_a_jump(dance: State) -> None:
     joints = do(dance, Operation("replace", 30, 50)).dance.frames.joints().astype(np.float64)
     steps = np.linalg.norm(np.diff(joints, axis=0), axis=-1).max(axis=1)
-    bends = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
+    accelerations = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
     usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max(axis=1).max()
     for border in (60, 100):
         assert steps[border - 2 : border + 2].max() < 2 * usual  # a random network's dance jerks
-        assert bends[border - 3 : border + 2].max() < 2 * bends[60:100].max() + 1e-3
+        assert accelerations[border - 3 : border + 2].max() < 2 * accelerations[60:100].max() + 1e-3
 
 
 def test_the_report_says_how_far_the_path_was_moved(dance: State) -> None:
-    """And a span that cannot arrive well is told to the user: here what follows was moved three metres away."""
+    """And the user is told of a span that does not connect well: here what follows was moved nine metres away."""
     away = dance[1].frames.trans.copy()
     away[100:] += np.array([9.0, 0.0, 0.0], np.float32)
-    take = replace(dance[1], frames=replace(dance[1].frames, trans=away))
-    far, near = do((dance[0], take), Operation("replace", 30, 50)), do(dance, Operation("replace", 30, 50))
+    motion = replace(dance[1], frames=replace(dance[1].frames, trans=away))
+    far, near = do((dance[0], motion), Operation("replace", 30, 50)), do(dance, Operation("replace", 30, 50))
     one, two = far.report["fills"][0], near.report["fills"][0]
     assert one["correction_cm"] > 700 > two["correction_cm"]
     assert not one["good"] and one["tried"] > two["tried"] and two["good"]
-    assert "none of 80 tries" in far.report["notices"][0] and not near.report["notices"]
+    assert "none of 80 candidates" in far.report["notices"][0] and not near.report["notices"]
     assert np.array_equal(far.dance.frames.trans[100:], away[100:])
 
 
@@ -147,8 +147,8 @@ def test_variants_are_kept_and_any_can_be_chosen_again(dance: State) -> None:
     assert same_frames(back.dance, edited.dance, 0, len(dance[0]))
 
 
-def test_variants_that_are_not_danced_are_fitted_already(dance: State) -> None:
-    """As choosing them would fit them, so that whoever has the poses needs no engine to choose."""
+def test_variants_that_are_not_chosen_are_fitted_already(dance: State) -> None:
+    """As choosing them would fit them, so that choosing one later needs no engine."""
     before = do(dance, lock(50, 60), Operation("replace", 30, 50, variants=4))
     assert [fill["start"] for fill in before.report["fills"]] == [30]
     span = before.document.span_at(30)
@@ -177,9 +177,9 @@ def test_a_loop_ends_with_the_pose_and_place_that_it_begins_with(dance: State) -
     edited = do(dance, Operation("loop"))
     motion = edited.dance.motion
     assert np.array_equal(motion.poses[0], motion.poses[-1]) and np.array_equal(motion.trans[0], motion.trans[-1])
-    joints = motion.joints()[[*range(len(motion)), 1]]  # danced on from its beginning
-    bends = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
-    assert bends[-1] < 0.5 * np.median(bends)  # it goes on as smoothly as anywhere, without a stop
+    joints = motion.joints()[[*range(len(motion)), 1]]  # continued from its beginning
+    accelerations = np.linalg.norm(np.diff(joints, n=2, axis=0), axis=-1).mean(axis=1)
+    assert accelerations[-1] < 0.5 * np.median(accelerations)  # as smooth as anywhere else, without a stop
     assert edited.document.locked[79] and not edited.document.locked[0]
     assert same_frames(dance[1], edited.dance, 0, 55)
 
@@ -191,14 +191,14 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_an_inserted_motion_keeps_its_poses_and_is_led_to(dance: State, steps: Path) -> None:
+def test_an_inserted_motion_keeps_its_poses_and_what_is_beside_it_connects(dance: State, steps: Path) -> None:
     edited = do(dance, lock(0, 15), Operation("insert", 30, file=str(steps)))
     assert edited.document.span_at(30).locked and edited.document.span_at(30).danced.source == "motion"
     assert "mm off" in edited.report["notices"][0]
-    there = edited.dance.frames.cut(60, 92)
+    inserted = edited.dance.frames.cut(60, 92)
     clip = stepping(1.7, 100.0, 20.0).cut(0, 32)
-    np.testing.assert_allclose(there.poses[:, 3:], clip.poses[:, 3:], atol=0.02)
-    np.testing.assert_allclose(there.trans[0, :2], dance[1].frames.trans[60, :2], atol=1e-5)
+    np.testing.assert_allclose(inserted.poses[:, 3:], clip.poses[:, 3:], atol=0.02)
+    np.testing.assert_allclose(inserted.trans[0, :2], dance[1].frames.trans[60, :2], atol=1e-5)
     assert same_frames(dance[1], edited.dance, 0, 20) and same_frames(dance[1], edited.dance, 57, 80)
     new = do(state_of(edited), Operation("regenerate"))
     assert same_frames(edited.dance, new.dance, 30, 47)
@@ -207,20 +207,20 @@ def test_an_inserted_motion_keeps_its_poses_and_is_led_to(dance: State, steps: P
 
 
 def test_poses_from_outside_get_tokens_of_their_own(dance: State) -> None:
-    """As the add-on gives the animator's keyframes: in the frames and in a clip, with the tokens of before."""
-    document, take = dance
-    poses = take.frames.poses.copy()
+    """As the add-on sends the animator's keyframes: in the frames and in a clip, with the previous tokens."""
+    document, motion = dance
+    poses = motion.frames.poses.copy()
     poses[60:100, 48:54] += 0.4  # both shoulders
-    frames = replace(take.frames, poses=poses)
+    frames = replace(motion.frames, poses=poses)
     clip = frames.cut(60, 101)
     document = doc.lock(doc.keep_clip(doc.split(doc.split(document, 30), 50), 30, "mine"), 30, 50)
-    take = take.with_frames(frames, {"mine": clip})
-    edited = do((document, take), Operation("tokenize", 30, 50))
+    motion = motion.with_frames(frames, {"mine": clip})
+    edited = do((document, motion), Operation("tokenize", 30, 50))
     assert edited.document.tokens[30:50] != document.tokens[30:50]
     assert edited.document.tokens[:30] == document.tokens[:30] and edited.document.tokens[50:] == document.tokens[50:]
     assert edited.document.span_at(30).locked and edited.document.clips == {"mine"}
-    assert same_frames(take, edited.dance, 0, len(document))
-    assert "3.0 to 5.0 s: as tokens it is" in edited.report["notices"][0]
+    assert same_frames(motion, edited.dance, 0, len(document))
+    assert "3.0 to 5.0 s: its tokens are" in edited.report["notices"][0]
     with pytest.raises(ChoreographyError, match="30:50 dances its codes"):
         do(dance, lock(30, 50), Operation("tokenize", 30, 50))
 
@@ -230,20 +230,20 @@ def test_a_copy_dances_the_same_moves_again(dance: State) -> None:
     span = next(span for span in edited.document.spans if span.danced.source == "copied")
     assert len(span) == 24 and abs(span.start - 50) <= 4
     assert span.danced.codes == dance[0].tokens[10:34]
-    middle = slice(13, -13)  # it is led to and on from there at its ends
-    away = edited.dance.frames.cut(2 * span.start, 2 * span.stop).poses[middle, 3:66]
-    np.testing.assert_allclose(away, dance[1].frames.cut(20, 68).poses[middle, 3:66], atol=0.2)
+    middle = slice(13, -13)  # its ends are blended with what is beside it
+    copied = edited.dance.frames.cut(2 * span.start, 2 * span.stop).poses[middle, 3:66]
+    np.testing.assert_allclose(copied, dance[1].frames.cut(20, 68).poses[middle, 3:66], atol=0.2)
     assert same_frames(dance[1], edited.dance, 0, span.start)
 
 
-def test_the_last_moves_of_a_dance_can_be_danced_where_it_goes_on(dance: State) -> None:
-    """No frame follows them that would say where they lead: they go on as they moved."""
+def test_the_last_moves_of_a_dance_can_be_copied_to_where_it_goes_on(dance: State) -> None:
+    """No frame follows the last moves, so one is extrapolated."""
     edited = do(dance, Operation("copy", len(dance[0]) - 1, len(dance[0]), to=40))
     assert same_frames(dance[1], edited.dance, 0, 36) and same_frames(dance[1], edited.dance, 45, len(dance[0]))
     assert not same_frames(dance[1], edited.dance, 36, 45)
 
 
-def test_the_first_of_two_joined_dances_keeps_what_it_had_tried_at_its_end(dance: State) -> None:
+def test_the_first_of_two_chained_dances_keeps_the_variants_at_its_end(dance: State) -> None:
     tried = state_of(do(dance, Operation("replace", 60, len(dance[0]), seed=5)))
     joined = chain(tried, dance, 1.5, 5, lambda *_: None, lambda: False, "cpu")
     state = joined.document, joined.dance
@@ -254,25 +254,25 @@ def test_the_first_of_two_joined_dances_keeps_what_it_had_tried_at_its_end(dance
     assert same_frames(again[1], joined.dance, 0, len(joined.document))
 
 
-def test_a_copy_lands_on_the_same_part_of_a_beat() -> None:
+def test_a_copy_lands_on_the_same_phase_of_a_beat() -> None:
     beats = np.arange(0.2, 20, 0.5)
     assert on_the_beat(beats, 10.0, 12, 60, 100) == 62
     assert on_the_beat(beats, 10.0, 12, 100, 101) == 97
     assert on_the_beat(np.zeros(0), 10.0, 12, 60, 50) == 50
 
 
-def test_a_style_of_a_span_is_heard_when_it_is_written_anew(dance: State) -> None:
-    anew = Operation("replace", 30, 50, seed=5, variants=8)
-    plain = do(dance, anew).document.span_at(30)
-    styled = do(dance, Operation("style", 30, 50, style="salsa", strength=4.0), anew).document.span_at(30)
+def test_the_style_of_a_span_counts_when_it_is_generated_again(dance: State) -> None:
+    again = Operation("replace", 30, 50, seed=5, variants=8)
+    plain = do(dance, again).document.span_at(30)
+    styled = do(dance, Operation("style", 30, 50, style="salsa", strength=4.0), again).document.span_at(30)
     assert styled.style == "salsa"
     assert {variant.codes for variant in styled.variants} != {variant.codes for variant in plain.variants}
     with pytest.raises(RequestError, match="knows no style 'tango'"):
         do(dance, Operation("style", 0, 5, style="tango"))
 
 
-def test_a_style_is_drawn_with_the_settings_that_it_has_for_itself(dance: State, tmp_path: Path) -> None:
-    """Salsa is given no choice here, so every draw of it is the same; rumba is drawn as usual."""
+def test_a_style_is_sampled_with_its_own_settings(dance: State, tmp_path: Path) -> None:
+    """Salsa has top-k 1 here, so all its samples are the same; rumba is sampled as usual."""
     document = dance[0]
     greedy = {"salsa": asdict(Sampling(top_k=1))}
     description = {
@@ -286,16 +286,16 @@ def test_a_style_is_drawn_with_the_settings_that_it_has_for_itself(dance: State,
     generator = load_own_checkpoint(str(tmp_path)).span_generator()
     features = np.zeros((2 * len(document), MUSIC_FEATURES), np.float32)
     span, kept = (0, len(document)), np.zeros(len(document), bool)
-    drawn = {}
+    sampled = {}
     for style in ("salsa", "rumba"):
-        asked = replace(document, style=style)
-        drawn[style] = generator.generate(
-            SpanTask(asked, features, span, kept, [1, 2], lambda _: None, lambda: False)
+        styled = replace(document, style=style)
+        sampled[style] = generator.generate(
+            SpanTask(styled, features, span, kept, [1, 2], lambda _: None, lambda: False)
         ).tokens
-    assert np.array_equal(*drawn["salsa"]) and not np.array_equal(*drawn["rumba"])
+    assert np.array_equal(*sampled["salsa"]) and not np.array_equal(*sampled["rumba"])
 
 
-def test_music_leads_the_more_the_farther_what_is_kept() -> None:
+def test_the_music_guides_more_the_farther_away_what_is_kept() -> None:
     kept = np.zeros(200, bool)
     kept[:20] = kept[190:] = True
     share = openness(kept)
@@ -305,22 +305,22 @@ def test_music_leads_the_more_the_farther_what_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("guidance", "wanted"), [(None, 1.0), (3.0, 3.0)])
-def test_a_short_gap_is_written_without_guidance_unless_it_was_asked_for(
+def test_a_short_gap_is_generated_without_guidance_unless_it_was_asked_for(
     dance: State, monkeypatch: pytest.MonkeyPatch, guidance: float | None, wanted: float
 ) -> None:
-    heard: list[Conditions] = []
+    conditions_given: list[Conditions] = []
 
     def generate_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
-        heard.append(conditions)
+        conditions_given.append(conditions)
         return sampling.generate_span(decoder, conditions, *others)
 
     monkeypatch.setattr(span_generator, "generate_span", generate_span)
     do((replace(dance[0], guidance=guidance), dance[1]), Operation("replace", 30, 50))
-    assert heard[0].guidance is not None and (heard[0].guidance[30:50] == wanted).all()
-    assert heard[0].style_guidance is not None and (heard[0].style_guidance[30:50] == 1.0).all()
+    assert conditions_given[0].guidance is not None and (conditions_given[0].guidance[30:50] == wanted).all()
+    assert conditions_given[0].style_guidance is not None and (conditions_given[0].style_guidance[30:50] == 1.0).all()
 
 
-def test_styles_go_over_into_each_other_around_their_border(dance: State, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_styles_blend_into_each_other_around_their_border(dance: State, monkeypatch: pytest.MonkeyPatch) -> None:
     styled = do(dance, Operation("style", 20, 60, style="salsa", strength=2.0, transition=1.0)).document
     usual = np.full(len(styled), 1.5)
     strengths = style_strengths(styled, usual)
@@ -331,16 +331,16 @@ def test_styles_go_over_into_each_other_around_their_border(dance: State, monkey
     again = doc.set_style(styled, 30, 40, "salsa", 2.0)  # no border to another style
     assert np.array_equal(style_strengths(again, usual), strengths)
     assert do(dance, Operation("style", 20, 60, style="salsa")).document.span_at(20).style_transition == 1.0
-    heard: list[Conditions] = []
+    conditions_given: list[Conditions] = []
 
     def generate_span(decoder: Any, conditions: Conditions, *others: Any) -> Any:
-        heard.append(conditions)
+        conditions_given.append(conditions)
         return sampling.generate_span(decoder, conditions, *others)
 
     monkeypatch.setattr(span_generator, "generate_span", generate_span)
     do((styled, dance[1]), Operation("replace", 15, 30))
-    assert heard[0].style_guidance is not None
-    np.testing.assert_allclose(heard[0].style_guidance[17:23], [0.5, 0.3, 0.1, 0.2, 0.6, 1.0], rtol=1e-6)
+    assert conditions_given[0].style_guidance is not None
+    np.testing.assert_allclose(conditions_given[0].style_guidance[17:23], [0.5, 0.3, 0.1, 0.2, 0.6, 1.0], rtol=1e-6)
     hard = doc.set_style(dance[0], 30, 50, "salsa", 4.0, 0.0)
     assert (style_strengths(hard, usual)[30:50] == 4.0).all()
     both = style_strengths(doc.set_style(dance[0], 30, 50, "salsa", 4.0, 4.0), usual)
@@ -352,20 +352,21 @@ def test_styles_go_over_into_each_other_around_their_border(dance: State, monkey
 def test_two_dances_become_one_without_a_jump(dance: State) -> None:
     other = state_of(do(dance, Operation("regenerate", seed=8)))
     joined = chain(dance, other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
-    document, take = joined.document, joined.dance
+    document, motion = joined.document, joined.dance
     assert len(document) == 81 + 15 + 81 and document.audio[1].at == 96
-    assert same_frames(dance[1], replace(take, motion=take.motion.cut(0, 240), frames=take.frames.cut(0, 162)), 0, 81)
-    assert np.array_equal(take.frames.poses[192:, 3:], other[1].frames.poses[:, 3:])
-    assert len(take.motion) == round((9.6 + 8.0) * FPS)
-    steps = np.linalg.norm(np.diff(take.frames.joints(), axis=0), axis=-1).max(axis=1)
+    first = replace(motion, motion=motion.motion.cut(0, 240), frames=motion.frames.cut(0, 162))
+    assert same_frames(dance[1], first, 0, 81)
+    assert np.array_equal(motion.frames.poses[192:, 3:], other[1].frames.poses[:, 3:])
+    assert len(motion.motion) == round((9.6 + 8.0) * FPS)
+    steps = np.linalg.norm(np.diff(motion.frames.joints(), axis=0), axis=-1).max(axis=1)
     usual = np.linalg.norm(np.diff(dance[1].frames.joints(), axis=0), axis=-1).max()
     assert steps[155:200].max() < 2 * usual
     # and it is edited like any other
-    again = saved_and_loaded(state_of(do((document, take), Operation("replace", 120, 140))))
-    assert same_frames(take, again[1], 0, 120) and same_frames(take, again[1], 140, 177)
+    again = saved_and_loaded(state_of(do((document, motion), Operation("replace", 120, 140))))
+    assert same_frames(motion, again[1], 0, 120) and same_frames(motion, again[1], 140, 177)
     with pytest.raises(RequestError, match="different checkpoints"):
         one = replace(document, checkpoint=replace(document.checkpoint, name="other"))
-        chain((one, take), other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
+        chain((one, motion), other, 1.5, 5, lambda *_: None, lambda: False, "cpu")
 
 
 OPERATIONS = st.sampled_from(
@@ -376,7 +377,7 @@ OPERATIONS = st.sampled_from(
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_edits_leave_locked_frames_alone(short_dance: State, steps: Path, data: st.DataObject) -> None:
-    """A hundred sequences of edits, each of which is saved and loaded, undone and redone at times."""
+    """A hundred random sequences of edits. Each edit is saved and loaded; some are undone and redone."""
     states, undone = [short_dance], []
     for _ in range(data.draw(st.integers(1, 5))):
         before = states[-1]
@@ -424,10 +425,10 @@ def saved_and_loaded(state: State) -> State:
     write_dance_motion(file, *state)
     document = from_json(to_json(state[0]))
     assert document == state[0]
-    take = read_dance_motion(file.getvalue(), document, "dance.npz")
-    assert same_frames(state[1], take, 0, len(document))
-    assert len(load_npz(io.BytesIO(file.getvalue()))) == len(take.motion)
-    return document, take
+    motion = read_dance_motion(file.getvalue(), document, "dance.npz")
+    assert same_frames(state[1], motion, 0, len(document))
+    assert len(load_npz(io.BytesIO(file.getvalue()))) == len(motion.motion)
+    return document, motion
 
 
 def test_the_job_edits_what_generate_gave(song: Path, tiny: Path) -> None:
@@ -452,37 +453,37 @@ def test_the_job_edits_what_generate_gave(song: Path, tiny: Path) -> None:
 
 
 def test_what_does_not_belong_together_is_refused(dance: State, song: Path, tmp_path: Path) -> None:
-    document, take = dance
+    document, motion = dance
     regenerate = Operation("regenerate")
     other = replace(document, checkpoint=replace(document.checkpoint, sha256="0" * 64))
-    with pytest.raises(CheckpointError, match="not the one this choreography was written with"):
-        do((other, take), regenerate)
+    with pytest.raises(CheckpointError, match="not the one that this dance was generated with"):
+        do((other, motion), regenerate)
     changed = tmp_path / "song.wav"
     changed.write_bytes(song.read_bytes()[:-2])
     for path, words in ((changed, "not the song"), (tmp_path / "gone.wav", "cannot be read")):
         audio = replace(document.audio[0], path=str(path))
         with pytest.raises(AudioError, match=words):
-            do((replace(document, audio=(audio,)), take), regenerate)
+            do((replace(document, audio=(audio,)), motion), regenerate)
     file = io.BytesIO()
-    write_dance_motion(file, document, take)
+    write_dance_motion(file, document, motion)
     short = replace(document, spans=doc.split(document, 40).spans[:1])
     with pytest.raises(DataError, match="holds 162 frames, but its choreography has 40 positions"):
-        read_dance_motion(file.getvalue(), short, "dance.npz")
+        do((short, read_dance_motion(file.getvalue(), short, "dance.npz")), regenerate)
     with pytest.raises(DataError, match="no 'clip_"):
         read_dance_motion(file.getvalue(), doc.keep_clip(document, 0, "gone"), "dance.npz")
     with pytest.raises(ChoreographyError, match="do not fit"):
         wild = doc.overwrite(document, 0, 1, doc.Variant(((999, 0, 0),)))
-        do((wild, take), regenerate)
+        do((wild, motion), regenerate)
 
 
-def test_nothing_free_is_nothing_to_do_and_locked_moves_are_not_replaced(dance: State) -> None:
+def test_without_a_free_span_nothing_is_regenerated_and_locked_moves_are_not_replaced(dance: State) -> None:
     with pytest.raises(RequestError, match="Everything is locked"):
         do(dance, lock(0, len(dance[0])), Operation("regenerate"))
     with pytest.raises(ChoreographyError, match="locked"):
         do(dance, lock(10, 20), Operation("replace", 15, 30))
 
 
-def test_a_cancel_is_heard_between_two_positions(dance: State) -> None:
+def test_a_cancel_stops_between_two_positions(dance: State) -> None:
     asked = 0
 
     def cancelled() -> bool:

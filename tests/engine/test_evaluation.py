@@ -1,4 +1,4 @@
-"""The evaluation on dances whose answer is known, and as a command on a tiny checkpoint."""
+"""The evaluation: on dances with known answers, and as a command with a tiny checkpoint."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from engine.data.songs import Song
 from engine.evaluation import tables
 from engine.evaluation.codec import perplexity
 from engine.evaluation.dances import OURS, REAL, REQUESTS, EvaluatedDance, Subject, borrow_songs
+from engine.evaluation.measure import DanceMeasurer, MeasuredDance, set_windows
 from engine.evaluation.metrics import geometric
 from engine.evaluation.metrics import physical as em
 from engine.evaluation.metrics.novelty import TrainingWindows
 from engine.evaluation.metrics.song_match import Music, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
-from engine.evaluation.rows import Measured, Ruler, set_windows
 from engine.evaluation.summary import ALL, WITH_SONG, summarise
 from engine.motion.body_frame import in_body_frame, mirror_body
 from engine.service.cli import main
@@ -141,7 +141,7 @@ def body(bpm: float, arms: float = 0.0, seconds: float = 8.0) -> np.ndarray:
     return joints
 
 
-def test_copies_are_not_new_also_mirrored_and_turned() -> None:
+def test_copies_are_not_novel_even_mirrored_or_turned() -> None:
     index = TrainingWindows([body(90.0), body(120.0, 0.3)], 20.0)
     dance = stepping(8.0, 90.0, 20.0).joints()[7:]
     copy = index.nearest(in_body_frame(dance @ rot.yaw(np.float64(2.0)).T + [1, 2, 0]))
@@ -154,7 +154,7 @@ def test_copies_are_not_new_also_mirrored_and_turned() -> None:
     assert set(left_out.clips) == {0} and (left_out.distances > 0.01).all()
 
 
-def test_the_distance_is_the_joints() -> None:
+def test_novelty_is_the_mean_distance_of_the_joints() -> None:
     index = TrainingWindows([body(90.0)], 20.0)
     found = index.nearest(body(90.0) + np.array([0, 0, 0.05], np.float32))
     np.testing.assert_allclose(found.distances, 0.05, atol=1e-4)
@@ -209,10 +209,10 @@ def test_songs_are_compared_over_the_length_both_have() -> None:
 # -- summing up -----------------------------------------------------------------------------------------------------
 
 
-def measured(row: str, clip: str, seed: int, value: float, has_song: bool = True) -> Measured:
+def measured(row: str, clip: str, seed: int, value: float, has_song: bool = True) -> MeasuredDance:
     sets = set_windows(stepping(13.0, 90.0 + 10 * seed, 20.0).joints())
     windows = sets | {"novelty_mm": np.array([1.0, 2.0, 30.0])}
-    return Measured(row, clip, "rumba", seed, has_song, {"skate": value, "sink_worst_mm": value}, windows)
+    return MeasuredDance(row, clip, "rumba", seed, has_song, {"skate": value, "sink_worst_mm": value}, windows)
 
 
 def test_spread_is_of_the_seeds_means() -> None:
@@ -248,10 +248,10 @@ def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
     """A dance that begins later in the song scores as the same dance measured from the song's start."""
     write_demo_song(tmp_path / "a.wav", "rumba", 20.0, 92.0)
     subject = Subject("a", "rumba", at_rate(stepping(20.0, 92.0)), Song(tmp_path / "a.wav"))
-    ruler = Ruler([subject], [subject])
-    whole = ruler.measure(EvaluatedDance(REAL, subject, 0, subject.motion))
-    late = ruler.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0))
-    wrong = ruler.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0 + 0.5 * 60 / 92))
+    measurer = DanceMeasurer([subject], [subject])
+    whole = measurer.measure(EvaluatedDance(REAL, subject, 0, subject.motion))
+    late = measurer.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0))
+    wrong = measurer.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0 + 0.5 * 60 / 92))
     gain = "feet_m2d_gain"
     assert late.figures[gain] == pytest.approx(whole.figures[gain], abs=0.1)
     assert wrong.figures[gain] < late.figures[gain] - 0.15
@@ -259,19 +259,20 @@ def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
     assert whole.windows["novelty_mm"] == pytest.approx(0, abs=0.01)
 
 
-def test_songs_are_lent_to_styles_without_any_by_tempo_and_not_twice(tmp_path: Path) -> None:
+def test_styles_without_songs_borrow_them_by_tempo_and_not_twice(tmp_path: Path) -> None:
     for name, bpm in (("slow", 80.0), ("mid", 100.0), ("fast", 124.0)):
         write_demo_song(tmp_path / f"{name}.wav", "rumba", 20.0, bpm)
     songs = [Song(tmp_path / f"{name}.wav") for name in ("fast", "mid", "slow")]
     own = Subject("r1", "rumba", at_rate(stepping(20.0, 92.0)), songs[1])
     without = Subject("r2", "rumba", at_rate(stepping(20.0, 92.0)), None)
     modern = [Subject(f"m{i}", "modern", at_rate(stepping(20.0, 82.0)), None) for i in range(4)]
-    lent = borrow_songs([own, without, *modern], songs)
-    assert lent[:2] == [own, without]  # rumba has a song
-    names = [subject.song.path.stem for subject in lent[2:] if subject.song]
+    borrowing = borrow_songs([own, without, *modern], songs)
+    assert borrowing[:2] == [own, without]  # rumba has a song
+    names = [subject.song.path.stem for subject in borrowing[2:] if subject.song]
     assert sorted(names[:3]) == ["fast", "mid", "slow"]  # no song twice while there is another
     assert names[3] == names[0]  # then the nearest in tempo again
-    assert all(subject.borrowed and subject.as_danced == given for subject, given in zip(lent[2:], modern, strict=True))
+    assert all(subject.borrowed for subject in borrowing[2:])
+    assert [subject.with_own_song for subject in borrowing[2:]] == modern
     assert borrow_songs(modern, []) == modern
 
 
@@ -279,7 +280,7 @@ def test_songs_are_lent_to_styles_without_any_by_tempo_and_not_twice(tmp_path: P
 
 
 def folder(path: Path) -> Path:
-    """Three training clips; of the test clips two have a song, a salsa has none, and nobody trained on modern."""
+    """Three training clips and four test clips: two with a song, a salsa without one, and one in an unknown style."""
     for name in ("motions", "wavs"):
         (path / name).mkdir(parents=True)
     entries = []
@@ -318,7 +319,7 @@ def test_the_command_prints_every_row_and_the_same_seeds_give_the_same_numbers(
         assert set(found) == {"rumba", "salsa", WITH_SONG, ALL} and found[WITH_SONG]["clips"] == 2
         assert found["rumba"]["figures"]["skate"]["spread"] is not None
     real, ours = figures["rows"]["real"]["salsa"]["figures"], figures["rows"][OURS]["salsa"]["figures"]
-    assert "feet_m2d_gain" in ours and "feet_m2d_gain" not in real  # its dances hear a song that it was not danced to
+    assert "feet_m2d_gain" in ours and "feet_m2d_gain" not in real  # generated to a borrowed song
     ours, masked, warped = (figures["rows"][row]["rumba"]["figures"] for row in (OURS, "ours, music masked", seeded[0]))
     assert ours != masked
     assert warped["feet_m2d_gain"]["mean"] > 0.3 > ours["feet_m2d_gain"]["mean"]
@@ -334,7 +335,7 @@ def test_the_command_prints_every_row_and_the_same_seeds_give_the_same_numbers(
         assert line in printed
 
 
-def test_what_cannot_be_evaluated_is_told(tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_evaluated_is_an_error(tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = folder(tmp_path / "data")
     arguments = ["evaluate", "--checkpoint", str(tiny), "--data", str(data)]
     assert main([*arguments, "--seeds", "0"]) == 1

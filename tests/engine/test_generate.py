@@ -1,5 +1,4 @@
-"""From a song to a dance: repeatable, of the right length, exact at every frame rate, stoppable, and clear when it
-refuses."""
+"""Dance generation: repeatable, of the right length, exact at every frame rate, can be cancelled, clear errors."""
 
 from __future__ import annotations
 
@@ -45,16 +44,16 @@ def test_a_music_view_is_for_imported_checkpoints(request_: GenerateRequest) -> 
         dance_to(replace(request_, music_view="prefix"))
 
 
-def test_of_several_candidates_the_best_is_kept_and_can_be_had_again_by_its_seed(request_: GenerateRequest) -> None:
+def test_the_best_of_several_candidates_is_kept_and_its_seed_gives_it_again(request_: GenerateRequest) -> None:
     best = dance_to(replace(request_, candidates=4))
-    judged = best.report["candidates"]
-    assert sorted(take["seed"] for take in judged) == [3, 4, 5, 6]
-    assert best.seed == judged[0]["seed"] == best.document.seed
+    candidates = best.report["candidates"]
+    assert sorted(candidate["seed"] for candidate in candidates) == [3, 4, 5, 6]
+    assert best.seed == candidates[0]["seed"] == best.document.seed
     assert np.array_equal(dance_to(replace(request_, seed=best.seed)).tokens, best.tokens)
     assert dance_to(replace(request_, seed=2**63 - 1, candidates=2)).report["candidates"]
 
 
-def test_the_seed_alone_decides_whatever_was_drawn_before(request_: GenerateRequest) -> None:
+def test_the_seed_alone_decides_whatever_random_numbers_were_drawn_before(request_: GenerateRequest) -> None:
     before = dance_to(request_)
     torch.manual_seed(1)
     torch.rand(5)
@@ -105,7 +104,7 @@ def test_silence_before_the_song_for_a_negative_start(request_: GenerateRequest)
     assert abs(late) < 0.1
 
 
-def test_the_music_is_heard_where_it_plays(request_: GenerateRequest) -> None:
+def test_the_dance_depends_on_the_part_of_the_song(request_: GenerateRequest) -> None:
     """Another part of the song gives another dance with the same seed."""
     assert not np.array_equal(dance_to(replace(request_, start=3.3)).tokens, dance_to(request_).tokens)
 
@@ -137,24 +136,24 @@ def test_no_sole_below_the_floor(request_: GenerateRequest) -> None:
 
 
 def test_progress_rises_from_0_to_1(request_: GenerateRequest) -> None:
-    told: list[tuple[str, float, str]] = []
-    generate(request_, lambda *args: told.append(args), lambda: False)
-    fractions = [fraction for _, fraction, _ in told]
+    reports: list[tuple[str, float, str]] = []
+    generate(request_, lambda *args: reports.append(args), lambda: False)
+    fractions = [fraction for _, fraction, _ in reports]
     assert fractions[0] == 0 and fractions[-1] == 1
     assert fractions == sorted(fractions)
-    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    stages = list(dict.fromkeys(stage for stage, _, _ in reports))
     assert stages == ["load", "audio", "features", "tokens", "motion", "feet", "done"]
-    assert all(message for _, _, message in told)
+    assert all(message for _, _, message in reports)
 
 
 @pytest.mark.parametrize("stage", ["load", "audio", "features", "tokens", "motion", "feet"])
 def test_a_cancel_stops_at_the_next_step(request_: GenerateRequest, stage: str) -> None:
-    told: list[str] = []
+    stages: list[str] = []
     with pytest.raises(CancelledError):
-        generate(request_, lambda now, *_: told.append(now), lambda: stage in told)
-    assert told[-1] == stage
-    # between two reports of the token stage lie ten positions; each of them looks
-    assert told.count("tokens") <= 1 or stage != "tokens"
+        generate(request_, lambda now, *_: stages.append(now), lambda: stage in stages)
+    assert stages[-1] == stage
+    # progress comes every ten tokens, but a cancel is checked at each of them
+    assert stages.count("tokens") <= 1 or stage != "tokens"
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1e-30, 1e-6, 5.0])
@@ -170,7 +169,7 @@ def test_temperature_0_does_not_depend_on_the_seed(request_: GenerateRequest) ->
 
 
 @pytest.mark.parametrize("style", [None, "AUTO", "auto"])
-def test_auto_takes_the_style_of_the_tempo(request_: GenerateRequest, style: str | None, tmp_path: Path) -> None:
+def test_auto_chooses_the_style_by_the_tempo(request_: GenerateRequest, style: str | None, tmp_path: Path) -> None:
     assert dance_to(replace(request_, style=style, seconds=None)).style in ("rumba", "waltz")  # 92 and 87 beats/min
     fast = tmp_path / "fast.wav"
     write_demo_song(fast, "salsa", 8.0)
@@ -178,7 +177,7 @@ def test_auto_takes_the_style_of_the_tempo(request_: GenerateRequest, style: str
     assert dance.style in STYLES and dance.report["style"] == dance.style
 
 
-def test_each_style_dances_differently(request_: GenerateRequest) -> None:
+def test_each_style_gives_another_dance(request_: GenerateRequest) -> None:
     tokens = [dance_to(replace(request_, style=style)).tokens for style in STYLES]
     assert not np.array_equal(tokens[0], tokens[1]) and not np.array_equal(tokens[1], tokens[2])
 
@@ -214,7 +213,7 @@ def test_each_style_dances_differently(request_: GenerateRequest) -> None:
         ({"audio": "gone.wav"}, AudioError, "gone.wav"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_a_sentence(
+def test_an_impossible_request_is_refused_in_one_sentence(
     request_: GenerateRequest, change: dict, kind: type, words: str
 ) -> None:
     with pytest.raises(kind, match=words) as caught:
@@ -242,9 +241,7 @@ def test_the_largest_seed_works(request_: GenerateRequest) -> None:
 
 
 @pytest.mark.parametrize("part", [{"seconds": None}, {"start": 5.0, "seconds": 3_500.0}, {"seconds": math.inf}])
-def test_an_hour_is_refused_at_once_and_a_part_of_it_is_danced(
-    request_: GenerateRequest, hour: Path, part: dict
-) -> None:
+def test_an_hour_is_refused_at_once_and_a_part_of_it_works(request_: GenerateRequest, hour: Path, part: dict) -> None:
     begin = time.perf_counter()
     with pytest.raises(EngineError, match="minutes") as caught:
         dance_to(replace(request_, audio=str(hour), **part))
@@ -286,11 +283,11 @@ def test_a_checkpoint_that_changes_on_disk_is_loaded_again(request_: GenerateReq
         dance_to(request)
 
 
-def test_gpu_out_of_memory_goes_on_with_the_cpu(request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_out_of_memory_continues_on_the_cpu(request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     from engine.pipeline import generate as module
     from engine.runtime.device import Device
 
-    usual, told = dance_to(request_), []
+    usual, messages = dance_to(request_), []
     real = module.cached_checkpoint
 
     def load(folder: Path, device: str) -> object:
@@ -300,10 +297,10 @@ def test_gpu_out_of_memory_goes_on_with_the_cpu(request_: GenerateRequest, monke
 
     monkeypatch.setattr(module, "cached_checkpoint", load)
     monkeypatch.setattr(module, "choose_device", lambda wanted: Device("cuda", "GPU"))
-    dance = generate(request_, lambda *args: told.append(args[2]), lambda: False)
+    dance = generate(request_, lambda *args: messages.append(args[2]), lambda: False)
     assert np.array_equal(dance.tokens, usual.tokens)
     assert dance.report["device"] == "cpu" and "memory" in dance.report["device_reason"]
-    assert any("memory" in message for message in told)
+    assert any("memory" in message for message in messages)
 
 
 def test_the_report_can_be_sent_as_json(request_: GenerateRequest) -> None:

@@ -21,7 +21,7 @@ L_FOOT, L_ANKLE, PELVIS = JOINT_INDEX["L_foot"], JOINT_INDEX["L_ankle"], 0
 
 
 def standing(seconds: float, fps: float = FPS) -> np.ndarray:
-    """(T, 24, 3) the rest pose, Z up, soles on the floor."""
+    """(T, 24, 3) joints of the rest pose, Z up, soles on the floor."""
     joints = rest_joints()[:, [0, 2, 1]] * np.array([1, -1, 1], np.float32)
     joints = joints - [0, 0, joints[L_FOOT, 2] - 0.02]
     return np.repeat(joints[None], round(seconds * fps), axis=0)
@@ -41,7 +41,7 @@ def test_foot_beats_come_once_a_step(fps: float) -> None:
     found = eb.foot_beats(stepping(0.7, fps=fps), fps)
     inner = found[(found > 1.5) & (found < 18.5)]
     np.testing.assert_allclose(np.diff(inner), 0.7, atol=0.04)
-    before = (-inner / 0.7) % 1  # parts of a step by which the beat precedes the rest
+    before = (-inner / 0.7) % 1  # how much of a step the beat comes before the rest
     assert 0.0 < before.mean() < 0.3
 
 
@@ -121,7 +121,7 @@ def test_jerk_at_seams() -> None:
         em.jerk_at(joints, FPS, [])
 
 
-def test_pfc_wants_both_feet_to_move_while_the_root_accelerates() -> None:
+def test_pfc_counts_both_feet_moving_while_the_root_accelerates() -> None:
     joints = standing(2.0, 30.0)
     time = np.arange(60) / 30
     joints[:, PELVIS, 0] += np.sin(6 * time)
@@ -143,7 +143,7 @@ def test_kinetic_features_of_constant_velocity() -> None:
         em.kinetic_features(joints, FPS, "other")
 
 
-def test_frechet_distance_knows_gaussians() -> None:
+def test_frechet_distance_of_gaussians() -> None:
     random = np.random.default_rng(0)
     real = random.standard_normal((4000, 6)) * np.arange(1, 7) + 3
     assert em.frechet_distance(real, real) == pytest.approx(0, abs=1e-9)

@@ -1,4 +1,4 @@
-"""From a song to a dance with imported checkpoints, by the same door as with ours."""
+"""Dance generation and edits with imported checkpoints, through the same functions as with our own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def walk(frames: int) -> Motion:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Checkpoints whose random motion stays near a body's, thanks to the statistics of a real one."""
+    """A random checkpoint of each variant; with the statistics of a real motion theirs stays near a body."""
     folder = tmp_path_factory.mktemp("imported")
     features = humanml3d.encode(walk(200).joints())
     mean, std = humanml3d.statistics(features)
@@ -58,16 +58,16 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(autouse=True)
 def fake_encodec(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray]]:
-    """Stands in for EnCodec, whose weights are not ours to ship; keeps what it was given."""
-    heard: list[np.ndarray] = []
+    """A replacement of EnCodec, whose licence does not allow its weights here. Returns the audio it was given."""
+    inputs: list[np.ndarray] = []
 
     def features(audio: np.ndarray, device: str, on_progress: object) -> np.ndarray:
-        heard.append(audio)
+        inputs.append(audio)
         loudness = np.abs(audio).reshape(-1, 320).mean(-1)
         return (loudness[:, None] * np.ones(128)).astype(np.float32)
 
     monkeypatch.setattr(encodec, "encodec_features", features)
-    return heard
+    return inputs
 
 
 @pytest.fixture
@@ -94,16 +94,16 @@ def test_every_variant_dances(request_: GenerateRequest, folders: dict[str, Path
     assert dance_to(request).to_npz() == dance.to_npz()
 
 
-def test_encodec_hears_the_part_that_plays_at_its_own_rate(
+def test_encodec_is_given_the_part_that_plays_at_its_own_rate(
     request_: GenerateRequest, folders: dict[str, Path], fake_encodec: list[np.ndarray]
 ) -> None:
     dance_to(replace(request_, checkpoint=str(folders["encodec"]), start=1.0, speed=2.0))
     (audio,) = fake_encodec
-    assert len(audio) == 31 * 320  # 1.5 s heard, and the frame after
+    assert len(audio) == 31 * 320  # 1.5 s of the song, and one more frame
     assert np.abs(audio[: 30 * 320]).max() > 0.01
 
 
-def test_the_motion_is_the_whole_tokens_decoded(request_: GenerateRequest, folders: dict[str, Path]) -> None:
+def test_motion_decoded_in_blocks_equals_the_whole_decoded(request_: GenerateRequest, folders: dict[str, Path]) -> None:
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
     music = np.random.RandomState(0).standard_normal((130, 35)).astype(np.float32)
@@ -115,7 +115,7 @@ def test_the_motion_is_the_whole_tokens_decoded(request_: GenerateRequest, folde
     np.testing.assert_allclose(motion, whole, atol=1e-4)
 
 
-def test_motion_is_there_while_later_tokens_are_still_to_be_written(folders: dict[str, Path]) -> None:
+def test_motion_is_there_while_later_tokens_are_still_to_be_generated(folders: dict[str, Path]) -> None:
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
     asked = []
@@ -126,7 +126,7 @@ def test_motion_is_there_while_later_tokens_are_still_to_be_written(folders: dic
     assert len(tokens) == len(motion) == 20 and len(asked) == 20
 
 
-def test_frames_are_shown_while_they_are_written(request_: GenerateRequest) -> None:
+def test_frames_are_shown_while_they_are_generated(request_: GenerateRequest) -> None:
     shown: list[tuple[int, Motion]] = []
     dance = generate(request_, lambda *_: None, lambda: False, lambda first, motion: shown.append((first, motion)))
     assert [(first, len(motion)) for first, motion in shown] == [(0, 20), (20, 20), (40, 20), (60, 1)]
@@ -171,7 +171,7 @@ def test_a_style_for_a_variant_without_is_refused(request_: GenerateRequest) -> 
         dance_to(replace(request_, style="waltz"))
 
 
-def test_guidance_is_told_not_to_count_and_temperature_does(request_: GenerateRequest) -> None:
+def test_the_user_is_told_that_guidance_has_no_effect_and_temperature_has(request_: GenerateRequest) -> None:
     plain = dance_to(request_)
     guided = dance_to(replace(request_, guidance=3.0))
     assert np.array_equal(guided.tokens, plain.tokens) and "guidance" in guided.report["notices"][0]
@@ -180,7 +180,7 @@ def test_guidance_is_told_not_to_count_and_temperature_does(request_: GenerateRe
     assert not np.array_equal(greedy.tokens, plain.tokens)
 
 
-def test_missing_statistics_are_told(request_: GenerateRequest, tmp_path: Path) -> None:
+def test_missing_statistics_are_a_notice(request_: GenerateRequest, tmp_path: Path) -> None:
     vqvae = save(tmp_path / "vq.pt", reference.random_vqvae(depth=(1, 1)))
     decoder = save(tmp_path / "seq.pt", reference.random_decoder("librosa", depth=1))
     import_magma(vqvae, decoder, "librosa", tmp_path / "bare")
@@ -189,11 +189,13 @@ def test_missing_statistics_are_told(request_: GenerateRequest, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("stage", ["features", "tokens"])
-def test_a_cancel_is_heard(request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
-    said: list[str] = []
+def test_a_cancel_stops_at_the_next_step(
+    request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    stages: list[str] = []
     with pytest.raises(CancelledError):
-        generate(request_, lambda name, *_: said.append(name), lambda: stage in said)
-    assert said[-1] == stage
+        generate(request_, lambda name, *_: stages.append(name), lambda: stage in stages)
+    assert stages[-1] == stage
 
 
 def test_a_body_of_other_width_is_refused(request_: GenerateRequest, tmp_path: Path) -> None:
@@ -215,12 +217,12 @@ def test_motion_files_become_tokens_and_back(folders: dict[str, Path], tmp_path:
     assert len(load_npz(decoded)) == 39
 
 
-def test_what_only_ours_can_do_says_so(folders: dict[str, Path]) -> None:
+def test_an_imported_checkpoint_is_refused_where_only_our_own_work(folders: dict[str, Path]) -> None:
     with pytest.raises(CheckpointError, match="own"):
         load_own_checkpoint(str(folders["librosa"]))
 
 
-def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
+def test_the_memory_of_long_dances_is_bounded(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
     monkeypatch.setattr(generation, "MOTION_MEMORY", 30)
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
@@ -235,19 +237,20 @@ def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders
 
 
 def test_a_dance_can_be_edited_and_what_is_locked_stays(request_: GenerateRequest) -> None:
-    """These decoders remember all that came before, so every later frame would change if poses were not kept."""
-    danced = generate(request_, lambda *_: None, lambda: False)
-    document, take = danced.document, DanceMotion(danced.motion, danced.frames)
+    """Their motion depends on all earlier tokens, so every later frame would change if poses were not kept."""
+    dance = dance_to(request_)
+    document, motion = dance.document, DanceMotion(dance.motion, dance.frames)
     count = len(document)
     steps = [
         Operation("lock", 0, 20),
         Operation("lock", count - 20, count),
         Operation("regenerate", seed=5, variants=2),
     ]
-    edited = edit(document, take, steps, lambda *_: None, lambda: False, device="cpu")
+    edited = edit(document, motion, steps, lambda *_: None, lambda: False, device="cpu")
+    before, after = motion.frames, edited.dance.frames
     for part in (slice(0, 21), slice(count - 20, count)):
-        assert np.array_equal(edited.take.frames.poses[part], take.frames.poses[part])
-        assert np.array_equal(edited.take.frames.trans[part], take.frames.trans[part])
-    assert not np.array_equal(edited.take.frames.poses[22 : count - 20], take.frames.poses[22 : count - 20])
+        assert np.array_equal(after.poses[part], before.poses[part])
+        assert np.array_equal(after.trans[part], before.trans[part])
+    assert not np.array_equal(after.poses[22 : count - 20], before.poses[22 : count - 20])
     assert edited.document.tokens[20 : count - 20] != document.tokens[20 : count - 20]
     assert len(edited.document.span_at(30).variants) == 3

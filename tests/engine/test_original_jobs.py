@@ -1,4 +1,4 @@
-"""The add-on's requests for imported checkpoints, `import` and `fetch_encodec`, and what they leave behind."""
+"""The add-on's requests `import` and `fetch_encodec`, and the files that they leave."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def params(tmp_path: Path) -> dict[str, str]:
 
 
 def run(params: dict[str, str], stop_at: float = 2.0) -> tuple[dict, list[float]]:
-    """The import's answer and the fractions it told; cancelled at the first fraction from `stop_at` on."""
+    """The import's answer and the fractions of its progress; cancelled at the first fraction of at least `stop_at`."""
     fractions: list[float] = []
 
     def progress(stage: str, fraction: float, message: str) -> None:
@@ -46,12 +46,12 @@ def run(params: dict[str, str], stop_at: float = 2.0) -> tuple[dict, list[float]
 
 
 def own(tmp_path: Path) -> list[str]:
-    """What lies where the checkpoints are."""
+    """Names in the folder of the checkpoints."""
     folder = tmp_path / "own"
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_an_import_tells_how_far_it_is_and_what_is_missing(params: dict[str, str], tmp_path: Path) -> None:
+def test_an_import_reports_its_progress_and_what_is_missing(params: dict[str, str], tmp_path: Path) -> None:
     answer, fractions = run(params)
     assert fractions == sorted(fractions) and fractions[0] == 0 and 0.8 < fractions[-1] < 1
     assert answer["folder"] == params["folder"] and answer["variant"] == "librosa" and answer["parameters"] > 1000
@@ -108,13 +108,13 @@ def test_a_full_disk_is_one_sentence(params: dict[str, str], tmp_path: Path, mon
     with pytest.raises(CheckpointError, match="No space left on device"):
         run(params)
     assert own(tmp_path) == []
-    monkeypatch.setattr("engine.models.original.importing.importer.sha256", full)
+    monkeypatch.setattr("engine.models.original.importing.importer.file_sha256", full)
     with pytest.raises(EngineError, match="seq: No space left on device") as caught:
         run(params)
     assert not describe_error(caught.value)[1].startswith("Internal")
 
 
-def test_encodecs_weights_are_taken_from_a_file_or_refused(
+def test_encodecs_weights_can_be_a_file_of_the_user_which_is_checked(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "mine.th"
@@ -135,9 +135,9 @@ def test_a_download_reports_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch
         return Path("there")
 
     monkeypatch.setattr(encodec_weights, "download", download)
-    told: list[float] = []
-    assert run_fetch_encodec({}, lambda _, fraction, __: told.append(fraction), lambda: False) == {"path": "there"}
-    assert told == [0.0, 0.0, 0.25, 0.5, 0.75]
+    fractions: list[float] = []
+    assert run_fetch_encodec({}, lambda _, fraction, __: fractions.append(fraction), lambda: False) == {"path": "there"}
+    assert fractions == [0.0, 0.0, 0.25, 0.5, 0.75]
 
     def cancel(*_: object) -> None:
         raise CancelledError

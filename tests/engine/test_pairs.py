@@ -1,4 +1,4 @@
-"""What the decoder learns from: dances re-timed onto songs, without their waits, and in medleys."""
+"""The decoder's training data: dances re-timed onto songs, without their idle parts, and medleys."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from engine.audio.demo_song import write_demo_song
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.data import retime
 from engine.data.clips import StyledMotion, at_rate
+from engine.data.idle_parts import moving_parts
 from engine.data.songs import Dance, Song
-from engine.data.waiting import moving_parts
 from engine.motion.foot_beats import foot_beats, score_beats
 from engine.training.decoder import AFTER_JOIN, PairWindows
 from engine.training.medleys import medleys
@@ -49,7 +49,7 @@ def test_feet_fall_on_the_beats_of_another_song(bpm: float, song_bpm: float) -> 
     beats = beats[(beats > 1) & (beats < warped.seconds - 1)]
     assert gain(warped.joints(), beats) > 0.2
     assert warped.fps == 20 and warped.seconds == pytest.approx(30 * bpm / song_bpm, abs=1.5)
-    if bpm != song_bpm:  # a dance in another tempo drifts through all phases
+    if bpm != song_bpm:  # a dance at another tempo drifts through all phases
         assert gain(motion.joints(), clicks(song_bpm, 29.0, 1.0).times) < 0.15
 
 
@@ -61,17 +61,19 @@ def test_the_tempo_of_steps_is_found() -> None:
 @pytest.mark.parametrize("song_bpm", [70, 108, 150])
 def test_no_part_is_hurried_or_slowed_beyond_the_bounds(song_bpm: float) -> None:
     motion = at_rate(stepping(20.0, 100.0))
-    motion = replace(motion, trans=np.arange(len(motion))[:, None] / 20 * np.ones(3, np.float32))  # a clock
+    motion = replace(
+        motion, trans=np.arange(len(motion))[:, None] / 20 * np.ones(3, np.float32)
+    )  # the path tells the time
     times = np.arange(len(motion)) / 20
     warped, _ = retime.warp(motion, times * 100 / 60, retime.song_count(clicks(song_bpm, 30.0), times))
     rates = np.diff(warped.trans[:, 0]) * 20
     assert rates.min() > retime.SLOWEST - 1e-3 and rates.max() < retime.FASTEST + 1e-3
 
 
-def test_what_is_in_time_already_is_left_nearly_as_it_is() -> None:
+def test_a_dance_that_is_in_time_already_hardly_changes() -> None:
     motion = at_rate(stepping(20.0, 100.0))
     times = np.arange(len(motion)) / 20
-    # the feet of `stepping` come to rest on the beats 0, 1, 2 ..., a little before the beat as dancers' do
+    # the feet of `stepping` come to rest on the beats 0, 1, 2 ..., their foot beats a little before, as dancers' do
     track = clicks(100, 21.0, 0.0)
     rough = retime.song_count(track, times)
     count = retime.motion_count(motion, rough)
@@ -94,14 +96,14 @@ def test_a_song_without_beats_makes_no_pairs(tmp_path: Path) -> None:
         out.setframerate(10_240)
         out.writeframes(bytes(2 * 10_240 * 12))
     codec, _ = tiny_networks()
-    said: list[str] = []
+    lines: list[str] = []
     dances = [Dance(StyledMotion(f"{bpm}", "rumba", stepping(8.0, bpm)), Song(silent)) for bpm in (90, 96)]
-    made = PairMaker(codec, STYLES, 1).make(dances, [Song(silent)], said.append)
-    assert {pair.kind for pair in made} == {"silent"} and len(said) == 3  # two clips, and the medleys
+    made = PairMaker(codec, STYLES, 1).make(dances, [Song(silent)], lines.append)
+    assert {pair.kind for pair in made} == {"silent"} and len(lines) == 3  # two clips, and the medleys
 
 
 def joined(*motions: Motion) -> Motion:
-    """One after the other, where each begins."""
+    """The motions one after the other, each where it is."""
     return replace(
         motions[0],
         poses=np.concatenate([each.poses for each in motions]),
@@ -109,7 +111,7 @@ def joined(*motions: Motion) -> Motion:
     )
 
 
-def test_waiting_before_between_and_after_dancing_is_not_learned() -> None:
+def test_idle_parts_before_between_and_after_dancing_are_left_out() -> None:
     dance = stepping(9.0, 92.0)
     still = Motion(dance.poses[:1].repeat(60, 0), dance.trans[:1].repeat(60, 0), dance.fps)
     whole = joined(still, dance, still, dance, still)
@@ -117,7 +119,7 @@ def test_waiting_before_between_and_after_dancing_is_not_learned() -> None:
     assert len(parts) == 2
     assert all(dance.seconds - 0.7 < part.seconds < dance.seconds + 0.7 for part in parts)
     assert moving_parts(still) == []
-    moment = still.cut(0, 4)  # shorter than a wait
+    moment = still.cut(0, 4)  # shorter than an idle part
     assert [round(part.seconds) for part in moving_parts(joined(dance, moment, dance))] == [18]
     kinds = [
         [timed.motion.seconds for timed in PairSource(0).timed(Dance(StyledMotion("a", "rumba", motion), None), [])]
@@ -175,7 +177,7 @@ def test_short_dances_follow_each_other_on_the_beat(tmp_path: Path) -> None:
         song = parts[0].song
         if song is None:
             continue
-        features, track = song.hear(parts[0].style)
+        features, track = song.music(parts[0].style)
         assert parts[-1].first + len(parts[-1].motion) <= len(features)
         for part in parts[1:]:  # each part is in time by itself
             beats = track.times - part.first / retime.RATE
@@ -184,13 +186,13 @@ def test_short_dances_follow_each_other_on_the_beat(tmp_path: Path) -> None:
 
 
 def marked(motion: Motion, number: int) -> Motion:
-    """The motion with a sign of its own on a foot and one on a collar, which `stepping` does not move."""
+    """The motion with a foot and a collar, which `stepping` does not move, turned by an angle that is its mark."""
     poses = motion.poses.reshape(len(motion), -1, 3).copy()
     poses[:, [JOINT_INDEX["L_foot"], JOINT_INDEX["L_collar"]], 0] = number / 10
     return replace(motion, poses=poses.reshape(len(motion), -1))
 
 
-def test_a_scarce_style_also_dances_with_the_upper_bodies_of_others(tmp_path: Path) -> None:
+def test_dances_of_a_scarce_style_also_get_the_upper_bodies_of_others(tmp_path: Path) -> None:
     dances = [
         replace(dance, clip=replace(dance.clip, motion=marked(dance.clip.motion, number)))
         for number, dance in enumerate(short_dances())
@@ -199,25 +201,25 @@ def test_a_scarce_style_also_dances_with_the_upper_bodies_of_others(tmp_path: Pa
     made = [part for parts in medleys(dances, demo_songs(tmp_path), 30, 2, np.random.default_rng(0)) for part in parts]
     mixed = 0
     for part in made:
-        signs = part.motion.poses.reshape(len(part.motion), -1, 3)[:, :, 0]
-        below, above = signs[:, JOINT_INDEX["L_foot"]], signs[:, JOINT_INDEX["L_collar"]]
-        assert np.ptp(below) < 1e-4 and np.ptp(above) < 1e-4  # one dance from head to waist, one below
+        marks = part.motion.poses.reshape(len(part.motion), -1, 3)[:, :, 0]
+        below, above = marks[:, JOINT_INDEX["L_foot"]], marks[:, JOINT_INDEX["L_collar"]]
+        assert np.ptp(below) < 1e-4 and np.ptp(above) < 1e-4  # one dance above the pelvis, one below
         mixed += abs(below[0] - above[0]) > 0.05
         assert part.song or below[0] == above[0]
-    heard = sum(part.song is not None for part in made)
-    assert 0.1 * heard < mixed < 0.5 * heard  # of half of them, a third are the dance's own
+    to_songs = sum(part.song is not None for part in made)
+    assert 0.1 * to_songs < mixed < 0.5 * to_songs  # half of them are mixed, a third of those with themselves
     plenty = [dance for _ in range(15) for dance in dances]
     for parts in medleys(plenty, demo_songs(tmp_path), 1, 2, np.random.default_rng(0)):
         for part in parts:
-            signs = part.motion.poses.reshape(len(part.motion), -1, 3)[0, :, 0]
-            assert signs[JOINT_INDEX["L_foot"]] == pytest.approx(signs[JOINT_INDEX["L_collar"]], abs=1e-4)
+            marks = part.motion.poses.reshape(len(part.motion), -1, 3)[0, :, 0]
+            assert marks[JOINT_INDEX["L_foot"]] == pytest.approx(marks[JOINT_INDEX["L_collar"]], abs=1e-4)
 
 
-def test_a_style_is_danced_to_the_songs_of_rare_styles_as_often_as_to_others() -> None:
-    heard = np.zeros((1200, MUSIC_FEATURES), np.float32), clicks(90.0, 60.0)
+def test_medleys_use_the_songs_of_rare_styles_as_often_as_others() -> None:
+    music = np.zeros((1200, MUSIC_FEATURES), np.float32), clicks(90.0, 60.0)
 
     def song(name: str) -> Song:
-        return Song(Path(name), {"modern": heard})
+        return Song(Path(name), {"modern": music})
 
     clip = StyledMotion("a", "waltz", stepping(1.0, 90.0))
     with_songs = [Dance(clip, song(f"waltz {number}")) for number in range(19)]
@@ -229,10 +231,10 @@ def test_a_style_is_danced_to_the_songs_of_rare_styles_as_often_as_to_others() -
     assert 0.35 < names.count("cha-cha") / len(names) < 0.65
 
 
-def test_a_style_without_a_usual_tempo_dances_to_songs_of_any(tmp_path: Path) -> None:
-    """Twice as quick as the steps, so that they fall on every other beat: too quick for what has a usual tempo."""
-    heard = np.zeros((600, MUSIC_FEATURES), np.float32), clicks(150.0, 30.0)
-    fast = Song(tmp_path / "never heard.wav", {"rumba": heard, "modern": heard})
+def test_a_style_without_a_usual_tempo_is_paired_with_songs_of_any_tempo(tmp_path: Path) -> None:
+    """The song is twice as fast as the steps, which then fall on every other beat: too fast for a usual tempo."""
+    music = np.zeros((600, MUSIC_FEATURES), np.float32), clicks(150.0, 30.0)
+    fast = Song(tmp_path / "never read.wav", {"rumba": music, "modern": music})
     kinds = {}
     for style in ("rumba", "modern"):
         dance = Dance(StyledMotion("a", style, stepping(9.0, 75.0)), None)
@@ -240,7 +242,7 @@ def test_a_style_without_a_usual_tempo_dances_to_songs_of_any(tmp_path: Path) ->
     assert kinds == {"rumba": ["silent"], "modern": ["silent", "rhythm"]}
 
 
-def test_a_medley_is_one_pair_whose_joins_are_not_learned(tmp_path: Path) -> None:
+def test_a_medley_is_one_pair_with_its_joins_left_out_of_the_loss(tmp_path: Path) -> None:
     codec, _ = tiny_networks()
     songs = demo_songs(tmp_path)
     dances = [dance for dance in short_dances() if dance.clip.style == "rumba"]
@@ -250,11 +252,11 @@ def test_a_medley_is_one_pair_whose_joins_are_not_learned(tmp_path: Path) -> Non
     for pair in joined:
         assert pair.music is None or len(pair.music) == 2 * len(pair.codes)
         assert list(pair.joins) == sorted(set(pair.joins)) and pair.joins[0] > 0 and pair.joins[-1] < len(pair.codes)
-        # as short as this, a window begins with the pair
+        # a pair shorter than a window: the window begins with the pair
         short = replace(pair, codes=pair.codes[:100], joins=tuple(join for join in pair.joins if join < 100))
-        learned = PairWindows([replace(short, music=None)], SMALL_DECODER).batch(np.random.default_rng(0), 1).real[0]
-        expected = np.arange(len(learned)) < 100
+        real = PairWindows([replace(short, music=None)], SMALL_DECODER).batch(np.random.default_rng(0), 1).real[0]
+        expected = np.arange(len(real)) < 100
         for join in short.joins:
             expected[join : join + AFTER_JOIN] = False
         assert short.joins
-        np.testing.assert_array_equal(learned.numpy(), expected)
+        np.testing.assert_array_equal(real.numpy(), expected)

@@ -1,4 +1,4 @@
-"""The paper's small model: it learns, goes on where it was stopped, and becomes a checkpoint that dances."""
+"""The paper's small model: it learns, resumes after an interruption, and becomes a working checkpoint."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def clips(seconds: float = 8.0) -> list[StyledMotion]:
 
 
 def pairs() -> list[TokenPair]:
-    """The music of the long pair is loud where its tokens are high; tokens go round."""
+    """Pairs of tokens that count up or down in a cycle, with noise as their music."""
     tokens = np.arange(400) % 16
     music = np.random.RandomState(0).standard_normal((400, 35)).astype(np.float32) * 3 + 5
     short = TokenPair(tokens[:90], music[:90], "salsa", "rhythm")
@@ -106,7 +106,7 @@ def test_the_loss_falls(stage: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_run_that_was_killed_goes_on_to_the_same_weights(
+def test_a_run_that_was_killed_resumes_to_the_same_weights(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = STAGES[stage](options(tmp_path / "whole", 10))
@@ -131,7 +131,7 @@ def shaken(config: OriginalDecoderConfig) -> OriginalDecoder:
 
 
 @torch.no_grad()
-def test_music_is_heard_without_order_and_not_beyond_its_end() -> None:
+def test_the_order_of_the_music_and_what_follows_its_end_do_not_count() -> None:
     network, short = shaken(WRITER), batch(pairs()[1:2])
     assert short.music_mask.sum(1).tolist() == [90] * 6
     loss = next_token_loss(network, short)
@@ -146,7 +146,7 @@ def test_music_is_heard_without_order_and_not_beyond_its_end() -> None:
 
 @torch.no_grad()
 def test_the_loss_is_that_of_the_network_as_it_is_used() -> None:
-    """`MotionDecoder.forward` hears all the music and predicts the next token."""
+    """`OriginalDecoder.forward` is given all the music and predicts the next token."""
     network, long = shaken(WRITER), batch(pairs()[:1])
     logits = network(long.tokens, long.music).log_softmax(-1)[:, :-1]
     expected = -logits.gather(-1, long.tokens[:, 1:, None]).mean()
@@ -154,7 +154,7 @@ def test_the_loss_is_that_of_the_network_as_it_is_used() -> None:
 
 
 @torch.no_grad()
-def test_raw_music_sounds_to_the_checkpoint_as_normalised_music_did() -> None:
+def test_the_checkpoint_is_given_raw_music_and_normalises_it_as_in_training() -> None:
     network = shaken(WRITER)
     windows = TokenWindows(pairs())
     music, tokens = torch.from_numpy(pairs()[0].music)[None, :50], torch.arange(20)[None]

@@ -1,4 +1,4 @@
-"""A piece of motion between two that stay: it begins and arrives exactly, as fast as they move."""
+"""Splicing: a piece of motion between two that stay begins and ends exactly where they do, with their velocities."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ START, END = 40, 80
 
 
 def travelling() -> Motion:
-    """Steps, turns and travels for six seconds at 20 frames/s."""
+    """A body that steps, turns and travels for six seconds at 20 frames/s."""
     motion = stepping(6.0, 100.0, 20.0)
     angle = 0.8 * np.arange(len(motion)) / 20
     poses = motion.poses.copy()
@@ -24,7 +24,7 @@ def travelling() -> Motion:
 
 
 def other(frames: int = END - START + 3) -> Motion:
-    """A piece of another tempo, mirrored pose and place: nothing of it fits."""
+    """A piece that does not fit at all: another tempo, pose, place and heading."""
     piece = stepping(10.0, 127.0, 20.0).cut(7, 7 + frames)
     poses = piece.poses.copy()
     poses[:, 48:54] *= 0.3  # shoulders
@@ -37,7 +37,7 @@ def joints_with(old: Motion, piece: Motion) -> np.ndarray:
     return joints
 
 
-def test_it_begins_and_arrives_exactly_and_says_what_it_missed() -> None:
+def test_it_begins_and_ends_exactly_and_reports_its_error() -> None:
     old = travelling()
     fitted = fit(old, other(), START - 1, START, END)
     assert fitted.first == START and len(fitted.motion) == END - START + 1
@@ -47,7 +47,7 @@ def test_it_begins_and_arrives_exactly_and_says_what_it_missed() -> None:
 
 
 def swaying(speed: float, reach: float) -> Motion:
-    """Arms, back and height sway and the path bends, all smoothly, for six seconds at 20 frames/s."""
+    """A body with a smoothly swaying pose, height and path, for six seconds at 20 frames/s."""
     times = np.arange(120) / 20
     sway = np.sin(speed * times + np.arange(24)[:, None]).T
     poses = np.zeros((120, 24, 3))
@@ -57,16 +57,16 @@ def swaying(speed: float, reach: float) -> Motion:
     return Motion(poses.reshape(120, 72).astype(np.float32), sway[:, 1:4].astype(np.float32), 20.0)
 
 
-def test_it_goes_on_with_the_speed_and_about_the_acceleration_of_what_stays() -> None:
+def test_it_continues_with_the_speed_and_about_the_acceleration_of_what_stays() -> None:
     old = swaying(2.0, 0.3)
     joints = joints_with(old, fit(old, swaying(2.6, 0.4).cut(11, 55), START - 1, START, END).motion)
-    bends = np.diff(joints, n=2, axis=0) * 400
-    jumps = np.linalg.norm(np.diff(bends, axis=0), axis=-1).mean(axis=1)  # of index n: from frame n + 1 to n + 2
+    accelerations = np.diff(joints, n=2, axis=0) * 400
+    jumps = np.linalg.norm(np.diff(accelerations, axis=0), axis=-1).mean(axis=1)  # at n: from frame n + 1 to n + 2
     inside = jumps[START + 1 : END - 3].max()
     assert max(jumps[START - 2], jumps[END - 1]) < 0.5 * inside  # from what stays to the pinned frame
 
 
-def test_what_fits_already_is_hardly_changed_wherever_it_lies() -> None:
+def test_what_fits_already_hardly_changes_wherever_it_is() -> None:
     old = swaying(2.0, 0.3)
     fitted = fit(old, moved(old.cut(START - 1, END + 2), -1.0, (2.0, 9.0)), START - 1, START, END)
     np.testing.assert_allclose(fitted.motion.joints(), old.joints()[START : END + 1], atol=2e-3)
@@ -74,7 +74,7 @@ def test_what_fits_already_is_hardly_changed_wherever_it_lies() -> None:
 
 
 @pytest.mark.parametrize(("start", "end"), [(None, END), (START, None), (None, None)])
-def test_at_the_ends_of_a_dance_nothing_is_missed(start: int | None, end: int | None) -> None:
+def test_at_the_ends_of_a_dance_there_is_no_error(start: int | None, end: int | None) -> None:
     old = travelling()
     first, last = start or 0, len(old) - 1 if end is None else end
     fitted = fit(old, other(last - first + 1), first, start, end)
@@ -85,7 +85,7 @@ def test_at_the_ends_of_a_dance_nothing_is_missed(start: int | None, end: int | 
             np.testing.assert_allclose(fitted.motion.joints()[pin - first], old.joints()[pin], atol=1e-5)
 
 
-def test_what_follows_moves_rigidly_to_where_it_arrives() -> None:
+def test_what_follows_moves_rigidly_to_the_end_of_the_piece() -> None:
     old = travelling()
     fitted = fit(old, other(), START - 1, START, END, follows=True)
     assert fitted.after is not None and fitted.correction_cm < 0.01
@@ -94,7 +94,7 @@ def test_what_follows_moves_rigidly_to_where_it_arrives() -> None:
     np.testing.assert_allclose(placed(fitted.after, old.cut(END, END + 1)).joints(), old.joints()[END:], atol=1e-4)
 
 
-def test_planting_feet_leaves_what_is_kept_bit_for_bit() -> None:
+def test_locking_feet_leaves_what_is_kept_bit_for_bit() -> None:
     old = travelling()
     fitted = fit(old, other(), START - 1, START, END).motion
     poses, trans = old.poses.copy(), old.trans.copy()

@@ -1,4 +1,4 @@
-"""The decoders that are compared with ours: what each can and cannot know, and what they learn from."""
+"""The decoders that ours is compared with: what each can and cannot distinguish, and their training data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ KINDS = (MotionDecoder, BagOfFrames, Sinusoids)
 
 
 def shaken(kind: type[MotionDecoder]) -> MotionDecoder:
-    """Random weights that are large enough for every part to count."""
+    """A network with random weights, large enough for every part to have an effect."""
     torch.manual_seed(0)
     network = kind(CONFIG).eval()
     for parameter in network.parameters():
@@ -43,8 +43,8 @@ def music(frames: int) -> torch.Tensor:
 def batch(rows: int = 2, positions: int = 40) -> Batch:
     codes = torch.randint(CONFIG.codes, (rows, positions, 1), generator=torch.Generator().manual_seed(2))
     nothing = torch.zeros(rows, positions, dtype=torch.bool)
-    heard = torch.stack([music(2 * positions)] * rows)
-    return Batch(codes, codes, heard, nothing, torch.zeros(rows, dtype=torch.int64), nothing[:, 0] < 1, ~nothing)
+    songs = torch.stack([music(2 * positions)] * rows)
+    return Batch(codes, codes, songs, nothing, torch.zeros(rows, dtype=torch.int64), nothing[:, 0] < 1, ~nothing)
 
 
 @torch.no_grad()
@@ -62,22 +62,22 @@ def differs(one: torch.Tensor, two: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_a_bag_does_not_hear_the_order_of_the_frames(kind: type[MotionDecoder]) -> None:
+def test_only_a_bag_of_frames_ignores_their_order(kind: type[MotionDecoder]) -> None:
     network, right = shaken(kind), batch()
     shuffled = replace(right, music=right.music[:, torch.randperm(80, generator=torch.Generator().manual_seed(3))])
     other = replace(right, music=right.music + 1)
     assert differs(logits(network, shuffled), logits(network, right)).any() == (kind is not BagOfFrames)
-    assert differs(logits(network, other), logits(network, right)).all()  # but it does hear
-    unheard = torch.zeros_like(right.has_music)
-    deaf = logits(network, replace(right, has_music=unheard))
-    torch.testing.assert_close(logits(network, replace(other, has_music=unheard)), deaf)
-    assert differs(deaf, logits(network, right)).all()
+    assert differs(logits(network, other), logits(network, right)).all()  # but the music has an effect
+    no_music = torch.zeros_like(right.has_music)
+    without = logits(network, replace(right, has_music=no_music))
+    torch.testing.assert_close(logits(network, replace(other, has_music=no_music)), without)
+    assert differs(without, logits(network, right)).all()
 
 
-def test_the_filling_of_a_short_window_is_not_in_the_bag() -> None:
+def test_the_padding_of_a_short_window_is_not_in_the_bag() -> None:
     network, short = shaken(BagOfFrames), batch()
     short.music[:, 60:] = 0
-    cut = replace(short, music=short.music.roll(20, 1))  # the filling before the music
+    cut = replace(short, music=short.music.roll(20, 1))  # the padding before the music
     torch.testing.assert_close(logits(network, cut), logits(network, short))
     short.music[:, 60:] = 1e-3
     assert differs(logits(network, short), logits(network, cut)).any()
@@ -85,12 +85,12 @@ def test_the_filling_of_a_short_window_is_not_in_the_bag() -> None:
 
 @torch.no_grad()
 def test_sinusoids_tell_where_a_dance_is_and_distances_do_not() -> None:
-    """Positions far from a beginning, with the same surroundings: ours cannot tell them from each other."""
+    """Positions far from the start, in the same surroundings: ours does not distinguish them."""
     count = 120
     even = Conditions(music(2).repeat(count, 1), 0, torch.ones(count, 1, dtype=torch.int64), torch.ones(count) > 0)
-    for kind, told in ((MotionDecoder, False), (Sinusoids, True)):
+    for kind, distinguished in ((MotionDecoder, False), (Sinusoids, True)):
         memory = encode_context(shaken(kind), even, [True], [True])[0]
-        assert bool(differs(memory[50], memory[60])) == told
+        assert bool(differs(memory[50], memory[60])) == distinguished
     placed = shaken(Sinusoids)
     assert not placed.context.slopes(torch.device("cpu")).any()
     # where the context is encoded in chunks, the second does not begin at position 0 again
@@ -99,7 +99,7 @@ def test_sinusoids_tell_where_a_dance_is_and_distances_do_not() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @torch.no_grad()
-def test_what_is_written_step_by_step_is_what_was_trained(kind: type[MotionDecoder]) -> None:
+def test_generation_step_by_step_equals_the_training_pass(kind: type[MotionDecoder]) -> None:
     network, right = shaken(kind), batch()
     whole = logits(network, right)
     cache = DecoderCache(network, network.memory(right.music, right.codes, right.locked, right.style, right.has_music))
@@ -118,12 +118,12 @@ def test_dances_are_as_long_as_their_music(kind: type[MotionDecoder], monkeypatc
         codes = generate_codes(network, music(2 * count), 1, Sampling(), [0, 1])
         assert codes.shape == (2, count, 1) and not torch.equal(codes[0], codes[1])
         assert torch.equal(codes[1:], generate_codes(network, music(2 * count), 1, Sampling(), [1]))
-    if kind is BagOfFrames:  # written anew in every window: no two are alike
+    if kind is BagOfFrames:  # generated again in every window: no two are alike
         assert not torch.equal(codes[0, 20:30], codes[0, 30:40])
         louder = music(94)
         louder[80:] += 5
         changed = generate_codes(network, louder, 1, Sampling(), [0])[0] != codes[0]
-        assert changed.any() and not changed[:30].any()  # no window that is written there holds second 4
+        assert changed.any() and not changed[:30].any()  # no window that is generated there contains second 4
 
 
 def test_recorded_pairs_keep_their_time_and_re_timed_ones_do_not(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Training of both stages: it learns, goes on where it was stopped to the bit, and reads every kind of data folder."""
+"""Training of all stages: it learns, resumes to exactly the same weights, and reads every kind of data folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from engine.motion.files.bvh import write_bvh
 from engine.service.cli import main
 from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
-from engine.training.finetune_vqvae import exchanged, finetune_vqvae, nearest_codes
+from engine.training.finetune_vqvae import corrupted, finetune_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
 from engine.training.pairs import Pair
 from engine.training.vqvae import train_vqvae
@@ -42,7 +42,7 @@ def clips() -> list[StyledMotion]:
 
 
 def pairs() -> list[Pair]:
-    """Code and music have the same period, so that there is something to learn."""
+    """Pairs with codes and music of the same period, so that there is something to learn."""
     count = 160
     beat = np.arange(2 * count) % 16
     music = np.eye(16, dtype=np.float32)[beat]
@@ -55,16 +55,16 @@ def train_codec(settings: TrainOptions) -> MotionVQVAE:
     return train_vqvae(clips(), clips()[:1], SMALL_CODEC, settings)
 
 
-def train_writer(settings: TrainOptions) -> MotionDecoder:
+def train_tiny_decoder(settings: TrainOptions) -> MotionDecoder:
     return train_decoder(pairs(), pairs()[:1], SMALL_DECODER, settings)
 
 
-STAGES = {"vqvae": train_codec, "decoder": train_writer}
+STAGES = {"vqvae": train_codec, "decoder": train_tiny_decoder}
 
 
 @pytest.fixture(params=STAGES)
 def stage(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(codec_training, "UNQUANTIZED_STEPS", 3)  # so that a few steps see the codebooks move
+    monkeypatch.setattr(codec_training, "UNQUANTIZED_STEPS", 3)  # so that the codebooks change within a few steps
     return request.param
 
 
@@ -86,49 +86,49 @@ def test_a_codec_with_more_levels_starts_as_the_one_it_is_made_from(tmp_path: Pa
     old.quantizer.codebook.normal_()
     finer = replace(SMALL_CODEC, levels=SMALL_CODEC.levels + 2)
     new = MotionVQVAE(finer)
-    codec_training.take_over(old, new)
+    codec_training.copy_weights(old, new)
     codes = torch.randint(SMALL_CODEC.codes, (1, 20, SMALL_CODEC.levels))
     torch.testing.assert_close(new.decode(codes), old.decode(codes))
 
     trained = train_vqvae(clips(), clips()[:1], finer, options(tmp_path, 3), old)
     books = trained.quantizer.codebook
-    assert books.flatten(1).any(1).all()  # the codebooks it lacked have codes
+    assert books.flatten(1).any(1).all()  # the new codebooks have codes
     assert not books[finer.coarse :, 0].any() and books[: finer.coarse, 0].any()
-    nothing_finer = codes.new_zeros(1, 20, finer.levels)
-    nothing_finer[..., : finer.coarse] = codes[..., : finer.coarse]
-    torch.testing.assert_close(trained.decode(nothing_finer), trained.decode(codes[..., : finer.coarse]))
+    coarse_only = codes.new_zeros(1, 20, finer.levels)
+    coarse_only[..., : finer.coarse] = codes[..., : finer.coarse]
+    torch.testing.assert_close(trained.decode(coarse_only), trained.decode(codes[..., : finer.coarse]))
 
 
-def test_hardening_changes_only_what_comes_after_the_codebooks(tmp_path: Path) -> None:
+def test_fine_tuning_changes_only_what_comes_after_the_codebooks(tmp_path: Path) -> None:
     codec, before = tiny_networks()[0], tiny_networks()[0]
-    hard = finetune_vqvae(codec, clips(), clips()[:1], options(tmp_path, 4, learning_rate=1e-2))
+    tuned = finetune_vqvae(codec, clips(), clips()[:1], options(tmp_path, 4, learning_rate=1e-2))
     features = torch.from_numpy(representation.encode(stepping(4.0, 100.0, 20.0)))[None]
     codes = before.encode(features)
-    assert torch.equal(hard.encode(features), codes)  # a decoder that was trained before still fits
-    assert not torch.allclose(hard.decode(codes), before.decode(codes))
+    assert torch.equal(tuned.encode(features), codes)  # a decoder that was trained before still fits
+    assert not torch.allclose(tuned.decode(codes), before.decode(codes))
     assert {"val_mm", "val_coarse_mm"} <= set(log(tmp_path)[-1])
 
 
-def test_exchanged_codes_lie_near_and_only_clips_without_fine_levels_have_them() -> None:
+def test_replaced_codes_are_near_and_only_windows_without_fine_levels_have_them() -> None:
     torch.manual_seed(0)
     book, coarse, near = torch.randn(3, 32, 8), 2, 4
     codes = torch.randint(1, 32, (64, 30, 3))
-    drawn = exchanged(codes, nearest_codes(book, near), coarse)
-    whole = (drawn == codes).all(-1).all(-1)
-    assert 0.2 < whole.float().mean() < 0.8  # some clips are as they were
-    assert not drawn[~whole][..., coarse:].any() and (drawn[~whole][..., :coarse] != codes[~whole][..., :coarse]).any()
+    found = corrupted(codes, nearest_codes(book, near), coarse)
+    whole = (found == codes).all(-1).all(-1)
+    assert 0.2 < whole.float().mean() < 0.8  # some windows are as they were
+    assert not found[~whole][..., coarse:].any() and (found[~whole][..., :coarse] != codes[~whole][..., :coarse]).any()
     rank = torch.cdist(book, book).argsort(-1).argsort(-1)
     for level in range(coarse):
-        assert rank[level][codes[..., level], drawn[..., level]].max() == near
+        assert rank[level][codes[..., level], found[..., level]].max() == near
     assert nearest_codes(book, 99).shape == (3, 32, 31)
 
 
-def test_a_run_that_was_killed_goes_on_to_the_same_weights(
+def test_a_run_that_was_killed_resumes_to_the_same_weights(
     stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = STAGES[stage](options(tmp_path / "whole", 10))
 
-    torch.manual_seed(99)  # the process that goes on has another past
+    torch.manual_seed(99)  # the process that resumes has another random state
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         kill_at_step(patch, 7)  # three steps after the save at four
         STAGES[stage](options(tmp_path / "parts", 10))
@@ -154,7 +154,7 @@ def test_the_seed_decides(stage: str, tmp_path: Path) -> None:
     assert not equal(one.state_dict(), other.state_dict())
 
 
-def test_the_loss_falls_and_the_log_tells(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_loss_falls_and_is_logged(stage: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     STAGES[stage](options(tmp_path, 40, report_every=10, validate_every=20, save_every=20, batch=8, learning_rate=5e-3))
     lines = log(tmp_path)
     losses = [line["loss"] for line in lines if "loss" in line]
@@ -207,7 +207,7 @@ def test_learning_rate_rises_and_falls() -> None:
     assert rates[-1] == pytest.approx(5e-5, rel=0.01)
 
 
-def test_styles_are_drawn_more_evenly_than_they_are_long() -> None:
+def test_styles_are_sampled_more_evenly_than_their_lengths() -> None:
     weights = style_weights(["waltz", "waltz", "salsa"], [300, 100, 100])
     assert weights.sum() == pytest.approx(1)
     assert weights[0] == pytest.approx(3 * weights[1])  # within a style by length
@@ -239,8 +239,8 @@ def test_a_batch_of_short_and_silent_pairs() -> None:
         assert not batch.music[row, 82:].any()
 
 
-def test_no_pairs_or_no_music_is_told() -> None:
-    with pytest.raises(DataError, match="No pairs"):
+def test_no_pairs_and_no_music_are_errors() -> None:
+    with pytest.raises(DataError, match="no pairs"):
         PairWindows([], SMALL_DECODER)
     with pytest.raises(DataError, match="paired with music"):
         PairWindows(pairs()[1:2], SMALL_DECODER).music_statistics()
@@ -260,8 +260,8 @@ def test_from_a_data_folder_to_a_dance(
     data, codec, decoder, made = own_folder(tmp_path / "data"), tmp_path / "vq", tmp_path / "dec", tmp_path / "mine"
     few = ["--steps", 2, "--batch", 2, "--device", "cpu"]
     assert run("train-vqvae", "--data", data, "--out", codec, "--levels", 3, "--coarse", 2, *few) == 0
-    soft, codec = codec, tmp_path / "hard"
-    assert run("harden-vqvae", "--data", data, "--vqvae", soft, "--out", codec, *few) == 0
+    first, codec = codec, tmp_path / "tuned"
+    assert run("finetune-vqvae", "--data", data, "--vqvae", first, "--out", codec, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", codec, "--out", decoder, "--rhythm-pairs", 1, *few) == 0
     assert json.loads((decoder / "styles.json").read_text()) == ["rumba", "salsa"]
     assert run("pack", "--vqvae", codec, "--decoder", decoder, "-o", made, "--description", "two steps") == 0
@@ -283,9 +283,9 @@ def test_from_a_data_folder_to_a_dance(
 
     finer = tmp_path / "finer"
     assert run("train-vqvae", "--data", data, "--out", finer, "--coarse", 2, "--start-from", made, *few) == 0
-    on, begun = tmp_path / "on", ["--rhythm-pairs", 1, "--start-from", made]
-    assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", on, *begun, *few) == 0
-    assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", on, "--start-from", "gone", *few) == 1
+    second, start = tmp_path / "second", ["--rhythm-pairs", 1, "--start-from", made]
+    assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", second, *start, *few) == 0
+    assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", second, "--start-from", "gone", *few) == 1
     assert "gone" in capsys.readouterr().err
 
     monkeypatch.setenv("MAGMA_CHECKPOINTS", str(tmp_path))
@@ -349,7 +349,7 @@ def one_error(capsys: pytest.CaptureFixture[str]) -> str:
         (["evaluate", "--data", "gone"], "no such folder"),
     ],
 )
-def test_what_cannot_be_trained_is_told_in_a_sentence(
+def test_what_cannot_be_trained_is_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: Sequence[object], words: str
 ) -> None:
     places = {name: tmp_path / name.lower() for name in ("OUT", "EMPTY", "DATA", "SHORT")}

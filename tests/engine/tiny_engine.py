@@ -1,4 +1,4 @@
-"""Networks with random weights, a stepping body and dances of it, small enough to test the whole pipeline with."""
+"""Small networks with random weights, a stepping body, and a data set of it, to test the whole pipeline with."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
     torch.manual_seed(seed)
     codec, decoder = MotionVQVAE(SMALL_CODEC), MotionDecoder(SMALL_DECODER)
     codec.quantizer.codebook.normal_()
-    codec.quantizer.codebook[SMALL_CODEC.coarse :, 0] = 0  # as in training: nothing finer
+    codec.quantizer.codebook[SMALL_CODEC.coarse :, 0] = 0  # as in training: code 0 of a fine level is the zero vector
     codec.mean.copy_(torch.from_numpy(representation.encode(stepping(4.0, 100.0, 20.0)).mean(0)))  # upright
     codec.std.fill_(0.1)
     codec.std[:3] = 0.02  # yaw and steps of a frame
@@ -40,7 +40,7 @@ def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
 
 
 def stepping(seconds: float, bpm: float, fps: float = 30.0) -> Motion:
-    """A body that steps from side to side: on every beat a foot comes to rest, left and right in turn."""
+    """A body that steps from side to side: on every beat one foot comes to rest, left and right alternately."""
     times = np.arange(round(seconds * fps)) / fps
     count = times * bpm / 60
     poses = np.zeros((len(times), 24, 3), np.float64)
@@ -58,7 +58,7 @@ def stepping(seconds: float, bpm: float, fps: float = 30.0) -> Motion:
 
 
 def own_folder(folder: Path, seconds: float = 15.0) -> Path:
-    """A folder of dance data: two steppers to train with, each to a song, and one to test with."""
+    """A folder of dance data in our layout: two training clips, each with a song, and one test clip."""
     for name in ("motions", "wavs"):
         (folder / name).mkdir(parents=True)
     entries = []
@@ -75,14 +75,14 @@ def own_folder(folder: Path, seconds: float = 15.0) -> Path:
 
 
 def kill_at_step(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Training stops as if killed when it is about to take this step."""
-    take, taken = torch.optim.AdamW.step, 0
+    """Interrupt training before this step of the optimiser, as if it was killed."""
+    original_step, count = torch.optim.AdamW.step, 0
 
     def killed(self: torch.optim.AdamW, *args: object) -> object:
-        nonlocal taken
-        taken += 1
-        if taken == step:
+        nonlocal count
+        count += 1
+        if count == step:
             raise KeyboardInterrupt
-        return take(self, *args)
+        return original_step(self, *args)
 
     monkeypatch.setattr(torch.optim.AdamW, "step", killed)

@@ -1,14 +1,14 @@
-"""Geometric features: what share of the time each of 32 yes-or-no relations between joints holds.
+"""Geometric features: the share of frames in which each of 32 boolean relations between joints holds.
 
 The relations are those of Mueller, Roeder and Clausen, "Efficient Content-Based Retrieval of Motion Capture Data"
-(2005), in the selection and with the thresholds of the AIST++ toolbox's manual features: in lengths of the upper arm,
-widths of the shoulders and of the hips, here this skeleton's. Where the toolbox strays from the paper, the paper's
-meaning is followed, so the numbers are not the toolbox's:
+(2005), in the selection and with the thresholds of the AIST++ toolbox's manual features. Thresholds are in lengths of
+the upper arm and widths of the shoulders and hips, here of this skeleton. Where the toolbox differs from the paper,
+this module follows the paper, so its numbers are not the toolbox's:
 
-- it counts the time between frames as 1/120 s whatever the rate; here speeds are those of the motion's rate;
-- its relations "a joint moves this way" use the speed of another joint, so that "hand rises" never holds; here the
-  speed of the joint itself, relative to the joint it is compared with;
-- its planes face one way for the right side and the other for the left; here as the relation is named, and a left
+- the toolbox assumes 1/120 s between frames at any rate; here speeds use the motion's rate;
+- its relations "joint moves in a direction" use the speed of another joint, so that "hand rises" never holds; here they
+  use the speed of the joint itself, relative to the joint it is compared with;
+- its planes face opposite ways for the left and the right side; here they face as the relation is named, and a left
   relation is the right one of the mirrored body.
 """
 
@@ -72,9 +72,9 @@ def geometric_features(joints: NDArray[np.floating[Any]], fps: float) -> Array:
 
 
 def geometric_relations(joints: NDArray[np.floating[Any]], fps: float) -> BoolArray:
-    """(T - 1, 32): which relation holds in every frame but the first. joints: (T, 24, 3) metres, Z up.
+    """(T - 1, 32) which relations hold in every frame but the first. joints: (T, 24, 3) metres, Z up.
 
-    Raises ValueError under 2 frames, which have no speeds.
+    Raises ValueError for fewer than 2 frames, which have no speeds.
     """
     if len(joints) < 2:
         raise ValueError(f"{len(joints)} frames are too short for geometric features; at least 2 are needed.")
@@ -146,5 +146,5 @@ class _Body:
 
 
 def _component(vector: Array, direction: Array) -> Array:
-    """(T,) part of (T, 3) vectors along directions, 0 where a direction has no length."""
+    """(T,) component of (T, 3) vectors along directions; 0 where a direction has no length."""
     return (vector * direction).sum(axis=-1) / np.maximum(np.linalg.norm(direction, axis=-1), 1e-9)

@@ -1,8 +1,7 @@
-"""Which training window is nearest to a window of a dance, and how far? So that copying shows.
+"""Novelty: the distance from each window of a dance to the nearest training window, which reveals copying.
 
-A dance is cut into windows of 1.6 s, in the body's frame (place and facing do not count), and each is compared with
-every window of every training clip and of its mirror image. The distance is the joints', in the mean over joints and
-frames.
+A dance is cut into windows of 1.6 s, in the body's frame (place and facing do not count). Each is compared with every
+window of every training clip and of its mirror image. The distance is the mean over joints and frames.
 """
 
 from __future__ import annotations
@@ -20,26 +19,30 @@ from engine.motion.body_frame import mirror_body
 Joints = NDArray[np.floating[Any]]
 
 SECONDS = 1.6
-"""Length of a window, and the step to the next of a dance. Training windows begin at every frame."""
+"""Length of a window, and the step between the windows of a dance. Training windows begin at every frame."""
 _AXES = 16
+"""Principal axes that the search uses."""
 _STEP = 4
-"""Frames between those that the search looks at."""
+"""The search uses only every so many frames."""
 _CANDIDATES = 16
+"""Windows found by the search whose exact distance is computed."""
 _BLOCK = 128
+"""Windows that are searched for at once."""
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """Of every window (n,): metres to the nearest training window, and which training clip that is in."""
+    """The nearest training window of each window (n,): its distance in metres, and the index of its clip."""
 
     distances: NDArray[np.float64]
     clips: NDArray[np.int64]
 
 
 class TrainingWindows:
-    """An index of training windows. Searches by the joints' main axes of variation, then measures the best few exactly.
+    """A search index of training windows: a search along the principal axes of the joints, then exact distances to the
+    best few windows found.
 
-    So a distance is exact for the window it was measured to, and at worst a little larger than that to the nearest.
+    So a distance is exact for the window that was found, which in rare cases is only nearly the nearest one.
     """
 
     def __init__(self, clips: Sequence[Joints], fps: float):
@@ -62,9 +65,9 @@ class TrainingWindows:
             self.norms = (self.keys**2).sum(axis=1)
 
     def nearest(self, joints: Joints, leave_out: int | None = None) -> Nearest:
-        """Search for every window of (T, 24, 3) joints in the body's frame; without the training clip `leave_out`.
+        """The nearest training windows of (T, 24, 3) joints in the body's frame. leave_out: a training clip to ignore.
 
-        Empty where the motion is shorter than a window, or no training clip is as long as one.
+        Empty if the motion, or every training clip, is shorter than a window.
         """
         known = int((self.owners != (-1 if leave_out is None else leave_out)).sum())
         if len(joints) < self.size or not known:
@@ -74,11 +77,11 @@ class TrainingWindows:
         found: list[tuple[float, int]] = []
         for first in range(0, len(keys), _BLOCK):
             block = keys[first : first + _BLOCK]
-            apart = self.norms - 2 * block @ self.keys.T  # the block's own norms do not change the order
+            distances = self.norms - 2 * block @ self.keys.T  # the block's own norms do not change the order
             if leave_out is not None:
-                apart[:, self.owners == leave_out] = np.inf
+                distances[:, self.owners == leave_out] = np.inf
             count = min(_CANDIDATES, known)
-            candidates = np.argpartition(apart, count - 1, axis=1)[:, :count]
+            candidates = np.argpartition(distances, count - 1, axis=1)[:, :count]
             for offset, row in enumerate(candidates):
                 start = (first + offset) * self.size
                 found.append(self._exact(joints[start : start + self.size], row))
@@ -92,7 +95,7 @@ class TrainingWindows:
         return float(distances[best]), int(self.owners[candidates[best]])
 
     def _keys(self, joints: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(windows at every frame, size / 4 * 16) what the search compares."""
-        main = (joints.reshape(len(joints), -1) - self.mean) @ self.axes
-        windows = sliding_window_view(main, self.size, axis=0)[..., ::_STEP]
+        """(windows at every frame, size / 4 * 16) the coordinates that the search compares."""
+        coordinates = (joints.reshape(len(joints), -1) - self.mean) @ self.axes
+        windows = sliding_window_view(coordinates, self.size, axis=0)[..., ::_STEP]
         return np.ascontiguousarray(windows).reshape(len(windows), -1)

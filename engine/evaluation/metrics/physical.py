@@ -1,7 +1,7 @@
-"""Numbers about a motion alone: feet, floor, smoothness, plausibility, and distances between motions and between sets.
+"""Physical metrics of a motion (feet, floor, smoothness, plausibility), and distances between sets of motions.
 
-Joint positions are (T, 24, 3) in metres, Z up, floor at z = 0. Whatever contains a difference over time depends on the
-frame rate: compare motions at the same one.
+Joint positions are (T, 24, 3) in metres, Z up, floor at z = 0. Differences over time depend on the frame rate: compare
+motions at the same rate only.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ _WINDOW = 2
 """Frames on either side over which kinetic features average velocities and accelerations."""
 _STATISTICS_SECONDS = 4.0
 FROZEN_SPEED = 0.05
-"""Metres per second of mean joint speed below which a second of motion counts as frozen. Of the training split's real
-seconds 0.2 % are slower."""
+"""Mean joint speed, m/s, below which a second of motion counts as frozen. 0.2 % of the seconds of the training split
+are slower."""
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a dancer gets from the start, in metres: at the farthest, and from start to end per minute."""
+    """Distance of a dancer from the start, metres: the farthest, and the last per minute of the dance."""
 
     farthest: float
     per_minute: float
@@ -39,7 +39,7 @@ class Drift:
 
 @dataclass(frozen=True)
 class Penetration:
-    """Depth of the soles below the floor in metres: mean over all frames of the deeper foot, and the deepest."""
+    """Depth of the deeper sole below the floor, metres: mean over all frames, and the worst."""
 
     mean: float
     worst: float
@@ -59,13 +59,13 @@ def foot_skate(joints: Joints, fps: float) -> float:
 
 
 def penetration(joints: Joints) -> Penetration:
-    """How deep the soles, `SOLE_BELOW_FOOT` under the foot joints, are below the floor."""
+    """Depth below the floor of the soles, which are `SOLE_BELOW_FOOT` under the foot joints."""
     depth = np.maximum(SOLE_BELOW_FOOT - joints[:, _FEET, 2], 0).max(axis=1)
     return Penetration(float(depth.mean()), float(depth.max()))
 
 
 def freezing(joints: Joints, fps: float) -> float:
-    """Share of whole seconds in which the mean speed of all joints is below `FROZEN_SPEED`; 0 under one second."""
+    """Share of whole seconds with a mean joint speed below `FROZEN_SPEED`; 0 for less than a second."""
     size = round(fps)
     count = (len(joints) - 1) // size
     if not count:
@@ -75,22 +75,22 @@ def freezing(joints: Joints, fps: float) -> float:
 
 
 def drift(joints: Joints, fps: float) -> Drift:
-    """How far the pelvis gets from where it started, on the floor."""
+    """Horizontal distance of the pelvis from where it started."""
     distance = np.linalg.norm(joints[:, 0, :2] - joints[0, 0, :2], axis=-1)
     minutes = (len(joints) - 1) / fps / 60
     return Drift(float(distance.max()), float(distance[-1] / minutes) if minutes else 0.0)
 
 
 def jerk(joints: Joints, fps: float) -> float:
-    """Mean over frames and joints of the length of the third difference, m/s^3."""
+    """Mean jerk over frames and joints, m/s^3: the length of the third difference of positions."""
     return float(_jerks(joints, fps).mean()) if len(joints) > 3 else 0.0
 
 
 def jerk_at(joints: Joints, fps: float, seams: Sequence[int]) -> tuple[float, float]:
-    """Mean jerk (at the seams, elsewhere) in m/s^3.
+    """Mean jerk in m/s^3, at the seams and elsewhere.
 
-    A seam lies before its frame; the three third differences that cross it count as the seam's. Raises ValueError where
-    one of the two sides is empty.
+    A seam lies before its frame; the three third differences that cross it are its own. Raises ValueError if there is
+    nothing at seams, or nothing elsewhere.
     """
     values = _jerks(joints, fps).mean(axis=1)
     near = np.zeros(len(values), bool)
@@ -102,10 +102,10 @@ def jerk_at(joints: Joints, fps: float, seams: Sequence[int]) -> tuple[float, fl
 
 
 def physical_foot_contact(joints: Joints, fps: float) -> float:
-    """PFC of EDGE (Tseng et al. 2023), x 10^4, meant for 30 frames/s: does the root accelerate without a standing foot?
+    """PFC of EDGE (Tseng et al. 2023), x 10^4: how much the root accelerates while no foot stands. For 30 frames/s.
 
-    Per frame: length of the root's acceleration with its upward part clamped at >= 0, divided by its maximum, times for
-    each foot the smaller horizontal step of ankle and toe.
+    Mean over frames of: length of the root's acceleration, vertical part clamped at >= 0, divided by its maximum, times
+    the smaller horizontal step of ankle and toe of the left foot, times that of the right foot.
     """
     if len(joints) < 3:
         return 0.0
@@ -120,11 +120,12 @@ def physical_foot_contact(joints: Joints, fps: float) -> float:
 
 
 def kinetic_features(joints: Joints, fps: float, variant: str = "corrected") -> NDArray[np.float64]:
-    """(72,): per joint the means over time of squared horizontal speed, squared vertical speed and acceleration.
+    """(72,) kinetic features: for each joint the means of squared horizontal speed, squared vertical speed and
+    acceleration.
 
-    Velocities and accelerations are averaged over windows of +-2 frames. Meant for 60 frames/s. variant: "corrected",
-    or "reference" for the acceleration as the public AIST++ toolbox computes it (a misplaced parenthesis divides only
-    p[t-1] by the time step), for comparison with the literature. Raises ValueError under 4 frames.
+    Velocities and accelerations are averaged over windows of +-2 frames. For 60 frames/s. variant: "corrected", or
+    "reference" for the acceleration as the public AIST++ toolbox computes it (a misplaced parenthesis divides only
+    p[t-1] by the time step), for comparison with the literature. Raises ValueError for fewer than 4 frames.
     """
     if variant not in ("corrected", "reference"):
         raise ValueError(f"variant {variant!r} is neither 'corrected' nor 'reference'.")
@@ -133,8 +134,8 @@ def kinetic_features(joints: Joints, fps: float, variant: str = "corrected") -> 
     p = joints.astype(np.float64)
     step = np.diff(p, axis=0) * fps
     velocity = _windowed(step)
-    arriving = step[:-1] if variant == "corrected" else p[1:-1] - p[:-2] * fps
-    acceleration = _windowed((step[1:] - arriving) * fps)
+    before = step[:-1] if variant == "corrected" else p[1:-1] - p[:-2] * fps
+    acceleration = _windowed((step[1:] - before) * fps)
     features = [
         (velocity[..., :2] ** 2).sum(axis=-1).mean(axis=0),
         (velocity[..., 2] ** 2).mean(axis=0),
@@ -146,8 +147,8 @@ def kinetic_features(joints: Joints, fps: float, variant: str = "corrected") -> 
 def motion_statistics(joints: Joints, fps: float) -> NDArray[np.float64]:
     """(windows, 48): root-mean-square speed (24, m/s) and acceleration (24, m/s^2) of every joint in windows of 4 s.
 
-    Square roots keep one wild window from deciding a Frechet distance, as it does with kinetic energies. A remainder
-    shorter than a window is left out; a motion shorter than one window gives no row.
+    With root mean squares one wild window does not dominate a Frechet distance, as it does with kinetic energies. A
+    remainder shorter than a window is left out; a motion shorter than one window gives no row.
     """
     size = round(_STATISTICS_SECONDS * fps)
     count = len(joints) // size
@@ -160,11 +161,11 @@ def motion_statistics(joints: Joints, fps: float) -> NDArray[np.float64]:
 
 
 def frechet_distance(real: NDArray[np.float64], other: NDArray[np.float64], least_spread: float = 1e-9) -> float:
-    """Frechet distance of two sets (N, D), (M, D) of features as Gaussians, both standardised by the real set.
+    """Frechet distance between two sets of features (N, D), (M, D) as Gaussians, both standardised by the real set.
 
-    least_spread: a feature that spreads less in the real set is divided by this, so that one that hardly ever changes
-    there does not decide alone. Formula: |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) (Dowson and Landau 1982).
-    Raises ValueError under 2 rows.
+    least_spread: least deviation to divide a feature by, so that one that hardly varies in the real set does not
+    dominate. Formula: |mean difference|^2 + tr(A + B - 2 (A B)^(1/2)) (Dowson and Landau 1982). Raises ValueError for
+    fewer than 2 rows.
     """
     if min(len(real), len(other)) < 2:
         raise ValueError(
@@ -181,7 +182,8 @@ def frechet_distance(real: NDArray[np.float64], other: NDArray[np.float64], leas
 
 
 def diversity(features: NDArray[np.float64], real: NDArray[np.float64], least_spread: float = 1e-9) -> float:
-    """Mean distance between all pairs of rows (N, D), standardised by the real set as in `frechet_distance`."""
+    """Mean distance between all pairs of rows (N, D), standardised by the real set as in `frechet_distance`; 0 for
+    fewer than 2 rows."""
     scaled = _standardised(features, real, least_spread)
     distances = np.linalg.norm(scaled[:, None] - scaled[None], axis=-1)
     return float(distances[np.triu_indices(len(scaled), 1)].mean()) if len(scaled) > 1 else 0.0

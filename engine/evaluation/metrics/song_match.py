@@ -1,7 +1,7 @@
-"""Does a dance fit its own song better than other songs? If not, it was made without listening.
+"""Song match: whether a dance fits its own song better than other songs. If not, it ignores its music.
 
-Compared are gains (see `evaluation.beats`), the mean of both directions, because a faster song scores higher on any
-dance. Each pair of the own and another song is compared over the length that the dance and both songs have.
+What is compared are gains (see `engine.motion.foot_beats`), mean of both directions, because any dance scores higher on
+a faster song. The own song and each other song are compared over the length that the dance and both songs have.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.motion.foot_beats import Times, score_beats
 
 @dataclass(frozen=True)
 class Music:
-    """The beats of a song in seconds from where the dance begins, and how many seconds of it there are from there."""
+    """A song as seen from the start of the dance: its beats in seconds, and the seconds until it ends."""
 
     beats: Times
     seconds: float
@@ -24,9 +24,9 @@ class Music:
 
 @dataclass(frozen=True)
 class SongMatch:
-    """Gain of a dance on its own song and, in the mean, on the others; whether the own one leads.
+    """Gain of a dance on its own song, and mean gain on the other songs.
 
-    leads: over the mean of the others. leads_all: over each of them.
+    leads: whether its own song's gain is above the mean of the others. leads_all: whether it is above each of them.
     """
 
     own: float
@@ -36,7 +36,7 @@ class SongMatch:
 
 
 def match_song(feet: Times, seconds: float, own: Music, others: Sequence[Music]) -> SongMatch | None:
-    """Score foot beats of a dance of so many seconds. None without another song that has two beats."""
+    """The song match of a dance from its foot beats and its length in seconds. None if no other song has two beats."""
     pairs = []
     for other in others:
         length = min(seconds, own.seconds, other.seconds)

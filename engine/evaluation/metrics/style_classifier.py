@@ -1,7 +1,8 @@
-"""Which style is this motion in, or in none? The style of the nearest training window, with a reject option.
+"""Style classifier: the style of the nearest training window, or none if that is too far.
 
-Nearest in poses over 1.6 s (see `evaluation.novelty`). Statistics of windows, tried first (regularised linear and
-quadratic discriminants), tell the styles apart as well but mistake the average shaking of random tokens for a dance.
+Windows are compared by their poses over 1.6 s (see `engine.evaluation.metrics.novelty`). Classifiers on statistics of
+windows (regularised linear and quadratic discriminants) tell the styles apart as well, but accept the shaking of random
+tokens as a dance.
 """
 
 from __future__ import annotations
@@ -15,31 +16,32 @@ from numpy.typing import NDArray
 from engine.evaluation.metrics.novelty import Joints, Nearest, TrainingWindows
 
 ACCEPTED = 0.95
-"""Share of held-out real windows that the reject distance lets pass."""
+"""Share of held-out real windows that the reject distance accepts."""
 REJECTED = ""
-"""The style of a window that is in none."""
+"""The style of a window that is in none of the styles."""
 
 
 @dataclass(frozen=True)
 class StyleClassifier:
-    """styles: of the training clips. reject: metres beyond which a window is in no style, None for never."""
+    """A fitted classifier. styles: of the training clips. reject: distance in metres beyond which a window is in no
+    style; None to reject none."""
 
     training: TrainingWindows
     styles: tuple[str, ...]
     reject: float | None
 
     def classify(self, nearest: Nearest) -> list[str]:
-        """The style of every window that was searched for, or `REJECTED`."""
+        """The style of each window, or `REJECTED`."""
         limit = np.inf if self.reject is None else self.reject
         found = zip(nearest.distances, nearest.clips, strict=True)
         return [REJECTED if distance > limit else self.styles[clip] for distance, clip in found]
 
 
 def fit_styles(clips: Sequence[tuple[str, Joints]], fps: float) -> StyleClassifier:
-    """A classifier from (style, (T, 24, 3) joints in the body's frame) of clips.
+    """A classifier fitted on clips: pairs of a style and (T, 24, 3) joints in the body's frame.
 
-    The reject distance accepts `ACCEPTED` of the clips' own windows when the clip they are from is left out. With a
-    single clip nothing is rejected.
+    The reject distance is chosen to accept `ACCEPTED` of the clips' own windows, each searched with its own clip left
+    out. With a single clip nothing is rejected.
     """
     training = TrainingWindows([joints for _, joints in clips], fps)
     held_out: list[NDArray[np.float64]] = [

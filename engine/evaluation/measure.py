@@ -1,4 +1,4 @@
-"""The figures of one dance: numbers about the whole of it, and rows of features or answers for its windows."""
+"""Measuring one dance: figures of the whole dance, and features of its windows."""
 
 from __future__ import annotations
 
@@ -34,16 +34,20 @@ from smpl_rig.skeleton import JOINT_COUNT
 Joints = NDArray[np.floating[Any]]
 
 BORDER = 200
-"""Frames between the places where jerk is looked at apart: the original MAGMA decodes motion in pieces of 200."""
+"""Jerk is also reported every so many frames alone: the original MAGMA decodes motion in pieces of 200."""
 WINDOW_SECONDS = 4.0
-"""Length of the windows of which sets are compared."""
+"""Length of the windows by which sets of dances are compared."""
 FEATURE_RATE, PFC_RATE = 60.0, 30.0
-"""Frames per second that kinetic and geometric features, and the foot contact of EDGE, are defined at."""
+"""Frames per second that kinetic and geometric features, and EDGE's foot contact, are defined for."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """Figures of a dance; windows: (n,) or (n, D) for n of its windows, by name. has_song: the clip's own song."""
+class MeasuredDance:
+    """The figures of a dance.
+
+    has_song: whether the clip has a song of its own. figures: of the whole dance, by name. windows: by name, (n,) or
+    (n, D) values of its n windows.
+    """
 
     row: str
     clip: str
@@ -54,8 +58,8 @@ class Measured:
     windows: dict[str, NDArray[np.float64]]
 
 
-class Ruler:
-    """Measures dances against the songs of a split and against the training clips."""
+class DanceMeasurer:
+    """Measures dances, with the songs of a split and the training clips as references."""
 
     def __init__(self, subjects: Sequence[Subject], training: Sequence[Subject]) -> None:
         self.songs = songs_of(subjects)
@@ -63,27 +67,27 @@ class Ruler:
         self.classifier = fit_styles(bodies, FRAME_RATE)
         self._beats = cache(self._tracked)
 
-    def measure(self, dance: EvaluatedDance) -> Measured:
+    def measure(self, dance: EvaluatedDance) -> MeasuredDance:
         """All figures of a dance."""
         joints = dance.motion.joints()
         figures = _body_figures(joints)
         if dance.subject.song is not None:
             figures |= self._music_figures(dance, joints)
-        windows = set_windows(joints) | self._answers(dance.subject.style, in_body_frame(joints))
+        windows = set_windows(joints) | self._style_and_novelty(dance.subject.style, in_body_frame(joints))
         subject = dance.subject
-        own = subject.song is not None and not subject.borrowed
-        return Measured(dance.row, subject.name, subject.style, dance.seed, own, figures, windows)
+        has_song = subject.song is not None and not subject.borrowed
+        return MeasuredDance(dance.row, subject.name, subject.style, dance.seed, has_song, figures, windows)
 
     def _music_figures(self, dance: EvaluatedDance, joints: Joints) -> dict[str, float]:
         subject, seconds = dance.subject, len(joints) / FRAME_RATE
         assert subject.song is not None
         own = self._beats(self.songs.index(subject.song), subject.style, dance.start)
-        heard = own.beats[(own.beats >= 0) & (own.beats <= seconds)]
+        beats = own.beats[(own.beats >= 0) & (own.beats <= seconds)]
         figures: dict[str, float] = {}
         feet = foot_beats(joints, FRAME_RATE)
-        if len(heard) > 1:
-            figures |= _scores("feet", feet, heard, FOOT_LEAD)
-            figures |= _scores("body", body_beats(joints, FRAME_RATE), heard, 0.0)
+        if len(beats) > 1:
+            figures |= _scores("feet", feet, beats, FOOT_LEAD)
+            figures |= _scores("body", body_beats(joints, FRAME_RATE), beats, 0.0)
         others = [
             self._beats(index, subject.style, dance.start)
             for index, song in enumerate(self.songs)
@@ -100,11 +104,11 @@ class Ruler:
         return figures
 
     def _tracked(self, index: int, style: str, start: float) -> Music:
-        features, track = self.songs[index].hear(style)
+        features, track = self.songs[index].music(style)
         return Music(track.times - start, len(features) / FRAME_RATE - start)
 
-    def _answers(self, style: str, body: Joints) -> dict[str, NDArray[np.float64]]:
-        """What the classifier and the search say of each window."""
+    def _style_and_novelty(self, style: str, body: Joints) -> dict[str, NDArray[np.float64]]:
+        """(n,) of each window: distance to the nearest training window, and the classifier's answers."""
         nearest = self.classifier.training.nearest(body)
         found = self.classifier.classify(nearest)
         return {
@@ -117,8 +121,8 @@ class Ruler:
 def set_windows(joints: Joints) -> dict[str, NDArray[np.float64]]:
     """Features of the 4 s windows of (T, 24, 3) joints at 20 frames/s, by which sets of dances are compared.
 
-    Positions are brought to 60 frames/s by cubic splines: straight lines between frames would have no acceleration
-    inside and all of it at the frames.
+    Positions are interpolated to 60 frames/s with cubic splines: linear interpolation would put all acceleration on the
+    frames and none between them.
     """
     fine = _at_rate(joints, FEATURE_RATE)
     size = round(WINDOW_SECONDS * FEATURE_RATE)
@@ -137,7 +141,7 @@ def set_windows(joints: Joints) -> dict[str, NDArray[np.float64]]:
 
 
 def _body_figures(joints: Joints) -> dict[str, float]:
-    depth, away = penetration(joints), drift(joints, FRAME_RATE)
+    depth, travel = penetration(joints), drift(joints, FRAME_RATE)
     figures = {
         "skate": foot_skate(joints, FRAME_RATE),
         "sink_mm": 1000 * depth.mean,
@@ -146,8 +150,8 @@ def _body_figures(joints: Joints) -> dict[str, float]:
         "jerk": jerk(joints, FRAME_RATE),
         "speed": float(np.linalg.norm(np.diff(joints, axis=0), axis=-1).mean() * FRAME_RATE),
         "frozen": freezing(joints, FRAME_RATE),
-        "farthest": away.farthest,
-        "drift": away.per_minute,
+        "farthest": travel.farthest,
+        "drift": travel.per_minute,
     }
     borders = range(BORDER, len(joints) - 3, BORDER)
     if borders:
@@ -168,7 +172,7 @@ def _scores(name: str, motion: Times, music: Times, lead: float) -> dict[str, fl
 
 
 def _at_rate(joints: Joints, rate: float) -> NDArray[np.float64]:
-    """Joints at 20 frames/s brought to another rate."""
+    """Joints at 20 frames/s, interpolated to another frame rate."""
     if len(joints) < 2:
         return joints.astype(np.float64)
     times = np.arange(len(joints)) / FRAME_RATE

@@ -1,4 +1,4 @@
-"""Which take is kept: the judgements know a sliding foot, a repeated move and a likely code; the best comes first."""
+"""Ranking of dance candidates: the scores tell sliding feet, repeated moves and likely codes; the best comes first."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from tiny_engine import stepping, tiny_networks
 
 from engine.models.torch.likelihood import whole_likelihood
 from engine.models.torch.sampling import Conditions
-from engine.pipeline.ranking import SPREAD, Judgement, best_first, sliding, variety
+from engine.pipeline.dance_candidates import SPREAD, DanceScores, best_first, sliding, variety
 from smpl_rig.skeleton import JOINT_INDEX
 
 FOOT = JOINT_INDEX["L_foot"]
 
 
-def test_sliding_is_the_share_of_the_way_on_the_floor() -> None:
+def test_sliding_is_the_share_of_the_path_on_the_floor() -> None:
     joints = standing(2.0)
     assert sliding(joints) == 0  # nothing moves
     along = np.linspace(0, 1, len(joints))
@@ -28,7 +28,7 @@ def test_sliding_is_the_share_of_the_way_on_the_floor() -> None:
     assert sliding(joints) == pytest.approx(0.5, abs=0.01)
 
 
-def test_variety_does_not_count_what_is_danced_twice() -> None:
+def test_repeated_phrases_have_no_variety() -> None:
     dance = stepping(6.4, 100.0, FPS).joints()
     wild = (
         dance
@@ -41,7 +41,7 @@ def test_variety_does_not_count_what_is_danced_twice() -> None:
     assert variety(part[:10], FPS) == 0
 
 
-def test_a_whole_dance_is_as_likely_as_its_codes_are_in_the_training_view() -> None:
+def test_a_whole_dance_is_as_likely_as_its_codes_are_in_training() -> None:
     _, decoder = tiny_networks()
     c = decoder.config
     generator = torch.Generator().manual_seed(0)
@@ -57,6 +57,6 @@ def test_a_whole_dance_is_as_likely_as_its_codes_are_in_the_training_view() -> N
 
 @pytest.mark.parametrize(("figure", "better"), [("likelihood", 1), ("beats", 1), ("sliding", -1), ("variety", 1)])
 def test_the_better_of_two_comes_first(figure: str, better: int) -> None:
-    usual = Judgement(likelihood=-2.0, beats=0.1, sliding=0.5, variety=0.1)
+    usual = DanceScores(likelihood=-2.0, beats=0.1, sliding=0.5, variety=0.1)
     other = replace(usual, **{figure: getattr(usual, figure) + better * getattr(SPREAD, figure)})
     assert best_first([usual, other, usual]) == [1, 0, 2]

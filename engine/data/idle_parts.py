@@ -1,4 +1,4 @@
-"""Waiting: before and after a dance the recording runs and the dancer stands, and in some dances between phrases."""
+"""Idle parts of clips: the dancer stands before and after the dance, and in some dances between phrases."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from scipy.ndimage import uniform_filter1d
 from smpl_rig.motion import Motion
 
 STANDING, SLOW = 0.25, 0.25
-"""Metres per second of mean joint speed, over half a second, and part of the fast movements' (80th percentile): below
-both somebody waits. Of the short clips of modern dance a sixth is waiting, and a decoder that learns it goes on
-standing once it stands."""
+"""A part is idle where the mean joint speed, averaged over `_SECONDS`, is below both `STANDING`, m/s, and `SLOW` times
+the 80th percentile of the clip's speeds. A sixth of the short clips of modern dance is idle, and a decoder trained on
+that keeps standing once it stands."""
 _SECONDS = 0.5
-"""Over which the speed is averaged, and which a wait lasts at least."""
+"""Seconds over which the speed is averaged; also the shortest idle part."""
 
 
 def moving_parts(motion: Motion) -> list[Motion]:
-    """The motion without its waits: the stretches between them, in their order."""
+    """The parts of a motion between its idle parts, in order."""
     if len(motion) < 2:
         return []
     speed = np.linalg.norm(np.diff(motion.joints(), axis=0), axis=-1).mean(axis=1) * motion.fps

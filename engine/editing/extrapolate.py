@@ -1,34 +1,20 @@
-"""Motions from elsewhere: read, continued in time, and compared with their tokens."""
+"""Motion extrapolated in time beyond its first or last frame."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.base import Checkpoint
-from engine.motion.files.read import read_motion
-from engine.pipeline.tokenize import token_error
 from smpl_rig import rotations as rot
-from smpl_rig.motion import Motion, resample, sample
+from smpl_rig.motion import Motion, sample
 from smpl_rig.skeleton import JOINT_COUNT
 
 
-def read_clip(path: Path, frame_rate: float) -> Motion:
-    """A motion file at a frame rate. Raises DataError."""
-    return resample(read_motion(path), frame_rate)
-
-
-def token_error_mm(checkpoint: Checkpoint, motion: Motion, codes: NDArray[np.int64]) -> float:
-    """Mean joint distance of the decoded codes (n, K) from the motion, both with their pelvis in the same place, mm."""
-    return token_error(checkpoint.decode(codes), motion)
-
-
-def continued(motion: Motion, times: NDArray[np.float64]) -> Motion:
-    """The motion at `times` (N,), seconds; before its beginning it comes out of where it goes: time is turned back, and
-    so are the movements."""
+def extrapolated(motion: Motion, times: NDArray[np.float64]) -> Motion:
+    """The motion at `times` (N,), seconds. Before its first frame both time and movement are mirrored at that frame, so
+    that velocities go on without a break."""
     ahead = sample(motion, np.abs(times))
     first = motion.cut(0, 1)
     start = rot.axis_angle_to_quaternion(first.poses.reshape(-1, JOINT_COUNT, 3).astype(np.float64))
@@ -42,9 +28,9 @@ def continued(motion: Motion, times: NDArray[np.float64]) -> Motion:
     return Motion(poses.astype(np.float32), trans.astype(np.float32), motion.fps)
 
 
-def going_on(motion: Motion) -> Motion:
-    """The motion with one frame more, in which it goes on as it moved before."""
+def one_frame_longer(motion: Motion) -> Motion:
+    """The motion with one more frame at its end, extrapolated."""
     backwards = replace(motion, poses=motion.poses[::-1], trans=motion.trans[::-1])
-    after = continued(backwards, np.array([-1 / motion.fps]))
+    after = extrapolated(backwards, np.array([-1 / motion.fps]))
     poses, trans = np.concatenate([motion.poses, after.poses]), np.concatenate([motion.trans, after.trans])
     return replace(motion, poses=poses, trans=trans)

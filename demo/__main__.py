@@ -28,7 +28,7 @@ SCENE_FPS = 30
 VIDEO_FPS = 15.0
 CELLS = 12
 RENDERERS = 4
-"""Largest number of processes that render; each uses about half a gigabyte."""
+"""Processes that render at most; each needs about half a gigabyte."""
 NO_OPENGL = " Rendering needs OpenGL; on Debian and Ubuntu: apt install libegl1 libgl1-mesa-dri."
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from benchmarks.paper_model.vectors import both_ways
 from engine.audio.decode import load_audio
 from engine.audio.librosa_features import SAMPLE_RATE, librosa_features
-from engine.data.songs import Dance, Song
+from engine.data.songs import RecordedDance, SongFile
 from engine.errors import DataError
 from engine.models.original.config import OriginalDecoderConfig, OriginalSampling
 from engine.models.original.decoder import OriginalDecoder
@@ -65,7 +65,11 @@ class TokenPairMaker:
         self.music: dict[Path, NDArray[np.float32]] = {}
 
     def make(
-        self, source: PairSource, dances: Sequence[Dance], songs: Sequence[Song], said: Callable[[str], None]
+        self,
+        source: PairSource,
+        dances: Sequence[RecordedDance],
+        songs: Sequence[SongFile],
+        said: Callable[[str], None],
     ) -> list[TokenPair]:
         """All pairs with music; this model cannot dance without."""
         pairs: list[TokenPair] = []
@@ -82,7 +86,7 @@ class TokenPairMaker:
             said(f"{dance.clip.name}: {len(pairs) - before} pairs")
         return pairs
 
-    def _features(self, song: Song) -> NDArray[np.float32]:
+    def _features(self, song: SongFile) -> NDArray[np.float32]:
         """Computed as for sampling: no style gives the tempo."""
         if song.path not in self.music:
             self.music[song.path] = librosa_features(load_audio(song.path, SAMPLE_RATE))

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids
 from engine.data.clips import at_rate
 from engine.data.dataset import DanceDataset
-from engine.data.songs import Dance, Song, all_songs, with_songs
+from engine.data.songs import RecordedDance, SongFile, all_songs, with_songs
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.decoder import DecoderConfig, MotionDecoder
 from engine.training.decoder import train_decoder
@@ -77,7 +77,7 @@ def small(checkpoint: TorchCheckpoint) -> DecoderConfig:
 class AsRecorded(PairSource):
     """Pairs of dances with no music and with their own song, timed as recorded."""
 
-    def timed(self, dance: Dance, songs: Sequence[Song]) -> Iterator[TimedDance]:
+    def timed(self, dance: RecordedDance, songs: Sequence[SongFile]) -> Iterator[TimedDance]:
         """The dance twice, or once if its song has no beat."""
         motion, style = at_rate(dance.clip.motion), dance.clip.style
         yield TimedDance(motion, style, "silent")

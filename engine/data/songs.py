@@ -22,7 +22,7 @@ FEWEST_BEATS = 9
 
 
 @dataclass
-class Song:
+class SongFile:
     """A song file with its music features and beats by style, computed when first needed."""
 
     path: Path
@@ -40,24 +40,25 @@ class Song:
 
 
 @dataclass(frozen=True)
-class Dance:
+class RecordedDance:
     """A clip's motion with the song it was danced to, if that is known."""
 
     clip: StyledMotion
-    song: Song | None
+    song: SongFile | None
 
 
-def with_songs(clips: Sequence[Clip]) -> list[Dance]:
-    """Clips with their songs; clips to one file share one `Song`. Raises DataError for a motion that cannot be read."""
-    songs: dict[Path, Song] = {}
+def with_songs(clips: Sequence[Clip]) -> list[RecordedDance]:
+    """Clips with their songs; clips to one file share a `SongFile`. Raises DataError for a motion that cannot be
+    read."""
+    songs: dict[Path, SongFile] = {}
     dances = []
     for clip, motion in zip(clips, styled(clips), strict=True):
-        song = songs.setdefault(clip.audio_path, Song(clip.audio_path)) if clip.audio_path else None
-        dances.append(Dance(motion, song))
+        song = songs.setdefault(clip.audio_path, SongFile(clip.audio_path)) if clip.audio_path else None
+        dances.append(RecordedDance(motion, song))
     return dances
 
 
-def all_songs(dances: Sequence[Dance], more: Path | None) -> list[Song]:
+def all_songs(dances: Sequence[RecordedDance], more: Path | None) -> list[SongFile]:
     """The songs of the dances, and those in the folder `more`."""
     files = sorted(more.iterdir()) if more else []
-    return [dance.song for dance in dances if dance.song] + [Song(path) for path in files if path.is_file()]
+    return [dance.song for dance in dances if dance.song] + [SongFile(path) for path in files if path.is_file()]

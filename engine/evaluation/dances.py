@@ -16,7 +16,7 @@ from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
 from engine.data import retime
 from engine.data.clips import FRAME_RATE
-from engine.data.songs import Song
+from engine.data.songs import SongFile
 from engine.data.styles import usual_tempo
 from engine.evaluation.codec import Reconstruction, reconstruct
 from engine.models.checkpoints import load_checkpoint
@@ -55,7 +55,7 @@ class Subject:
     name: str
     style: str
     motion: Motion
-    song: Song | None
+    song: SongFile | None
     borrowed: bool = False
 
     @property
@@ -137,7 +137,7 @@ class DanceMaker:
         clip = self.training[index].danceable()
         return retime.dancer_count(clip.motion, clip.style, clip.song.music(clip.style)[1] if clip.song else None)
 
-    def _generated(self, subject: Subject, song: Song, seed: int) -> Iterator[EvaluatedDance]:
+    def _generated(self, subject: Subject, song: SongFile, seed: int) -> Iterator[EvaluatedDance]:
         folder = str(self.checkpoint.folder)
         for row, changes in REQUESTS.items():
             dance = _generate(song, subject.style, self.checkpoint.styles, seed, folder, self.device, **changes)
@@ -173,7 +173,7 @@ def dance_without_music(checkpoint: TorchCheckpoint, style: str, positions: int,
 
 
 def _generate(
-    song: Song, style: str, styles: Sequence[str], seed: int, checkpoint: str, device: str, **changes: Any
+    song: SongFile, style: str, styles: Sequence[str], seed: int, checkpoint: str, device: str, **changes: Any
 ) -> Dance:
     request = GenerateRequest(
         audio=str(song.path),
@@ -204,12 +204,12 @@ def choose_subjects(everyone: Sequence[Subject], styles: Sequence[str]) -> list[
     return borrow_songs(known, songs_of(everyone))
 
 
-def songs_of(subjects: Sequence[Subject]) -> list[Song]:
+def songs_of(subjects: Sequence[Subject]) -> list[SongFile]:
     """The songs of the subjects, each once."""
     return list({subject.song.path: subject.song for subject in subjects if subject.song is not None}.values())
 
 
-def borrow_songs(subjects: Sequence[Subject], songs: Sequence[Song]) -> list[Subject]:
+def borrow_songs(subjects: Sequence[Subject], songs: Sequence[SongFile]) -> list[Subject]:
     """The subjects, where each one in a style without any song borrows one of the danceable `songs`: the one nearest in
     tempo among those that no other subject of the style has borrowed, or among all once none is left."""
     styles_with_songs = {subject.style for subject in subjects if subject.song is not None}

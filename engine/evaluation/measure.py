@@ -25,7 +25,7 @@ from engine.evaluation.metrics.physical import (
     penetration,
     physical_foot_contact,
 )
-from engine.evaluation.metrics.song_match import Music, match_song
+from engine.evaluation.metrics.song_match import SongBeats, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
 from engine.motion.body_frame import in_body_frame
 from engine.motion.foot_beats import FOOT_LEAD, Times, body_beats, foot_beats, score_beats
@@ -103,9 +103,9 @@ class DanceMeasurer:
             }
         return figures
 
-    def _tracked(self, index: int, style: str, start: float) -> Music:
+    def _tracked(self, index: int, style: str, start: float) -> SongBeats:
         features, track = self.songs[index].music(style)
-        return Music(track.times - start, len(features) / FRAME_RATE - start)
+        return SongBeats(track.times - start, len(features) / FRAME_RATE - start)
 
     def _style_and_novelty(self, style: str, body: Joints) -> dict[str, NDArray[np.float64]]:
         """(n,) of each window: distance to the nearest training window, and the classifier's answers."""

@@ -20,7 +20,7 @@ import numpy as np
 from engine.data import retime
 from engine.data.clips import UPPER_JOINTS, at_rate
 from engine.data.idle_parts import moving_parts
-from engine.data.songs import Dance, Song
+from engine.data.songs import RecordedDance, SongFile
 from engine.training.pairs import TimedDance, count_near, random_entry, to_song
 from smpl_rig.motion import Motion
 
@@ -38,7 +38,7 @@ MIXED = 0.5
 
 
 def medleys(
-    dances: Sequence[Dance], songs: Sequence[Song], rounds: int, stride: int, generator: np.random.Generator
+    dances: Sequence[RecordedDance], songs: Sequence[SongFile], rounds: int, stride: int, generator: np.random.Generator
 ) -> Iterator[list[TimedDance]]:
     """Medleys of each style's short dances without a song: one to no music, and in each round several to songs.
 
@@ -67,7 +67,7 @@ def medleys(
             yield from _round(bodies, style, [songs[number] for number in order], stride, generator)
 
 
-def _song_chances(dances: Sequence[Dance], songs: Sequence[Song]) -> np.ndarray:
+def _song_chances(dances: Sequence[RecordedDance], songs: Sequence[SongFile]) -> np.ndarray:
     """(songs,) chances, the same in total for the songs of every style, however many there are.
 
     Otherwise a style would hardly be paired with songs of a rare style, and the decoder would drift into the rare style
@@ -92,7 +92,7 @@ def _silent(motions: Sequence[Motion], style: str, stride: int) -> list[TimedDan
 class _Medley:
     """A medley to a song, from frame `entry` of the song on."""
 
-    def __init__(self, song: Song, style: str, entry: int, stride: int):
+    def __init__(self, song: SongFile, style: str, entry: int, stride: int):
         self.song, self.style, self.entry, self.stride = song, style, entry, stride
         self.tempo = song.music(style)[1].tempo
         self.parts: list[TimedDance] = []
@@ -132,7 +132,7 @@ class _Medley:
 def _round(
     dances: list[tuple[Counted, Counted | None]],
     style: str,
-    songs: Sequence[Song],
+    songs: Sequence[SongFile],
     stride: int,
     generator: np.random.Generator,
 ) -> Iterator[list[TimedDance]]:

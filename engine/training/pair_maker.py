@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from engine.data.songs import Dance, Song
+from engine.data.songs import RecordedDance, SongFile
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.medleys import medleys
@@ -22,7 +22,9 @@ class PairMaker:
         self.codec, self.styles = codec.eval(), list(styles)
         self.source = PairSource(rhythm_pairs, seed)
 
-    def make(self, dances: Sequence[Dance], songs: Sequence[Song], report: Callable[[str], None]) -> list[Pair]:
+    def make(
+        self, dances: Sequence[RecordedDance], songs: Sequence[SongFile], report: Callable[[str], None]
+    ) -> list[Pair]:
         """All pairs of `dances`; rhythm pairs and medleys use `songs`. report: is called with lines of progress."""
         pairs: list[Pair] = []
         for dance in dances:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.data import retime
 from engine.data.clips import at_rate
 from engine.data.idle_parts import moving_parts
-from engine.data.songs import Dance, Song
+from engine.data.songs import RecordedDance, SongFile
 from engine.data.styles import usual_tempo
 from smpl_rig.motion import Motion
 
@@ -48,7 +48,7 @@ class TimedDance:
     motion: Motion
     style: str
     kind: str
-    song: Song | None = None
+    song: SongFile | None = None
     first: int = 0
 
 
@@ -59,7 +59,7 @@ class PairSource:
         self.rhythm_pairs = rhythm_pairs
         self.generator = np.random.default_rng(seed)
 
-    def timed(self, dance: Dance, songs: Sequence[Song]) -> Iterator[TimedDance]:
+    def timed(self, dance: RecordedDance, songs: Sequence[SongFile]) -> Iterator[TimedDance]:
         """The dance to no music, to its own song, and to some of `songs` with a fitting tempo.
 
         A dance without a song of its own is split at its idle parts, which are left out. With a song they stay: there
@@ -75,13 +75,13 @@ class PairSource:
                 yield to_song(part, count, dance.song, style, "real")
             yield from self._rhythm(part, count, dance, songs)
 
-    def _count(self, motion: Motion, dance: Dance) -> NDArray[np.float64]:
+    def _count(self, motion: Motion, dance: RecordedDance) -> NDArray[np.float64]:
         song, style = dance.song, dance.clip.style
         danceable = song is not None and song.danceable(style)
         return retime.dancer_count(motion, style, song.music(style)[1] if song and danceable else None)
 
     def _rhythm(
-        self, motion: Motion, count: NDArray[np.float64], dance: Dance, songs: Sequence[Song]
+        self, motion: Motion, count: NDArray[np.float64], dance: RecordedDance, songs: Sequence[SongFile]
     ) -> Iterator[TimedDance]:
         style, count_made = dance.clip.style, 0
         for index in self.generator.permutation(len(songs)):
@@ -96,18 +96,18 @@ class PairSource:
                 count_made += 1
 
 
-def count_near(motion: Motion, count: retime.Times, song: Song, style: str) -> retime.Times:
+def count_near(motion: Motion, count: retime.Times, song: SongFile, style: str) -> retime.Times:
     """The count of a motion without music for a song: `count`; in a style without a usual tempo, the count at the
     motion's strongest rhythm near the song's tempo."""
     return count if usual_tempo(style) is not None else retime.steady_count(motion, song.music(style)[1].tempo)
 
 
-def random_entry(song: Song, style: str, generator: np.random.Generator) -> int:
+def random_entry(song: SongFile, style: str, generator: np.random.Generator) -> int:
     """A random frame of the song's first third to start at. Data augmentation: another start is another pair."""
     return int(generator.integers(0, max(1, len(song.music(style)[0]) // 3)))
 
 
-def to_song(motion: Motion, count: retime.Times, song: Song, style: str, kind: str, entry: int = 0) -> TimedDance:
+def to_song(motion: Motion, count: retime.Times, song: SongFile, style: str, kind: str, entry: int = 0) -> TimedDance:
     """The motion (its count per frame) re-timed onto the song, from the song's frame `entry` on."""
     features, track = song.music(style)
     warped, first = retime.warp_to_song(motion, count, track, len(features), entry, own=kind == "real")

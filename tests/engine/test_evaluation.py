@@ -12,7 +12,7 @@ from tiny_engine import stepping
 
 from engine.audio.demo_song import write_demo_song
 from engine.data.clips import at_rate
-from engine.data.songs import Song
+from engine.data.songs import SongFile
 from engine.evaluation import tables
 from engine.evaluation.codec import perplexity
 from engine.evaluation.dances import OURS, REAL, REQUESTS, EvaluatedDance, Subject, borrow_songs
@@ -20,7 +20,7 @@ from engine.evaluation.measure import DanceMeasurer, MeasuredDance, set_windows
 from engine.evaluation.metrics import geometric
 from engine.evaluation.metrics import physical as em
 from engine.evaluation.metrics.novelty import TrainingWindows
-from engine.evaluation.metrics.song_match import Music, match_song
+from engine.evaluation.metrics.song_match import SongBeats, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
 from engine.evaluation.summary import ALL, WITH_SONG, summarise
 from engine.motion.body_frame import in_body_frame, mirror_body
@@ -176,8 +176,8 @@ def test_styles_are_told_apart_and_noise_is_rejected() -> None:
 # -- the own song ---------------------------------------------------------------------------------------------------
 
 
-def songs() -> list[Music]:
-    return [Music(np.arange(0.3, 60, period), 60.0) for period in (0.66, 0.61, 0.71, 0.75)]
+def songs() -> list[SongBeats]:
+    return [SongBeats(np.arange(0.3, 60, period), 60.0) for period in (0.66, 0.61, 0.71, 0.75)]
 
 
 def test_a_dance_made_on_the_beat_leads_on_its_own_song() -> None:
@@ -199,11 +199,11 @@ def test_random_feet_lead_about_half_of_the_time() -> None:
 
 
 def test_songs_are_compared_over_the_length_both_have() -> None:
-    own, short = songs()[0], Music(songs()[1].beats[:20], 12.0)
+    own, short = songs()[0], SongBeats(songs()[1].beats[:20], 12.0)
     feet = np.concatenate([own.beats[own.beats < 30] - 0.1, np.arange(30, 60, 0.37)])
     alone = match_song(feet[feet < 12], 12.0, own, [short])
     assert match_song(feet, 60.0, own, [short]) == alone
-    assert match_song(feet, 60.0, own, [Music(own.beats[:1], 60.0)]) is None
+    assert match_song(feet, 60.0, own, [SongBeats(own.beats[:1], 60.0)]) is None
 
 
 # -- summing up -----------------------------------------------------------------------------------------------------
@@ -247,7 +247,7 @@ def test_perplexity() -> None:
 def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
     """A dance that begins later in the song scores as the same dance measured from the song's start."""
     write_demo_song(tmp_path / "a.wav", "rumba", 20.0, 92.0)
-    subject = Subject("a", "rumba", at_rate(stepping(20.0, 92.0)), Song(tmp_path / "a.wav"))
+    subject = Subject("a", "rumba", at_rate(stepping(20.0, 92.0)), SongFile(tmp_path / "a.wav"))
     measurer = DanceMeasurer([subject], [subject])
     whole = measurer.measure(EvaluatedDance(REAL, subject, 0, subject.motion))
     late = measurer.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0))
@@ -262,7 +262,7 @@ def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
 def test_styles_without_songs_borrow_them_by_tempo_and_not_twice(tmp_path: Path) -> None:
     for name, bpm in (("slow", 80.0), ("mid", 100.0), ("fast", 124.0)):
         write_demo_song(tmp_path / f"{name}.wav", "rumba", 20.0, bpm)
-    songs = [Song(tmp_path / f"{name}.wav") for name in ("fast", "mid", "slow")]
+    songs = [SongFile(tmp_path / f"{name}.wav") for name in ("fast", "mid", "slow")]
     own = Subject("r1", "rumba", at_rate(stepping(20.0, 92.0)), songs[1])
     without = Subject("r2", "rumba", at_rate(stepping(20.0, 92.0)), None)
     modern = [Subject(f"m{i}", "modern", at_rate(stepping(20.0, 82.0)), None) for i in range(4)]

@@ -16,7 +16,7 @@ from engine.audio.music_features import MUSIC_FEATURES
 from engine.data import retime
 from engine.data.clips import StyledMotion, at_rate
 from engine.data.idle_parts import moving_parts
-from engine.data.songs import Dance, Song
+from engine.data.songs import RecordedDance, SongFile
 from engine.motion.foot_beats import foot_beats, score_beats
 from engine.training.decoder import AFTER_JOIN, PairWindows
 from engine.training.medleys import medleys
@@ -97,8 +97,8 @@ def test_a_song_without_beats_makes_no_pairs(tmp_path: Path) -> None:
         out.writeframes(bytes(2 * 10_240 * 12))
     codec, _ = tiny_networks()
     lines: list[str] = []
-    dances = [Dance(StyledMotion(f"{bpm}", "rumba", stepping(8.0, bpm)), Song(silent)) for bpm in (90, 96)]
-    made = PairMaker(codec, STYLES, 1).make(dances, [Song(silent)], lines.append)
+    dances = [RecordedDance(StyledMotion(f"{bpm}", "rumba", stepping(8.0, bpm)), SongFile(silent)) for bpm in (90, 96)]
+    made = PairMaker(codec, STYLES, 1).make(dances, [SongFile(silent)], lines.append)
     assert {pair.kind for pair in made} == {"silent"} and len(lines) == 3  # two clips, and the medleys
 
 
@@ -122,7 +122,10 @@ def test_idle_parts_before_between_and_after_dancing_are_left_out() -> None:
     moment = still.cut(0, 4)  # shorter than an idle part
     assert [round(part.seconds) for part in moving_parts(joined(dance, moment, dance))] == [18]
     kinds = [
-        [timed.motion.seconds for timed in PairSource(0).timed(Dance(StyledMotion("a", "rumba", motion), None), [])]
+        [
+            timed.motion.seconds
+            for timed in PairSource(0).timed(RecordedDance(StyledMotion("a", "rumba", motion), None), [])
+        ]
         for motion in (whole, still)
     ]
     assert len(kinds[0]) == 2 and max(kinds[0]) < dance.seconds + 1 and not kinds[1]
@@ -130,8 +133,8 @@ def test_idle_parts_before_between_and_after_dancing_are_left_out() -> None:
 
 def test_pairs_come_mirrored_and_as_long_as_their_music(song: Path) -> None:
     codec, _ = tiny_networks()
-    dances = [Dance(StyledMotion("a", "rumba", stepping(9.0, 92.0)), Song(song))]
-    other = Song(song.with_name("other.wav"))
+    dances = [RecordedDance(StyledMotion("a", "rumba", stepping(9.0, 92.0)), SongFile(song))]
+    other = SongFile(song.with_name("other.wav"))
     write_demo_song(other.path, "rumba", 14.0, 95.0)
     made = PairMaker(codec, STYLES, 1).make(dances, [dances[0].song, other], lambda _: None)
     assert [pair.kind for pair in made] == ["silent"] * 2 + ["real"] * 2 + ["rhythm"] * 2
@@ -144,22 +147,22 @@ def test_pairs_come_mirrored_and_as_long_as_their_music(song: Path) -> None:
 # -- medleys --------------------------------------------------------------------------------------------------------
 
 
-def short_dances() -> list[Dance]:
+def short_dances() -> list[RecordedDance]:
     """Short dances of two styles without music: rumba has a usual tempo, modern dance has none."""
     tempi = {"rumba": (88.0, 92.0, 96.0), "modern": (84.0, 89.0, 97.0)}
     return [
-        Dance(StyledMotion(f"{style}{bpm:.0f}", style, stepping(6.0, bpm)), None)
+        RecordedDance(StyledMotion(f"{style}{bpm:.0f}", style, stepping(6.0, bpm)), None)
         for style, each in tempi.items()
         for bpm in each
     ]
 
 
-def demo_songs(folder: Path) -> list[Song]:
+def demo_songs(folder: Path) -> list[SongFile]:
     songs = []
     for bpm in (90.0, 94.0):
         path = folder / f"{bpm:.0f}.wav"
         write_demo_song(path, "rumba", 30.0, bpm)
-        songs.append(Song(path))
+        songs.append(SongFile(path))
     return songs
 
 
@@ -218,12 +221,12 @@ def test_dances_of_a_scarce_style_also_get_the_upper_bodies_of_others(tmp_path: 
 def test_medleys_use_the_songs_of_rare_styles_as_often_as_others() -> None:
     music = np.zeros((1200, MUSIC_FEATURES), np.float32), clicks(90.0, 60.0)
 
-    def song(name: str) -> Song:
-        return Song(Path(name), {"modern": music})
+    def song(name: str) -> SongFile:
+        return SongFile(Path(name), {"modern": music})
 
     clip = StyledMotion("a", "waltz", stepping(1.0, 90.0))
-    with_songs = [Dance(clip, song(f"waltz {number}")) for number in range(19)]
-    with_songs.append(Dance(replace(clip, style="cha-cha"), song("cha-cha")))
+    with_songs = [RecordedDance(clip, song(f"waltz {number}")) for number in range(19)]
+    with_songs.append(RecordedDance(replace(clip, style="cha-cha"), song("cha-cha")))
     short = [dance for dance in short_dances() if dance.clip.style == "modern"]
     songs = [dance.song for dance in with_songs if dance.song]
     made = medleys([*with_songs, *short], songs, 100, 2, np.random.default_rng(0))
@@ -234,10 +237,10 @@ def test_medleys_use_the_songs_of_rare_styles_as_often_as_others() -> None:
 def test_a_style_without_a_usual_tempo_is_paired_with_songs_of_any_tempo(tmp_path: Path) -> None:
     """The song is twice as fast as the steps, which then fall on every other beat: too fast for a usual tempo."""
     music = np.zeros((600, MUSIC_FEATURES), np.float32), clicks(150.0, 30.0)
-    fast = Song(tmp_path / "never read.wav", {"rumba": music, "modern": music})
+    fast = SongFile(tmp_path / "never read.wav", {"rumba": music, "modern": music})
     kinds = {}
     for style in ("rumba", "modern"):
-        dance = Dance(StyledMotion("a", style, stepping(9.0, 75.0)), None)
+        dance = RecordedDance(StyledMotion("a", style, stepping(9.0, 75.0)), None)
         kinds[style] = [timed.kind for timed in PairSource(1).timed(dance, [fast])]
     assert kinds == {"rumba": ["silent"], "modern": ["silent", "rhythm"]}
 

@@ -15,7 +15,7 @@ from benchmarks.trained_ablations.learning import VARIANTS, AsRecorded, train
 from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids, generate_codes
 from engine.audio.demo_song import write_demo_song
 from engine.data.clips import StyledMotion, at_rate
-from engine.data.songs import Dance, Song
+from engine.data.songs import RecordedDance, SongFile
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.kv_cache import DecoderCache
 from engine.models.torch.sampling import Conditions, Sampling, encode_context
@@ -127,9 +127,9 @@ def test_dances_are_as_long_as_their_music(kind: type[MotionDecoder], monkeypatc
 
 
 def test_recorded_pairs_keep_their_time_and_re_timed_ones_do_not(tmp_path: Path) -> None:
-    song, motion = Song(tmp_path / "song.wav"), at_rate(stepping(12.0, 88.0))
+    song, motion = SongFile(tmp_path / "song.wav"), at_rate(stepping(12.0, 88.0))
     write_demo_song(song.path, "rumba", 12.0, 95.0)
-    dance = Dance(StyledMotion("a", "rumba", motion), song)
+    dance = RecordedDance(StyledMotion("a", "rumba", motion), song)
     recorded, timed = (list(source.timed(dance, [song])) for source in (AsRecorded(0), PairSource(0)))
     assert [pair.kind for pair in recorded] == [pair.kind for pair in timed] == ["silent", "real"]
     assert np.array_equal(recorded[1].motion.poses, motion.poses) and recorded[1].first == 0
@@ -139,7 +139,7 @@ def test_recorded_pairs_keep_their_time_and_re_timed_ones_do_not(tmp_path: Path)
     maker.source = AsRecorded(0)
     silent, _, real, _ = maker.make([dance], [], lambda _: None)
     assert np.array_equal(real.codes, silent.codes[: len(real.codes)])
-    assert real.music is not None and np.array_equal(real.music, song.hear("rumba")[0][: len(real.music)])
+    assert real.music is not None and np.array_equal(real.music, song.music("rumba")[0][: len(real.music)])
 
 
 def test_all_variants_learn_and_a_finished_one_is_left_alone(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from engine.motion.foot_beats import Times, score_beats
 
 
 @dataclass(frozen=True)
-class Music:
-    """A song as seen from the start of the dance: its beats in seconds, and the seconds until it ends."""
+class SongBeats:
+    """The beats of a song, in seconds from the start of a dance, and the seconds until the song ends."""
 
     beats: Times
     seconds: float
@@ -35,7 +35,7 @@ class SongMatch:
     leads_all: bool
 
 
-def match_song(feet: Times, seconds: float, own: Music, others: Sequence[Music]) -> SongMatch | None:
+def match_song(feet: Times, seconds: float, own: SongBeats, others: Sequence[SongBeats]) -> SongMatch | None:
     """The song match of a dance from its foot beats and its length in seconds. None if no other song has two beats."""
     pairs = []
     for other in others:
@@ -55,7 +55,7 @@ def match_song(feet: Times, seconds: float, own: Music, others: Sequence[Music])
     )
 
 
-def _gain(feet: Times, music: Music, seconds: float) -> float | None:
+def _gain(feet: Times, music: SongBeats, seconds: float) -> float | None:
     beats = music.beats[(music.beats >= 0) & (music.beats <= seconds)]
     if len(beats) < 2:
         return None

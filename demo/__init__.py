@@ -1,1 +1,1 @@
-"""The demo: everything from a song of our own to a Blender scene with pictures; run by `make demo`."""
+"""The whole pipeline once, on a generated song; `make demo`."""

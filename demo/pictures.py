@@ -1,4 +1,4 @@
-"""The demo's pictures: its rendered frames as a video with sound, a contact sheet, and a small animation.
+"""The demo's pictures: its rendered frames as a video with sound, a contact sheet and a small animation.
 
 Below the frames is a time bar with the song's loudness, its beats and, in the video, the current time.
 """

@@ -47,7 +47,7 @@ CAMERA_HEIGHT_OF_VIEW = 2.55
 """Height of the picture at the dancer, metres: raised arms fit in."""
 SIDE_ANGLE = math.radians(20.0)
 FOLLOW_SECONDS = 0.8
-"""Smoothing of the camera's path: standard deviation of a Gaussian average over the dancer's path."""
+"""How smoothly the camera follows: standard deviation, in seconds, of the average over the path."""
 LIGHT = (-0.35, -0.55, 1.0)
 """Direction to the light, in the axes of the floor: the camera looks along +Y."""
 
@@ -129,7 +129,7 @@ def _add_song(scene: Any, song: Path) -> None:
 
 
 def _mark_bars(scene: Any, report: dict[str, Any]) -> None:
-    """Add a marker at every fourth beat that the engine tracked."""
+    """A marker at every fourth of the song's beats."""
     for number, seconds in enumerate(report["beats"]):
         if number % 4 == 0:
             scene.timeline_markers.new(f"beat {number + 1}", frame=1 + round(seconds * scene.render.fps))
@@ -198,7 +198,7 @@ def _grey(name: str, shade: float) -> Any:
 
 
 def _add_camera(scene: Any, path: np.ndarray, fps: float, yaw: float) -> None:
-    """Add a camera in front of the dancer that follows smoothly: its parent is an empty, keyed every half second."""
+    """A camera before the dancer that follows smoothly: it hangs on an empty with a key every half second."""
     rig = bpy.data.objects.new("Camera Rig", None)
     rig.empty_display_size = 0.2
     rig.rotation_euler.z = yaw
@@ -227,7 +227,7 @@ def _light_in_world(yaw: float) -> np.ndarray:
 
 
 def _add_light(scene: Any, yaw: float) -> None:
-    """Add a soft sun and a grey world, for rendering with Eevee or Cycles."""
+    """A soft sun and a grey world, for whoever renders with Eevee or Cycles."""
     from mathutils import Vector
 
     data = bpy.data.lights.new("Key Light", "SUN")
@@ -242,8 +242,7 @@ def _add_light(scene: Any, yaw: float) -> None:
 
 
 def _set_look(scene: Any, yaw: float) -> None:
-    """Set Workbench with studio light, shadows and cavity: it renders a frame in a fraction of a second without a
-    GPU."""
+    """Workbench with studio light, shadows and creases: it renders a frame in a fraction of a second without a GPU."""
     render, display = scene.render, scene.display
     render.engine = "BLENDER_WORKBENCH"
     render.resolution_x, render.resolution_y = 1280, 720
@@ -265,7 +264,7 @@ def _shade(shading: Any) -> None:
 
 
 def _set_windows(scene: Any) -> None:
-    """Let the 3D views show the dancer through the camera, shaded as in the pictures."""
+    """Whoever opens the file sees the dancer through the camera, shaded as in the pictures."""
     for screen in bpy.data.screens:
         for area in screen.areas:
             if area.type == "VIEW_3D":
@@ -308,7 +307,7 @@ def _render(scene: Any, seconds: float, file: Path) -> None:
 
 
 def _set_stamp(settings: Any) -> None:
-    """Set the stamp to the note alone, in dark letters."""
+    """Only the note, in dark letters."""
     for name in dir(settings):
         if name.startswith("use_stamp_"):
             setattr(settings, name, name == "use_stamp_note")

@@ -148,14 +148,14 @@ def test_a_file_goes_into_the_cache_and_is_used(pinned: Path, model: EnCodec, ca
 def test_another_file_is_refused(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAGMA_CACHE", str(tmp_path))
     with pytest.raises(CheckpointError, match=r"not EnCodec's official file: its SHA-256 begins with .* not d7cc33bc"):
-        weights.take_file(file)
+        weights.store_file(file)
     assert not weights.weights_path().exists()
     with pytest.raises(CheckpointError, match="no such file"):
-        weights.take_file(tmp_path / "nowhere.th")
+        weights.store_file(tmp_path / "nowhere.th")
 
 
 def test_a_cached_file_that_changed_is_refused(pinned: Path) -> None:
-    path = weights.take_file(pinned)
+    path = weights.store_file(pinned)
     with path.open("r+b") as handle:
         handle.truncate(1000)
     with pytest.raises(CheckpointError, match=r"is damaged\. Delete it"):

@@ -135,7 +135,11 @@ def next_token_loss(network: OriginalDecoder, batch: Batch, smoothing: float = 0
     bias = distance_bias(positions[:, None] - positions, network.slopes(past.device))
     music_bias = torch.zeros(batch.heard.shape, device=past.device).masked_fill(~batch.heard, -torch.inf)
     logits = network.run(
-        network.enter(past, positions), network.hear(batch.music), bias, music_bias[:, None, None], None
+        network.embed_tokens(past, positions),
+        network.music_keys_values(batch.music),
+        bias,
+        music_bias[:, None, None],
+        None,
     )
     danced = batch.danced[:, 1:]
     return F.cross_entropy(logits[danced].float(), batch.tokens[:, 1:][danced], label_smoothing=smoothing)

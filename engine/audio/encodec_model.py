@@ -4,7 +4,7 @@ Architecture: Défossez et al., "High Fidelity Neural Audio Compression" (arXiv 
 configuration: SEANet encoder with 32 filters, strides 2, 4, 5, 8, weight norm, two LSTM layers, 128 channels out, 32
 codebooks of 1024; every convolution is causal and padded by reflection.
 
-The `encodec` package itself is not used: its one release on PyPI (0.1.1) has a non-commercial licence, so it cannot be
+The `encodec` package itself is not used: its one release (0.1.1) has a non-commercial licence, so it cannot be
 installed for a user of Blender, it needs torchaudio, and it encodes whole signals only. A test compares this module's
 codes with that package's.
 """

@@ -152,7 +152,7 @@ def test_a_short_window_forgets_the_same_however_it_is_fed(
     blocks = [(many.extend(tokens[:, a:b]), fast.extend(tokens[:, a:b])) for a, b in pairwise(borders)]
     for found, expected in zip(zip(*blocks, strict=True), zip(*single, strict=True), strict=True):
         torch.testing.assert_close(torch.cat(found, 1), torch.cat(expected, 1), atol=5e-5, rtol=1e-4)
-    assert many.memory.kept.shape[4] <= 2 * window  # it does not grow
+    assert many.kv_cache.kept.shape[4] <= 2 * window  # it does not grow
     if window == 1:  # nothing of the past is left
         torch.testing.assert_close(single[-1][0], vqvae.decode(tokens[:, -1:]), atol=2e-5, rtol=1e-4)
 
@@ -175,7 +175,7 @@ def test_rows_of_a_cache_can_be_chosen(checkpoints: Checkpoints) -> None:
     decoder, data = checkpoints["encodec"].decoder, tensors("encodec", rows=1)
     tokens = tensors("encodec", rows=3)["tokens"]
     cache = OriginalDecoderCache(decoder, data["music"], None, 30, 3)
-    cache.look(0, 34)
+    cache.set_music_window(0, 34)
     cache.extend(tokens[:, :12])
     cache.choose(torch.tensor([2, 2]))
     after = cache.extend(tokens[2:, 12:].expand(2, -1))

@@ -246,8 +246,8 @@ def test_a_dance_can_be_edited_and_what_is_locked_stays(request_: GenerateReques
     ]
     edited = edit(document, take, steps, lambda *_: None, lambda: False, device="cpu")
     for part in (slice(0, 21), slice(count - 20, count)):
-        assert np.array_equal(edited.take.frames.poses[part], take.frames.poses[part])
-        assert np.array_equal(edited.take.frames.trans[part], take.frames.trans[part])
-    assert not np.array_equal(edited.take.frames.poses[22 : count - 20], take.frames.poses[22 : count - 20])
+        assert np.array_equal(edited.dance.frames.poses[part], take.frames.poses[part])
+        assert np.array_equal(edited.dance.frames.trans[part], take.frames.trans[part])
+    assert not np.array_equal(edited.dance.frames.poses[22 : count - 20], take.frames.poses[22 : count - 20])
     assert edited.document.tokens[20 : count - 20] != document.tokens[20 : count - 20]
     assert len(edited.document.span_at(30).variants) == 3

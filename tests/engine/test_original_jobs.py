@@ -108,7 +108,7 @@ def test_a_full_disk_is_one_sentence(params: dict[str, str], tmp_path: Path, mon
     with pytest.raises(CheckpointError, match="No space left on device"):
         run(params)
     assert own(tmp_path) == []
-    monkeypatch.setattr("engine.models.original.importing.importer.sha256", full)
+    monkeypatch.setattr("engine.models.original.importing.importer.file_sha256", full)
     with pytest.raises(EngineError, match="seq: No space left on device") as caught:
         run(params)
     assert not describe_error(caught.value)[1].startswith("Internal")

@@ -79,13 +79,15 @@ def test_alibi_goes_on_with_its_past_while_the_music_moves(checkpoints: Checkpoi
         seen.append((pass_.cache.first, pass_.cache.last))
         assert pass_.cache.first == window_start(target, length, GREEDY)
         for (keys, values), (whole_keys, whole_values) in zip(
-            pass_.cache.heard, decoder.hear(music[None, pass_.cache.first : pass_.cache.last]), strict=True
+            pass_.cache.music_keys_values,
+            decoder.music_keys_values(music[None, pass_.cache.first : pass_.cache.last]),
+            strict=True,
         ):
             torch.testing.assert_close(keys, whole_keys)
             torch.testing.assert_close(values, whole_values)
     assert seen[-1][1] == length and all(last - first == 20 for first, last in seen)
     assert pass_.cache.position == length - 1  # never started anew
-    assert pass_.cache.memory.kept.shape[4] < 40
+    assert pass_.cache.kv_cache.kept.shape[4] < 40
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -178,7 +180,7 @@ def test_the_candidate_that_is_kept_is_the_likeliest(checkpoints: Checkpoints) -
     after = torch.arange(18) % CODES
     begun = pass_.tokens[:, :12].clone()
     assert len(begun.unique(dim=0)) == 5
-    chances = pass_.take(after)
+    chances = pass_.append(after)
     for row, chance in zip(begun, chances, strict=True):
         expected = likelihood(decoder, torch.cat([row, after]), music, slice(12, 30))
         assert float(chance) == pytest.approx(expected, abs=1e-3)

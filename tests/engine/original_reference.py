@@ -1,4 +1,4 @@
-"""The original's networks once more, slow and plain: numpy in float64 on raw tensors under the original's names.
+"""A slow and plain reference of the original's networks: numpy in float64 on tensors under the original's names.
 
 Written from the published facts and independent of `models.original`: no torch, no caches, one row at a time. Also
 makes random weights, from numpy's frozen RandomState, so that recordings stay comparable.
@@ -127,7 +127,7 @@ def decode_logits(
 
 
 class Maker:
-    """Random tensors of a size that keeps signals alive through any depth."""
+    """Random tensors, scaled so that signals keep their size through any depth."""
 
     def __init__(self, seed: int, fast: bool = False):
         self.w: Weights = {}

@@ -1,4 +1,4 @@
-"""From a song to a dance with imported checkpoints, by the same door as with ours."""
+"""Dances generated with imported checkpoints, by the same functions as with ours."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def walk(frames: int) -> Motion:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Checkpoints whose random motion stays near a body's, thanks to the statistics of a real one."""
+    """Checkpoints with random weights; thanks to the statistics of a real motion, theirs stays close to a body's."""
     folder = tmp_path_factory.mktemp("imported")
     features = humanml3d.encode(walk(200).joints())
     mean, std = humanml3d.statistics(features)
@@ -58,7 +58,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(autouse=True)
 def fake_encodec(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray]]:
-    """Stands in for EnCodec, whose weights are not ours to ship; keeps what it was given."""
+    """A replacement for EnCodec, as its weights cannot be shipped; it records its input."""
     heard: list[np.ndarray] = []
 
     def features(audio: np.ndarray, device: str, on_progress: object) -> np.ndarray:
@@ -80,7 +80,7 @@ def dance_to(request: GenerateRequest) -> Dance:
 
 
 @pytest.mark.parametrize("variant", ["librosa", "encodec", "encodec_sine"])
-def test_every_variant_dances(request_: GenerateRequest, folders: dict[str, Path], variant: str) -> None:
+def test_every_variant_generates_a_dance(request_: GenerateRequest, folders: dict[str, Path], variant: str) -> None:
     request = replace(request_, checkpoint=str(folders[variant]), fps=30.0)
     dance = dance_to(request)
     assert len(dance.motion) == 90 and dance.motion.fps == 30
@@ -94,16 +94,16 @@ def test_every_variant_dances(request_: GenerateRequest, folders: dict[str, Path
     assert dance_to(request).to_npz() == dance.to_npz()
 
 
-def test_encodec_hears_the_part_that_plays_at_its_own_rate(
+def test_encodec_is_given_the_chosen_part_at_its_sample_rate(
     request_: GenerateRequest, folders: dict[str, Path], fake_encodec: list[np.ndarray]
 ) -> None:
     dance_to(replace(request_, checkpoint=str(folders["encodec"]), start=1.0, speed=2.0))
     (audio,) = fake_encodec
-    assert len(audio) == 31 * 320  # 1.5 s heard, and the frame after
+    assert len(audio) == 31 * 320  # 1.5 s, and the frame after
     assert np.abs(audio[: 30 * 320]).max() > 0.01
 
 
-def test_the_motion_is_the_whole_tokens_decoded(request_: GenerateRequest, folders: dict[str, Path]) -> None:
+def test_the_motion_equals_decoding_all_tokens_at_once(request_: GenerateRequest, folders: dict[str, Path]) -> None:
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
     music = np.random.RandomState(0).standard_normal((130, 35)).astype(np.float32)
@@ -115,7 +115,7 @@ def test_the_motion_is_the_whole_tokens_decoded(request_: GenerateRequest, folde
     np.testing.assert_allclose(motion, whole, atol=1e-4)
 
 
-def test_motion_is_there_while_later_tokens_are_still_to_be_written(folders: dict[str, Path]) -> None:
+def test_motion_is_returned_before_later_tokens_are_generated(folders: dict[str, Path]) -> None:
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
     asked = []
@@ -126,7 +126,7 @@ def test_motion_is_there_while_later_tokens_are_still_to_be_written(folders: dic
     assert len(tokens) == len(motion) == 20 and len(asked) == 20
 
 
-def test_frames_are_shown_while_they_are_written(request_: GenerateRequest) -> None:
+def test_frames_are_shown_while_they_are_generated(request_: GenerateRequest) -> None:
     shown: list[tuple[int, Motion]] = []
     dance = generate(request_, lambda *_: None, lambda: False, lambda first, motion: shown.append((first, motion)))
     assert [(first, len(motion)) for first, motion in shown] == [(0, 20), (20, 20), (40, 20), (60, 1)]
@@ -134,13 +134,13 @@ def test_frames_are_shown_while_they_are_written(request_: GenerateRequest) -> N
     checkpoint = load_checkpoint(request_.checkpoint)
     assert isinstance(checkpoint, OriginalCheckpoint)
     whole = checkpoint.decode(dance.tokens)
-    # nearly: the body's scale is measured on the frames known so far
+    # nearly equal: the body's scale is measured on the frames so far
     path = np.concatenate([motion.trans for _, motion in shown])
     np.testing.assert_allclose(path, whole.trans, atol=0.05)
     np.testing.assert_allclose(shown[-1][1].joints(), whole.joints()[60:], atol=0.02)
 
 
-def test_the_growing_view_can_be_asked_for(request_: GenerateRequest, folders: dict[str, Path]) -> None:
+def test_the_prefix_view_can_be_chosen(request_: GenerateRequest, folders: dict[str, Path]) -> None:
     request = replace(request_, temperature=0.0)
     usual, whole, prefix = (dance_to(replace(request, music_view=view)) for view in (None, "whole", "prefix"))
     assert np.array_equal(usual.tokens, whole.tokens)
@@ -166,12 +166,12 @@ def test_styles_need_vectors_and_change_the_dance(
         dance_to(replace(request, style="waltz"))
 
 
-def test_a_style_for_a_variant_without_is_refused(request_: GenerateRequest) -> None:
+def test_a_style_is_refused_for_a_variant_without_styles(request_: GenerateRequest) -> None:
     with pytest.raises(RequestError, match="none"):
         dance_to(replace(request_, style="waltz"))
 
 
-def test_guidance_is_told_not_to_count_and_temperature_does(request_: GenerateRequest) -> None:
+def test_temperature_is_used_and_a_notice_says_that_guidance_is_not(request_: GenerateRequest) -> None:
     plain = dance_to(request_)
     guided = dance_to(replace(request_, guidance=3.0))
     assert np.array_equal(guided.tokens, plain.tokens) and "guidance" in guided.report["notices"][0]
@@ -180,7 +180,7 @@ def test_guidance_is_told_not_to_count_and_temperature_does(request_: GenerateRe
     assert not np.array_equal(greedy.tokens, plain.tokens)
 
 
-def test_missing_statistics_are_told(request_: GenerateRequest, tmp_path: Path) -> None:
+def test_a_notice_names_missing_statistics(request_: GenerateRequest, tmp_path: Path) -> None:
     vqvae = save(tmp_path / "vq.pt", reference.random_vqvae(depth=(1, 1)))
     decoder = save(tmp_path / "seq.pt", reference.random_decoder("librosa", depth=1))
     import_magma(vqvae, decoder, "librosa", tmp_path / "bare")
@@ -189,14 +189,14 @@ def test_missing_statistics_are_told(request_: GenerateRequest, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("stage", ["features", "tokens"])
-def test_a_cancel_is_heard(request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
-    said: list[str] = []
+def test_a_cancel_ends_any_stage(request_: GenerateRequest, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    stages: list[str] = []
     with pytest.raises(CancelledError):
-        generate(request_, lambda name, *_: said.append(name), lambda: stage in said)
-    assert said[-1] == stage
+        generate(request_, lambda name, *_: stages.append(name), lambda: stage in stages)
+    assert stages[-1] == stage
 
 
-def test_a_body_of_other_width_is_refused(request_: GenerateRequest, tmp_path: Path) -> None:
+def test_motion_of_another_width_is_refused(request_: GenerateRequest, tmp_path: Path) -> None:
     vqvae = save(tmp_path / "vq.pt", reference.random_vqvae(depth=(1, 1), features=99))
     decoder = save(tmp_path / "seq.pt", reference.random_decoder("librosa", depth=1))
     import_magma(vqvae, decoder, "librosa", tmp_path / "other")
@@ -204,7 +204,7 @@ def test_a_body_of_other_width_is_refused(request_: GenerateRequest, tmp_path: P
         dance_to(replace(request_, checkpoint=str(tmp_path / "other")))
 
 
-def test_motion_files_become_tokens_and_back(folders: dict[str, Path], tmp_path: Path) -> None:
+def test_motion_files_are_encoded_and_decoded(folders: dict[str, Path], tmp_path: Path) -> None:
     save_npz(tmp_path / "walk.npz", walk(40))
     checkpoint = str(folders["librosa"])
     assert main(["tokenize", str(tmp_path / "walk.npz"), "--checkpoint", checkpoint]) == 0
@@ -215,12 +215,12 @@ def test_motion_files_become_tokens_and_back(folders: dict[str, Path], tmp_path:
     assert len(load_npz(decoded)) == 39
 
 
-def test_what_only_ours_can_do_says_so(folders: dict[str, Path]) -> None:
+def test_imported_checkpoints_are_refused_where_our_own_are_needed(folders: dict[str, Path]) -> None:
     with pytest.raises(CheckpointError, match="own"):
         load_own_checkpoint(str(folders["librosa"]))
 
 
-def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
+def test_the_cache_of_a_long_dance_is_bounded(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path]) -> None:
     monkeypatch.setattr(generation, "MOTION_MEMORY", 30)
     checkpoint = load_checkpoint(str(folders["librosa"]))
     assert isinstance(checkpoint, OriginalCheckpoint)
@@ -235,19 +235,19 @@ def test_long_dances_remember_boundedly(monkeypatch: pytest.MonkeyPatch, folders
 
 
 def test_a_dance_can_be_edited_and_what_is_locked_stays(request_: GenerateRequest) -> None:
-    """These decoders remember all that came before, so every later frame would change if poses were not kept."""
-    danced = generate(request_, lambda *_: None, lambda: False)
-    document, take = danced.document, DanceMotion(danced.motion, danced.frames)
+    """These decoders attend to the whole past, so every later frame would change if poses were not kept."""
+    generated = generate(request_, lambda *_: None, lambda: False)
+    document, dance = generated.document, DanceMotion(generated.motion, generated.frames)
     count = len(document)
     steps = [
         Operation("lock", 0, 20),
         Operation("lock", count - 20, count),
         Operation("regenerate", seed=5, variants=2),
     ]
-    edited = edit(document, take, steps, lambda *_: None, lambda: False, device="cpu")
+    edited = edit(document, dance, steps, lambda *_: None, lambda: False, device="cpu")
     for part in (slice(0, 21), slice(count - 20, count)):
-        assert np.array_equal(edited.dance.frames.poses[part], take.frames.poses[part])
-        assert np.array_equal(edited.dance.frames.trans[part], take.frames.trans[part])
-    assert not np.array_equal(edited.dance.frames.poses[22 : count - 20], take.frames.poses[22 : count - 20])
+        assert np.array_equal(edited.dance.frames.poses[part], dance.frames.poses[part])
+        assert np.array_equal(edited.dance.frames.trans[part], dance.frames.trans[part])
+    assert not np.array_equal(edited.dance.frames.poses[22 : count - 20], dance.frames.poses[22 : count - 20])
     assert edited.document.tokens[20 : count - 20] != document.tokens[20 : count - 20]
     assert len(edited.document.span_at(30).variants) == 3

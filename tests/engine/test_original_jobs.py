@@ -1,4 +1,4 @@
-"""The add-on's requests for imported checkpoints, `import` and `fetch_encodec`, and what they leave behind."""
+"""The add-on's requests for imported checkpoints, `import` and `fetch_encodec`, and the files they leave."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def params(tmp_path: Path) -> dict[str, str]:
 
 
 def run(params: dict[str, str], stop_at: float = 2.0) -> tuple[dict, list[float]]:
-    """The import's answer and the fractions it told; cancelled at the first fraction from `stop_at` on."""
+    """The import's answer and the fractions it reported; cancelled at the first fraction from `stop_at` on."""
     fractions: list[float] = []
 
     def progress(stage: str, fraction: float, message: str) -> None:
@@ -46,12 +46,12 @@ def run(params: dict[str, str], stop_at: float = 2.0) -> tuple[dict, list[float]
 
 
 def own(tmp_path: Path) -> list[str]:
-    """What lies where the checkpoints are."""
+    """The names in the folder of checkpoints."""
     folder = tmp_path / "own"
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
 
-def test_an_import_tells_how_far_it_is_and_what_is_missing(params: dict[str, str], tmp_path: Path) -> None:
+def test_an_import_reports_progress_and_what_is_missing(params: dict[str, str], tmp_path: Path) -> None:
     answer, fractions = run(params)
     assert fractions == sorted(fractions) and fractions[0] == 0 and 0.8 < fractions[-1] < 1
     assert answer["folder"] == params["folder"] and answer["variant"] == "librosa" and answer["parameters"] > 1000
@@ -62,7 +62,7 @@ def test_an_import_tells_how_far_it_is_and_what_is_missing(params: dict[str, str
     assert own(tmp_path) == ["imported"]
 
 
-def test_encodecs_weights_are_asked_for_until_they_are_there(
+def test_encodecs_weights_are_requested_until_they_are_present(
     params: dict[str, str], tmp_path: Path, cache: Path
 ) -> None:
     save(tmp_path / "seq.pt", reference.random_decoder("encodec", depth=1))
@@ -80,7 +80,7 @@ def test_a_cancelled_import_leaves_nothing(params: dict[str, str], tmp_path: Pat
     assert own(tmp_path) == []
 
 
-def test_a_cancelled_second_import_leaves_the_first(params: dict[str, str], tmp_path: Path) -> None:
+def test_a_cancelled_second_import_keeps_the_first(params: dict[str, str], tmp_path: Path) -> None:
     run(params)
     before = {path.name: path.read_bytes() for path in (tmp_path / "own" / "imported").iterdir()}
     save(tmp_path / "seq.pt", reference.random_decoder("librosa", depth=1, seed=9))
@@ -114,7 +114,7 @@ def test_a_full_disk_is_one_sentence(params: dict[str, str], tmp_path: Path, mon
     assert not describe_error(caught.value)[1].startswith("Internal")
 
 
-def test_encodecs_weights_are_taken_from_a_file_or_refused(
+def test_encodecs_weights_are_copied_from_a_file_or_refused(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "mine.th"
@@ -146,7 +146,7 @@ def test_a_download_reports_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch
         run_fetch_encodec({}, cancel, lambda: False)
 
 
-def test_styles_become_known_to_the_add_on_and_outlive_another_import(params: dict[str, str], tmp_path: Path) -> None:
+def test_styles_are_listed_for_the_add_on_and_kept_by_another_import(params: dict[str, str], tmp_path: Path) -> None:
     save(tmp_path / "seq.pt", reference.random_decoder("encodec_style", depth=1))
     params["variant"] = "encodec_style"
     run(params)

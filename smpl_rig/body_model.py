@@ -70,8 +70,7 @@ def mannequin() -> BodyModel:
 def load(path: Path) -> BodyModel:
     """The body in an SMPL model file (.npz or .pkl) as downloaded by its owner.
 
-    Read are v_template, f, weights and J_regressor (or J); shape and pose corrections are not used. Raises
-    BodyModelError.
+    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. Raises BodyModelError.
     """
     path = Path(path)
     data = _read(path)

@@ -116,10 +116,10 @@ def decode_logits(
     x = w["motionDecoder.token_emb.emb.weight"].astype(np.float64)[tokens]
     if variant == "encodec_sine":
         x = x + sinusoid(len(x), x.shape[1]) * w["motionDecoder.pos_emb.scale"]
-    heard = linear(w, "motionDecoder.project_cond_emb", music.astype(np.float64))
+    context = linear(w, "motionDecoder.project_cond_emb", music.astype(np.float64))
     gain = linear(w, "motionDecoder.project_style_cond_emb", style.astype(np.float64)) if style is not None else None
     alibi = variant != "encodec_sine"
-    x = stack(w, "motionDecoder", KINDS[variant], x, True, alibi, heard, gain)
+    x = stack(w, "motionDecoder", KINDS[variant], x, True, alibi, context, gain)
     return linear(w, "motionDecoder.to_logits", layer_norm(w, "motionDecoder.norm", x))
 
 

@@ -187,14 +187,14 @@ def test_rows_of_a_cache_can_be_chosen(checkpoints: Checkpoints) -> None:
 def test_logits_depend_on_past_tokens_and_all_music(checkpoints: Checkpoints, variant: str) -> None:
     decoder, data = checkpoints[variant].decoder, tensors(variant, frames=30)
     style = style_of(variant, data)
-    for view, heard in (("whole", True), ("prefix", False)):
+    for view, used in (("whole", True), ("prefix", False)):
         before = decoder(data["tokens"], data["music"], style, view)
         tokens, music = data["tokens"].clone(), data["music"].clone()
         tokens[:, 20:] = (tokens[:, 20:] + 1) % 32
         music[:, 20:] += 1
         torch.testing.assert_close(decoder(tokens, data["music"], style, view)[:, :20], before[:, :20])
         changed = (decoder(data["tokens"], music, style, view)[:, :20] - before[:, :20]).abs().max()
-        assert (changed > 1e-3) == heard
+        assert (changed > 1e-3) == used
     # music frames have no order
     turned = decoder(data["tokens"], data["music"].flip(1), style)
     torch.testing.assert_close(turned, decoder(data["tokens"], data["music"], style), atol=2e-5, rtol=1e-4)

@@ -59,15 +59,15 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture(autouse=True)
 def fake_encodec(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[np.ndarray]]:
     """A replacement for EnCodec, as its weights cannot be shipped; it records its input."""
-    heard: list[np.ndarray] = []
+    given: list[np.ndarray] = []
 
     def features(audio: np.ndarray, device: str, on_progress: object) -> np.ndarray:
-        heard.append(audio)
+        given.append(audio)
         loudness = np.abs(audio).reshape(-1, 320).mean(-1)
         return (loudness[:, None] * np.ones(128)).astype(np.float32)
 
     monkeypatch.setattr(encodec, "encodec_features", features)
-    return heard
+    return given
 
 
 @pytest.fixture

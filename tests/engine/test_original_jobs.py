@@ -135,9 +135,10 @@ def test_a_download_reports_and_can_be_cancelled(monkeypatch: pytest.MonkeyPatch
         return Path("there")
 
     monkeypatch.setattr(encodec_weights, "download", download)
-    told: list[float] = []
-    assert run_fetch_encodec({}, lambda _, fraction, __: told.append(fraction), lambda: False) == {"path": "there"}
-    assert told == [0.0, 0.0, 0.25, 0.5, 0.75]
+    fractions: list[float] = []
+    answer = run_fetch_encodec({}, lambda _, fraction, __: fractions.append(fraction), lambda: False)
+    assert answer == {"path": "there"}
+    assert fractions == [0.0, 0.0, 0.25, 0.5, 0.75]
 
     def cancel(*_: object) -> None:
         raise CancelledError

@@ -162,9 +162,9 @@ def test_a_gap_is_filled_to_fit_what_follows(checkpoints: Checkpoints, variant: 
         count: [fill(decoder, music, None, tokens, locked, settings, seed, lambda: False, count) for seed in range(6)]
         for count in (1, 12)
     }
-    for written in filled[1] + filled[12]:
-        assert torch.equal(written[locked], tokens[locked])
-        assert len(written) == length and written.max() < CODES
+    for result in filled[1] + filled[12]:
+        assert torch.equal(result[locked], tokens[locked])
+        assert len(result) == length and result.max() < CODES
     scores = {n: np.mean([likelihood(decoder, t, music, slice(20, 40)) for t in runs]) for n, runs in filled.items()}
     assert scores[12] > scores[1] + 1
     again = fill(decoder, music, None, tokens, locked, settings, 2, lambda: False, 12)

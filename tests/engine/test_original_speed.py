@@ -84,8 +84,8 @@ def test_int8_changes_neither_codec_nor_music(pairs: Pairs) -> None:
     tokens = torch.arange(12)[None]
     assert torch.equal(exact.vqvae.decode(tokens), rounded.vqvae.decode(tokens))
     music = conditions("encodec", 9)[0][None]
-    heard = zip(exact.decoder.music_keys_values(music), rounded.decoder.music_keys_values(music), strict=True)
-    assert all(torch.equal(a, b) for one, other in heard for a, b in zip(one, other, strict=True))
+    pairs_by_layer = zip(exact.decoder.music_keys_values(music), rounded.decoder.music_keys_values(music), strict=True)
+    assert all(torch.equal(a, b) for one, other in pairs_by_layer for a, b in zip(one, other, strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """Biovision BVH files: a parser for any of them, and a writer for motions of our skeleton.
 
-Written are SMPL's 24 joints under their names, with the rest pose in SMPL's body frame and the world Y up, as the
-format's readers expect; Blender imports them with its default axes. Angles are degrees, rotations Z X Y (R = Rz Rx Ry).
-Format: M. Meredith and S. Maddock, "Motion Capture File Formats Explained" (2001).
+The writer uses SMPL's 24 joints under their names, with the rest pose in SMPL's body frame and the world Y up, as the
+format's readers expect; Blender imports the files with its default axes. Angles are degrees, rotations Z X Y
+(R = Rz Rx Ry). Format: M. Meredith and S. Maddock, "Motion Capture File Formats Explained" (2001).
 """
 
 from __future__ import annotations

@@ -86,8 +86,8 @@ class TextEncoder(nn.Module):
 def load_text_encoder(path: Path) -> TextEncoder:
     """The encoder with the user's own CLIP weights.
 
-    Accepted are OpenAI's `ViT-B-32.pt` (its tensors; its program is not run), a plain state dict with OpenAI's names,
-    and Hugging Face's `openai/clip-vit-base-patch32` as safetensors or `.bin`. Sizes are read off the tensors. Raises
+    The file is OpenAI's `ViT-B-32.pt` (its tensors; its program is not run), a plain state dict with OpenAI's names, or
+    Hugging Face's `openai/clip-vit-base-patch32` as safetensors or `.bin`. Sizes are read off the tensors. Raises
     CheckpointError for anything else, including other CLIP models.
     """
     state: Mapping[str, Tensor] = read_torchscript(path) if is_torchscript(path) else read_state_dict(path)

@@ -175,7 +175,7 @@ def damaged(change: Any) -> str:
         (lambda d: d["spans"][1].update(locked=1), "locked = 1"),
         (lambda d: d["spans"][1].update(variants=[]), "no variants"),
         (lambda d: d["spans"][1]["variants"][0].update(codes="abc"), "codes is 'abc', not a list"),
-        (lambda d: d["spans"][1]["variants"][0]["codes"][0].append(3), "codes hold"),
+        (lambda d: d["spans"][1]["variants"][0]["codes"][0].append(3), "has the codes"),
         (lambda d: d["spans"][1]["variants"][0].update(seed=1.5), "seed is 1.5"),
         (lambda d: d["spans"][1]["variants"][0].update(clip="../x"), "clip is called"),
         (lambda d: d.update(spans=None), "spans is None, not a list"),

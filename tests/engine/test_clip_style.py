@@ -288,7 +288,7 @@ def test_wrong_files_are_refused(tmp_path: Path, state: dict[str, torch.Tensor])
         with pytest.raises(CheckpointError, match=message):
             clip_text.load_text_encoder(path)
 
-    refused({"layer.weight": torch.zeros(2)}, "holds no CLIP text encoder")
+    refused({"layer.weight": torch.zeros(2)}, "has no CLIP text encoder")
     refused({**state, "visual.conv1.weight": torch.zeros(4, 3, 16, 16)}, "another CLIP model")
     refused({**state, "text_projection": torch.zeros(128, 640)}, "another CLIP model")
     refused({**state, "positional_embedding": torch.zeros(76, WIDTH)}, r"positional_embedding is \(76, 128\)")

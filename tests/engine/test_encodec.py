@@ -267,7 +267,7 @@ def test_an_interrupted_download_is_continued(pinned: Path, monkeypatch: pytest.
 
 
 def test_a_replaced_download_is_refused_and_deleted(pinned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(b"x" * weights.SIZE, monkeypatch), pytest.raises(CheckpointError, match="not EnCodec's official file"):
+    with serving(b"x" * weights.SIZE, monkeypatch), pytest.raises(CheckpointError, match="not EnCodec's official one"):
         weights.download(lambda fraction: None)
     assert list(weights.cache_folder().iterdir()) == []
 

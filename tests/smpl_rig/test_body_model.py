@@ -188,7 +188,7 @@ def test_root_parent_may_be_written_as_unsigned_minus_one(tmp_path):
         ({"weights": np.zeros((60, 24))}, "add up"),
         ({"f": np.full((4, 3), 60)}, "vertex 60 of 60"),
         ({"v_template": np.full((60, 3), np.nan)}, "NaN"),
-        ({"v_template": np.zeros((60, 2))}, "do not fit"),
+        ({"v_template": np.zeros((60, 2))}, "do not match"),
         ({"kintree_table": np.zeros((2, 24), int)}, "order"),
         ({"v_template": np.array(["a"])}, "cannot be used"),
     ],

@@ -112,7 +112,7 @@ def test_npz_round_trip(tmp_path: Path) -> None:
     [
         ({"poses": None}, "no poses"),
         ({"mocap_framerate": None}, "mocap_framerate"),
-        ({"trans": np.zeros((3, 3), np.float32)}, "do not fit"),
+        ({"trans": np.zeros((3, 3), np.float32)}, "do not match"),
         ({"poses": np.full((12, 72), np.nan, np.float32)}, "NaN"),
     ],
 )

@@ -108,11 +108,13 @@ def parse_bvh(path: Path) -> BvhFile:
         reason = str(error) or "it ends too early"
         raise DataError(f"{path.name}: is a damaged BVH file ({reason}). Export the motion again.") from error
     width = sum(len(joint.channels) for joint in joints)
-    if count < 1 or values.size != count * width or not np.isfinite(values).all():
+    if count < 1 or values.size != count * width:
         raise DataError(
             f"{path.name}: should have {count} frames of {width} channels, but has {values.size} values. "
             "Export the motion again."
         )
+    if not np.isfinite(values).all():
+        raise DataError(f"{path.name}: has NaN or infinite values. Export the motion again.")
     return BvhFile(tuple(joints), values.reshape(count, width), fps)
 
 

@@ -3,8 +3,8 @@
 import os
 import sys
 
-# before any library starts its threads: while they wait they are to sleep. The default, to spin, costs both programs
-# nearly all of their speed as soon as another one wants the cores, and Blender does.
+# Set before any library starts its threads: waiting threads should sleep. The default, spinning, costs both programs
+# nearly all of their speed as soon as another one, such as Blender, needs the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if sys.version_info < (3, 11):

@@ -1,4 +1,5 @@
-"""Which checkpoints are here, read from their config files only: quick enough for `hello`. Standard library only."""
+"""The list of installed checkpoints, read from their config files only: quick enough for `hello`. Standard library
+only."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ ORIGINAL_FAMILY = "original"
 
 @dataclass(frozen=True)
 class StyleMusic:
-    """What a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre."""
+    """The music that a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre."""
 
     tempo: float | None = None
     beats_per_bar: int = 4
@@ -53,8 +54,8 @@ def _music_of(name: str, values: object) -> StyleMusic:
 
 
 def checkpoint_folders() -> list[Path]:
-    """The folders that hold checkpoint folders: the engine's own, then those of the environment's MAGMA_CHECKPOINTS
-    (separated as PATH is)."""
+    """The folders that hold checkpoint folders: the engine's own, then those in the environment variable
+    MAGMA_CHECKPOINTS (separated as in PATH)."""
     extra = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
     return [ROOT / "checkpoints", *(Path(folder).expanduser() for folder in extra if folder)]
 
@@ -64,13 +65,13 @@ def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, An
 
     Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `beats_per_bar` (by
     style), `description` and `token_rate`; or `name`, `path` and `error`, one sentence, where it cannot be used. Of two
-    with the same name the first counts.
+    with the same name the first is listed.
     """
     entries: dict[str, dict[str, Any]] = {}
     for folder in checkpoint_folders() if folders is None else folders:
         try:
             children = sorted(child for child in folder.iterdir() if child.is_dir() and not child.name.startswith("."))
-        except OSError:  # a folder that is not there holds no checkpoints
+        except OSError:  # a missing folder holds no checkpoints
             continue
         for child in children:
             entries.setdefault(child.name, _entry(child))
@@ -95,7 +96,7 @@ def _entry(folder: Path) -> dict[str, Any]:
         return base | {"error": f"Checkpoint {folder} has no {WEIGHTS_FILE}: copy or download it again."}
     return base | {
         "title": str(config.get("name", folder.name)),
-        "family": str(config.get("family", OWN_FAMILY)),  # the first checkpoints of ours do not name it
+        "family": str(config.get("family", OWN_FAMILY)),  # our first checkpoints do not name it
         "styles": list(music),
         "beats_per_bar": {style: each.beats_per_bar for style, each in music.items()},
         "description": str(config.get("description", "")),

@@ -10,12 +10,12 @@ LARGEST_COUNT = 2**63 - 1
 
 
 def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> TypeGuard[int | float]:
-    """Whether `value` is a finite number from `low` to `high`; true and false are none."""
+    """Whether `value` is a finite number from `low` to `high`; true and false are not numbers."""
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and low <= value <= high
     )
 
 
 def is_count(value: object, low: int = 0, high: int = LARGEST_COUNT) -> TypeGuard[int]:
-    """Whether `value` is a whole number from `low` to `high`; true and false are none."""
+    """Whether `value` is a whole number from `low` to `high`; true and false are not numbers."""
     return isinstance(value, int) and is_number(value, low, high)

@@ -1,4 +1,4 @@
-"""The language that the add-on and the engine speak over the engine's stdin and stdout.
+"""The protocol between the add-on and the engine, over the engine's stdin and stdout.
 
 JSON-RPC 2.0 (https://www.jsonrpc.org/specification) in the frames of the Language Server Protocol's base protocol:
 a header `Content-Length: N`, an empty line, then N bytes of UTF-8 JSON. Both sides import this module, so it uses the
@@ -7,9 +7,9 @@ standard library only; numpy is imported inside the two functions that carry arr
 Requests (client to engine): `hello`, `generate`, `edit`, `chain`, `doctor`, `import`, `fetch_encodec`, `shutdown`.
 Notifications: `$/cancelRequest {id}` and `exit` to the engine; `progress {id, stage, fraction, message, seconds_left}`
 to the client, where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null; `motion {id,
-first_frame, frame_rate, npz}` while a dance is being written, if `generate` was asked to `stream`: the next frames'
-`poses` and `trans` (packed arrays) at the checkpoint's own rate, before feet are locked. An error is `{code, message,
-data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the class of error.
+first_frame, frame_rate, npz}` while a dance is being generated, if `generate` was asked to `stream`: the next frames'
+`poses` and `trans` (packed arrays) at the checkpoint's frame rate, before feet are locked. An error is `{code, message,
+data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the error class.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 512 * 2**20
 MOST_CANDIDATES = 16
-"""Dances that one request may have the best of."""
+"""Candidates that one request may generate."""
 
 HELLO = "hello"
 GENERATE = "generate"
@@ -61,13 +61,13 @@ _BLANK = (b"\r\n", b"\n")
 
 
 class ProtocolError(Exception):
-    """Bytes on the pipe that are not the protocol. The next `MessageReader.read` looks for the next message."""
+    """Bytes on the pipe that do not follow the protocol. The next `MessageReader.read` looks for the next message."""
 
     code = PARSE_ERROR
 
 
 class GarbageError(ProtocolError):
-    """Something that is no message: a stray print, a damaged header, a frame whose content is not JSON."""
+    """Bytes that are not a message: a stray print, a damaged header, a frame whose content is not JSON."""
 
 
 class OversizeError(ProtocolError):
@@ -79,7 +79,7 @@ class TruncatedError(ProtocolError):
 
 
 class NotAMessageError(ProtocolError):
-    """Sound JSON that is not a JSON object, hence no JSON-RPC message."""
+    """Valid JSON that is not an object, hence not a JSON-RPC message."""
 
     code = INVALID_REQUEST
 
@@ -87,15 +87,15 @@ class NotAMessageError(ProtocolError):
 class MessageReader:
     """Reads messages from a binary stream.
 
-    After any `ProtocolError` but `TruncatedError` the reader may be used again: it skips what follows up to the
-    next header. The error is raised once for a run of garbage, however long.
+    After any `ProtocolError` but `TruncatedError` the reader may be used again: it skips everything up to the next
+    header. The error is raised once for a run of garbage, however long.
     """
 
     def __init__(self, stream: IO[bytes], limit: int = MAX_MESSAGE_BYTES) -> None:
         self._stream = stream
         self._limit = limit
         self._skipping = False  # in a run of garbage that has been reported
-        self._length: int | None = None  # of a header that garbage ran into
+        self._length: int | None = None  # from a header found behind garbage on the same line
 
     def read(self) -> dict[str, Any] | None:
         """The next message, or None at the end of the stream. Blocks. Raises `ProtocolError`, OSError."""
@@ -128,20 +128,20 @@ class MessageReader:
                 started = True
                 if match.start() > 0 and not self._skipping:
                     self._length = length
-                    self._complain(line)
+                    self._report_garbage(line)
             elif _TYPE.match(line):
                 started = True
             else:
                 started, length = False, None
                 if not self._skipping:
-                    self._complain(line)
+                    self._report_garbage(line)
         self._skipping = False
         if length > self._limit:
             self._skipping = True  # its body is skipped like any garbage, up to the next header
             raise OversizeError(f"A message of {length} bytes is above the limit of {self._limit} bytes.")
         return length
 
-    def _complain(self, line: bytes) -> None:
+    def _report_garbage(self, line: bytes) -> None:
         self._skipping = True
         raise GarbageError(f"Expected the header of a message and found {line[:80]!r}.")
 
@@ -159,7 +159,7 @@ class MessageReader:
 
 def encode_message(message: Mapping[str, Any], limit: int = MAX_MESSAGE_BYTES) -> bytes:
     """One message as a frame. Raises `OversizeError`, and TypeError or ValueError for what JSON cannot hold (NaN)."""
-    # ASCII escapes carry paths whose bytes are not UTF-8 (lone surrogates in Python) through unharmed.
+    # ASCII escapes preserve paths whose bytes are not UTF-8 (lone surrogates in Python).
     body = json.dumps(message, separators=(",", ":"), allow_nan=False).encode("ascii")
     if len(body) > limit:
         raise OversizeError(f"A message of {len(body)} bytes is above the limit of {limit} bytes.")
@@ -207,7 +207,7 @@ def pack_arrays(arrays: Mapping[str, np.ndarray]) -> str:
     plain: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     objects = [name for name, array in plain.items() if array.dtype.hasobject]
     if objects:
-        raise ValueError(f"Arrays of Python objects cannot travel: {', '.join(objects)}.")
+        raise ValueError(f"Arrays of Python objects cannot be sent: {', '.join(objects)}.")
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **plain)
     return pack_bytes(buffer.getvalue())

@@ -1,4 +1,4 @@
-"""Symmetric positive definite systems in which only neighbours in time are coupled, solved in linear time."""
+"""A solver, in linear time, for symmetric positive definite systems in which only neighbours in time are coupled."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ Double = NDArray[np.float64]
 
 
 def solve_banded(band: Double, right: Double) -> Double:
-    """Solve A x = b for symmetric positive definite banded matrices A.
+    """The solution (..., n, r) of A x = b for symmetric positive definite banded matrices A.
 
-    band: (..., n, w + 1), `band[..., i, k]` is A[i, i + k]; entries past the last column are ignored. right:
-    (..., n, r). Returns (..., n, r). Block elimination (the Thomas algorithm with dense blocks of at least w rows), so
-    n may be large: time and memory grow linearly with it.
+    band: (..., n, w + 1), `band[..., i, k]` is A[i, i + k]; entries past the last column are ignored. right: b,
+    (..., n, r). It uses block elimination (the Thomas algorithm with dense blocks of at least w rows), so time and
+    memory grow linearly with n.
     """
     n, width = band.shape[-2], band.shape[-1] - 1
     size = min(max(width, 24), n)
@@ -37,7 +37,7 @@ def solve_banded(band: Double, right: Double) -> Double:
     padding = np.arange(n, blocks * size)
     diagonal[..., padding // size, padding % size, padding % size] = 1.0
 
-    # forward: every block's unknowns as a linear function of the next block's
+    # forward: each block's unknowns as a linear function of the next block's
     onward = np.zeros_like(upper)
     for k in range(blocks):
         d, b = diagonal[..., k, :, :], rhs[..., k, :, :]

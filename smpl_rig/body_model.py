@@ -26,11 +26,11 @@ class BodyModelError(ValueError):
 
 @dataclass(frozen=True)
 class BodyModel:
-    """A mesh in T-pose that follows SMPL's joints.
+    """A mesh in T-pose, skinned to SMPL's joints.
 
     vertices: (V, 3) metres, body frame (y up). faces: (F, 3) vertex indices, counter-clockwise seen from outside.
-    weights: (V, 24) share of every joint, rows sum to 1. joints: (24, 3) rest joints of this mesh, same frame.
-    materials: names; material: (F,) index into them per face.
+    weights: (V, 24) skin weights, rows sum to 1. joints: (24, 3) rest joints of this mesh, same frame. materials:
+    names; material: (F,) index into them per face.
     """
 
     vertices: NDArray[np.float32]
@@ -41,7 +41,7 @@ class BodyModel:
     material: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
     def fitted(self, joints: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """(V, 3) vertices moved onto other rest joints (24, 3), body frame: each follows its joints' displacements.
+        """The vertices (V, 3) moved with the joints to other rest joints (24, 3), body frame.
 
         Exact for the joints; good for skeletons of similar proportions.
         """
@@ -51,7 +51,7 @@ class BodyModel:
 
 @cache
 def mannequin() -> BodyModel:
-    """The bundled artist's mannequin, made to measure for `skeleton.rest_joints`. Origin and licence: assets/NOTICE."""
+    """The bundled artist's mannequin, fitted to `skeleton.rest_joints`. Origin and licence: assets/NOTICE."""
     with np.load(MANNEQUIN_FILE, allow_pickle=False) as data:
         vertices = data["vertices"]
         weights = np.zeros((len(vertices), JOINT_COUNT), np.float32)
@@ -68,9 +68,9 @@ def mannequin() -> BodyModel:
 
 
 def load(path: Path) -> BodyModel:
-    """Read an SMPL model file (.npz or .pkl) as its owner downloaded it.
+    """The body in an SMPL model file (.npz or .pkl) as downloaded by its owner.
 
-    Used are v_template, f, weights and J_regressor (or J); shape and pose corrections are not. Raises BodyModelError.
+    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. Raises BodyModelError.
     """
     path = Path(path)
     data = _read(path)
@@ -78,7 +78,7 @@ def load(path: Path) -> BodyModel:
     if "J_regressor" not in data and "J" not in data:
         missing.append("J_regressor")
     if missing:
-        raise BodyModelError(f"{path}: no {', no '.join(missing)} in it. Choose an SMPL model file (.npz or .pkl).")
+        raise BodyModelError(f"{path}: has no {', no '.join(missing)}. Choose an SMPL model file (.npz or .pkl).")
     try:
         vertices = np.asarray(data["v_template"], np.float64)
         faces = np.asarray(data["f"], np.int64)
@@ -107,7 +107,7 @@ def _read(path: Path) -> Mapping[str, Any]:
     except OSError as error:
         raise BodyModelError(f"{path}: cannot be read ({error}). Choose an SMPL model file (.npz or .pkl).") from error
     if not isinstance(content, dict):
-        raise BodyModelError(f"{path}: holds a {type(content).__name__}, not a body model. Choose an SMPL model file.")
+        raise BodyModelError(f"{path}: is a {type(content).__name__}, not a body model. Choose an SMPL model file.")
     return content
 
 
@@ -128,7 +128,8 @@ def _check(
     if not shapes or weights.shape != (len(vertices), JOINT_COUNT) or joints.shape != (JOINT_COUNT, 3):
         raise BodyModelError(
             f"{path}: v_template {vertices.shape}, f {faces.shape}, weights {weights.shape} and joints {joints.shape} "
-            f"do not fit together; (V, 3), (F, 3), (V, {JOINT_COUNT}) and ({JOINT_COUNT}, 3) are needed."
+            f"do not match; (V, 3), (F, 3), (V, {JOINT_COUNT}) and ({JOINT_COUNT}, 3) are needed. Choose an SMPL model "
+            "file."
         )
     if tuple(parents[1:]) != PARENTS[1:]:
         raise BodyModelError(f"{path}: its joints are not in SMPL's order. Choose an SMPL model file.")
@@ -136,4 +137,4 @@ def _check(
         raise BodyModelError(f"{path}: a face uses vertex {faces.max()} of {len(vertices)}. Download the model again.")
     finite = all(np.isfinite(array).all() for array in (vertices, weights, joints))
     if not finite or not np.allclose(weights.sum(axis=1), 1, atol=0.01):
-        raise BodyModelError(f"{path}: holds NaN, or weights that do not add up to 1. Download the model again.")
+        raise BodyModelError(f"{path}: has NaN, or weights that do not add up to 1. Download the model again.")

@@ -1,4 +1,4 @@
-"""The motion of a choreography: what the user gets, what is edited, and what is kept beside it.
+"""The motion of a choreography: at the user's frame rate, at the checkpoint's, and the clips that its variants use.
 
 Edits happen at the checkpoint's frame rate, a whole number of frames a token position. The motion at the user's frame
 rate is sampled from those frames; where they did not change it is copied, bit for bit.
@@ -18,20 +18,23 @@ from numpy.typing import NDArray
 from .motion import Motion, MotionFileError, load_npz, read_npz, sample
 
 _ON_A_FRAME = 1e-6
-"""Frames by which a time may miss a frame and still be that frame."""
+"""Distance in frames within which a time counts as a frame's."""
 
 
 @dataclass(frozen=True)
 class DanceMotion:
-    """motion: at the user's frame rate. frames: all N * stride frames at the checkpoint's. clips: motions that variants
-    are kept in, by name, one frame longer than their positions where the dance goes on."""
+    """A choreography's motion.
+
+    motion: at the user's frame rate. frames: all N * stride frames at the checkpoint's frame rate. clips: motions that
+    variants use, by name, one frame longer than their positions where the dance goes on.
+    """
 
     motion: Motion
     frames: Motion
     clips: Mapping[str, Motion] = field(default_factory=dict)
 
     def with_frames(self, frames: Motion, clips: Mapping[str, Motion]) -> DanceMotion:
-        """The same dance with other frames; what of the motion lies between equal frames is copied."""
+        """The same dance with other frames; the motion between frames that did not change is copied."""
         same = _same(self.frames, frames)
         position = np.arange(len(self.motion)) / self.motion.fps * frames.fps
         position = np.where(np.abs(position - np.round(position)) < _ON_A_FRAME, np.round(position), position)
@@ -46,28 +49,31 @@ class DanceMotion:
         return DanceMotion(replace(self.motion, poses=poses, trans=trans), frames, clips)
 
     def arrays(self, clips: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """What an .npz holds beside `motion`: the frames and the named clips."""
+        """The arrays in an .npz beside those of `motion`: the frames and the named clips."""
         motions = {"frames": self.frames, **{f"clip_{name}": self.clips[name] for name in sorted(clips)}}
         return {f"{name}_{key}": getattr(motion, key) for name, motion in motions.items() for key in ("poses", "trans")}
 
 
 def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_rate: float) -> DanceMotion:
-    """The take in the bytes of an .npz, with the named clips. positions, `token_rate` of them a second: the length of
-    its choreography, from which the frames' rate follows. Raises MotionFileError naming what is missing."""
+    """The dance motion in the bytes of an .npz, with the named clips.
+
+    positions, token_rate: those of its choreography, from which the frame rate of `frames` follows. Raises
+    MotionFileError that names what is missing.
+    """
     names = ["frames", *(f"clip_{name}" for name in sorted(clips))]
     keys = [(f"{name}_poses", f"{name}_trans") for name in names]
     motion = load_npz(BytesIO(data))
     arrays = read_npz(BytesIO(data), [key for pair in keys for key in pair])
     missing = [key for pair in keys for key in pair if key not in arrays]
     if missing:
-        raise MotionFileError(f"no {missing[0]!r} in it, so it cannot be edited. Generate the dance anew.")
+        raise MotionFileError(f"it has no {missing[0]!r}, so it cannot be edited. Generate the dance again.")
     fps = len(arrays[keys[0][0]]) / positions * token_rate
     frames, *kept = (_motion(arrays, *pair, fps) for pair in keys)
     return DanceMotion(motion, frames, dict(zip(sorted(clips), kept, strict=True)))
 
 
 def clip_name(motion: Motion) -> str:
-    """The name under which a motion is kept: the same motion, the same name."""
+    """The name of a motion, by its content: the same motion, the same name."""
     return hashlib.sha256(motion.poses.tobytes() + motion.trans.tobytes()).hexdigest()[:16]
 
 

@@ -1,11 +1,11 @@
-"""Foot contacts, and feet that stay where they are planted.
+"""Foot contacts, and foot locking: planted feet stay in their place.
 
-`lock_feet` works in two steps. First one linear least-squares problem over the whole clip moves the paths of both
-ankles, both feet and the pelvis: planted points shall not move, every path shall keep its own acceleration, feet shall
-keep their place under the pelvis, the pelvis its place in the world. As accelerations are kept, a correction fades in
-and out by itself, adds no jitter and leaves the beat of the steps. A foot stands or moves: what cannot be stopped is
-let go, and what moves is lifted off the floor rather than dragged along it. Then two-bone inverse kinematics bends each
-leg to its new ankle, and the ankle turns the foot to its new place. Bone lengths never change.
+`lock_feet` works in two steps. First one linear least-squares problem over the whole clip shifts the paths of both
+ankles, both feet and the pelvis: planted points should not move, every path should keep its acceleration, feet their
+place under the pelvis, and the pelvis its place in the world. As accelerations are kept, a correction fades in and out
+by itself, adds no jitter and keeps the beat of the steps. A foot is either planted or moving: a contact that cannot be
+stopped is released, and a moving foot is lifted off the floor rather than dragged along it. Then two-bone inverse
+kinematics bends each leg to its new ankle, and the ankle turns the foot to its new place. Bone lengths never change.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ BoolArray = NDArray[np.bool_]
 CONTACT_JOINTS: tuple[int, ...] = tuple(JOINT_INDEX[name] for name in ("L_ankle", "R_ankle", "L_foot", "R_foot"))
 """The columns of a contacts array (T, 4)."""
 ANKLE_REST_HEIGHT = 0.08
-"""Height of the ankle joints over the floor when the foot stands flat, metres."""
+"""Height of the ankle joints over the floor when the foot is flat on it, metres."""
 
 # Contact thresholds of ankle and foot: (begins below, ends above), metres over the floor and metres per second.
-# Measured on dancers in heels, whose planted foot joints stand 2 to 6 cm high and drift up to half a metre per second;
-# what moves faster than the second speed is a step or a glide on purpose.
+# Measured on dancers in heels, whose planted foot joints are 2 to 6 cm high and drift up to half a metre per second;
+# faster than the second speed is a step or an intended glide.
 _HEIGHTS = {"ankle": (0.10, 0.12), "foot": (0.055, 0.07)}
 _SPEEDS = (0.7, 1.4)
 _SPEED_WINDOW = 0.1  # seconds over which a speed is measured, so that jitter does not end a contact
 _SHORTEST_CONTACT = 0.1  # seconds
 _SHORTEST_GAP = 0.075  # seconds; a shorter gap in a contact is closed
 
-# Weights of the least-squares problem as times in seconds, against 1 m/s of sliding of a planted point.
-_ACCELERATION_TIME = 0.06  # keeps the acceleration of foot paths, and with it the instants at which they brake
+# Weights of the least-squares problem as times in seconds, relative to 1 m/s of sliding of a planted point.
+_ACCELERATION_TIME = 0.06  # keeps the acceleration of foot paths, and with it the moments at which they brake
 _PELVIS_ACCELERATION_TIME = 0.3  # the pelvis may only shift slowly
 _LEG_TIME = 0.2  # keeps a foot in its place under the pelvis
 _PELVIS_TIME = 0.2  # keeps the pelvis in its place
@@ -50,24 +50,24 @@ _HEIGHT_TIME = 0.1  # keeps the height of a foot
 _FLOOR_TIME = 0.01  # keeps points above the floor
 _PINNED = 1e8  # keeps every point of a pinned frame: far above all other weights
 
-# What stands and what moves, metres per second; from the first to the second speed one turns into the other.
-_LEAVING_SPEEDS = (0.4, 0.9)  # uncorrected: a contact that speeds up begins to move here, lest it jerk loose later
+# Planted and moving, metres per second; between the first and the second speed one fades into the other.
+_LEAVING_SPEEDS = (0.4, 0.9)  # before correction: a contact that speeds up is released here, not by a jerk later
 _ROUNDS = 4
-_FIRM_SPEED, _FIRMEST = 0.25, 10.0  # corrected: what is slower is held harder, up to so many times
-_GLIDE_SPEEDS = (0.4, 0.8)  # corrected: what cannot be stopped is let go
-_LIFT_SPEEDS = (0.3, 0.5)  # corrected: a foot that moves is lifted
+_FIRM_SPEED, _FIRMEST = 0.25, 10.0  # after correction: slower points are held more firmly, up to this factor
+_GLIDE_SPEEDS = (0.4, 0.8)  # after correction: a contact that cannot be stopped is released
+_LIFT_SPEEDS = (0.3, 0.5)  # after correction: a moving foot is lifted
 _CLEARANCE = 0.035  # metres between the floor and the sole of a foot that moves
 
-_REACH = 0.995  # share of the straight leg that a correction may use up
-_LARGEST_DROP = 0.08  # metres that the pelvis may sink for a foot out of reach
-_DROP_WINDOW = 0.2  # seconds on either side over which the pelvis sinks
+_REACH = 0.995  # share of the straight leg's length that a correction may use
+_LARGEST_DROP = 0.08  # metres that the pelvis may be lowered for a foot out of reach
+_DROP_WINDOW = 0.2  # seconds on either side over which the pelvis is lowered
 
 
 def foot_contacts(joints: Array, fps: float, floor: float = 0.0) -> BoolArray:
-    """Which foot points are planted: (T, 4), columns as in CONTACT_JOINTS.
+    """The contacts (T, 4) of a motion: which foot points are planted, columns as in CONTACT_JOINTS.
 
     joints: (T, 24, 3) or (T, 22, 3) positions, metres, Z-up world. A contact begins where a point is low and slow and
-    reaches, in both directions of time, as far as it is fairly low and fairly slow (hysteresis).
+    extends, in both directions of time, as far as it is fairly low and fairly slow (hysteresis).
     """
     points = joints[:, list(CONTACT_JOINTS)].astype(np.float64)
     height = points[..., 2] - floor
@@ -88,12 +88,11 @@ def lock_feet(
     floor: float = 0.0,
     pinned: BoolArray | None = None,
 ) -> Motion:
-    """The motion with planted feet that stay in their place, others that clear the floor, and no foot below it.
+    """The motion with planted feet kept in place, moving feet above the floor, and no foot below it.
 
-    strength: 0 leaves the motion as it is, 1 corrects it fully. contacts: (T, 4) as from `foot_contacts`, which is used
-    when none are given. floor: height of the floor, metres. pinned: (T,) frames that stay as they are (to rounding);
-    the others are corrected smoothly up to them. Raises ValueError for a strength outside 0..1, or contacts or pinned
-    of another shape.
+    strength: 0 leaves the motion as it is, 1 corrects it fully. contacts: (T, 4), by default those of `foot_contacts`.
+    floor: height of the floor, metres. pinned: (T,) frames that stay as they are (to rounding); the correction fades
+    out smoothly towards them. Raises ValueError for a strength outside 0..1, or contacts or pinned of another shape.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"foot lock strength {strength} is outside 0..1")
@@ -124,7 +123,8 @@ def _horizontal_speed(points: Array, fps: float) -> Array:
 
 
 def _clean(sure: BoolArray, fair: BoolArray, fps: float) -> BoolArray:
-    """The runs of `fair` (T,) that hold a `sure` frame, short gaps between them closed, then short ones dropped."""
+    """The runs of `fair` (T,) that contain a `sure` frame, with short gaps between them closed, then short runs
+    dropped."""
     runs = [(start, stop) for start, stop in runs_of(fair) if sure[start:stop].any()]
     contact = np.zeros_like(fair)
     for index, (start, stop) in enumerate(runs):
@@ -136,7 +136,7 @@ def _clean(sure: BoolArray, fair: BoolArray, fps: float) -> BoolArray:
     return contact
 
 
-# Unknowns of a frame, in this order; neighbours in the list are coupled most.
+# Unknowns of a frame, in this order; neighbours in the list have the strongest coupling.
 _POINTS = tuple(JOINT_INDEX[name] for name in ("L_foot", "L_ankle", "R_foot", "R_ankle"))
 _COLUMNS = tuple(CONTACT_JOINTS.index(joint) for joint in _POINTS)
 _PELVIS = len(_POINTS)
@@ -176,7 +176,7 @@ class _LeastSquares:
 def _path_shifts(
     joints: Array, contacts: BoolArray, fps: float, floor: float, clearance: float, pinned: BoolArray
 ) -> Array:
-    """(T, 5, 3) shifts of `_POINTS` and of the pelvis, metres, world."""
+    """The shifts (T, 5, 3) of `_POINTS` and of the pelvis, metres, world."""
     points = joints[:, list(_POINTS)]
     planted = contacts[:, list(_COLUMNS)]
     pace = _horizontal_speed(points, fps)
@@ -188,7 +188,8 @@ def _path_shifts(
 
 
 def _problem(path: Array, hold: Array, fps: float, pinned: BoolArray) -> _LeastSquares:
-    """Shifts of points with the paths (T, 4, D) that stop them, by the weights `hold` (T - 1, 4), and keep the rest."""
+    """The least-squares problem for shifts of points with paths (T, 4, D): they stop the points, with weights `hold`
+    (T - 1, 4), and keep everything else."""
     squares = _LeastSquares(len(path), path.shape[-1])
     bend = (_ACCELERATION_TIME * fps**2) ** 2
     for index in range(_PELVIS):
@@ -208,10 +209,10 @@ def _problem(path: Array, hold: Array, fps: float, pinned: BoolArray) -> _LeastS
 
 
 def _level_shifts(path: Array, contact: Array, fps: float, pinned: BoolArray) -> tuple[Array, Array]:
-    """Horizontal shifts (T, 5, 2) of points with paths (T, 4, 2), and how firmly they were held (T - 1, 4).
+    """Horizontal shifts (T, 5, 2) of points with paths (T, 4, 2), and their final weights `hold` (T - 1, 4).
 
-    contact: (T - 1, 4) 0..1. Reweighted least squares: what nearly stands is held ever more firmly until it stands,
-    what glides on all the same is no contact and let go (a redescending weight, as in robust regression).
+    contact: (T - 1, 4) 0..1. Iteratively reweighted least squares: a nearly still point gets more and more weight until
+    it is still, one that glides on is not a contact and is released (a redescending weight, as in robust regression).
     """
     hold = contact
     shifts = _problem(path, hold, fps, pinned).solve()
@@ -229,7 +230,7 @@ def _height_shifts(path: Array, hold: Array, lowest: Array, fps: float, pinned: 
     wanted = lowest - path[..., 0]
     for index in range(_PELVIS):
         squares.add([(index, 0, 1.0)], _HEIGHT_TIME**-2)
-    # points that would end too low are held there; as this lifts their neighbours, a few rounds find them all
+    # points that would end too low are held at the lowest height; that lifts their neighbours, hence a few rounds
     held = np.zeros(lowest.shape, dtype=bool)
     shifts = squares.solve()
     for _ in range(3):
@@ -244,20 +245,20 @@ def _height_shifts(path: Array, hold: Array, lowest: Array, fps: float, pinned: 
 
 
 def _moving(speed: Array, fps: float) -> Array:
-    """(T - 1, 4) m/s between frames -> (T, 4) 0..1 at frames: a foot leaves the floor before it moves off and comes
-    down when it has stopped, each by half of `_SPEED_WINDOW`."""
+    """How much each point moves, (T, 4) 0..1 at frames, from speeds (T - 1, 4) in m/s between frames: a foot leaves the
+    floor before it moves and comes down after it has stopped, each by half of `_SPEED_WINDOW`."""
     reach = max(1, round(0.5 * _SPEED_WINDOW * fps))
     moves = np.pad(1 - _fading(speed, *_LIFT_SPEEDS), ((reach, reach), (0, 0)))
     return np.lib.stride_tricks.sliding_window_view(moves, 2 * reach, axis=0).max(axis=-1)
 
 
 def _step_speeds(path: Array, fps: float) -> Array:
-    """(T, J, D) metres -> (T - 1, J) metres per second from each frame to the next."""
+    """Speeds (T - 1, J), m/s, from each frame to the next of paths (T, J, D) in metres."""
     return np.linalg.norm(np.diff(path, axis=0), axis=-1) * fps
 
 
 def _fading(speed: Array, slow: float, fast: float) -> Array:
-    """1 for speeds up to `slow`, 0 from `fast` on, smooth between."""
+    """A smooth step: 1 for speeds up to `slow`, 0 from `fast` on."""
     part = np.clip((speed - slow) / (fast - slow), 0, 1)
     return 1 - part * part * (3 - 2 * part)
 
@@ -281,8 +282,8 @@ def _apply_shifts(motion: Motion, joints: Array, shifts: Array, pinned: BoolArra
         line = goal - joints[:, hip] - pelvis
         below = np.sqrt(np.maximum(reach**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
         drop = np.maximum(drop, -line[:, 2] - below)
-    sink = _smooth_cover(np.minimum(drop, _LARGEST_DROP), motion.fps) * _fade(pinned, motion.fps)
-    pelvis = pelvis - sink[:, None] * [0, 0, 1]
+    lowered = _smooth_cover(np.minimum(drop, _LARGEST_DROP), motion.fps) * _fade(pinned, motion.fps)
+    pelvis = pelvis - lowered[:, None] * [0, 0, 1]
 
     poses = motion.poses.reshape(len(motion), -1, 3).copy()
     for (hip, knee, ankle, foot), (goal, direction, reach) in zip(chains, goals, strict=True):
@@ -303,7 +304,7 @@ def _apply_shifts(motion: Motion, joints: Array, shifts: Array, pinned: BoolArra
 
 
 def _fade(pinned: BoolArray, fps: float) -> Array:
-    """(T,) 0 at pinned frames, smoothly up to 1 at `_DROP_WINDOW` from them."""
+    """A factor (T,): 0 at pinned frames, rising smoothly to 1 at `_DROP_WINDOW` from them."""
     frames = np.arange(len(pinned))
     if not pinned.any():
         return np.ones(len(pinned))
@@ -313,7 +314,7 @@ def _fade(pinned: BoolArray, fps: float) -> Array:
 
 
 def _smooth_cover(values: Array, fps: float) -> Array:
-    """(T,) a smooth curve that is nowhere below `values`: their running maximum, averaged over the same window."""
+    """A smooth curve (T,) that is nowhere below `values`: their running maximum, averaged over the same window."""
     half = max(1, round(_DROP_WINDOW * fps))
     window = np.lib.stride_tricks.sliding_window_view
     highest = window(np.pad(values, 2 * half, mode="edge"), 2 * half + 1).max(axis=-1)
@@ -324,14 +325,14 @@ def _smooth_cover(values: Array, fps: float) -> Array:
 def _bend_leg(thigh: Array, shin: Array, line: Array, hip: Array) -> tuple[Array, Array]:
     """World rotations (T, 3, 3) of thigh and shin that bring the ankle from `thigh + shin` to `line` from the hip.
 
-    thigh, shin, line: (T, 3) world vectors. hip: (T, 3, 3) world rotation of the thigh. The knee bends about its own
-    hinge, then the leg swings by the shortest rotation, so the knee keeps the side it points to.
+    thigh, shin, line: (T, 3) world vectors. hip: (T, 3, 3) world rotation of the thigh. The knee bends about its hinge,
+    then the leg swings by the shortest rotation, so the knee keeps pointing to the same side.
     """
-    # the bend itself says where the hinge is; the straighter the leg, the more the thigh's own left axis says it
+    # the bend itself determines the hinge; the straighter the leg, the more the thigh's left axis does
     hinge = rot.normalize(np.cross(rot.normalize(thigh), rot.normalize(shin)) + 0.1 * hip[..., :, 0])
     along = np.sum(hinge * shin, axis=-1, keepdims=True) * hinge
     across = shin - along
-    # |thigh + shin turned by angle|² = const + 2 (cosine cos(angle) + sine sin(angle)); solve for the wanted distance
+    # |thigh + shin turned by angle|² = const + 2 (cosine cos(angle) + sine sin(angle)); solved for the wanted distance
     cosine = np.sum(thigh * across, axis=-1)
     sine = np.sum(thigh * np.cross(hinge, across), axis=-1)
     need = 0.5 * (np.sum(line**2, axis=-1) - np.sum(thigh**2, axis=-1) - np.sum(shin**2, axis=-1))

@@ -9,7 +9,7 @@ from .skeleton import JOINT_COUNT, PARENTS, REST_OFFSETS
 
 
 def global_rotations(rotations: Array) -> Array:
-    """(T, 24, 3, 3) rotations local to the parent -> (T, 24, 3, 3) in the world."""
+    """World rotations (T, 24, 3, 3) of rotations local to the parent (T, 24, 3, 3)."""
     world = np.empty_like(rotations)
     for joint in range(JOINT_COUNT):
         parent = PARENTS[joint]
@@ -18,7 +18,8 @@ def global_rotations(rotations: Array) -> Array:
 
 
 def local_rotations(world: Array) -> Array:
-    """(T, 24, 3, 3) rotations in the world -> local to the parent; the inverse of `global_rotations`."""
+    """Rotations local to the parent (T, 24, 3, 3) of world rotations (T, 24, 3, 3); the inverse of
+    `global_rotations`."""
     local = world.copy()
     for joint in range(1, JOINT_COUNT):
         local[:, joint] = np.swapaxes(world[:, PARENTS[joint]], -1, -2) @ world[:, joint]
@@ -26,10 +27,10 @@ def local_rotations(world: Array) -> Array:
 
 
 def forward_kinematics(rotations: Array, trans: Array, offsets: Array = REST_OFFSETS) -> Array:
-    """Joint positions of a motion.
+    """Joint positions (T, 24, 3) of a motion, metres, world.
 
     rotations: (T, 24, 3, 3) local to the parent, the pelvis in the world. trans: (T, 3) pelvis position, metres, world.
-    offsets: (24, 3) rest offsets, metres, body frame. Returns (T, 24, 3) metres, world.
+    offsets: (24, 3) rest offsets, metres, body frame.
     """
     world = global_rotations(rotations)
     joints = np.empty((*rotations.shape[:2], 3), dtype=rotations.dtype)

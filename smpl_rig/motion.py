@@ -1,4 +1,4 @@
-"""A motion of the SMPL body, read from and written to AMASS-style .npz files."""
+"""Motions of the SMPL body, and AMASS-style .npz files of them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NPZ_ERRORS = (
     OSError, EOFError, ValueError, SyntaxError, RuntimeError, MemoryError,
     tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
-"""What numpy and zipfile raise for files that are damaged in one way or another (seen, or in their code)."""
+"""Exceptions of numpy and zipfile for damaged files (observed, or found in their code)."""
 
 
 class MotionFileError(ValueError):
@@ -33,8 +33,8 @@ class MotionFileError(ValueError):
 
 @dataclass(frozen=True)
 class Motion:
-    """A clip: poses (T, 72) axis-angle of 24 joints, radians, pelvis in the Z-up world; trans (T, 3) pelvis position in
-    metres; fps frames per second."""
+    """A motion. poses: (T, 72) axis-angle of 24 joints, radians, the pelvis in the Z-up world. trans: (T, 3) pelvis
+    position, metres. fps: frames per second."""
 
     poses: FloatArray
     trans: FloatArray
@@ -48,33 +48,33 @@ class Motion:
         return len(self) / self.fps
 
     def rotations(self) -> FloatArray:
-        """(T, 24, 3, 3) rotations local to the parent, the pelvis in the world."""
+        """Rotations (T, 24, 3, 3) local to the parent, the pelvis in the world."""
         return rot.axis_angle_to_matrix(self.poses.reshape(-1, JOINT_COUNT, 3)).astype(np.float32)
 
     def quaternions(self) -> FloatArray:
-        """(T, 24, 4) sign-continuous quaternions (w, x, y, z) local to the parent."""
+        """Sign-continuous quaternions (T, 24, 4), (w, x, y, z), local to the parent."""
         quaternions = rot.axis_angle_to_quaternion(self.poses.reshape(-1, JOINT_COUNT, 3))
         return rot.make_continuous(quaternions).astype(np.float32)
 
     def joints(self) -> FloatArray:
-        """(T, 24, 3) joint positions, metres, world."""
+        """Joint positions (T, 24, 3), metres, world."""
         return forward_kinematics(self.rotations(), self.trans).astype(np.float32)
 
     def cut(self, start: int, stop: int) -> Motion:
-        """Frames start..stop (half-open)."""
+        """The frames start..stop (half-open)."""
         return replace(self, poses=self.poses[start:stop], trans=self.trans[start:stop])
 
 
 def from_rotations(rotations: rot.Array, trans: rot.Array, fps: float) -> Motion:
-    """(T, 24, 3, 3) and (T, 3) -> Motion."""
+    """The motion of rotations (T, 24, 3, 3), local to the parent, and pelvis positions (T, 3)."""
     poses = rot.matrix_to_axis_angle(rotations).reshape(len(rotations), -1)
     return Motion(poses.astype(np.float32), np.asarray(trans, np.float32), fps)
 
 
 def sample(motion: Motion, times: NDArray[np.floating[Any]]) -> Motion:
-    """The motion at the given times in seconds (N,), slerp for rotations and straight lines for the pelvis.
+    """The motion at the given times in seconds (N,), by slerp for rotations and linear interpolation for the pelvis.
 
-    Times outside the clip are held at its first or last frame. The result's fps is the mean rate of `times`.
+    Times outside the motion give its first or last frame. The result's fps is the mean rate of `times`.
     """
     position = np.clip(np.asarray(times, np.float64) * motion.fps, 0, len(motion) - 1)
     before = np.minimum(position.astype(np.int64), max(len(motion) - 2, 0))
@@ -97,7 +97,7 @@ def resample(motion: Motion, fps: float) -> Motion:
 
 
 def mirror(motion: Motion) -> Motion:
-    """Left and right exchanged: reflection in the world's YZ plane. Twice gives the motion back."""
+    """The motion with left and right exchanged, reflected in the world's YZ plane; its own inverse."""
     poses = motion.poses.reshape(-1, JOINT_COUNT, 3)[:, list(MIRROR)]
     # a reflection in x keeps the axial vector's x and turns the others; both frames have x as the left/right axis
     poses = poses * np.array([1, -1, -1], np.float32)
@@ -107,14 +107,14 @@ def mirror(motion: Motion) -> Motion:
 
 
 def read_npz(file: Path | IO[bytes], names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """Those of the named arrays that an .npz holds; pickled objects in it are never loaded.
+    """The named arrays of an .npz, as far as it has them; pickled objects in it are never loaded.
 
-    Raises MotionFileError for whatever is wrong with the file itself.
+    Raises MotionFileError for a file that cannot be read.
     """
     try:
         data = np.load(file, allow_pickle=False)
         if not isinstance(data, np.lib.npyio.NpzFile):
-            raise MotionFileError(f"{file}: holds a single array. Give an .npz file.")
+            raise MotionFileError(f"{file}: is a single array. Give an .npz file.")
         with data:
             return {name: data[name] for name in names if name in data}
     except MotionFileError:
@@ -125,35 +125,37 @@ def read_npz(file: Path | IO[bytes], names: Sequence[str]) -> dict[str, NDArray[
 
 
 def load_npz(file: Path | IO[bytes]) -> Motion:
-    """Read an AMASS-style .npz (`poses` with 72 or more columns, `trans`, `mocap_framerate`).
+    """The motion in an AMASS-style .npz (`poses` with 66 or more columns, `trans`, `mocap_framerate`).
 
-    SMPL-H files of AMASS have 156 columns; of the hands only the SMPL hand joints' slots are kept, at rest.
-    Raises MotionFileError.
+    AMASS's SMPL-H files have 156 columns; their fingers are dropped, and SMPL's hand joints are at rest. Raises
+    MotionFileError.
     """
     data = read_npz(file, ("poses", "trans", "mocap_framerate", "mocap_frame_rate"))
     missing = [key for key in ("poses", "trans") if key not in data]
     if missing:
-        raise MotionFileError(f"{file}: no {' and no '.join(missing)} in it. An AMASS-style .npz has poses and trans.")
+        raise MotionFileError(
+            f"{file}: has no {' and no '.join(missing)}. Give an AMASS-style .npz, which has poses and trans."
+        )
     try:
         poses, trans = np.asarray(data["poses"], np.float32), np.asarray(data["trans"], np.float32)
         rate = next((float(data[key]) for key in ("mocap_framerate", "mocap_frame_rate") if key in data), None)
     except (ValueError, TypeError) as error:
-        raise MotionFileError(f"{file}: holds no numbers ({error}). Give an AMASS-style .npz.") from error
+        raise MotionFileError(f"{file}: has values that are no numbers ({error}). Give an AMASS-style .npz.") from error
     if rate is None or not rate > 0:
-        raise MotionFileError(f"{file}: no mocap_framerate in it. Add the frame rate in frames per second.")
+        raise MotionFileError(f"{file}: has no mocap_framerate above 0. Add the frame rate in frames per second.")
     if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3) or not len(poses):
         raise MotionFileError(
-            f"{file}: poses {poses.shape} and trans {trans.shape} do not fit. (T, 72) and (T, 3) are needed."
+            f"{file}: poses {poses.shape} and trans {trans.shape} do not match. (T, 72) and (T, 3) are needed."
         )
     if not (np.isfinite(poses).all() and np.isfinite(trans).all()):
-        raise MotionFileError(f"{file}: holds NaN or infinite values. Export the motion again.")
+        raise MotionFileError(f"{file}: has NaN or infinite values. Export the motion again.")
     if poses.shape[1] != 3 * JOINT_COUNT:
         poses = np.concatenate([poses[:, :66], np.zeros((len(poses), 6), np.float32)], axis=1)
     return Motion(poses, trans, rate)
 
 
 def save_npz(file: Path | IO[bytes], motion: Motion, **extra: Any) -> None:
-    """Write an AMASS-style .npz with `joints` (T, 24, 3) and any extra arrays or strings."""
+    """Write a motion as AMASS-style .npz with `joints` (T, 24, 3) and any extra arrays or strings."""
     arrays: dict[str, Any] = {
         "poses": motion.poses,
         "trans": motion.trans,

@@ -1,9 +1,9 @@
-"""Reads pickle files that hold plain data and numpy arrays, and runs nothing.
+"""Reading of pickle files with plain data and numpy arrays, without running anything in them.
 
-A pickle is a program that may call anything by name. Here each name it may use is answered by a stand-in of this
-module, numpy's own constructors included; any other name raises PickleError before anything is called. That is enough
-for SMPL model files (Python 2 pickles with chumpy and scipy.sparse objects; neither package is needed) and the motion
-files of AIST++.
+A pickle is a program that may call anything by name. Here each name that it may use is replaced by a stand-in of this
+module, even numpy's own constructors; any other name raises PickleError before anything is called. That is enough for
+SMPL model files (Python 2 pickles with chumpy and scipy.sparse objects; neither package is needed) and the motion files
+of AIST++.
 
 Format sources: the Python documentation of `pickle`, numpy's `ndarray.__reduce__` and `dtype.__reduce__`,
 scipy's compressed sparse column layout (data, indices, indptr), chumpy's `Ch` objects (their value is under `x`).
@@ -21,24 +21,24 @@ from typing import Any
 import numpy as np
 
 MAX_ELEMENTS = 1 << 28
-"""Largest number of elements of one array; only a damaged or hostile file asks for more."""
+"""Largest number of elements of one array; only a damaged or hostile file has more."""
 
 BROKEN = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
     OverflowError, MemoryError, RecursionError, struct.error, AssertionError,
 )  # fmt: skip
-"""What the unpickler and the stand-ins raise on a damaged file."""
+"""Exceptions of the unpickler and the stand-ins for a damaged file."""
 
 
 class PickleError(ValueError):
-    """A pickle file is unreadable or asks for something that data never needs; nothing in it was run."""
+    """A pickle file is unreadable or uses a name that data never needs; nothing in it was run."""
 
 
 def load(path: Path) -> Any:
     """The content of a pickle file: dicts, lists, tuples, sets, strings, numbers and numpy arrays.
 
-    Sparse matrices come back dense, chumpy objects as the arrays they hold. Byte strings of Python 2 come back as str.
-    Raises PickleError for any other content and for a damaged file; OSError if the file cannot be opened.
+    Sparse matrices become dense, chumpy objects become their arrays, and byte strings of Python 2 become str. Raises
+    PickleError for any other content and for a damaged file; OSError if the file cannot be opened.
     """
     path = Path(path)
     content = path.read_bytes()
@@ -49,24 +49,24 @@ def load(path: Path) -> Any:
         raise PickleError(f"{path}: {error}") from None
     except BROKEN as error:
         raise PickleError(
-            f"{path}: not a readable pickle ({type(error).__name__}: {error}). Get the file again."
+            f"{path}: is not a readable pickle ({type(error).__name__}: {error}). Get the file again."
         ) from error
 
 
 def _check_sizes(content: bytes) -> None:
-    """Refuse what would make the unpickler itself take gigabytes before it looks at the data.
+    """Raise PickleError for sizes with which the unpickler would allocate gigabytes before it looks at the data.
 
-    `genops` only reads along and raises ValueError for bytes that are announced but not there. Memo numbers count up
-    from 0 in every real file, so none can exceed the number of operations before it.
+    `genops` only parses, and raises ValueError where a length exceeds the bytes that follow. Memo numbers count up from
+    0 in every genuine file, so none can exceed the number of operations before it.
     """
     for count, (operation, argument, _position) in enumerate(pickletools.genops(content)):
         limit = {"PUT": count, "BINPUT": count, "LONG_BINPUT": count, "FRAME": len(content)}.get(operation.name)
         if limit is not None and (argument is None or argument > limit):
-            raise PickleError(f"not a readable pickle ({operation.name} of {argument}). Get the file again.")
+            raise PickleError(f"is not a readable pickle ({operation.name} of {argument}). Get the file again.")
 
 
 class _StandIn:
-    """What a name in the pickle is answered with. `arguments` and `state` are data; `value` makes sense of them."""
+    """A replacement for a name in the pickle. `arguments` and `state` are data; `value` turns them into an object."""
 
     def __init__(self, *arguments: Any) -> None:
         self.arguments = arguments
@@ -83,7 +83,9 @@ class _StandIn:
         self.items.append(item)
 
     def value(self) -> Any:
-        raise PickleError(f"it holds a bare {type(self).__name__.strip('_').lower()}. Only arrays can be read.")
+        raise PickleError(
+            f"it contains an object of type {type(self).__name__.strip('_').lower()}. Only arrays can be read."
+        )
 
 
 class _Object(_StandIn):
@@ -114,7 +116,7 @@ class _Encoded(_StandIn):
     def value(self) -> Any:
         text, encoding = self.arguments
         if encoding != "latin1":
-            raise PickleError(f"it encodes text as {encoding!r}; only latin1 is data.")
+            raise PickleError(f"it encodes text as {encoding!r}; only latin1 can be read.")
         return text.encode("latin1")
 
 
@@ -123,13 +125,13 @@ class _Dtype(_StandIn):
         code = _plain(self.arguments[0])
         dtype = np.dtype(code if isinstance(code, str) and len(code) < 8 else "V")
         if dtype.kind not in "biufSU":
-            raise PickleError(f"it holds an array of type {code!r}; only arrays of numbers and text can be read.")
+            raise PickleError(f"it contains an array of type {code!r}; only arrays of numbers and text can be read.")
         # byte order of the state: "<", ">", or "|" where it does not matter
         return dtype.newbyteorder(">") if self.state and self.state[1] == ">" else dtype.newbyteorder("<")
 
 
 class _Ndarray(_StandIn):
-    """`_reconstruct(ndarray, (0,), b"b")`, whose state is (version, shape, dtype, fortran order, bytes)."""
+    """`_reconstruct(ndarray, (0,), b"b")`; its state is (version, shape, dtype, fortran order, bytes)."""
 
     def value(self) -> Any:
         _version, shape, dtype, fortran, raw = self.state
@@ -157,11 +159,11 @@ class _Sparse(_StandIn):
         state = _attributes(self)
         shape = tuple(int(size) for size in _plain(state.get("_shape", state.get("shape"))))
         if len(shape) != 2 or min(shape) < 0 or shape[0] * shape[1] > MAX_ELEMENTS:
-            raise PickleError(f"it holds a sparse matrix of shape {shape}, which cannot be a body model's.")
+            raise PickleError(f"it contains a sparse matrix of shape {shape}, which no body model has.")
         data, indices, indptr = (_plain(state[key]) for key in ("data", "indices", "indptr"))
         counts = np.diff(indptr)
         if len(counts) != shape[1] or (counts < 0).any() or not len(data) == len(indices) == indptr[-1] - indptr[0]:
-            raise PickleError("it holds a sparse matrix whose parts do not fit together.")
+            raise PickleError("it contains a sparse matrix with parts that do not match. Get the file again.")
         dense = np.zeros(shape, data.dtype)
         columns = np.repeat(np.arange(shape[1]), counts)
         np.add.at(dense, (indices, columns), data)
@@ -172,7 +174,7 @@ class _Chumpy(_StandIn):
     def value(self) -> Any:
         state = _attributes(self)
         if "x" not in state:
-            raise PickleError("it holds a chumpy expression without a value. Save the model with plain arrays.")
+            raise PickleError("it contains a chumpy expression without a value. Save the model with plain arrays.")
         return _plain(state["x"])
 
 
@@ -211,7 +213,7 @@ class _Unpickler(pickle.Unpickler):
         stand_in = ALLOWED.get(module, {}).get(name)
         if stand_in is None:
             raise PickleError(
-                f"it asks for {module}.{name}, which data files have no use for, so it was not opened. "
+                f"it asks for {module}.{name}, which data files never need, so it was not opened. "
                 "Do not trust this file; if it is your own, save it as .npz with plain arrays."
             )
         return stand_in
@@ -231,7 +233,7 @@ def _plain(content: Any) -> Any:
     if isinstance(content, tuple):
         return tuple(_plain(item) for item in content)
     if isinstance(content, type):
-        raise PickleError("it holds a class. Only arrays can be read.")
+        raise PickleError("it contains a class. Only arrays can be read.")
     return content
 
 
@@ -241,7 +243,7 @@ def _attributes(instance: _StandIn) -> dict[str, Any]:
     if isinstance(state, tuple) and len(state) == 2:
         state = state[0]
     if not isinstance(state, dict):
-        raise PickleError("it holds an object without attributes where an array should be.")
+        raise PickleError("it contains an object without attributes in the place of an array. Get the file again.")
     return state
 
 
@@ -250,5 +252,5 @@ def _array(raw: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any) -
         raw = raw.encode("latin1")
     shape = tuple(int(size) for size in shape)
     if not isinstance(raw, (bytes, bytearray)) or np.prod(shape, dtype=object) * dtype.itemsize != len(raw):
-        raise PickleError(f"it holds an array of shape {shape} whose bytes are not there.")
+        raise PickleError(f"it contains an array of shape {shape} without all its bytes. Get the file again.")
     return np.frombuffer(raw, dtype).reshape(shape, order=order).copy()

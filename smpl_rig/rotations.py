@@ -1,7 +1,7 @@
 """Rotations as axis-angle, quaternion (w, x, y, z), matrix and 6-d, vectorised over any leading shape.
 
 Angles are radians. All functions keep the leading shape and the floating dtype of their input. Sources: quaternion and
-exponential-map formulas are the textbook ones; the 6-d form is Zhou et al., "On the Continuity of Rotation
+exponential-map formulas are the textbook ones; the 6-d form is from Zhou et al., "On the Continuity of Rotation
 Representations in Neural Networks" (CVPR 2019), section 4: the first two columns of the matrix, one after the other.
 """
 
@@ -16,7 +16,7 @@ Array = NDArray[np.floating[Any]]
 
 
 def axis_angle_to_quaternion(axis_angle: Array) -> Array:
-    """(..., 3) axis times angle -> (..., 4) unit quaternion."""
+    """Unit quaternions (..., 4) of axes times angles (..., 3)."""
     angle = np.linalg.norm(axis_angle, axis=-1, keepdims=True)
     half = 0.5 * angle
     # sinc keeps the ratio sin(angle / 2) / angle finite at zero
@@ -25,7 +25,7 @@ def axis_angle_to_quaternion(axis_angle: Array) -> Array:
 
 
 def quaternion_to_axis_angle(quaternion: Array) -> Array:
-    """(..., 4) unit quaternion -> (..., 3) axis times angle, angle in [0, pi]."""
+    """Axes times angles (..., 3), angles in [0, pi], of unit quaternions (..., 4)."""
     quaternion = np.where(quaternion[..., :1] < 0, -quaternion, quaternion)
     vector = quaternion[..., 1:]
     sine = np.linalg.norm(vector, axis=-1, keepdims=True)
@@ -34,7 +34,7 @@ def quaternion_to_axis_angle(quaternion: Array) -> Array:
 
 
 def quaternion_to_matrix(quaternion: Array) -> Array:
-    """(..., 4) quaternion -> (..., 3, 3) rotation matrix; the quaternion is normalised first."""
+    """Rotation matrices (..., 3, 3) of quaternions (..., 4), which are normalised first."""
     w, x, y, z = np.moveaxis(normalize(quaternion), -1, 0)
     rows = [
         [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
@@ -45,9 +45,9 @@ def quaternion_to_matrix(quaternion: Array) -> Array:
 
 
 def matrix_to_quaternion(matrix: Array) -> Array:
-    """(..., 3, 3) rotation matrix -> (..., 4) unit quaternion, w >= 0.
+    """Unit quaternions (..., 4), w >= 0, of rotation matrices (..., 3, 3).
 
-    Of the four ways to read a quaternion off a matrix the one with the largest pivot is taken (Shepperd 1978), so no
+    Of the four formulas for a matrix's quaternion the one with the largest pivot is used (Shepperd 1978), so no
     rotation loses precision.
     """
     m = matrix
@@ -73,22 +73,23 @@ def matrix_to_quaternion(matrix: Array) -> Array:
 
 
 def axis_angle_to_matrix(axis_angle: Array) -> Array:
-    """(..., 3) -> (..., 3, 3)."""
+    """Rotation matrices (..., 3, 3) of axes times angles (..., 3)."""
     return quaternion_to_matrix(axis_angle_to_quaternion(axis_angle))
 
 
 def matrix_to_axis_angle(matrix: Array) -> Array:
-    """(..., 3, 3) -> (..., 3), angle in [0, pi]."""
+    """Axes times angles (..., 3), angles in [0, pi], of rotation matrices (..., 3, 3)."""
     return quaternion_to_axis_angle(matrix_to_quaternion(matrix))
 
 
 def matrix_to_six_d(matrix: Array) -> Array:
-    """(..., 3, 3) -> (..., 6): first column, then second column."""
+    """6-d vectors (..., 6) of rotation matrices (..., 3, 3): first column, then second column."""
     return np.concatenate([matrix[..., :, 0], matrix[..., :, 1]], axis=-1)
 
 
 def six_d_to_matrix(six_d: Array) -> Array:
-    """(..., 6) -> (..., 3, 3) by Gram-Schmidt; any two independent vectors give a proper rotation."""
+    """Rotation matrices (..., 3, 3) of 6-d vectors (..., 6) by Gram-Schmidt; any two independent columns give a proper
+    rotation."""
     first = normalize(six_d[..., :3])
     second = six_d[..., 3:] - np.sum(first * six_d[..., 3:], axis=-1, keepdims=True) * first
     second = normalize(second)
@@ -111,19 +112,19 @@ def quaternion_multiply(left: Array, right: Array) -> Array:
 
 
 def quaternion_conjugate(quaternion: Array) -> Array:
-    """(..., 4) -> (..., 4): the inverse of a unit quaternion."""
+    """The inverse (..., 4) of unit quaternions (..., 4)."""
     return quaternion * np.array([1, -1, -1, -1], dtype=quaternion.dtype)
 
 
 def quaternion_rotate(quaternion: Array, vector: Array) -> Array:
-    """Rotate (..., 3) vectors by (..., 4) unit quaternions."""
+    """Vectors (..., 3) rotated by unit quaternions (..., 4)."""
     axis = quaternion[..., 1:]
     cross = 2 * np.cross(axis, vector)
     return vector + quaternion[..., :1] * cross + np.cross(axis, cross)
 
 
 def make_continuous(quaternion: Array) -> Array:
-    """(T, ..., 4): flip signs so that no quaternion is on the far side of the one before (same rotations)."""
+    """The quaternions (T, ..., 4) with signs flipped so that each is near the one before; the rotations stay."""
     dots = np.sum(quaternion[1:] * quaternion[:-1], axis=-1)
     flips = np.where(dots < 0, -1.0, 1.0)
     signs = np.concatenate([np.ones_like(flips[:1]), np.cumprod(flips, axis=0)]) if len(flips) else np.ones(1)
@@ -131,7 +132,7 @@ def make_continuous(quaternion: Array) -> Array:
 
 
 def slerp(start: Array, end: Array, fraction: Array) -> Array:
-    """Shortest-arc spherical interpolation of (..., 4) unit quaternions; `fraction` (...,) in 0..1."""
+    """Shortest-arc spherical interpolation of unit quaternions (..., 4); `fraction` (...,) in 0..1."""
     fraction = np.asarray(fraction, dtype=start.dtype)[..., None]
     cosine = np.sum(start * end, axis=-1, keepdims=True)
     end = np.where(cosine < 0, -end, end)
@@ -145,7 +146,7 @@ def slerp(start: Array, end: Array, fraction: Array) -> Array:
 
 
 def rotation_between(source: Array, target: Array) -> Array:
-    """(..., 4) shortest rotation that turns direction (..., 3) `source` into direction `target`.
+    """Quaternions (..., 4) of the shortest rotation from direction `source` (..., 3) to direction `target`.
 
     Opposite directions have no shortest rotation; a half turn about some axis perpendicular to `source` is returned.
     """
@@ -159,13 +160,13 @@ def rotation_between(source: Array, target: Array) -> Array:
 
 
 def yaw(angle: Array) -> Array:
-    """(...,) angle about the world's Z axis -> (..., 3, 3)."""
+    """Rotation matrices (..., 3, 3) by angles (...,) about the world's Z axis."""
     c, s, zero = np.cos(angle), np.sin(angle), np.zeros_like(angle)
     rows = [[c, -s, zero], [s, c, zero], [zero, zero, zero + 1]]
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
 def normalize(vector: Array) -> Array:
-    """(..., n) scaled to unit length; a zero vector stays zero."""
+    """Vectors (..., n) scaled to unit length; a zero vector stays zero."""
     length = np.linalg.norm(vector, axis=-1, keepdims=True)
     return vector / np.maximum(length, np.finfo(vector.dtype).tiny ** 0.5)

@@ -1,4 +1,4 @@
-"""Runs of frames in which something is true."""
+"""Runs of true values in a mask."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from numpy.typing import NDArray
 
 
 def runs_of(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Half-open ranges, in order, in which `mask` (T,) is true."""
+    """The half-open ranges in which `mask` (T,) is true, in order."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], mask, [False]]).astype(np.int8)))
     return [(int(start), int(stop)) for start, stop in edges.reshape(-1, 2)]

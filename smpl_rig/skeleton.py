@@ -1,8 +1,8 @@
 """SMPL's 24 joints: names, tree, rest pose and left/right map.
 
 The rest pose is an adult neutral T-pose rounded to the centimetre, in SMPL's body frame: x to the body's left,
-y up, z forward, metres. The world is Z up (AMASS, Blender), so the pelvis rotation of a motion contains the turn from
-y-up to Z-up; `BODY_TO_WORLD` is that turn for a body that stands at rest and faces the world's -Y.
+y up, z forward, metres. The world is Z up (AMASS, Blender), so the pelvis rotation of a motion contains the rotation
+from y-up to Z-up; `BODY_TO_WORLD` is that of a body at rest that faces the world's -Y.
 """
 
 from __future__ import annotations
@@ -42,27 +42,27 @@ REST_OFFSETS: NDArray[np.float32] = np.array(
     ],
     dtype=np.float32,
 )  # fmt: skip
-"""(24, 3) offset of every joint from its parent in the rest pose, metres, body frame."""
+"""Offset (24, 3) of every joint from its parent in the rest pose, metres, body frame."""
 REST_OFFSETS.setflags(write=False)
 
 SOLE_BELOW_FOOT = 0.02
-"""Metres of sole below the foot joints (L_foot, R_foot) in the rest pose."""
+"""Distance in metres from the foot joints (L_foot, R_foot) down to the sole in the rest pose."""
 CROWN_ABOVE_HEAD = 0.14
-"""Metres of skull above the head joint in the rest pose."""
+"""Distance in metres from the head joint up to the crown in the rest pose."""
 
 MIRROR: tuple[int, ...] = tuple(
     JOINT_INDEX.get({"L": "R", "R": "L"}.get(name[0], name[0]) + name[1:], index) if name[1] == "_" else index
     for index, name in enumerate(JOINT_NAMES)
 )
-"""For every joint, the joint on the other side of the body (itself on the midline)."""
+"""The joint on the other side of the body for every joint; itself on the midline."""
 
 BODY_TO_WORLD: NDArray[np.float32] = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]], dtype=np.float32)
-"""(3, 3) rotation from the y-up body frame to the Z-up world."""
+"""Rotation (3, 3) from the y-up body frame to the Z-up world."""
 BODY_TO_WORLD.setflags(write=False)
 
 
 def rest_joints(offsets: NDArray[np.float32] = REST_OFFSETS) -> NDArray[np.float32]:
-    """(24, 3) joint positions of the rest pose with the pelvis at the origin, metres, body frame."""
+    """Joint positions (24, 3) of the rest pose with the pelvis at the origin, metres, body frame."""
     joints = np.zeros((JOINT_COUNT, 3), dtype=np.float32)
     for joint in range(1, JOINT_COUNT):
         joints[joint] = joints[PARENTS[joint]] + offsets[joint]

@@ -1,13 +1,13 @@
-"""Joint positions -> SMPL rotations, in closed form.
+"""SMPL rotations from joint positions, in closed form.
 
-Positions say where a bone points but not how it is twisted about itself. Pelvis and chest have three neighbours each,
-which fix them fully (Kabsch 1976: the rotation nearest to a set of directions). A thigh or upper arm takes its twist
-from the knee or elbow, which are hinges: the bend lies in a plane that the hinge must be square to. The straighter the
-limb, the less its plane says; there the twist of the bent moments before and after is carried over, and a leg also
-looks where its toes do. All other bones turn by the shortest rotation from their parent's.
+Positions determine the direction of a bone but not its twist about itself. Pelvis and chest have three neighbours each,
+which determine them fully (Kabsch 1976: the rotation nearest to a set of directions). The twist of a thigh or upper arm
+follows from the knee or elbow, which are hinges: the limb bends in a plane perpendicular to the hinge. The straighter
+the limb, the less certain its plane; there the twist of bent moments before and after is carried over, and a leg also
+follows its toes. All other bones turn by the shortest rotation from their parent's.
 
-Every bone points exactly where the positions say, so for a body with the bone lengths of `offsets` the joints come back
-exactly. For any other body the bones of arms and legs aim at their end from where the joints above have brought them.
+Every bone points exactly as the positions do, so for a body with the bone lengths of `offsets` the joints are restored
+exactly. For any other body the bones of arms and legs point from where the joints above have ended up to their target.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ _LIMBS = (
     ("L_shoulder", "L_elbow", "L_wrist", (0.0, -1.0, 0.0)),
     ("R_shoulder", "R_elbow", "R_wrist", (0.0, 1.0, 0.0)),
 )
-# How much evidence of a limb's twist counts, against a clear bend; measured on dances whose twist is known.
-_CLEAR_BEND = 0.35  # sine of the bend at which the limb's plane counts half
+# Weights of the evidence of a limb's twist, relative to a clear bend; measured on dances with known twist.
+_CLEAR_BEND = 0.35  # sine of the bend at which the limb's plane has half its weight
 _TOES = 0.2  # for a leg, its toes
-_NO_TWIST = 0.02
+_NO_TWIST = 0.02  # the rest pose's twist
 _STEADY_TWIST = 0.1  # the twist of the frame before, at 20 frames per second
 
 
 def solve_rotations(positions: Array, fps: float = 20.0, offsets: Array = REST_OFFSETS) -> tuple[Array, Array]:
-    """Rotations and pelvis path of a body whose joints are at `positions`.
+    """Rotations (T, 24, 3, 3), local to the parent, and pelvis path (T, 3) of a body with joints at `positions`.
 
     positions: (T, 22, 3) or (T, 24, 3) metres, world; with 22 joints the wrists stay neutral. offsets: (24, 3) rest
-    offsets, metres. fps: frames per second, which says how fast a twist may change. Returns rotations (T, 24, 3, 3),
-    local to the parent, and trans (T, 3), float64. Raises ValueError for another shape or values that are not finite.
+    offsets, metres. fps: frames per second, which limits how fast a twist may change. The results are float64. Raises
+    ValueError for another shape or values that are not finite.
     """
     if positions.ndim != 3 or positions.shape[1] not in (22, JOINT_COUNT) or positions.shape[2] != 3:
         raise ValueError(f"positions have shape {positions.shape}; (T, 22, 3) or (T, 24, 3) is needed")
@@ -58,7 +58,7 @@ def solve_rotations(positions: Array, fps: float = 20.0, offsets: Array = REST_O
             reached[:, child] = reached[:, index] + matrix @ rest[child]
 
     def bone(child: str, parent: str) -> tuple[Array, Array]:
-        """(rest offset, present offset) from `parent` to its child."""
+        """The rest offset and the current offset from `parent` to its child."""
         end = JOINT_INDEX[child]
         return rest[end], positions[:, end] - positions[:, JOINT_INDEX[parent]]
 
@@ -66,7 +66,7 @@ def solve_rotations(positions: Array, fps: float = 20.0, offsets: Array = REST_O
         turn(joint, _point(base, *bone(child, joint)))
 
     def aim(joint: str, child: str, base: Array) -> None:
-        """Like `follow`, but from where the joint has got to: a limb's bone makes up for errors above it."""
+        """Like `follow`, but from where the joint has ended up: a limb's bone corrects errors above it."""
         end = JOINT_INDEX[child]
         turn(joint, _point(base, rest[end], positions[:, end] - reached[:, JOINT_INDEX[joint]]))
 
@@ -102,7 +102,7 @@ def solve_rotations(positions: Array, fps: float = 20.0, offsets: Array = REST_O
 
 
 def _nearest_rotation(bones: list[tuple[Array, Array]]) -> Array:
-    """(T, 3, 3) rotations that best turn the rest offsets (3,) into the present ones (T, 3)."""
+    """The rotations (T, 3, 3) that best turn the rest offsets (3,) into the current ones (T, 3)."""
     covariance = sum(rot.normalize(now)[:, :, None] * rest[None, None, :] / np.linalg.norm(rest) for rest, now in bones)
     u, _, v = np.linalg.svd(covariance)
     u[:, :, 2] *= np.linalg.det(u @ v)[:, None]  # a mirror image is no rotation
@@ -110,14 +110,14 @@ def _nearest_rotation(bones: list[tuple[Array, Array]]) -> Array:
 
 
 def _angle(first: Array, second: Array) -> Array:
-    """(...,) angle between (..., 3) vectors."""
+    """The angle (...,) between vectors (..., 3)."""
     first, second = rot.normalize(first), rot.normalize(second)
     return np.arctan2(np.linalg.norm(np.cross(first, second), axis=-1), np.sum(first * second, axis=-1))
 
 
 def _point(base: Array, rest: Array, now: Array) -> Array:
-    """(T, 3, 3) `base` rotations, turned on by the shortest way until the rest offset (3,) points along `now` (T,
-    3)."""
+    """Rotations (T, 3, 3): `base`, then the shortest rotation after which the rest offset (3,) points along `now`
+    (T, 3)."""
     return rot.quaternion_to_matrix(rot.rotation_between(base @ rest, now)) @ base
 
 
@@ -129,17 +129,17 @@ def _hinge_twist(
     toes: tuple[Array, Array] | None,
     fps: float,
 ) -> Array:
-    """(T, 3, 3) twists about a limb's upper bone, in its own frame, that bring its hinge square to the plane of the
-    bend.
+    """Twists (T, 3, 3) about a limb's upper bone, in its own frame, that turn its hinge perpendicular to the plane of
+    the bend.
 
-    upper: (T, 3, 3) world rotation of the upper bone without twist. bone: its rest and present offset. lower: (T, 3)
-    offset of the lower bone. hinge: its axis in the rest pose. toes: for a leg, rest and present offset of the foot.
+    upper: (T, 3, 3) world rotation of the upper bone without twist. bone: its rest and current offset. lower: (T, 3)
+    offset of the lower bone. hinge: its axis in the rest pose. toes: for a leg, rest and current offset of the foot.
     """
     axis = rot.normalize(bone[0])
 
     def twist_from(direction: Array, world: Array) -> Array:
-        """(cos, sin) of the twist that takes the rest `direction` to where `world` (T, 3) points, times its
-        clearness."""
+        """(cos, sin) of the twist that turns the rest `direction` to that of `world` (T, 3), scaled by how well it is
+        determined."""
         local = np.einsum("tji,tj->ti", upper, world)
         flat = direction - axis * (axis @ direction)
         return np.stack([local @ flat, local @ np.cross(axis, flat)], axis=-1) / np.linalg.norm(flat)
@@ -153,7 +153,7 @@ def _hinge_twist(
         side = _TOES * twist_from(rot.normalize(toes[0]), rot.normalize(toes[1]))
         evidence = evidence + side
         weight = weight + np.linalg.norm(side, axis=-1)
-    # smooth (cos, sin) rather than the angle, which may wrap around
+    # (cos, sin) is smoothed rather than the angle, which may wrap around
     steady = _STEADY_TWIST * (fps / 20.0) ** 2
     band = np.zeros((len(weight), 2))
     band[:, 0] = weight

@@ -139,7 +139,11 @@ def next_token_loss(network: OriginalDecoder, batch: Batch, smoothing: float = 0
     bias = distance_bias(positions[:, None] - positions, network.slopes(past.device))
     music_bias = torch.zeros(batch.music_mask.shape, device=past.device).masked_fill(~batch.music_mask, -torch.inf)
     logits = network.run(
-        network.enter(past, positions), network.hear(batch.music), bias, music_bias[:, None, None], None
+        network.embed_tokens(past, positions),
+        network.music_keys_values(batch.music),
+        bias,
+        music_bias[:, None, None],
+        None,
     )
     mask = batch.token_mask[:, 1:]
     return F.cross_entropy(logits[mask].float(), batch.tokens[:, 1:][mask], label_smoothing=smoothing)

@@ -1,6 +1,6 @@
 """Sound: decoding files, music features, beats and tempo; arrays in, arrays out.
 
-EnCodec (`encodec_*`) serves checkpoints of the original MAGMA.
+EnCodec (`encodec_*`) is used by checkpoints of the original MAGMA only.
 
 Imports: engine.runtime.
 """

@@ -1,4 +1,4 @@
-"""Beats of a song and the phase between them, with a tempo expected from the style.
+"""Beat tracking: beats, tempo, beat phase and metre of a song, with a tempo expected from the style.
 
 Beats are tracked with librosa's dynamic programming (Ellis, "Beat Tracking by Dynamic Programming", 2007) on an onset
 envelope of 80 frames a second. The tempo comes from the envelope's autocorrelation times a log-normal prior around the
@@ -22,9 +22,9 @@ from engine.checkpoint_index import StyleMusic
 FloatArray = NDArray[np.float32]
 
 _METRE_BANDS = (slice(0, 12), slice(12, 60), slice(60, None))
-"""Mel bands in which a metre is looked for: bass, middle, treble."""
+"""Mel bands in which the metre is measured: bass, middle, treble."""
 UNKNOWN_TEMPO = 100.0
-"""Centre of the prior where the style says nothing. Wrong on 1 of the 42 training songs (librosa's 120: on 14)."""
+"""Centre of the prior for a style without a usual tempo. Wrong on 1 of the 42 training songs (librosa's 120: on 14)."""
 
 _HOP = 128
 _RATE = SAMPLE_RATE / _HOP
@@ -44,7 +44,7 @@ _STYLE_OCTAVES, _UNKNOWN_OCTAVES = 0.5, 0.7
 class BeatTrack:
     """Beats of a song. times: (B,) seconds, rising. tempo: beats per minute over the whole song.
 
-    strength: mean onset strength on the beats over the mean everywhere; about 1 means that no beat is heard.
+    strength: mean onset strength on the beats over the mean everywhere; about 1 means that there is no audible beat.
     """
 
     times: NDArray[np.float64]
@@ -54,10 +54,10 @@ class BeatTrack:
 
 @first_alone
 def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None) -> BeatTrack:
-    """Beats of mono audio (samples,). `tempo` is the expected tempo, None where nothing is known.
+    """Beats of mono audio (samples,). tempo: expected beats per minute; None if unknown.
 
-    The tempo found may lie anywhere, but half and double tempo are decided towards the expected one. Silence gives no
-    beats, the expected tempo and strength 0.
+    The result may have any tempo, but between half and double tempo the one nearer to the expected tempo is preferred.
+    Silence gives no beats, the expected tempo and strength 0.
     """
     if sample_rate != SAMPLE_RATE:
         audio = soxr.resample(audio, sample_rate, SAMPLE_RATE)
@@ -66,19 +66,19 @@ def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None)
     onset = librosa.onset.onset_strength(S=mel_db, sr=SAMPLE_RATE, hop_length=_HOP, n_fft=_WINDOW)
     if not onset.any():
         return BeatTrack(np.zeros(0), centre, 0.0)
-    found = np.empty(len(onset))
+    tempi = np.empty(len(onset))
     for start in range(0, len(onset), _BLOCK):
-        found[start : start + _BLOCK] = _tempo(onset[start : start + _BLOCK], centre, octaves)
-    _, frames = librosa.beat.beat_track(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=_HOP, bpm=found, trim=False)
+        tempi[start : start + _BLOCK] = _tempo(onset[start : start + _BLOCK], centre, octaves)
+    _, frames = librosa.beat.beat_track(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=_HOP, bpm=tempi, trim=False)
     strength = float(onset[frames].mean() / onset.mean()) if len(frames) else 0.0
     times = np.maximum(frames / _RATE - _LATENCY, 0.0)
-    return BeatTrack(times, _mean_tempo(times, float(np.median(found))), strength)
+    return BeatTrack(times, _mean_tempo(times, float(np.median(tempi))), strength)
 
 
 def choose_style(audio: FloatArray, sample_rate: int, styles: Mapping[str, StyleMusic]) -> str:
-    """Of `styles`, the one that fits mono audio (samples,): by its metre (a waltz is in three), then by its tempo.
+    """The one of `styles` that fits mono audio (samples,): by its metre (a waltz is in three), then by its tempo.
 
-    Styles without a usual tempo are only taken where no style has one.
+    A style without a usual tempo is chosen only where no style has one.
     """
     if sample_rate != SAMPLE_RATE:
         audio = soxr.resample(audio, sample_rate, SAMPLE_RATE)
@@ -90,11 +90,12 @@ def choose_style(audio: FloatArray, sample_rate: int, styles: Mapping[str, Style
 
 
 def triple_metre(audio: FloatArray, tempo: float) -> float:
-    """Above 0 for a song in three, below for one in two or four: mono audio (samples,) at `SAMPLE_RATE`, its tempo.
+    """Evidence for a triple metre in mono audio (samples,) at `SAMPLE_RATE` with a known tempo: above 0 for a song in
+    three, below 0 for one in two or four.
 
-    How much more the rises of loudness repeat after 3 and 6 beats than after 2, 4 and 8, as correlations averaged over
-    three bands. Right for 28 of 28 waltzes and 21 of 21 other songs of the data
-    set, all splits: the rule was found on them, so this is no test.
+    It is how much more the rises of loudness repeat after 3 and 6 beats than after 2, 4 and 8, as correlations averaged
+    over three bands. Right for 28 of 28 waltzes and 21 of 21 other songs of the data set, all splits; these are the
+    songs that the rule was found on, so this is not a test.
     """
     mel_db = librosa.power_to_db(mel_spectrogram(audio, _WINDOW, _HOP))
     rises = np.maximum(np.diff(mel_db, axis=1), 0)
@@ -116,9 +117,9 @@ def _repetition(envelope: FloatArray, lag: float) -> float:
 
 
 def beat_phase(track: BeatTrack, times: NDArray[np.floating]) -> FloatArray:
-    """(T,) phase at `times` (seconds, any): 0 on a beat, rising to 1 just before the next.
+    """The beat phase (T,) at any `times` (seconds): 0 on a beat, rising to 1 just before the next.
 
-    Before the first and after the last beat the tempo goes on. Without beats the phase is 0.
+    Before the first and after the last beat the mean tempo is used. Without beats the phase is 0.
     """
     if not len(track.times):
         return np.zeros(len(times), np.float32)
@@ -131,7 +132,7 @@ def beat_phase(track: BeatTrack, times: NDArray[np.floating]) -> FloatArray:
 
 
 def beat_features(track: BeatTrack, times: NDArray[np.floating]) -> FloatArray:
-    """(T, 2) cosine and sine of the beat phase at `times` (seconds); zeros, which no phase gives, without beats."""
+    """Cosine and sine (T, 2) of the beat phase at `times` (seconds); without beats zeros, which no phase gives."""
     if not len(track.times):
         return np.zeros((len(times), 2), np.float32)
     angle = 2 * np.pi * beat_phase(track, times)
@@ -139,7 +140,8 @@ def beat_features(track: BeatTrack, times: NDArray[np.floating]) -> FloatArray:
 
 
 def _tempo(onset: FloatArray, centre: float, octaves: float) -> float:
-    """Beats per minute of an onset envelope; the autocorrelation is averaged over pieces to bound the memory."""
+    """The tempo of an onset envelope, beats per minute; the autocorrelation is averaged over pieces to bound the
+    memory."""
     lags = round(_LONGEST_LAG * _RATE)
     pieces = [onset[start : start + _PIECE] for start in range(0, max(len(onset) - lags, 1), _PIECE)]
     tempograms = [

@@ -1,8 +1,8 @@
-"""The first call of librosa's compiled functions in a process, made while no other process makes its own.
+"""A lock around a process's first call of librosa's compiled functions, so that only one process compiles at a time.
 
-numba compiles them when they are first called, half a minute in a new environment, and keeps the result on disk. Two
-processes that do so at the same time, such as the engines of two Blenders, can leave files that do not fit each other,
-and from then on every call ends its process without a word (numba issue 10128).
+numba compiles them when they are first called, half a minute in a new environment, and caches the result on disk. Two
+processes that do so at the same time, such as the engines of two Blenders, can leave files that do not match, and from
+then on every call crashes its process without a message (numba issue 10128).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 
 def lock_file() -> Path:
-    """One for every environment and user."""
+    """The lock's path: one for each environment and user."""
     owner = f"{sys.prefix} {getpass.getuser()}"
     return Path(tempfile.gettempdir()) / f"magma-compiling-{hashlib.sha256(owner.encode()).hexdigest()[:12]}.lock"
 
@@ -32,7 +32,7 @@ def lock_file() -> Path:
 @contextmanager
 def _alone() -> Iterator[None]:
     lock = FileLock(lock_file())
-    with suppress(OSError, NotImplementedError):  # where files cannot be locked it is better to dance than not to
+    with suppress(OSError, NotImplementedError):  # where files cannot be locked, go on without
         lock.acquire()
     try:
         yield
@@ -41,7 +41,7 @@ def _alone() -> Iterator[None]:
 
 
 def first_alone(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """`function`, whose first call in this process waits until no other process is in a first call."""
+    """A decorator: the first call of `function` in this process waits until no other process is in a first call."""
     called = False
 
     @wraps(function)

@@ -1,4 +1,4 @@
-"""Decode any audio or video file that FFmpeg reads to mono float32 at the sample rate that is asked for.
+"""Decoding of any audio or video file that FFmpeg reads to mono float32 at a given sample rate.
 
 Decoding, the mean over channels and resampling run in blocks, so the memory needed beside the result is a few
 megabytes however long the song is. Sample 0 is the first sample that the decoder gives (after the codec's own padding).
@@ -31,19 +31,19 @@ _EDGE = 0.1
 """Seconds decoded beyond both ends, so that the resampling filter sees the neighbours of the first and last sample."""
 _PRE_ROLL = 1.0
 """Seconds decoded before the wanted start after a seek: Vorbis, Opus and AAC need earlier packets to be exact."""
-_SHORTEST_HOLE, _LONGEST_HOLE = 0.002, 60.0
-"""Seconds by which time stamps may run ahead: silence fills the hole. Less is rounding, more is damage."""
+_SHORTEST_GAP, _LONGEST_GAP = 0.002, 60.0
+"""Seconds by which time stamps may run ahead: silence fills the gap. Less is rounding, more is damage."""
 _BLOCK = 1 << 16
 _INEXACT_SEEK = frozenset({"mp3", "aac"})
-"""Containers whose seek lands on an estimated time; these are decoded from the beginning."""
+"""Containers in which a seek ends at an estimated time; these are decoded from the beginning."""
 _LONGEST_PADDING = 0.2
-"""Seconds that an encoder adds at both ends together; a header that tells the length leaves them out."""
-_GIVE = "Give a wav, flac, ogg, mp3 or m4a file, or a video with sound."
+"""Seconds that an encoder adds at both ends together; a header that states the length does not count them."""
+_ADVICE = "Give a wav, flac, ogg, mp3 or m4a file, or a video with sound."
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file holds."""
+    """Facts about a file's sound."""
 
     seconds: float
     sample_rate: int
@@ -56,10 +56,10 @@ def load_audio(
 ) -> FloatArray:
     """Decode a part of a file's sound: (samples,) mono float32 in -1..1 at `sample_rate`.
 
-    Sample k is heard k / sample_rate seconds after the beginning and is the file's sound at `start + speed * that`
-    seconds (to half a sample of the file). The file is silent before its beginning, so a negative `start` gives
-    leading silence. `seconds` is the length heard; None plays to the end. Where the file ends early the result is
-    shorter. `speed` plays faster like a tape, pitch included, as Blender 3.4's `speed_factor` does.
+    Sample k plays k / sample_rate seconds after the beginning and is the file's sound at `start + speed * that` seconds
+    (to half a sample of the file). The file is silent before its beginning, so a negative `start` gives leading
+    silence. `seconds` is the playing time; None plays to the end. Where the file ends early the result is shorter.
+    `speed` plays faster like a tape, pitch included, as Blender 3.4's `speed_factor` does.
 
     Only the wanted part is decoded where the container's time stamps are exact to the sample; mp3, raw AAC and Matroska
     are decoded from their beginning. NaN or infinite samples are refused, not repaired: they mean a broken export.
@@ -77,13 +77,13 @@ def load_audio(
         last = None if seconds is None else round((start + (seconds + _EDGE) * speed) * source.rate)
         resampler = soxr.ResampleStream(source.rate * speed, sample_rate, 1, dtype="float32", quality="HQ")
         parts = [resampler.resample_chunk(np.zeros(max(-first, 0), np.float32))]
-        heard = 0
+        decoded = 0
         for block in _joined(source.read(max(first, 0), last)):
-            heard += len(block)
+            decoded += len(block)
             parts.append(resampler.resample_chunk(block))
         parts.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
     audio = np.concatenate(parts)[edge:]
-    if not heard or not len(audio):
+    if not decoded or not len(audio):
         raise AudioError(f"{path.name}: has no sound from second {max(start, 0):g} on. Choose an earlier start.")
     if seconds is not None:
         audio = audio[: round(seconds * sample_rate)]
@@ -99,18 +99,18 @@ def probe(path: str | Path) -> AudioInfo:
             length = float(stream.duration * stream.time_base)
         elif container.duration is not None:
             length = container.duration / av.time_base
-        if length is None:  # a live recording: no length is written anywhere
+        if length is None:  # a live recording: the file states no length
             source = _Source(path, container, stream)
             length = sum(len(block) for block in source.read(0, None)) / source.rate
         elif _INEXACT_SEEK & set(container.format.name.split(",")):
-            # without a header FFmpeg guesses the length from the first bit rate, and may be wrong by half
+            # without a header FFmpeg estimates the length from the first bit rate, and may be wrong by half
             counted = float(sum(packet.duration or 0 for packet in container.demux(stream)) * stream.time_base)
             length = counted if abs(counted - length) > _LONGEST_PADDING else length
         return AudioInfo(length, stream.rate, stream.channels, stream.codec_context.name)
 
 
 def check_song(audio: FloatArray, sample_rate: int, name: str) -> None:
-    """Refuse audio (samples,) that nobody can dance to: under `SHORTEST_SONG` or all silent. Raises AudioError."""
+    """Raise AudioError for audio (samples,) that is shorter than `SHORTEST_SONG` or silent throughout."""
     length = len(audio) / sample_rate
     if length < SHORTEST_SONG:
         raise AudioError(f"{name}: lasts {length:.2f} s. A dance needs at least {SHORTEST_SONG:g} s of music.")
@@ -125,7 +125,7 @@ def _require_file(path: Path) -> None:
     if path.is_dir():
         raise AudioError(f"{path}: is a folder. Choose an audio file in it.")
     if not path.is_file():
-        raise AudioError(f"{path}: no such file. Choose the song's file again.")
+        raise AudioError(f"{path}: there is no such file. Choose the song's file again.")
 
 
 @contextmanager
@@ -137,10 +137,10 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
         with av.open(f"file:{path}", options={"protocol_whitelist": "file"}) as container:
             if not container.streams.audio:
                 what = "is a video without sound" if container.streams.video else "has no sound in it"
-                raise AudioError(f"{path.name}: {what}. {_GIVE}")
+                raise AudioError(f"{path.name}: {what}. {_ADVICE}")
             yield container, container.streams.audio[0]
     except (av.error.FFmpegError, OSError) as error:
-        raise AudioError(f"{path.name}: cannot be read as audio ({error.strerror}). {_GIVE}") from error
+        raise AudioError(f"{path.name}: cannot be read as audio ({error.strerror}). {_ADVICE}") from error
 
 
 class _Source:
@@ -151,8 +151,8 @@ class _Source:
         self._from_start = self._frames()
         first = next(self._from_start, None)
         if first is None:
-            raise AudioError(f"{path.name}: not one sample of its sound can be decoded. Export the file again.")
-        # of the frame, not of the header: HE-AAC announces half of its true rate
+            raise AudioError(f"{path.name}: none of its sound can be decoded. Export the file again.")
+        # of the frame, not of the header: HE-AAC's header states half of the true rate
         self.rate: int = first.sample_rate
         self._zero: int | None = first.pts
         self._first = first
@@ -163,32 +163,32 @@ class _Source:
     def read(self, first: int, last: int | None) -> Iterator[FloatArray]:
         """Mono blocks of the samples `first`..`last` (half-open; None: to the end). Call once."""
         position: int | None = 0
-        # not by seeking to 0: after a seek FFmpeg no longer removes the codec's padding at the beginning
+        # no seek to 0: after a seek FFmpeg no longer removes the codec's padding at the beginning
         frames: Iterator[Any] = chain([self._first], self._from_start)
         if self._seek(first):
             position, frames = None, self._frames()
         for frame in frames:
             if frame.sample_rate != self.rate:
                 raise AudioError(
-                    f"{self._path.name}: changes from {self.rate} to {frame.sample_rate} Hz on the way. "
+                    f"{self._path.name}: changes its sample rate from {self.rate} to {frame.sample_rate} Hz. "
                     "Export it at one sample rate."
                 )
             block = _mono(frame)
             stamp = self._stamp(frame)
             if position is None:
                 if stamp is None:
-                    raise AudioError(f"{self._path.name}: has parts without a time. Convert it to wav or flac.")
+                    raise AudioError(f"{self._path.name}: has parts without time stamps. Convert it to wav or flac.")
                 position = stamp
-            hole = 0 if stamp is None else stamp - position
-            if _SHORTEST_HOLE * self.rate < hole < _LONGEST_HOLE * self.rate:
-                block = np.concatenate([np.zeros(hole, np.float32), block])
+            gap = 0 if stamp is None else stamp - position
+            if _SHORTEST_GAP * self.rate < gap < _LONGEST_GAP * self.rate:
+                block = np.concatenate([np.zeros(gap, np.float32), block])
             begin = position
             position += len(block)
             block = block[max(first - begin, 0) : None if last is None else max(last - begin, 0)]
             if not np.isfinite(block).all():
                 bad = (max(first, begin) + int(np.argmin(np.isfinite(block)))) / self.rate
                 raise AudioError(
-                    f"{self._path.name}: the sample at {bad:.2f} s is not a number or infinite. "
+                    f"{self._path.name}: the sample at {bad:.2f} s is infinite or not a number. "
                     "Export the song again, or choose another part of it."
                 )
             if len(block):
@@ -197,7 +197,7 @@ class _Source:
                 return
 
     def _seek(self, first: int) -> bool:
-        """Go to before sample `first` where that is worth it and the time stamps can be trusted afterwards."""
+        """Seek to before sample `first` where that saves work and time stamps are exact; whether it did."""
         target = first - round(_PRE_ROLL * self.rate)
         if target <= 0 or self._zero is None or not self._exact:
             return False
@@ -205,13 +205,13 @@ class _Source:
         return True
 
     def _stamp(self, frame: Any) -> int | None:
-        """Sample at which the file says that a frame is heard, where it says so exactly."""
+        """The sample at which a frame begins by its time stamp; None where that is not exact."""
         if frame.pts is None or self._zero is None or not self._exact:
             return None
         return round((frame.pts - self._zero) * self._step * self.rate)
 
     def _frames(self) -> Iterator[Any]:
-        """Decoded frames from here on. A damaged packet is skipped: players do the same."""
+        """Decoded frames from the current place on. A damaged packet is skipped, as players do."""
         for packet in self._container.demux(self._stream):
             try:
                 yield from packet.decode()
@@ -220,21 +220,21 @@ class _Source:
 
 
 def _joined(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
-    """The same samples in blocks of about `_BLOCK`; some containers come in packets of a few samples."""
-    waiting: list[FloatArray] = []
+    """The same samples in blocks of about `_BLOCK`; the packets of some containers hold only a few samples."""
+    pending: list[FloatArray] = []
     count = 0
     for block in blocks:
-        waiting.append(block)
+        pending.append(block)
         count += len(block)
         if count >= _BLOCK:
-            yield np.concatenate(waiting)
-            waiting, count = [], 0
-    if waiting:
-        yield np.concatenate(waiting)
+            yield np.concatenate(pending)
+            pending, count = [], 0
+    if pending:
+        yield np.concatenate(pending)
 
 
 def _mono(frame: Any) -> FloatArray:
-    """(samples,) mean over the channels of a decoded frame, as float32 in -1..1."""
+    """The mean over the channels of a decoded frame: (samples,) float32 in -1..1."""
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T

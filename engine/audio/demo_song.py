@@ -1,7 +1,7 @@
-"""A short piece of dance music of our own, synthesised: for the demo, and for tests that need a song with known beats.
+"""The demo song: a short synthesised piece of dance music, also for tests that need a song with known beats.
 
-Bass, chords, a plucked melody and drums over a four-bar harmony; beat k is heard at exactly k * 60 / bpm seconds. The
-same arguments give the same bytes.
+Bass, chords, a plucked melody and drums over a four-bar harmony; beat k is at exactly k * 60 / bpm seconds. The same
+arguments give the same bytes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Wave = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Groove:
-    """A style's bar. Positions are in beats from the bar's first; velocities 0..1."""
+    """One bar of a style. Positions are in beats from the bar's first."""
 
     bpm: float
     beats: int
@@ -59,9 +59,9 @@ _PEAK = 0.8
 
 
 def demo_song(style: str = "waltz", seconds: float = 20.0, bpm: float | None = None) -> NDArray[np.float32]:
-    """(samples, 2) float32 stereo at `DEMO_RATE`, peak 0.8. bpm None is the style's usual tempo.
+    """A song (samples, 2), float32 stereo at `DEMO_RATE`, peak 0.8. bpm: None for the style's usual tempo.
 
-    Raises ValueError for a style without a groove (`DEMO_STYLES`) or a length or tempo of zero or below.
+    Raises ValueError for a style not in `DEMO_STYLES`, and for a length or tempo that is not above 0.
     """
     groove = _GROOVES.get(style)
     if groove is None:
@@ -93,9 +93,9 @@ def demo_song(style: str = "waltz", seconds: float = 20.0, bpm: float | None = N
         for position in groove.chord:
             for step, pan in ((0, -0.4), (1, 0.0), (2, 0.4)):
                 play(_pluck(root + scale[step], 0.6 * beat, 4), position, 0.16, pan)
-        turn = bar % 2  # every second bar answers a step lower
+        lower = bar % 2  # every second bar answers a step lower
         for position, step in groove.melody:
-            play(_pluck(root + 12 + scale[max(step - turn, 0)], 1.2 * beat, 8), position, 0.22, 0.2)
+            play(_pluck(root + 12 + scale[max(step - lower, 0)], 1.2 * beat, 8), position, 0.22, 0.2)
     fade = min(len(mix), round(0.5 * DEMO_RATE))
     mix[-fade:] *= np.linspace(1, 0, fade)[:, None]
     return (mix * (_PEAK / max(float(np.abs(mix).max()), 1e-9))).astype(np.float32)
@@ -112,13 +112,14 @@ def write_demo_song(path: str | Path, style: str = "waltz", seconds: float = 20.
 
 
 def _tone(pitch: int, seconds: float, harmonics: int, envelope: Callable[[Any], Any]) -> Wave:
-    """A MIDI pitch with harmonics 1/h, those that would alias left out, under an envelope of the time in seconds."""
+    """A tone of a MIDI pitch: harmonics of amplitude 1/h without those that would alias, times an envelope of the time
+    in seconds."""
     time = np.arange(round(seconds * DEMO_RATE)) / DEMO_RATE
     frequency = 440.0 * 2 ** ((pitch - 69) / 12)
     sound = np.zeros_like(time)
     for h in range(1, harmonics + 1):
         if h * frequency < DEMO_RATE / 2:
-            # the higher a harmonic the sooner it dies, as on a string
+            # higher harmonics decay faster, as on a string
             sound += np.sin(2 * np.pi * h * frequency * time) / h * np.exp(-1.5 * (h - 1) * time / seconds)
     attack = np.minimum(time / 0.004, 1)
     release = np.minimum((time[-1] - time) / 0.02, 1) if len(time) else time

@@ -1,12 +1,12 @@
-"""EnCodec's 24 kHz encoder and residual quantizer, from the official weights, in blocks of any length.
+"""EnCodec's 24 kHz encoder and residual quantizer, with the official weights, for sound in blocks of any length.
 
 Architecture: Défossez et al., "High Fidelity Neural Audio Compression" (arXiv 2210.13438) and the published 24 kHz
 configuration: SEANet encoder with 32 filters, strides 2, 4, 5, 8, weight norm, two LSTM layers, 128 channels out, 32
 codebooks of 1024; every convolution is causal and padded by reflection.
 
-Why not the `encodec` package itself: its one release on PyPI (0.1.1) is under a non-commercial licence, which a user of
-Blender cannot be given unasked, it needs torchaudio, and it encodes whole signals only. A test holds this module to
-that package's codes.
+The `encodec` package itself is not used: its one release (0.1.1) has a non-commercial licence, so it cannot be
+installed for a user of Blender, it needs torchaudio, and it encodes whole signals only. A test compares this module's
+codes with that package's.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ HOP = 320
 DIMENSION = 128
 CODES = 1024
 CODEBOOKS = 8
-"""Of the 32: those that bandwidth 6.0 uses (6 kbit/s at 75 frames/s of 10 bits each)."""
+"""Those of the 32 that bandwidth 6.0 uses (6 kbit/s at 75 frames/s of 10 bits each)."""
 
 _STRIDES = (2, 4, 5, 8)
 _FILTERS = 32
 
 
 class CausalConv(nn.Module):
-    """Convolution whose output k sees the input up to and including its own stride, padded by reflection.
+    """Causal convolution, padded by reflection: output k depends on the input up to the end of stride k.
 
     `state` is the end of the input so far, the left context of the next block.
     """
@@ -42,25 +42,26 @@ class CausalConv(nn.Module):
         self.context = kernel - stride
 
     def forward(self, x: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """(1, inputs, T) -> (1, outputs, ceil(T / stride)) and the next state. Only the last T may be no multiple."""
+        """(1, inputs, T) -> (1, outputs, ceil(T / stride)) and the next state. T must be a multiple of the
+        stride except in the last block."""
         stride = self.conv.stride[0]
         right = -x.shape[-1] % stride
-        # right of a short last block lie samples of the block before, so the state comes first
+        # the padding after a short last block reflects samples of the block before, so the state is prepended first
         x = _reflect(x, self.context, right) if state is None else _reflect(torch.cat([state, x], dim=-1), 0, right)
         return self.conv(x), x[..., x.shape[-1] - self.context :]
 
 
 def _reflect(x: Tensor, left: int, right: int) -> Tensor:
-    """Pad by reflection. A signal too short for it is first lengthened with zeros, and cut back after."""
+    """`x` padded by reflection. A signal too short for that is first extended with zeros, which are removed again."""
     if not left and not right:
         return x
-    lack = max(max(left, right) + 1 - x.shape[-1], 0)
-    padded = F.pad(F.pad(x, (0, lack)), (left, right), mode="reflect")
-    return padded[..., : padded.shape[-1] - lack]
+    missing = max(max(left, right) + 1 - x.shape[-1], 0)
+    padded = F.pad(F.pad(x, (0, missing)), (left, right), mode="reflect")
+    return padded[..., : padded.shape[-1] - missing]
 
 
 class Residual(nn.Module):
-    """x -> shortcut(x) + conv(ELU(conv(ELU(x)))), half as wide inside."""
+    """Residual block: x -> shortcut(x) + conv(ELU(conv(ELU(x)))), half as wide inside."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -74,10 +75,10 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Samples to latent frames, block after block.
+    """SEANet encoder: samples to latent frames, block after block.
 
-    States that pass between blocks, the ends of the convolutions' inputs and the LSTM's memory, make blocks and whole
-    signal the same computation.
+    States pass between blocks (the ends of the convolutions' inputs, the LSTM's state), so that encoding in blocks is
+    the same computation as encoding the whole signal.
     """
 
     def __init__(self) -> None:
@@ -140,7 +141,7 @@ class EnCodec(nn.Module):
 def load_encodec(path: Path, device: str = "cpu") -> EnCodec:
     """The model with the weights of a file in the official format: the 24 kHz `EncodecModel`'s plain state dict.
 
-    The decoder's tensors are not looked at. Raises CheckpointError for a file that is not such a state dict.
+    The decoder's tensors are ignored. Raises CheckpointError for a file that is not such a state dict.
     """
     model = EnCodec()
     names = _official_names()
@@ -158,7 +159,8 @@ def load_encodec(path: Path, device: str = "cpu") -> EnCodec:
 
 
 def _unfold(official: Mapping[str, Tensor], name: str) -> Tensor:
-    """Weight norm (Salimans and Kingma 2016): each output filter is a direction v and a length g."""
+    """The weights of a convolution under weight norm (Salimans and Kingma 2016): each output filter is a direction v
+    and a length g."""
     return torch._weight_norm(official[f"{name}.weight_v"], official[f"{name}.weight_g"], 0)
 
 
@@ -167,7 +169,8 @@ def _codebook(index: int) -> str:
 
 
 def _official_names() -> dict[str, str]:
-    """Our convolutions and LSTM tensors -> the official state dict's names: a flat list with activations between."""
+    """Our convolutions and LSTM tensors -> their names in the official state dict, a flat list that also counts
+    activations."""
     names = {"encoder.first.conv": "encoder.model.0.conv.conv", "encoder.last.conv": "encoder.model.15.conv.conv"}
     for level in range(len(_STRIDES)):
         block = f"encoder.model.{1 + 3 * level}"

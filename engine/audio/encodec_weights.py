@@ -1,7 +1,7 @@
-"""Where EnCodec's official weights are kept, and how they get there: downloaded on the user's command, or from a file.
+"""EnCodec's official weights in the cache folder: downloaded on the user's command, or copied from a file.
 
-Only the one official file is accepted, known by its SHA-256. A broken-off download is continued; a file takes its place
-in the cache only when it is whole.
+Only the official file is accepted, recognised by its SHA-256. An interrupted download is continued; a file is moved to
+its final place only when it is complete.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -24,17 +23,17 @@ from engine.runtime.file_hash import file_sha256
 FILE_NAME = "encodec_24khz-d7cc33bc.th"
 URL = f"https://dl.fbaipublicfiles.com/encodec/v0/{FILE_NAME}"
 SHA256 = "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf"
-"""Not published by the file's makers beyond its first 8 digits, in the file's name; several independent projects that
-use the file state the whole."""
+"""The file's authors publish only its first 8 digits, in the file's name; several independent projects that use the
+file state all of them."""
 SIZE = 93_171_529
 
 _CHUNK = 1 << 18
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 """Seconds without an answer after which the connection counts as lost."""
 
 
 def cache_folder() -> Path:
-    """The folder for downloaded files: the environment variable MAGMA_CACHE, or the platform's place for caches."""
+    """The folder for downloaded files: the environment variable MAGMA_CACHE, or the platform's cache folder."""
     chosen = os.environ.get("MAGMA_CACHE")
     if chosen:
         return Path(chosen)
@@ -46,37 +45,30 @@ def cache_folder() -> Path:
 
 
 def weights_path() -> Path:
-    """Where the weights are once they have been fetched."""
+    """The path of the weights once they have been fetched."""
     return cache_folder() / FILE_NAME
 
 
 def require_weights() -> Path:
-    """The checked weights. Raises CheckpointError where they are not there or have changed."""
+    """The path of the weights, checked. Raises CheckpointError where they are missing or have changed."""
     path = weights_path()
     if not path.is_file():
         raise CheckpointError(
-            "This checkpoint hears music through EnCodec, whose weights are not on this computer. Press Fetch "
-            "EnCodec Weights in the add-on's preferences, or run `python -m engine fetch-encodec`, once (93 MB)."
+            "This checkpoint needs music features from EnCodec, and EnCodec's weights are not on this computer. Press "
+            "Fetch EnCodec Weights in the add-on's preferences, or run `python -m engine fetch-encodec`, once (93 MB)."
         )
-    stat = path.stat()
-    if _cached_hash(path, stat.st_size, stat.st_mtime_ns) != SHA256:
+    if file_sha256(path) != SHA256:
         raise CheckpointError(f"{path} is damaged. Delete it and run `python -m engine fetch-encodec` again.")
     return path
 
 
-@lru_cache(maxsize=1)
-def _cached_hash(path: Path, size: int, changed: int) -> str:
-    """The hash, computed again only when the file's size or time has changed."""
-    return file_sha256(path)
-
-
-def take_file(source: Path) -> Path:
-    """Put a copy of a file that the user already has into the cache; returns its place.
+def store_file(source: Path) -> Path:
+    """Copy a file that the user already has into the cache; returns the copy's path.
 
     Raises CheckpointError if it is not the official file.
     """
     if not source.is_file():
-        raise CheckpointError(f"{source}: no such file. Give the path of {FILE_NAME}.")
+        raise CheckpointError(f"{source}: there is no such file. Give the path of {FILE_NAME}.")
     found = file_sha256(source)
     if found != SHA256:
         raise CheckpointError(
@@ -92,9 +84,9 @@ def take_file(source: Path) -> Path:
 
 
 def download(on_progress: Callable[[float], None]) -> Path:
-    """Fetch the weights into the cache, continuing a broken-off download; returns their place.
+    """Download the weights into the cache, continuing an interrupted download; returns their path.
 
-    `on_progress` is called with the fraction done, and what it raises stops the download. Raises CheckpointError
+    `on_progress` is called with the fraction done; an exception in it stops the download. Raises CheckpointError
     without a connection and for a file that is not the official one.
     """
     try:
@@ -118,12 +110,12 @@ def _part() -> Path:
 
 
 def _receive(part: Path, on_progress: Callable[[float], None]) -> None:
-    """Append to `part` what it lacks."""
+    """Append the missing bytes to `part`."""
     have = part.stat().st_size if part.exists() else 0
     if have >= SIZE:
         return
     request = Request(URL, headers={"Range": f"bytes={have}-"} if have else {})
-    with build_opener(_OnlyHttps).open(request, timeout=_PATIENCE) as answer:
+    with build_opener(_OnlyHttps).open(request, timeout=_TIMEOUT) as answer:
         if have and answer.status != HTTPStatus.PARTIAL_CONTENT:
             have = 0  # the server starts again from the beginning
         with part.open("ab" if have else "wb") as file:
@@ -138,14 +130,14 @@ def _receive(part: Path, on_progress: Callable[[float], None]) -> None:
 
 
 def _finish(part: Path) -> Path:
-    """Move a whole file into its place; a wrong one is deleted, so that the next download starts afresh."""
+    """Move a complete file to its final place; a wrong one is deleted, so that the next download starts from the
+    beginning."""
     found = file_sha256(part)
     if found != SHA256:
         part.unlink()
         raise CheckpointError(
-            f"What was downloaded is not EnCodec's official file (its SHA-256 begins with {found[:8]}, not "
-            f"{SHA256[:8]}) and was deleted. Try again; if that does not help, something on the "
-            "way replaces the file."
+            f"The downloaded file is not EnCodec's official one (its SHA-256 begins with {found[:8]}, not "
+            f"{SHA256[:8]}) and was deleted. Try again; if that does not help, something on the network replaces it."
         )
     part.replace(weights_path())
     return weights_path()

@@ -18,23 +18,23 @@ FEATURE_COUNT = 35
 ONSET, MFCC, CHROMA, PEAK, BEAT = slice(0, 1), slice(1, 21), slice(21, 33), slice(33, 34), slice(34, 35)
 
 _BLOCK = 12_000
-"""Frames (10 minutes) analysed at once; the spectra of an hour would take gigabytes."""
+"""Frames (10 minutes) analysed at once; the spectra of an hour would need gigabytes."""
 _OVERLAP = 400
 """Frames analysed beyond both ends of a chroma block: more than the longest filter and the smoothing together."""
 _WINDOW = 2048
 _DEFAULT_TEMPO = 120.0
 _BINS_PER_OCTAVE = 36
-"""Of the constant-Q transform under librosa's chroma; the unit of its tuning."""
+"""Resolution of the constant-Q transform under librosa's chroma, and the unit of its tuning."""
 
 
 @first_alone
 def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = None) -> NDArray[np.float32]:
-    """Mono audio (samples,) at `SAMPLE_RATE` -> (T, 35) float32 with T = 1 + samples // HOP.
+    """The features (T, 35), float32, T = 1 + samples // HOP, of mono audio (samples,) at `SAMPLE_RATE`.
 
-    Frame k is centred on second k / 20: its window of 0.2 s reaches half of that beyond both sides, with zeros outside
-    the audio. `tempo_prior` is librosa's `start_bpm` in beats per minute; None is librosa's own, 120, which the
-    original checkpoints were trained with. Up to 10 minutes this is librosa's own result to the bit; beyond, the tuning
-    of the chroma is taken from the first 10 minutes so that an hour fits in about 1 GB.
+    Frame k is centred on second k / 20, its window is 0.2 s long, and the audio is zero outside its ends.
+    `tempo_prior` is librosa's `start_bpm` in beats per minute; None is librosa's default, 120, which the original
+    checkpoints were trained with. Up to 10 minutes the result is librosa's to the bit; beyond, the chroma's tuning is
+    estimated from the first 10 minutes only, so that an hour fits in about 1 GB.
     """
     mel_db = librosa.power_to_db(mel_spectrogram(audio, _WINDOW, HOP))
     onset = librosa.onset.onset_strength(S=mel_db, sr=SAMPLE_RATE, hop_length=HOP)
@@ -52,10 +52,10 @@ def librosa_features(audio: NDArray[np.float32], tempo_prior: float | None = Non
 
 
 def mel_spectrogram(audio: NDArray[np.float32], window: int, hop: int) -> NDArray[np.float32]:
-    """(128, T) mel power spectrogram, librosa's default, of (samples,) at `SAMPLE_RATE`.
+    """librosa's default mel power spectrogram (128, T) of mono audio (samples,) at `SAMPLE_RATE`.
 
-    T = 1 + samples // hop, frame k centred on sample k * hop. Made in blocks to bound the memory; equal to doing it at
-    once.
+    T = 1 + samples // hop, frame k centred on sample k * hop. Computed in blocks to bound the memory, with the same
+    result as at once.
     """
     count = 1 + len(audio) // hop
     padded = np.pad(audio, window // 2)
@@ -70,7 +70,7 @@ def mel_spectrogram(audio: NDArray[np.float32], window: int, hop: int) -> NDArra
 
 
 def _chroma(audio: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """(count, 12) CENS chroma. Up to one block it is librosa's own; longer songs keep the first block's tuning."""
+    """CENS chroma (count, 12). Up to one block it is librosa's own; longer songs keep the first block's tuning."""
     if count <= _BLOCK:
         return librosa.feature.chroma_cens(y=audio, sr=SAMPLE_RATE, hop_length=HOP).T[:count]
     tuning = librosa.estimate_tuning(y=audio[: _BLOCK * HOP], sr=SAMPLE_RATE, bins_per_octave=_BINS_PER_OCTAVE)

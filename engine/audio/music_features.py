@@ -1,4 +1,4 @@
-"""The music features our decoder hears: librosa's 35 and the beat phase, 20 times a second."""
+"""The music features of our checkpoints: librosa's 35 and the beat phase, 20 frames a second."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ MUSIC_FEATURES = FEATURE_COUNT + 2
 
 
 def music_features(audio: NDArray[np.float32], tempo: float | None) -> tuple[NDArray[np.float32], BeatTrack]:
-    """Mono audio (samples,) at `SAMPLE_RATE` -> (T, 37) features and the beats they were made with.
+    """The features (T, 37) of mono audio (samples,) at `SAMPLE_RATE`, and the beats in them.
 
-    Frame k is centred on second k / 20. tempo: usual beats per minute of the style, which decides which of several
-    plausible tempi counts as the beat; None where nothing is known.
+    Frame k is centred on second k / 20. tempo: usual beats per minute of the style, which decides between several
+    plausible tempi; None if unknown.
     """
     track = track_beats(audio, SAMPLE_RATE, tempo)
     features = librosa_features(audio, tempo)

@@ -1,4 +1,4 @@
-"""The editable choreography: what is danced when, what is locked, and what else was tried. Standard library only, so
+"""The editable choreography: the tokens of a dance in spans, with their locks and variants. Standard library only, so
 that the add-on reads and edits it without the engine.
 
 Imports: the shared modules of `engine` only.

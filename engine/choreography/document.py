@@ -1,6 +1,6 @@
-"""The document: spans of token positions, each with its variants. Immutable; whatever exists is valid.
+"""The choreography document: spans of token positions, each with its variants. Immutable and always valid.
 
-A token position holds K codes; `token_rate` positions make a second. Ranges are half-open positions.
+A token position holds K codes; there are `token_rate` positions a second. Ranges of positions are half-open.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..checks import LARGEST_COUNT, is_count, is_number
 from ..errors import ChoreographyError
 
 Codes = tuple[tuple[int, ...], ...]
-"""(n, K) codes, K residual codes a position."""
+"""(n, K): K residual codes a position."""
 
 GENERATED, MOTION, COPIED, MIRRORED = "generated", "motion", "copied", "mirrored"
 SOURCES = (GENERATED, MOTION, COPIED, MIRRORED)
@@ -23,25 +23,25 @@ LARGEST_SEED = LARGEST_COUNT
 STRONGEST_STYLE = 10.0
 MOST_BEATS_PER_BAR = 32
 STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0
-"""Seconds of the usual and of the longest transition between two styles."""
+"""Seconds: the default and the longest transition between two styles."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CLIP_NAME = re.compile(r"[0-9a-z]{1,64}")
 
 
 def require(fits: bool, sentence: str) -> None:
-    """Raise ChoreographyError with the sentence where something does not fit."""
+    """Raise ChoreographyError with the sentence unless `fits`."""
     if not fits:
         raise ChoreographyError(sentence)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to dance a span.
+    """One version of a span: its codes, and where they came from.
 
-    clip: the name of a motion kept beside the document (frames at the checkpoint's rate), whose poses are danced rather
-    than the decoded codes, from its position `clip_start` on; None where the codes are all there is. mirror_of: what
-    this is the mirror image of.
+    clip: the name of a motion stored with the document (frames at the checkpoint's rate). Its poses from position
+    `clip_start` on are used in place of the decoded codes; None if the codes are decoded. mirror_of: the variant that
+    this one is the mirror image of.
     """
 
     codes: Codes
@@ -52,24 +52,25 @@ class Variant:
     mirror_of: Variant | None = None
 
     def __post_init__(self) -> None:
-        require(self.source in SOURCES, f"A variant's source is {self.source!r}. It is one of {', '.join(SOURCES)}.")
-        require(is_count(self.seed), f"A variant's seed is {self.seed!r}. It is a whole number from 0 on.")
-        require(len(self.codes) > 0, "A variant holds no codes. It holds one row a position.")
+        require(self.source in SOURCES, f"A variant's source is {self.source!r}. Use one of {', '.join(SOURCES)}.")
+        require(is_count(self.seed), f"A variant's seed is {self.seed!r}. Use a whole number of at least 0.")
+        require(len(self.codes) > 0, "A variant has no codes. It needs one row a position.")
         levels = len(self.codes[0])
         for row in self.codes:
             fits = len(row) == levels > 0 and all(is_count(code) for code in row)
             require(
-                fits, f"A variant's codes hold {row!r}. A row is {levels or 'one or more'} whole numbers from 0 on."
+                fits,
+                f"A variant has the codes {row!r}. A row is {levels or 'one or more'} whole numbers of at least 0.",
             )
         named = self.clip is None or (isinstance(self.clip, str) and _CLIP_NAME.fullmatch(self.clip) is not None)
-        require(named, f"A variant's clip is called {self.clip!r}. A name is small letters and digits.")
+        require(named, f"A variant's clip is called {self.clip!r}. Use lower-case letters and digits.")
         require(
-            is_count(self.clip_start), f"A variant's clip starts at {self.clip_start!r}. It is a position from 0 on."
+            is_count(self.clip_start), f"A variant's clip starts at {self.clip_start!r}. Use a position of at least 0."
         )
         require(
             (self.mirror_of is not None) == (self.source == MIRRORED),
-            f"A variant of source {self.source!r} says {'no' if self.mirror_of is None else 'an'} original. "
-            "Mirror images have one, others have none.",
+            f"A variant of source {self.source!r} has {'no' if self.mirror_of is None else 'an'} original. "
+            "Mirror images have one, other variants have none.",
         )
         if self.mirror_of is not None:
             require(
@@ -81,7 +82,7 @@ class Variant:
         return len(self.codes)
 
     def cut(self, start: int, stop: int) -> Variant:
-        """The positions start..stop of it."""
+        """The positions start..stop of the variant."""
         original = None if self.mirror_of is None else self.mirror_of.cut(start, stop)
         offset = self.clip_start + start if self.clip is not None else 0
         return replace(self, codes=self.codes[start:stop], clip_start=offset, mirror_of=original)
@@ -89,12 +90,12 @@ class Variant:
 
 @dataclass(frozen=True)
 class Span:
-    """Positions start..stop. A locked span's poses are kept by every edit.
+    """Positions start..stop of a choreography. Every edit keeps a locked span's poses.
 
-    style: None is the document's. style_strength: how strongly the style is followed (1: as trained); None is the
-    checkpoint's own. style_transition: seconds around each border to another style, half on either side, in which
-    styles are followed ever less towards the border, and there not at all; 0 is a hard change. Of two spans that meet,
-    the longer one counts. variants: at least one; `chosen` is the index of the one that is danced.
+    variants: at least one; `chosen` is the index of the one in use. style: None for the document's. style_strength: how
+    strongly the style is followed (1: as trained); None for the checkpoint's default. style_transition: seconds around
+    each border to another style, half on either side; within it the style strength falls to 0 at the border. 0 is a
+    hard change. Where two spans meet, the longer transition applies.
     """
 
     start: int
@@ -109,9 +110,9 @@ class Span:
     def __post_init__(self) -> None:
         place = f"The span {self.start!r}:{self.stop!r}"
         fits = is_count(self.start) and is_count(self.stop) and self.start < self.stop
-        require(fits, f"{place} is none. A span is two positions from 0 on, the second after the first.")
-        require(isinstance(self.locked, bool), f"{place} has locked = {self.locked!r}. It is true or false.")
-        require(len(self.variants) > 0, f"{place} has no variants. It has at least one.")
+        require(fits, f"{place} is not a span: that is two positions of at least 0, the second after the first.")
+        require(isinstance(self.locked, bool), f"{place} has locked = {self.locked!r}. Use true or false.")
+        require(len(self.variants) > 0, f"{place} has no variants. It needs at least one.")
         for number, variant in enumerate(self.variants):
             require(
                 len(variant) == self.stop - self.start,
@@ -125,11 +126,11 @@ class Span:
         strength = self.style_strength
         require(
             strength is None or is_number(strength, 0, STRONGEST_STYLE),
-            f"{place} has style strength {strength!r}. It is a number from 0 to {STRONGEST_STYLE:g}.",
+            f"{place} has style strength {strength!r}. Use a number from 0 to {STRONGEST_STYLE:g}.",
         )
         require(
             is_number(self.style_transition, 0, LONGEST_TRANSITION),
-            f"{place} has a style transition of {self.style_transition!r}. It is 0 to {LONGEST_TRANSITION:g} seconds.",
+            f"{place} has a style transition of {self.style_transition!r}. Use 0 to {LONGEST_TRANSITION:g} seconds.",
         )
 
     def __len__(self) -> int:
@@ -143,11 +144,11 @@ class Span:
 
 @dataclass(frozen=True)
 class Audio:
-    """The part of a sound file that is heard from position `at` on: start and seconds (None: to its end) in the file,
-    played at `speed`. sha256: of the file. style: whose usual tempo its beats are tracked with (None: the document's).
+    """A part of a sound file, played from position `at` on.
 
-    beats: seconds, rising, from position `at` to each beat of this part; none where they are not known. beats_per_bar:
-    the metre that its bars are counted in.
+    start, seconds: the part, in seconds of the file; None for its end. speed: of playback. sha256: of the file. style:
+    the one with the usual tempo for tracking its beats; None for the document's. beats: rising seconds from position
+    `at` to each beat of this part; empty if unknown. beats_per_bar: its metre.
     """
 
     path: str
@@ -167,10 +168,10 @@ class Audio:
         known = self.seconds is None or is_number(self.seconds, 0, math.inf)
         require(known, f"The audio's length is {self.seconds!r}. Give seconds, or nothing for its end.")
         require(is_number(self.speed, 0.01, 100), f"The audio's speed is {self.speed!r}. Give 0.01 to 100.")
-        require(is_count(self.at), f"The audio begins at position {self.at!r}. It is a position from 0 on.")
+        require(is_count(self.at), f"The audio begins at position {self.at!r}. Use a position of at least 0.")
         _check_style("The audio", self.style)
         rising = all(is_number(beat) for beat in self.beats) and all(one < two for one, two in pairwise(self.beats))
-        require(rising, "The audio's beats do not rise. They are seconds, each after the one before.")
+        require(rising, "The audio's beats do not rise. Give seconds, each after the one before.")
         require(
             is_count(self.beats_per_bar, 1, MOST_BEATS_PER_BAR),
             f"The audio has {self.beats_per_bar!r} beats a bar. Give 1 to {MOST_BEATS_PER_BAR}.",
@@ -179,7 +180,7 @@ class Audio:
 
 @dataclass(frozen=True)
 class CheckpointIdentity:
-    """Name or path of a checkpoint, and the sha256 of its model file."""
+    """A checkpoint's name or path, and the sha256 of its weights file."""
 
     name: str
     sha256: str
@@ -191,7 +192,7 @@ class CheckpointIdentity:
 
 @dataclass(frozen=True)
 class MotionFile:
-    """The motion beside the document: its name, relative to the document's folder, and the sha256 of its bytes."""
+    """The motion file stored with the document: its name in the document's folder, and the sha256 of its bytes."""
 
     name: str
     sha256: str
@@ -206,8 +207,8 @@ class MotionFile:
 class Choreography:
     """A whole dance. spans: in order, without gap or overlap, from 0 to its end.
 
-    seed, style (None: the checkpoint knows none), temperature and guidance (None: the checkpoint's own) are those of
-    the first generation and the defaults of edits. motion: None where the motion travels some other way.
+    seed, style (None: the checkpoint has no styles), temperature and guidance (None: the checkpoint's defaults) are
+    those of the first generation and the defaults of edits. motion: None where the motion is stored elsewhere.
     """
 
     spans: tuple[Span, ...]
@@ -224,35 +225,33 @@ class Choreography:
         require(
             is_number(self.token_rate, 0.1, 1000), f"The token rate is {self.token_rate!r}. Give 0.1 to 1000 a second."
         )
-        require(is_count(self.seed), f"The seed is {self.seed!r}. It is a whole number from 0 on.")
+        require(is_count(self.seed), f"The seed is {self.seed!r}. Use a whole number of at least 0.")
         _check_style("The choreography", self.style)
         for name in ("temperature", "guidance"):
             value = getattr(self, name)
-            require(
-                value is None or is_number(value, 0, 100), f"The {name} is {value!r}. It is a number from 0 to 100."
-            )
+            require(value is None or is_number(value, 0, 100), f"The {name} is {value!r}. Use a number from 0 to 100.")
         places = [audio.at for audio in self.audio]
         ordered = places[:1] == [0] and all(one < two for one, two in pairwise(places))
-        require(ordered, f"Its songs begin at {places}. The first begins at 0, and each after the one before.")
-        require(len(self.spans) > 0, "The choreography has no spans. It has at least one.")
+        require(ordered, f"The songs begin at {places}. The first must begin at 0, and each after the one before.")
+        require(len(self.spans) > 0, "The choreography has no spans. It needs at least one.")
         position = 0
         for span in self.spans:
             require(
                 span.start == position,
                 f"A span begins at {span.start}, but the one before ends at {position}. "
-                "Spans follow each other without gap or overlap, from 0 on.",
+                "Spans must follow each other without gap or overlap, from 0 on.",
             )
             position = span.stop
         require(places[-1] < position, f"A song begins at {places[-1]}, but the dance ends at {position}.")
         levels = {len(variant.codes[0]) for span in self.spans for variant in span.variants}
-        require(len(levels) == 1, f"Its spans have {sorted(levels)} codes a position. All have equally many.")
+        require(len(levels) == 1, f"The spans have {sorted(levels)} codes a position. All must have the same number.")
 
     def __len__(self) -> int:
         return self.spans[-1].stop
 
     @property
     def levels(self) -> int:
-        """K, the codes a position."""
+        """K, the number of codes a position."""
         return len(self.spans[0].danced.codes[0])
 
     @property
@@ -267,7 +266,7 @@ class Choreography:
 
     @property
     def beats(self) -> tuple[float, ...]:
-        """Seconds of the dance, rising, of the beats of all its songs; each song's until the next one begins."""
+        """The beats of all its songs, rising seconds of the dance; each song's beats end where the next song begins."""
         ends = [*(audio.at for audio in self.audio[1:]), len(self)]
         return tuple(
             audio.at / self.token_rate + beat
@@ -278,13 +277,13 @@ class Choreography:
 
     @property
     def clips(self) -> frozenset[str]:
-        """Names of the motions that its variants are kept in."""
+        """Names of the motions that its variants use."""
         variants = [variant for span in self.spans for variant in span.variants]
         variants += [variant.mirror_of for variant in variants if variant.mirror_of is not None]
         return frozenset(variant.clip for variant in variants if variant.clip is not None)
 
     def span_at(self, position: int) -> Span:
-        """The span that holds a position. Raises ChoreographyError outside the document."""
+        """The span that contains a position. Raises ChoreographyError outside the document."""
         require(is_count(position, 0, len(self) - 1), f"Position {position!r} is outside 0:{len(self)}.")
         return next(span for span in self.spans if position < span.stop)
 
@@ -299,7 +298,7 @@ def new_choreography(
     temperature: float | None = None,
     guidance: float | None = None,
 ) -> Choreography:
-    """The document of a fresh dance, one free span of tokens (N, K)."""
+    """The document of a new dance: one free span of tokens (N, K)."""
     codes = tuple(tuple(int(code) for code in row) for row in tokens)
     require(len(codes) > 0, "A dance without tokens has no choreography.")
     span = Span(0, len(codes), (Variant(codes, seed),))
@@ -309,7 +308,7 @@ def new_choreography(
 def check_sha256(what: str, value: object) -> None:
     """Raise ChoreographyError unless `value` is the hexadecimal text of a sha256."""
     fits = isinstance(value, str) and _SHA256.fullmatch(value) is not None
-    require(fits, f"{what} has sha256 {value!r}. It is 64 digits 0-9 and a-f.")
+    require(fits, f"{what} has sha256 {value!r}. Use 64 digits 0-9 and a-f.")
 
 
 def _check_style(what: str, style: object) -> None:

@@ -1,5 +1,7 @@
-"""Edits of the document. Pure: each takes a document and returns another. Raises ChoreographyError where an edit does
-not fit, and for every edit but `unlock` that would change what a locked span dances."""
+"""Edits of the document, as pure functions from a document to a new one.
+
+Raises ChoreographyError where an edit does not fit, or would change the chosen variant of a locked span.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,17 @@ from .document import MIRRORED, STYLE_TRANSITION, Choreography, Codes, Span, Var
 
 
 def split(document: Choreography, position: int) -> Choreography:
-    """A border at `position`; the document as it is where there is one already."""
+    """Split the span at `position`; the document stays as it is where two spans already meet there."""
     _check_range(document, 0, position)
     spans = chain.from_iterable(_cut(span, position) for span in document.spans)
     return replace(document, spans=tuple(spans))
 
 
 def merge(document: Choreography, position: int) -> Choreography:
-    """The two spans that meet at `position` as one, which undoes `split`.
+    """Merge the two spans that meet at `position`, which undoes `split`.
 
-    Every variant of either is kept, joined to what the other span dances. Both must be locked or both free, of one
-    style and strength.
+    Every variant of either span is kept, joined to the chosen variant of the other. Both must be locked or both free,
+    with the same style and strength.
     """
     index = next((i for i, span in enumerate(document.spans) if i and span.start == position), None)
     require(index is not None, f"No two spans meet at position {position}.")
@@ -41,7 +43,7 @@ def merge(document: Choreography, position: int) -> Choreography:
     variants = [_join(*pair) for pair in pairs]
     if danced not in variants:
         variants.append(danced)
-    # of two equal variants the one whose place was chosen
+    # of two equal variants, the one at the index that was chosen
     same = left.chosen == right.chosen < len(variants) and variants[left.chosen] == danced
     chosen = left.chosen if same else variants.index(danced)
     transition = max(left.style_transition, right.style_transition)
@@ -55,7 +57,7 @@ def lock(document: Choreography, start: int, stop: int) -> Choreography:
 
 
 def unlock(document: Choreography, start: int, stop: int) -> Choreography:
-    """Free the positions start..stop."""
+    """Unlock the positions start..stop."""
     return _with_lock(document, start, stop, False)
 
 
@@ -67,8 +69,8 @@ def set_style(
     strength: float | None = None,
     transition: float = STYLE_TRANSITION,
 ) -> Choreography:
-    """Give the positions start..stop a style (None: the document's), strength, and seconds of transition at the borders
-    to other styles; what is danced stays until it is written anew."""
+    """Give the positions start..stop a style (None: the document's), a strength, and seconds of transition at the
+    borders to other styles; their tokens stay until they are regenerated."""
     document = _isolate(document, start, stop)
 
     def styled(span: Span) -> Span:
@@ -84,7 +86,7 @@ def insert_variant(document: Choreography, position: int, variant: Variant) -> C
 
 
 def choose_variant(document: Choreography, position: int, index: int) -> Choreography:
-    """Dance variant `index` of the free span at `position`."""
+    """Choose variant `index` of the free span at `position`."""
     span = document.span_at(position)
     _check_free(document, span.start, span.stop)
     return _change(document, span.start, span.stop, lambda span: replace(span, chosen=index))
@@ -93,8 +95,8 @@ def choose_variant(document: Choreography, position: int, index: int) -> Choreog
 def replace_span(
     document: Choreography, start: int, stop: int, variants: Sequence[Variant], chosen: int = 0
 ) -> Choreography:
-    """Dance `variants[chosen]` in the positions start..stop, which lie in one free span; what was there is kept, before
-    the new ones."""
+    """Add variants to the positions start..stop, which lie in one free span, after those it has, and choose
+    `variants[chosen]`."""
     document = _isolate(document, start, stop)
     _check_free(document, start, stop)
     span = document.span_at(start)
@@ -107,7 +109,7 @@ def replace_span(
 
 
 def overwrite(document: Choreography, start: int, stop: int, variant: Variant) -> Choreography:
-    """The free positions start..stop as one span with one variant; its style is that of the first span there."""
+    """Replace the free positions start..stop by one span with one variant, in the style of the first span there."""
     document = _isolate(document, start, stop)
     _check_free(document, start, stop)
     inside = spans_between(document, start, stop)
@@ -118,8 +120,8 @@ def overwrite(document: Choreography, start: int, stop: int, variant: Variant) -
 
 
 def keep_clip(document: Choreography, position: int, clip: str) -> Choreography:
-    """Dance the poses of a motion kept beside the document in place of the codes of what the span at `position` dances,
-    whose poses they are."""
+    """Use the poses of a stored motion, from its beginning, in place of the codes of the chosen variant of the span at
+    `position`."""
     span = document.span_at(position)
     variant = replace(span.danced, clip=clip, clip_start=0)
     variants = (*span.variants[: span.chosen], variant, *span.variants[span.chosen + 1 :])
@@ -127,19 +129,22 @@ def keep_clip(document: Choreography, position: int, clip: str) -> Choreography:
 
 
 def retokenize(document: Choreography, position: int, codes: Codes) -> Choreography:
-    """Other codes for what the span at `position` dances, which is kept as poses: they tell whoever writes the moves
-    beside it what is danced. The poses stay, so a locked span is no hindrance."""
+    """Change the codes of the chosen variant of the span at `position`, which uses stored poses: the decoder that
+    generates tokens next to it reads the codes. The poses stay, so the span may be locked."""
     span = document.span_at(position)
-    require(span.danced.clip is not None, f"The span {span.start}:{span.stop} dances its codes, so others are no use.")
+    require(
+        span.danced.clip is not None,
+        f"The span {span.start}:{span.stop} has no stored poses, so other codes would change its motion.",
+    )
     variant = replace(span.danced, codes=codes)
     variants = (*span.variants[: span.chosen], variant, *span.variants[span.chosen + 1 :])
     return _change(document, span.start, span.stop, lambda span: replace(span, variants=variants))
 
 
 def mirror_span(document: Choreography, position: int, codes: Codes, clip: str | None) -> Choreography:
-    """Dance the mirror image of what the free span at `position` dances; of a mirror image, its original again.
+    """Mirror the chosen variant of the free span at `position`; mirroring a mirror image restores its original.
 
-    codes, clip: those of the mirror image; not looked at where it goes back to the original.
+    codes, clip: those of the mirror image; unused where the original is restored.
     """
     span = document.span_at(position)
     _check_free(document, span.start, span.stop)
@@ -150,7 +155,7 @@ def mirror_span(document: Choreography, position: int, codes: Codes, clip: str |
 
 
 def spans_between(document: Choreography, start: int, stop: int) -> tuple[Span, ...]:
-    """The spans that share a position with start..stop."""
+    """The spans that overlap start..stop."""
     return tuple(span for span in document.spans if span.start < stop and start < span.stop)
 
 
@@ -167,7 +172,7 @@ def _isolate(document: Choreography, start: int, stop: int) -> Choreography:
 
 def _check_range(document: Choreography, start: int, stop: int) -> None:
     fits = is_count(start, 0, len(document)) and is_count(stop, start, len(document))
-    require(fits, f"{start}:{stop} is no range in a choreography of {len(document)} positions.")
+    require(fits, f"{start}:{stop} is not a range in a choreography of {len(document)} positions.")
 
 
 def _check_free(document: Choreography, start: int, stop: int) -> None:
@@ -195,10 +200,10 @@ def _label(variant: Variant) -> tuple[object, ...]:
 
 
 def _join(left: Variant, right: Variant) -> Variant:
-    """Two variants one after the other. What was made in different ways counts as a copy."""
+    """Two variants one after the other. Its source is a copy where theirs differ."""
     contiguous = left.clip == right.clip and (left.clip is None or left.clip_start + len(left) == right.clip_start)
     mirrored = left.mirror_of is not None or right.mirror_of is not None
-    require(contiguous, "Spans that are kept as poses of different motions cannot be merged.")
+    require(contiguous, "Spans that use the poses of different motions cannot be merged.")
     require(
         not mirrored or (left.mirror_of is not None and right.mirror_of is not None),
         "A mirrored span cannot be merged with one that is not mirrored.",

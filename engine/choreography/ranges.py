@@ -1,4 +1,4 @@
-"""Half-open ranges of positions, and the runs in which something is true."""
+"""Half-open ranges of positions, and the runs in which flags are true."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Range = tuple[int, int]
 
 
 def runs_of(flags: Iterable[bool]) -> list[Range]:
-    """The half-open ranges, in order, in which the flags (N,) are true."""
+    """The half-open ranges in which the flags (N,) are true, in order."""
     runs: list[Range] = []
     for index, flag in enumerate(flags):
         if not flag:

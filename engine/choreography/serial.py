@@ -1,4 +1,4 @@
-"""The document as JSON text and back."""
+"""Conversion of the document to JSON text and back."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from .document import Audio, CheckpointIdentity, Choreography, MotionFile, Span,
 
 KIND = "magma choreography"
 VERSION = 2
-"""Version 1 had no beats and no metre in its songs."""
+"""Version 1 stored no beats and no metre of its songs."""
 READABLE = (1, VERSION)
 Part = TypeVar("Part")
 
 
 def to_json(document: Choreography) -> str:
-    """The document as JSON text, which `from_json` reads back to an equal document."""
+    """The document as JSON text, from which `from_json` reads an equal document."""
     return json.dumps({"kind": KIND, "version": VERSION, **asdict(document)}, allow_nan=False)
 
 
 def from_json(text: str) -> Choreography:
-    """Read what `to_json` wrote. Raises ChoreographyError that says what is wrong."""
+    """The document in a text from `to_json`, of any version. Raises ChoreographyError that says what is wrong."""
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ChoreographyError(f"The choreography is not JSON ({error}). Save or copy it again.") from error
     if not isinstance(data, dict) or data.get("kind") != KIND:
-        raise ChoreographyError("This is no choreography. Give a file that `generate --choreography` wrote.")
+        raise ChoreographyError("This is not a choreography. Give a file that `generate --choreography` wrote.")
     version = data.get("version")
     if version not in READABLE:
         raise ChoreographyError(
@@ -46,14 +46,14 @@ def from_json(text: str) -> Choreography:
 
 def _audio(data: Any) -> Audio:
     values = _mapping(data, "audio")
-    earlier = {"beats": [], "beats_per_bar": 4}  # what version 1 lacks
+    earlier = {"beats": [], "beats_per_bar": 4}  # missing in version 1
     values = {**earlier, **values}
     return _part(Audio, {**values, "beats": tuple(_list(values["beats"], "beats"))}, "audio")
 
 
 def _span(data: Any) -> Span:
     variants = tuple(_variant(item) for item in _list(_mapping(data, "span").get("variants"), "variants"))
-    earlier = {"style_transition": 0.0}  # what documents had before there were transitions
+    earlier = {"style_transition": 0.0}  # the earliest documents have no transitions
     return _part(Span, {**earlier, **data, "variants": variants}, "span")
 
 

@@ -1,7 +1,7 @@
-"""What every family of checkpoints offers, and what the pipeline hands to it.
+"""The protocol of a checkpoint family, and the data that its methods exchange with the pipeline.
 
 A family implements `Checkpoint`, and `SpanGenerator` for edits; generation, editing, evaluation and the command line
-know no family. Arrays are numpy; what they are computed with is the family's own affair.
+do not depend on the family. Arrays are numpy; a family is free to compute with something else.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from engine.errors import RequestError
 from smpl_rig.motion import Motion
 
 Progress = Callable[[str, float, str], None]
-"""Is called with the stage, the fraction 0..1 of the whole request, and a message for the user."""
+"""A callback for the stage, the fraction 0..1 of the whole request, and a message for the user."""
 Cancelled = Callable[[], bool]
 Show = Callable[[int, Motion], None]
-"""Is called with the number of the first frame and the next frames of a dance of which later tokens are still to be
-generated. They are at the checkpoint's frame rate and their feet are not locked yet."""
+"""A callback for the next frames of a dance that is still being generated, and the number of their first frame. They
+are at the checkpoint's frame rate, and their feet are not locked yet."""
 
 
 class Stopwatch:
-    """Seconds by stage."""
+    """A stopwatch that adds up seconds by stage."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -44,15 +44,15 @@ class Stopwatch:
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - begin, 3)
 
     def elapsed(self) -> float:
-        """Seconds since it was made."""
+        """Seconds since the stopwatch was created."""
         return round(time.perf_counter() - self._begin, 3)
 
 
 @dataclass(frozen=True)
 class Song:
-    """The part of a sound file that is danced to.
+    """The part of a sound file that a dance is generated for.
 
-    samples: (S,) mono at `engine.audio.librosa_features.SAMPLE_RATE`. seconds: its length. resampled: gives the same
+    samples: (S,) mono at `engine.audio.librosa_features.SAMPLE_RATE`. seconds: its length. resampled: returns the same
     part at another sample rate.
     """
 
@@ -63,10 +63,10 @@ class Song:
 
 @dataclass(frozen=True)
 class Music:
-    """A song as a checkpoint's decoder is given it.
+    """A song as input of a checkpoint's decoder.
 
     features: (F, C), F a whole number of feature frames for each token position. style: the one that was given, or the
-    one that fits the song; None where the checkpoint knows no styles.
+    one that fits the song; None where the checkpoint has no styles.
     """
 
     features: NDArray[np.float32]
@@ -78,8 +78,8 @@ class Music:
 class GenerationTask:
     """One request for a dance, ready for a checkpoint.
 
-    positions: tokens to generate. seeds: of the candidates. temperature, guidance, music_view: None for the
-    checkpoint's own. advance: reports progress and raises CancelledError. show: None where nobody watches.
+    positions: tokens to generate. seeds: one for each candidate. temperature, guidance, music_view: None for the
+    checkpoint's default. advance: reports progress and raises CancelledError. show: None without a preview.
     """
 
     music: Music
@@ -98,8 +98,9 @@ class GenerationTask:
 class Generated:
     """The candidates of a `GenerationTask`.
 
-    tokens: (V, N, K), one candidate for each seed. motion: of the only candidate, where it was decoded on the way.
-    likelihood: the mean log-likelihood, nats a token, of a candidate. report: what only this family tells.
+    tokens: (V, N, K), one candidate for each seed. motion: of the only candidate, where it was already decoded.
+    likelihood: returns the mean log-likelihood of a candidate, nats a token. report: entries that only this family
+    reports.
     """
 
     tokens: NDArray[np.int64]
@@ -112,8 +113,8 @@ class Generated:
 class SpanTask:
     """A span to fill.
 
-    features: music features of the whole dance, as `Checkpoint.music` gives them. kept: (N,) positions whose tokens
-    stand. seeds: of the candidates. progress: is called with the fraction done.
+    features: music features of the whole dance, as from `Checkpoint.music`. kept: (N,) positions whose tokens are kept.
+    seeds: one for each candidate. progress: called with the fraction done.
     """
 
     document: Choreography
@@ -127,37 +128,38 @@ class SpanTask:
 
 @dataclass(frozen=True)
 class SpanTokens:
-    """Candidates for a span. tokens: (V, n, K). likelihood: (V,) mean log-likelihood, nats, of a token after the span;
-    0 where nothing is kept there."""
+    """Candidates for a span. tokens: (V, n, K). likelihood: (V,) mean log-likelihood, nats, of the kept tokens after
+    the span; 0 where none are kept."""
 
     tokens: NDArray[np.int64]
     likelihood: NDArray[np.float64]
 
 
 class SpanGenerator(Protocol):
-    """Generates the tokens of a span between what is kept. most: candidates of one call that are worth their time."""
+    """A generator of tokens for a span between kept tokens. most: the largest number of candidates in one call that is
+    worth its time."""
 
     most: int
 
     def temperature(self, document: Choreography, position: int) -> float:
-        """The checkpoint's own, of a new dance in the style at a position."""
+        """The checkpoint's default temperature of a new dance in the style at a position."""
 
     def generate(self, task: SpanTask) -> SpanTokens:
         """Candidates for a span, one for each seed. Raises CancelledError."""
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
-        """Tokens (V, N, K) -> their motions over the span and, as far as there are, at least the frame after it; and
-        the frame of the dance that the motions begin with."""
+        """The motions of tokens (V, N, K) over the span and at least one frame after it, where the dance goes on; and
+        the frame of the dance that they begin with."""
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
-        """Motion of whole positions at the checkpoint's frame rate -> its tokens (n, K)."""
+        """The tokens (n, K) of a motion of whole positions at the checkpoint's frame rate."""
 
 
 class Checkpoint(Protocol):
     """A trained model of some family.
 
-    frame_rate: frames a second of its motion, `stride` of them a token position. levels: codes of a position, each one
-    of `codes`. style_music: tempo and metre by style, in the order of the styles; empty where it knows none.
+    frame_rate: frames a second of its motion, `stride` of them a token position. levels: residual codes of a position,
+    each from a codebook of `codes`. style_music: tempo and metre by style, in the order of the styles; may be empty.
     """
 
     @property
@@ -181,30 +183,30 @@ class Checkpoint(Protocol):
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """Names of the styles it knows."""
+        """Names of its styles."""
 
     def check(self, style: str | None, candidates: int, music_view: str | None) -> None:
-        """Raise RequestError or CheckpointError for what cannot be asked of this checkpoint."""
+        """Raise RequestError or CheckpointError for a request that this checkpoint cannot serve."""
 
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
-        """The features of so many positions; silence follows the song. style: None lets the song decide. progress: is
-        called with the fraction done. Raises EngineError."""
+        """The song's features for `positions` tokens; silence follows the song. style: None to choose one that fits the
+        song. progress: called with the fraction done. Raises EngineError."""
 
     def generate(self, task: GenerationTask) -> Generated:
         """Tokens for a whole dance. Raises EngineError; CancelledError between two tokens."""
 
     def span_generator(self) -> SpanGenerator:
-        """What fills spans of a dance."""
+        """The generator that fills spans of a dance."""
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
-        """Motion at its frame rate -> tokens (N, K). Raises DataError for a motion that is too short."""
+        """The tokens (N, K) of a motion at its frame rate. Raises DataError for a motion that is too short."""
 
     def decode(self, tokens: NDArray[np.int64]) -> Motion:
-        """Tokens (N, K) -> motion at its frame rate, as decoded: feet not locked."""
+        """The motion of tokens (N, K) at its frame rate, before feet are locked."""
 
 
 def check_style(name: str, styles: Sequence[str], style: str | None) -> None:
-    """Raise RequestError unless checkpoint `name` knows the style; None is always right."""
+    """Raise RequestError unless checkpoint `name` has the style; None is always accepted."""
     if style is not None and style not in styles:
         known = ", ".join(styles) or "(it has none)"
-        raise RequestError(f"Checkpoint {name!r} knows no style {style!r}. Choose AUTO or one of: {known}.")
+        raise RequestError(f"Checkpoint {name!r} has no style {style!r}. Choose AUTO or one of: {known}.")

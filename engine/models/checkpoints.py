@@ -1,6 +1,6 @@
-"""Checkpoints by name or folder: a folder with `model.safetensors`, `config.json` and `MODEL_CARD.md`.
+"""Loading of checkpoints by name or folder: a folder with `model.safetensors`, `config.json` and `MODEL_CARD.md`.
 
-`FAMILIES` is where a new family of checkpoints is added.
+A new family of checkpoints is added to `FAMILIES`.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ FAMILIES: dict[str, Callable[[Path, Mapping[str, Any], str], Checkpoint]] = {
     OWN_FAMILY: load_torch,
     ORIGINAL_FAMILY: load_original,
 }
-"""What loads a folder of each family, given its config as read and a device."""
+"""The function of each family that loads a folder, given its parsed config and a device."""
 
 
 def find_checkpoint(name_or_path: str) -> Path:
-    """The folder of a checkpoint given by name or path. Raises CheckpointError naming what there is."""
+    """The folder of a checkpoint given by name or path. Raises CheckpointError that lists the known ones."""
     known = {entry["name"]: Path(entry["path"]) for entry in list_checkpoints()}
-    if name_or_path in known:  # before any folder that happens to be called so where the engine was started
+    if name_or_path in known:  # preferred to a folder of the same name in the working directory
         return known[name_or_path]
     path = Path(name_or_path)
     if path.is_dir():
         return path
-    there = ", ".join(sorted(known)) or "none"
-    raise CheckpointError(f"No checkpoint {name_or_path!r} was found. Known: {there}. A path to a folder works too.")
+    names = ", ".join(sorted(known)) or "none"
+    raise CheckpointError(f"No checkpoint {name_or_path!r} was found. Known: {names}. A path to a folder works too.")
 
 
 def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
-    """Load by name or folder. Raises CheckpointError for anything missing, damaged or of another format."""
+    """Load a checkpoint by name or folder. Raises CheckpointError if it is missing, damaged or of another format."""
     folder = find_checkpoint(name_or_path)
     config, family = _read_config(folder)
     if family not in FAMILIES:
@@ -46,11 +46,12 @@ def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
 
 
 def load_own_checkpoint(name_or_path: str, device: str = "cpu") -> TorchCheckpoint:
-    """Load one of our own family, for training and evaluation, which know its networks. Raises CheckpointError."""
+    """Load a checkpoint of our own family by name or folder, for training and evaluation, which use its networks.
+    Raises CheckpointError."""
     folder = find_checkpoint(name_or_path)
     config, family = _read_config(folder)
     if family != OWN_FAMILY:
-        raise CheckpointError(f"Checkpoint {folder.name!r} is an imported one. Name one of this project's own.")
+        raise CheckpointError(f"Checkpoint {folder.name!r} is an imported one. Give one of this project's own.")
     return load_torch(folder, config, device)
 
 
@@ -60,22 +61,22 @@ def _load(folder: Path, device: str, stamp: tuple[tuple[str, int], ...]) -> Chec
 
 
 def cached_checkpoint(folder: Path, device: str) -> Checkpoint:
-    """A checkpoint kept in memory until its files change."""
+    """The checkpoint of a folder, kept in memory until its files change. Raises CheckpointError."""
     files = sorted(file for file in folder.iterdir() if file.is_file())
     return _load(folder, device, tuple((file.name, file.stat().st_mtime_ns) for file in files))
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
-    """(config, family) of a checkpoint's folder."""
+    """The config and the family of a checkpoint's folder."""
     try:
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
-            f"{folder} is not a checkpoint: its config.json cannot be read ({error}). Give a folder that holds one."
+            f"{folder} is not a checkpoint: its config.json cannot be read ({error}). Give a checkpoint's folder."
         ) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None
         raise CheckpointError(
             f"Checkpoint {folder.name!r} has format {found}, this engine reads {FORMAT}. Update the add-on."
         )
-    return config, str(config.get("family", OWN_FAMILY))  # the first checkpoints of ours do not name it
+    return config, str(config.get("family", OWN_FAMILY))  # our first checkpoints do not name it

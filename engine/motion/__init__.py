@@ -1,5 +1,5 @@
-"""Motion as arrays: the representation that networks are trained on, HumanML3D's, foot beats, and what is done to a
-finished motion (steps moved onto beats, the path kept in a room).
+"""Motion as arrays: the features that our networks are trained on, HumanML3D's features, foot beats, and the
+post-processing of a motion (re-timing steps onto beats, keeping the path in a room).
 
 Imports: engine.audio, smpl_rig.
 """

@@ -2,8 +2,8 @@
 
 Every foot beat may be played up to half a beat earlier or later. Dynamic programming over the foot beats (as Ellis's
 beat tracker does over onsets, "Beat Tracking by Dynamic Programming", 2007) finds the shifts that put most of them
-onto the song's beats while the local tempo changes least; halves of beats count half, so that figures in half beats
-lock to those. The nearest beat wins, as the dance begins and ends with the song and a long way costs more.
+onto the song's beats while the local tempo changes least. Half beats count half, so that figures in half beats lock to
+those. The nearest beat is preferred: the dance begins and ends with the song, and a larger shift costs more.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from smpl_rig.motion import Motion
 Times = NDArray[np.float64]
 
 SLOWEST, FASTEST = 0.85, 1.15
-"""Local playback rates at full strength, at most."""
-NO_BEATS = "Beat Snap had nothing to do: no beats were heard in the song."
+"""Bounds of the local playback rate at full strength."""
+NO_BEATS = "Beat Snap had nothing to do: no beats were found in the song."
 
 _STEP = 0.005  # seconds between the shifts that are tried
 _WIDTH = 0.06  # seconds (standard deviation) of the bell around a beat that rewards a foot beat
@@ -37,8 +37,8 @@ _RATE = 60.0  # samples of the warp per second
 
 @dataclass(frozen=True)
 class Snapped:
-    """A re-timed motion of the same length and rate. mean_ms, max_ms: how far its moments were moved. notice: why it
-    is unchanged although a change was wanted."""
+    """A re-timed motion of the same length and frame rate. mean_ms, max_ms: how far moments were shifted. notice: why
+    it is unchanged although a change was asked for."""
 
     motion: Motion
     mean_ms: float = 0.0
@@ -47,10 +47,10 @@ class Snapped:
 
 
 def snap_to_beats(motion: Motion, beats: BeatTrack, strength: float) -> Snapped:
-    """Bring the foot beats of `motion` towards the song's beats, both from the same second 0.
+    """Shift the foot beats of `motion` towards the song's beats; both begin at the same second 0.
 
-    strength: 0 gives the motion itself, 1 moves it all the way. First and last frame stay; playback rates lie within
-    `SLOWEST`..`FASTEST`. Raises ValueError for a strength outside 0..1.
+    strength: 0 gives the motion itself, 1 shifts it all the way. The first and last frame stay; playback rates lie
+    within `SLOWEST`..`FASTEST`. Raises ValueError for a strength outside 0..1.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"beat snap strength {strength} is outside 0..1")
@@ -65,12 +65,12 @@ def snap_to_beats(motion: Motion, beats: BeatTrack, strength: float) -> Snapped:
 
 
 def _played(frames: Times, steps: Times, beats: Times, strength: float) -> Times:
-    """(T,) moment of the motion to be shown at each of `frames`; steps are its foot beats, all in seconds."""
+    """The moment of the motion (T,) to show at each of `frames`; `steps` are its foot beats. All in seconds."""
     end = float(frames[-1])
     knots = np.concatenate([[0.0], steps[(steps > 0) & (steps < end)], [end]])
     moments = np.linspace(0.0, end, int(end * _RATE) + 2)
     early = np.interp(moments, knots, _shifts(knots, beats))
-    # averaging slopes leaves them within their bounds, and the odd reflection leaves both ends where they are
+    # averaging keeps slopes within their bounds, and the odd reflection keeps both ends in place
     margin = round(4 * _SMOOTHING * _RATE)
     padded = np.pad(early, margin, mode="reflect", reflect_type="odd")
     early = gaussian_filter1d(padded, _SMOOTHING * _RATE)[margin:-margin]
@@ -78,7 +78,7 @@ def _played(frames: Times, steps: Times, beats: Times, strength: float) -> Times
 
 
 def _shifts(knots: Times, beats: Times) -> Times:
-    """Seconds by which each of `knots` (the ends of the dance and the foot beats between) is to be played earlier."""
+    """Seconds by which to play each of `knots` (the ends of the dance and the foot beats between) earlier."""
     reach = int(0.5 * float(np.median(np.diff(beats))) / _STEP)
     shifts = np.arange(-reach, reach + 1, dtype=np.float64) * _STEP
     change = shifts[None, :] - shifts[:, None]
@@ -97,17 +97,19 @@ def _shifts(knots: Times, beats: Times) -> Times:
 
 
 def _reward(times: Times, beats: Times) -> Times:
-    """How well foot beats at `times` (N,) fit the song: 1 where one is expected, `_HALF_BEAT` half-way between."""
+    """The reward (N,) of foot beats at `times` (N,): 1 where one is expected, `_HALF_BEAT` half-way between."""
     first = max(int(np.searchsorted(beats, times[-1])) - 4, 0)
-    lines = expected_foot_beats(beats)[first : int(np.searchsorted(beats, times[0])) + 4]
-    halves = (lines[1:] + lines[:-1]) / 2
-    lines, worth = np.concatenate([lines, halves]), np.repeat([1.0, _HALF_BEAT], [len(lines), len(halves)])
-    bells = np.exp(-((times[:, None] - lines) ** 2) / (2 * _WIDTH**2))
-    return np.asarray((worth * bells).max(axis=1, initial=0.0))
+    expected = expected_foot_beats(beats)[first : int(np.searchsorted(beats, times[0])) + 4]
+    halves = (expected[1:] + expected[:-1]) / 2
+    centres = np.concatenate([expected, halves])
+    heights = np.repeat([1.0, _HALF_BEAT], [len(expected), len(halves)])
+    bells = np.exp(-((times[:, None] - centres) ** 2) / (2 * _WIDTH**2))
+    return np.asarray((heights * bells).max(axis=1, initial=0.0))
 
 
 def _play(motion: Motion, frames: Times, times: Times) -> Motion:
-    """The motion at `times`, by cubic splines through its frames: straight lines would take off a tenth of the jerk."""
+    """The motion at `times`, by cubic splines through its frames: linear interpolation would remove a tenth of the
+    jerk."""
     quaternions = rot.normalize(CubicSpline(frames, motion.quaternions().astype(np.float64))(times))
     trans = CubicSpline(frames, motion.trans.astype(np.float64))(times)
     poses = rot.quaternion_to_axis_angle(quaternions).reshape(len(motion), -1)

@@ -1,4 +1,4 @@
-"""Joints as seen from the body: the pelvis at the origin, the hips along x. Where it is and faces does not count."""
+"""Joints in the body's frame, independent of place and heading: the pelvis at the origin, the hips along x."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEFT, _RIGHT = JOINT_INDEX["L_hip"], JOINT_INDEX["R_hip"]
 
 
 def in_body_frame(joints: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """(T, 24, 3) joints, metres, Z up -> the same with the pelvis at the origin and the hips turned to face one way."""
+    """Joints (T, 24, 3), metres, Z up, with the pelvis moved to the origin and the hips turned along x."""
     centred = joints - joints[:, :1]
     across = centred[:, _LEFT] - centred[:, _RIGHT]
     angle = -np.arctan2(across[:, 1], across[:, 0])
@@ -23,5 +23,5 @@ def in_body_frame(joints: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]
 
 
 def mirror_body(joints: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """(T, 24, 3) joints of the body mirrored left to right, in the body's frame or in the world's (at x = 0)."""
+    """Joints (T, 24, 3) of the body mirrored left to right, in the body's frame or in the world's (at x = 0)."""
     return joints[:, list(MIRROR)] * np.array([-1, 1, 1], joints.dtype)

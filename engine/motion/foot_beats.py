@@ -1,8 +1,8 @@
-"""Do the feet step on the beat? Motion beats, and how well they agree with the music's in both directions.
+"""Motion beats, and how well they agree with the music's beats, in both directions.
 
-A raw score says little, because nervous motion has a motion beat near everything. Every score therefore comes with its
-*shifted* value, the mean over the same music moved by parts of a beat; only the difference, the *gain*, shows that
-the dance follows this music.
+A raw score says little, because restless motion has a motion beat near any music beat. Every score therefore comes with
+its *shifted* value, the mean over the same music shifted by fractions of a beat; only the difference, the *gain*, shows
+that the dance follows this music.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ Times = NDArray[np.float64]
 SIGMA = 0.05
 """Seconds; width of the bell that scores the distance between a music beat and a motion beat."""
 FOOT_LEAD = 0.15
-"""Part of a beat by which foot beats (the braking of the feet) come before the beat. Where the training split's real
-dances agree best with their music (0.1 to 0.2)."""
+"""Fraction of a beat by which foot beats (the braking of the feet) precede the beat. At this lead the training split's
+real dances agree best with their music (0.1 to 0.2)."""
 SHIFTS: tuple[float, ...] = tuple((k + 0.5) / 20 - 0.5 for k in range(20))
-"""Parts of a beat, evenly over one whole beat, by which the music is moved for the shifted value. Even spacing gives
-the expectation over a random phase without drawing lots."""
+"""Fractions of a beat, evenly over one whole beat, by which the music is shifted for the shifted value. Even spacing
+gives the expectation over a random phase without random numbers."""
 
 ENVELOPE_RATE = _RATE = 60.0
 """Samples of an envelope per second."""
 _ANKLES = [JOINT_INDEX["L_ankle"], JOINT_INDEX["R_ankle"]]
 _SMOOTHING = 0.05
-"""Seconds (standard deviation) by which positions are smoothed before speeds are taken."""
+"""Seconds (standard deviation) by which positions are smoothed before speeds are computed."""
 _TROUGH_WINDOW = 0.5
-"""Seconds (standard deviation) over which the usual foot speed is measured that a trough lies below."""
+"""Seconds (standard deviation) over which the mean foot speed is measured; a trough lies below it."""
 _CLOSEST = 0.25
-"""Seconds between two motion beats at least."""
+"""Seconds between two motion beats, at least."""
 _PROMINENCE = 0.3
-"""Standard deviations of the envelope by which a beat stands out."""
+"""Least prominence of a beat's peak, in standard deviations of the envelope."""
 
 
 @dataclass(frozen=True)
 class BeatScore:
-    """Agreement of motion beats with music beats, 0..1, as it is and on shifted music (see `SHIFTS`).
+    """Agreement of motion beats with music beats, 0..1, with the music as it is and shifted (see `SHIFTS`).
 
-    music_to_motion asks of every music beat for a motion beat nearby (as in Bailando), motion_to_music the reverse
-    (as in FACT).
+    music_to_motion: how near every music beat has a motion beat (as in Bailando). motion_to_music: the reverse (as in
+    FACT).
     """
 
     music_to_motion: float
@@ -65,10 +65,10 @@ class BeatScore:
 
 
 def foot_envelope(joints: NDArray[np.floating[Any]], fps: float) -> NDArray[np.float64]:
-    """How much the feet brake and rest, `ENVELOPE_RATE` times a second, from (T, 24, 3) joint positions in metres.
+    """How much the feet brake and rest, at `ENVELOPE_RATE`, from joint positions (T, 24, 3) in metres.
 
-    The sum, over both ankles, of the half-wave rectified deceleration and of the troughs of the speed (how far it lies
-    under its average over about a second), each divided by its standard deviation.
+    The sum, over both ankles, of the half-wave rectified deceleration and of the troughs of the speed (how far it is
+    below its mean over about a second), each divided by its standard deviation.
     """
     speed = _speeds(joints[:, _ANKLES], fps)
     braking = np.maximum(-np.gradient(speed, axis=0), 0).sum(axis=1)
@@ -78,7 +78,7 @@ def foot_envelope(joints: NDArray[np.floating[Any]], fps: float) -> NDArray[np.f
 
 
 def foot_beats(joints: NDArray[np.floating[Any]], fps: float) -> Times:
-    """Moments at which the feet brake and rest: the peaks of `foot_envelope`, in seconds from the first frame."""
+    """The foot beats of a motion, in seconds from the first frame: the peaks of `foot_envelope`."""
     return _peaks(foot_envelope(joints, fps))
 
 
@@ -96,15 +96,16 @@ def alignment(of: Times, to: Times) -> float:
 
 
 def expected_foot_beats(music: Times, lead: float = FOOT_LEAD) -> Times:
-    """When the feet brake for music beats (N,) in seconds, N >= 2: `lead` of the local period before each."""
+    """When feet are expected to brake for music beats (N,) in seconds, N >= 2: `lead` of the local period before each
+    beat."""
     return music - lead * np.gradient(music)
 
 
 def score_beats(motion: Times, music: Times, lead: float = FOOT_LEAD) -> BeatScore:
-    """Score motion beats against music beats, both in seconds of the same clock.
+    """The agreement of motion beats with music beats, both in seconds from the same moment.
 
-    lead: part of a beat by which the motion beats are expected before the music's: `FOOT_LEAD` for foot beats, 0 for
-    body beats. Raises ValueError for fewer than two music beats, which have no period.
+    lead: fraction of a beat by which the motion beats are expected to precede the music's: `FOOT_LEAD` for foot beats,
+    0 for body beats. Raises ValueError for fewer than two music beats, which have no period.
     """
     if len(music) < 2:
         raise ValueError(f"{len(music)} music beats cannot be scored; at least 2 are needed.")

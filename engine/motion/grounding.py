@@ -1,4 +1,4 @@
-"""Set a motion of another skeleton on the floor."""
+"""Grounding: setting a motion from another skeleton on the floor."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _FEET = [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]]
 def grounded(motion: Motion) -> Motion:
     """The motion raised or lowered as a whole so that it stands on z = 0.
 
-    The second percentile of the lower foot's height decides, as in the bundled data: a single bad frame does not.
+    The second percentile of the lower foot's height decides, as in the bundled data, so that a single bad frame does
+    not.
     """
     lower = motion.joints()[:, _FEET, 2].min(axis=1)
     rise = np.float32(SOLE_BELOW_FOOT - np.percentile(lower, _PERCENTILE))

@@ -1,6 +1,6 @@
 """The 263-number motion representation of HumanML3D (Guo et al., CVPR 2022), at 20 frames per second.
 
-It works Y up, in metres, with SMPL's first 22 joints; everything outside this module is Z up. A vector of frame t holds
+It is Y up, in metres, with SMPL's first 22 joints; everything outside this module is Z up. The vector of frame t holds
 
     0         yaw velocity of the root: HALF the angle turned from frame t to t + 1, radians
     1:3       x, z of the root's step from t to t + 1, in the heading of t + 1
@@ -10,10 +10,10 @@ It works Y up, in metres, with SMPL's first 22 joints; everything outside this m
     193:259   steps of joints 0..21 from t to t + 1, in the heading of t
     259:263   contacts of left ankle, left foot, right ankle, right foot: the joint moves less than sqrt(0.002) m
 
-so T frames give T - 1 vectors. Two of its habits are kept because models were trained with them: the heading adds
-hips taken from right to left to shoulders taken from left to right, so that it is the shoulders' that counts, and it is
-smoothed over a second. One is not: where the heading passes half a turn, the original lets the yaw velocity change
-sign and a decoded motion turn the wrong way.
+so T frames give T - 1 vectors. Two of its quirks are kept because models were trained with them: the heading adds the
+hips' vector from right to left to the shoulders' from left to right, so that the wider shoulders decide, and it is
+smoothed over a second. One is not kept: where the heading passes half a turn, the original's yaw velocity changes sign
+and a decoded motion turns the wrong way.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ GROUPS: dict[str, slice] = {
     "velocities": slice(193, 259),
     "contacts": slice(259, 263),
 }
-"""Where each part of a vector lies."""
+"""The place of each part in a vector."""
 
 _FEET = (7, 10, 8, 11)
 _STILL = 0.002  # squared metres per frame
@@ -54,25 +54,24 @@ _HEADING_SIGMA = 20  # frames
 _CHAINS = ((0, 2, 5, 8, 11), (0, 1, 4, 7, 10), (0, 3, 6, 9, 12, 15), (9, 14, 17, 19, 21), (9, 13, 16, 18, 20))
 _X, _Y, _Z = np.eye(3)
 _BONE_AXES = (_X * 0, _X, -_X, _Y, -_Y, -_Y, _Y, -_Y, -_Y, _Y, _Z, _Z, _Y, _X, -_X, _Z, *[-_Y] * 6)
-"""Direction of the bone that ends at each joint, in the pose that HumanML3D calls rest: arms hang, everything
-square."""
+"""Direction of the bone that ends at each joint, in HumanML3D's rest pose: arms hang, every bone along an axis."""
 
 
 def canonicalise(joints: Array) -> Array:
-    """A motion moved to where HumanML3D puts every motion.
+    """A motion moved to HumanML3D's canonical place and heading.
 
     joints: (T, 22 or more, 3) metres, Z-up world. Returns (T, 22, 3) float64, Z-up world: in frame 0 the root is above
-    the origin and faces -Y, and the lowest joint of the clip is at z = 0. What `decode_positions` gives back of an
+    the origin and faces -Y, and the lowest joint of the clip is at z = 0. `decode_positions` restores this of an
     encoded motion.
     """
     return _canonical(_to_y_up(joints)) @ BODY_TO_WORLD.T.astype(np.float64)
 
 
 def encode(joints: Array) -> FloatArray:
-    """(T, 22 or more, 3) joint positions, metres, Z-up world, 20 frames per second -> (T - 1, 263).
+    """The vectors (T - 1, 263) of joint positions (T, 22 or more, 3): metres, Z-up world, 20 frames per second.
 
-    The motion's place, first heading and height over the floor are lost (see `canonicalise`). Its skeleton is taken as
-    it is. Raises DataError for fewer than 2 frames, another shape, or values that are not finite.
+    The motion's place, first heading and height over the floor are lost (see `canonicalise`). Its skeleton is not
+    rescaled. Raises DataError for fewer than 2 frames, another shape, or values that are not finite.
     """
     points = _canonical(_to_y_up(joints))
     heading = _heading(points)
@@ -98,10 +97,10 @@ def encode(joints: Array) -> FloatArray:
 
 
 def decode_positions(features: Array) -> FloatArray:
-    """(N, 263) vectors, not normalised -> (N, 22, 3) joint positions, metres, Z-up world.
+    """Joint positions (N, 22, 3), metres, Z-up world, of vectors (N, 263) that are not normalised.
 
-    The root's path is integrated, the joints are read off the positions; the rotations and velocities are redundant and
-    not used, as in the original. Frame 0 stands above the origin and faces -Y. Raises DataError for another shape.
+    The root's path is integrated, the joints are read from the positions; the rotations and velocities are redundant
+    and not used, as in the original. Frame 0 is above the origin and faces -Y. Raises DataError for another shape.
     """
     _check_features(features)
     values = features.astype(np.float64)
@@ -118,23 +117,23 @@ def decode_positions(features: Array) -> FloatArray:
 
 
 def to_smpl(features: Array) -> Motion:
-    """(N, 263) vectors, not normalised -> a motion of this project's body.
+    """A motion of this project's body from vectors (N, 263) that are not normalised.
 
     Bodies differ: the positions are scaled so that their legs are as long as the body's, lifted by its sole and solved
-    for rotations. What then still differs is the proportion of other bones.
+    for rotations. The proportions of other bones still differ.
     """
     points = decode_positions(features)
     return solve(points, leg_scale(points))
 
 
 def solve(points: Array, scale: float) -> Motion:
-    """Positions (N, 22, 3) as from `decode_positions`, times `scale` -> a motion of this project's body."""
+    """A motion of this project's body from positions (N, 22, 3), as from `decode_positions`, times `scale`."""
     rotations, trans = solve_rotations(points * scale + np.array([0, 0, SOLE_BELOW_FOOT], np.float32), FPS)
     return from_rotations(rotations, trans, FPS)
 
 
 def leg_scale(joints: Array) -> float:
-    """Length of this project's legs over the median length of those of `joints` (T, 22, 3)."""
+    """The length of this project's legs over the median length of those of `joints` (T, 22, 3)."""
     bones = [JOINT_INDEX[f"{side}_{name}"] for side in "LR" for name in ("knee", "ankle")]
     theirs = sum(np.median(np.linalg.norm(joints[:, bone] - joints[:, PARENTS[bone]], axis=-1)) for bone in bones)
     return float(np.linalg.norm(REST_OFFSETS[bones], axis=-1).sum() / theirs)
@@ -166,7 +165,7 @@ def _to_y_up(joints: Array) -> Array:
     if joints.ndim != 3 or joints.shape[1] < JOINTS or joints.shape[2] != 3 or len(joints) < 2:
         raise DataError(f"Joint positions have shape {joints.shape}; (T, 22, 3) with at least 2 frames is needed.")
     if not np.isfinite(joints).all():
-        raise DataError("Joint positions hold NaN or infinite values; repair or leave out this motion.")
+        raise DataError("Joint positions have NaN or infinite values. Repair or leave out this motion.")
     return joints[:, :JOINTS].astype(np.float64) @ BODY_TO_WORLD.astype(np.float64)
 
 
@@ -181,7 +180,7 @@ def _forward(across: Array) -> Array:
 
 
 def _yaw_to_z(forward: Array) -> Array:
-    """(T, 4) rotations about Y that take `forward` to +Z."""
+    """(T, 4) rotations about Y that turn `forward` to +Z."""
     return rot.rotation_between(forward, np.broadcast_to(_Z, forward.shape))
 
 
@@ -194,7 +193,7 @@ def _canonical(points: Array) -> Array:
 
 
 def _heading(points: Array) -> Array:
-    """(T, 4) yaw that takes the body's smoothed forward direction to +Z; none in frame 0."""
+    """(T, 4) yaw that turns the body's smoothed forward direction to +Z; the identity in frame 0."""
     across = points[:, 1] - points[:, 2] + points[:, 17] - points[:, 16]
     forward = gaussian_filter1d(_forward(across), _HEADING_SIGMA, axis=0, mode="nearest")
     heading = _yaw_to_z(forward)
@@ -203,10 +202,10 @@ def _heading(points: Array) -> Array:
 
 
 def _bone_rotations(points: Array, heading: Array) -> Array:
-    """(T, 22, 4) the original's inverse kinematics: along each chain, the shortest rotation from a bone's axis to its
-    present direction, relative to the rotation of the bone before it, and for a chain's first bone to the heading.
+    """(T, 22, 4) rotations by the original's inverse kinematics: along each chain, the shortest rotation from a bone's
+    axis to its current direction, relative to the bone before it, and for a chain's first bone to the heading.
 
-    The rotation at index j belongs to the bone that ENDS at joint j and carries no twist. Index 0 is the heading.
+    The rotation at index j belongs to the bone that ENDS at joint j and has no twist. Index 0 is the heading.
     """
     local = np.zeros((*points.shape[:2], 4))
     local[:, 0] = heading

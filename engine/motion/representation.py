@@ -1,13 +1,13 @@
-"""Our motion features: SMPL rotations and a heading-relative root, 128 numbers a frame.
+"""The motion features of our checkpoints: SMPL rotations and a heading-relative root, 128 numbers a frame.
 
 Chosen over HumanML3D's 263 numbers because they decode to SMPL rotations directly: no inverse kinematics, no fitting,
-and the round trip is exact. Layout of one frame (radians, metres, per frame at the motion's rate):
+and the round trip is exact. Layout of one frame (radians, metres; steps are per frame at the motion's frame rate):
 
     [0]       yaw step from the frame before
     [1:3]     pelvis step from the frame before, horizontal, in the heading of the frame before
     [3]       pelvis height
     [4:10]    pelvis rotation without its heading, 6-d
-    [10:124]  19 joints' local rotations, 6-d (`ROTATION_JOINTS`; toes and hands stay at rest, the data never saw them)
+    [10:124]  19 joints' local rotations, 6-d (`ROTATION_JOINTS`; toes and hands stay at rest, as in the data)
     [124:128] contacts: left ankle, right ankle, left foot, right foot (0 or 1)
 
 Heading is the twist of the pelvis about the world's Z axis relative to a body that faces -Y.
@@ -34,13 +34,13 @@ FEATURES = CONTACTS.stop
 
 
 def heading(pelvis: rot.Array) -> rot.Array:
-    """(T, 3, 3) pelvis rotations in the world -> (T,) heading in radians, continuous in time."""
+    """Heading (T,) in radians, continuous in time, of pelvis rotations (T, 3, 3) in the world."""
     quaternion = rot.matrix_to_quaternion(pelvis @ BODY_TO_WORLD.T.astype(pelvis.dtype))
     return np.unwrap(2.0 * np.arctan2(quaternion[:, 3], quaternion[:, 0]))
 
 
 def encode(motion: Motion) -> FloatArray:
-    """Motion of T frames -> (T, 128) features. The first frame's yaw step and pelvis step repeat the second's."""
+    """Features (T, 128) of a motion of T frames. The first frame's yaw step and pelvis step repeat the second's."""
     rotations = motion.rotations().astype(np.float64)
     trans = motion.trans.astype(np.float64)
     angle = heading(rotations[:, 0])
@@ -61,7 +61,7 @@ def encode(motion: Motion) -> FloatArray:
 def decode(
     features: FloatArray, fps: float, start_heading: float = 0.0, start: tuple[float, float] = (0.0, 0.0)
 ) -> Motion:
-    """(T, 128) features -> Motion whose first frame has the given heading (radians) and x, y (metres)."""
+    """The motion of features (T, 128), with the given heading (radians) and x, y (metres) in the first frame."""
     features = features.astype(np.float64)
     angle = start_heading + np.concatenate([[0.0], np.cumsum(features[1:, 0])])
     steps = np.zeros((len(features), 3))
@@ -77,7 +77,7 @@ def decode(
 
 
 class RunningDecoder:
-    """`decode`, a few frames at a time: each call goes on at the place and heading where the one before ended."""
+    """`decode` a few frames at a time: each call continues at the place and heading where the previous one ended."""
 
     def __init__(self, fps: float):
         self.fps = fps
@@ -86,7 +86,7 @@ class RunningDecoder:
         self.last: FloatArray | None = None  # (1, 128), the frame that the next step starts from
 
     def extend(self, features: FloatArray) -> Motion:
-        """The next features (T, 128), T >= 1 -> their motion."""
+        """The motion of the next features (T, 128), T >= 1."""
         begun = self.last is not None
         joined = features if self.last is None else np.concatenate([self.last, features])
         motion = decode(joined, self.fps, self.heading, self.place)
@@ -97,7 +97,7 @@ class RunningDecoder:
 
 
 def mirror(features: FloatArray) -> FloatArray:
-    """(..., 128) features of the motion mirrored left to right."""
+    """Features (..., 128) of the motion mirrored left to right."""
     mirrored = features.copy()
     mirrored[..., [0, 1]] *= -1
     # conjugating with diag(-1, 1, 1) flips the signs of the matrix entries that mix x with y or z

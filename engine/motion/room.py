@@ -1,7 +1,7 @@
-"""A dancer who stays in a room: before the wall, the path is turned back towards the middle, a little with every frame.
+"""Keeping a dance in a room: near the wall, the path is turned back towards the middle, a little in every frame.
 
-Steps and poses stay as they are; only the direction in which they lead turns, dancer and all, as ballroom dancers turn
-along the edge of a floor. What stands still is not turned.
+Steps and poses stay as they are; only the heading of path and dancer turns, as ballroom dancers turn along the edge of
+a floor. A dancer who stands still is not turned.
 """
 
 from __future__ import annotations
@@ -15,22 +15,23 @@ from smpl_rig.motion import Motion, from_rotations
 LARGEST = 1000.0
 """Metres; no room is larger."""
 _BEGIN, _END = 0.3, 0.7
-"""Parts of the room's radius at which turning begins and at which it is strongest: what is left is for a step."""
+"""Fractions of the room's radius at which turning begins and at which it is strongest; the rest leaves space for a
+step."""
 _FASTEST = np.radians(60.0)
 """Turn per second, at most."""
 _PACE = 0.15
-"""Metres a second of travel from which turning is as fast as it may be."""
+"""Metres a second of travel at which turning reaches its full speed."""
 _SMALLER = (1.0, 0.85, 0.7, 0.55, 0.4)
-"""Parts of the room within which the path is turned back, until it stays in the whole: who is fast goes past a wall."""
+"""Fractions of the room to turn back in, tried until the path stays in the whole: a fast dancer overshoots."""
 _TRAVEL_SECONDS = 1.0
-"""Standard deviation in seconds of the smoothing that tells travel from steps."""
+"""Standard deviation in seconds of the smoothing that separates travel from steps."""
 
 
 def keep_in_room(motion: Motion, diameter: float) -> Motion:
     """The motion turned so that it stays within a circle of `diameter` metres around its first frame's place.
 
-    0 leaves the motion as it is. Raises ValueError for a diameter outside 0..`LARGEST`. A very small room cannot hold a
-    large step.
+    0 leaves the motion as it is. A very small room cannot contain a large step. Raises ValueError for a diameter
+    outside 0..`LARGEST`.
     """
     if not 0 <= diameter <= LARGEST:
         raise ValueError(f"diameter {diameter} is outside 0..{LARGEST:g}")
@@ -51,7 +52,7 @@ def keep_in_room(motion: Motion, diameter: float) -> Motion:
 
 
 def _turned_back(place: np.ndarray, fps: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
-    """Angle (T,) by which every frame is turned, and the path (T, 2) that results; `place` (T, 2) begins at 0."""
+    """The angle (T,) by which every frame is turned, and the resulting path (T, 2); `place` (T, 2) begins at 0."""
     steps = np.diff(place, axis=0)
     sigma = min(_TRAVEL_SECONDS * fps, len(steps) / 4)
     travel = gaussian_filter1d(steps, sigma, axis=0) * fps if sigma > 0 else steps * fps
@@ -62,7 +63,7 @@ def _turned_back(place: np.ndarray, fps: float, radius: float) -> tuple[np.ndarr
         here, angle = path[frame], angles[frame]
         path[frame + 1] = here + moves[frame] * np.exp(1j * angle)
         near_wall = np.clip((abs(here) / radius - _BEGIN) / (_END - _BEGIN), 0, 1)
-        # angle from where the travel leads to the middle of the room
+        # angle from the direction of travel to that of the room's middle
         off = np.angle(-here * np.conj(going[frame] * np.exp(1j * angle))) if near_wall else 0.0
         wanted = np.clip(off / (np.pi / 2), -1, 1) * min(abs(going[frame]) / _PACE, 1.0)
         angles[frame + 1] = angle + _FASTEST / fps * near_wall * wanted

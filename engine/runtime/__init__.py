@@ -1,4 +1,4 @@
-"""What a process runs on: device, threads, waiting that can be cancelled, hashes of files, weight files of others.
+"""Services of the process: device, threads, waiting that can be cancelled, file hashes, reading foreign weight files.
 
 Imports: the shared modules of `engine` only.
 """

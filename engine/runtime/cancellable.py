@@ -1,4 +1,4 @@
-"""Work that cannot look for a cancel itself, such as a library's analysis of a whole song, stopped being waited for."""
+"""A cancellable wait for work that cannot check for a cancel itself, such as a library's analysis of a whole song."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from engine.errors import CancelledError
 
 Result = TypeVar("Result")
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 
 
 def cancellable(work: Callable[[], Result], cancelled: Callable[[], bool]) -> Result:
-    """`work()`, or CancelledError within a moment of `cancelled()` turning true. What `work` raises is raised here.
+    """The result of `work()`, or CancelledError soon after `cancelled()` turns true. What `work` raises is raised here.
 
-    After a cancel the work goes on in its thread to its end and is forgotten, so it must have no effects. The thread is
-    a daemon: it does not keep the process alive.
+    After a cancel the work runs to its end in its thread and its result is dropped, so it must have no side effects.
+    The thread is a daemon: it does not keep the process alive.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -33,7 +33,7 @@ def cancellable(work: Callable[[], Result], cancelled: Callable[[], bool]) -> Re
     while thread.is_alive():
         if cancelled():
             raise CancelledError("Cancelled.")
-        thread.join(_LOOK_SECONDS)
+        thread.join(_POLL_SECONDS)
     if errors:
         raise errors[0]
     return results[0]

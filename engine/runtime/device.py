@@ -1,4 +1,4 @@
-"""Which device the networks run on, and why."""
+"""The choice of the device that the networks run on, and its reason."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from engine.errors import RequestError
 
 @dataclass(frozen=True)
 class Device:
-    """A torch device name and the reason it was taken, as shown to the user."""
+    """A torch device name and the reason for choosing it, as shown to the user."""
 
     name: str
     reason: str
 
 
 def choose_device(wanted: str = "auto") -> Device:
-    """`auto` takes CUDA, then Apple's MPS, then the CPU; a named device must exist. Raises RequestError."""
+    """The device for a setting: `auto` prefers CUDA, then Apple's MPS, then the CPU; a named device must exist. Raises
+    RequestError."""
     if wanted not in ("auto", "cpu", "cuda", "mps"):
         raise RequestError(f"Unknown device {wanted!r}. Choose auto, cpu, cuda or mps.")
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "cuda" and not cuda:
-        raise RequestError("No CUDA GPU can be used by this PyTorch. Choose the device auto or cpu.")
+        raise RequestError("This PyTorch cannot use a CUDA GPU. Choose the device auto or cpu.")
     if wanted == "mps" and not mps:
-        raise RequestError("No Apple GPU (MPS) can be used by this PyTorch. Choose the device auto or cpu.")
+        raise RequestError("This PyTorch cannot use an Apple GPU (MPS). Choose the device auto or cpu.")
     if wanted == "cuda" or (wanted == "auto" and cuda):
         return Device("cuda", f"GPU {torch.cuda.get_device_name()}")
     if wanted == "mps" or (wanted == "auto" and mps):

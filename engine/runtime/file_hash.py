@@ -1,4 +1,4 @@
-"""The identity of a file: its sha256, computed again only once the file changes."""
+"""The sha256 of a file, computed again only after the file changes."""
 
 from __future__ import annotations
 

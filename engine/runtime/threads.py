@@ -1,4 +1,4 @@
-"""How many threads PyTorch works with."""
+"""The number of threads that PyTorch uses."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import torch
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """For one position at a time, or a few, which are too little to share: waiting for a second thread takes longer.
+    """One thread for work on one or a few positions, which is too little to share: waiting for a second thread is
+    slower.
 
-    On two cores, ours wrote a minute of music in 2.4 s instead of 3.4 s; the original's 110 tokens/s instead of 100 in
-    int8, 38 instead of 36 in float32.
+    On two cores our decoder generates a minute of dance in 2.4 s instead of 3.4 s; the original's generates 110
+    tokens/s instead of 100 in int8, 38 instead of 36 in float32.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""Reads other people's weight files without running them, and says in one sentence what is wrong with a file."""
+"""Reading of other people's weight files without running anything in them."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ _NAMED = 3
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """Tensors by name from a `.safetensors` file, or from a file of `torch.save` that holds a plain state dict.
+    """Tensors by name from a `.safetensors` file, or from a plain state dict that `torch.save` wrote.
 
-    Such a file is a pickle: `weights_only` lets it name tensors and plain containers and nothing else. Tensors stay in
-    the file until they are used, where its format allows. Raises CheckpointError for anything else.
+    The latter is a pickle: `weights_only` restricts it to tensors and plain containers. Tensors stay in the file until
+    they are used, where its format allows. Raises CheckpointError for anything else.
     """
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file. Choose the weights' file again.")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        # files older than torch 1.6 are no zip archives and cannot be mapped
+        # files older than torch 1.6 are not zip archives and cannot be mapped
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     # a damaged or hostile file can make the unpickler raise anything at all
     except Exception as error:
         raise CheckpointError(f"{path.name}: {_reason(error)}") from error
     if not isinstance(state, Mapping) or not all(isinstance(key, str) and _is_plain(state[key]) for key in state):
         raise CheckpointError(
-            f"{path.name}: holds no plain state dict (tensors by name). Save the model's state_dict()."
+            f"{path.name}: is not a plain state dict (tensors by name). Save the model's state_dict()."
         )
     return dict(state)
 
 
 def require_tensors(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]], name: str) -> dict[str, Tensor]:
-    """The tensors that `shapes` lists, in float32 and contiguous; others are left alone.
+    """The tensors that `shapes` lists, contiguous in float32; others are ignored.
 
-    Raises CheckpointError that names what is missing, has another shape or is no number. `name` is the file's.
+    Raises CheckpointError naming what is missing, of another shape or type, or not finite. `name` is the file's.
     """
     missing = [key for key in shapes if key not in state]
     if missing:
@@ -60,7 +60,7 @@ def require_tensors(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int,
 
 
 def _is_plain(value: object) -> bool:
-    """Whether it is a tensor whose numbers are all there, rather than a sparse one or a description without data."""
+    """Whether a value is a dense tensor with data, rather than a sparse one or a description without data."""
     if not isinstance(value, Tensor) or type(value) not in (Tensor, nn.Parameter):
         return False
     return value.layout == torch.strided and value.device.type == "cpu"

@@ -263,7 +263,7 @@ def _fetch_encodec(options: argparse.Namespace) -> None:
     from engine.audio import encodec_weights
 
     if options.file is not None:
-        place = encodec_weights.take_file(options.file)
+        place = encodec_weights.store_file(options.file)
     else:
         progress = TerminalProgress()
         message = "Downloading EnCodec's weights"

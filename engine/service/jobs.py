@@ -233,7 +233,7 @@ def run_fetch_encodec(
     with _files_told():
         if request.file is not None:
             progress("copy", 0.0, "Checking EnCodec's weights")
-            path = encodec_weights.take_file(Path(request.file))
+            path = encodec_weights.store_file(Path(request.file))
         else:
             progress("download", 0.0, "Downloading EnCodec's weights")
             path = encodec_weights.download(

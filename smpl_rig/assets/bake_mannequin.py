@@ -1,13 +1,13 @@
-"""Makes mannequin.npz, the bundled body, from the wooden mannequin of the PyPI package `mannequin-x`.
+"""The script that makes mannequin.npz, the bundled body, from the wooden mannequin of the package `mannequin-x`.
 
     pip download --no-deps mannequin-x==0.3.0 -d FOLDER
     python -m smpl_rig.assets.bake_mannequin FOLDER/mannequin_x-0.3.0-py3-none-any.whl
 
 Only `mannequin/assets/wooden.npz` of the wheel is read: vertices, faces, part names, skin weights and the joints the
 figure was skinned with. The figure is 29 separate pieces (limbs, balls at the joints, three torso pieces, neck, head).
-Each is carried from its source joints to those of `skeleton.rest_joints` by a map of its own. Limbs, balls and head are
-bound to one joint, as the wood of a real mannequin would be. Torso, neck, hands and feet bend with the figure's own
-smooth weights: rigid torso pieces come apart at the waist when a dancer leans back.
+Each is moved from its source joints to those of `skeleton.rest_joints` by its own map. Limbs, balls and head are bound
+to one joint, like the wood of a real mannequin. Torso, neck, hands and feet bend with the figure's own smooth weights:
+rigid torso pieces would come apart at the waist when a dancer leans back.
 
 Needs scipy. Not used at run time. Run it again only when the skeleton's rest pose changes.
 """
@@ -38,9 +38,9 @@ VERTEX_STEP = 2.0**-18
 """Coordinates are rounded to this many metres (4 micrometres): compressible, and too fine to show in the shading."""
 HEAD_SCALE = 0.95
 HEAD_BACK = np.array([0, 0, -0.018])
-"""Offset of the head, metres: SMPL's head joint lies in front of where this figure's head sits on its neck."""
+"""Offset of the head, metres: SMPL's head joint is in front of the place where this figure's head joins its neck."""
 THIGH_OUT = 0.008
-"""Metres by which the hip balls and thighs sit outside SMPL's hip joints, which are narrow for wooden thighs."""
+"""Metres by which the hip balls and thighs are outside SMPL's hip joints, which are narrow for wooden thighs."""
 
 Array = NDArray[np.float64]
 
@@ -64,12 +64,12 @@ class Source:
         self.weights: Array = np.zeros((len(self.vertices), len(self.joints)))
         rows = np.arange(len(self.vertices))[:, None]
         np.add.at(self.weights, (rows, data["skin_joint_indices"]), data["skin_weights"])
-        # the first 24 joints are SMPL's; what follows are fingers, left then right, and the thumbs belong to the palm
+        # the first 24 joints are SMPL's, then come fingers, left then right; the thumbs belong to the palm
         names = [str(name) for name in data["joint_names"]]
         self.to_smpl = np.array([_smpl_joint(index, name) for index, name in enumerate(names)])
 
     def smpl_weights(self) -> Array:
-        """(V, 24) the figure's weights with the finger joints folded into wrist and hand."""
+        """The figure's weights (V, 24), with those of fingers added to wrist and hand."""
         weights = np.zeros((len(self.vertices), JOINT_COUNT))
         np.add.at(weights.T, self.to_smpl, self.weights.T)
         return weights / weights.sum(axis=1, keepdims=True)
@@ -133,7 +133,7 @@ def _sideways(name: str, joint: str) -> Array:
 
 
 def _limb(points: Array, source: Array, target: Array, joint: int) -> Array:
-    """Turned and stretched along the bone so that both ends meet their joints; its thickness stays."""
+    """A limb's points, turned and stretched along the bone so that both ends meet their joints; its thickness stays."""
     child = CHILDREN[joint][0]
     old, new = source[child] - source[joint], target[child] - target[joint]
     axis = old / np.linalg.norm(old)
@@ -143,7 +143,8 @@ def _limb(points: Array, source: Array, target: Array, joint: int) -> Array:
 
 
 def _torso(points: Array, source: Array, target: Array) -> Array:
-    """Heights by the line through hips and shoulders, breadth with the shoulders, depth carried along the spine."""
+    """A torso's points: heights by the line through hips and shoulders, breadth with the shoulders, depth along the
+    spine."""
     hip, shoulder = JOINT_INDEX["L_hip"], JOINT_INDEX["L_shoulder"]
     height = (points[:, 1] - source[hip, 1]) / (source[shoulder, 1] - source[hip, 1])
     y = target[hip, 1] + height * (target[shoulder, 1] - target[hip, 1])
@@ -154,7 +155,7 @@ def _torso(points: Array, source: Array, target: Array) -> Array:
 
 
 def _neck(points: Array, source: Array, target: Array) -> Array:
-    """Sheared and stretched from the neck joint to where the head sits."""
+    """The neck's points, sheared and stretched from the neck joint to the place of the head."""
     neck, head = JOINT_INDEX["neck"], JOINT_INDEX["head"]
     height = (points[:, 1] - source[neck, 1]) / (source[head, 1] - source[neck, 1])
     along = target[neck] + np.outer(height, target[head] + HEAD_BACK - target[neck])
@@ -168,7 +169,8 @@ def _head(points: Array, source: Array, target: Array) -> Array:
 
 
 def _foot(points: Array, source: Array, target: Array, ankle: int) -> Array:
-    """Turned out about the vertical and scaled so that ankle and foot joint meet theirs and the sole stays level."""
+    """A foot's points, turned about the vertical and scaled so that ankle and foot joint meet theirs and the sole stays
+    level."""
     foot = CHILDREN[ankle][0]
     old, new = source[foot] - source[ankle], target[foot] - target[ankle]
     flat = [np.array([vector[0], vector[2]]) for vector in (old, new)]

@@ -191,7 +191,7 @@ def test_a_folder_of_another_kind_is_not_written_over(magma, files, tmp_path):
     folder = tmp_path / "data" / "checkpoints" / "mine"
     folder.mkdir(parents=True)
     (folder / "config.json").write_text('{"family": "magma"}')
-    expect_refusal("is there already and is no imported checkpoint", files, tmp_path)
+    expect_refusal("exists already and is not an imported checkpoint", files, tmp_path)
     assert [file.name for file in folder.iterdir()] == ["config.json"]
 
 

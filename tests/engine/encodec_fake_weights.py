@@ -1,4 +1,4 @@
-"""Weights for EnCodec's 24 kHz encoder out of a seed, in the official file's format, and audio to encode."""
+"""Random weights for EnCodec's 24 kHz encoder, in the official file's format, and audio to encode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ SEED = 24_000
 
 
 def fake_state(seed: int = SEED) -> dict[str, torch.Tensor]:
-    """The official state dict's encoder and codebooks. Scales keep the signal alive through all layers."""
+    """The encoder and codebooks of the official state dict, scaled so that signals keep their size through all
+    layers."""
     random = np.random.default_rng(seed)
     state: dict[str, torch.Tensor] = {}
 
@@ -47,7 +48,7 @@ def fake_state(seed: int = SEED) -> dict[str, torch.Tensor]:
 
 
 def fake_audio(samples: int, seed: int = 0) -> np.ndarray:
-    """(samples,) of noise under a slow swell, at 6,400 Hz."""
+    """Noise (samples,) under a slow swell, at 6,400 Hz."""
     swell = 0.5 + 0.5 * np.sin(2 * np.pi * np.arange(samples) / 6400)
     return (0.3 * np.random.default_rng(seed).standard_normal(samples) * swell).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""Small checkpoints of the original's kind: its files with random weights, and the folders made of them."""
+"""Small checkpoints of the original's kind: its files with random weights, and the folders imported from them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VARIANTS = tuple(reference.MUSIC)
 
 
 def save(path: Path, weights: reference.Weights) -> Path:
-    """As the original's training saved them: with the optimiser's state and a mean loss of numpy's."""
+    """Save weights as the original's training does: with the optimiser's state and a numpy mean loss."""
     model = {name: torch.from_numpy(value) for name, value in weights.items()}
     optim = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": torch.zeros(4)}}, "param_groups": [{"lr": 1e-4}]}
     torch.save({"model": model, "optim": optim, "steps": 3, "total_loss": np.float64(0.25)}, path)
@@ -24,7 +24,7 @@ def save(path: Path, weights: reference.Weights) -> Path:
 
 
 def make(folder: Path, variant: str, vqvae: reference.Weights, decoder: reference.Weights) -> OriginalCheckpoint:
-    """Files, import and loading, as a user would."""
+    """The checkpoint of weights that are saved, imported and loaded, as by a user."""
     folder.mkdir(parents=True, exist_ok=True)
     import_magma(save(folder / "vq.pt", vqvae), save(folder / "seq.pt", decoder), variant, folder / "checkpoint")
     checkpoint = load_checkpoint(str(folder / "checkpoint"))

@@ -1,4 +1,4 @@
-"""The original's networks once more, slow and plain: numpy in float64 on raw tensors under the original's names.
+"""A slow and plain reference of the original's networks: numpy in float64 on tensors under the original's names.
 
 Written from the published facts and independent of `models.original`: no torch, no caches, one row at a time. Also
 makes random weights, from numpy's frozen RandomState, so that recordings stay comparable.
@@ -116,10 +116,10 @@ def decode_logits(
     x = w["motionDecoder.token_emb.emb.weight"].astype(np.float64)[tokens]
     if variant == "encodec_sine":
         x = x + sinusoid(len(x), x.shape[1]) * w["motionDecoder.pos_emb.scale"]
-    heard = linear(w, "motionDecoder.project_cond_emb", music.astype(np.float64))
+    context = linear(w, "motionDecoder.project_cond_emb", music.astype(np.float64))
     gain = linear(w, "motionDecoder.project_style_cond_emb", style.astype(np.float64)) if style is not None else None
     alibi = variant != "encodec_sine"
-    x = stack(w, "motionDecoder", KINDS[variant], x, True, alibi, heard, gain)
+    x = stack(w, "motionDecoder", KINDS[variant], x, True, alibi, context, gain)
     return linear(w, "motionDecoder.to_logits", layer_norm(w, "motionDecoder.norm", x))
 
 
@@ -127,7 +127,7 @@ def decode_logits(
 
 
 class Maker:
-    """Random tensors of a size that keeps signals alive through any depth."""
+    """Random tensors, scaled so that signals keep their size through any depth."""
 
     def __init__(self, seed: int, fast: bool = False):
         self.w: Weights = {}

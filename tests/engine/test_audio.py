@@ -1,4 +1,4 @@
-"""Decoding songs, refusing what is no song, beats, and the demo song."""
+"""Decoding songs, refusing unusable files, beats, and the demo song."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ FORMATS = {"wav": "pcm_s16le", "flac": "flac", "ogg": "libopus", "mp3": "libmp3l
 
 
 def chirp(seconds: float = 6.0, rate: int = RATE) -> np.ndarray:
-    """A sweep: every moment sounds different, so that any shift in time shows."""
+    """A sweep: every moment sounds different, so that any shift in time is found."""
     time = np.arange(round(seconds * rate)) / rate
     return (0.4 * np.sin(2 * np.pi * (150 * time + 60 * time**2))).astype(np.float32)
 
 
 def encode(path: Path, codec: str, samples: np.ndarray, video: bool = False) -> Path:
-    """Write (n,) as the left and right channel of a file, with a video stream beside it on request."""
+    """Write samples (n,) as both channels of a file, with a video stream as well if `video`."""
     with av.open(str(path), "w") as out:
         rate = 48_000 if codec == "libopus" else RATE
         stream = out.add_stream(codec, rate=rate, layout="stereo")
@@ -40,7 +40,7 @@ def encode(path: Path, codec: str, samples: np.ndarray, video: bool = False) -> 
             out.mux(picture.encode(None))
         frame = av.AudioFrame.from_ndarray(np.stack([samples, samples]), format="fltp", layout="stereo")
         frame.sample_rate = RATE
-        frame.pts, frame.time_base = 0, Fraction(1, RATE)  # the muxer writes the codec's padding down only with these
+        frame.pts, frame.time_base = 0, Fraction(1, RATE)  # the muxer stores the codec's padding only with these
         context = stream.codec_context
         resampler = av.AudioResampler(context.format, "stereo", rate, context.frame_size or None)
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:
@@ -68,7 +68,7 @@ def write_float_wav(path: Path, samples: np.ndarray) -> Path:
 
 
 def lag(audio: np.ndarray, reference: np.ndarray) -> int:
-    """Samples by which `audio` is late."""
+    """The delay of `audio` in samples."""
     middle = slice(len(reference) // 4, len(reference) // 2)
     scores = [np.dot(audio[middle.start + k : middle.stop + k], reference[middle]) for k in range(-300, 300)]
     return int(np.argmax(scores)) - 300
@@ -87,7 +87,7 @@ def test_every_format_gives_the_same_sound(songs: dict[str, Path], ending: str) 
     audio = load_audio(songs[ending], 10_240)
     reference = load_audio(songs["wav"], 10_240)
     assert audio.dtype == np.float32 and audio.ndim == 1
-    # a bare AAC stream in Matroska says nothing about its padding of 1024 samples
+    # AAC in Matroska does not state its padding of 1024 samples
     assert abs(lag(audio, reference)) <= (240 if ending == "mkv" else 1)
     assert abs(len(audio) - len(reference)) < 600
     info = probe(songs[ending])
@@ -130,7 +130,7 @@ def test_negative_start_is_silence_before_the_song(tmp_path: Path) -> None:
     np.testing.assert_allclose(audio[RATE // 2 :], chirp(2.0)[: RATE // 2], atol=1e-3)
 
 
-def test_past_the_end_what_is_left_is_played(tmp_path: Path) -> None:
+def test_a_part_beyond_the_end_is_cut_at_the_end(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "song.wav", chirp(2.0))
     assert len(load_audio(path, 10_240, start=1.5, seconds=10)) == pytest.approx(5_120, abs=2)
     with pytest.raises(AudioError, match="no sound from second 3 on"):
@@ -140,7 +140,7 @@ def test_past_the_end_what_is_left_is_played(tmp_path: Path) -> None:
 
 
 def test_speed_plays_like_a_tape(tmp_path: Path) -> None:
-    """Twice the speed: half the length, and what is heard at second t is the file's second start + 2 t."""
+    """Twice the speed: half the length, and second t of the result is second start + 2 t of the file."""
     path = write_wav(tmp_path / "song.wav", chirp(6.0))
     fast = load_audio(path, 22_050, start=1.0, speed=2.0)
     assert len(fast) == pytest.approx(2.5 * 22_050, abs=2)
@@ -152,7 +152,7 @@ def test_speed_plays_like_a_tape(tmp_path: Path) -> None:
         load_audio(path, 22_050, speed=0)
 
 
-def test_what_is_not_a_song_is_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_unusable_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     text = tmp_path / "song.mp3"
     text.write_text("la la la\n" * 50)
     mute = tmp_path / "mute.mp4"
@@ -178,7 +178,7 @@ def test_what_is_not_a_song_is_refused_in_a_sentence(tmp_path: Path) -> None:
             assert str(caught.value).endswith(".")
 
 
-def test_a_truncated_song_gives_what_is_left(tmp_path: Path, songs: dict[str, Path]) -> None:
+def test_a_truncated_song_is_decoded_as_far_as_it_goes(tmp_path: Path, songs: dict[str, Path]) -> None:
     data = songs["mp3"].read_bytes()
     half = tmp_path / "half.mp3"
     half.write_bytes(data[: len(data) // 2])
@@ -209,7 +209,7 @@ def test_check_song() -> None:
 
 
 def test_an_hour_is_decoded_in_little_memory(tmp_path: Path) -> None:
-    """Beside the result a few megabytes are needed, not the whole song at the file's rate."""
+    """A few megabytes are needed beside the result, not the whole song at the file's rate."""
     import tracemalloc
 
     path = tmp_path / "hour.wav"
@@ -243,7 +243,7 @@ def test_beats_of_the_demo_song_are_found(style: str) -> None:
     assert track.strength > 3
 
 
-def test_beat_phase_runs_from_beat_to_beat_and_beyond() -> None:
+def test_beat_phase_rises_from_beat_to_beat_and_continues_beyond() -> None:
     track = BeatTrack(np.array([1.0, 1.5, 2.5]), 120.0, 2.0)
     times = np.array([0.0, 0.25, 1.0, 1.25, 2.0, 2.75, 4.0])
     np.testing.assert_allclose(beat_phase(track, times), [0, 0.5, 0, 0.5, 0.5, 0.5, 0], atol=1e-6)
@@ -280,7 +280,7 @@ def test_tempo_of_the_real_songs(dance_data: Path) -> None:
     assert not wrong
 
 
-def test_demo_song_is_the_same_every_time_and_playable(tmp_path: Path) -> None:
+def test_the_demo_song_is_reproducible_and_playable(tmp_path: Path) -> None:
     for name in ("a.wav", "b.wav"):
         write_demo_song(tmp_path / name, "salsa", 3.0)
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
@@ -292,8 +292,8 @@ def test_demo_song_is_the_same_every_time_and_playable(tmp_path: Path) -> None:
         demo_song("polka")
 
 
-def test_a_hole_in_the_time_stamps_is_silence(tmp_path: Path) -> None:
-    """A joined recording: what is heard at second t does not depend on where decoding starts."""
+def test_a_gap_in_the_time_stamps_is_silence(tmp_path: Path) -> None:
+    """A joined recording: the sound at second t does not depend on where decoding starts."""
     path = tmp_path / "holes.m4a"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("aac", rate=RATE, layout="mono")

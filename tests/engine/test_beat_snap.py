@@ -1,4 +1,4 @@
-"""A dance that steps beside the beat is brought onto it, gently, and nothing else about it changes."""
+"""Beat snap: steps off the beat are gently re-timed onto it, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PERIOD = 60 / BPM
 
 
 def lateness(motion: Motion, beats: BeatTrack) -> np.ndarray:
-    """(N,) parts of a beat by which the foot beats come late, -0.5 to 0.5, without the first and last 4 seconds."""
+    """Fractions of a beat (N,) by which the foot beats are late, -0.5 to 0.5, without the first and last 4 seconds."""
     steps = foot_beats(motion.joints(), motion.fps)
     steps = steps[(steps > 4) & (steps < motion.seconds - 4)]
     late = (steps - expected_foot_beats(beats.times)[0]) / PERIOD
@@ -26,7 +26,7 @@ def lateness(motion: Motion, beats: BeatTrack) -> np.ndarray:
 
 
 def song(motion: Motion, late: float) -> BeatTrack:
-    """A steady song to whose beats `motion` steps `late` (parts of a beat)."""
+    """A steady song, against which the steps of `motion` are `late` by a fraction of a beat."""
     steps = foot_beats(motion.joints(), motion.fps)
     turn = np.exp(2j * np.pi * steps / PERIOD).mean()
     first = np.angle(turn) / (2 * np.pi) * PERIOD + (0.15 - late) * PERIOD
@@ -35,14 +35,14 @@ def song(motion: Motion, late: float) -> BeatTrack:
 
 
 def clock(motion: Motion) -> Motion:
-    """The same motion with the seconds of each frame written into the height of its pelvis."""
+    """The same motion with the time of each frame in seconds as the height of its pelvis."""
     trans = motion.trans.copy()
     trans[:, 2] = np.arange(len(motion)) / motion.fps
     return Motion(motion.poses, trans, motion.fps)
 
 
 @pytest.mark.parametrize("late", [0.2, -0.2, 0.35])
-def test_a_dancer_beside_the_beat_is_brought_onto_the_nearest_one(late: float) -> None:
+def test_steps_off_the_beat_are_moved_onto_the_nearest_one(late: float) -> None:
     motion = stepping(30.0, BPM, FPS)
     beats = song(motion, late)
     assert np.median(lateness(motion, beats)) == pytest.approx(late, abs=0.03)
@@ -54,7 +54,7 @@ def test_a_dancer_beside_the_beat_is_brought_onto_the_nearest_one(late: float) -
     assert jerk(snapped.motion.joints(), FPS) == pytest.approx(jerk(motion.joints(), FPS), rel=0.1)
 
 
-def test_strength_scales_the_way_and_zero_is_the_motion_itself() -> None:
+def test_strength_scales_the_shift_and_zero_is_the_motion_itself() -> None:
     motion = stepping(30.0, BPM, FPS)
     beats = song(motion, 0.2)
     assert snap_to_beats(motion, beats, 0.0).motion is motion
@@ -80,16 +80,16 @@ def test_time_runs_forward_within_its_bounds_from_the_first_frame_to_the_last(so
     assert snapped.max_ms <= 1000 * 0.5 * 60 / song_bpm
 
 
-def test_a_dancer_on_the_beat_and_one_in_half_beats_stay_as_they_are() -> None:
+def test_steps_on_beats_and_half_beats_are_not_changed() -> None:
     motion = stepping(20.0, BPM, FPS)
     beats = song(motion, 0.0)
     assert snap_to_beats(motion, beats, 1.0).mean_ms < 15
-    slow = BeatTrack(beats.times[::2], BPM / 2, 2.0)  # the same steps fall on its beats and half-way between
-    lead = BeatTrack(slow.times + 0.15 * PERIOD, BPM / 2, 2.0)  # as its longer period asks for a longer lead
+    slow = BeatTrack(beats.times[::2], BPM / 2, 2.0)  # the same steps are on its beats and half-way between
+    lead = BeatTrack(slow.times + 0.15 * PERIOD, BPM / 2, 2.0)  # its longer period needs a longer lead
     assert snap_to_beats(motion, lead, 1.0).mean_ms < 15
 
 
-def test_no_beats_leave_the_dance_unchanged_and_say_so() -> None:
+def test_without_beats_the_dance_is_unchanged_and_a_notice_says_so() -> None:
     motion = stepping(5.0, BPM, FPS)
     for times in ([], [1.0]):
         snapped = snap_to_beats(motion, BeatTrack(np.array(times), BPM, 0.0), 1.0)
@@ -97,7 +97,7 @@ def test_no_beats_leave_the_dance_unchanged_and_say_so() -> None:
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4, 15])
-def test_very_short_and_still_dances_pass(frames: int) -> None:
+def test_very_short_and_still_dances_are_accepted(frames: int) -> None:
     beats = BeatTrack(np.arange(0, 9, PERIOD), BPM, 2.0)
     motion = stepping(5.0, BPM, FPS).cut(0, frames)
     assert len(snap_to_beats(motion, beats, 1.0).motion) == frames

@@ -1,4 +1,4 @@
-"""BVH: our own files come back exactly, other people's skeletons dance the same dance."""
+"""BVH: our own files are restored exactly, motions of other skeletons become the same dance."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ PARTS = (
     "pelvis", "spine1", "spine2", "spine3", "neck", "head",
     "collar", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "foot",
 )  # fmt: skip
-"""Ours, in the order in which the programs' names follow below; their skeletons have no hand tips."""
+"""Our joints, in the order of the other programs' names below; their skeletons have no hand tips."""
 
 
 def naming(pattern: str, left: str, right: str, *parts: str) -> dict[str, str]:
-    """Our joint name -> another program's. pattern places {side} and {part} of limbs."""
+    """Another program's joint names by ours. pattern: the name of a limb's joint with {side} and {part}."""
     names = {}
     for ours, theirs in zip(PARTS, parts, strict=True):
         if f"L_{ours}" in JOINT_NAMES:
@@ -62,9 +62,9 @@ def dance(frames: int = 40, fps: float = 30.0, seed: int = 0) -> Motion:
 
 def write_other(path: Path, motion: Motion, rename: dict[str, str], scale: float, arm_drop: float = 0.0,
                 z_up: bool = False) -> None:  # fmt: skip
-    """The motion on another skeleton: other names, no hands, another unit, arms that rest `arm_drop` radians lower.
+    """Write the motion on another skeleton: other names, no hands, another unit, arms `arm_drop` radians lower at rest.
 
-    Independent of the writer under test: Euler order X Y Z, every joint with its own text.
+    Independent of the writer under test, with Euler order X Y Z.
     """
     keep = [i for i, name in enumerate(JOINT_NAMES) if name in rename]
     rest = rest_joints().astype(np.float64)
@@ -80,7 +80,7 @@ def write_other(path: Path, motion: Motion, rename: dict[str, str], scale: float
         j: axes @ (turned[p] @ (rest[j] - rest[p]) if (p := parents[j]) >= 0 else np.zeros(3)) * scale for j in keep
     }
     world = global_rotations(motion.rotations().astype(np.float64))
-    # the skeleton's world rotation takes its own rest to the pose: pose = world_ours, rest = turned
+    # the skeleton's world rotation turns its rest pose to the pose: pose = world_ours, rest = turned
     file_world = {j: to_file @ world[:, j] @ turned[j].T @ axes.T for j in keep}
     lines, order = ["HIERARCHY"], []
 
@@ -121,7 +121,7 @@ def _kept_parent(joint: int, keep: list[int]) -> int:
 
 
 @pytest.mark.parametrize("unit", [0.01, 1.0])
-def test_our_own_files_come_back(tmp_path: Path, unit: float) -> None:
+def test_our_own_files_are_restored(tmp_path: Path, unit: float) -> None:
     motion = dance()
     write_bvh(tmp_path / "a.bvh", motion, unit)
     back = read_bvh(tmp_path / "a.bvh")
@@ -149,16 +149,16 @@ def test_angles_do_not_jump_by_full_turns(tmp_path: Path) -> None:
     [(MIXAMO, 100, 0.0, False), (BIPED, 39.37, 0.0, True), (UNREAL, 1, 0.8, False)],
     ids=["mixamo", "biped in inches, z up", "unreal, a-pose"],
 )
-def test_other_skeletons_dance_the_same(
+def test_motions_of_other_skeletons_are_the_same(
     tmp_path: Path, names: dict[str, str], scale: float, arm_drop: float, z_up: bool
 ) -> None:
-    """Names, unit, axes and resting arms of another program: the joints come out where they were."""
+    """With the names, unit, axes and rest pose of another program, the joints are restored."""
     motion = dance()
     write_other(tmp_path / "b.bvh", motion, names, scale, arm_drop, z_up)
     back = read_bvh(tmp_path / "b.bvh")
     ours, theirs = motion.joints(), back.joints()
     rise = (theirs - ours)[:, 0, 2]
-    assert np.ptp(rise) < 1e-4  # set on the floor as a whole
+    assert np.ptp(rise) < 1e-4  # moved to the floor as a whole
     body = [i for i in range(24) if "hand" not in JOINT_NAMES[i]]
     np.testing.assert_allclose((theirs - rise[:, None, None] * [0, 0, 1])[:, body], ours[:, body], atol=2e-3)
     lower = theirs[:, [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]], 2].min(axis=1)
@@ -170,10 +170,10 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     text = (tmp_path / "good.bvh").read_text()
     for name, content, words in (
         ("text", "la la la", "not a BVH file"),
-        ("cut", text[: len(text) - 400], "announces 5 frames"),
+        ("cut", text[: len(text) - 400], "should have 5 frames"),
         ("open", text.replace("}\nMOTION", "\nMOTION"), "damaged"),
         ("word", text.replace("OFFSET", "OFSET", 1), "damaged"),
-        ("nan", text.rsplit(" ", 1)[0] + " nan\n", "announces"),
+        ("nan", text.rsplit(" ", 1)[0] + " nan\n", "NaN"),
         ("fps", text.replace("Frame Time: 0.0", "Frame Time: -0.0"), "damaged"),
         ("dog", text.replace("L_knee", "paw"), "L_knee"),
     ):
@@ -194,7 +194,7 @@ def test_frame_times_as_programs_write_them(tmp_path: Path, step: str, fps: floa
     assert parse_bvh(tmp_path / "a.bvh").fps == pytest.approx(fps, abs=1e-3)
 
 
-def test_real_motion_survives(tmp_path: Path, dance_data: Path) -> None:
+def test_a_real_dance_is_restored(tmp_path: Path, dance_data: Path) -> None:
     from smpl_rig.motion import load_npz
 
     motion = load_npz(dance_data / "motions" / "cmu_05_05.npz")
@@ -202,7 +202,7 @@ def test_real_motion_survives(tmp_path: Path, dance_data: Path) -> None:
     np.testing.assert_allclose(read_bvh(tmp_path / "a.bvh").joints(), motion.joints(), atol=1e-5)
 
 
-def test_a_lying_dance_of_ours_comes_back_lying(tmp_path: Path) -> None:
+def test_our_files_of_a_lying_body_are_restored_lying(tmp_path: Path) -> None:
     poses = np.zeros((4, 72), np.float32)
     poses[:, 2] = 0.3
     lying = Motion(poses, np.tile(np.array([0, 0, 0.2], np.float32), (4, 1)), 20.0)

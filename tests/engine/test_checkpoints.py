@@ -1,4 +1,4 @@
-"""Checkpoints: what is saved comes back, and whatever is wrong with a folder is told in a sentence and never run."""
+"""Checkpoints: a saved one loads as it was; a damaged folder is refused in a sentence and nothing in it is run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.models.torch.sampling import Sampling
 from engine.models.torch.vqvae import MotionVQVAE
 
 
-def test_a_style_may_have_settings_of_its_own(tmp_path: Path) -> None:
+def test_a_style_may_have_its_own_sampling_settings(tmp_path: Path) -> None:
     bold = Sampling(temperature=1.3)
     description = {
         "name": "m",
@@ -39,7 +39,7 @@ def test_a_style_may_have_settings_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"tango": asdict(Sampling())}, {"salsa": {"temperature": 1.0}}, ["salsa"]])
-def test_wrong_settings_of_a_style_are_refused(tmp_path: Path, wrong: object) -> None:
+def test_invalid_settings_of_a_style_are_refused(tmp_path: Path, wrong: object) -> None:
     description = {
         "name": "m",
         "styles": STYLES,
@@ -52,7 +52,7 @@ def test_wrong_settings_of_a_style_are_refused(tmp_path: Path, wrong: object) ->
         load_checkpoint(str(tmp_path))
 
 
-def test_what_is_saved_comes_back(tmp_path: Path) -> None:
+def test_a_saved_checkpoint_loads_as_it_was(tmp_path: Path) -> None:
     codec, decoder = tiny_networks()
     settings = Sampling(temperature=0.7, top_k=0, top_p=0.9, guidance=3.0, style_guidance=1.0)
     save_checkpoint(
@@ -69,13 +69,13 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     for network, loaded in ((codec, back.vqvae), (decoder, back.decoder)):
         expected = network.state_dict()
         for name, value in loaded.state_dict().items():
-            if not name.endswith(("usage", "total")):  # they serve training only and are not stored
+            if not name.endswith(("usage", "total")):  # only needed for training, not stored
                 assert value.dtype == expected[name].dtype and not value.is_meta
                 torch.testing.assert_close(value, expected[name], atol=1e-3, rtol=1e-3)
         assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
 
 
-def test_it_is_half_precision_on_disk_and_leaves_nothing_else(tiny: Path) -> None:
+def test_weights_are_stored_in_half_precision_and_no_other_file_is_left(tiny: Path) -> None:
     assert {file.name for file in tiny.iterdir()} == {"config.json", "model.safetensors"}
     stored = load_file(tiny / "model.safetensors")
     assert all(value.dtype == torch.float16 for value in stored.values() if value.ndim >= 2)
@@ -83,7 +83,7 @@ def test_it_is_half_precision_on_disk_and_leaves_nothing_else(tiny: Path) -> Non
 
 def test_a_checkpoint_is_found_by_name(known_tiny: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / known_tiny).mkdir()  # another folder of that name is not meant
+    (tmp_path / known_tiny).mkdir()  # another folder of that name is ignored
     assert load_checkpoint(known_tiny).name == "tiny"
     entry = next(entry for entry in list_checkpoints() if entry["name"] == "tiny")
     assert entry["styles"] == STYLES and entry["token_rate"] == 10 and "error" not in entry
@@ -103,7 +103,7 @@ def test_the_file_may_be_overwritten_while_the_checkpoint_is_in_use(tiny: Path, 
 
 
 class Trap:
-    """Its unpickling leaves a file behind."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -199,7 +199,7 @@ def test_a_damaged_checkpoint_is_refused_in_a_sentence(tiny: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("damage", ["no config", "no weights", "config no JSON", "config a list", "config too deep"])
-def test_the_list_for_the_panel_names_what_is_wrong(
+def test_the_list_for_the_panel_says_what_is_wrong(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
     DAMAGES[damage](Path(shutil.copytree(tiny, tmp_path / "damaged")))
@@ -208,7 +208,7 @@ def test_the_list_for_the_panel_names_what_is_wrong(
     assert entry["error"].endswith(".")
 
 
-def test_a_checkpoint_from_before_there_were_fine_levels_dances_as_it_did(tmp_path: Path) -> None:
+def test_a_checkpoint_without_fine_levels_generates_the_same_dance_as_before(tmp_path: Path) -> None:
     _, decoder = tiny_networks()
     codec = MotionVQVAE(replace(SMALL_CODEC, levels=SMALL_CODEC.coarse)).eval()
     codec.quantizer.codebook.normal_()

@@ -1,4 +1,4 @@
-"""What values are accepted from files and messages, and runs of what is true."""
+"""Checks of values from files and messages, and runs of true flags."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.choreography import runs_of
 
 
 @given(st.lists(st.booleans(), max_size=40))
-def test_runs_hold_every_true_flag_once_and_no_two_touch(flags: list[bool]) -> None:
+def test_runs_contain_every_true_flag_once_and_no_two_touch(flags: list[bool]) -> None:
     runs = runs_of(flags)
     assert [index for start, stop in runs for index in range(start, stop)] == [
         i for i, flag in enumerate(flags) if flag
@@ -23,7 +23,7 @@ def test_runs_hold_every_true_flag_once_and_no_two_touch(flags: list[bool]) -> N
 
 
 @pytest.mark.parametrize("value", [True, "1", None, math.nan, math.inf, -0.1, 1.1])
-def test_what_is_no_number_in_the_range_is_refused(value: object) -> None:
+def test_values_that_are_not_numbers_in_the_range_are_refused(value: object) -> None:
     assert not is_number(value, 0, 1)
 
 

@@ -1,4 +1,4 @@
-"""The document: whatever is done to it, it stays sound, locked spans dance what they danced, and nothing is lost."""
+"""The choreography document: every edit leaves it valid, keeps locked spans as they are, and loses nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def edited(draw: st.DrawFn) -> Choreography:
 
 
 def step(draw: st.DrawFn, document: Choreography) -> Choreography:
-    """One edit, which may be refused: then the document stays as it is."""
+    """The document after a random edit; the same document where the edit is refused."""
     start = draw(st.integers(0, COUNT - 1))
     stop = draw(st.integers(start + 1, COUNT))
     span = document.span_at(start)
@@ -82,17 +82,17 @@ def check(before: Choreography, document: Choreography) -> None:
     assert doc.from_json(doc.to_json(document)) == document
 
 
-def test_a_document_knows_the_beats_of_all_its_songs() -> None:
+def test_a_document_has_the_beats_of_all_its_songs() -> None:
     document = fresh()
     assert document.beats == (0.25, 0.75, 1.25)
     later = replace(AUDIO, at=10, beats=(0.1, 0.6, 1.1, 1.6), beats_per_bar=4)
-    # the first song is heard until the second begins, and the second until the dance ends
+    # the first song plays until the second begins, and the second until the dance ends
     assert replace(document, audio=(AUDIO, later)).beats == pytest.approx((0.25, 0.75, 1.1, 1.6, 2.1))
 
 
 @unhurried
 @given(edited(), st.integers(0, COUNT))
-def test_split_changes_nothing_that_is_danced_and_merge_undoes_it(document: Choreography, position: int) -> None:
+def test_split_keeps_all_tokens_and_merge_undoes_it(document: Choreography, position: int) -> None:
     parts = doc.split(document, position)
     assert (parts.tokens, parts.locked) == (document.tokens, document.locked)
     if parts != document:
@@ -110,7 +110,7 @@ def test_mirror_of_mirror_is_the_document(document: Choreography, position: int)
     assert doc.mirror_span(once, position, span.danced.codes, "clip5") == free
 
 
-def test_replacing_keeps_what_was_there() -> None:
+def test_replacing_keeps_the_earlier_variants() -> None:
     new = Variant(((7, 7),) * 4, 11)
     document = doc.replace_span(fresh(), 8, 12, [new])
     span = document.span_at(9)
@@ -139,7 +139,7 @@ LOCKED = doc.lock(fresh(), 4, 10)
         (lambda: doc.overwrite(LOCKED, 0, 6, Variant(((1, 1),) * 6)), "locked. Unlock"),
         (lambda: doc.replace_span(LOCKED, 0, 3, [Variant(((1, 1),) * 2)]), "2 positions, but 3"),
         (lambda: doc.replace_span(LOCKED, 0, 2, [Variant(((1,),) * 2)]), r"\[1, 2\] codes a position"),
-        (lambda: doc.lock(LOCKED, 3, 99), "3:99 is no range in a choreography of 24"),
+        (lambda: doc.lock(LOCKED, 3, 99), "3:99 is not a range in a choreography of 24"),
         (lambda: doc.lock(LOCKED, 3, 3), "empty"),
         (lambda: doc.choose_variant(LOCKED, 0, 1), "variant 1 chosen, but there are 1"),
         (lambda: doc.merge(LOCKED, 4), "locked. Lock both"),
@@ -152,7 +152,7 @@ LOCKED = doc.lock(fresh(), 4, 10)
         (lambda: Variant(((1, 1),), source="mirrored"), "no original"),
     ],
 )
-def test_edits_that_do_not_fit_say_why(wrong: Any, words: str) -> None:
+def test_edits_that_do_not_fit_are_refused_with_the_reason(wrong: Any, words: str) -> None:
     with pytest.raises(ChoreographyError, match=words):
         wrong()
 
@@ -167,7 +167,7 @@ def damaged(change: Any) -> str:
     ("change", "words"),
     [
         (lambda d: d.update(version=3), "version 3, this engine reads up to 2"),
-        (lambda d: d.pop("kind"), "no choreography"),
+        (lambda d: d.pop("kind"), "not a choreography"),
         (lambda d: d.pop("seed"), "lacks .'seed'"),
         (lambda d: d.update(colour="red"), "unknown .'colour'"),
         (lambda d: d["spans"].pop(1), "begins at 10, but the one before ends at 4"),
@@ -175,7 +175,7 @@ def damaged(change: Any) -> str:
         (lambda d: d["spans"][1].update(locked=1), "locked = 1"),
         (lambda d: d["spans"][1].update(variants=[]), "no variants"),
         (lambda d: d["spans"][1]["variants"][0].update(codes="abc"), "codes is 'abc', not a list"),
-        (lambda d: d["spans"][1]["variants"][0]["codes"][0].append(3), "codes hold"),
+        (lambda d: d["spans"][1]["variants"][0]["codes"][0].append(3), "has the codes"),
         (lambda d: d["spans"][1]["variants"][0].update(seed=1.5), "seed is 1.5"),
         (lambda d: d["spans"][1]["variants"][0].update(clip="../x"), "clip is called"),
         (lambda d: d.update(spans=None), "spans is None, not a list"),
@@ -192,12 +192,12 @@ def damaged(change: Any) -> str:
         (lambda d: d.update(checkpoint=[]), "checkpoint is"),
     ],
 )
-def test_damaged_files_say_what_is_wrong(change: Any, words: str) -> None:
+def test_damaged_files_are_refused_with_the_reason(change: Any, words: str) -> None:
     with pytest.raises(ChoreographyError, match=words):
         doc.from_json(damaged(change))
 
 
-def test_documents_of_version_1_have_no_beats_and_are_read() -> None:
+def test_documents_of_version_1_are_read_and_have_no_beats() -> None:
     def change(data: Any) -> None:
         data["version"] = 1
         for audio in data["audio"]:
@@ -207,7 +207,7 @@ def test_documents_of_version_1_have_no_beats_and_are_read() -> None:
     assert audio == replace(AUDIO, beats=(), beats_per_bar=4)
 
 
-def test_documents_from_before_there_were_transitions_change_style_at_once() -> None:
+def test_documents_without_transitions_are_read_with_hard_style_changes() -> None:
     def change(data: Any) -> None:
         for span in data["spans"]:
             del span["style_transition"]
@@ -215,18 +215,18 @@ def test_documents_from_before_there_were_transitions_change_style_at_once() -> 
     assert [span.style_transition for span in doc.from_json(damaged(change)).spans] == [0.0, 0.0, 0.0]
 
 
-def test_spans_that_are_merged_keep_the_longer_transition() -> None:
+def test_merged_spans_keep_the_longer_transition() -> None:
     document = doc.set_style(doc.set_style(fresh(), 0, 10, "waltz", None, 0.5), 10, 24, "waltz", None, 2.0)
     assert doc.merge(document, 10).spans[0].style_transition == 2.0
 
 
-def test_text_that_is_no_json_is_refused() -> None:
+def test_text_that_is_not_json_is_refused() -> None:
     for text in ("", "{", "[]", "[" * 100_000):
         with pytest.raises(ChoreographyError):
             doc.from_json(text)
 
 
-def test_a_document_knows_its_clips() -> None:
+def test_a_document_lists_its_clips() -> None:
     document = doc.keep_clip(doc.split(fresh(), 10), 0, "one")
     document = doc.mirror_span(document, 0, document.spans[0].danced.codes, "two")
     assert document.clips == {"one", "two"}

@@ -439,7 +439,7 @@ def test_a_choreography_is_written_edited_and_edited_again(
         ([], "Nothing is to be done"),
         (["--lock", "5"], "'5' is no range"),
         (["--lock", "as:bs"], "'a' is no number"),
-        (["--lock", "0s:99s"], "0:990 is no range"),
+        (["--lock", "0s:99s"], "0:990 is not a range"),
         (["--choose", "0=first"], "'first' is no number"),
         (["--insert-motion", "gone.npz@1s"], "gone.npz: there is no such file"),
         (["--insert-motion", "gone.npz"], "is no number"),
@@ -469,7 +469,7 @@ def test_a_choreography_without_its_motion_is_refused(
     for change, words in (
         (lambda: motion.write_bytes(good + b"x"), "is not the motion that dance.json was written with"),
         (motion.unlink, "cannot be read (No such file or directory). Put it back"),
-        (lambda: document.write_text("{}"), "no choreography"),
+        (lambda: document.write_text("{}"), "not a choreography"),
         (document.unlink, "No such file"),
     ):
         change()

@@ -18,7 +18,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-def taken() -> bool:
+def locked() -> bool:
     """Whether another process would have to wait."""
     code = "import sys; from filelock import FileLock; FileLock(sys.argv[1]).acquire(timeout=0)"
     return (
@@ -26,14 +26,14 @@ def taken() -> bool:
     )
 
 
-def test_only_the_first_call_is_alone() -> None:
-    call = first_alone(lambda factor, *, plus: (factor + plus, taken()))
+def test_only_the_first_call_holds_the_lock() -> None:
+    call = first_alone(lambda factor, *, plus: (factor + plus, locked()))
     assert call(2, plus=3) == (5, True)
     assert call(2, plus=4) == (6, False)
-    assert not taken()
+    assert not locked()
 
 
-def test_after_an_error_others_may_go_on_and_the_next_call_is_the_first() -> None:
+def test_an_error_releases_the_lock_and_the_next_call_counts_as_the_first() -> None:
     errors = [ValueError("too short"), None]
 
     @first_alone
@@ -41,15 +41,15 @@ def test_after_an_error_others_may_go_on_and_the_next_call_is_the_first() -> Non
         error = errors.pop(0)
         if error:
             raise error
-        return taken()
+        return locked()
 
     with pytest.raises(ValueError, match="too short"):
         call()
-    assert not taken()
+    assert not locked()
     assert call()
 
 
-def test_where_files_cannot_be_locked_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_work_where_files_cannot_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise OSError("no locks on this file system")
 

@@ -221,7 +221,7 @@ def test_poses_from_outside_get_tokens_of_their_own(dance: State) -> None:
     assert edited.document.span_at(30).locked and edited.document.clips == {"mine"}
     assert same_frames(motion, edited.dance, 0, len(document))
     assert "3.0 to 5.0 s: its tokens are" in edited.report["notices"][0]
-    with pytest.raises(ChoreographyError, match="30:50 dances its codes"):
+    with pytest.raises(ChoreographyError, match="30:50 has no stored poses"):
         do(dance, lock(30, 50), Operation("tokenize", 30, 50))
 
 
@@ -267,7 +267,7 @@ def test_the_style_of_a_span_counts_when_it_is_generated_again(dance: State) -> 
     styled = do(dance, Operation("style", 30, 50, style="salsa", strength=4.0), again).document.span_at(30)
     assert styled.style == "salsa"
     assert {variant.codes for variant in styled.variants} != {variant.codes for variant in plain.variants}
-    with pytest.raises(RequestError, match="knows no style 'tango'"):
+    with pytest.raises(RequestError, match="has no style 'tango'"):
         do(dance, Operation("style", 0, 5, style="tango"))
 
 

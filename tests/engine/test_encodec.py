@@ -1,4 +1,4 @@
-"""EnCodec's features: the same codes as the real package's, in blocks; weights fetched, checked and refused."""
+"""EnCodec's features: the same codes as the real package's, in blocks; weights are downloaded and checked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from engine.errors import CheckpointError
 from engine.service import cli
 
 RECORDED = Path(__file__).with_name("encodec_recorded_codes.json")
-"""Codes that the package `encodec` 0.1.1 gives for `fake_audio` of these lengths with `fake_state`."""
+"""Codes of the package `encodec` 0.1.1 for `fake_audio` of these lengths with `fake_state`."""
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def model(file: Path) -> EnCodec:
 
 @pytest.fixture
 def pinned(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, and the test's own weights in the place of the official ones."""
+    """An empty cache, and test weights in the place of the official ones."""
     monkeypatch.setenv("MAGMA_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(weights, "SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
     monkeypatch.setattr(weights, "SIZE", file.stat().st_size)
@@ -81,26 +81,26 @@ def real_torchaudio() -> bool:
 
 
 def package_without_torchaudio(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
-    """The package imports torchaudio but needs it for files and resampling only."""
+    """The package `encodec` with a stand-in for torchaudio, which it needs for files and resampling only."""
     monkeypatch.setitem(sys.modules, "torchaudio", types.ModuleType("torchaudio"))
     return pytest.importorskip("encodec")
 
 
 @pytest.mark.parametrize("samples", [1, 319, 320, 321, 6400, 6401])
-def test_one_frame_for_each_320_samples_begun(model: EnCodec, samples: int) -> None:
+def test_every_started_320_samples_give_a_frame(model: EnCodec, samples: int) -> None:
     result = features.encode(model, fake_audio(samples))
     assert result.shape == (-(-samples // 320), 128)
     assert result.dtype == np.float32
 
 
-def test_silence_and_nothing(model: EnCodec) -> None:
+def test_silence_and_empty_audio_are_encoded(model: EnCodec) -> None:
     assert np.isfinite(features.encode(model, np.zeros(6400, np.float32))).all()
     assert features.encode(model, np.zeros(0, np.float32)).shape == (0, 128)
 
 
 @pytest.mark.parametrize("block", [7, 20, 50])
 def test_blocks_equal_the_whole(model: EnCodec, monkeypatch: pytest.MonkeyPatch, block: int) -> None:
-    audio = fake_audio(6400 * 6 + 77)  # 121 frames, the last one cut short
+    audio = fake_audio(6400 * 6 + 77)  # 121 frames, the last one incomplete
     signal = torch.from_numpy(audio)[None, None]
     with torch.inference_mode():
         whole, _ = model.encoder(signal, None)
@@ -114,7 +114,7 @@ def test_blocks_equal_the_whole(model: EnCodec, monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(features, "BLOCK", block)
     fractions: list[float] = []
     moved = np.abs(features.encode(model, audio, fractions.append) - expected).max(axis=1) > 0
-    assert moved.sum() <= 2  # float rounding moves a code now and then; all else is equal to the bit
+    assert moved.sum() <= 2  # float rounding changes a code now and then; everything else is equal to the bit
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
 
@@ -124,7 +124,7 @@ def test_the_frames_of_a_song_do_not_depend_on_what_follows(model: EnCodec) -> N
     np.testing.assert_array_equal(features.encode(model, audio)[:20], features.encode(model, audio[:6400]))
 
 
-def test_what_progress_raises_ends_the_work(model: EnCodec) -> None:
+def test_an_exception_in_progress_ends_the_work(model: EnCodec) -> None:
     def stop(_: float) -> None:
         raise InterruptedError
 
@@ -132,13 +132,15 @@ def test_what_progress_raises_ends_the_work(model: EnCodec) -> None:
         features.encode(model, fake_audio(6400), stop)
 
 
-def test_without_weights_the_command_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_weights_the_error_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAGMA_CACHE", str(tmp_path))
     with pytest.raises(CheckpointError, match="python -m engine fetch-encodec"):
         features.encodec_features(fake_audio(6400))
 
 
-def test_a_file_goes_into_the_cache_and_is_used(pinned: Path, model: EnCodec, capsys: pytest.CaptureFixture) -> None:
+def test_a_given_file_is_copied_into_the_cache_and_used(
+    pinned: Path, model: EnCodec, capsys: pytest.CaptureFixture
+) -> None:
     assert cli.main(["fetch-encodec", "--file", str(pinned)]) == 0
     assert str(weights.weights_path()) in capsys.readouterr().out
     audio = fake_audio(6400)
@@ -148,14 +150,14 @@ def test_a_file_goes_into_the_cache_and_is_used(pinned: Path, model: EnCodec, ca
 def test_another_file_is_refused(tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAGMA_CACHE", str(tmp_path))
     with pytest.raises(CheckpointError, match=r"not EnCodec's official file: its SHA-256 begins with .* not d7cc33bc"):
-        weights.take_file(file)
+        weights.store_file(file)
     assert not weights.weights_path().exists()
-    with pytest.raises(CheckpointError, match="no such file"):
-        weights.take_file(tmp_path / "nowhere.th")
+    with pytest.raises(CheckpointError, match="there is no such file"):
+        weights.store_file(tmp_path / "nowhere.th")
 
 
 def test_a_cached_file_that_changed_is_refused(pinned: Path) -> None:
-    path = weights.take_file(pinned)
+    path = weights.store_file(pinned)
     with path.open("r+b") as handle:
         handle.truncate(1000)
     with pytest.raises(CheckpointError, match=r"is damaged\. Delete it"):
@@ -171,7 +173,7 @@ def test_damaged_and_foreign_files_are_refused(tmp_path: Path, file: Path) -> No
     with pytest.raises(CheckpointError, match=r"w\.th: "):
         load_encodec(path)
     torch.save([1, 2], path)
-    with pytest.raises(CheckpointError, match="holds no plain state dict"):
+    with pytest.raises(CheckpointError, match="is not a plain state dict"):
         load_encodec(path)
     state = fake_state()
     shifted = {**state, "encoder.model.3.conv.conv.bias": torch.zeros(65)}
@@ -201,7 +203,7 @@ def test_a_program_in_the_file_is_not_run(tmp_path: Path, zipped: bool) -> None:
 
 
 class Server(HTTPServer):
-    """Serves `content`; of each answer at most `limit` bytes. `ranges` are the ones asked for."""
+    """A server of `content`, with at most `limit` bytes an answer. `ranges` are those of the requests."""
 
     content: bytes
     limit: int | None = None
@@ -246,7 +248,7 @@ def serving(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]
         server.server_close()
 
 
-def test_a_broken_off_download_is_continued(pinned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_download_is_continued(pinned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     content = pinned.read_bytes()
     with serving(content, monkeypatch) as server:
         server.limit = 1_000_000
@@ -261,11 +263,11 @@ def test_a_broken_off_download_is_continued(pinned: Path, monkeypatch: pytest.Mo
         assert list(path.parent.iterdir()) == [path]
         assert fractions[-1] == 1.0
         weights.download(fractions.append)
-        assert len(server.ranges) == 2  # what is there is not fetched again
+        assert len(server.ranges) == 2  # the finished download is not fetched again
 
 
 def test_a_replaced_download_is_refused_and_deleted(pinned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(b"x" * weights.SIZE, monkeypatch), pytest.raises(CheckpointError, match="not EnCodec's official file"):
+    with serving(b"x" * weights.SIZE, monkeypatch), pytest.raises(CheckpointError, match="not EnCodec's official one"):
         weights.download(lambda fraction: None)
     assert list(weights.cache_folder().iterdir()) == []
 
@@ -277,11 +279,11 @@ def test_an_insecure_redirect_is_not_followed(pinned: Path, monkeypatch: pytest.
             weights.download(lambda fraction: None)
 
 
-def test_without_a_connection_the_file_option_is_named(
+def test_without_a_connection_the_error_names_the_file_option(
     pinned: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     with serving(b"", monkeypatch):
-        pass  # its port is closed again
+        pass  # to get a port that is closed again
     assert cli.main(["fetch-encodec"]) == 1
     message = capsys.readouterr().err
     assert "could not be downloaded" in message

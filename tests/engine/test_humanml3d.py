@@ -1,4 +1,4 @@
-"""The 263-d representation: exact round trips, headings, contacts, bone directions, and the way to SMPL."""
+"""The 263-d representation: exact round trips, headings, contacts, bone directions, and conversion to SMPL."""
 
 from pathlib import Path
 
@@ -17,8 +17,7 @@ TO_Y_UP = BODY_TO_WORLD.astype(np.float64)
 
 
 def wandering(seed: int, frames: int = 90, turns: float = 0.0, speed: float = 0.5) -> Motion:
-    """A body that swings all joints smoothly, walks at `speed` m/s where it looks and turns `turns` times on its
-    way."""
+    """A body that swings all joints smoothly, walks forward at `speed` m/s and turns `turns` times on its way."""
     rng = np.random.default_rng(seed)
     time = np.arange(frames)[:, None, None] / h3d.FPS
     poses = rng.uniform(0, 0.5, (24, 3)) * np.sin(time * rng.uniform(0.5, 5, (24, 3)) + rng.uniform(0, 6, (24, 3)))
@@ -31,7 +30,7 @@ def wandering(seed: int, frames: int = 90, turns: float = 0.0, speed: float = 0.
 
 @given(seed=st.integers(0, 10_000), turns=st.floats(-3, 3))
 @settings(max_examples=30, deadline=None)
-def test_positions_come_back_up_to_place_and_first_heading(seed: int, turns: float) -> None:
+def test_positions_are_restored_except_for_place_and_first_heading(seed: int, turns: float) -> None:
     joints = wandering(seed, turns=turns).joints()
     decoded = h3d.decode_positions(h3d.encode(joints))
     assert decoded.shape == (len(joints) - 1, 22, 3)
@@ -46,7 +45,7 @@ def test_place_and_heading_of_the_whole_motion_do_not_matter(seed: int, yaw: flo
     np.testing.assert_allclose(h3d.encode(moved), h3d.encode(joints), atol=2e-4)
 
 
-def test_a_canonical_motion_stands_on_the_floor_at_the_origin_and_faces_minus_y() -> None:
+def test_a_canonical_motion_is_on_the_floor_at_the_origin_and_faces_minus_y() -> None:
     joints = h3d.canonicalise(wandering(1).joints())
     np.testing.assert_allclose(joints[0, 0, :2], 0, atol=1e-9)
     assert joints[..., 2].min() == pytest.approx(0)
@@ -61,12 +60,12 @@ def test_a_full_turn_is_twice_the_sum_of_the_yaw_velocities(turns: float) -> Non
     features = h3d.encode(wandering(5, frames=240, turns=turns).joints())
     middle = slice(60, 180)
     turned = 2 * features[middle, 0].sum()
-    # seen from above, what the body turns by, the rotation back to +Z undoes
+    # the heading is the rotation back to +Z, so it turns the other way than the body
     assert turned == pytest.approx(-2 * np.pi * turns * 120 / 239, rel=0.1)
     assert np.abs(features[1:, 0]).max() < 0.2
 
 
-def test_a_body_that_walks_where_it_looks_moves_along_its_own_z() -> None:
+def test_a_body_that_walks_forward_moves_along_its_z() -> None:
     features = h3d.encode(wandering(2, frames=200, turns=1.0, speed=1.0).joints())[40:160]
     step = 1.0 / h3d.FPS
     np.testing.assert_allclose(features[:, 2].mean(), step, rtol=0.1)
@@ -83,7 +82,7 @@ def test_velocities_are_steps_in_the_heading_of_the_frame() -> None:
     np.testing.assert_allclose(velocities[..., 1], np.diff(decoded[..., 2], axis=0), atol=1e-4)
 
 
-def test_contacts_say_which_foot_points_are_still() -> None:
+def test_contacts_are_the_foot_points_that_are_still() -> None:
     joints = np.repeat(wandering(0, 2).joints()[:1], 10, axis=0)
     joints[5:, 11] += [0, 0.05, 0]  # the right foot jumps 5 cm once, from frame 4 to 5
     joints[:, 7] += np.arange(10)[:, None] * [0.05, 0, 0]  # the left ankle moves all the time
@@ -124,7 +123,7 @@ def test_normalising_is_undone_and_survives_a_constant_group() -> None:
     np.testing.assert_allclose(h3d.denormalise(normal, mean, std), features, atol=1e-5)
 
 
-def test_the_way_to_smpl_keeps_the_joints_and_puts_soles_on_the_floor() -> None:
+def test_conversion_to_smpl_keeps_the_joints_and_puts_soles_on_the_floor() -> None:
     features = h3d.encode(wandering(9).joints() * np.float32(1.1))
     positions = h3d.decode_positions(features)
     scale = h3d.leg_scale(positions)
@@ -149,5 +148,5 @@ def test_real_dances_round_trip(dance_data: Path, name: str) -> None:
     features = h3d.encode(motion.joints())
     positions = h3d.decode_positions(features)
     np.testing.assert_allclose(positions, h3d.canonicalise(motion.joints())[:-1], atol=1e-4)
-    # the first positions stand at z = 0, ours on their soles
+    # the lowest joint of the former is at z = 0, of ours the sole
     np.testing.assert_allclose(h3d.to_smpl(features).joints()[:, :22], positions + np.array([0, 0, 0.02]), atol=1e-3)

@@ -1,9 +1,9 @@
-"""Who may import whom (see docs/architecture.md).
+"""The layers: which room may import which (see docs/architecture.md).
 
 A room is a folder with modules. The text of its `__init__` ends with a line `Imports: ...` that names the rooms and
 modules below it; its modules may import those, each other, and the shared modules of `engine`. Imports are read from
-the source, wherever they stand. Third-party packages are checked by importing every module in a fresh interpreter as
-well, in which the forbidden ones cannot be imported.
+anywhere in the source. Third-party packages are also checked by importing every module in a new interpreter in which
+the forbidden ones cannot be imported.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "scipy", "librosa", "numba", "soxr", "av", "safetensors", "matplotlib"}
 BUILD_TOOLS = ("smpl_rig.assets.bake_mannequin",)
-"""Run by hand to make a data file that is shipped; not part of the library."""
+"""Scripts run by hand to make a shipped data file; not part of the library."""
 SHARED = {"engine", "engine.VERSION", "engine.protocol", "engine.checkpoint_index", "engine.checks", "engine.errors"}
-"""Modules of the standard library only, which every room may import and the add-on shares with the engine."""
+"""Modules that import the standard library only; every room may import them, and the add-on shares them."""
 OURS = ("engine", "smpl_rig", "magma_blender")
 ENTRY_POINTS = {"engine.__main__", "magma_blender", "magma_blender.registration", "magma_blender.batch"}
-"""Modules above all rooms, which put them together."""
+"""Modules above all rooms, which connect them."""
 
 IMPORT_ALL = """
 import importlib, sys
@@ -61,7 +61,7 @@ def import_all(names: list[str], forbidden: set[str]) -> None:
 
 
 def imported(path: Path, everywhere: bool = True) -> Iterator[str]:
-    """Top-level packages that a file imports: anywhere, or only where importing it runs the statement."""
+    """Top-level packages that a file imports: anywhere in it, or only those that are imported together with it."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     package = path.relative_to(ROOT).parts[0]
     nodes = list(ast.walk(tree))
@@ -101,17 +101,17 @@ def all_imports(module: str, path: Path) -> set[str]:
 
 
 def room_of(module: str) -> str:
-    """The folder that a module lies in, as a package."""
+    """The folder of a module, as a package."""
     return module if PATHS[module].name == "__init__.py" else module.rpartition(".")[0]
 
 
 def outer(module: str) -> str:
-    """The room that stands in a package of ours itself."""
+    """The outermost room around a module, directly in one of our packages."""
     return ".".join(room_of(module).split(".")[:2])
 
 
 def declared(room: str) -> list[str]:
-    """What the text of a room says that it imports."""
+    """The imports that the text of a room declares."""
     text = ast.get_docstring(ast.parse(PATHS[room].read_text(encoding="utf-8"))) or ""
     match = re.search(r"^Imports: (.+?)\.$", text, re.DOTALL | re.MULTILINE)
     assert match, f"{PATHS[room]}: its text does not end with a line 'Imports: ...'"
@@ -138,8 +138,8 @@ def test_the_rooms_are_where_they_are_expected() -> None:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_a_room_imports_only_what_its_text_says(room: str) -> None:
-    """Its own modules and those of rooms inside it, what its text names, and the shared modules."""
+def test_a_room_imports_only_what_its_text_declares(room: str) -> None:
+    """A room may import its own modules and those of rooms inside it, what its text names, and the shared modules."""
     allowed = declared(room)
     for module, names in GRAPH.items():
         if room_of(module) != room or module in ENTRY_POINTS:
@@ -153,7 +153,7 @@ def test_a_room_imports_only_what_its_text_says(room: str) -> None:
 
 
 def test_no_room_imports_one_above_it() -> None:
-    """The arrows between rooms, rooms inside rooms counted with them, never lead back to where they began."""
+    """Imports between outermost rooms never form a cycle."""
     arrows: dict[str, set[str]] = {}
     for module, names in GRAPH.items():
         if module not in ENTRY_POINTS:
@@ -164,11 +164,11 @@ def test_no_room_imports_one_above_it() -> None:
     assert order.index("engine.models") < order.index("engine.pipeline") < order.index("engine.service")
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_no_modules_import_each_other_in_a_cycle() -> None:
     assert list(TopologicalSorter(GRAPH).static_order())  # raises CycleError
 
 
-def test_what_dances_never_imports_training_evaluation_or_data() -> None:
+def test_inference_never_imports_training_evaluation_or_data() -> None:
     never = ("engine.training", "engine.evaluation", "engine.data")
     for module, names in GRAPH.items():
         if not module.startswith((*never, "engine.__main__")):
@@ -230,7 +230,7 @@ def test_the_add_on_never_imports_torch_and_numpy_only_when_it_is_needed() -> No
 
 
 def test_the_add_on_loads_without_numpy() -> None:
-    """With a stand-in for bpy, all its modules import although numpy and every heavy package are not there."""
+    """With a stand-in for bpy, all its modules can be imported without numpy and every heavy package."""
     stand_in = (
         "import sys, types\n"
         "class Anything(types.ModuleType):\n"

@@ -1,4 +1,4 @@
-"""The 35 music features are librosa's own, frame by frame, and bounded in memory."""
+"""librosa features: equal to librosa's own, frame by frame, and bounded in memory."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ def test_equal_to_plain_librosa(song: np.ndarray) -> None:
 
 
 def test_frames_are_centred_on_twentieths_of_a_second(song: np.ndarray) -> None:
-    """A click on second 3 is the strongest onset within a frame or two of frame 60."""
+    """A click at second 3 gives the strongest onset within a frame or two of frame 60."""
     clicks = np.zeros(lf.SAMPLE_RATE * 6, np.float32)
     clicks[lf.SAMPLE_RATE * 3] = 1.0
     assert abs(int(np.argmax(lf.librosa_features(clicks)[:, 0])) - 60) <= 2
 
 
-def test_tempo_prior_moves_the_beats(song: np.ndarray) -> None:
+def test_the_tempo_prior_changes_the_beats(song: np.ndarray) -> None:
     slow = lf.librosa_features(song, tempo_prior=60)[:, 34].sum()
     fast = lf.librosa_features(song, tempo_prior=240)[:, 34].sum()
     assert fast > 1.5 * slow
 
 
-def test_silence_and_one_second_are_finite() -> None:
+def test_features_of_silence_and_of_one_second_are_finite() -> None:
     features = lf.librosa_features(np.zeros(lf.SAMPLE_RATE, np.float32))
     assert features.shape == (21, 35) and np.isfinite(features).all()
 

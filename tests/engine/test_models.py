@@ -1,4 +1,4 @@
-"""The networks: cached equals uncached, bounded reach, locks seen from both sides, exact feature round trips."""
+"""Our networks: cached equals uncached, bounded reach, locks known on both sides, exact feature round trips."""
 
 import copy
 from dataclasses import replace
@@ -56,7 +56,7 @@ def logits(network: MotionDecoder, inputs: dict[str, torch.Tensor]) -> torch.Ten
     return torch.stack(network(history=inputs["codes"], **inputs), 2)
 
 
-def test_codes_that_are_near_in_the_codec_begin_near_in_the_decoder() -> None:
+def test_codes_that_are_near_in_the_codec_start_near_in_the_decoder() -> None:
     torch.manual_seed(0)
     books = torch.randn(SMALL.levels + 1, SMALL.codes, 8) * torch.tensor([1.0, 0.5, 0.3, 0.1])[:, None, None]
     network = MotionDecoder(replace(SMALL, width=128))
@@ -81,7 +81,7 @@ def test_attention_in_a_band_equals_attention_under_a_mask(count: int) -> None:
 
 
 @torch.no_grad()
-def test_writing_with_the_cache_equals_the_training_view(decoder: MotionDecoder) -> None:
+def test_steps_with_the_cache_equal_the_forward_pass(decoder: MotionDecoder) -> None:
     inputs = decoder_inputs()
     whole = logits(decoder, inputs)
     cache = DecoderCache(decoder, decoder.memory(**inputs))
@@ -94,7 +94,7 @@ def test_writing_with_the_cache_equals_the_training_view(decoder: MotionDecoder)
 @pytest.mark.parametrize("parts", [(40,), (1, 39), (5, 12, 23), (13, 1, 26), (30, 10)])
 @torch.no_grad()
 def test_prefill_equals_steps(decoder: MotionDecoder, parts: tuple[int, ...]) -> None:
-    """Also in parts, and with steps between: the window of the past is 12 positions."""
+    """Also in parts, and with steps in between: the window of the past is 12 positions."""
     inputs = decoder_inputs()
     codes, memory = inputs["codes"], decoder.memory(**inputs)
     cache = DecoderCache(decoder, memory)
@@ -112,7 +112,7 @@ def test_prefill_equals_steps(decoder: MotionDecoder, parts: tuple[int, ...]) ->
 
 
 @torch.no_grad()
-def test_repeated_rows_go_on_as_the_row_would(decoder: MotionDecoder) -> None:
+def test_repeated_rows_continue_as_the_row_would(decoder: MotionDecoder) -> None:
     inputs = decoder_inputs()
     memory, codes = decoder.memory(**inputs), inputs["codes"]
     one, many = DecoderCache(decoder, memory), DecoderCache(decoder, memory)
@@ -137,14 +137,14 @@ def test_a_style_at_every_position_equals_one_for_all(decoder: MotionDecoder) ->
 
 
 @torch.no_grad()
-def test_one_clip_alone_equals_it_in_a_batch(decoder: MotionDecoder) -> None:
+def test_a_clip_alone_equals_the_same_clip_in_a_batch(decoder: MotionDecoder) -> None:
     inputs = decoder_inputs()
     alone = {name: value[:1] for name, value in inputs.items()}
     torch.testing.assert_close(logits(decoder, alone)[0], logits(decoder, inputs)[0], atol=5e-5, rtol=1e-4)
 
 
 @torch.no_grad()
-def test_free_positions_do_not_see_the_future_and_locked_ones_are_seen_from_both_sides(decoder: MotionDecoder) -> None:
+def test_free_codes_affect_only_the_future_and_locked_ones_both_sides(decoder: MotionDecoder) -> None:
     inputs = decoder_inputs()
     inputs["locked"][:] = False
     inputs["locked"][:, 25] = True
@@ -159,7 +159,7 @@ def test_free_positions_do_not_see_the_future_and_locked_ones_are_seen_from_both
 
 
 @torch.no_grad()
-def test_masked_music_is_not_heard(decoder: MotionDecoder) -> None:
+def test_masked_music_has_no_effect(decoder: MotionDecoder) -> None:
     inputs = decoder_inputs()
     before = logits(decoder, inputs)
     after = logits(decoder, {**inputs, "music": inputs["music"] + 1.0})
@@ -188,7 +188,7 @@ def test_features_round_trip(seed: int) -> None:
     generator = np.random.default_rng(seed)
     walk = np.cumsum(generator.normal(0, 0.1, (30, 72)), 0).astype(np.float32)
     walk[:, :3] = generator.normal(0, 0.4, 3) + walk[:, :3] * 0.3
-    walk[:, [30, 31, 32, 33, 34, 35, *range(66, 72)]] = 0  # toes and hands rest in our features
+    walk[:, [30, 31, 32, 33, 34, 35, *range(66, 72)]] = 0  # toes and hands are at rest in our features
     clip = motions.Motion(walk, np.cumsum(generator.normal(0, 0.05, (30, 3)), 0).astype(np.float32), 20.0)
     start = float(rep.heading(clip.rotations()[:, 0].astype(np.float64))[0])
     back = rep.decode(rep.encode(clip), 20.0, start, (clip.trans[0, 0], clip.trans[0, 1]))
@@ -210,7 +210,7 @@ def test_torch_kinematics_agree_with_numpy() -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_weights_that_are_read_in_half_precision_give_the_same(decoder: MotionDecoder) -> None:
+def test_weights_read_in_half_precision_give_the_same_result(decoder: MotionDecoder) -> None:
     inputs, half = decoder_inputs(), copy.deepcopy(decoder)
     for parameter in half.parameters():
         parameter.data = parameter.half().float()

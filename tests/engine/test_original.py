@@ -47,7 +47,7 @@ def style_of(variant: str, data: dict[str, torch.Tensor]) -> torch.Tensor | None
 
 
 def record(variant: str) -> dict[str, np.ndarray]:
-    """What the reference gives, as kept in `original_recordings`."""
+    """The reference's results, as stored in `original_recordings`."""
     vqvae, decoder, data = reference.random_vqvae(), reference.random_decoder(variant), inputs(variant, 32)
     codes = np.stack([reference.vq_encode(vqvae, row) for row in data["motion"]])
     motion = np.stack([reference.vq_decode(vqvae, row) for row in data["tokens"]])
@@ -70,7 +70,7 @@ def test_the_networks_equal_the_recorded_tensors(checkpoints: Checkpoints, varia
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_recordings_are_the_references(variant: str) -> None:
+def test_the_recordings_equal_the_reference(variant: str) -> None:
     made = record(variant)
     with np.load(RECORDINGS / f"{variant}.npz") as recorded:
         np.testing.assert_array_equal(made["codes"], recorded["codes"])
@@ -95,7 +95,7 @@ def test_other_sizes_equal_the_reference(tmp_path: Path, heads: int, width: int,
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_published_sizes_have_the_published_parameters(variant: str) -> None:
+def test_published_sizes_have_the_published_number_of_parameters(variant: str) -> None:
     with torch.device("meta"):
         vqvae, decoder = OriginalVQVAE(OriginalVQVAEConfig()), OriginalDecoder(OriginalDecoderConfig(variant))
     assert sum(p.numel() for p in vqvae.parameters()) == 151_567_368
@@ -133,13 +133,13 @@ def test_incremental_motion_equals_whole(checkpoints: Checkpoints, cuts: set[int
     borders = [0, *sorted(cuts), 200]
     parts = [stream.extend(tokens[:, a:b]) for a, b in pairwise(borders)]
     whole = vqvae.decode(tokens)
-    # of values of about 1: sums in another order differ by some 1e-5, a lost position would by far more
+    # for values of about 1, sums in another order differ by about 1e-5, a lost position by far more
     torch.testing.assert_close(torch.cat(parts, 1), whole, atol=5e-5, rtol=1e-4)
 
 
 @settings(max_examples=20, deadline=None)
 @given(window=st.integers(1, 20), cuts=st.sets(st.integers(1, 59), max_size=59))
-def test_a_short_window_forgets_the_same_however_it_is_fed(
+def test_with_a_short_window_the_result_does_not_depend_on_the_blocks(
     checkpoints: Checkpoints, window: int, cuts: set[int]
 ) -> None:
     vqvae, decoder = checkpoints["librosa"].vqvae, checkpoints["librosa"].decoder
@@ -152,13 +152,13 @@ def test_a_short_window_forgets_the_same_however_it_is_fed(
     blocks = [(many.extend(tokens[:, a:b]), fast.extend(tokens[:, a:b])) for a, b in pairwise(borders)]
     for found, expected in zip(zip(*blocks, strict=True), zip(*single, strict=True), strict=True):
         torch.testing.assert_close(torch.cat(found, 1), torch.cat(expected, 1), atol=5e-5, rtol=1e-4)
-    assert many.memory.kept.shape[4] <= 2 * window  # it does not grow
+    assert many.kv_cache.kept.shape[4] <= 2 * window  # it does not grow
     if window == 1:  # nothing of the past is left
         torch.testing.assert_close(single[-1][0], vqvae.decode(tokens[:, -1:]), atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_one_row_equals_it_in_a_batch(checkpoints: Checkpoints, variant: str) -> None:
+def test_a_row_alone_equals_the_same_row_in_a_batch(checkpoints: Checkpoints, variant: str) -> None:
     checkpoint, data = checkpoints[variant], tensors(variant, rows=3)
     style = style_of(variant, data)
     logits = checkpoint.decoder(data["tokens"], data["music"], style)
@@ -175,7 +175,7 @@ def test_rows_of_a_cache_can_be_chosen(checkpoints: Checkpoints) -> None:
     decoder, data = checkpoints["encodec"].decoder, tensors("encodec", rows=1)
     tokens = tensors("encodec", rows=3)["tokens"]
     cache = OriginalDecoderCache(decoder, data["music"], None, 30, 3)
-    cache.look(0, 34)
+    cache.set_music_window(0, 34)
     cache.extend(tokens[:, :12])
     cache.choose(torch.tensor([2, 2]))
     after = cache.extend(tokens[2:, 12:].expand(2, -1))
@@ -184,23 +184,23 @@ def test_rows_of_a_cache_can_be_chosen(checkpoints: Checkpoints) -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_future_is_not_seen_but_all_music_is(checkpoints: Checkpoints, variant: str) -> None:
+def test_logits_depend_on_past_tokens_and_all_music(checkpoints: Checkpoints, variant: str) -> None:
     decoder, data = checkpoints[variant].decoder, tensors(variant, frames=30)
     style = style_of(variant, data)
-    for view, heard in (("whole", True), ("prefix", False)):
+    for view, used in (("whole", True), ("prefix", False)):
         before = decoder(data["tokens"], data["music"], style, view)
         tokens, music = data["tokens"].clone(), data["music"].clone()
         tokens[:, 20:] = (tokens[:, 20:] + 1) % 32
         music[:, 20:] += 1
         torch.testing.assert_close(decoder(tokens, data["music"], style, view)[:, :20], before[:, :20])
         changed = (decoder(data["tokens"], music, style, view)[:, :20] - before[:, :20]).abs().max()
-        assert (changed > 1e-3) == heard
-    # a bag of frames: their order says nothing
+        assert (changed > 1e-3) == used
+    # music frames have no order
     turned = decoder(data["tokens"], data["music"].flip(1), style)
     torch.testing.assert_close(turned, decoder(data["tokens"], data["music"], style), atol=2e-5, rtol=1e-4)
 
 
-def test_styles_are_asked_for_and_refused(checkpoints: Checkpoints) -> None:
+def test_a_missing_style_and_one_that_is_not_supported_are_refused(checkpoints: Checkpoints) -> None:
     data = tensors("encodec_style")
     with pytest.raises(RequestError, match="needs a style"):
         checkpoints["encodec_style"].decoder(data["tokens"], data["music"])

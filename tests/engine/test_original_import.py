@@ -56,7 +56,7 @@ def files(tmp_path: Path, vqvae: reference.Weights, decoder: reference.Weights) 
     return Files(tmp_path, vqvae, decoder)
 
 
-def test_numbers_go_through_exactly(files: Files, vqvae: reference.Weights, decoder: reference.Weights) -> None:
+def test_numbers_are_imported_exactly(files: Files, vqvae: reference.Weights, decoder: reference.Weights) -> None:
     files.run()
     stored = load_file(files.folder / "model.safetensors")
     checkpoint = load_checkpoint(str(files.folder))
@@ -78,7 +78,7 @@ def test_numbers_go_through_exactly(files: Files, vqvae: reference.Weights, deco
     assert set(vqvae) - set(pairs[0][2]) == left_out
 
 
-def test_the_folder_says_where_it_came_from(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_names_its_sources(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.run()
     card = (files.folder / "MODEL_CARD.md").read_text()
     digest = json.loads((files.folder / "config.json").read_text())["sources"]["motionseq"]["sha256"]
@@ -88,7 +88,7 @@ def test_the_folder_says_where_it_came_from(files: Files, monkeypatch: pytest.Mo
     assert "error" not in entry and entry["token_rate"] == 20 and "encodec" in entry["description"]
 
 
-def test_statistics_are_kept(files: Files, tmp_path: Path) -> None:
+def test_statistics_are_imported(files: Files, tmp_path: Path) -> None:
     random = np.random.RandomState(1)
     mean, std = random.standard_normal(263), random.uniform(0.1, 2, 263)
     np.save(tmp_path / "mean.npy", mean)
@@ -100,7 +100,7 @@ def test_statistics_are_kept(files: Files, tmp_path: Path) -> None:
     np.testing.assert_array_equal(checkpoint.std, std.astype(np.float32))
 
 
-def test_useless_statistics_are_refused(files: Files, tmp_path: Path) -> None:
+def test_unusable_statistics_are_refused(files: Files, tmp_path: Path) -> None:
     good, short, zero, pickled = (tmp_path / f"{name}.npy" for name in ("good", "short", "zero", "pickled"))
     np.save(good, np.ones(263))
     np.save(short, np.ones(262))
@@ -125,7 +125,7 @@ def test_a_missing_tensor_is_named(tmp_path: Path, vqvae: reference.Weights, dec
 
 
 @pytest.mark.parametrize("name", ["motionEncoder.token_emb.emb.weight", "vq._codebook.embed"])
-def test_a_missing_tensor_that_gives_a_size_is_named_alone(
+def test_only_the_missing_tensor_is_named_where_it_determines_a_size(
     tmp_path: Path, vqvae: reference.Weights, decoder: reference.Weights, name: str
 ) -> None:
     del vqvae[name]
@@ -133,7 +133,7 @@ def test_a_missing_tensor_that_gives_a_size_is_named_alone(
     assert f"1 missing: {name}" in message and "wrong size" not in message
 
 
-def test_a_renamed_tensor_is_named_both_ways(
+def test_a_renamed_tensor_is_named_as_missing_and_unexpected(
     tmp_path: Path, vqvae: reference.Weights, decoder: reference.Weights
 ) -> None:
     decoder["motionDecoder.to_logit.weight"] = decoder.pop("motionDecoder.to_logits.weight")
@@ -151,7 +151,7 @@ def test_a_renamed_tensor_is_named_both_ways(
         ("motionDecoder.to_logits.bias", (35, 1)),
     ],
 )
-def test_a_tensor_of_the_wrong_size_is_named_alone(
+def test_only_the_tensor_of_the_wrong_size_is_named(
     tmp_path: Path, vqvae: reference.Weights, decoder: reference.Weights, name: str, shape: tuple[int, ...]
 ) -> None:
     right = list(decoder[name].shape)
@@ -177,12 +177,12 @@ def test_swapped_files_are_recognised(files: Files) -> None:
     assert "--vqvae" in files.refused()
 
 
-def test_files_of_two_trainings_are_refused(tmp_path: Path, vqvae: reference.Weights) -> None:
+def test_files_of_different_trainings_are_refused(tmp_path: Path, vqvae: reference.Weights) -> None:
     other = Files(tmp_path, vqvae, reference.random_decoder("encodec", codes=40))
     assert "40 codes" in other.refused() and "32" in other.refused()
 
 
-def test_numbers_that_are_none_are_refused(
+def test_numbers_that_are_not_finite_are_refused(
     tmp_path: Path, vqvae: reference.Weights, decoder: reference.Weights
 ) -> None:
     decoder["motionDecoder.norm.bias"][3] = np.nan
@@ -190,7 +190,7 @@ def test_numbers_that_are_none_are_refused(
 
 
 class Bomb:
-    """Unpickling it makes a file."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, place: Path):
         self.place = place
@@ -243,7 +243,7 @@ def test_files_without_a_model_are_refused(files: Files) -> None:
     assert "'a'" in files.refused()
 
 
-def test_few_numbers_posing_as_many_are_refused(
+def test_views_that_repeat_a_few_numbers_are_refused(
     tmp_path: Path, vqvae: reference.Weights, decoder: reference.Weights
 ) -> None:
     files = Files(tmp_path, vqvae, decoder)
@@ -253,7 +253,7 @@ def test_few_numbers_posing_as_many_are_refused(
     assert "motionDecoder.to_logits.weight" in files.refused()
 
 
-def test_only_an_earlier_import_is_written_over(files: Files) -> None:
+def test_only_an_earlier_import_is_overwritten(files: Files) -> None:
     files.folder.mkdir()
     files.run()
     files.run()
@@ -265,9 +265,7 @@ def test_only_an_earlier_import_is_written_over(files: Files) -> None:
     assert [file.name for file in files.folder.iterdir()] == ["thesis.txt"]
 
 
-def test_a_disk_that_fills_up_during_a_second_import_leaves_the_first(
-    files: Files, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_during_a_second_import_keeps_the_first(files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     files.run()
     before = {file.name: file.read_bytes() for file in files.folder.iterdir()}
     write = Path.write_text

@@ -1,4 +1,4 @@
-"""Float16 and int8 weights: how they are asked for, how near they come to float32, and that nothing else changes."""
+"""Float16 and int8 weights: how they are chosen, how close they are to float32, and that nothing else changes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def logits(checkpoint: OriginalCheckpoint, tokens: torch.Tensor) -> torch.Tensor
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_int8_logits_are_near_those_of_float32(pairs: Pairs, variant: str) -> None:
+def test_int8_logits_are_close_to_those_of_float32(pairs: Pairs, variant: str) -> None:
     exact, rounded = pairs[variant]
     tokens = torch.randint(0, CODES, (2, 40), generator=torch.Generator().manual_seed(1))
     expected, found = logits(exact, tokens), logits(rounded, tokens)
@@ -68,7 +68,7 @@ def test_int8_logits_are_near_those_of_float32(pairs: Pairs, variant: str) -> No
     assert (found.argmax(-1) == expected.argmax(-1)).float().mean() > 0.8
 
 
-def test_an_import_is_in_float32_unless_asked_for(pairs: Pairs) -> None:
+def test_an_import_is_in_float32_by_default(pairs: Pairs) -> None:
     exact, rounded = pairs["encodec"]
     assert (exact.precision, rounded.precision) == ("float32", "int8")
 
@@ -84,13 +84,13 @@ def test_int8_changes_neither_codec_nor_music(pairs: Pairs) -> None:
     tokens = torch.arange(12)[None]
     assert torch.equal(exact.vqvae.decode(tokens), rounded.vqvae.decode(tokens))
     music = conditions("encodec", 9)[0][None]
-    heard = zip(exact.decoder.hear(music), rounded.decoder.hear(music), strict=True)
-    assert all(torch.equal(a, b) for one, other in heard for a, b in zip(one, other, strict=True))
+    pairs_by_layer = zip(exact.decoder.music_keys_values(music), rounded.decoder.music_keys_values(music), strict=True)
+    assert all(torch.equal(a, b) for one, other in pairs_by_layer for a, b in zip(one, other, strict=True))
 
 
 @pytest.fixture(scope="module")
 def half(folder: Path, pairs: Pairs) -> dict[str, OriginalCheckpoint]:
-    """The same files once more, in float16."""
+    """The same files imported in float16."""
     for variant in VARIANTS:
         import_magma(
             folder / "vq.pt", folder / f"{variant}.pt", variant, folder / f"{variant}-half", precision="float16"
@@ -99,7 +99,9 @@ def half(folder: Path, pairs: Pairs) -> dict[str, OriginalCheckpoint]:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_float16_is_hardly_different(pairs: Pairs, half: dict[str, OriginalCheckpoint], variant: str) -> None:
+def test_float16_logits_are_very_close_to_those_of_float32(
+    pairs: Pairs, half: dict[str, OriginalCheckpoint], variant: str
+) -> None:
     tokens = torch.randint(0, CODES, (2, 40), generator=torch.Generator().manual_seed(1))
     expected, found = logits(pairs[variant][0], tokens), logits(half[variant], tokens)
     assert half[variant].precision == "float16"
@@ -118,8 +120,8 @@ def test_float16_step_by_step_equals_float16_at_once(half: dict[str, OriginalChe
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_int8_step_by_step_is_near_int8_at_once(pairs: Pairs, variant: str) -> None:
-    """Near and not equal: positions that are run together share the scale of their rounding."""
+def test_int8_step_by_step_is_close_to_int8_at_once(pairs: Pairs, variant: str) -> None:
+    """Close and not equal: positions that are run together share the scale of their rounding."""
     checkpoint, length = pairs[variant][1], 25
     tokens = torch.randint(0, CODES, (1, length), generator=torch.Generator().manual_seed(2))
     music, style = conditions(variant, length)
@@ -129,16 +131,16 @@ def test_int8_step_by_step_is_near_int8_at_once(pairs: Pairs, variant: str) -> N
     assert (stepped - whole).norm() / whole.norm() < 0.2
 
 
-def test_int8_writes_the_same_tokens_for_the_same_seed(pairs: Pairs) -> None:
+def test_int8_generates_the_same_tokens_for_the_same_seed(pairs: Pairs) -> None:
     decoder = pairs["encodec"][1].decoder
     music = conditions("encodec", 50)[0]
     settings = OriginalSampling(top_k=8, window=20, overlap=5)
 
-    def write(seed: int) -> torch.Tensor:
+    def sample(seed: int) -> torch.Tensor:
         return torch.cat(list(generate_tokens(decoder, music, None, 50, settings, seed, lambda: False)))
 
-    assert torch.equal(write(3), write(3))
-    assert not torch.equal(write(3), write(4))
+    assert torch.equal(sample(3), sample(3))
+    assert not torch.equal(sample(3), sample(4))
 
 
 def test_an_unknown_precision_is_refused(folder: Path, pairs: Pairs) -> None:
@@ -156,7 +158,7 @@ def test_an_unknown_precision_in_a_config_is_refused(folder: Path, pairs: Pairs)
     config.write_text(before)
 
 
-def test_an_import_from_before_precisions_is_in_float32(folder: Path, pairs: Pairs) -> None:
+def test_an_import_without_a_precision_is_in_float32(folder: Path, pairs: Pairs) -> None:
     config = folder / "encodec-int8" / "config.json"
     before = config.read_text()
     config.write_text(json.dumps({k: v for k, v in json.loads(before).items() if k != "precision"}))
@@ -164,7 +166,9 @@ def test_an_import_from_before_precisions_is_in_float32(folder: Path, pairs: Pai
     config.write_text(before)
 
 
-def test_where_int8_cannot_be_had_it_is_said(folder: Path, pairs: Pairs, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_says_where_int8_is_not_available(
+    folder: Path, pairs: Pairs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(type(torch.backends.quantized), "engine", "none")
     with pytest.raises(CheckpointError, match="--precision float16"):
         load(folder / "librosa-int8")

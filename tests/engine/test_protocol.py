@@ -1,4 +1,4 @@
-"""Framing: what is written is read, and no bytes hang or crash the reader."""
+"""Framing of messages: they are restored when read, and no bytes hang or crash the reader."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def read_all(data: bytes, limit: int = protocol.MAX_MESSAGE_BYTES) -> list:
 
 @settings(max_examples=40)
 @given(st.lists(messages, max_size=3))
-def test_messages_come_back_in_order(sent: list[dict]) -> None:
+def test_messages_are_read_in_order(sent: list[dict]) -> None:
     assert read_all(b"".join(map(encode_message, sent))) == sent
 
 
@@ -67,14 +67,14 @@ def test_damaged_frames_end_in_errors(header: bytes, body: bytes) -> None:
 
 @given(st.binary(max_size=100).filter(lambda data: b"ontent-" not in data.lower()))
 def test_reader_finds_the_next_message_after_garbage(garbage: bytes) -> None:
-    # One message may be lost to garbage that eats its header, not those after it.
+    # One message may be lost where garbage merges with its header, but not those after it.
     found = read_all(encode_message(MESSAGE) + garbage + encode_message(MESSAGE) * 2)
     assert found[0] == MESSAGE and found[-1] == MESSAGE
     assert sum(isinstance(item, ProtocolError) for item in found) <= 1
 
 
 @given(messages, st.data())
-def test_any_cut_message_is_truncated(message: dict, data: st.DataObject) -> None:
+def test_any_incomplete_message_is_reported_as_truncated(message: dict, data: st.DataObject) -> None:
     frame = encode_message(message)
     cut = data.draw(st.integers(1, len(frame) - 1))
     (error,) = read_all(frame[:cut])
@@ -87,19 +87,19 @@ def test_a_run_of_garbage_is_reported_once() -> None:
 
 
 @pytest.mark.parametrize("body", [b"[1, 2]", b"3", b'"text"', b"null"])
-def test_json_that_is_no_object_is_an_invalid_request(body: bytes) -> None:
+def test_json_that_is_not_an_object_is_an_invalid_request(body: bytes) -> None:
     found = read_all(b"Content-Length: %d\r\n\r\n" % len(body) + body + encode_message(MESSAGE))
     assert isinstance(found[0], NotAMessageError) and found[0].code == protocol.INVALID_REQUEST
     assert found[1] == MESSAGE
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff\xfe", b"[" * 100_000, b'{"a": ' + b"9" * 5000 + b"}"])
-def test_content_that_is_not_json(body: bytes) -> None:
+def test_content_that_is_not_json_is_garbage(body: bytes) -> None:
     found = read_all(b"Content-Length: %d\r\n\r\n" % len(body) + body + encode_message(MESSAGE))
     assert isinstance(found[0], GarbageError) and found[1] == MESSAGE
 
 
-def test_oversize_is_refused_unread_and_survived() -> None:
+def test_an_oversize_message_is_refused_unread_and_the_next_one_read() -> None:
     found = read_all(encode_message({"x": "y" * 500}) + encode_message(MESSAGE), limit=100)
     assert isinstance(found[0], OversizeError) and found[1:] == [MESSAGE]
     assert [type(item) for item in read_all(b"Content-Length: 999999999999999\r\n\r\n{}")] == [OversizeError]
@@ -107,7 +107,7 @@ def test_oversize_is_refused_unread_and_survived() -> None:
         encode_message({"x": "y" * 500}, limit=100)
 
 
-def test_headers_as_other_tools_write_them() -> None:
+def test_headers_are_read_as_other_tools_write_them() -> None:
     body = json.dumps({"title": "Grün"}, ensure_ascii=False).encode()
     other = b"Content-Type: application/vscode-jsonrpc; charset=utf-8\r\n"
     length = b"content-length: %d\r\n" % len(body)
@@ -125,7 +125,7 @@ def test_nan_is_refused() -> None:
         encode_message({"x": float("nan")})
 
 
-def test_arrays_round_trip_and_objects_never_travel() -> None:
+def test_arrays_round_trip_and_objects_are_never_sent() -> None:
     arrays = {"poses": np.random.default_rng(0).normal(size=(5, 72)).astype(np.float32), "style": np.array("Krump")}
     back = protocol.unpack_arrays(protocol.pack_arrays(arrays))
     assert back["poses"].dtype == np.float32

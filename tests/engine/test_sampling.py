@@ -1,4 +1,4 @@
-"""Drawing codes: what is locked stays, what is free follows the seed, and pieces equal the whole."""
+"""Sampling of codes: locked ones stay, free ones follow the seed, and pieces equal the whole."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def conditions(locked: slice = slice(0, 0), count: int = COUNT) -> Conditions:
     )
 
 
-def write(decoder: MotionDecoder, wanted: Conditions, settings: Sampling = SETTINGS, seed: int = 0) -> torch.Tensor:
+def sample(decoder: MotionDecoder, wanted: Conditions, settings: Sampling = SETTINGS, seed: int = 0) -> torch.Tensor:
     return generate_codes(decoder, wanted, settings, seed, lambda _: None, lambda: False)
 
 
@@ -42,25 +42,25 @@ def write(decoder: MotionDecoder, wanted: Conditions, settings: Sampling = SETTI
 def test_locked_codes_stay_and_free_ones_follow_the_seed(decoder: MotionDecoder, locked: slice) -> None:
     wanted = conditions(locked)
     given = wanted.codes.clone()
-    one, same, other = (write(decoder, wanted, seed=seed) for seed in (1, 1, 2))
+    one, same, other = (sample(decoder, wanted, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(one[wanted.locked], given[wanted.locked])
     assert torch.equal(one, same)
     if not wanted.locked.all():
         assert (one != other)[~wanted.locked].float().mean() > 0.3
-    assert torch.equal(wanted.codes, given)  # the request is not written into
+    assert torch.equal(wanted.codes, given)  # the request is not changed
 
 
 def test_codes_under_a_free_position_are_not_read(decoder: MotionDecoder) -> None:
     wanted = conditions(slice(20, 40))
     codes = torch.where(wanted.locked[:, None], wanted.codes, 0)
-    assert torch.equal(write(decoder, wanted), write(decoder, replace(wanted, codes=codes)))
+    assert torch.equal(sample(decoder, wanted), sample(decoder, replace(wanted, codes=codes)))
 
 
-def test_what_comes_before_a_gap_already_knows_the_locked_future(decoder: MotionDecoder) -> None:
+def test_codes_before_locked_ones_depend_on_them(decoder: MotionDecoder) -> None:
     wanted = conditions(slice(30, 40))
     other = replace(wanted, codes=(wanted.codes + 1) % SMALL_DECODER.codes)
     draws = [
-        [write(decoder, request, replace(SETTINGS, temperature=0.5), seed)[22:30] for seed in range(4)]
+        [sample(decoder, request, replace(SETTINGS, temperature=0.5), seed)[22:30] for seed in range(4)]
         for request in (wanted, other)
     ]
     assert any(not torch.equal(one, two) for one, two in zip(*draws, strict=True))
@@ -78,13 +78,13 @@ def test_context_in_chunks_equals_the_whole(
     torch.testing.assert_close(encode_context(decoder, wanted, *flags), whole, atol=5e-5, rtol=1e-4)
 
 
-def test_a_prefix_is_written_the_same_whatever_comes_much_later(decoder: MotionDecoder) -> None:
-    """The past is drawn before the future, and the context reaches only so far."""
+def test_a_prefix_does_not_depend_on_what_comes_much_later(decoder: MotionDecoder) -> None:
+    """The past is sampled before the future, and the context has a bounded reach."""
     long, short = conditions(count=COUNT), conditions(count=COUNT)
     cut = COUNT - 20
     short = Conditions(short.music[: 2 * cut], 1, short.codes[:cut], short.locked[:cut])
     reach = decoder.context.reach + SMALL_DECODER.around
-    assert torch.equal(write(decoder, long)[: cut - reach], write(decoder, short)[: cut - reach])
+    assert torch.equal(sample(decoder, long)[: cut - reach], sample(decoder, short)[: cut - reach])
 
 
 def span(decoder: MotionDecoder, wanted: Conditions, part: tuple[int, int], seeds: list[int]) -> torch.Tensor:
@@ -92,7 +92,7 @@ def span(decoder: MotionDecoder, wanted: Conditions, part: tuple[int, int], seed
 
 
 @pytest.mark.parametrize("part", [(0, 12), (1, 9), (30, 45), (60, COUNT)])
-def test_variants_written_together_equal_each_alone(decoder: MotionDecoder, part: tuple[int, int]) -> None:
+def test_candidates_generated_together_equal_each_alone(decoder: MotionDecoder, part: tuple[int, int]) -> None:
     wanted = conditions(slice(40, 50))
     together = span(decoder, wanted, part, [4, 5, 6])
     assert together.shape == (3, part[1] - part[0], SMALL_DECODER.levels)
@@ -104,36 +104,36 @@ def test_variants_written_together_equal_each_alone(decoder: MotionDecoder, part
 
 
 @pytest.mark.parametrize("start", [1, 8, 20])
-def test_a_span_goes_on_from_its_past_as_the_whole_pass_does(decoder: MotionDecoder, start: int) -> None:
-    """The past within one window of attention is all there is, so nothing is forgotten."""
+def test_a_span_continues_its_past_as_the_whole_pass_does(decoder: MotionDecoder, start: int) -> None:
+    """The whole past is within one window of attention."""
     wanted = conditions(slice(0, start))
     assert torch.equal(
-        span(decoder, wanted, (start, start + 4), [1])[0], write(decoder, wanted, seed=1)[start : start + 4]
+        span(decoder, wanted, (start, start + 4), [1])[0], sample(decoder, wanted, seed=1)[start : start + 4]
     )
 
 
-def test_a_style_that_changes_is_followed_where_it_is(decoder: MotionDecoder) -> None:
+def test_a_changing_style_is_followed_at_every_position(decoder: MotionDecoder) -> None:
     wanted = conditions()
     same = replace(wanted, style=torch.full((COUNT,), 1))
-    assert torch.equal(write(decoder, same), write(decoder, wanted))
+    assert torch.equal(sample(decoder, same), sample(decoder, wanted))
     strengths = torch.full((COUNT,), SETTINGS.style_guidance)
-    assert torch.equal(write(decoder, replace(same, style_guidance=strengths)), write(decoder, wanted))
+    assert torch.equal(sample(decoder, replace(same, style_guidance=strengths)), sample(decoder, wanted))
     assert same.style is not None
     other = same.style.clone()
     other[60:] = 2
     reach = decoder.context.reach + SMALL_DECODER.around
-    changed = write(decoder, replace(same, style=other)) != write(decoder, wanted)
+    changed = sample(decoder, replace(same, style=other)) != sample(decoder, wanted)
     assert changed[60:].any() and not changed[: 60 - reach].any()
 
 
 @pytest.mark.parametrize("settings", [replace(SETTINGS, temperature=0.0), replace(SETTINGS, top_k=1)])
-def test_the_best_code_only(decoder: MotionDecoder, settings: Sampling) -> None:
+def test_settings_that_allow_only_the_best_code(decoder: MotionDecoder, settings: Sampling) -> None:
     wanted = conditions()
-    greedy = write(decoder, wanted, replace(SETTINGS, temperature=1e-9))
-    assert all(torch.equal(write(decoder, wanted, settings, seed), greedy) for seed in (1, 2))
+    greedy = sample(decoder, wanted, replace(SETTINGS, temperature=1e-9))
+    assert all(torch.equal(sample(decoder, wanted, settings, seed), greedy) for seed in (1, 2))
 
 
-def test_draw_keeps_to_top_k_and_top_p() -> None:
+def test_draw_respects_top_k_and_top_p() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.tensor([0.0, 3.0, 1.0, 2.0, -1.0])
 
@@ -151,7 +151,7 @@ def test_draw_keeps_to_top_k_and_top_p() -> None:
         assert drawn(replace(everything, top_p=top_p)) == {1}
 
 
-def test_draws_are_as_frequent_as_the_softmax_says() -> None:
+def test_draws_follow_the_softmax() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.tensor([0.0, 1.0, 2.0])
     settings = Sampling(temperature=0.5, top_k=0)
@@ -160,7 +160,7 @@ def test_draws_are_as_frequent_as_the_softmax_says() -> None:
     torch.testing.assert_close(share, (logits / 0.5).softmax(0), atol=0.03, rtol=0)
 
 
-def test_fine_levels_are_drawn_more_coolly() -> None:
+def test_fine_levels_are_sampled_at_a_lower_temperature() -> None:
     torch.manual_seed(0)
     decoder = MotionDecoder(replace(SMALL_DECODER, levels=module.LAST_COARSE + 2)).eval()
     for parameter in decoder.parameters():
@@ -168,11 +168,11 @@ def test_fine_levels_are_drawn_more_coolly() -> None:
     nothing = torch.zeros(40, decoder.config.levels, dtype=torch.int64)
     wanted = replace(conditions(count=40), codes=nothing)
     hot = replace(SETTINGS, temperature=3.0)
-    boldly, coolly = (write(decoder, wanted, replace(hot, cooling=cooling)) for cooling in (1.0, 1e-9))
+    warm, cool = (sample(decoder, wanted, replace(hot, cooling=cooling)) for cooling in (1.0, 1e-9))
     coarse = slice(module.LAST_COARSE + 1)
-    assert torch.equal(boldly[0, coarse], coolly[0, coarse]) and not torch.equal(boldly[0], coolly[0])
-    greedy = write(decoder, wanted, replace(hot, temperature=0.0))
-    assert not torch.equal(coolly[:, coarse], greedy[:, coarse])
+    assert torch.equal(warm[0, coarse], cool[0, coarse]) and not torch.equal(warm[0], cool[0])
+    greedy = sample(decoder, wanted, replace(hot, temperature=0.0))
+    assert not torch.equal(cool[:, coarse], greedy[:, coarse])
 
 
 def test_guidance_1_is_no_guidance(decoder: MotionDecoder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,20 +186,20 @@ def test_guidance_1_is_no_guidance(decoder: MotionDecoder, monkeypatch: pytest.M
 
     monkeypatch.setattr(module, "encode_context", count_rows)
     wanted = conditions()
-    plain = write(decoder, wanted, replace(SETTINGS, guidance=1.0, style_guidance=1.0))
-    nearly = write(decoder, wanted, replace(SETTINGS, guidance=1.0 + 1e-9, style_guidance=1.0 + 1e-9))
+    plain = sample(decoder, wanted, replace(SETTINGS, guidance=1.0, style_guidance=1.0))
+    nearly = sample(decoder, wanted, replace(SETTINGS, guidance=1.0 + 1e-9, style_guidance=1.0 + 1e-9))
     assert rows == [1, 3]
     assert torch.equal(plain, nearly)
-    # without a condition there is nothing to be guided by
-    write(decoder, replace(wanted, music=None, style=None))
+    # without a condition there is no guidance
+    sample(decoder, replace(wanted, music=None, style=None))
     assert rows[-1] == 1
 
 
-def test_guidance_changes_what_is_written(decoder: MotionDecoder) -> None:
+def test_guidance_changes_the_codes(decoder: MotionDecoder) -> None:
     wanted = conditions()
     plain = replace(SETTINGS, guidance=1.0, style_guidance=1.0)
-    assert not torch.equal(write(decoder, wanted, plain), write(decoder, wanted, replace(plain, guidance=4.0)))
-    assert not torch.equal(write(decoder, wanted, plain), write(decoder, wanted, replace(plain, style_guidance=4.0)))
+    assert not torch.equal(sample(decoder, wanted, plain), sample(decoder, wanted, replace(plain, guidance=4.0)))
+    assert not torch.equal(sample(decoder, wanted, plain), sample(decoder, wanted, replace(plain, style_guidance=4.0)))
 
 
 def test_a_cancel_stops_before_the_next_position(decoder: MotionDecoder) -> None:

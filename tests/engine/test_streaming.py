@@ -1,4 +1,4 @@
-"""Frames that leave the engine while later tokens are still being written."""
+"""Streaming: frames are sent while later tokens are still being generated."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_frames_decoded_in_pieces_equal_those_decoded_whole(pieces: list[int]) -
     with torch.inference_mode():
         whole = CODEC.decode(codes[None])[0]
     torch.testing.assert_close(torch.cat(parts), whole, atol=1e-4, rtol=1e-4)
-    # and they come as early as they can: only what later codes can still change is held back
+    # and as early as possible: only frames that later codes can still change are held back
     given_out = sum(map(len, parts[:-1]))
     assert given_out == max(0, (ends[-2] if len(ends) > 1 else 0) - SMALL_CODEC.reach) * SMALL_CODEC.stride
 
 
 @pytest.mark.parametrize("size", [1, 7, 30, 80])
-def test_motion_goes_on_where_the_frames_before_ended(size: int) -> None:
+def test_motion_continues_where_the_frames_before_ended(size: int) -> None:
     motion = stepping(4.0, 100.0, 20.0)
     turning = motion.poses.copy()
     turning[:, 2] += 0.02 * np.arange(len(motion))
@@ -61,7 +61,7 @@ def request_(song: Path, tiny: Path) -> GenerateRequest:
 
 
 def watched(request: GenerateRequest) -> tuple[list[tuple[int, Motion]], list[float], np.ndarray, dict]:
-    """Frames shown, how far the request was each time, the dance's tokens and its report."""
+    """The frames shown, the fraction done each time, the dance's tokens and its report."""
     shown: list[tuple[int, Motion]] = []
     parts: list[float] = []
     reached = [0.0]
@@ -77,7 +77,7 @@ def watched(request: GenerateRequest) -> tuple[list[tuple[int, Motion]], list[fl
     return shown, parts, dance.tokens, dance.report
 
 
-def test_a_dance_is_shown_while_it_is_written(request_: GenerateRequest, tiny: Path) -> None:
+def test_a_dance_is_shown_while_it_is_generated(request_: GenerateRequest, tiny: Path) -> None:
     shown, parts, tokens, report = watched(request_)
     assert len(shown) > 2 and parts[0] < 0.6 and parts == sorted(parts)
     assert [first for first, _ in shown] == list(np.cumsum([0, *(len(motion) for _, motion in shown)])[:-1])
@@ -87,7 +87,7 @@ def test_a_dance_is_shown_while_it_is_written(request_: GenerateRequest, tiny: P
     assert report["first_motion_seconds"] > 0
 
 
-def test_watching_changes_nothing(request_: GenerateRequest) -> None:
+def test_a_preview_does_not_change_the_dance(request_: GenerateRequest) -> None:
     plain = generate(request_, lambda *_: None, lambda: False)
     seen = generate(request_, lambda *_: None, lambda: False, lambda *_: None)
     assert plain.to_npz() == seen.to_npz()
@@ -118,6 +118,6 @@ def test_frames_are_sent_if_asked_for(request_: GenerateRequest, stream: bool) -
         assert reporter.sent[0][1]["first_frame"] == 0 and reporter.sent[0][1]["frame_rate"] == 20
 
 
-def test_stream_is_yes_or_no(request_: GenerateRequest) -> None:
+def test_stream_must_be_true_or_false(request_: GenerateRequest) -> None:
     with pytest.raises(RequestError, match="stream"):
         run_generate({"audio": request_.audio, "stream": "yes"}, Reporter(), lambda: False)

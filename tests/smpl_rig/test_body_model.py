@@ -1,4 +1,4 @@
-"""Body models and the restricted unpickler, with files made here."""
+"""Body models and the restricted unpickler, on files made by the tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 
 
 def model_arrays(vertices: int = 60) -> dict:
-    """A small made-up body: points around our joints, each bound to its joint; the regressor averages them."""
+    """A small artificial body: points around our joints, each bound to its joint; the regressor averages them."""
     owner = np.arange(vertices) % JOINT_COUNT
     weights = np.eye(JOINT_COUNT)[owner]
     regressor = weights.T / weights.sum(axis=0)[:, None]
@@ -33,7 +33,7 @@ def model_arrays(vertices: int = 60) -> dict:
 
 
 class FakeCh:
-    """As chumpy's arrays pickle: an instance of chumpy.ch.Ch whose attributes hold the value under x."""
+    """A stand-in that pickles like chumpy's arrays: an instance of chumpy.ch.Ch with its value in the attribute x."""
 
     def __init__(self, x):
         self.x, self._dirty_vars = x, set()
@@ -85,7 +85,7 @@ def test_sparse_and_chumpy_objects_become_arrays(tmp_path, chumpy_like, protocol
 
 
 def test_a_python_2_model_pickle_is_read(tmp_path):
-    """What cPickle of Python 2 writes at protocol 2: arrays whose bytes are strings of the old kind."""
+    """Python 2's cPickle stores the bytes of arrays as old strings at protocol 2."""
     raw = np.arange(3, dtype="<f8").tobytes()
     stream = b"\x80\x02}U\x01acnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
     stream += b"(K\x01K\x03\x85cnumpy\ndtype\nU\x02f8K\x00K\x01\x87R"
@@ -133,7 +133,7 @@ def test_code_in_a_pickle_does_not_run(tmp_path, protocol):
         b"ccopy_reg\n_reconstructor\n(cposix\nsystem\nc__builtin__\nobject\nNtR.",
         b"P0\n.",
         b"\x80\x02}r\xff\xff\xff\x7f.",  # a memo of 2 billion entries
-        b"\x80\x05\x96\x00\x00\x00\x00\x10\x00\x00\x00abc.",  # 64 GiB announced, 3 bytes there
+        b"\x80\x05\x96\x00\x00\x00\x00\x10\x00\x00\x00abc.",  # claims 64 GiB, has 3 bytes
         pickle.dumps(np.arange(100.0))[:-300],
         pickle.dumps(np.array([object()], object).astype(object)[:0]),
     ],
@@ -145,11 +145,11 @@ def test_damaged_or_odd_pickles_are_refused(tmp_path, stream):
         pickles.load(path)
 
 
-def test_a_sparse_matrix_that_claims_more_than_it_holds_is_refused(tmp_path):
+def test_a_sparse_matrix_that_claims_more_than_it_contains_is_refused(tmp_path):
     matrix = sparse.csc_matrix(np.eye(3))
     matrix.indptr[1] = 2_000_000_000
     (tmp_path / "bad.pkl").write_bytes(pickle.dumps(matrix))
-    with pytest.raises(pickles.PickleError, match="do not fit"):
+    with pytest.raises(pickles.PickleError, match="do not match"):
         pickles.load(tmp_path / "bad.pkl")
 
 
@@ -188,12 +188,12 @@ def test_root_parent_may_be_written_as_unsigned_minus_one(tmp_path):
         ({"weights": np.zeros((60, 24))}, "add up"),
         ({"f": np.full((4, 3), 60)}, "vertex 60 of 60"),
         ({"v_template": np.full((60, 3), np.nan)}, "NaN"),
-        ({"v_template": np.zeros((60, 2))}, "do not fit"),
+        ({"v_template": np.zeros((60, 2))}, "do not match"),
         ({"kintree_table": np.zeros((2, 24), int)}, "order"),
         ({"v_template": np.array(["a"])}, "cannot be used"),
     ],
 )
-def test_unusable_models_say_why(tmp_path, change, words):
+def test_the_error_says_why_a_model_cannot_be_used(tmp_path, change, words):
     arrays = {key: value for key, value in {**model_arrays(), **change}.items() if value is not None}
     path = tmp_path / "model.npz"
     np.savez(path, **arrays)
@@ -205,7 +205,7 @@ def test_unusable_models_say_why(tmp_path, change, words):
 @pytest.mark.parametrize(
     "name", ["missing.npz", "missing.pkl", "text.npz", "text.pkl", "list.pkl", "objects.npz", "array.npz"]
 )
-def test_files_that_are_no_models_say_so(tmp_path, name):
+def test_files_that_are_not_models_are_refused(tmp_path, name):
     (tmp_path / "text.npz").write_text("hello")
     (tmp_path / "text.pkl").write_text("hello")
     (tmp_path / "list.pkl").write_bytes(pickle.dumps([1, 2]))
@@ -236,7 +236,7 @@ def test_the_mannequin_fits_the_skeleton():
     assert body.vertices[:, 1].min() == pytest.approx(sole, abs=1e-3)
     crown = joints[JOINT_INDEX["head"], 1] + CROWN_ABOVE_HEAD
     assert body.vertices[:, 1].max() == pytest.approx(crown, abs=0.03)
-    # each joint lies inside its own part of the body
+    # each joint is inside its part of the body
     for joint in range(JOINT_COUNT):
         own = body.vertices[body.weights[:, joint] > 0.3]
         assert (own.min(axis=0) - 0.03 < joints[joint]).all() and (joints[joint] < own.max(axis=0) + 0.03).all(), joint

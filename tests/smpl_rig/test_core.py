@@ -37,7 +37,7 @@ def test_every_rotation_form_gives_the_same_rotation(seed: int) -> None:
 
 
 @given(seeds)
-def test_slerp_meets_its_ends_and_halves_the_angle(seed: int) -> None:
+def test_slerp_reaches_both_ends_and_halves_the_angle(seed: int) -> None:
     start, end = rot.normalize(np.random.default_rng(seed).normal(size=(2, 20, 4)))
     np.testing.assert_allclose(np.abs(np.sum(rot.slerp(start, end, np.zeros(20)) * start, -1)), 1, atol=1e-7)
     np.testing.assert_allclose(np.abs(np.sum(rot.slerp(start, end, np.ones(20)) * end, -1)), 1, atol=1e-7)
@@ -53,7 +53,7 @@ def test_rotation_between_turns_source_into_target(seed: int) -> None:
     np.testing.assert_allclose(turned, rot.normalize(target), atol=1e-6)
 
 
-def test_make_continuous_leaves_no_sign_flip() -> None:
+def test_make_continuous_removes_sign_flips() -> None:
     angles = np.linspace(0, 4 * np.pi, 200)
     quaternions = rot.matrix_to_quaternion(rot.yaw(angles))
     continuous = rot.make_continuous(quaternions)
@@ -90,7 +90,7 @@ def test_mirror_reflects_the_joints_and_is_its_own_inverse(seed: int) -> None:
     np.testing.assert_array_equal(twice.trans, clip.trans)
 
 
-def test_resample_keeps_shared_instants() -> None:
+def test_resample_keeps_frames_at_shared_times() -> None:
     clip = random_motion(3, frames=21, fps=20)
     faster = motion.resample(clip, 60)
     assert len(faster) == 61
@@ -108,19 +108,19 @@ def test_npz_round_trip(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"poses": None}, "no poses"),
         ({"mocap_framerate": None}, "mocap_framerate"),
-        ({"trans": np.zeros((3, 3), np.float32)}, "do not fit"),
+        ({"trans": np.zeros((3, 3), np.float32)}, "do not match"),
         ({"poses": np.full((12, 72), np.nan, np.float32)}, "NaN"),
     ],
 )
-def test_bad_motion_files_are_named(tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_bad_motion_files_are_refused_with_the_reason(tmp_path: Path, change: dict[str, object], message: str) -> None:
     clip = random_motion(1)
     content = {"poses": clip.poses, "trans": clip.trans, "mocap_framerate": 20.0, **change}
     np.savez(tmp_path / "bad.npz", **{key: value for key, value in content.items() if value is not None})  # type: ignore[arg-type]
-    with pytest.raises(motion.MotionFileError, match=said):
+    with pytest.raises(motion.MotionFileError, match=message):
         motion.load_npz(tmp_path / "bad.npz")
 
 

@@ -1,4 +1,4 @@
-"""Feet that stand still, stay above the floor, and otherwise move as before."""
+"""Foot locking: planted feet stay in place, all feet stay above the floor, and otherwise move as before."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ FEET = list(feet.CONTACT_JOINTS)
 
 
 def squatting(frames: int = 80, drift: tuple[float, float, float] = (0, 0, 0)) -> Motion:
-    """A body with bent knees and flat feet whose pelvis drifts `drift` metres per second: its feet skate."""
+    """A body with bent knees and flat feet that drifts by `drift` metres per second: its feet skate."""
     rotations = np.tile(np.eye(3), (frames, 24, 1, 1))
     rotations[:, 0] = BODY_TO_WORLD
     for side in "LR":
@@ -56,20 +56,20 @@ def mean_jerk(joints: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(joints, 3, axis=0), axis=-1).mean())
 
 
-def test_a_standing_body_touches_the_floor_with_all_four_points_and_is_left_alone() -> None:
+def test_a_standing_body_has_four_contacts_and_is_not_changed() -> None:
     motion = squatting()
     assert feet.foot_contacts(motion.joints(), FPS).all()
     locked = feet.lock_feet(motion)
     np.testing.assert_allclose(locked.joints(), motion.joints(), atol=1e-3)
 
 
-def test_feet_in_the_air_or_running_are_no_contacts() -> None:
+def test_feet_in_the_air_or_running_have_no_contacts() -> None:
     motion = squatting()
     assert not feet.foot_contacts(motion.joints() + np.array([0, 0, 0.3]), FPS).any()
     assert not feet.foot_contacts(squatting(drift=(2, 0, 0)).joints(), FPS).any()
 
 
-def test_a_contact_survives_one_noisy_frame_and_one_low_slow_frame_is_none() -> None:
+def test_a_contact_survives_one_noisy_frame_but_one_low_slow_frame_is_not_a_contact() -> None:
     joints = squatting().joints()
     joints[40, 10, 2] += 0.1
     assert feet.foot_contacts(joints, FPS)[:, 2].all()
@@ -78,7 +78,7 @@ def test_a_contact_survives_one_noisy_frame_and_one_low_slow_frame_is_none() -> 
     assert not feet.foot_contacts(high, FPS).any()
 
 
-def test_a_skating_foot_stands_while_the_body_goes_on() -> None:
+def test_a_skating_foot_is_stopped_while_the_body_moves_on() -> None:
     motion = squatting(24, drift=(0.3, 0.0, 0.0))
     locked = feet.lock_feet(motion)
     before, after = (np.abs(np.diff(m.joints()[4:-4, FEET, 0], axis=0)).mean() * FPS for m in (motion, locked))
@@ -91,7 +91,7 @@ def test_a_skating_foot_stands_while_the_body_goes_on() -> None:
     )
 
 
-def test_a_gliding_foot_keeps_its_pace_and_clears_the_floor_while_the_other_stands() -> None:
+def test_a_gliding_foot_keeps_its_speed_above_the_floor_while_the_other_is_planted() -> None:
     motion = gliding(1.2)
     before, after = motion.joints(), feet.lock_feet(motion).joints()
     left, right = JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]
@@ -111,7 +111,7 @@ def test_knees_keep_bending_forward() -> None:
     assert np.abs(np.diff(knees, axis=0)).max() < 0.1
 
 
-def test_feet_below_the_floor_come_up_and_the_pelvis_stays_near() -> None:
+def test_feet_below_the_floor_are_lifted_and_the_pelvis_stays_near() -> None:
     motion = squatting()
     sunk = Motion(motion.poses, motion.trans - np.array([0, 0, 0.04], np.float32), FPS)
     fixed = feet.lock_feet(sunk)
@@ -119,7 +119,7 @@ def test_feet_below_the_floor_come_up_and_the_pelvis_stays_near() -> None:
     assert np.abs(fixed.trans - sunk.trans).max() < 0.05
 
 
-def test_another_floor_height_is_honoured() -> None:
+def test_another_floor_height_can_be_given() -> None:
     motion = squatting(drift=(0.1, 0, 0))
     raised = Motion(motion.poses, motion.trans + np.array([0, 0, 1.5], np.float32), FPS)
     difference = feet.lock_feet(raised, floor=1.5).joints() - feet.lock_feet(motion).joints()
@@ -151,13 +151,13 @@ def test_a_strength_outside_its_range_is_refused(strength: float) -> None:
         feet.lock_feet(squatting(5), strength)
 
 
-def test_contacts_of_another_length_are_refused() -> None:
+def test_contacts_of_the_wrong_length_are_refused() -> None:
     with pytest.raises(ValueError, match="contacts have shape"):
         feet.lock_feet(squatting(5), contacts=np.zeros((4, 4), bool))
 
 
 @pytest.mark.parametrize("frames", [1, 2, 3, 4])
-def test_very_short_clips_pass(frames: int) -> None:
+def test_very_short_motions_are_accepted(frames: int) -> None:
     assert len(feet.lock_feet(squatting(frames, drift=(0.5, 0, 0)))) == frames
 
 
@@ -172,7 +172,7 @@ def test_real_dances_do_not_skate_and_keep_their_beat_and_smoothness(dance_data:
     assert after[:, [10, 11], 2].min() > 0.02 - 0.005
     assert np.linalg.norm(after - before, axis=-1).mean() < 0.03
     assert alignment(foot_beats(before, fps), foot_beats(after, fps)) > 0.7
-    if fps == FPS:  # above the recording's own rate, jerk measures its straight-line resampling
+    if fps == FPS:  # above the recording's frame rate, jerk would measure the linear resampling
         assert 0.95 < mean_jerk(after) / mean_jerk(before) < 1.05
     knees_before, knees_after = (
         np.abs(np.diff(m.poses.reshape(-1, 24, 3)[:, [4, 5]], axis=0)) for m in (motion, locked)
@@ -192,7 +192,7 @@ def test_banded_systems_are_solved(size: int, width: int) -> None:
     np.testing.assert_allclose(matrix @ solve_banded(band, right), right, atol=1e-9)
 
 
-def test_pinned_frames_stay_and_the_others_lead_up_to_them() -> None:
+def test_pinned_frames_stay_and_the_correction_fades_towards_them() -> None:
     motion = squatting(drift=(0.3, 0, 0))
     pinned = np.zeros(len(motion), dtype=bool)
     pinned[:30] = True
@@ -200,6 +200,6 @@ def test_pinned_frames_stay_and_the_others_lead_up_to_them() -> None:
     moved = np.linalg.norm(locked.joints() - motion.joints(), axis=-1).max(axis=1)
     assert moved[pinned].max() < 1e-4
     assert moved[~pinned].max() > 1e-3
-    assert np.abs(np.diff(moved)).max() < 0.5 * moved.max() + 1e-3  # no step at the border
+    assert np.abs(np.diff(moved)).max() < 0.5 * moved.max() + 1e-3  # no jump at the border
     with pytest.raises(ValueError, match="pinned has shape"):
         feet.lock_feet(motion, pinned=pinned[:-1])

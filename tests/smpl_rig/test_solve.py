@@ -1,4 +1,4 @@
-"""Rotations from positions: the joints come back where they were, and nothing flips."""
+"""Rotations from positions: the joints are restored, and nothing flips."""
 
 from pathlib import Path
 
@@ -17,13 +17,14 @@ HINGES = {"L_knee": (1, 0, 0), "R_knee": (1, 0, 0), "L_elbow": (0, -1, 0), "R_el
 
 
 def position_errors(positions: Array, rotations: Array, trans: Array, offsets: Array = REST_OFFSETS) -> Array:
-    """(T, J) metres between `positions` (T, J, 3) and the joints of a body in these rotations and at this place."""
+    """Distances (T, J), metres, between `positions` (T, J, 3) and the joints of a body with these rotations and
+    place."""
     joints = forward_kinematics(rotations, trans, offsets)[:, : positions.shape[1]]
     return np.linalg.norm(joints - positions, axis=-1)
 
 
 def moving(seed: int, frames: int = 60, size: float = 0.4) -> tuple[np.ndarray, np.ndarray]:
-    """Smooth random rotations (T, 24, 3, 3), knees and elbows bending as they can, and a pelvis path (T, 3)."""
+    """Smooth random rotations (T, 24, 3, 3), with knees and elbows as hinges, and a pelvis path (T, 3)."""
     rng = np.random.default_rng(seed)
     time = np.linspace(0, 3, frames)[:, None, None]
     waves = np.sin(time * rng.uniform(1, 4, (24, 3)) + rng.uniform(0, 6, (24, 3)))
@@ -36,7 +37,7 @@ def moving(seed: int, frames: int = 60, size: float = 0.4) -> tuple[np.ndarray, 
 
 
 def steps(rotations: np.ndarray) -> np.ndarray:
-    """(T - 1, 24) degrees between one frame and the next."""
+    """Degrees (T - 1, 24) between one frame and the next."""
     return np.degrees(
         np.linalg.norm(matrix_to_axis_angle(np.swapaxes(rotations[:-1], -1, -2) @ rotations[1:]), axis=-1)
     )
@@ -45,7 +46,7 @@ def steps(rotations: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("count", [22, 24])
 @given(seed=st.integers(0, 10_000))
 @settings(max_examples=25, deadline=None)
-def test_positions_of_our_body_come_back_exactly(count: int, seed: int) -> None:
+def test_positions_of_our_body_are_restored_exactly(count: int, seed: int) -> None:
     rotations, trans = moving(seed)
     positions = forward_kinematics(rotations, trans)[:, :count]
     solved, path = solve_rotations(positions)
@@ -67,7 +68,7 @@ def test_the_rest_pose_has_no_rotations() -> None:
 @pytest.mark.parametrize(
     "limb", [("L_hip", "L_knee"), ("R_hip", "R_knee"), ("L_shoulder", "L_elbow"), ("R_shoulder", "R_elbow")]
 )
-def test_a_bent_limb_gives_its_twist_and_its_hinge_back(limb: tuple[str, str]) -> None:
+def test_the_twist_of_a_bent_limb_is_restored(limb: tuple[str, str]) -> None:
     upper, lower = (JOINT_INDEX[name] for name in limb)
     pose = np.zeros((20, 24, 3))
     pose[:, upper] = axis_of(upper) * 0.6
@@ -86,7 +87,7 @@ def axis_of(joint: int) -> np.ndarray:
 def test_a_limb_that_straightens_and_bends_again_does_not_flip() -> None:
     pose = np.zeros((60, 24, 3))
     for joint, axis in HINGES.items():
-        # bends, goes straight and a little past it, bends again
+        # bends, straightens a little too far, bends again
         pose[:, JOINT_INDEX[joint]] = (1.2 * np.cos(np.linspace(0, 2 * np.pi, 60)) + 1.1)[:, None] * np.array(axis)
     rotations = axis_angle_to_matrix(pose)
     positions = forward_kinematics(rotations, np.zeros((60, 3)))
@@ -94,7 +95,7 @@ def test_a_limb_that_straightens_and_bends_again_does_not_flip() -> None:
     assert steps(solve_rotations(positions)[0]).max() < steps(rotations).max() + 12
 
 
-def test_a_body_of_other_proportions_points_the_same_way() -> None:
+def test_bones_of_a_body_of_other_proportions_point_the_same_way() -> None:
     rotations, trans = moving(3)
     offsets = REST_OFFSETS * np.random.default_rng(0).uniform(0.93, 1.07, (24, 1))
     positions = forward_kinematics(rotations, trans, offsets)
@@ -118,7 +119,7 @@ def test_other_shapes_and_nan_are_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["cmu_05_07", "tang_waltz_05", "tang_rumba_06_a"])
-def test_real_dances_come_back_as_smooth_as_they_were(dance_data: Path, name: str) -> None:
+def test_real_dances_are_restored_as_smooth_as_they_were(dance_data: Path, name: str) -> None:
     motion = resample(load_npz(dance_data / "motions" / f"{name}.npz"), 20)
     positions = motion.joints()
     solved, path = solve_rotations(positions, motion.fps)

@@ -1,4 +1,4 @@
-"""An imported checkpoint: what it offers as a checkpoint, and how it is loaded."""
+"""An imported checkpoint, and its loading."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ class OriginalCheckpoint(OriginalNetworks):
 
     @property
     def codes(self) -> int:
-        """Codes of the codebook."""
+        """Size of the codebook."""
         return self.vqvae.config.codes
 
     @property
     def style_music(self) -> Mapping[str, StyleMusic]:
-        """Nothing is known of the music of its styles."""
+        """Its styles, with no usual tempo and the default metre: the original states neither."""
         return {style: StyleMusic() for style in self.style_vectors}
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """Names of the styles it knows."""
+        """Names of its styles."""
         return tuple(self.style_vectors)
 
     def check(self, style: str | None, candidates: int, music_view: str | None) -> None:
-        """Raise CheckpointError where it needs style vectors that have not been computed yet, RequestError for what
-        cannot be asked of it."""
+        """Raise CheckpointError where it needs style vectors that have not been computed yet, RequestError for a
+        request that it cannot serve."""
         if self.decoder.config.styled and not self.style_vectors:
             load_vectors(self.folder)
         check_style(self.name, self.styles, style)
@@ -72,11 +72,12 @@ class OriginalCheckpoint(OriginalNetworks):
             raise RequestError(f"music_view is {music_view!r}. Choose one of {', '.join(MUSIC_VIEWS)}.")
         if candidates > 1:
             raise RequestError(
-                f"candidates is {candidates}, but {self.name!r} is imported, which generates one at a time."
+                f"candidates is {candidates}, but {self.name!r} is an imported checkpoint, which generates one at a "
+                "time. Ask for 1."
             )
 
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
-        """The features of so many positions, and the song's beats. Raises EngineError."""
+        """The features for `positions` tokens, and the song's beats. Raises EngineError."""
         if style is None and self.styles:
             style = choose_style(song.samples, SAMPLE_RATE, self.style_music)
         beats = track_beats(song.samples, SAMPLE_RATE)
@@ -87,17 +88,17 @@ class OriginalCheckpoint(OriginalNetworks):
         return generation.generate(self, task)
 
     def span_generator(self) -> SpanGenerator:
-        """What fills spans of a dance."""
+        """The generator that fills spans of a dance."""
         return OriginalSpanGenerator(self)
 
 
 def load_original(folder: Path, config: Mapping[str, Any], device: str) -> OriginalCheckpoint:
-    """Load a folder that `importer` wrote, with its config as read. Raises CheckpointError."""
+    """Load a folder that `importer` wrote, given its parsed config. Raises CheckpointError."""
     what = f"Checkpoint {folder.name!r}, config.json"
-    codec_config = read_config(OriginalVQVAEConfig, config.get("vqvae"), f"{what}, vqvae")
-    writer_config = read_config(OriginalDecoderConfig, config.get("decoder"), f"{what}, decoder")
+    vqvae_config = read_config(OriginalVQVAEConfig, config.get("vqvae"), f"{what}, vqvae")
+    decoder_config = read_config(OriginalDecoderConfig, config.get("decoder"), f"{what}, decoder")
     sampling = read_config(OriginalSampling, config.get("sampling"), f"{what}, sampling")
-    precision = config.get("precision", PRECISIONS[0])  # the first imports do not name it
+    precision = config.get("precision", PRECISIONS[0])  # the first imports do not have it
     if precision not in PRECISIONS:
         raise CheckpointError(
             f"{what}: precision is {precision!r}, not one of {', '.join(PRECISIONS)}. Import it again."
@@ -108,15 +109,15 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
         raise CheckpointError(
             f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Import it again."
         ) from error
-    with torch.device("meta"):  # shapes only: memory is taken once the weights are known to fit
-        vqvae, decoder = OriginalVQVAE(codec_config), OriginalDecoder(writer_config)
+    with torch.device("meta"):  # shapes only: memory is allocated once the weights are known to fit
+        vqvae, decoder = OriginalVQVAE(vqvae_config), OriginalDecoder(decoder_config)
     _fill(vqvae, "vqvae.", weights, folder)
     _fill(decoder, "decoder.", weights, folder)
-    if device != "cpu" and precision == "int8":  # products of 8 bits are the CPU's alone
+    if device != "cpu" and precision == "int8":  # 8-bit products exist on the CPU only
         precision = "float16"
     round_weights(decoder, precision)
-    mean, std = (_vector(weights, name, codec_config.motion_features, folder) for name in STATISTICS)
-    has_vectors = writer_config.styled and (folder / STYLES_FILE).is_file()
+    mean, std = (_vector(weights, name, vqvae_config.motion_features, folder) for name in STATISTICS)
+    has_vectors = decoder_config.styled and (folder / STYLES_FILE).is_file()
     vectors = load_vectors(folder) if has_vectors else {}
     normalised = config.get("normalised") is True
     return OriginalCheckpoint(
@@ -134,7 +135,7 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
 
 
 def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder: Path) -> None:
-    """Put the weights in place of the network's own."""
+    """Load the weights under `prefix` into the network. Raises CheckpointError where they do not fit."""
     expected = network.state_dict()
     found = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     odd = sorted(set(expected) ^ set(found))
@@ -147,7 +148,7 @@ def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], folder
     broken = sorted(name for name, value in found.items() if not torch.isfinite(value).all())
     if broken:
         raise CheckpointError(
-            f"The weights of checkpoint {folder.name!r} hold NaN or infinite values ({broken[0]}). Import it again."
+            f"The weights of checkpoint {folder.name!r} have NaN or infinite values ({broken[0]}). Import it again."
         )
     # copied, because a tensor of the loaded file is a view of the file, which may be overwritten while we run
     network.load_state_dict({n: value.to(torch.float32, copy=True) for n, value in found.items()}, assign=True)

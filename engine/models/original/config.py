@@ -1,4 +1,5 @@
-"""Sizes of the original's networks. The published ones are the defaults; an import reads them off the tensors."""
+"""Sizes and settings of the original's networks. The published ones are the defaults; an import reads them off the
+tensors."""
 
 from __future__ import annotations
 
@@ -22,12 +23,12 @@ VARIANTS: dict[str, int] = {"encodec": 128, "encodec_sine": 128, "encodec_style"
 """The published variants and the width of their music features."""
 
 _LARGEST = 1 << 16
-"""Of any size in a config, many times the published ones: a damaged config must not ask for all memory."""
+"""Largest size in a config, many times the published ones: a damaged config must not allocate all memory."""
 
 
 @dataclass(frozen=True)
 class OriginalVQVAEConfig:
-    """Sizes of the VQ-VAE. Attention works in `heads` of 64, whatever the width."""
+    """Sizes of the VQ-VAE. Attention has `heads` of 64, whatever the width."""
 
     motion_features: int = 263
     codes: int = 1024
@@ -39,7 +40,7 @@ class OriginalVQVAEConfig:
 
     @property
     def stride(self) -> int:
-        """Frames per token."""
+        """Frames per token position."""
         return 1
 
     @property
@@ -61,7 +62,7 @@ class OriginalDecoderConfig:
 
     @property
     def vocabulary(self) -> int:
-        """Motion tokens and the special ones."""
+        """Number of motion tokens and special tokens."""
         return self.codes + SPECIAL_TOKENS
 
     @property
@@ -71,7 +72,7 @@ class OriginalDecoderConfig:
 
     @property
     def styled(self) -> bool:
-        """Whether it takes a style vector."""
+        """Whether it needs a style vector."""
         return self.variant == "encodec_style"
 
     @property
@@ -82,11 +83,12 @@ class OriginalDecoderConfig:
 
 @dataclass(frozen=True)
 class OriginalSampling:
-    """How tokens are drawn. The original's settings but for `music_view`: it used "prefix".
+    """Sampling settings. They are the original's except for `music_view`, which was "prefix" there.
 
-    top_k: choices kept, of the whole vocabulary; 0 keeps all. music_view: "whole" as in training (a token sees the
-    music of its whole window) or "prefix" (position n of a window sees the window's first n + 1 music frames).
-    window: positions seen at once, music and past. overlap: positions that a window shares with the one before.
+    top_k: choices kept, of the whole vocabulary; 0 keeps all. music_view: "whole" as in training (a token attends to
+    the music of its whole window) or "prefix" (position n of a window attends to the window's first n + 1 music
+    frames). window: positions attended to at once, music and past. overlap: positions that a window shares with the one
+    before.
     """
 
     temperature: float = 1.0
@@ -101,25 +103,30 @@ Config = TypeVar("Config", OriginalVQVAEConfig, OriginalDecoderConfig, OriginalS
 
 
 def read_config(kind: type[Config], values: object, what: str) -> Config:
-    """A config from JSON, checked field by field. Raises CheckpointError that begins with `what`."""
+    """A config from parsed JSON, checked field by field. Raises CheckpointError that begins with `what`."""
     expected = {field.name: type(field.default) for field in fields(kind)}
     if not isinstance(values, Mapping) or set(values) != set(expected):
-        raise CheckpointError(f"{what} does not name {', '.join(expected)}. Import the checkpoint again.")
+        raise CheckpointError(f"{what} does not have the fields {', '.join(expected)}. Import the checkpoint again.")
     for name, value in values.items():
-        if not _sensible(name, value, expected[name]):
-            raise CheckpointError(f"{what}: {name} is {json.dumps(value)}. Import the checkpoint again.")
+        if not _usable(name, value, expected[name]):
+            raise CheckpointError(
+                f"{what}: {name} has the invalid value {json.dumps(value)}. Import the checkpoint again."
+            )
     config = kind(**values)
     if isinstance(config, OriginalSampling) and config.overlap >= config.window:
-        raise CheckpointError(f"{what}: the overlap {config.overlap} is not below the window {config.window}.")
+        raise CheckpointError(
+            f"{what}: the overlap {config.overlap} is not below the window {config.window}. Import the checkpoint "
+            "again."
+        )
     return config
 
 
 def config_values(config: OriginalVQVAEConfig | OriginalDecoderConfig | OriginalSampling) -> dict[str, Any]:
-    """The config as JSON holds it."""
+    """The config as values for JSON."""
     return asdict(config)
 
 
-def _sensible(name: str, value: object, kind: type) -> bool:
+def _usable(name: str, value: object, kind: type) -> bool:
     if kind is str:
         return value in (VARIANTS if name == "variant" else MUSIC_VIEWS)
     lowest = 0 if name in ("temperature", "top_k") else 1

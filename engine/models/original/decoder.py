@@ -1,10 +1,10 @@
-"""The original's motion decoder: a causal transformer over motion tokens that hears music through cross-attention.
+"""The original's motion decoder: a causal transformer over motion tokens with cross-attention to the music.
 
     tokens (B, T) --> 12 x (self-attention, cross-attention [, style], feed-forward) --> logits (B, T, codes + 3)
                                     ^ music (B, M, C)   ^ style (B, 512)
 
-Music frames carry no position: cross-attention sees a bag of frames. Positions of tokens are ALiBi's distances in half
-of the heads, or a scaled sinusoid (`encodec_sine`). Position n of the output predicts token n + 1.
+Music frames have no positions: for cross-attention they are an unordered set. Positions of tokens are ALiBi's distances
+in half of the heads, or a scaled sinusoid (`encodec_sine`). Position n of the output predicts token n + 1.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from engine.errors import RequestError
 from engine.models.original.config import STYLE_WIDTH, OriginalDecoderConfig
-from engine.models.original.layers import KeysValues, Layer, Remember, alibi_slopes, distance_bias, sinusoid
+from engine.models.original.layers import CacheUpdate, KeysValues, Layer, alibi_slopes, distance_bias, sinusoid
 
 
 class OriginalDecoder(nn.Module):
@@ -32,10 +32,11 @@ class OriginalDecoder(nn.Module):
         self.to_logits = nn.Linear(c.width, c.vocabulary)
 
     def forward(self, tokens: Tensor, music: Tensor, style: Tensor | None = None, music_view: str = "whole") -> Tensor:
-        """tokens: (B, T). music: (B, M, C), M of any length. style: (B, 512), for the style variant only.
+        """Logits (B, T, codes + 3).
 
-        Returns logits (B, T, codes + 3). With music_view "prefix" position n sees music[:, :n + 1] only. Raises
-        RequestError for a style that is missing or not wanted.
+        tokens: (B, T). music: (B, M, C), M of any length. style: (B, 512), for the style variant only. With music_view
+        "prefix" position n attends to music[:, :n + 1] only. Raises RequestError for a style that is missing or not
+        supported.
         """
         gain = self.style_gain(style)
         positions = torch.arange(tokens.shape[1], device=tokens.device)
@@ -44,43 +45,43 @@ class OriginalDecoder(nn.Module):
         if music_view == "prefix":
             frames = torch.arange(music.shape[1], device=tokens.device)
             music_bias = distance_bias(positions[:, None] - frames, None).to(music.dtype)
-        return self.run(self.enter(tokens, positions), self.hear(music), bias, music_bias, gain)
+        return self.run(self.embed_tokens(tokens, positions), self.music_keys_values(music), bias, music_bias, gain)
 
-    def enter(self, tokens: Tensor, positions: Tensor) -> Tensor:
-        """Tokens (B, n) at `positions` (n,) -> the stack's input (B, n, W)."""
+    def embed_tokens(self, tokens: Tensor, positions: Tensor) -> Tensor:
+        """The stack's input (B, n, W) for tokens (B, n) at `positions` (n,)."""
         x = self.embed(tokens)
         if self.position_scale is not None:
             x = x + (sinusoid(positions, self.config.width) * self.position_scale).to(x.dtype)
         return x
 
-    def hear(self, music: Tensor) -> list[KeysValues]:
-        """Music (B, M, C) -> every layer's cross-attention keys and values. Each frame's depend on that frame alone."""
+    def music_keys_values(self, music: Tensor) -> list[KeysValues]:
+        """Every layer's cross-attention keys and values of music (B, M, C). Each frame's depend on that frame alone."""
         context = self.project_music(music)
         pairs = [layer.cross_attention.keys_values(context) for layer in self.layers]  # type: ignore[operator,union-attr]
-        return [(keys.contiguous(), values.contiguous()) for keys, values in pairs]  # read again and again
+        return [(keys.contiguous(), values.contiguous()) for keys, values in pairs]  # they are read often
 
     def style_gain(self, style: Tensor | None) -> Tensor | None:
-        """Style (B, 512) -> gain (B, 1, W); None for the variants without style."""
+        """The gain (B, 1, W) of a style (B, 512); None for the variants without styles. Raises RequestError."""
         if (style is None) == self.config.styled:
-            need = "needs a style vector" if self.config.styled else "knows no styles"
+            need = "needs a style vector" if self.config.styled else "has no styles"
             raise RequestError(f"A decoder of the variant {self.config.variant} {need}.")
         return None if style is None or self.project_style is None else self.project_style(style)[:, None]
 
     def slopes(self, device: torch.device) -> Tensor | None:
-        """(H,) ALiBi's slopes, or None where positions are absolute."""
+        """ALiBi's slopes (H,), or None where positions are absolute."""
         return None if self.config.sinusoid else alibi_slopes(self.config.heads).to(device)
 
     def run(
         self,
         x: Tensor,
-        heard: list[KeysValues],
+        music: list[KeysValues],
         bias: Tensor,
         music_bias: Tensor | None,
         gain: Tensor | None,
-        remember: list[Remember] | None = None,
+        cache_updates: list[CacheUpdate] | None = None,
     ) -> Tensor:
-        """The stack and the output layer: (B, n, W) -> logits (B, n, codes + 3)."""
+        """The stack and the output layer: logits (B, n, codes + 3) of inputs (B, n, W)."""
         for index, layer in enumerate(self.layers):
-            kept = None if remember is None else remember[index]
-            x = layer(x, bias, False, heard[index], music_bias, gain, kept)
+            update = None if cache_updates is None else cache_updates[index]
+            x = layer(x, bias, False, music[index], music_bias, gain, update)
         return self.to_logits(self.norm(x))

@@ -1,4 +1,4 @@
-"""A dance by an imported checkpoint: the features that it hears, its tokens, its motion while they are written."""
+"""Generation of a dance with an imported checkpoint: music features, tokens, and motion while they are generated."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from engine.runtime.cancellable import cancellable
 from engine.runtime.threads import one_thread
 
 MOTION_MEMORY = 3600
-"""Frames (three minutes) that the motion decoder remembers, which then takes 180 MB at the published size. The original
-remembers all; in a longer dance a frame forgets what is further back."""
+"""Frames (three minutes) in the KV cache of the VQ-VAE's decoder: 180 MB at the published size. The original keeps all;
+in a longer dance a frame does not attend to older ones."""
 
 PREVIEW_OVERLAP = 20
-"""Frames before those that are shown which are solved with them, so that limbs go on turning as they did."""
+"""Frames before the shown ones that are solved with them, so that limbs continue to turn smoothly."""
 _NOT_NORMALISED = (
-    "This checkpoint was imported without its mean and std, so its motion is no motion of a body: "
+    "This checkpoint was imported without its mean and std, so its motion does not fit a body: "
     "import it again with --mean and --std."
 )
 _NO_GUIDANCE = "Imported checkpoints have no guidance: the setting is not used."
@@ -46,11 +46,11 @@ def generate(networks: OriginalNetworks, task: GenerationTask) -> Generated:
     frames: list[NDArray[np.float32]] = []
     first_second = 0.0
     with watch("tokens"):
-        for generated, moved in blocks:
-            tokens.append(generated)
-            frames.append(moved)
+        for block_tokens, block_frames in blocks:
+            tokens.append(block_tokens)
+            frames.append(block_frames)
             if task.show is not None:
-                _show(networks, np.concatenate(frames), len(moved), task.show)
+                _show(networks, np.concatenate(frames), len(block_frames), task.show)
             first_second = first_second or watch.elapsed()
             advance("tokens", 0.1 + 0.83 * sum(map(len, tokens)) / count, message)
     advance("motion", 0.93, "Solving for the joints' rotations")
@@ -78,7 +78,7 @@ def _show(networks: OriginalNetworks, features: NDArray[np.float32], new: int, s
 def music_features(
     networks: OriginalNetworks, song: Song, count: int, progress: Callable[[float], None]
 ) -> NDArray[np.float32]:
-    """(count, C) features at 20 Hz of the kind that the checkpoint was trained with; silence follows the song."""
+    """The features (count, C) at 20 Hz that the checkpoint was trained with; silence follows the song."""
     if networks.decoder.config.variant == "librosa":
         return librosa_features(_padded(song.samples, count * HOP))[:count]
     from engine.audio import encodec_features as encodec
@@ -97,21 +97,21 @@ def generate_motion(
     seed: int,
     cancelled: Cancelled,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """Yield up to a second of tokens (n,) and their normalised motion (n, F) at a time, as soon as they are written.
+    """Yield up to a second of tokens (n,) and their normalised motion (n, F) at a time, as soon as they are generated.
 
-    music: (N, C); N tokens are written. style: one of its styles, None for variants without. Every block goes on from
-    the caches of the one before, so there are no seams.
+    music: (N, C) for N tokens. style: one of its styles, None for variants without. Every block continues with the
+    KV caches of the one before, so there are no seams.
     """
     device = networks.device
     vector: Tensor | None = None
     if style is not None:
         vector = torch.from_numpy(networks.style_vectors[style]).to(device)
     stream = OriginalCodecStream(networks.vqvae, min(len(music), MOTION_MEMORY))
-    heard = torch.from_numpy(music).to(device)
-    for block in generate_tokens(networks.decoder, heard, vector, len(music), settings, seed, cancelled):
+    features = torch.from_numpy(music).to(device)
+    for block in generate_tokens(networks.decoder, features, vector, len(music), settings, seed, cancelled):
         with one_thread():
-            moved = stream.extend(block[None])[0]
-        yield block.cpu().numpy(), moved.cpu().numpy()
+            motion = stream.extend(block[None])[0]
+        yield block.cpu().numpy(), motion.cpu().numpy()
 
 
 def _padded(audio: NDArray[np.float32], samples: int) -> NDArray[np.float32]:

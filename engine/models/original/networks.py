@@ -1,4 +1,4 @@
-"""The original's networks with what belongs to them, and their motion as SMPL motion."""
+"""The original's networks with their settings, and their motion as SMPL motion."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from smpl_rig.skeleton import SOLE_BELOW_FOOT
 class OriginalNetworks:
     """An imported checkpoint's networks and settings.
 
-    `vqvae` and `decoder` work on normalised motion, as they were trained; mean, std: (F,). style_vectors: (512,) by
-    name, none but for the style variant. normalised: whether the import was given mean and std. precision: of the
-    decoder's weights as they are computed with.
+    vqvae, decoder: for normalised motion, as they were trained. mean, std: (F,). style_vectors: (512,) by name, only in
+    the style variant. normalised: whether the import was given mean and std. precision: of the decoder's weights in
+    memory.
     """
 
     name: str
@@ -43,23 +43,23 @@ class OriginalNetworks:
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device of its weights."""
         return self.vqvae.codebook.device
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
-        """Motion of T frames at 20 frames/s -> tokens (T - 1, 1). Raises DataError for fewer than 2 frames."""
+        """The tokens (T - 1, 1) of a motion of T frames at 20 frames/s. Raises DataError for fewer than 2 frames."""
         self._check_width()
         features = humanml3d.normalise(humanml3d.encode(motion.joints()), self.mean, self.std)
         return self.vqvae.encode(self._tensor(features)).cpu().numpy().T
 
     def decode(self, tokens: NDArray[np.int64]) -> Motion:
-        """Tokens (N, 1) -> motion of N frames at 20 frames/s, as decoded: no foot locking."""
+        """The motion of tokens (N, 1), N frames at 20 frames/s, before feet are locked."""
         return self.to_motion(self.vqvae.decode(self._tensor(tokens[:, 0]))[0].cpu().numpy())[0]
 
     def to_motion(self, features: NDArray[np.float32]) -> tuple[Motion, float]:
-        """Normalised motion (T, 263) -> SMPL motion at 20 frames/s, and its mean distance from the decoded joints in
-        millimetres, which holds the difference between the two bodies' proportions. Raises CheckpointError for another
-        width."""
+        """The SMPL motion of normalised motion (T, 263), at 20 frames/s, and its mean distance from the decoded joints
+        in millimetres, which includes the difference between the two bodies' proportions. Raises CheckpointError for
+        another width."""
         self._check_width()
         values = humanml3d.denormalise(features, self.mean, self.std)
         motion = humanml3d.to_smpl(values)
@@ -69,10 +69,10 @@ class OriginalNetworks:
         return motion, float(distance.mean() * 1000)
 
     def preview(self, features: NDArray[np.float32], first: int) -> Motion:
-        """The motion from frame `first` on of a dance whose normalised motion (T, 263) is known so far.
+        """The SMPL motion from frame `first` on, given a dance's normalised motion so far (T, 263).
 
-        Nearly what `to_motion` will make of it: the body's scale is measured on what there is. Raises CheckpointError
-        for another width.
+        It is close to that of `to_motion`, but the body's scale is measured on the frames so far. Raises
+        CheckpointError for another width.
         """
         self._check_width()
         points = humanml3d.decode_positions(humanml3d.denormalise(features, self.mean, self.std))
@@ -81,8 +81,8 @@ class OriginalNetworks:
     def _check_width(self) -> None:
         if len(self.mean) != humanml3d.WIDTH:
             raise CheckpointError(
-                f"Checkpoint {self.name!r} has {len(self.mean)} numbers a frame, not HumanML3D's {humanml3d.WIDTH}: "
-                "no body's motion can be made of them."
+                f"Checkpoint {self.name!r} has {len(self.mean)} numbers a frame, not HumanML3D's {humanml3d.WIDTH}, so "
+                "its motion cannot be used on a body. Import one that was trained on HumanML3D's features."
             )
 
     def _tensor(self, array: NDArray[Any]) -> Tensor:

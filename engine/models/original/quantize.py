@@ -1,9 +1,9 @@
-"""Smaller weights for the motion decoder: fewer bytes to read, and reading is what takes its time.
+"""Quantisation of the motion decoder's weights: fewer bytes to read, which decides its speed.
 
-One position at a time, a matrix is read once for one vector, so the speed is that of the memory. In float16 weights and
-vectors are rounded to 11 bits. In int8, for CPUs, each row of a matrix gets a scale of its own; the vector is rounded
-when it comes, with a scale of its own too ("dynamic quantisation"). Only what every step reads is rounded; what makes
-the music's keys and values, once, and the output layer stay as they are.
+For one position at a time a matrix is read once for one vector, so the speed is that of the memory. In float16, weights
+and vectors are rounded to 11 bits. In int8, for CPUs, each row of a matrix has its own scale, and each vector is
+rounded at run time with its own scale ("dynamic quantisation"). Only weights that every step reads are rounded; those
+for the music's keys and values, which are computed once, and the output layer are not.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NEVER_ZERO = 1e-12
 
 
 class HalfLinear(nn.Module):
-    """A linear layer with weights of 16 bits; takes and gives float32."""
+    """A linear layer with weights of 16 bits; input and output are float32."""
 
     def __init__(self, linear: nn.Linear):
         super().__init__()
@@ -39,9 +39,9 @@ class HalfLinear(nn.Module):
 
 
 class Int8Linear(nn.Module):
-    """A linear layer with weights of 8 bits; takes and gives float32.
+    """A linear layer with weights of 8 bits; input and output are float32.
 
-    The vector is rounded to 7 bits: products of 8 by 8 bits overflow on processors without VNNI instructions.
+    The input is rounded to 7 bits: products of 8 by 8 bits overflow on processors without VNNI instructions.
     """
 
     def __init__(self, linear: nn.Linear):
@@ -50,19 +50,19 @@ class Int8Linear(nn.Module):
         scales = weight.abs().amax(1).clamp(min=_NEVER_ZERO).double() / _LEVELS
         zeros = torch.zeros(len(weight), dtype=torch.int64)
         with warnings.catch_warnings():
-            # a later PyTorch will lose these tensors; the engine's requirements name one that has them
+            # a later PyTorch will drop these tensors; the engine's requirements pin one that has them
             warnings.filterwarnings("ignore", message=".*quantized tensor creation functions", category=UserWarning)
             rounded = torch.quantize_per_channel(weight, scales, zeros, 0, torch.qint8)
         self.packed: Any = torch.ops.quantized.linear_prepack(rounded, linear.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(..., in) -> (..., out). One scale for all of x, so that several positions at once differ a little from one
-        after the other."""
+        """(..., in) -> (..., out). All of x shares one scale, so the result for several positions at once differs
+        slightly from that for each alone."""
         return torch.ops.quantized.linear_dynamic(x, self.packed, reduce_range=True)
 
 
 def round_weights(decoder: OriginalDecoder, precision: str) -> None:
-    """Round the weights of a decoder in place to one of `PRECISIONS`; int8 is for the CPU alone.
+    """Round the weights of a decoder in place to one of `PRECISIONS`; int8 works on the CPU only.
 
     Raises CheckpointError where PyTorch has no int8 products.
     """

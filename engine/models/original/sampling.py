@@ -1,11 +1,11 @@
-"""Writing tokens with the original's decoder: the draw, long songs in windows, and gaps between locked tokens.
+"""Sampling of tokens with the original's decoder, for long songs in windows, and for gaps between locked tokens.
 
-Long music is written in windows of as many positions as the network was trained on. A window shares `overlap`
-positions with the one before: with ALiBi the cache simply goes on and the view of the music moves; with a sinusoid,
-whose positions start anew, the shared tokens are run again in one go.
+Long songs are generated in windows of as many positions as the network was trained on. A window shares `overlap`
+positions with the one before. With ALiBi the KV cache simply continues and the music window moves; with a sinusoid,
+whose positions start again at 0, the shared tokens are run again at once.
 
-This family writes from left to right and cannot see a locked future. So for a gap before locked tokens several
-candidates are written, and the one after which the locked tokens are likeliest is kept.
+This family generates from left to right and cannot be given a locked future. So for a gap before locked tokens several
+candidates are generated, and the one after which the locked tokens are the most likely is kept.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from engine.models.original.kv_cache import OriginalDecoderCache
 from engine.runtime.threads import one_thread
 
 STREAM_BLOCK = 20
-"""Tokens (a second) handed out at a time while later ones are still to be written."""
+"""Tokens (a second) returned at a time while later ones are still to be generated."""
 CANDIDATES = 8
 HORIZON = 40
-"""Locked tokens (two seconds) after a gap by whose likelihood its candidates are judged."""
+"""Locked tokens (two seconds) after a gap; their likelihood ranks its candidates."""
 
 Cancelled = Callable[[], bool]
 
 
 class SongPass:
-    """One pass over a song of `length` positions; keeps the tokens decided so far and the logits of the next.
+    """One left-to-right pass over a song of `length` positions: the tokens so far, and the logits of the next.
 
     music: (M, C), M at least `length`. style: (512,) or None. Rows of the batch are candidates for the same song.
+    Raises RequestError for too little music.
     """
 
     def __init__(
@@ -52,31 +53,30 @@ class SongPass:
         self.logits: Tensor | None = None  # (B, codes + 3) of `position`; None at the first and after the last
 
     def draw(self, noise: Tensor) -> None:
-        """Decide the next token of every row. noise: (B, codes), Gumbel's."""
-        # the song's first token: any is as good as another
+        """Sample the next token of every row. noise: (B, codes), Gumbel's. The song's first token is uniform."""
         before = self.logits
         tokens = noise.argmax(-1) if before is None else choose_tokens(before, noise, self.settings)
         self._run(tokens[:, None])
 
-    def take(self, tokens: Tensor) -> Tensor:
-        """Go on with the given tokens (n,), n >= 1. Returns their log-likelihood (B,) after what each row holds."""
+    def append(self, tokens: Tensor) -> Tensor:
+        """Append given tokens (n,), n >= 1, to every row. Returns their log-likelihood (B,), nats, after each row."""
         rows, before = tokens.expand(len(self.tokens), -1), self.logits
         logits = self._run(rows)[:, : len(tokens) - 1]
         if before is not None:
             logits = torch.cat([before[:, None], logits], 1)
-        judged = rows[:, len(tokens) - logits.shape[1] :, None]  # the song's first token follows nothing
-        return logits.float().log_softmax(-1).gather(-1, judged)[..., 0].sum(-1)
+        predicted = rows[:, len(tokens) - logits.shape[1] :, None]  # nothing predicts the song's first token
+        return logits.float().log_softmax(-1).gather(-1, predicted)[..., 0].sum(-1)
 
     def choose(self, rows: list[int]) -> None:
-        """Go on with these rows of the batch, any of them several times."""
+        """Continue with these rows of the batch, any of them several times."""
         index = torch.tensor(rows, device=self.tokens.device)
         self.cache.choose(index)
         self.tokens = self.tokens[index]
         self.logits = None if self.logits is None else self.logits[index]
 
     def _run(self, tokens: Tensor) -> Tensor:
-        """Feed tokens (B, n) at `position`. Returns the logits (B, n, codes + 3) of the positions after each; the
-        song's last token is not fed, since nothing follows it."""
+        """Run tokens (B, n) at `position`. Returns the logits (B, n, codes + 3) of the positions after each; the song's
+        last token is not run, since nothing follows it."""
         begin, self.position = self.position, self.position + tokens.shape[1]
         self.tokens[:, begin : self.position] = tokens
         parts = []
@@ -97,18 +97,18 @@ class SongPass:
         return logits
 
     def _enter_window(self, target: int) -> tuple[int, int]:
-        """Look at the music of the window that writes position `target`. Returns the window (first, stop)."""
+        """Move the music window to the window that generates position `target`. Returns that window (first, stop)."""
         late = target - self.window  # how far beyond the first window
         first = 0 if late < 0 else min((late // self.hop + 1) * self.hop, self.length - self.window)
-        self.cache.look(first, first + self.window)
+        self.cache.set_music_window(first, first + self.window)
         return first, first + self.window
 
 
 def choose_tokens(logits: Tensor, noise: Tensor, settings: OriginalSampling) -> Tensor:
-    """Draw motion tokens (B,) from logits (B, codes + 3) with Gumbel noise (B, codes).
+    """Motion tokens (B,) sampled from logits (B, codes + 3) with Gumbel noise (B, codes).
 
-    As the original: the `top_k` best of the whole vocabulary, of these only motion tokens. The largest of logit +
-    Gumbel noise is a draw from the softmax (Maddison et al. 2014) and needs no trip from the GPU to the CPU.
+    As in the original, they are among the `top_k` best of the whole vocabulary. The argmax of logits plus Gumbel noise
+    is a sample of the softmax (Maddison et al. 2014) and needs no transfer from the GPU to the CPU.
     """
     motion = logits[:, : noise.shape[1]].float()
     best = motion.max(-1, keepdim=True).values
@@ -130,10 +130,10 @@ def generate_tokens(
     seed: int,
     cancelled: Cancelled,
 ) -> Iterator[Tensor]:
-    """Yield `length` tokens in blocks (n,) of up to a second, each as soon as it is written.
+    """Yield `length` tokens in blocks (n,) of up to a second, each as soon as it is generated.
 
     music: (M, C) at 20 Hz, M >= length. style: (512,) or None. Same seed and settings, same tokens on the same device.
-    Raises CancelledError between two tokens when `cancelled()` says so.
+    Raises CancelledError between two tokens once `cancelled()` is true.
     """
     song = SongPass(decoder, music, style, length, settings)
     noise = _Noise(decoder, seed)
@@ -158,20 +158,20 @@ def fill(
     cancelled: Cancelled,
     candidates: int = CANDIDATES,
 ) -> Tensor:
-    """Tokens (N,): those of `tokens` where `locked` (N,) is true, drawn ones elsewhere.
+    """Tokens (N,): those of `tokens` where `locked` (N,) is true, sampled ones elsewhere.
 
-    Every gap before locked tokens is written `candidates` times at once; kept is the one after which the next
-    `HORIZON` locked tokens are likeliest.
+    For every gap before locked tokens, `candidates` are generated at once; the one after which the next `HORIZON`
+    locked tokens are the most likely is kept. Raises CancelledError between two tokens once `cancelled()` is true.
     """
     song = SongPass(decoder, music, style, len(tokens), settings)
     noise = _Noise(decoder, seed)
     for begin, stop in _runs(locked.tolist()):
         if locked[begin]:
-            judged = min(begin + HORIZON, stop)
-            chances = song.take(tokens[begin:judged])
-            song.choose([int(chances.argmax())])
-            if judged < stop:
-                song.take(tokens[judged:stop])
+            horizon = min(begin + HORIZON, stop)
+            likelihood = song.append(tokens[begin:horizon])
+            song.choose([int(likelihood.argmax())])
+            if horizon < stop:
+                song.append(tokens[horizon:stop])
             continue
         rows = candidates if stop < len(tokens) else 1
         song.choose([0] * rows)
@@ -189,7 +189,7 @@ class _Noise:
         self.codes, self.device = decoder.config.codes, decoder.embed.weight.device
 
     def rows(self, positions: int, rows: int) -> Iterator[Tensor]:
-        """(rows, codes) for each of the next positions, made a second at a time."""
+        """Noise (rows, codes) for each of the next positions, generated a second at a time."""
         for begin in range(0, positions, STREAM_BLOCK):
             shape = (min(STREAM_BLOCK, positions - begin), rows, self.codes)
             noise = torch.empty(shape).exponential_(generator=self.generator).clamp_(min=1e-30).log_().neg_()
@@ -197,7 +197,7 @@ class _Noise:
 
 
 def _runs(flags: list[bool]) -> list[tuple[int, int]]:
-    """Half-open ranges of equal flags."""
+    """The half-open ranges of equal flags, true or false."""
     borders = [0, *(n for n in range(1, len(flags)) if flags[n] != flags[n - 1]), len(flags)]
     return list(pairwise(borders)) if flags else []
 

@@ -1,4 +1,4 @@
-"""Spans of a dance filled by the original's networks."""
+"""Filling of a dance's spans with the original's networks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from engine.models.original.sampling import HORIZON, fill
 from smpl_rig.motion import Motion
 
 _CAUSAL_PAST = 200
-"""Frames before a span that the VQ-VAE's decoder is given."""
+"""Frames before a span that the VQ-VAE's causal decoder is given."""
 
 
 class OriginalSpanGenerator:
-    """Fills spans with the original's networks, which generate from left to right and try several candidates for every
-    gap themselves; implements `engine.models.base.SpanGenerator`."""
+    """A span generator for the original's networks; implements `engine.models.base.SpanGenerator`.
+
+    Each of its candidates is already the best of several for every gap (see `sampling.fill`).
+    """
 
     most = 8
 
@@ -57,4 +59,4 @@ class OriginalSpanGenerator:
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         codes = self.networks.encode(motion)
-        return np.concatenate([codes, codes[-1:]])  # its features are differences: one fewer than frames
+        return np.concatenate([codes, codes[-1:]])  # there is one token fewer than frames

@@ -3,7 +3,7 @@
     motion (B, T, 263) --> encoder (bidirectional, scaled sinusoid) --> nearest code --> tokens (B, T)
     tokens (B, T) --> code vectors --> decoder (causal, no positions at all) --> motion (B, T, 263)
 
-Motion is normalised here; `checkpoint.OriginalCheckpoint` knows mean and deviation.
+Motion is normalised here; `networks.OriginalNetworks` has the mean and deviation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Encoder(nn.Module):
         self.norm = nn.LayerNorm(c.width)
 
     def forward(self, motion: Tensor) -> Tensor:
-        """(B, T, F) -> (B, T, W); every frame sees all others."""
+        """States (B, T, W) of motion (B, T, F); every frame attends to all others."""
         x = self.embed(motion)
         positions = torch.arange(x.shape[1], device=x.device)
         x = x + (sinusoid(positions, x.shape[2]) * self.position_scale).to(x.dtype)
@@ -40,7 +40,7 @@ class Decoder(nn.Module):
         self.to_motion = nn.Linear(c.width, c.motion_features)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Code vectors (B, T, W) -> (B, T, F); a frame sees itself and all earlier ones."""
+        """Motion (B, T, F) of code vectors (B, T, W); a frame attends to itself and all earlier ones."""
         x = vectors
         for layer in self.layers:
             x = layer(x, causal=True)
@@ -48,7 +48,8 @@ class Decoder(nn.Module):
 
 
 class OriginalVQVAE(nn.Module):
-    """Both halves and the codebook (codes, W), which is no parameter: the original moved it by averages."""
+    """Encoder, decoder and the codebook (codes, W), which is not a parameter: the original's training updated it by
+    moving averages."""
 
     codebook: Tensor
 
@@ -60,16 +61,16 @@ class OriginalVQVAE(nn.Module):
         self.decoder = Decoder(config)
 
     def encode(self, motion: Tensor) -> Tensor:
-        """Normalised motion (B, T, F) -> tokens (B, T): the nearest codes by Euclidean distance."""
+        """Tokens (B, T) of normalised motion (B, T, F): the nearest codes by Euclidean distance."""
         states = self.encoder(motion)
-        # from the differences themselves: |x|^2 - 2 x.e + |e|^2 loses the digits that decide between near codes
+        # computed from differences: |x|^2 - 2 x.e + |e|^2 loses the digits that decide between close codes
         distances = torch.cdist(states, self.codebook[None], compute_mode="donot_use_mm_for_euclid_dist")
         return distances.argmin(-1)
 
     def vectors(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, T) -> code vectors (B, T, W)."""
+        """Code vectors (B, T, W) of tokens (B, T)."""
         return self.codebook[tokens]
 
     def decode(self, tokens: Tensor) -> Tensor:
-        """Tokens (B, T) -> normalised motion (B, T, F), whole: frame t depends on all tokens up to t."""
+        """Normalised motion (B, T, F) of whole sequences of tokens (B, T): frame t depends on all tokens up to t."""
         return self.decoder(self.vectors(tokens))

@@ -1,4 +1,4 @@
-"""Our own family, computed with PyTorch: codec, decoder, key/value caches, sampling, filling spans.
+"""Our own family, computed with PyTorch: codec, decoder, KV caches, sampling, filling spans.
 
 Imports: engine.audio, engine.choreography, engine.models.base, engine.motion, engine.runtime, smpl_rig.
 """

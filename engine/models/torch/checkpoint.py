@@ -1,7 +1,7 @@
-"""A checkpoint of our own family in memory, computed with torch, and how it is read and written.
+"""A checkpoint of our own family, computed with torch: in memory, and its reading and writing.
 
 A checkpoint is data and nothing in it is ever run: weights are safetensors, the config is JSON and is validated field
-by field. Weights are stored in half precision; they are computed with in float32.
+by field. Weights are stored in half precision and computed with in float32.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ FORMAT = 1
 Config = TypeVar("Config", VQVAEConfig, DecoderConfig, Sampling)
 
 _LARGEST = 16_384
-"""Of a whole number in a config, many times what any of our checkpoints has: a larger one would ask for memory that no
-machine has before the weights can be compared with it."""
+"""Largest whole number in a config, many times what any of our checkpoints has: a larger one would need more memory
+than any machine has, before the weights can be compared with it."""
 _MOST_LAYERS = 128
 _COUNTS = frozenset(
     {"levels", "coarse", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride"}
@@ -52,10 +52,10 @@ _COUNTS = frozenset(
 
 @dataclass(frozen=True)
 class TorchCheckpoint:
-    """A checkpoint of ours; implements `engine.models.base.Checkpoint`.
+    """A checkpoint of our own family; implements `engine.models.base.Checkpoint`.
 
-    style_music: in the order of the decoder's style indices. sampling: its usual settings of the draw. style_sampling:
-    those of styles that are better drawn otherwise.
+    style_music: in the order of the decoder's style indices. sampling: its default settings. style_sampling: the
+    settings of styles that are better sampled otherwise.
     """
 
     name: str
@@ -70,7 +70,7 @@ class TorchCheckpoint:
 
     @property
     def styles(self) -> tuple[str, ...]:
-        """Names of the styles it knows, in the order of the decoder's indices."""
+        """Names of its styles, in the order of the decoder's indices."""
         return tuple(self.style_music)
 
     @property
@@ -85,34 +85,34 @@ class TorchCheckpoint:
 
     @property
     def levels(self) -> int:
-        """Codes a token position."""
+        """Residual codes a token position."""
         return self.vqvae.config.levels
 
     @property
     def codes(self) -> int:
-        """Codes of a level."""
+        """Size of each level's codebook."""
         return self.vqvae.config.codes
 
     @property
     def device(self) -> torch.device:
-        """Where its weights are."""
+        """The device of its weights."""
         return next(self.vqvae.parameters()).device
 
     def sampling_of(self, style: str | None) -> Sampling:
-        """The settings of the draw for a style, or for none."""
+        """The sampling settings of a style; the default ones for None."""
         return self.sampling if style is None else self.style_sampling.get(style, self.sampling)
 
     def check(self, style: str | None, candidates: int, music_view: str | None) -> None:
-        """Raise RequestError for what cannot be asked of it."""
+        """Raise RequestError for a request that it cannot serve."""
         check_style(self.name, self.styles, style)
         if music_view is not None:
             raise RequestError(
-                f"music_view is for imported checkpoints; {self.name!r} hears the music around every token. "
+                f"music_view is for imported checkpoints; {self.name!r} always uses the music around every token. "
                 "Leave it out."
             )
 
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
-        """The features of so many positions, `stride` frames each; silence follows the song. Raises EngineError."""
+        """The features for `positions` tokens, `stride` frames each; silence follows the song. Raises EngineError."""
         name = style or choose_style(song.samples, SAMPLE_RATE, self.style_music)
         frames = positions * self.stride
         samples = np.pad(song.samples, (0, max(0, frames * HOP - len(song.samples))))
@@ -126,35 +126,35 @@ class TorchCheckpoint:
         return generation.generate(self.vqvae, self.decoder, index, sampling, self.frame_rate, task)
 
     def span_generator(self) -> SpanGenerator:
-        """What fills spans of a dance."""
+        """The generator that fills spans of a dance."""
         return TorchSpanGenerator(self.vqvae, self.decoder, self.styles, self.sampling_of, self.frame_rate)
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
-        """Motion of a multiple of the stride of frames, at its frame rate -> tokens (N, K)."""
+        """The tokens (N, K) of a motion at its frame rate, of a number of frames that the stride divides."""
         return self.span_generator().encode(motion)
 
     @torch.inference_mode()
     def decode(self, tokens: NDArray[np.int64]) -> Motion:
-        """Tokens (N, K) -> motion at its frame rate, as decoded: feet not locked."""
+        """The motion of tokens (N, K) at its frame rate, before feet are locked."""
         features = self.vqvae.decode(torch.from_numpy(tokens)[None].to(self.device))[0].cpu().numpy()
         return representation.decode(features, self.frame_rate)
 
 
 def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchCheckpoint:
-    """Load a folder that `save_checkpoint` wrote, with its config as read. Raises CheckpointError."""
+    """Load a folder that `save_checkpoint` wrote, given its parsed config. Raises CheckpointError."""
     try:
         weights = load_file(folder / WEIGHTS_FILE, device=device)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(
             f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Install or copy it again."
         ) from error
-    config = _as_now(config)
-    weights.pop("vqvae.quantizer.started", None)  # which earlier checkpoints hold
+    config = _with_later_fields(config)
+    weights.pop("vqvae.quantizer.started", None)  # only in early checkpoints
     codec_config = _config(VQVAEConfig, config, "vqvae", folder)
     decoder_config = _config(DecoderConfig, config, "decoder", folder)
     sampling = _config(Sampling, config, "sampling", folder)
     _check_fit(codec_config, decoder_config, folder)
-    with torch.device("meta"):  # shapes only: memory is taken once the weights are known to fit
+    with torch.device("meta"):  # shapes only: memory is allocated once the weights are known to fit
         vqvae, decoder = MotionVQVAE(codec_config), MotionDecoder(decoder_config)
     _fill(vqvae, "vqvae.", weights, device, folder)
     _fill(decoder, "decoder.", weights, device, folder)
@@ -162,11 +162,12 @@ def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchChe
         music = style_music(config)
     except ValueError as error:
         raise CheckpointError(
-            f"Checkpoint {folder.name!r}: {error} in its config.json, which cannot be. Install it again."
+            f"Checkpoint {folder.name!r}: its config.json is damaged ({error}). Install it again."
         ) from error
     if len(music) != decoder_config.styles:
         raise CheckpointError(
-            f"Checkpoint {folder.name!r} names {list(music)} for {decoder_config.styles} styles. Install it again."
+            f"Checkpoint {folder.name!r} has the styles {list(music)}, but its decoder has {decoder_config.styles}. "
+            "Install it again."
         )
     frame_rate = config.get("frame_rate", MUSIC_RATE)
     if not is_number(frame_rate) or frame_rate != MUSIC_RATE:
@@ -177,7 +178,8 @@ def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchChe
     own = config.get("style_sampling", {})
     if not isinstance(own, dict) or not set(own) <= set(music):
         raise CheckpointError(
-            f"Checkpoint {folder.name!r}: 'style_sampling' in its config.json is not of its styles {', '.join(music)}."
+            f"Checkpoint {folder.name!r}: 'style_sampling' in its config.json has names other than its styles "
+            f"{', '.join(music)}. Install it again."
         )
     styled = {style: _config(Sampling, own, style, folder) for style in own}
     for network in (vqvae, decoder):
@@ -195,10 +197,10 @@ def save_checkpoint(
     sampling: Sampling,
     frame_rate: float,
 ) -> None:
-    """Write config and weights, matrices in half precision.
+    """Write a checkpoint's config and weights, matrices in half precision.
 
-    description: name, styles, description, style_music (see `engine.checkpoint_index`) and, where styles have settings
-    of their own, style_sampling. frame_rate: frames a second of the motion that was trained on.
+    description: name, styles, description, style_music (see `engine.checkpoint_index`) and, where styles have their own
+    settings, style_sampling. frame_rate: frames a second of the training motion.
     """
     folder.mkdir(parents=True, exist_ok=True)
     config = {
@@ -213,7 +215,7 @@ def save_checkpoint(
     }
     weights = {f"vqvae.{name}": value for name, value in vqvae.state_dict().items()}
     weights |= {f"decoder.{name}": value for name, value in decoder.state_dict().items()}
-    # the moving averages behind the codebook only serve training
+    # the moving averages behind the codebook are only needed for training
     kept = {n: v for n, v in weights.items() if not n.endswith(("quantizer.usage", "quantizer.total"))}
     stored = {n: _stored(v).cpu().contiguous() for n, v in kept.items()}
     partial = folder / f"{WEIGHTS_FILE}.partial"
@@ -226,16 +228,16 @@ def _stored(value: Tensor) -> Tensor:
     return value.half() if value.is_floating_point() and value.ndim >= 2 else value
 
 
-def _as_now(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with the fields that earlier checkpoints do not name, at what they were without them: all levels were
-    written, and all were drawn at one temperature."""
+def _with_later_fields(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with the fields that early checkpoints lack: their decoder generated all levels, all at one
+    temperature."""
     codec, sampling = config.get("vqvae"), config.get("sampling")
-    now = dict(config)
+    complete = dict(config)
     if isinstance(codec, dict):
-        now["vqvae"] = {"coarse": codec.get("levels"), **codec}
+        complete["vqvae"] = {"coarse": codec.get("levels"), **codec}
     if isinstance(sampling, dict):
-        now["sampling"] = {"cooling": 1.0, **sampling}
-    return now
+        complete["sampling"] = {"cooling": 1.0, **sampling}
+    return complete
 
 
 def _config(kind: type[Config], config: Mapping[str, Any], key: str, folder: Path) -> Config:
@@ -243,12 +245,13 @@ def _config(kind: type[Config], config: Mapping[str, Any], key: str, folder: Pat
     expected = {field.name: type(field.default) for field in fields(kind)}
     if not isinstance(values, dict) or set(values) != set(expected):
         raise CheckpointError(
-            f"Checkpoint {folder.name!r}: {key!r} in its config.json does not name {sorted(expected)}."
+            f"Checkpoint {folder.name!r}: {key!r} in its config.json does not have the fields {sorted(expected)}. "
+            "Install it again."
         )
     for name, value in values.items():
         if not _usable(name, value, expected[name]):
             raise CheckpointError(
-                f"Checkpoint {folder.name!r}: {key}.{name} is {value!r} in its config.json, which cannot be. "
+                f"Checkpoint {folder.name!r}: {key}.{name} in its config.json has the invalid value {value!r}. "
                 "Install it again."
             )
     return kind(**values)
@@ -263,7 +266,7 @@ def _usable(name: str, value: object, kind: type) -> bool:
 
 
 def _check_fit(codec: VQVAEConfig, decoder: DecoderConfig, folder: Path) -> None:
-    """Refuse networks that this engine could fill with weights but not use together."""
+    """Raise CheckpointError for networks that could be filled with weights but do not work together."""
     pairs = {
         "vqvae.features": (codec.features, FEATURES),
         "decoder.music_features": (decoder.music_features, MUSIC_FEATURES),
@@ -271,7 +274,7 @@ def _check_fit(codec: VQVAEConfig, decoder: DecoderConfig, folder: Path) -> None
         "decoder.levels": (decoder.levels, codec.coarse),
         "vqvae.coarse": (codec.coarse, min(codec.coarse, codec.levels)),
         "decoder.music_stride": (decoder.music_stride, codec.stride),
-        "the rest of decoder.width / decoder.heads": (decoder.width % decoder.heads, 0),
+        "the remainder of decoder.width / decoder.heads": (decoder.width % decoder.heads, 0),
     }
     for name, (found, needed) in pairs.items():
         if found != needed:
@@ -297,7 +300,7 @@ def _fill(network: nn.Module, prefix: str, weights: Mapping[str, Tensor], device
     broken = sorted(name for name, value in found.items() if not torch.isfinite(value).all())
     if broken:
         raise CheckpointError(
-            f"The weights of checkpoint {folder.name!r} hold NaN or infinite values ({broken[0]}). Install it again."
+            f"The weights of checkpoint {folder.name!r} have NaN or infinite values ({broken[0]}). Install it again."
         )
     # copied, because a tensor of the loaded file is a view of the file, which may be overwritten while we run
     filled = {n: found[n].to(value.dtype, copy=True) for n, value in expected.items() if n in found}

@@ -1,4 +1,4 @@
-"""The codec's decoder fed codes while they are written: frames come out once no later code can change them."""
+"""Decoding of codes while they are generated: frames are returned once no later code can change them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from engine.models.torch.vqvae import MotionVQVAE
 
 
 class CodecStream:
-    """One dance decoded in pieces that, put together, equal decoding it whole (tested)."""
+    """A dance decoded in pieces, which together equal decoding it whole (tested)."""
 
     def __init__(self, vqvae: MotionVQVAE):
         self.vqvae = vqvae
-        self.done = 0  # positions whose frames have been given
+        self.done = 0  # positions whose frames have been returned
 
     @torch.inference_mode()
     def extend(self, codes: Tensor, ended: bool) -> Tensor:
-        """All codes (n, K) that stand so far, n >= 1 -> the features (T, 128) of the frames that are new and final.
+        """The motion features (T, 128) of the frames that are new and final, given all codes (n, K) so far, n >= 1.
 
         ended: no code will follow, so that everything is final. T may be 0.
         """

@@ -1,16 +1,17 @@
-"""Motion decoder: a transformer that writes motion codes, aligned to the music and aware of what is locked.
+"""The motion decoder: a transformer that generates motion codes, aligned to the music and given the locked tokens.
 
     music (B, M, C) at 20 Hz --+
     locked codes (B, N, K) ----+--> context encoder (bidirectional) --> memory (B, N, W)
     style (B,) ----------------+                                          |
     codes so far --> causal self-attention + cross-attention + aligned memory --> logits of position n, level by level
 
-Token position n sees the memory at n added to its input (so it knows which music is *now*) and attends to the memory
-around n. The locked tokens of the whole sequence, past and future, enter the memory; where a span is free a mask
-embedding stands. Positions are relative throughout: ALiBi (Press et al. 2022) penalises distance in every attention,
-and every attention has a bounded window, so cost grows linearly with length and the cache does not grow at all.
+The memory at n is added to the decoder's input at token position n (so it knows which music is *now*), which also
+attends to the memory around n. The memory depends on the locked tokens of the whole sequence, past and future; free
+positions have a mask embedding in their place. Positions are relative throughout: ALiBi (Press et al. 2022) penalises
+distance in every attention, and every attention has a bounded window, so cost grows linearly with length and the KV
+cache does not grow at all.
 
-The K residual codes of a position are written coarse to fine by a small head that sees the coarser ones.
+The K residual codes of a position are generated coarse to fine, each by a small head that is given the coarser ones.
 """
 
 from __future__ import annotations
@@ -41,20 +42,21 @@ class DecoderConfig:
     dropout: float = 0.15
 
 
-EMBEDDED, FORETOLD = 0.5, 0.03
-"""Standard deviation that the first level's embeddings and the weights of all logits begin with when they come from the
-codebooks. An embedding is heard beside the memory, whose own is 1."""
+EMBEDDING_STD, LOGIT_STD = 0.5, 0.03
+"""Initial standard deviation of the first level's embeddings, and of the weights of all logits, where they come from
+the codebooks. Embeddings are added to the memory, which has a standard deviation of 1."""
 
 
 def alibi_slopes(heads: int) -> Tensor:
-    """(heads,) slopes 2^-1 ... 2^-8: the steep heads see the neighbourhood, the flat ones the whole window."""
+    """ALiBi's slopes (heads,), 2^-1 ... 2^-8: steep heads attend to the neighbourhood, flat ones to the whole
+    window."""
     return torch.tensor([2.0 ** (-8.0 * (head + 1) / heads) for head in range(heads)])
 
 
 def distance_bias(rows: Tensor, columns: Tensor, slopes: Tensor, past: int, future: int) -> Tensor:
-    """(heads, rows, columns) ALiBi bias for query and key positions; -inf outside [row - past, row + future].
+    """ALiBi bias (heads, rows, columns) for query and key positions; -inf outside [row - past, row + future].
 
-    slopes: (heads,), what a position of distance costs.
+    slopes: (heads,) penalty per position of distance.
     """
     offset = columns[None, :] - rows[:, None]
     bias = -slopes[:, None, None] * offset.abs().float()
@@ -62,20 +64,20 @@ def distance_bias(rows: Tensor, columns: Tensor, slopes: Tensor, past: int, futu
 
 
 def band_bias(count: int, slopes: Tensor, around: int) -> Tensor:
-    """(heads * blocks, around, 3 * around) ALiBi bias for `Attention.band` over `count` positions."""
+    """ALiBi bias (heads * blocks, around, 3 * around) for `Attention.band` over `count` positions."""
     blocks = -(-count // around)
     rows = torch.arange(around, device=slopes.device)
     columns = torch.arange(-around, 2 * around, device=slopes.device)
     bias = distance_bias(rows, columns, slopes, around, around)
     keys = columns + around * torch.arange(blocks, device=slopes.device)[:, None]
-    outside = (keys < 0) | (keys >= count)  # a block has a key of its own, so that no row is all -inf
+    outside = (keys < 0) | (keys >= count)  # every block contains one of its own keys, so no row is all -inf
     return bias[:, None].masked_fill(outside[:, None], -math.inf).flatten(0, 1)
 
 
 class Attention(nn.Module):
     """Multi-head attention with an additive bias; keys and values may come from a cache.
 
-    Without dropout of its own, for which PyTorch has no fast kernel on a CPU.
+    It has no dropout, for which PyTorch has no fast kernel on a CPU.
     """
 
     def __init__(self, width: int, heads: int):
@@ -86,7 +88,7 @@ class Attention(nn.Module):
         self.out = nn.Linear(width, width, bias=False)
 
     def keys_values(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, N, W) -> keys and values, each (B, heads, N, W / heads)."""
+        """Keys and values, each (B, heads, N, W / heads), of inputs (B, N, W)."""
         keys, values = self.key_value(x).chunk(2, -1)
         return self._split(keys), self._split(values)
 
@@ -100,16 +102,17 @@ class Attention(nn.Module):
         return self.out(y.transpose(1, 2).flatten(2))
 
     def band(self, x: Tensor, bias: Tensor) -> Tensor:
-        """Self-attention of (B, N, W) with `band_bias`: each position sees those `around` it, in time linear in N.
+        """Self-attention of (B, N, W) with `band_bias`: each position attends to those `around` it, in time linear in
+        N.
 
-        Positions are taken in blocks of `around`, each with the keys of its own block and of both beside it.
+        Positions are processed in blocks of `around`, each with the keys of its own block and of both neighbours.
         """
         (batch, count, _), around = x.shape, bias.shape[1]
-        filling = -count % around
-        queries = F.pad(self._split(self.query(x)), (0, 0, 0, filling))
+        padding = -count % around
+        queries = F.pad(self._split(self.query(x)), (0, 0, 0, padding))
         queries = queries.reshape(batch, -1, around, queries.shape[-1])  # (B, heads * blocks, around, W / heads)
         keys, values = (
-            F.pad(y, (0, 0, around, filling + around)).unfold(2, 3 * around, around).transpose(-1, -2).flatten(1, 2)
+            F.pad(y, (0, 0, around, padding + around)).unfold(2, 3 * around, around).transpose(-1, -2).flatten(1, 2)
             for y in self.keys_values(x)
         )
         y = F.scaled_dot_product_attention(queries, keys, values, bias.to(queries.dtype))
@@ -134,7 +137,7 @@ class EncoderLayer(nn.Module):
 
 
 class ContextEncoder(nn.Module):
-    """Music, locked tokens and style -> memory, one vector a token position."""
+    """Encoder of music, locked tokens and style into the memory, one vector a token position."""
 
     def __init__(self, c: DecoderConfig):
         super().__init__()
@@ -147,7 +150,7 @@ class ContextEncoder(nn.Module):
         self.music_window = nn.ModuleList([nn.Conv1d(c.width, c.width, 5, padding=2) for _ in range(2)])
         self.no_music = nn.Parameter(torch.zeros(c.width))
         self.free = nn.Parameter(torch.zeros(c.width))
-        self.style = nn.Embedding(c.styles + 1, c.width)  # the last one stands for "no style given"
+        self.style = nn.Embedding(c.styles + 1, c.width)  # the last one means "no style given"
         self.layers = nn.ModuleList([EncoderLayer(c) for _ in range(c.encoder_layers)])
         self.norm = nn.LayerNorm(c.width)
 
@@ -157,25 +160,26 @@ class ContextEncoder(nn.Module):
         return len(self.layers) * self.config.around + 2 * len(self.music_window)
 
     def slopes(self, device: torch.device) -> Tensor:
-        """(heads,) what every attention, the decoder's too, subtracts for a position of distance."""
+        """ALiBi's slopes (heads,) of every attention, the decoder's too."""
         return alibi_slopes(self.config.heads).to(device)
 
     def forward(
         self, music: Tensor, locked: Tensor, locked_embedding: Tensor, style: Tensor, has_music: Tensor
     ) -> Tensor:
-        """music (B, N * stride, C); locked (B, N) bool; locked_embedding (B, N, W); style (B,), or (B, N) where it
-        changes; has_music (B,) bool.
+        """The memory (B, N, W).
 
-        Returns memory (B, N, W)."""
+        music: (B, N * stride, C). locked: (B, N) bool. locked_embedding: (B, N, W). style: (B,), or (B, N) where it
+        changes. has_music: (B,) bool.
+        """
         batch, positions = locked.shape
         music = (music - self.music_mean) / self.music_std
-        heard = self.music_in(music.reshape(batch, positions, -1))
+        music_state = self.music_in(music.reshape(batch, positions, -1))
         for conv in self.music_window:
-            heard = heard + F.gelu(conv(heard.transpose(1, 2)).transpose(1, 2))
-        heard = torch.where(has_music[:, None, None], heard, self.no_music.to(heard.dtype))
-        held = torch.where(locked[..., None], locked_embedding, self.free.to(locked_embedding.dtype))
+            music_state = music_state + F.gelu(conv(music_state.transpose(1, 2)).transpose(1, 2))
+        music_state = torch.where(has_music[:, None, None], music_state, self.no_music.to(music_state.dtype))
+        token_state = torch.where(locked[..., None], locked_embedding, self.free.to(locked_embedding.dtype))
         styles = self.style(style)
-        x = heard + held + (styles if style.ndim > 1 else styles[:, None])
+        x = music_state + token_state + (styles if style.ndim > 1 else styles[:, None])
         bias = band_bias(positions, self.slopes(x.device), self.config.around)
         for layer in self.layers:
             x = layer(x, bias)
@@ -183,7 +187,7 @@ class ContextEncoder(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Pre-norm causal self-attention, cross-attention to the memory, feed-forward."""
+    """Pre-norm layer: causal self-attention, cross-attention to the memory, feed-forward."""
 
     def __init__(self, c: DecoderConfig):
         super().__init__()
@@ -200,7 +204,7 @@ class DecoderLayer(nn.Module):
 
 
 class LevelHead(nn.Module):
-    """Logits of one residual level from the position's state and the embeddings of its coarser codes."""
+    """Output head of one residual level: logits from the position's state and the embeddings of its coarser codes."""
 
     def __init__(self, c: DecoderConfig):
         super().__init__()
@@ -213,7 +217,7 @@ class LevelHead(nn.Module):
 
 
 class MotionDecoder(nn.Module):
-    """The whole network. `forward` is the training view; `engine.models.torch.kv_cache` writes token by token."""
+    """The whole network. `forward` is for training; `engine.models.torch.kv_cache` runs it token by token."""
 
     def __init__(self, config: DecoderConfig):
         super().__init__()
@@ -237,40 +241,41 @@ class MotionDecoder(nn.Module):
 
     @torch.no_grad()
     def start_from_codebooks(self, codebooks: Tensor) -> None:
-        """Begin training with what the codec knows of codes: codebooks (K or more, codes, D), turned into our width.
+        """Initialise embeddings and logits, before training, from the codec's codebooks (K or more, codes, D), by a
+        random projection to our width.
 
-        Codes that move alike then look alike and are as likely as each other, and that a position repeats the one
-        before, which most do, need not be learned code by code.
+        Codes of similar motion then have similar embeddings and logits, and that most positions repeat the one before
+        need not be learned code by code.
         """
         books = codebooks[: len(self.embeddings)]
-        turn = torch.randn(books.shape[-1], self.config.width, device=books.device)
-        tables = (books - books.mean(1, keepdim=True)) @ turn
-        loudest = tables[0].std()
+        projection = torch.randn(books.shape[-1], self.config.width, device=books.device)
+        tables = (books - books.mean(1, keepdim=True)) @ projection
+        scale = tables[0].std()
         for level, vectors in enumerate(tables):
-            if not vectors.std() > 0:  # a codebook that was never used says nothing
+            if not vectors.std() > 0:  # an unused codebook has nothing to give
                 continue
-            _fill(self.embeddings[level], EMBEDDED * vectors / loudest)
+            _fill(self.embeddings[level], EMBEDDING_STD * vectors / scale)
             head = self.heads[level]
             assert isinstance(head, LevelHead)
-            _fill(head.logits, FORETOLD * vectors / vectors.std())
+            _fill(head.logits, LOGIT_STD * vectors / vectors.std())
             if level < len(self.coarser):
-                _fill(self.coarser[level], EMBEDDED * vectors / loudest)
+                _fill(self.coarser[level], EMBEDDING_STD * vectors / scale)
 
     def embed(self, codes: Tensor) -> Tensor:
-        """Codes (..., K) -> (..., W): the sum over levels."""
+        """Embeddings (..., W) of codes (..., K): the sum over levels."""
         return torch.stack([table(codes[..., level]) for level, table in enumerate(self.embeddings)]).sum(0)
 
     def memory(self, music: Tensor, codes: Tensor, locked: Tensor, style: Tensor, has_music: Tensor) -> Tensor:
-        """Context for every position; `codes` (B, N, K) count only where `locked` (B, N) is true."""
+        """The memory (B, N, W); `codes` (B, N, K) are used only where `locked` (B, N) is true."""
         return self.context(music, locked, self.embed(codes), style, has_music)
 
     def forward(
         self, codes: Tensor, history: Tensor, music: Tensor, locked: Tensor, style: Tensor, has_music: Tensor
     ) -> list[Tensor]:
-        """Training view, all positions at once.
+        """Logits of all positions at once, for training: K tensors (B, N, codes).
 
-        codes: (B, N, K) the true codes. history: (B, N, K) what the past is said to be: `codes` or a corrupted copy.
-        Returns K tensors of logits (B, N, codes); position n is predicted from history before n.
+        codes: (B, N, K) the true codes. history: (B, N, K) the codes to use as the past: `codes` or a corrupted copy.
+        Position n is predicted from history before n.
         """
         memory = self.memory(music, codes, locked, style, has_music)
         past = self.embed(history[:, :-1])
@@ -286,7 +291,7 @@ class MotionDecoder(nn.Module):
         return self.all_levels(self.norm(x), codes)
 
     def all_levels(self, state: Tensor, codes: Tensor) -> list[Tensor]:
-        """Logits of every level given the true coarser codes (B, N, K)."""
+        """Logits of every level, each (B, N, codes), given states (B, N, W) and the true coarser codes (B, N, K)."""
         logits = []
         for level, head in enumerate(self.heads):
             if level:

@@ -1,6 +1,6 @@
 """Linear layers that read their weights in half precision and compute in float32.
 
-Writing one position at a time reads every matrix once for a handful of vectors, so its time is that of reading. Our
+Generating one position at a time reads every matrix once for a few vectors, so its speed is that of reading memory. Our
 checkpoints store half-precision numbers; reading them as such halves the bytes and changes nothing but the order of
 sums. PyTorch has such products on x86 processors (FBGEMM); elsewhere the layer is a linear layer like any other.
 """
@@ -27,8 +27,8 @@ class HalfWeightLinear(nn.Linear):
 
 
 def read_in_half(network: nn.Module) -> None:
-    """Replace, in place, the linear layers within `network` whose weights are half-precision numbers, where it helps:
-    on a CPU that has the products."""
+    """Replace, in place, the linear layers of `network` that have half-precision weights, where it helps: on a CPU with
+    such products."""
     if "fbgemm" not in torch.backends.quantized.supported_engines:
         return
     for module in list(network.modules()):

@@ -10,7 +10,7 @@ from smpl_rig.skeleton import JOINT_COUNT, PARENTS, REST_OFFSETS
 
 
 def six_d_to_matrix(six_d: Tensor) -> Tensor:
-    """(..., 6) -> (..., 3, 3) by Gram-Schmidt (Zhou et al. 2019)."""
+    """Rotations (..., 3, 3) of 6-d vectors (..., 6) by Gram-Schmidt (Zhou et al. 2019)."""
     first = torch.nn.functional.normalize(six_d[..., :3], dim=-1)
     second = six_d[..., 3:] - (first * six_d[..., 3:]).sum(-1, keepdim=True) * first
     second = torch.nn.functional.normalize(second, dim=-1)
@@ -18,7 +18,7 @@ def six_d_to_matrix(six_d: Tensor) -> Tensor:
 
 
 def _levels() -> list[list[int]]:
-    """Joints by depth in the tree, so that one batched product serves all joints of a depth."""
+    """Joints by depth in the tree, so that one batched product computes all joints of a depth."""
     depth = [0] * JOINT_COUNT
     for joint in range(1, JOINT_COUNT):
         depth[joint] = depth[PARENTS[joint]] + 1
@@ -29,7 +29,7 @@ _LEVELS = _levels()
 
 
 def joints_in_heading_frame(features: Tensor) -> Tensor:
-    """(B, T, 128) features in metres -> (B, T, 24, 3) joints; the pelvis above the origin, heading removed."""
+    """Joints (B, T, 24, 3) in metres of features (B, T, 128); the pelvis above the origin, heading removed."""
     batch, frames, _ = features.shape
     identity = torch.eye(3, device=features.device, dtype=features.dtype).expand(batch, frames, 3, 3)
     local: list[Tensor] = [identity] * JOINT_COUNT
@@ -53,14 +53,14 @@ def joints_in_heading_frame(features: Tensor) -> Tensor:
 
 
 def joint_steps(features: Tensor, joints: Tensor) -> Tensor:
-    """(B, T-1, 24, 3) world displacement of every joint from frame to frame, in the heading of the earlier frame."""
+    """World displacement (B, T - 1, 24, 3) of every joint from frame to frame, in the heading of the earlier frame."""
     turned = rotate_about_z(features[:, 1:, None, 0], joints[:, 1:])
     step = torch.nn.functional.pad(features[:, 1:, rep.STEP], (0, 1))
     return turned + step[:, :, None] - joints[:, :-1]
 
 
 def root_path(features: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, T) heading and (B, T, 2) position integrated over the window from zero."""
+    """Heading (B, T) and position (B, T, 2), integrated over the window from zero."""
     angle = torch.nn.functional.pad(features[:, 1:, 0].cumsum(1), (1, 0))
     step = torch.nn.functional.pad(features[:, 1:, rep.STEP], (0, 1))
     moved = rotate_about_z(angle[:, :-1], step)[..., :2].cumsum(1)
@@ -68,7 +68,7 @@ def root_path(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def rotate_about_z(angle: Tensor, vector: Tensor) -> Tensor:
-    """Rotate (..., 3) vectors by (...,) radians about Z."""
+    """Vectors (..., 3) rotated about Z by angles (...,) in radians."""
     cosine, sine = torch.cos(angle), torch.sin(angle)
     x, y, z = vector.unbind(-1)
     return torch.stack([cosine * x - sine * y, sine * x + cosine * y, z.expand_as(x * cosine)], dim=-1)

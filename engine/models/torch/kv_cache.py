@@ -1,8 +1,8 @@
-"""Writing tokens one position at a time, or many known ones at once, with key/value caches; equals the training view
+"""The motion decoder run with KV caches, one new position at a time or many known ones at once; equals its `forward`
 (tested).
 
 Self-attention keeps the last `past` positions; cross-attention keys and values of the memory are computed once. The
-work per position does not depend on how much has been written.
+work per position does not depend on how many there have been.
 """
 
 from __future__ import annotations
@@ -16,51 +16,51 @@ from engine.models.torch.decoder import Attention, MotionDecoder, distance_bias
 
 
 class KVCache:
-    """A window over positions whose keys and values stay where they are while the window moves on: position m lies in
-    slot m modulo the window's size.
+    """Keys and values of a moving window of positions, in a circular buffer: position m is in slot m modulo the
+    window's size.
 
-    What is written position by position reads its whole windows at every step, so what counts is how they lie in
-    memory: PyTorch's batched product of whole tensors takes half the time of that of views into longer ones.
+    Every step reads whole windows, so their layout in memory decides the speed: PyTorch's batched product of whole
+    tensors needs half the time of that of views into longer ones.
     """
 
     def __init__(self, layers: int, rows: int, before: int, after: int, size: int, slopes: Tensor):
         self.before, self.after = before, after
         self.slots = before + 1 + after
         self.kept = slopes.new_zeros((layers, 2, rows, self.slots, size))
-        # twice the ring, so that wherever the window begins its offsets and biases are one slice
+        # nearly twice the slots, so that wherever the window begins its offsets and biases are one slice
         self.offsets = torch.arange(2 * self.slots - 1, device=slopes.device) % self.slots - before
         self.penalty = -slopes * self.offsets.abs()
 
     def bias(self, position: int, first: int, stop: int) -> Tensor:
-        """(rows, 1, slots) ALiBi bias of the slots around `position`; -inf where they hold none of first..stop."""
+        """ALiBi bias (rows, 1, slots) of the slots around `position`; -inf for positions outside first..stop."""
         begin = (self.before - position) % self.slots
-        there = slice(begin, begin + self.slots)
-        penalty = self.penalty[..., there]
+        window = slice(begin, begin + self.slots)
+        penalty = self.penalty[..., window]
         if first <= position - self.before and position + self.after < stop:
             return penalty
-        places = position + self.offsets[there]
+        places = position + self.offsets[window]
         return penalty.masked_fill((places < first) | (places >= stop), -math.inf)
 
     def put(self, position: int, keys_values: Tensor) -> None:
-        """Take over (layers, 2, rows, n, size), n at most `slots`, of the positions from `position` on."""
+        """Store keys and values (layers, 2, rows, n, size), n at most `slots`, of the positions from `position` on."""
         count = keys_values.shape[3]
         slots = torch.arange(position, position + count, device=keys_values.device) % self.slots
         self.kept[:, :, :, slots] = keys_values
 
     def ordered(self, first: int, stop: int) -> Tensor:
-        """(layers, 2, rows, stop - first, size): what is kept, in the order of its positions."""
+        """Keys and values (layers, 2, rows, stop - first, size) of the positions first..stop, in their order."""
         return self.kept[:, :, :, torch.arange(first, stop, device=self.kept.device) % self.slots]
 
 
 class DecoderCache:
-    """The state of one left-to-right pass over a memory (B, N, W), from `position` of it on."""
+    """The state of one left-to-right pass over a memory (B, N, W), from `position` on."""
 
     def __init__(self, decoder: MotionDecoder, memory: Tensor, position: int = 0):
         self.decoder, self.memory = decoder, memory
         c = decoder.config
         batch, _, width = memory.shape
         self.rows, self.size = batch * c.heads, width // c.heads
-        self.times = 1  # rows of the batch that go on from the same row of the memory
+        self.times = 1  # rows of the batch that share a row of the memory
         self.begin = self.position = position
         layers = len(decoder.layers)
         slopes = decoder.context.slopes(memory.device).repeat(batch)[:, None, None]
@@ -71,12 +71,12 @@ class DecoderCache:
             for layer in decoder.layers
         ]
         self.cross = torch.stack(pairs)  # (layers, 2, rows, N, size)
-        self.seen = 0  # positions of the memory that the ring has been given
+        self.stored = 0  # positions of the memory that have been stored in `around`
 
     def step(self, before: Tensor | None) -> Tensor:
         """State (B, W) of the next position, given the codes (B, K) of the one before (None at the first).
 
-        Fewer rows of codes are those of every so many rows of the batch in turn.
+        Fewer rows of codes, (V, K), are repeated: row i of the batch gets row i modulo V.
         """
         decoder, n = self.decoder, self.position
         x = self.memory[:, n].repeat_interleave(self.times, 0)
@@ -85,7 +85,7 @@ class DecoderCache:
         else:
             x = (x.view(-1, len(before), x.shape[-1]) + decoder.embed(before)).flatten(0, 1)
         past_bias = self.past.bias(n, self.begin, n + 1)
-        around_bias = self._look_around(n)
+        around_bias = self._store_memory(n)
         slot = n % self.past.slots
         for layer, past, around in zip(decoder.layers, self.past.kept, self.around.kept, strict=True):
             normed = layer.self_norm(x)  # type: ignore[operator]
@@ -100,7 +100,7 @@ class DecoderCache:
     def prefill(self, before: Tensor, begins: bool = False) -> Tensor:
         """States (B, n, W) of the next n positions, given the codes (B, n, K) before each; equals n steps.
 
-        begins: the first of them is the dance's first, and its `before` is not read. Not after `repeat`.
+        begins: the first of them is the dance's first, and its `before` is not read. Not to be called after `repeat`.
         """
         x = self.decoder.embed(before)
         if begins:
@@ -108,7 +108,7 @@ class DecoderCache:
         return torch.cat([self._prefill(part) for part in torch.split(x, self.decoder.config.past, 1)], 1)
 
     def repeat(self, times: int) -> None:
-        """Go on with every row of the batch `times` times, copies beside each other."""
+        """Repeat every row of the batch `times` times, copies next to each other."""
         heads, past = self.decoder.config.heads, self.past
         self.times *= times
 
@@ -119,17 +119,17 @@ class DecoderCache:
         past.kept, past.penalty = copied(past.kept, 2), copied(past.penalty, 0)
         self.rows *= times
 
-    def _look_around(self, n: int) -> Tensor:
-        """Bring the ring of the memory to position n; the bias there."""
-        count, ring = self.memory.shape[1], self.around
-        stop = min(count, n + ring.after + 1)
-        first = max(self.seen, n - ring.before)
+    def _store_memory(self, n: int) -> Tensor:
+        """Store the memory's keys and values up to the end of the window around position n; returns the bias there."""
+        count, around = self.memory.shape[1], self.around
+        stop = min(count, n + around.after + 1)
+        first = max(self.stored, n - around.before)
         if first + 1 == stop:
-            ring.kept[:, :, :, first % ring.slots] = self.cross[:, :, :, first]
+            around.kept[:, :, :, first % around.slots] = self.cross[:, :, :, first]
         elif first < stop:
-            ring.put(first, self.cross[:, :, :, first:stop])
-        self.seen = max(self.seen, stop)
-        return ring.bias(n, 0, count)
+            around.put(first, self.cross[:, :, :, first:stop])
+        self.stored = max(self.stored, stop)
+        return around.bias(n, 0, count)
 
     def _prefill(self, x: Tensor) -> Tensor:
         decoder, c, n = self.decoder, self.decoder.config, self.position
@@ -156,12 +156,12 @@ class DecoderCache:
         return decoder.norm(x)
 
     def _attend(self, attention: Attention, x: Tensor, kept: Tensor, bias: Tensor) -> Tensor:
-        """x: (B, W). kept: keys and values (2, R, slots, W / heads), R of as many rows as queries or of `times` fewer,
-        which that many queries share. bias: (R, 1, slots). Returns (B, W)."""
+        """Attention of the queries x (B, W), (B, W). kept: keys and values (2, R, slots, W / heads); R is the number of
+        query rows, or that divided by `times` where so many queries share a row. bias: (R, 1, slots)."""
         keys, values = kept
-        together = self.rows // len(keys)
-        query = attention.query(x).view(-1, together, attention.heads, self.size)
-        query = query.transpose(1, 2).reshape(len(keys), together, self.size)
+        sharing = self.rows // len(keys)
+        query = attention.query(x).view(-1, sharing, attention.heads, self.size)
+        query = query.transpose(1, 2).reshape(len(keys), sharing, self.size)
         scores = torch.baddbmm(bias, query, keys.transpose(1, 2), alpha=self.size**-0.5)
-        found = torch.bmm(scores.softmax(-1), values).view(-1, attention.heads, together, self.size)
-        return attention.out(found.transpose(1, 2).reshape(x.shape))
+        attended = torch.bmm(scores.softmax(-1), values).view(-1, attention.heads, sharing, self.size)
+        return attention.out(attended.transpose(1, 2).reshape(x.shape))

@@ -1,8 +1,8 @@
-"""Spans of a dance filled by our networks, given what is kept on both sides, the music and the style.
+"""Filling of a dance's spans with our networks, given the kept tokens on both sides, the music and the style.
 
 Only what is needed is computed: the context of the span and its surroundings, the past in one parallel pass, and no
-position after the span. How well a candidate leads into what follows is judged by the network itself: the likelihood
-of the next kept codes, with a context that does not show them.
+position after the span. The network itself judges how well a candidate connects to what follows: by the likelihood of
+the next kept codes, with a context that does not contain them.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from engine.motion import representation
 from smpl_rig.motion import Motion
 
 JUDGED = 15
-"""Kept positions after a span by whose likelihood it is judged."""
+"""Kept positions after a span that count for its likelihood."""
 COOLER = 0.7
-"""Times a checkpoint's own temperature: what stays on both sides leaves less open than a new dance does. Chosen on gaps
-of real dances, which are filled closer to the truth so."""
+"""Factor on a checkpoint's temperature: kept tokens on both sides leave less open than a new dance does. Chosen on gaps
+of real dances: it fills them closer to the original."""
 NEAR, FAR = 20, 40
-"""Positions from what is kept: as far as `NEAR` music and style need no guidance, as the moves around say how the music
-is danced to and in which style; from `FAR` on they have all of it, as in a new dance. Chosen as `COOLER` was."""
+"""Distances in positions from kept tokens: up to `NEAR` there is no guidance, since the kept moves show how to dance to
+the music and in which style; from `FAR` on it is that of a new dance. Chosen as `COOLER` was."""
 
 
 class TorchSpanGenerator:
-    """Fills spans with our networks; implements `engine.models.base.SpanGenerator`."""
+    """A span generator for our networks; implements `engine.models.base.SpanGenerator`."""
 
     most = 40
 
@@ -105,7 +105,7 @@ class TorchSpanGenerator:
         strengths = np.array([each.style_guidance for each in own])
         style = style_strengths(document, 1 + (strengths - 1) * np.maximum(share, other))
         device = self.device
-        # an index beyond the last style stands for none
+        # the index beyond the last style means none
         indices = [styles.index(name) if name in styles else len(styles) for name in names]
         return Conditions(
             torch.from_numpy(features).to(device),
@@ -118,7 +118,7 @@ class TorchSpanGenerator:
 
 
 def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(N,) from 0 near kept positions to 1 far from them."""
+    """How far positions (N,) are from kept ones: 0 up to `NEAR`, rising to 1 at `FAR`."""
     places = np.arange(len(kept), dtype=np.float32)
     before = np.maximum.accumulate(np.where(kept, places, -np.inf))
     after = np.minimum.accumulate(np.where(kept, places, np.inf)[::-1])[::-1]
@@ -127,8 +127,8 @@ def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:
 
 
 def style_strengths(document: Choreography, usual: NDArray[np.floating]) -> NDArray[np.float32]:
-    """(N,) how strongly the style of each position is followed: by less and less towards a border to another style,
-    within the transition there. usual: (N,) the strength where a span names none."""
+    """The style strength (N,) of each position, which falls to 0 towards a border to another style, within the
+    transition there. usual: (N,) the strength where a span has none of its own."""
     spans = document.spans
     strengths = usual.astype(np.float64)
     for span in spans:

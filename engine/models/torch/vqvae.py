@@ -1,11 +1,11 @@
-"""Motion VQ-VAE: convolutions and residual vector quantisation with a bounded receptive field.
+"""The motion VQ-VAE: convolutions and residual vector quantisation with a bounded receptive field.
 
     features (B, T, 128) at 20 frames/s -> codes (B, N, K) at 10 positions/s -> features (B, T, 128)
 
-N = T / 2. A token position carries K residual codes (RVQ; SoundStream, Zeghidour et al. 2021, section III-C): coarse
-ones, which a motion decoder writes, and fine ones, which only a motion that was there before has. All layers are
-convolutions, so a changed token changes only the frames within `VQVAEConfig.reach` of it, and any length can be decoded
-whole or in overlapping pieces with the same result.
+N = T / 2. A token position has K residual codes (RVQ; SoundStream, Zeghidour et al. 2021, section III-C): coarse ones,
+which a motion decoder generates, and fine ones, which only encoded motion has. All layers are convolutions, so a
+changed token changes only the frames within `VQVAEConfig.reach` of it, and any length can be decoded whole or in
+overlapping pieces with the same result.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from torch.nn import functional as F
 class VQVAEConfig:
     """Sizes of the network. `stride` motion frames make one token position.
 
-    coarse: of the `levels`, how many are written for a new dance. Fine levels can hardly be foretold by music or past,
-    but keep a given motion much closer; their code 0 is the zero vector, so that a written position has zeros there.
+    coarse: how many of the `levels` are generated for a new dance. Fine levels can hardly be predicted from music and
+    past, but reproduce an encoded motion much more closely; their code 0 is the zero vector, so a generated position
+    has zeros there.
     """
 
     features: int = 128
@@ -49,7 +50,7 @@ def _dilation(index: int) -> int:
 
 
 class ChannelNorm(nn.Module):
-    """Root-mean-square norm over channels at each instant; statistics over time would make the reach unbounded."""
+    """Root-mean-square norm over channels in each frame; statistics over time would make the reach unbounded."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -75,8 +76,8 @@ def _blocks(channels: int, count: int) -> nn.Sequential:
 
 
 class ResidualQuantizer(nn.Module):
-    """K codebooks; each quantises what the ones before left over. Codebooks follow the data by moving averages
-    (van den Oord et al. 2017, appendix A.1); codes nobody uses are moved onto current residuals."""
+    """Residual quantiser of K codebooks; each quantises what the ones before left over. Codebooks follow the data by
+    moving averages (van den Oord et al. 2017, appendix A.1); unused codes are moved onto current residuals."""
 
     DECAY = 0.99
 
@@ -91,12 +92,12 @@ class ResidualQuantizer(nn.Module):
         self.register_buffer("total", torch.zeros(config.levels, config.codes, config.code_dim))
 
     def nearest(self, residual: Tensor, level: int) -> Tensor:
-        """(n, D) vectors -> (n,) index of the nearest code by Euclidean distance."""
+        """Indices (n,) of the codes nearest to vectors (n, D) by Euclidean distance."""
         book = self.codebook[level]
         return (book.square().sum(1) - 2 * residual @ book.T).argmin(1)
 
     def encode(self, latent: Tensor) -> Tensor:
-        """(B, N, D) -> codes (B, N, K)."""
+        """Codes (B, N, K) of a latent (B, N, D)."""
         residual = latent.reshape(-1, latent.shape[-1])
         codes = []
         for level in range(self.config.levels):
@@ -106,14 +107,14 @@ class ResidualQuantizer(nn.Module):
         return torch.stack(codes, -1).reshape(*latent.shape[:-1], -1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, N, K) -> (B, N, D)."""
+        """The latent (B, N, D) of codes (B, N, K)."""
         return sum((self.codebook[level][codes[..., level]] for level in range(codes.shape[-1])), torch.zeros(()))
 
     def forward(self, latent: Tensor, levels: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Training step: quantise and move the codebooks.
+        """Quantise a latent (B, N, D) and, in training, update the codebooks.
 
-        latent: (B, N, D). levels: (B,) how many codebooks each clip may use (quantiser dropout), or None for all.
-        Returns the quantised latent with a straight-through gradient, the commitment loss and codes (B, N, K).
+        levels: (B,) how many codebooks each clip may use (quantiser dropout), or None for all. Returns the quantised
+        latent with a straight-through gradient, the commitment loss and codes (B, N, K).
         """
         flat = latent.reshape(-1, latent.shape[-1])
         residual, quantized, commitment = flat, torch.zeros_like(flat), flat.new_zeros(())
@@ -188,18 +189,18 @@ class MotionVQVAE(nn.Module):
         )
 
     def latent(self, features: Tensor) -> Tensor:
-        """(B, T, 128) -> (B, T / stride, D) before quantisation; T must be a multiple of the stride."""
+        """The latent (B, T / stride, D) of features (B, T, 128), before quantisation; T is a multiple of the stride."""
         x = ((features - self.mean) / self.std).transpose(1, 2)
         return self.encoder(x).transpose(1, 2).float()
 
     def synthesize(self, latent: Tensor) -> Tensor:
-        """(B, N, D) quantised -> (B, N * stride, 128) features."""
+        """Features (B, N * stride, 128) of a quantised latent (B, N, D)."""
         return self.decoder(latent.transpose(1, 2)).transpose(1, 2).float() * self.std + self.mean
 
     def encode(self, features: Tensor) -> Tensor:
-        """(B, T, 128) -> codes (B, T / stride, K)."""
+        """Codes (B, T / stride, K) of features (B, T, 128)."""
         return self.quantizer.encode(self.latent(features))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes (B, N, K) -> (B, N * stride, 128) features."""
+        """Features (B, N * stride, 128) of codes (B, N, K)."""
         return self.synthesize(self.quantizer.decode(codes))

@@ -1,8 +1,8 @@
-"""Biovision BVH files: parse any, write the motion of our skeleton.
+"""Biovision BVH files: a parser for any of them, and a writer for motions of our skeleton.
 
-We write SMPL's 24 joints under their names, rest pose in SMPL's body frame, the world Y up as the format's readers
-expect; Blender imports it with its default axes. Angles are degrees, rotations Z X Y (R = Rz Rx Ry). Format:
-M. Meredith and S. Maddock, "Motion Capture File Formats Explained" (2001).
+The writer uses SMPL's 24 joints under their names, with the rest pose in SMPL's body frame and the world Y up, as the
+format's readers expect; Blender imports the files with its default axes. Angles are degrees, rotations Z X Y
+(R = Rz Rx Ry). Format: M. Meredith and S. Maddock, "Motion Capture File Formats Explained" (2001).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _AXIS_ORDER = ("Zrotation", "Xrotation", "Yrotation")
 
 @dataclass
 class BvhJoint:
-    """A joint of a hierarchy. offset: (3,) from its parent at rest. tip: (3,) its end site, if it has one."""
+    """A joint of a hierarchy. offset: (3,) from its parent at rest. tip: (3,) end site, if there is one."""
 
     name: str
     parent: int
@@ -51,7 +51,8 @@ class BvhJoint:
 
 @dataclass(frozen=True)
 class BvhFile:
-    """A parsed file. values: (T, channels) in the file's order: its length unit, degrees. fps: frames per second."""
+    """A parsed file. values: (T, channels) in the file's order and length unit, angles in degrees. fps: frames per
+    second."""
 
     joints: tuple[BvhJoint, ...]
     values: NDArray[np.float64]
@@ -90,7 +91,7 @@ class BvhFile:
 
 
 def parse_bvh(path: Path) -> BvhFile:
-    """Parse a BVH file of any skeleton. Raises DataError with the place where it stops making sense."""
+    """Parse a BVH file of any skeleton. Raises DataError that says what cannot be parsed."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
@@ -107,18 +108,20 @@ def parse_bvh(path: Path) -> BvhFile:
         reason = str(error) or "it ends too early"
         raise DataError(f"{path.name}: is a damaged BVH file ({reason}). Export the motion again.") from error
     width = sum(len(joint.channels) for joint in joints)
-    if count < 1 or values.size != count * width or not np.isfinite(values).all():
+    if count < 1 or values.size != count * width:
         raise DataError(
-            f"{path.name}: announces {count} frames of {width} channels but holds {values.size} values. "
+            f"{path.name}: should have {count} frames of {width} channels, but has {values.size} values. "
             "Export the motion again."
         )
+    if not np.isfinite(values).all():
+        raise DataError(f"{path.name}: has NaN or infinite values. Export the motion again.")
     return BvhFile(tuple(joints), values.reshape(count, width), fps)
 
 
 def write_bvh(path: Path, motion: Motion, unit: float = 0.01) -> None:
     """Write a motion as BVH. unit: metres per unit of length in the file; most programs expect 0.01, centimetres.
 
-    `engine.motion.files.bvh_import.read_bvh` gives the motion back to a hundredth of a millimetre and of a degree.
+    `engine.motion.files.bvh_import.read_bvh` restores the motion to a hundredth of a millimetre and of a degree.
     """
     lines = ["HIERARCHY"]
     _write_joint(lines, 0, 0, 1.0 / unit)
@@ -142,7 +145,7 @@ def _parse_hierarchy(words: Iterator[str]) -> list[BvhJoint]:
             if word == "ROOT" and joints:
                 raise ValueError("it has more than one ROOT")
             if word == "JOINT" and not open_joints:
-                raise ValueError("a JOINT stands outside of ROOT")
+                raise ValueError("a JOINT is outside of ROOT")
             name = " ".join(itertools.takewhile(lambda part: part != "{", words))
             joints.append(BvhJoint(name, open_joints[-1] if open_joints else -1))
             open_joints.append(len(joints) - 1)
@@ -182,7 +185,7 @@ def _parse_motion_head(words: Iterator[str]) -> tuple[int, float]:
     step = float(next(words))
     if not step > 0:
         raise ValueError(f"frame time {step}")
-    # files write 0.033333 or less for 1/30; 29.97 and its kin are further from a whole number than this
+    # files write 0.033333 or less for 1/30; rates like 29.97 are further from a whole number than this
     fps = 1 / step
     return count, float(round(fps)) if abs(fps / max(round(fps), 1) - 1) < 3e-4 else round(fps, 4)
 
@@ -204,7 +207,7 @@ def _write_joint(lines: list[str], joint: int, depth: int, scale: float) -> None
 
 
 def _tip(joint: int) -> NDArray[np.float64]:
-    """(3,) end site of a last joint, metres: the crown of the head, or a little further along the limb."""
+    """The end site (3,) of a last joint, metres: the crown of the head, or a little further along the limb."""
     if joint == JOINT_INDEX["head"]:
         return np.array([0.0, CROWN_ABOVE_HEAD, 0.0])
     if JOINT_NAMES[joint].endswith("foot"):
@@ -219,16 +222,16 @@ def _depth_first(joint: int) -> Iterator[int]:
 
 
 def _turn(axis: int, angle: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(T,) radians about coordinate axis 0..2 -> (T, 3, 3)."""
+    """Rotations (T, 3, 3) by angles (T,), radians, about coordinate axis 0..2."""
     vector = np.zeros((len(angle), 3))
     vector[:, axis] = angle
     return rot.axis_angle_to_matrix(vector).astype(np.float64)
 
 
 def _zxy_angles(m: Array) -> Array:
-    """(..., 3, 3) = Rz Rx Ry -> (..., 3) angles z, x, y in radians.
+    """Angles z, x, y (..., 3) in radians of rotations (..., 3, 3) = Rz Rx Ry.
 
-    Where x is a quarter turn only the sum of z and y counts: y is 0 there.
+    Where x is a quarter turn only the sum of z and y is determined: y is 0 there.
     """
     x = np.arcsin(np.clip(m[..., 2, 1], -1, 1))
     locked = np.abs(m[..., 2, 1]) > 1 - 1e-12

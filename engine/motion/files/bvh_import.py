@@ -1,7 +1,7 @@
-"""Read the motion of any human BVH skeleton as a motion of our SMPL body.
+"""Import of the motion of any human BVH skeleton as a motion of our SMPL body.
 
 Joints are found by their names (Mixamo, CMU and its conversions, 3ds Max, SMPL) and by the tree; bone lengths are ours,
-the scale is set by the legs. Each joint turns in the world as the source's does, relative to its rest pose; where the
+and the legs give the scale. Each joint turns in the world as the source's does, relative to its rest pose; where the
 source's limbs rest in another direction (an A-pose) the bone directions are matched.
 """
 
@@ -46,7 +46,8 @@ _NAMES: tuple[tuple[str, tuple[str, ...]], ...] = (
 _PELVIS = ("hips", "pelvis", "hip", "root")
 _OPTIONAL = ("foot", "collar", "wrist", "hand")
 _ALIGNED = {"hip": "knee", "knee": "ankle", "shoulder": "elbow", "elbow": "wrist"}
-"""Limb joints whose bone, to the second joint, takes the source's direction; feet, hands and trunk rest alike."""
+"""Limb joints whose bone, to the second joint, is turned to the source's direction at rest; feet, hands and trunk rest
+alike in all skeletons."""
 _FLAT_FOOT = np.cos(np.radians(45))
 _PREFIX = re.compile(r"^(mixamorig\d*|bip0*1|character1|bvh|skeleton)[\s_:.-]*", re.IGNORECASE)
 _SIDE_FIRST = re.compile(r"^(left|right|l|r)[\s_.-]*(.+)$", re.IGNORECASE)
@@ -54,10 +55,10 @@ _SIDE_LAST = re.compile(r"^(.+?)[\s_.-]+(left|right|l|r)$", re.IGNORECASE)
 
 
 def read_bvh(path: Path) -> Motion:
-    """Read a BVH file as a motion in metres, Z up.
+    """The motion in a BVH file, in metres, Z up.
 
-    Our own files come back exactly. Of other skeletons the legs give the scale, and the motion is set on the floor.
-    Raises DataError if the file is damaged or limbs cannot be recognised.
+    Our own files are restored exactly. A motion of another skeleton is scaled by its legs and set on the floor. Raises
+    DataError if the file is damaged or limbs cannot be recognised.
     """
     path = Path(path)
     file = parse_bvh(path)
@@ -67,7 +68,7 @@ def read_bvh(path: Path) -> Motion:
     frame = _body_frame(rest, source)
     scale = _leg_length(rest_joints(), {joint: joint for joint in range(JOINT_COUNT)}) / _leg_length(rest, source)
     ours = _is_ours(file, source, scale)
-    # ours are always y up; of others the posture tells, which a lying body would get wrong
+    # our files are always y up; for others the posture decides, which is wrong for a lying body
     to_z_up = BODY_TO_WORLD.astype(np.float64) if ours else _to_z_up(positions, source)
 
     world = np.empty((len(file.values), JOINT_COUNT, 3, 3))
@@ -83,7 +84,7 @@ def read_bvh(path: Path) -> Motion:
 
 
 def _match_joints(path: Path, file: BvhFile) -> dict[int, int]:
-    """Our joint -> the file's joint, for all that can be found."""
+    """The file's joint for each of our joints that can be found."""
     sided: dict[tuple[str, str], int] = {}
     plain: dict[str, int] = {}
     for index, joint in enumerate(file.joints):
@@ -109,7 +110,7 @@ def _match_joints(path: Path, file: BvhFile) -> dict[int, int]:
         present = ", ".join(joint.name for joint in file.joints[:30])
         raise DataError(
             f"{path.name}: no joint is recognised as {', '.join(missing)} (its joints: {present}). "
-            "Rename them as in Mixamo or SMPL."
+            "Rename its joints as in Mixamo or SMPL."
         )
     source[0] = next((plain[name] for name in _PELVIS if name in plain), 0)
     _match_trunk(file, source, head)
@@ -117,7 +118,8 @@ def _match_joints(path: Path, file: BvhFile) -> dict[int, int]:
 
 
 def _match_trunk(file: BvhFile, source: dict[int, int], head: int) -> None:
-    """Spine, neck and head from the path between pelvis and head: it has one to many joints in different programs."""
+    """Add spine, neck and head to `source`, from the path between pelvis and head: programs use one to many joints
+    there."""
     path = _ancestors(file, head)[::-1]
     path = path[path.index(source[0]) + 1 :] if source[0] in path else path[1:]
     arm = set(_ancestors(file, source[JOINT_INDEX["L_shoulder"]]))
@@ -144,7 +146,7 @@ def _squeeze(name: str) -> str:
 
 
 def _split_name(name: str) -> tuple[str, str]:
-    """A joint's name -> ("L", "R" or "", the rest in lower case without separators)."""
+    """A joint's name as its side ("L", "R" or "") and the rest in lower case without separators."""
     known = {part for _, names in _NAMES for part in names}
     bare = _PREFIX.sub("", name.rsplit(":", 1)[-1])
     for pattern, side_group, name_group in ((_SIDE_FIRST, 1, 2), (_SIDE_LAST, 2, 1)):
@@ -155,9 +157,9 @@ def _split_name(name: str) -> tuple[str, str]:
 
 
 def _body_frame(rest: Array, source: dict[int, int]) -> Array:
-    """(3, 3) rotation from our body frame (x left, y up, z forward) to the rest pose's axes.
+    """The rotation (3, 3) from our body frame (x left, y up, z forward) to the rest pose's axes.
 
-    Taken to the nearest quarter turn, because a T-pose stands along the axes even where its spine leans a little.
+    Rounded to the nearest quarter turn, because a T-pose is along the axes even where its spine leans a little.
     """
     left = rest[source[JOINT_INDEX["L_hip"]]] - rest[source[JOINT_INDEX["R_hip"]]]
     hips = (rest[source[JOINT_INDEX["L_hip"]]] + rest[source[JOINT_INDEX["R_hip"]]]) / 2
@@ -170,13 +172,13 @@ def _body_frame(rest: Array, source: dict[int, int]) -> Array:
 
 
 def _to_z_up(positions: Array, source: dict[int, int]) -> Array:
-    """(3, 3) rotation of the file's world to Z up: by whether the body's height lies in y or in z."""
+    """The rotation (3, 3) of the file's world to Z up, by whether the body's height is along y or z."""
     up = (positions[:, source[JOINT_INDEX["head"]]] - positions[:, source[0]]).mean(axis=0)
     return np.eye(3) if abs(up[2]) > abs(up[1]) else BODY_TO_WORLD.astype(np.float64)
 
 
 def _alignment(joint: int, rest: Array, source: dict[int, int]) -> Array:
-    """(3, 3) turn of our resting bone at `joint` into the direction in which the source's rests (rest: in our axes)."""
+    """The rotation (3, 3) of our bone at `joint` at rest into the direction of the source's (rest: in our axes)."""
     name = next((name for name, index in JOINT_INDEX.items() if index == joint), "")
     side, _, part = name.partition("_")
     child = JOINT_INDEX.get(f"{side}_{_ALIGNED.get(part, 'foot' if part == 'ankle' else '')}")
@@ -184,7 +186,7 @@ def _alignment(joint: int, rest: Array, source: dict[int, int]) -> Array:
         return np.eye(3)
     theirs = rest[source[child]] - rest[source[joint]]
     length = float(np.linalg.norm(theirs))
-    # feet rest flat in any T-pose, whatever the height of the toe joint; only a pointed foot is another pose
+    # feet are flat in any T-pose, whatever the height of the toe joint; only a pointed foot is another pose
     if length < 1e-9 or (part == "ankle" and theirs[2] / length > _FLAT_FOOT):
         return np.eye(3)
     return rot.quaternion_to_matrix(rot.rotation_between(REST_OFFSETS[child].astype(np.float64), theirs))
@@ -194,7 +196,7 @@ def _leg_length(rest: Array, source: dict[int, int]) -> float:
     legs = [[rest[source[JOINT_INDEX[f"{side}_{part}"]]] for part in ("hip", "knee", "ankle")] for side in "LR"]
     length = sum(float(np.linalg.norm(hip - knee) + np.linalg.norm(knee - ankle)) for hip, knee, ankle in legs) / 2
     if not length > 0:
-        raise DataError("The skeleton's legs have no length; its rest pose is empty. Export the BVH with offsets.")
+        raise DataError("The skeleton's legs have no length, so its rest pose is empty. Export the BVH with offsets.")
     return length
 
 

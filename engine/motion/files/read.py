@@ -1,4 +1,4 @@
-"""Motion files by their ending. `READERS` is where a new format is added."""
+"""Reading of motion files by their ending. A new format is added to `READERS`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from engine.motion.files.bvh_import import read_bvh
 from smpl_rig.motion import Motion, MotionFileError, load_npz
 
 READERS: dict[str, Callable[[Path], Motion]] = {".npz": load_npz, ".bvh": read_bvh}
-"""What reads a file, by its ending in lower case; raises DataError or MotionFileError."""
+"""The reader of a file by its ending in lower case; it raises DataError or MotionFileError."""
 
 
 def read_motion(path: Path) -> Motion:
-    """A motion at its own frame rate: metres, Z up. Raises DataError."""
+    """The motion in a file, at its own frame rate: metres, Z up. Raises DataError."""
     if not path.is_file():
         raise DataError(f"{path}: there is no such file. Give a motion as .npz (AMASS-style) or .bvh.")
     try:

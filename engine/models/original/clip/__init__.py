@@ -1,4 +1,4 @@
-"""Style vectors of the original's style variant, computed with the text network of CLIP from weights that the user has.
+"""Style vectors of the original's style variant, computed by CLIP's text encoder from weights that the user has.
 
 Imports: engine.runtime.
 """

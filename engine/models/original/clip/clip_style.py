@@ -1,7 +1,7 @@
 """Style vectors of an imported style checkpoint: CLIP text vectors, computed once from the user's own CLIP weights.
 
-They are kept beside the checkpoint in `styles.safetensors`, one tensor (512,) per text, not normalised, as MAGMA's
-training took them.
+They are stored in the checkpoint's folder in `styles.safetensors`, one tensor (512,) per text, not normalised, as in
+MAGMA's training.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ Vector = NDArray[np.float32]
 def style_vectors(weights: Path, texts: Sequence[str] = (), merges: Path | None = None) -> dict[str, Vector]:
     """Vectors (512,) of the ten genres, of each genre's name followed by " dance", and of free texts.
 
-    `weights` is described at `load_text_encoder`. Free texts need CLIP's list of merges: `merges`, or found beside the
-    weights or in an installed package `clip` or `open_clip`. Raises CheckpointError without one, and RequestError for a
-    text that is empty or too long.
+    weights: a file as described at `load_text_encoder`. merges: CLIP's list of merges, which free texts need; None to
+    look for it beside the weights and in an installed package `clip` or `open_clip`. Raises CheckpointError without
+    one, and RequestError for a text that is empty or too long.
     """
     tokens = genre_tokens()
     free = [text for text in texts if text not in tokens]
@@ -51,8 +51,8 @@ def style_vectors(weights: Path, texts: Sequence[str] = (), merges: Path | None 
 
 
 def write_vectors(folder: Path, vectors: dict[str, Vector]) -> list[str]:
-    """Add vectors to a checkpoint folder's, and their texts to its config, which is what the add-on lists; returns the
-    texts that it then has. Raises CheckpointError."""
+    """Add vectors to those of a checkpoint folder, and their texts to its config, from which the add-on lists them;
+    returns all its texts. Raises CheckpointError."""
     config = check_folder(folder)
     file = folder / STYLES_FILE
     kept = load_vectors(folder) if file.exists() else {}
@@ -68,7 +68,7 @@ def write_vectors(folder: Path, vectors: dict[str, Vector]) -> list[str]:
 
 
 def load_vectors(folder: Path) -> dict[str, Vector]:
-    """Vectors (512,) by text from a checkpoint folder. Raises CheckpointError where there are none, or damaged ones."""
+    """Vectors (512,) by text from a checkpoint folder. Raises CheckpointError where they are missing or damaged."""
     file = folder / STYLES_FILE
     if not file.is_file():
         raise CheckpointError(
@@ -91,9 +91,12 @@ def check_folder(folder: Path) -> dict[str, Any]:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         variant = config["decoder"].get("variant")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{folder}: is no checkpoint folder (config.json: {error}).") from error
+        raise CheckpointError(
+            f"{folder}: is not a checkpoint folder (config.json: {error}). Give the folder of an imported checkpoint."
+        ) from error
     if variant != STYLE_VARIANT:
         raise CheckpointError(
-            f"{folder}: takes no style from text (its variant is {variant or 'not given'}, not {STYLE_VARIANT})."
+            f"{folder}: uses no style vectors (its variant is {variant or 'not given'}). Give a checkpoint of the "
+            f"variant {STYLE_VARIANT}."
         )
     return dict(config)

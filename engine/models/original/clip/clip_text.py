@@ -1,4 +1,4 @@
-"""CLIP's text encoder: a causal transformer whose last token's output, projected, is the text's vector.
+"""CLIP's text encoder: a causal transformer; the projected output of the last token is the text's vector.
 
 Architecture: Radford et al., "Learning Transferable Visual Models From Natural Language Supervision" (arXiv
 2103.00020), ViT-B/32: 12 layers, width 512, 8 heads of 64, QuickGELU, learned positions, 77 tokens, 512 numbers out.
@@ -44,7 +44,7 @@ _PATCHES = ("visual.conv1.weight", "vision_model.embeddings.patch_embedding.weig
 
 
 class Block(nn.Module):
-    """Pre-norm attention and feed-forward; (T, width) -> (T, width)."""
+    """Transformer block: pre-norm attention and feed-forward; (T, width) -> (T, width)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -58,14 +58,14 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         length, width = x.shape
         query, key, value = self.in_proj(self.ln_1(x)).view(length, 3, width // _HEAD, _HEAD).permute(1, 2, 0, 3)
-        seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)  # (heads, T, 64)
-        x = x + self.out_proj(seen.transpose(0, 1).reshape(length, width))
+        attended = F.scaled_dot_product_attention(query, key, value, is_causal=True)  # (heads, T, 64)
+        x = x + self.out_proj(attended.transpose(0, 1).reshape(length, width))
         y = self.c_fc(self.ln_2(x))
         return x + self.c_proj(y * torch.sigmoid(1.702 * y))  # QuickGELU
 
 
 class TextEncoder(nn.Module):
-    """Tokens of a text to its vector."""
+    """The whole network, from a text's tokens to its vector."""
 
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class TextEncoder(nn.Module):
         self.text_projection = nn.Parameter(torch.empty(width, OUTPUT))
 
     def forward(self, tokens: Sequence[int]) -> Tensor:
-        """Token ids with start and end -> (512,), not normalised."""
+        """The vector (512,), not normalised, of token ids with start and end."""
         x = self.token_embedding[torch.tensor(tokens)] + self.positional_embedding[: len(tokens)]
         for block in self.blocks:
             x = block(x)
@@ -86,9 +86,9 @@ class TextEncoder(nn.Module):
 def load_text_encoder(path: Path) -> TextEncoder:
     """The encoder with the user's own CLIP weights.
 
-    Taken are OpenAI's `ViT-B-32.pt` (its tensors; its program is not run), a plain state dict with OpenAI's names, and
+    The file is OpenAI's `ViT-B-32.pt` (its tensors; its program is not run), a plain state dict with OpenAI's names, or
     Hugging Face's `openai/clip-vit-base-patch32` as safetensors or `.bin`. Sizes are read off the tensors. Raises
-    CheckpointError for anything else, another CLIP model included.
+    CheckpointError for anything else, including other CLIP models.
     """
     state: Mapping[str, Tensor] = read_torchscript(path) if is_torchscript(path) else read_state_dict(path)
     for name in _PATCHES:
@@ -109,7 +109,7 @@ def _sizes(state: Mapping[str, Tensor], naming: int, file: str) -> tuple[int, in
     layers = len({key[len(stem) :].split(".")[0] for key in state if key.startswith(stem)})
     if projection is None or projection.ndim != 2 or not layers:
         raise CheckpointError(
-            f"{file}: holds no CLIP text encoder. Give OpenAI's ViT-B-32.pt, or model.safetensors of "
+            f"{file}: has no CLIP text encoder in it. Give OpenAI's ViT-B-32.pt, or model.safetensors of "
             "openai/clip-vit-base-patch32."
         )
     width, output = projection.shape if naming == _OPENAI else projection.shape[::-1]
@@ -138,7 +138,7 @@ def _gather(state: Mapping[str, Tensor], naming: int, model: TextEncoder, layers
 
 
 def _names(naming: int, layers: int) -> dict[str, tuple[str, ...]]:
-    """Our names -> the file's; three where queries, keys and values are kept apart."""
+    """The file's names by ours; three where the file has separate queries, keys and values."""
     names: dict[str, tuple[str, ...]] = {ours: (theirs[naming],) for ours, theirs in _TOP.items()}
     for layer in range(layers):
         block = f"{_BLOCKS[naming]}{layer}"

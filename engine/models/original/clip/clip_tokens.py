@@ -1,8 +1,8 @@
-"""CLIP's tokenizer: lower-case byte pair encoding with 49,408 tokens, of which each word's last piece ends in `</w>`.
+"""CLIP's tokenizer: lower-case byte pair encoding with 49,408 tokens; the last piece of each word ends in `</w>`.
 
 Byte pair encoding: Sennrich et al. 2016; byte alphabet: Radford et al. 2019 (GPT-2). The list of merges belongs to
-CLIP and is not part of this project: it comes with the packages `clip` and `open_clip`, and lies as `merges.txt` or
-`tokenizer.json` beside the weights that Hugging Face offers. Mangled text is not repaired as CLIP's own tokenizer does.
+CLIP and is not part of this project: it comes with the packages `clip` and `open_clip`, and as `merges.txt` or
+`tokenizer.json` beside the weights on Hugging Face. Unlike CLIP's own tokenizer, this one does not repair mangled text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GENRES = (
     "Break", "Pop", "Lock", "Middle Hip-hop", "LA style Hip-hop", "House", "Waack", "Krump", "Street Jazz",
     "Ballet Jazz",
 )  # fmt: skip
-"""Dance genres of AIST++, in the words that MAGMA was trained with."""
+"""Dance genres of AIST++, as named in MAGMA's training."""
 
 _WORDS: dict[str, tuple[int, ...]] = {
     "-": (268,), "ballet": (10703,), "break": (2568,), "dance": (2724,), "hip": (6584,), "hop": (5833,),
@@ -43,7 +43,7 @@ _ENDINGS = ("'s", "'t", "'re", "'ve", "'m", "'ll", "'d")
 
 
 class Tokenizer:
-    """Text to tokens with a list of merges in their order of preference."""
+    """A tokenizer with a list of merges in order of preference."""
 
     def __init__(self, merges: Sequence[tuple[str, str]]) -> None:
         alphabet = _byte_alphabet()
@@ -69,7 +69,7 @@ class Tokenizer:
 
 
 def _merged(pieces: Sequence[str], pair: tuple[str, str]) -> list[str]:
-    """Join every occurrence of a pair, from the left."""
+    """The pieces with every occurrence of a pair joined, from the left."""
     result: list[str] = []
     index = 0
     while index < len(pieces):
@@ -80,7 +80,7 @@ def _merged(pieces: Sequence[str], pair: tuple[str, str]) -> list[str]:
 
 
 def split_words(text: str) -> list[str]:
-    """English endings after an apostrophe, runs of letters, single digits, and runs of other signs."""
+    """The words of a text: English endings after an apostrophe, runs of letters, single digits, runs of other signs."""
     words: list[str] = []
     last = " "
     index = 0
@@ -103,7 +103,7 @@ def split_words(text: str) -> list[str]:
 
 
 def _kind(sign: str) -> str:
-    """L letter, N number, S other sign, or a space."""
+    """The kind of a sign: L for a letter, N for a number, S for any other sign, or a space."""
     if sign.isspace():
         return " "
     kind = unicodedata.category(sign)[0]
@@ -117,7 +117,8 @@ def _byte_order() -> list[int]:
 
 
 def _byte_alphabet() -> list[str]:
-    """A visible character for each byte, in the order of `_byte_order`; the invisible are moved up from 256."""
+    """A visible character for each byte, in the order of `_byte_order`; invisible ones are replaced by those from 256
+    on."""
     order = _byte_order()
     visible = 188
     return [chr(byte) if index < visible else chr(256 + index - visible) for index, byte in enumerate(order)]
@@ -130,16 +131,18 @@ def genre_tokens() -> dict[str, list[int]]:
 
 
 def with_ends(tokens: Sequence[int], text: str) -> list[int]:
-    """`START`, the tokens and `END`. Raises RequestError for nothing, or more than CLIP can read."""
+    """The tokens between `START` and `END`. Raises RequestError for none, or for more than CLIP can read."""
     if not tokens:
         raise RequestError(f"The style {text!r} is empty. Describe it in words.")
     if len(tokens) > CONTEXT - 2:
-        raise RequestError(f"The style {text[:40]!r}... is {len(tokens)} tokens long; CLIP reads {CONTEXT - 2}.")
+        raise RequestError(
+            f"The style {text[:40]!r}... is {len(tokens)} tokens long, but CLIP reads {CONTEXT - 2}. Shorten it."
+        )
     return [START, *tokens, END]
 
 
 def find_merges(weights: Path) -> Path | None:
-    """A list of merges beside the weights, or in an installed package (which is not imported)."""
+    """The path of a list of merges beside the weights, or in an installed package (which is not imported)."""
     folders = [weights.parent]
     for package in _PACKAGES:
         spec = importlib.util.find_spec(package)

@@ -1,8 +1,9 @@
-"""Takes the tensors out of a TorchScript archive, which is how OpenAI publishes CLIP, without running its program.
+"""Reading of the tensors in a TorchScript archive, the format in which OpenAI publishes CLIP, without running its
+program.
 
 The archive is a zip file: `data.pkl` is a pickle of the module tree, `data/N` are the raw bytes of storage N, `code/`
 is the program. Format sources: the PyTorch documentation of TorchScript serialization and archives disassembled with
-`pickletools`. Every name that the pickle may use is answered by a stand-in of this module; the program is not opened.
+`pickletools`. Every name that the pickle may use is replaced by a stand-in of this module; the program is not opened.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch import Tensor
 from engine.errors import CheckpointError
 
 _LARGEST_TREE = 1 << 24
-"""Bytes of `data.pkl`; CLIP's has a few hundred thousand."""
+"""Largest size of `data.pkl` in bytes; CLIP's has a few hundred thousand."""
 _STORAGES = {
     "FloatStorage": torch.float32, "HalfStorage": torch.float16, "BFloat16Storage": torch.bfloat16,
     "DoubleStorage": torch.float64, "LongStorage": torch.int64, "IntStorage": torch.int32, "BoolStorage": torch.bool,
@@ -32,11 +33,11 @@ _LISTS = frozenset({"build_intlist", "build_doublelist", "build_boollist", "buil
 
 
 class _Module:
-    """Stands in for every class of the archive; its attributes are what the archive says."""
+    """A stand-in for every class of the archive; its attributes are those in the archive."""
 
 
 def is_torchscript(path: Path) -> bool:
-    """Whether a file is a TorchScript archive; of a file that is missing or no zip file, False."""
+    """Whether a file is a TorchScript archive; False for a missing file and for anything but a zip file."""
     try:
         if not zipfile.is_zipfile(path):
             return False
@@ -62,7 +63,8 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
     # a damaged or hostile file can make the unpickler and the stand-ins raise anything at all
     except Exception as error:
         raise CheckpointError(
-            f"{path.name}: is no readable TorchScript archive ({error or type(error).__name__}); nothing was run."
+            f"{path.name}: is not a readable TorchScript archive ({error or type(error).__name__}); nothing in it was "
+            "run. Download it again."
         ) from error
 
 
@@ -74,7 +76,7 @@ def _collect(module: Any, prefix: str, tensors: dict[str, Tensor]) -> None:
             tensors[prefix + name] = value
 
 
-# the unpickler written in Python: the other one would reserve memory for a memo number as high as a file likes
+# the unpickler written in Python: the one in C would allocate memory for any memo number that a file claims
 class _Unpickler(pickle._Unpickler):
     def __init__(self, archive: zipfile.ZipFile, tree: zipfile.ZipInfo) -> None:
         super().__init__(io.BytesIO(archive.read(tree)))
@@ -99,11 +101,11 @@ class _Unpickler(pickle._Unpickler):
         _, dtype, key, _, count = pid
         info = self._archive.getinfo(f"{self._folder}/data/{key}")
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != count * dtype.itemsize:
-            raise pickle.UnpicklingError(f"storage {key} has not the size that it should have")
+            raise pickle.UnpicklingError(f"storage {key} has the wrong size")
         return torch.frombuffer(bytearray(self._archive.read(info)), dtype=dtype)
 
 
 def _tensor(storage: Tensor, offset: int, shape: Sequence[int], strides: Sequence[int], *_: Any) -> Tensor:
     if min([offset, *shape, *strides], default=0) < 0 or math.prod(shape) > storage.numel():
-        raise pickle.UnpicklingError("a tensor lies outside of its storage")
+        raise pickle.UnpicklingError("a tensor reaches beyond its storage")
     return storage.as_strided(tuple(shape), tuple(strides), offset)

@@ -1,4 +1,4 @@
-"""Making a checkpoint of the original's files: reading them safely, finding the networks' sizes, renaming tensors.
+"""Import of the original's files as a checkpoint: reading them safely, finding the networks' sizes, renaming tensors.
 
 Imports: engine.models.original, engine.runtime.
 """

@@ -1,4 +1,4 @@
-"""The original's tensor names, and ours."""
+"""Maps from the original's tensor names to ours."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _FEED_FORWARD = {
 }
 
 TRAINING_ONLY = ("vq._codebook.inited", "vq._codebook.cluster_size", "vq._codebook.embed_avg")
-"""Tensors that only served the training of the codebook; checked, but not kept."""
+"""Tensors that were only needed to train the codebook; checked, but not kept."""
 
 
 def vqvae_keys(config: OriginalVQVAEConfig) -> dict[str, str]:
-    """Name in the original's VQ-VAE file -> name in our `vqvae.MotionVQVAE`."""
+    """Our name, in `vqvae.OriginalVQVAE`, by the name in the original's VQ-VAE file."""
     keys = {
         "motionEncoder.token_emb.emb.weight": "encoder.embed.weight",
         "motionEncoder.token_emb.emb.bias": "encoder.embed.bias",
@@ -32,7 +32,7 @@ def vqvae_keys(config: OriginalVQVAEConfig) -> dict[str, str]:
 
 
 def decoder_keys(config: OriginalDecoderConfig) -> dict[str, str]:
-    """Name in the original's motion decoder file -> name in our `decoder.MotionDecoder`."""
+    """Our name, in `decoder.OriginalDecoder`, by the name in the original's motion decoder file."""
     pairs = {"project_cond_emb": "project_music", "norm": "norm", "to_logits": "to_logits"}
     if config.styled:
         pairs["project_style_cond_emb"] = "project_style"
@@ -44,12 +44,12 @@ def decoder_keys(config: OriginalDecoderConfig) -> dict[str, str]:
 
 
 def sublayers(styled: bool) -> tuple[str, ...]:
-    """What one of the decoder's blocks consists of, each a layer of its own in the original's count."""
+    """The sublayers of one of the decoder's blocks; the original numbers each as a layer."""
     return ("self", "cross", "style", "forward") if styled else ("self", "cross", "forward")
 
 
 def _stack(theirs: str, ours: str, depth: int, kinds: tuple[str, ...]) -> dict[str, str]:
-    """The original counts every sublayer, ours counts blocks of them."""
+    """The names in a stack of layers: the original numbers every sublayer, ours numbers blocks of them."""
     keys: dict[str, str] = {}
     for index in range(depth * len(kinds)):
         block, kind = f"{ours}layers.{index // len(kinds)}", kinds[index % len(kinds)]

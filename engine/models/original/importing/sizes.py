@@ -1,6 +1,6 @@
-"""Which sizes a network of the original's has, read off its tensors, and what in them does not fit together.
+"""The sizes of the original's networks, read off their tensors, and the tensors that do not fit them.
 
-Where several tensors have a say the majority counts: so one wrong tensor is named as such.
+Where several tensors determine a size the majority decides, so that a single wrong tensor is reported as such.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _NAMED = 5
 
 
 def _vote(sizes: Iterable[int | None], default: int) -> int:
-    """The most frequent size, the published one where no tensor has a say."""
+    """The most frequent size; `default` where there is none."""
     counted = Counter(size for size in sizes if size)
     return counted.most_common(1)[0][0] if counted else default
 
 
 def _sizes(state: State, pattern: str, axis: int) -> list[int | None]:
-    """Along `axis`, of all tensors whose name matches the whole of `pattern`."""
+    """Sizes along `axis` of all tensors with a name that matches the whole `pattern`."""
     return [t.shape[axis] if axis < t.ndim else None for name, t in state.items() if re.fullmatch(pattern, name)]
 
 
 def _depth(state: State, stack: str, kinds: int) -> int:
-    """Blocks of `kinds` sublayers, from the highest layer number."""
+    """The number of blocks of `kinds` sublayers, from the highest layer number."""
     pattern = re.compile(rf"{stack}\.attn_layers\.layers\.(\d{{1,3}})\..*")
     numbers = [int(found[1]) for name in state if (found := pattern.fullmatch(name))]
     return -(-(max(numbers) + 1) // kinds) if numbers else 12
@@ -54,7 +54,7 @@ def _stack_sizes(state: State) -> dict[str, int]:
 
 
 def vqvae_config(state: State) -> OriginalVQVAEConfig:
-    """The sizes of a VQ-VAE; the published ones where no tensor tells."""
+    """The sizes of a VQ-VAE; the published ones where no tensor determines them."""
     features = _sizes(state, r"motionDecoder\.to_logit\.(weight|bias)", 0)
     features += _sizes(state, r"motionEncoder\.token_emb\.emb\.weight", 1)
     return OriginalVQVAEConfig(
@@ -67,7 +67,7 @@ def vqvae_config(state: State) -> OriginalVQVAEConfig:
 
 
 def decoder_config(state: State, variant: str) -> OriginalDecoderConfig:
-    """The sizes of a motion decoder of the given variant; the published ones where no tensor tells."""
+    """The sizes of a motion decoder of the given variant; the published ones where no tensor determines them."""
     vocabulary = _sizes(state, r"motionDecoder\.(token_emb\.emb\.weight|to_logits\.weight|to_logits\.bias)", 0)
     styled = OriginalDecoderConfig(variant).styled
     return OriginalDecoderConfig(
@@ -79,13 +79,13 @@ def decoder_config(state: State, variant: str) -> OriginalDecoderConfig:
 
 
 def _expected(network: nn.Module, keys: Mapping[str, str]) -> dict[str, Size]:
-    """Sizes by the original's names."""
+    """Tensor shapes by the original's names."""
     ours = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     return {theirs: ours[name] for theirs, name in keys.items()}
 
 
 def vqvae_problems(state: State, config: OriginalVQVAEConfig) -> list[str]:
-    """What is missing, unexpected or of the wrong size; empty where all fits."""
+    """Sentences about tensors that are missing, unexpected or of the wrong size; empty where all fit."""
     with torch.device("meta"):
         network = OriginalVQVAE(config)
     expected = _expected(network, vqvae_keys(config))
@@ -94,7 +94,7 @@ def vqvae_problems(state: State, config: OriginalVQVAEConfig) -> list[str]:
 
 
 def decoder_problems(state: State, config: OriginalDecoderConfig) -> list[str]:
-    """As `vqvae_problems`."""
+    """Sentences about tensors that are missing, unexpected or of the wrong size; empty where all fit."""
     with torch.device("meta"):
         network = OriginalDecoder(config)
     problems = _problems(state, _expected(network, decoder_keys(config)))

@@ -1,0 +1,46 @@
+"""What is always there where operators, panels and scripts run, though Blender's types say that it may be missing."""
+
+from __future__ import annotations
+
+import bpy
+
+
+def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
+    """The context's scene."""
+    assert context.scene is not None
+    return context.scene
+
+
+def layer_of(context: bpy.types.Context) -> bpy.types.ViewLayer:
+    """The context's view layer, which knows the active object."""
+    assert context.view_layer is not None
+    return context.view_layer
+
+
+def active_object(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The view layer's active object, in any mode and editor."""
+    return layer_of(context).objects.active
+
+
+def windows_of(context: bpy.types.Context) -> bpy.types.WindowManager:
+    """The window manager, which knows all windows."""
+    assert context.window_manager is not None
+    return context.window_manager
+
+
+def preferences_of(context: bpy.types.Context) -> bpy.types.Preferences:
+    """Blender's preferences."""
+    assert context.preferences is not None
+    return context.preferences
+
+
+def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:
+    """The bones of an object whose type is ARMATURE."""
+    assert isinstance(obj.data, bpy.types.Armature)
+    return obj.data
+
+
+def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
+    """The pose of an object whose type is ARMATURE."""
+    assert obj.pose is not None
+    return obj.pose

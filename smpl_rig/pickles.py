@@ -54,7 +54,7 @@ def load(path: Path) -> Any:
 
 
 def _check_sizes(content: bytes) -> None:
-    """Refuse what would make the unpickler itself take gigabytes before it looks at the data.
+    """Refuse what would make the unpickler itself allocate gigabytes before it looks at the data.
 
     `genops` only reads along and raises ValueError for bytes that are announced but not there. Memo numbers count up
     from 0 in every real file, so none can exceed the number of operations before it.

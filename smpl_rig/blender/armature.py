@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from ..rotations import matrix_to_quaternion
 from ..skeleton import BODY_TO_WORLD, CHILDREN, JOINT_INDEX, JOINT_NAMES, PARENTS, SOLE_BELOW_FOOT, rest_joints
 from . import compat
-from .context import armature_of, layer_of, pose_of, scene_of
+from .compat import armature_of, pose_of
+from .context import layer_of, scene_of
 
 FloatArray = NDArray[np.floating[Any]]
 

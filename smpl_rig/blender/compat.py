@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import bpy
 
-from .context import armature_of, pose_of
-
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import ColorSetsItems, BeztripleInterpolationModeItems
 
@@ -114,6 +112,18 @@ def own_action(obj: bpy.types.Object) -> None:
     data.action = copy
     if slot is not None:
         data.action_slot = copy.slots[slot]
+
+
+def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:
+    """The bones of an object whose type is ARMATURE."""
+    assert isinstance(obj.data, bpy.types.Armature)
+    return obj.data
+
+
+def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
+    """The pose of an object whose type is ARMATURE."""
+    assert obj.pose is not None
+    return obj.pose
 
 
 def interpolation(name: BeztripleInterpolationModeItems) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import bpy
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import bpy
 
 
 def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
@@ -32,15 +35,3 @@ def preferences_of(context: bpy.types.Context) -> bpy.types.Preferences:
     """Blender's preferences."""
     assert context.preferences is not None
     return context.preferences
-
-
-def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:
-    """The bones of an object whose type is ARMATURE."""
-    assert isinstance(obj.data, bpy.types.Armature)
-    return obj.data
-
-
-def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
-    """The pose of an object whose type is ARMATURE."""
-    assert obj.pose is not None
-    return obj.pose

@@ -13,7 +13,7 @@ from ..motion import Motion
 from ..skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import RestPose, rest_pose
-from .context import pose_of
+from .compat import pose_of
 
 Curves = dict[tuple[str, int], bpy.types.FCurve]
 """F-curves by data path and array index."""

@@ -17,7 +17,7 @@ from ..runs import runs_of
 from ..skeleton import JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import ArmatureError, rest_pose
-from .context import pose_of
+from .compat import pose_of
 from .keyframes import Curves, bone_channels, curves_of
 
 Bools = NDArray[np.bool_]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import bpy
 
 if TYPE_CHECKING:
-    from bpy.stub_internal.rna_enums import ColorSetsItems, BeztripleInterpolationModeItems
+    from bpy.stub_internal.rna_enums import BeztripleInterpolationModeItems, ColorSetsItems
 
 LAYERED_ACTIONS: bool = bpy.app.version >= (4, 4, 0)
 BONE_COLLECTIONS: bool = bpy.app.version >= (4, 0, 0)

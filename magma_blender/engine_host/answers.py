@@ -1,0 +1,151 @@
+"""The engine's answers as the add-on reads them: values of another process, whose types are checked here.
+
+Every function raises AnswerError for an answer that makes no sense.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from engine.protocol import GarbageError, unpack_bytes
+
+from ..errors import AnswerError
+
+Value = TypeVar("Value")
+
+
+class Progress(NamedTuple):
+    """How far a request is: `fraction` 0..1 of the whole, `seconds_left` None while unknown."""
+
+    stage: str
+    fraction: float
+    message: str
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The next frames of a dance that is still being generated.
+
+    first_frame: counted from 0. frame_rate: frames per second. npz: the motion's poses and trans, packed as
+    `engine.protocol.pack_arrays` does.
+    """
+
+    first_frame: int
+    frame_rate: float
+    npz: str
+
+
+@dataclass(frozen=True)
+class Fill:
+    """Token positions start..stop (half-open) that were generated between what stays.
+
+    candidates: how many there were to choose from. correction_cm: how far the chosen one was moved to arrive.
+    """
+
+    start: int
+    stop: int
+    candidates: int
+    correction_cm: float
+
+
+@dataclass(frozen=True)
+class DanceAnswer:
+    """A generated or edited dance.
+
+    npz: bytes of the motion file. document: its choreography as JSON text. beats: seconds of the dance at which the
+    song's beats fall. notices: sentences for the user. fills: what an edit generated.
+    """
+
+    npz: bytes
+    document: str
+    beats: tuple[float, ...]
+    notices: tuple[str, ...]
+    fills: tuple[Fill, ...]
+
+
+@dataclass(frozen=True)
+class CheckAnswer:
+    """What works on this computer. problems: sentences about what does not. report: everything, as JSON."""
+
+    problems: tuple[str, ...]
+    report: object
+
+
+def read_dance(result: object) -> DanceAnswer:
+    """The answer to `generate`, `edit` and `chain`."""
+    packed, report = _get(result, "npz", str), _get(result, "report", dict)
+    try:
+        npz = unpack_bytes(packed)
+    except GarbageError as error:
+        raise unusable(error) from error
+    fills = tuple(
+        Fill(
+            _get(fill, "start", int), _get(fill, "stop", int), _get(fill, "tried", int), _number(fill, "correction_cm")
+        )
+        for fill in _list(report, "fills", dict)
+    )
+    beats = _list(report, "beats", float)
+    return DanceAnswer(npz, _get(result, "document", str), beats, _list(report, "notices", str), fills)
+
+
+def read_check(result: object) -> CheckAnswer:
+    """The answer to `doctor`."""
+    return CheckAnswer(_list(result, "problems", str), result)
+
+
+def read_import(result: object) -> tuple[str, ...]:
+    """The warnings in the answer to `import`, sentences for the user."""
+    return _list(result, "warnings", str)
+
+
+def read_fetched(result: object) -> str:
+    """The path in the answer to `fetch_encodec`."""
+    return _get(result, "path", str)
+
+
+def read_progress(params: object) -> Progress:
+    """The parameters of a `progress` notification."""
+    unknown = isinstance(params, dict) and params.get("seconds_left") is None
+    return Progress(
+        _get(params, "stage", str),
+        min(max(_number(params, "fraction"), 0.0), 1.0),
+        _get(params, "message", str),
+        None if unknown else _number(params, "seconds_left"),
+    )
+
+
+def read_frames(params: object) -> Frames:
+    """The parameters of a `motion` notification."""
+    return Frames(_get(params, "first_frame", int), _number(params, "frame_rate"), _get(params, "npz", str))
+
+
+def unusable(reason: object) -> AnswerError:
+    """The error for an answer that makes no sense. reason: what is wrong with it."""
+    return AnswerError(
+        f"The engine's answer cannot be used ({reason}): engine and add-on do not belong together. Press Install "
+        "Engine in the preferences."
+    )
+
+
+def _get(data: object, name: str, kind: type[Value]) -> Value:
+    """A named value of a JSON object."""
+    value = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise unusable(f"{name} is {value!r:.80}, not {kind.__name__}")
+    return value
+
+
+def _number(data: object, name: str) -> float:
+    """A named number of a JSON object, which writes whole ones as int."""
+    value = data.get(name) if isinstance(data, dict) else None
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else _get(data, name, float)
+
+
+def _list(data: object, name: str, kind: type[Value]) -> tuple[Value, ...]:
+    """A named list of a JSON object; empty where it is not named."""
+    values = data.get(name, []) if isinstance(data, dict) else None
+    if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
+        raise unusable(f"{name} is {values!r:.80}, not a list of {kind.__name__}")
+    return tuple(values)

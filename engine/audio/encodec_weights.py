@@ -1,7 +1,7 @@
 """Where EnCodec's official weights are kept, and how they get there: downloaded on the user's command, or from a file.
 
-Only the one official file is accepted, known by its SHA-256. A broken-off download is continued; a file takes its place
-in the cache only when it is whole.
+Only the one official file is accepted, known by its SHA-256. An interrupted download is continued; a file gets its
+place in the cache only when it is whole.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+import platformdirs
+
 from engine.errors import CheckpointError
 from engine.runtime.file_hash import file_sha256
 
@@ -28,6 +30,7 @@ SHA256 = "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf"
 use the file state the whole."""
 SIZE = 93_171_529
 
+_APPLICATION = "magma-blender"
 _CHUNK = 1 << 18
 _PATIENCE = 30.0
 """Seconds without an answer after which the connection counts as lost."""
@@ -36,18 +39,17 @@ _PATIENCE = 30.0
 def cache_folder() -> Path:
     """The folder for downloaded files: the environment variable MAGMA_CACHE, or the platform's place for caches."""
     chosen = os.environ.get("MAGMA_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "magma-blender" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "magma-blender"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magma-blender"
+    return Path(chosen) if chosen else platformdirs.user_cache_path(_APPLICATION, appauthor=False)
 
 
 def weights_path() -> Path:
-    """Where the weights are once they have been fetched."""
-    return cache_folder() / FILE_NAME
+    """Where the weights are, or will be once they have been fetched."""
+    path = cache_folder() / FILE_NAME
+    if sys.platform == "darwin" and not os.environ.get("MAGMA_CACHE") and not path.is_file():
+        # earlier versions put them here, also where XDG_CACHE_HOME names another folder for caches
+        earlier = Path.home() / "Library" / "Caches" / _APPLICATION / FILE_NAME
+        return earlier if earlier.is_file() else path
+    return path
 
 
 def require_weights() -> Path:
@@ -92,7 +94,7 @@ def take_file(source: Path) -> Path:
 
 
 def download(on_progress: Callable[[float], None]) -> Path:
-    """Fetch the weights into the cache, continuing a broken-off download; returns their place.
+    """Fetch the weights into the cache, continuing an interrupted download; returns their place.
 
     `on_progress` is called with the fraction done, and what it raises stops the download. Raises CheckpointError
     without a connection and for a file that is not the official one.

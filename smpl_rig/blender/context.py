@@ -31,6 +31,17 @@ def windows_of(context: bpy.types.Context) -> bpy.types.WindowManager:
     return context.window_manager
 
 
+def region_of(context: bpy.types.Context) -> bpy.types.Region:
+    """The region that is being drawn."""
+    assert context.region is not None
+    return context.region
+
+
+def ui_scale(context: bpy.types.Context) -> float:
+    """Pixels of the interface at this resolution to those at a scale of 1."""
+    return preferences_of(context).system.ui_scale
+
+
 def preferences_of(context: bpy.types.Context) -> bpy.types.Preferences:
     """Blender's preferences."""
     assert context.preferences is not None

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from demo.report import Report
-from engine.protocol import pack_bytes
+from magma_blender.engine_host.answers import DanceAnswer
 from magma_blender.media import strips
 from magma_blender.media.strips import Excerpt
 from magma_blender.scene import dance, span_list
@@ -89,11 +89,7 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: Rep
         use_body=True,
         body_file=None,
     )
-    made = {
-        "npz": pack_bytes(dance_file.read_bytes()),
-        "document": document.read_text(encoding="utf-8"),
-        "report": report,
-    }
+    made = DanceAnswer(dance_file.read_bytes(), document.read_text(encoding="utf-8"), notices=(), fills=())
     with _span_lists():
         armature = dance.build(bpy.context, plan, made, None)
         _furnish(scene, armature, motion, song, report)

@@ -54,13 +54,12 @@ class Fill:
 class DanceAnswer:
     """A generated or edited dance.
 
-    npz: bytes of the motion file. document: its choreography as JSON text. beats: seconds of the dance at which the
-    song's beats fall. notices: sentences for the user. fills: what an edit generated.
+    npz: bytes of the motion file. document: its choreography as JSON text. notices: sentences for the user. fills: what
+    an edit generated.
     """
 
     npz: bytes
     document: str
-    beats: tuple[float, ...]
     notices: tuple[str, ...]
     fills: tuple[Fill, ...]
 
@@ -86,8 +85,7 @@ def read_dance(result: object) -> DanceAnswer:
         )
         for fill in _list(report, "fills", dict)
     )
-    beats = _list(report, "beats", float)
-    return DanceAnswer(npz, _get(result, "document", str), beats, _list(report, "notices", str), fills)
+    return DanceAnswer(npz, _get(result, "document", str), _list(report, "notices", str), fills)
 
 
 def read_check(result: object) -> CheckAnswer:

@@ -25,10 +25,15 @@ def active_object(context: bpy.types.Context) -> bpy.types.Object | None:
     return layer_of(context).objects.active
 
 
-def windows_of(context: bpy.types.Context) -> bpy.types.WindowManager:
-    """The window manager, which knows all windows."""
+def manager_of(context: bpy.types.Context) -> bpy.types.WindowManager:
+    """The window manager, which knows timers, modal operators and dialogs."""
     assert context.window_manager is not None
     return context.window_manager
+
+
+def windows_of(context: bpy.types.Context) -> list[bpy.types.Window]:
+    """The open windows; in background there is one all the same, in which nothing is drawn."""
+    return list(manager_of(context).windows)
 
 
 def region_of(context: bpy.types.Context) -> bpy.types.Region:

@@ -23,8 +23,11 @@ _ON_A_FRAME = 1e-6
 
 @dataclass(frozen=True)
 class DanceMotion:
-    """motion: at the user's frame rate. frames: all N * stride frames at the checkpoint's. clips: motions that variants
-    are kept in, by name, one frame longer than their positions where the dance goes on."""
+    """A dance's motion as it is kept.
+
+    motion: at the user's frame rate. frames: all N * stride frames at the checkpoint's. clips: motions that variants
+    are kept in, by name, one frame longer than their positions where the dance goes on.
+    """
 
     motion: Motion
     frames: Motion
@@ -52,7 +55,7 @@ class DanceMotion:
 
 
 def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_rate: float) -> DanceMotion:
-    """The take in the bytes of an .npz, with the named clips. positions, `token_rate` of them a second: the length of
+    """The motion in the bytes of an .npz, with the named clips. positions, `token_rate` of them a second: the length of
     its choreography, from which the frames' rate follows. Raises MotionFileError naming what is missing."""
     names = ["frames", *(f"clip_{name}" for name in sorted(clips))]
     keys = [(f"{name}_poses", f"{name}_trans") for name in names]
@@ -60,7 +63,7 @@ def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_r
     arrays = read_npz(BytesIO(data), [key for pair in keys for key in pair])
     missing = [key for pair in keys for key in pair if key not in arrays]
     if missing:
-        raise MotionFileError(f"no {missing[0]!r} in it, so it cannot be edited. Generate the dance anew.")
+        raise MotionFileError(f"no {missing[0]!r} in it, so it cannot be edited. Generate the dance again.")
     fps = len(arrays[keys[0][0]]) / positions * token_rate
     frames, *kept = (_motion(arrays, *pair, fps) for pair in keys)
     return DanceMotion(motion, frames, dict(zip(sorted(clips), kept, strict=True)))

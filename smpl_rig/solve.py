@@ -1,7 +1,7 @@
 """Joint positions -> SMPL rotations, in closed form.
 
 Positions say where a bone points but not how it is twisted about itself. Pelvis and chest have three neighbours each,
-which fix them fully (Kabsch 1976: the rotation nearest to a set of directions). A thigh or upper arm takes its twist
+which fix them fully (Kabsch 1976: the rotation nearest to a set of directions). A thigh or upper arm gets its twist
 from the knee or elbow, which are hinges: the bend lies in a plane that the hinge must be square to. The straighter the
 limb, the less its plane says; there the twist of the bent moments before and after is carried over, and a leg also
 looks where its toes do. All other bones turn by the shortest rotation from their parent's.
@@ -138,7 +138,7 @@ def _hinge_twist(
     axis = rot.normalize(bone[0])
 
     def twist_from(direction: Array, world: Array) -> Array:
-        """(cos, sin) of the twist that takes the rest `direction` to where `world` (T, 3) points, times its
+        """(cos, sin) of the twist that turns the rest `direction` to where `world` (T, 3) points, times its
         clearness."""
         local = np.einsum("tji,tj->ti", upper, world)
         flat = direction - axis * (axis @ direction)

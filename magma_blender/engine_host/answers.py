@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from engine.checks import is_count, is_number
 from engine.protocol import GarbageError, unpack_bytes
 
 from ..errors import AnswerError
@@ -80,9 +81,7 @@ def read_dance(result: object) -> DanceAnswer:
     except GarbageError as error:
         raise unusable(error) from error
     fills = tuple(
-        Fill(
-            _get(fill, "start", int), _get(fill, "stop", int), _get(fill, "tried", int), _number(fill, "correction_cm")
-        )
+        Fill(_count(fill, "start"), _count(fill, "stop"), _count(fill, "tried"), _number(fill, "correction_cm"))
         for fill in _list(report, "fills", dict)
     )
     return DanceAnswer(npz, _get(result, "document", str), _list(report, "notices", str), fills)
@@ -105,18 +104,17 @@ def read_fetched(result: object) -> str:
 
 def read_progress(params: object) -> Progress:
     """The parameters of a `progress` notification."""
-    unknown = isinstance(params, dict) and params.get("seconds_left") is None
     return Progress(
         _get(params, "stage", str),
         min(max(_number(params, "fraction"), 0.0), 1.0),
         _get(params, "message", str),
-        None if unknown else _number(params, "seconds_left"),
+        None if _value(params, "seconds_left") is None else _number(params, "seconds_left"),
     )
 
 
 def read_frames(params: object) -> Frames:
     """The parameters of a `motion` notification."""
-    return Frames(_get(params, "first_frame", int), _number(params, "frame_rate"), _get(params, "npz", str))
+    return Frames(_count(params, "first_frame"), _number(params, "frame_rate"), _get(params, "npz", str))
 
 
 def unusable(reason: object) -> AnswerError:
@@ -127,18 +125,32 @@ def unusable(reason: object) -> AnswerError:
     )
 
 
+def _value(data: object, name: str) -> object:
+    return data.get(name) if isinstance(data, dict) else None
+
+
 def _get(data: object, name: str, kind: type[Value]) -> Value:
     """A named value of a JSON object."""
-    value = data.get(name) if isinstance(data, dict) else None
-    if not isinstance(value, kind) or isinstance(value, bool):
+    value = _value(data, name)
+    if not isinstance(value, kind):
         raise unusable(f"{name} is {value!r:.80}, not {kind.__name__}")
     return value
 
 
+def _count(data: object, name: str) -> int:
+    """A named whole number, 0 or more, of a JSON object."""
+    value = _value(data, name)
+    if not is_count(value):
+        raise unusable(f"{name} is {value!r:.80}, not a whole number")
+    return value
+
+
 def _number(data: object, name: str) -> float:
-    """A named number of a JSON object, which writes whole ones as int."""
-    value = data.get(name) if isinstance(data, dict) else None
-    return float(value) if isinstance(value, int) and not isinstance(value, bool) else _get(data, name, float)
+    """A named number of a JSON object."""
+    value = _value(data, name)
+    if not is_number(value):
+        raise unusable(f"{name} is {value!r:.80}, not a number")
+    return float(value)
 
 
 def _list(data: object, name: str, kind: type[Value]) -> tuple[Value, ...]:

@@ -1,1 +1,1 @@
-"""The whole path once, on a song of our own; `make demo`."""
+"""The whole pipeline once, on a generated song; `make demo`."""

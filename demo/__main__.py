@@ -1,4 +1,4 @@
-"""The whole path once, on a song of our own: song, dance, Blender scene, pictures.
+"""The whole pipeline once, on a generated song: song, dance, Blender scene, pictures.
 
     python -m demo --bpy-python .venv-bpy-4.5.15/bin/python [--out out] [--style waltz] [--seconds 20] [--seed 1]
 
@@ -37,7 +37,7 @@ class DemoError(Exception):
 
 
 class EngineFailedError(Exception):
-    """The engine made no dance and has said why on stderr."""
+    """The engine generated no dance and has reported why on stderr."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -138,7 +138,7 @@ def _check_bpy(python: Path) -> None:
 
 
 def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Path) -> Report:
-    """The engine's report on the dance it wrote with its choreography, as its command line gives it, with seed and
+    """The engine's report on the dance it generated with its choreography, as its command line gives it, with seed and
     checkpoint."""
     command = [sys.executable, "-m", "engine", "generate", str(song.absolute()), "-o", str(dance.absolute()), "--json"]
     command += ["--style", options.style, "--seed", str(options.seed), "--fps", str(SCENE_FPS)]

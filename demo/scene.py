@@ -48,10 +48,10 @@ SIDES = 10.0
 CAMERA = (0.0, -7.0, 1.55)
 AIM_HEIGHT = 0.97
 CAMERA_HEIGHT_OF_VIEW = 2.55
-"""Metres that the picture is high at the dancer: raised arms fit in."""
+"""Height of the picture at the dancer, metres: raised arms fit in."""
 SIDE_ANGLE = math.radians(20.0)
 FOLLOW_SECONDS = 0.8
-"""How lazily the camera follows: standard deviation of the average over the path."""
+"""How smoothly the camera follows: standard deviation, in seconds, of the average over the path."""
 LIGHT = (-0.35, -0.55, 1.0)
 """Towards the light, as seen from the floor before the camera."""
 
@@ -183,7 +183,7 @@ def _add_floor(scene: bpy.types.Scene, path: Path2D, yaw: float) -> None:
     floor = bpy.data.objects.new("Floor", mesh)
     floor.rotation_euler.z = yaw
     floor.hide_select = True
-    floor.display.show_shadows = False  # casts none; the dancer's fall on it
+    floor.display.show_shadows = False  # casts none, but receives the dancer's
     scene.collection.objects.link(floor)
 
 
@@ -226,7 +226,7 @@ def _light_in_world(yaw: float) -> NDArray[np.float64]:
 
 
 def _add_light(scene: bpy.types.Scene, yaw: float) -> None:
-    """A soft sun and a grey world, for whoever renders with Eevee or Cycles."""
+    """A soft sun and a grey world, for rendering with Eevee or Cycles."""
     from mathutils import Vector
 
     data = bpy.data.lights.new("Key Light", "SUN")
@@ -272,7 +272,7 @@ def _shade(shading: bpy.types.View3DShading) -> None:
 
 
 def _set_windows() -> None:
-    """Whoever opens the file sees the dancer through the camera, shaded as in the pictures."""
+    """Show the dancer through the camera, shaded as in the pictures, when the file is opened."""
     for screen in bpy.data.screens:
         for area in screen.areas:
             space = area.spaces.active

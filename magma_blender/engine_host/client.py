@@ -8,7 +8,7 @@ timer; `blender --background` calls `request` and `wait`. All methods belong to 
     client.poll()          # from a timer, until job.state != "running"
     job.progress.fraction, answers.read_dance(job.result), job.error
 
-The engine starts with the first request and stays. `hello` is exchanged first and its answer kept in `client.hello`.
+The engine starts with the first request and stays. `hello` is exchanged first, so that both know they fit.
 When the process dies, running requests fail with the reason and the next request starts a new process.
 """
 
@@ -61,7 +61,7 @@ __all__ = [
 
 _TICK = 0.05
 _STOP_GRACE = 0.5
-_DEATH_SECONDS = 1.5  # the reader thread gives a process that closed its stdout one second to leave
+_DEATH_SECONDS = 1.5  # the reader thread gives a process that closed its stdout one second to exit
 _DETAIL_LINES = 12
 
 
@@ -83,7 +83,6 @@ class EngineClient:
         hello_timeout: float = 30.0,
         cancel_grace: float = 1.0,
     ) -> None:
-        self.hello: dict[str, object] | None = None  # the engine's answer to `hello`, once it has come
         self._command = command
         self._cwd = Path(cwd)
         self._log = EngineLog(Path(log_file))
@@ -102,6 +101,11 @@ class EngineClient:
         return self._process is not None and self._process.alive
 
     @property
+    def ready(self) -> bool:
+        """True once the engine's process has answered `hello`."""
+        return self.alive and self._greeting is None
+
+    @property
     def pid(self) -> int | None:
         """The engine's process id, None when there is none."""
         return self._process.pid if self._process is not None else None
@@ -117,7 +121,6 @@ class EngineClient:
             self._handle_rest()
         if self._process is not None:
             return
-        self.hello = None
         self._process = EngineProcess(self._command, self._cwd, self._log, self._environment)
         self._greet_by = time.monotonic() + self._hello_timeout
         self._greeting = self._new_request(HELLO, {})
@@ -125,7 +128,7 @@ class EngineClient:
         atexit.register(self.stop)
 
     def request(self, method: str, params: Mapping[str, object]) -> Request:
-        """Ask the engine something; starts it if needed. Never blocks and never raises `ClientError`: a request that
+        """Send a request; starts the engine if needed. Never blocks and never raises `ClientError`: a request that
         cannot be made comes back in state 'failed'."""
         problem = None
         try:
@@ -224,7 +227,7 @@ class EngineClient:
         request.state, request.result, request.error = state, result, error
 
     def _wait_for_event(self) -> None:
-        """Sleep until the engine says something, but no longer than a tick."""
+        """Sleep until a message comes, but no longer than a tick."""
         if self._process is None:
             return
         try:
@@ -278,7 +281,7 @@ class EngineClient:
         request = self._request_of(answer)
         error = answer.get("error")
         if request is None:
-            # an answer to nobody: to a request that was given up, or a complaint about our own bytes
+            # the answer to a request that was given up, or an error about the bytes that we sent
             if answer.get("id") is None and isinstance(error, dict):
                 self._break(f"The engine did not understand the add-on: {error.get('message')}")
             return
@@ -312,14 +315,13 @@ class EngineClient:
 
     def _handle_greeting(self, greeting: Request, hello: object) -> None:
         protocol = hello.get("protocol") if isinstance(hello, dict) else None
-        if not isinstance(hello, dict) or protocol != PROTOCOL_VERSION:
+        if protocol != PROTOCOL_VERSION:
             message = (
                 f"The engine speaks version {protocol} of the protocol and the add-on version {PROTOCOL_VERSION}. "
                 "Install the engine that came with this add-on: press Install Engine in the preferences."
             )
             self._fail_all(EngineTooOld(message, self.log_tail()))
             return
-        self.hello = hello
         self._greeting = None
         self._finish(greeting, "done", result=hello)
         for request in list(self._running.values()):
@@ -356,7 +358,7 @@ class EngineClient:
             self._fail_all(error)
 
     def _break(self, message: str) -> None:
-        """End the conversation with an engine that makes no sense."""
+        """End the conversation with an engine whose messages make no sense."""
         self._fail_all(EngineDied(message, self.log_tail()))
 
     def _fail_all(self, error: ClientError) -> None:

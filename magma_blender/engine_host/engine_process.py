@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 
 class EngineProcess:
-    """One run of the engine. Its messages arrive in `inbox`, at last one `Ended`.
+    """One run of the engine. Its messages arrive in `inbox`, the last of them an `Ended`.
 
     `command` starts it, in folder `cwd`, which holds the package `engine`; stderr is appended to `log`.
     Raises `EngineNotFound`.
@@ -52,7 +52,7 @@ class EngineProcess:
                     stdout=subprocess.PIPE,
                     stderr=stderr,
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                    # Ctrl-C in the terminal of `blender --background` is Blender's; the engine ends by its stdin.
+                    # Ctrl-C in the terminal of `blender --background` is for Blender; the engine ends with its stdin
                     start_new_session=os.name == "posix",
                 )
             except (OSError, ValueError) as error:
@@ -63,7 +63,7 @@ class EngineProcess:
                 ) from error
         self._closed = False
         threading.Thread(target=self._read, name="magma-engine-reader", daemon=True).start()
-        # Writing has its own thread because a pipe that nobody empties would block Blender's window.
+        # writing has a thread of its own because a pipe that is not read would block Blender's window
         threading.Thread(target=self._write, name="magma-engine-writer", daemon=True).start()
 
     @property
@@ -73,7 +73,7 @@ class EngineProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """What it ended with, None while it runs; minus the signal's number on POSIX."""
+        """The exit code, None while it runs; minus the signal's number on POSIX."""
         return self._process.poll()
 
     @property
@@ -86,12 +86,12 @@ class EngineProcess:
         self._outbox.put(encode_message(message))
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         with contextlib.suppress(OSError):  # it may have ended by itself this moment
             self._process.kill()
 
     def stop(self, grace: float) -> None:
-        """Close its stdin, wait up to `grace` seconds for it to leave, then kill it."""
+        """Close its stdin, wait up to `grace` seconds for it to exit, then kill it."""
         self._outbox.put(None)
         try:
             self._process.wait(grace)
@@ -123,7 +123,7 @@ class EngineProcess:
         self._closed = True
         self._outbox.put(None)
         if garbage is None:
-            # The end of stdout is the end of the process, or nearly: let it leave with its own exit code.
+            # the end of stdout is the end of the process, or nearly: let it exit with its own code
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
         self.kill()

@@ -34,7 +34,7 @@ def source_of(scene: bpy.types.Scene, strip: Strip, cache: Path) -> Source:
     strips.check_audible(strip, strips.editor_of(scene))
     fps = strips.frame_rate(scene)
     if strips.is_retimed(strip):
-        # Blender mixes down from frame 0 on: what the strip plays before that is silence to the dance
+        # Blender mixes down from frame 0 on: what the strip plays before that counts as silence
         silent = max(0, -strip.frame_final_start) / fps
         return Source(_mixdown(scene, strip, cache), Excerpt(-silent, strip.frame_final_duration / fps, 1.0))
     return Source(_file_of(strip, cache), strips.excerpt(strip, fps))

@@ -22,10 +22,11 @@ DANCEABLE = ("SOUND", "MOVIE")
 
 
 class Strip(Protocol):
-    """What all Blenders' strips have in common. sound, volume: of sound strips alone. filepath: of movie strips alone.
+    """A strip, with the attributes that all Blender versions share.
 
     Frames are scene frames. frame_start: where the file's beginning lies, trimmed or not. frame_final_start,
-    frame_final_end (exclusive), frame_final_duration: what is played.
+    frame_final_end (exclusive), frame_final_duration: what is played. sound, volume: of sound strips alone.
+    filepath: of movie strips alone.
     """
 
     name: str
@@ -194,7 +195,7 @@ def excerpt(strip: Strip, fps: float) -> Excerpt:
 
 
 def why_silent(strip: Strip, editor: bpy.types.SequenceEditor) -> str | None:
-    """Why nobody hears the strip, as a clause ("is muted"), or None."""
+    """Why the strip is not heard, as a clause ("is muted"), or None."""
     if strip.mute:
         return "is muted"
     if 0 <= strip.channel < len(editor.channels) and editor.channels[strip.channel].mute:

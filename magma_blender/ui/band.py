@@ -43,7 +43,7 @@ class Bar:
 
 def color_of(style: str) -> Color:
     """A style's colour; the same everywhere."""
-    # of the checksum the four bits that tell the styles of the bundled checkpoint furthest apart
+    # the four bits of the checksum that give the styles of the bundled checkpoint the most different colours
     hue = (zlib.crc32(style.encode()) >> 10) % 16 / 16
     return (*colorsys.hsv_to_rgb(hue, 0.6, 0.7), 0.85)
 
@@ -85,7 +85,7 @@ def draw() -> None:
 
     width = region_of(context).width
     shown = [bar for bar in bars(armature, to_pixel) if bar.right > 0 and bar.left < width]
-    # what lies far outside costs hatching that nobody sees
+    # hatching far outside the region would be drawn for nothing
     shown = [Bar(max(b.left, -width), min(b.right, 2 * width), b.color, b.locked, b.text) for b in shown]
     dancer = load_or_none(armature)
     beats = beat_markers.beats_of(dancer) if dancer is not None else []
@@ -134,6 +134,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Draw no more."""
+    """Stop drawing."""
     while _handlers:
         bpy.types.SpaceSequenceEditor.draw_handler_remove(_handlers.pop(), "WINDOW")

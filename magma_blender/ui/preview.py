@@ -136,6 +136,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Draw no more."""
+    """Stop drawing."""
     while _handlers:
         bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")

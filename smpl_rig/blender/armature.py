@@ -43,7 +43,7 @@ HAND_LENGTH = 0.08
 
 
 class ArmatureError(ValueError):
-    """An object cannot be danced with; the message names what is missing and what to do."""
+    """An object cannot carry a dance; the message names what is missing and what to do."""
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def curves_of(obj: bpy.types.Object) -> Curves:
 
 
 def bone_channels(rest: RestPose, motion: Motion) -> tuple[rot.Array, rot.Array]:
-    """(T, 24, 4) rotations of the pose bones and (T, 3) location of the pelvis bone that dance a motion."""
+    """(T, 24, 4) rotations of the pose bones and (T, 3) location of the pelvis bone that reproduce a motion."""
     locations = (motion.trans @ rest.world_to_armature.T - rest.heads[0]) @ rest.orientations[0]
     return to_bone_rotations(rest, motion.quaternions()), locations
 

@@ -150,7 +150,7 @@ def _rewrite(
     for name, (kind, width) in _KEPT_ATTRIBUTES.items():
         added = fresh.get(name)
         if added is None:
-            # as `points.add` made them: the first one is any
+            # as `points.add` made them, all alike
             added = np.repeat(_read(curve, name)[:1], new, axis=0)
         points.foreach_set(name, np.concatenate([kept[name], added])[order].astype(kind).reshape(-1, width).ravel())
     curve.update()

@@ -1,9 +1,7 @@
 """The add-on's preferences: the engine's Python, device and data folder, and the buttons to install and check it."""
 
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
-# (Blender reads properties from annotations that are calls)
-
-from __future__ import annotations
 
 import bpy
 

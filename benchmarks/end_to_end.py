@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
+from magma_blender.engine_host.answers import read_dance  # noqa: E402
 from magma_blender.engine_host.client import EngineClient  # noqa: E402
 
 
@@ -37,7 +38,7 @@ def main() -> None:
         client = EngineClient([options.engine_python, "-m", "engine", "serve"], ROOT, Path(folder) / "engine.log")
         begin = time.perf_counter()
         client.start()
-        while client.hello is None:
+        while not client.ready:
             client.poll()
             time.sleep(0.001)
         print(f"hello answered after {time.perf_counter() - begin:.3f} s")
@@ -45,8 +46,9 @@ def main() -> None:
             begin = time.perf_counter()
             parameters = {"audio": str(song.resolve()), "seconds": options.seconds, "fps": 24.0}
             result = client.wait(client.request("generate", parameters), timeout=None)
+            assert isinstance(result, dict)
             engine = time.perf_counter() - begin
-            keyed = _key(result)
+            keyed = _key(read_dance(result).npz)
             print(
                 f"{name}: {options.seconds:g} s of music in {engine + keyed:.2f} s, of which {keyed:.2f} s in Blender;"
                 f" engine stages {result['report']['seconds']}"
@@ -61,18 +63,17 @@ def _synthesise(python: str, path: Path, seconds: float) -> Path:
     return path
 
 
-def _key(result: dict[str, str]) -> float:
+def _key(npz: bytes) -> float:
     """Seconds from the engine's answer to an armature with keys and body."""
     import io
 
-    from engine.protocol import unpack_bytes
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.blender.body import add_body
     from smpl_rig.blender.keyframes import write_motion
     from smpl_rig.motion import load_npz
 
     begin = time.perf_counter()
-    motion = load_npz(io.BytesIO(unpack_bytes(result["npz"])))
+    motion = load_npz(io.BytesIO(npz))
     armature = create_armature("benchmark")
     write_motion(armature, motion, 1, motion.fps, "benchmark")
     add_body(armature)

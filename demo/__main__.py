@@ -3,7 +3,7 @@
     python -m demo --bpy-python .venv-bpy-4.5.15/bin/python [--out out] [--style waltz] [--seconds 20] [--seed 1]
 
 Run by the Python that has the engine's packages; Blender's part (demo.scene) is run by the Python given, which has
-bpy. Exit code 0; 1 after an error, told in one line on stderr; 2 for wrong arguments.
+bpy. Exit code 0; 1 after an error, which is one line on stderr; 2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from demo import pictures
+from demo.report import Report
 from engine.audio.demo_song import DEMO_STYLES, write_demo_song
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,7 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="demo.py", description="Make a short song, a dance to it, and pictures.")
+    parser = argparse.ArgumentParser(
+        prog="python -m demo", description="Make a short song, a dance to it, and pictures."
+    )
     parser.add_argument("--bpy-python", type=Path, required=True, help="a Python with bpy")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the files")
     parser.add_argument("--style", choices=DEMO_STYLES, default="waltz")
@@ -135,8 +137,8 @@ def _check_bpy(python: Path) -> None:
     print(f"Blender {_last_line(found.stdout)}", flush=True)
 
 
-def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Path) -> dict[str, Any]:
-    """The engine's report on the dance it wrote with its choreography, as its command line gives it, with seed and
+def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Path) -> Report:
+    """The engine's report on the dance it generated with its choreography, as its command line gives it, with seed and
     checkpoint."""
     command = [sys.executable, "-m", "engine", "generate", str(song.absolute()), "-o", str(dance.absolute()), "--json"]
     command += ["--style", options.style, "--seed", str(options.seed), "--fps", str(SCENE_FPS)]
@@ -144,7 +146,8 @@ def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Pa
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=_environment())
     if done.returncode:
         raise EngineFailedError(f"The engine ended with code {done.returncode}.")
-    return {**json.loads(done.stdout), "seed": options.seed, "checkpoint": options.checkpoint}
+    report: Report = json.loads(done.stdout)
+    return {**report, "seed": options.seed, "checkpoint": options.checkpoint}
 
 
 def _render(python: Path, blend: Path, folder: Path) -> None:
@@ -157,7 +160,7 @@ def _render(python: Path, blend: Path, folder: Path) -> None:
 
 
 def _run_bpy(python: Path, folder: Path, commands: Sequence[Sequence[str]]) -> None:
-    """Run demo.scene with each of the argument lists at the same time. Raises DemoError with its last words."""
+    """Run demo.scene with each of the argument lists at the same time. Raises DemoError with its last output."""
     running = []
     try:
         for number, command in enumerate(commands):

@@ -19,16 +19,20 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
-from engine.protocol import pack_bytes
+from demo.report import Report
+from magma_blender.engine_host.answers import DanceAnswer
+from magma_blender.media import strips
 from magma_blender.media.strips import Excerpt
 from magma_blender.scene import dance, span_list
 from magma_blender.scene.plan import DancePlan
 from smpl_rig.blender import compat
+from smpl_rig.blender.compat import armature_of
+from smpl_rig.blender.context import preferences_of, scene_of
 from smpl_rig.motion import Motion, load_npz
 
 TILE = 0.5
@@ -51,11 +55,14 @@ FOLLOW_SECONDS = 0.8
 LIGHT = (-0.35, -0.55, 1.0)
 """Direction to the light, in the axes of the floor: the camera looks along +Y."""
 
+Path2D = NDArray[np.float64]
+"""(T, 2) where the dancer is, metres in the world."""
+
 VIDEO_SIZE = (640, 360)
 CELL_SIZE = (300, 450)
 
 
-def build(dance_file: Path, document: Path, song: Path, blend: Path, report: dict[str, Any]) -> None:
+def build(dance_file: Path, document: Path, song: Path, blend: Path, report: Report) -> None:
     """Write `blend` with the dancer, the song in the sequencer, floor, light and camera, at the dance's frame rate.
 
     document: the dance's choreography (.json).
@@ -63,7 +70,7 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: dic
     motion = load_npz(dance_file)
     song, blend = song.absolute(), blend.absolute()
     bpy.ops.wm.read_factory_settings(use_empty=True)
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     scene.name = "MAGMA Demo"
     scene.render.fps, scene.render.fps_base = round(motion.fps), 1.0
     scene.frame_start, scene.frame_end = 1, len(motion)
@@ -82,15 +89,11 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: dic
         use_body=True,
         body_file=None,
     )
-    made = {
-        "npz": pack_bytes(dance_file.read_bytes()),
-        "document": document.read_text(encoding="utf-8"),
-        "report": report,
-    }
+    made = DanceAnswer(dance_file.read_bytes(), document.read_text(encoding="utf-8"), notices=(), fills=())
     with _span_lists():
         armature = dance.build(bpy.context, plan, made, None)
         _furnish(scene, armature, motion, song, report)
-        bpy.context.preferences.filepaths.save_version = 0  # no demo.blend1 beside it
+        preferences_of(bpy.context).filepaths.save_version = 0  # no demo.blend1 beside it
         # the song's path becomes relative, so the folder may be moved
         bpy.ops.wm.save_as_mainfile(filepath=str(blend), check_existing=False, compress=True, relative_remap=True)
 
@@ -105,8 +108,8 @@ def _span_lists() -> Iterator[None]:
         span_list.unregister()
 
 
-def _furnish(scene: Any, armature: Any, motion: Motion, song: Path, report: dict[str, Any]) -> None:
-    armature.data.display_type = "STICK"
+def _furnish(scene: bpy.types.Scene, armature: bpy.types.Object, motion: Motion, song: Path, report: Report) -> None:
+    armature_of(armature).display_type = "STICK"
     _add_song(scene, song)
     _mark_bars(scene, report)
     yaw = _facing(motion) + SIDE_ANGLE
@@ -115,20 +118,18 @@ def _furnish(scene: Any, armature: Any, motion: Motion, song: Path, report: dict
     _add_camera(scene, path, motion.fps, yaw)
     _add_light(scene, yaw)
     _set_look(scene, yaw)
-    _set_windows(scene)
+    _set_windows()
 
 
-def _add_song(scene: Any, song: Path) -> None:
+def _add_song(scene: bpy.types.Scene, song: Path) -> None:
     scene.sync_mode = "AUDIO_SYNC"
     if not bpy.app.build_options.audaspace:
         print("This bpy was built without sound: the song is not in the .blend.", file=sys.stderr)
         return
-    editor = scene.sequence_editor_create()
-    strips = editor.strips if hasattr(editor, "strips") else editor.sequences
-    strips.new_sound(song.name, str(song), 1, 1)
+    strips.add_sound(scene, song.name, song, 1, 1)
 
 
-def _mark_bars(scene: Any, report: dict[str, Any]) -> None:
+def _mark_bars(scene: bpy.types.Scene, report: Report) -> None:
     """A marker at every fourth of the song's beats."""
     for number, seconds in enumerate(report["beats"]):
         if number % 4 == 0:
@@ -141,12 +142,12 @@ def _facing(motion: Motion) -> float:
     return math.atan2(float(forward[0]), -float(forward[1]))
 
 
-def _turn(yaw: float) -> np.ndarray:
+def _turn(yaw: float) -> NDArray[np.float64]:
     return np.array([[math.cos(yaw), -math.sin(yaw)], [math.sin(yaw), math.cos(yaw)]])
 
 
-def _add_floor(scene: Any, path: np.ndarray, yaw: float) -> None:
-    """Tiles that fade into a plain floor, which turns up into a wall behind the dancer. path: (T, 2) world metres."""
+def _add_floor(scene: bpy.types.Scene, path: Path2D, yaw: float) -> None:
+    """Tiles that fade into a plain floor, which turns up into a wall behind the dancer."""
     local = path @ _turn(yaw)  # in the floor's own axes: the camera looks along +Y
     low, high = local.min(axis=0) - SIDES, local.max(axis=0) + SIDES
     back, radius, height = BACK
@@ -182,22 +183,20 @@ def _add_floor(scene: Any, path: np.ndarray, yaw: float) -> None:
     floor = bpy.data.objects.new("Floor", mesh)
     floor.rotation_euler.z = yaw
     floor.hide_select = True
-    floor.display.show_shadows = False  # casts none; the dancer's fall on it
+    floor.display.show_shadows = False  # casts none, but receives the dancer's
     scene.collection.objects.link(floor)
 
 
-def _grey(name: str, shade: float) -> Any:
+def _grey(name: str, shade: float) -> bpy.types.Material:
     material = bpy.data.materials.new(name)
-    colour = (shade, shade * 1.01, shade * 1.04, 1)
-    inputs = compat.shader_inputs(material)
-    inputs["Base Color"].default_value = colour
-    inputs["Roughness"].default_value = 0.6
-    material.diffuse_color = colour
+    colour = (shade, shade * 1.01, shade * 1.04)
+    compat.set_surface(material, colour, 0.6)
+    material.diffuse_color = (*colour, 1)
     material.roughness = 0.9
     return material
 
 
-def _add_camera(scene: Any, path: np.ndarray, fps: float, yaw: float) -> None:
+def _add_camera(scene: bpy.types.Scene, path: Path2D, fps: float, yaw: float) -> None:
     """A camera before the dancer that follows smoothly: it hangs on an empty with a key every half second."""
     rig = bpy.data.objects.new("Camera Rig", None)
     rig.empty_display_size = 0.2
@@ -220,20 +219,21 @@ def _add_camera(scene: Any, path: np.ndarray, fps: float, yaw: float) -> None:
         rig.keyframe_insert("location", frame=int(frame) + 1)
 
 
-def _light_in_world(yaw: float) -> np.ndarray:
+def _light_in_world(yaw: float) -> NDArray[np.float64]:
     direction = np.array(LIGHT) / np.linalg.norm(LIGHT)
     direction[:2] = _turn(yaw) @ direction[:2]
     return direction
 
 
-def _add_light(scene: Any, yaw: float) -> None:
-    """A soft sun and a grey world, for whoever renders with Eevee or Cycles."""
+def _add_light(scene: bpy.types.Scene, yaw: float) -> None:
+    """A soft sun and a grey world, for rendering with Eevee or Cycles."""
     from mathutils import Vector
 
     data = bpy.data.lights.new("Key Light", "SUN")
+    assert isinstance(data, bpy.types.SunLight)
     data.energy, data.angle = 3.0, math.radians(12)
     light = bpy.data.objects.new("Key Light", data)
-    direction = Vector(_light_in_world(yaw))
+    direction = Vector(_light_in_world(yaw).tolist())
     light.location = direction * 6
     light.rotation_euler = direction.to_track_quat("Z", "Y").to_euler()
     scene.collection.objects.link(light)
@@ -241,19 +241,27 @@ def _add_light(scene: Any, yaw: float) -> None:
     scene.world.color = (0.5, 0.5, 0.52)
 
 
-def _set_look(scene: Any, yaw: float) -> None:
+def _set_look(scene: bpy.types.Scene, yaw: float) -> None:
     """Workbench with studio light, shadows and creases: it renders a frame in a fraction of a second without a GPU."""
-    render, display = scene.render, scene.display
-    render.engine = "BLENDER_WORKBENCH"
+    render, display = scene.render, _display(scene)
+    render.engine = "BLENDER_WORKBENCH"  # type: ignore[assignment]  # which engines there are depends on add-ons
     render.resolution_x, render.resolution_y = 1280, 720
-    scene.view_settings.view_transform = "Standard"
+    assert scene.view_settings is not None
+    scene.view_settings.view_transform = "Standard"  # type: ignore[assignment]  # which there are depends on a file
     x, y, z = _light_in_world(yaw)
     display.light_direction = (x, z, -y)  # Workbench wants it y up
     display.shadow_focus = 0.2
+    assert display.shading is not None
     _shade(display.shading)
 
 
-def _shade(shading: Any) -> None:
+def _display(scene: bpy.types.Scene) -> bpy.types.SceneDisplay:
+    """The settings of Workbench."""
+    assert scene.display is not None
+    return scene.display
+
+
+def _shade(shading: bpy.types.View3DShading) -> None:
     shading.light, shading.studio_light = "STUDIO", "paint.sl"
     shading.color_type = "MATERIAL"
     shading.show_shadows = True
@@ -263,12 +271,12 @@ def _shade(shading: Any) -> None:
     shading.show_specular_highlight = True
 
 
-def _set_windows(scene: Any) -> None:
-    """Whoever opens the file sees the dancer through the camera, shaded as in the pictures."""
+def _set_windows() -> None:
+    """Show the dancer through the camera, shaded as in the pictures, when the file is opened."""
     for screen in bpy.data.screens:
         for area in screen.areas:
-            if area.type == "VIEW_3D":
-                space = area.spaces.active
+            space = area.spaces.active
+            if isinstance(space, bpy.types.SpaceView3D) and space.region_3d is not None:
                 space.region_3d.view_perspective, space.region_3d.view_camera_zoom = "CAMERA", 24.0
                 space.overlay.show_floor = space.overlay.show_axis_x = space.overlay.show_axis_y = False
                 space.overlay.show_relationship_lines = space.overlay.show_extras = space.overlay.show_cursor = False
@@ -281,16 +289,16 @@ def render(blend: Path, folder: Path, video_fps: float, cells: int, part: int, p
     time. Only every `parts`-th of each, from number `part` on.
     """
     bpy.ops.wm.open_mainfile(filepath=str(blend.absolute()), load_ui=False)
-    scene = bpy.context.scene
+    scene = scene_of(bpy.context)
     settings = scene.render.image_settings
     settings.file_format, settings.color_mode, settings.compression = "PNG", "RGB", 10
     scene.render.resolution_percentage = 100
     seconds = (scene.frame_end - scene.frame_start + 1) / scene.render.fps
-    scene.display.render_aa = "FXAA"
+    _display(scene).render_aa = "FXAA"
     scene.render.resolution_x, scene.render.resolution_y = VIDEO_SIZE
     for number in range(part, math.floor(seconds * video_fps + 1e-6), parts):
         _render(scene, number / video_fps, folder / f"video_{number:05d}.png")
-    scene.display.render_aa = "5"
+    _display(scene).render_aa = "5"
     scene.render.resolution_x, scene.render.resolution_y = CELL_SIZE
     _set_stamp(scene.render)
     for number in range(part, cells, parts):
@@ -299,14 +307,14 @@ def render(blend: Path, folder: Path, video_fps: float, cells: int, part: int, p
         _render(scene, time, folder / f"cell_{number:02d}.png")
 
 
-def _render(scene: Any, seconds: float, file: Path) -> None:
+def _render(scene: bpy.types.Scene, seconds: float, file: Path) -> None:
     frame = 1 + seconds * scene.render.fps
     scene.frame_set(int(frame), subframe=frame % 1)
     scene.render.filepath = str(file.absolute())
     bpy.ops.render.render(write_still=True)
 
 
-def _set_stamp(settings: Any) -> None:
+def _set_stamp(settings: bpy.types.RenderSettings) -> None:
     """Only the note, in dark letters."""
     for name in dir(settings):
         if name.startswith("use_stamp_"):
@@ -318,8 +326,8 @@ def _set_stamp(settings: Any) -> None:
 
 
 def main() -> int:
-    """What demo.py asks for."""
-    parser = argparse.ArgumentParser(description="Build and render the demo's scene (called by demo.py).")
+    """What `python -m demo` asks for."""
+    parser = argparse.ArgumentParser(description="Build and render the demo's scene (called by python -m demo).")
     commands = parser.add_subparsers(dest="command", required=True)
     builder = commands.add_parser("build")
     for name in ("dance", "document", "song", "blend", "report"):
@@ -332,7 +340,7 @@ def main() -> int:
         renderer.add_argument(name, type=int, required=True)
     options = parser.parse_args()
     if options.command == "build":
-        report = json.loads(options.report.read_text(encoding="utf-8"))
+        report: Report = json.loads(options.report.read_text(encoding="utf-8"))
         build(options.dance, options.document, options.song, options.blend, report)
     else:
         render(options.blend, options.folder, options.video_fps, options.cells, options.part, options.parts)

@@ -24,6 +24,7 @@ import bpy
 
 if TYPE_CHECKING:
     from .engine_host.engine_setup import EngineSetup
+    from .media.strips import Strip
     from .scene.scene_settings import MagmaSettings
 
 DANCER_SPACING = 2.0
@@ -88,7 +89,8 @@ def command(arguments: Sequence[str]) -> int:
 
 
 def _make(values: argparse.Namespace) -> None:
-    from .blender_context import scene_of
+    from smpl_rig.blender.context import scene_of
+
     from .engine_host import engine_setup
     from .engine_host.session import session
 
@@ -202,20 +204,18 @@ def _dance(scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup) 
     return armature, dancer.frame_start + len(dancer.key_prints)
 
 
-def _add_strip(scene: bpy.types.Scene, audio: Path, frame: int) -> bpy.types.Strip | None:
+def _add_strip(scene: bpy.types.Scene, audio: Path, frame: int) -> Strip | None:
     """The song as a sound strip; None in a Blender that was built without sound."""
     from .errors import MagmaError
     from .media import strips
 
-    if not bpy.app.build_options.audaspace:  # type: ignore[attr-defined]
+    if not bpy.app.build_options.audaspace:
         print("MAGMA: this Blender was built without sound: the file gets no sound strip", file=sys.stderr, flush=True)
         return None
-    editor = scene.sequence_editor or scene.sequence_editor_create()
-    # `sequences` up to 4.3
-    top = editor.strips if hasattr(editor, "strips") else editor.sequences  # type: ignore[attr-defined]
-    channel = max((strip.channel for strip in strips.strips_in(editor) if strip.frame_final_end > frame), default=0) + 1
+    present = strips.strips_in(scene.sequence_editor) if scene.sequence_editor is not None else []
+    channel = max((strip.channel for strip in present if strip.frame_final_end > frame), default=0) + 1
     try:
-        return top.new_sound(audio.name, str(audio), channel, frame)
+        return strips.add_sound(scene, audio.name, audio, channel, frame)
     except RuntimeError as error:
         reason = str(error).removeprefix("Error: ").strip()
         raise MagmaError(f"{audio} cannot be read as sound ({reason}): give an audio file.") from error

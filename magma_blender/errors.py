@@ -15,6 +15,10 @@ class SetupError(MagmaError):
     """The engine's Python, a checkpoint or numpy is missing."""
 
 
+class AnswerError(MagmaError):
+    """The engine's answer makes no sense: engine and add-on do not belong together."""
+
+
 class SceneError(MagmaError):
     """The scene cannot hold the dance: the target is not an SMPL armature, or is gone."""
 

@@ -42,7 +42,8 @@ def register() -> None:
     band.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
-        _commands.append(bpy.utils.register_cli_command("magma", batch.command))
+        command = bpy.utils.register_cli_command("magma", batch.command)  # type: ignore[func-returns-value]  # a handle
+        _commands.append(command)
     if not bpy.app.binary_path:
         # bpy as a Python module hangs or crashes at exit on operator classes that are still registered (4.2, 4.5);
         # Blender itself must not be told at that time, it has already freed them

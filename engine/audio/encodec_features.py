@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.audio.encodec_model import DIMENSION, HOP, EnCodec, load_encodec
+from engine.audio.encodec_model import DIMENSION, HOP, EnCodec, State, load_encodec
 from engine.audio.encodec_weights import require_weights
 
 SAMPLE_RATE = 6_400
@@ -51,7 +51,7 @@ def encode(
     """
     device = model.codebooks.device
     features = np.empty((-(-len(audio) // HOP), FEATURE_COUNT), np.float32)
-    states: list | None = None
+    states: list[State] | None = None
     for start in range(0, len(features), BLOCK):
         piece = torch.from_numpy(np.ascontiguousarray(audio[start * HOP : (start + BLOCK) * HOP], np.float32))
         # by default a GPU's convolutions round to 10 bits, which changes codes

@@ -26,6 +26,9 @@ CODES = 1024
 CODEBOOKS = 8
 """Those of the 32 that bandwidth 6.0 uses (6 kbit/s at 75 frames/s of 10 bits each)."""
 
+State = Tensor | tuple[Tensor, Tensor]
+"""What a layer keeps for the next block: a convolution its left context, the LSTM its two vectors."""
+
 _STRIDES = (2, 4, 5, 8)
 _FILTERS = 32
 
@@ -92,9 +95,9 @@ class Encoder(nn.Module):
         self.lstm = nn.LSTM(widths[-1], widths[-1], num_layers=2)
         self.last = CausalConv(widths[-1], DIMENSION, 7)
 
-    def forward(self, x: Tensor, states: list | None) -> tuple[Tensor, list]:
+    def forward(self, x: Tensor, states: list[State] | None) -> tuple[Tensor, list[State]]:
         """(1, 1, samples) -> (1, DIMENSION, ceil(samples / HOP)) and the states for the next block."""
-        before: Iterator = iter(states) if states else iter([None] * (2 * len(_STRIDES) + 3))
+        before: Iterator[State | None] = iter(states) if states else iter([None] * (2 * len(_STRIDES) + 3))
         x, state = self.first(x, next(before))
         after = [state]
         for residual, strided in zip(self.residuals, self.strided, strict=True):
@@ -119,7 +122,7 @@ class EnCodec(nn.Module):
         self.encoder = Encoder()
         self.register_buffer("codebooks", torch.zeros(CODEBOOKS, CODES, DIMENSION))
 
-    def codes(self, x: Tensor, states: list | None = None) -> tuple[Tensor, list]:
+    def codes(self, x: Tensor, states: list[State] | None = None) -> tuple[Tensor, list[State]]:
         """(1, 1, samples) -> (CODEBOOKS, ceil(samples / HOP)) indices and the states for the next block."""
         latent, states = self.encoder(x, states)
         rest = latent[0].T  # (T, DIMENSION)

@@ -17,6 +17,8 @@ from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+import platformdirs
+
 from engine.errors import CheckpointError
 from engine.runtime.file_hash import file_sha256
 
@@ -27,6 +29,7 @@ SHA256 = "d7cc33bcf1aad7f2dad9836f36431530744abeace3ca033005e3290ed4fa47bf"
 file state all of them."""
 SIZE = 93_171_529
 
+_APPLICATION = "magma-blender"
 _CHUNK = 1 << 18
 _TIMEOUT = 30.0
 """Seconds without an answer after which the connection counts as lost."""
@@ -35,18 +38,17 @@ _TIMEOUT = 30.0
 def cache_folder() -> Path:
     """The folder for downloaded files: the environment variable MAGMA_CACHE, or the platform's cache folder."""
     chosen = os.environ.get("MAGMA_CACHE")
-    if chosen:
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "magma-blender" / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "magma-blender"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "magma-blender"
+    return Path(chosen) if chosen else platformdirs.user_cache_path(_APPLICATION, appauthor=False)
 
 
 def weights_path() -> Path:
     """The path of the weights once they have been fetched."""
-    return cache_folder() / FILE_NAME
+    path = cache_folder() / FILE_NAME
+    if sys.platform == "darwin" and not os.environ.get("MAGMA_CACHE") and not path.is_file():
+        # earlier versions put them here, also where XDG_CACHE_HOME names another folder for caches
+        earlier = Path.home() / "Library" / "Caches" / _APPLICATION / FILE_NAME
+        return earlier if earlier.is_file() else path
+    return path
 
 
 def require_weights() -> Path:

@@ -76,7 +76,7 @@ class EditRequest:
 
     document: str
     npz: str
-    operations: list
+    operations: list[dict[str, Any]]
     follows: bool = False
     device: str = "auto"
 

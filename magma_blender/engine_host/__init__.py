@@ -2,5 +2,5 @@
 
 Nothing here knows what a dance is in the scene.
 
-Imports: magma_blender.blender_context, magma_blender.errors, magma_blender.paths.
+Imports: magma_blender.errors, magma_blender.paths, smpl_rig.blender.
 """

@@ -6,9 +6,9 @@ timer; `blender --background` calls `request` and `wait`. All methods belong to 
     client = EngineClient([python, "-m", "engine", "serve"], cwd=folder_with_engine, log_file=log)
     job = client.request("generate", {"audio": "/music/song.ogg", "seed": 3})
     client.poll()          # from a timer, until job.state != "running"
-    job.progress.fraction, job.result["npz"], job.error
+    job.progress.fraction, answers.read_dance(job.result), job.error
 
-The engine starts with the first request and stays. `hello` is exchanged first and its answer kept in `client.hello`.
+The engine starts with the first request and stays. `hello` is exchanged first, so that both know they fit.
 When the process dies, running requests fail with the reason and the next request starts a new process.
 """
 
@@ -19,7 +19,6 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from engine.protocol import (
     CANCEL,
@@ -33,6 +32,8 @@ from engine.protocol import (
 )
 from engine.protocol import request as request_message
 
+from ..errors import AnswerError
+from .answers import Progress, read_progress
 from .client_errors import (
     ClientError,
     EngineDied,
@@ -42,7 +43,7 @@ from .client_errors import (
     EngineTooOld,
     RequestCancelled,
 )
-from .client_request import Progress, Request, State
+from .client_request import Request, State
 from .engine_process import Ended, EngineLog, EngineProcess, describe_exit
 
 __all__ = [
@@ -60,7 +61,7 @@ __all__ = [
 
 _TICK = 0.05
 _STOP_GRACE = 0.5
-_DEATH_SECONDS = 1.5  # the reader thread gives a process that closed its stdout one second to leave
+_DEATH_SECONDS = 1.5  # the reader thread gives a process that closed its stdout one second to exit
 _DETAIL_LINES = 12
 
 
@@ -68,8 +69,8 @@ class EngineClient:
     """Talks to one engine process at a time, and starts it when needed.
 
     command: program and arguments. cwd: the folder that holds the package `engine`; it becomes PYTHONPATH.
-    log_file: takes the engine's stderr. environment: variables to add. hello_timeout: seconds that a fresh engine may
-    take to answer. cancel_grace: seconds after which an engine that ignores a cancel is killed.
+    log_file: where the engine's stderr goes. environment: variables to add. hello_timeout: seconds in which a fresh
+    engine must answer. cancel_grace: seconds after which an engine that ignores a cancel is killed.
     """
 
     def __init__(
@@ -82,7 +83,6 @@ class EngineClient:
         hello_timeout: float = 30.0,
         cancel_grace: float = 1.0,
     ) -> None:
-        self.hello: dict[str, Any] | None = None  # the engine's answer to `hello`, once it has come
         self._command = command
         self._cwd = Path(cwd)
         self._log = EngineLog(Path(log_file))
@@ -101,6 +101,11 @@ class EngineClient:
         return self._process is not None and self._process.alive
 
     @property
+    def ready(self) -> bool:
+        """True once the engine's process has answered `hello`."""
+        return self.alive and self._greeting is None
+
+    @property
     def pid(self) -> int | None:
         """The engine's process id, None when there is none."""
         return self._process.pid if self._process is not None else None
@@ -113,18 +118,17 @@ class EngineClient:
         """Start the process unless it runs, and send `hello`. Does not wait. Raises `EngineNotFound`."""
         self.poll()
         if self._process is not None and not self._process.alive:
-            self._take_last_words()
+            self._handle_rest()
         if self._process is not None:
             return
-        self.hello = None
         self._process = EngineProcess(self._command, self._cwd, self._log, self._environment)
         self._greet_by = time.monotonic() + self._hello_timeout
         self._greeting = self._new_request(HELLO, {})
         self._send(self._greeting)
         atexit.register(self.stop)
 
-    def request(self, method: str, params: Mapping[str, Any]) -> Request:
-        """Ask the engine something; starts it if needed. Never blocks and never raises `ClientError`: a request that
+    def request(self, method: str, params: Mapping[str, object]) -> Request:
+        """Send a request; starts the engine if needed. Never blocks and never raises `ClientError`: a request that
         cannot be made comes back in state 'failed'."""
         problem = None
         try:
@@ -151,19 +155,19 @@ class EngineClient:
         request.kill_at = time.monotonic() + self._cancel_grace
 
     def poll(self) -> None:
-        """Take in what the engine has said since the last time. Never blocks."""
+        """Handle the messages that have come since the last time. Never blocks."""
         while self._process is not None:
             try:
                 event = self._process.inbox.get_nowait()
             except queue.Empty:
                 self._check_deadlines()
                 return
-            self._take(event)
+            self._handle(event)
 
     def wait(
         self, request: Request, timeout: float | None = None, on_progress: Callable[[Progress], None] | None = None
-    ) -> Any:
-        """Block until the request has ended and return its result. `on_progress` is called with every change.
+    ) -> object:
+        """Block until the request has ended and return its result (JSON). `on_progress` is called with every change.
 
         Raises the request's `ClientError`, `RequestCancelled`, or `EngineTimeout` after `timeout` seconds; the
         request is still running then.
@@ -202,7 +206,7 @@ class EngineClient:
 
     # -- inside -------------------------------------------------------------------------------------------------
 
-    def _new_request(self, method: str, params: Mapping[str, Any]) -> Request:
+    def _new_request(self, method: str, params: Mapping[str, object]) -> Request:
         self._last_id += 1
         request = Request(self._last_id, method, params)
         self._running[request.id] = request
@@ -218,67 +222,66 @@ class EngineClient:
             return
         request.sent = True
 
-    def _finish(self, request: Request, state: State, result: Any = None, error: ClientError | None = None) -> None:
+    def _finish(self, request: Request, state: State, result: object = None, error: ClientError | None = None) -> None:
         self._running.pop(request.id, None)
         request.state, request.result, request.error = state, result, error
 
     def _wait_for_event(self) -> None:
-        """Sleep until the engine says something, but no longer than a tick."""
+        """Sleep until a message comes, but no longer than a tick."""
         if self._process is None:
             return
         try:
             event = self._process.inbox.get(timeout=_TICK)
         except queue.Empty:
             return
-        self._take(event)
+        self._handle(event)
 
-    def _take_last_words(self) -> None:
-        """Take in the rest from a process that has just died, so that a new one can be started."""
+    def _handle_rest(self) -> None:
+        """Handle the last messages of a process that has just died, so that a new one can be started."""
         deadline = time.monotonic() + _DEATH_SECONDS
         while self._process is not None and time.monotonic() < deadline:
             self._wait_for_event()
         if self._process is not None:
-            self._take_end(Ended(self._process.exit_code, None))
+            self._handle_end(Ended(self._process.exit_code, None))
 
-    def _take(self, event: dict[str, Any] | Ended) -> None:
+    def _handle(self, event: dict[str, object] | Ended) -> None:
         if isinstance(event, Ended):
-            self._take_end(event)
+            self._handle_end(event)
         elif event.get("method") == PROGRESS:
-            self._take_progress(event.get("params"))
+            self._handle_progress(event.get("params"))
         elif event.get("method") == MOTION:
-            params = event.get("params")
-            if isinstance(params, dict) and params.get("id") in self._running:
-                self._running[params["id"]].frames.append(params)
+            request = self._request_of(event.get("params"))
+            if request is not None:
+                request.frames.append(event.get("params"))
         elif "method" not in event:
-            self._take_answer(event)
+            self._handle_answer(event)
 
-    def _take_end(self, end: Ended) -> None:
+    def _request_of(self, params: object) -> Request | None:
+        """The running request that a message is about."""
+        request_id = params.get("id") if isinstance(params, dict) else None
+        return self._running.get(request_id) if isinstance(request_id, int) else None
+
+    def _handle_end(self, end: Ended) -> None:
         if end.garbage is not None:
             message = f"The engine was stopped because it wrote something that is no message. {end.garbage}"
         else:
             message = f"The engine {describe_exit(end.exit_code)}. Try again: a new engine starts by itself."
         self._fail_all(EngineDied(message, self.log_tail()))
 
-    def _take_progress(self, params: Any) -> None:
-        request = self._running.get(params.get("id", 0)) if isinstance(params, dict) else None
+    def _handle_progress(self, params: object) -> None:
+        request = self._request_of(params)
         if request is None:
             return
         try:
-            left = params.get("seconds_left")
-            request.progress = Progress(
-                str(params["stage"]),
-                min(max(float(params["fraction"]), 0.0), 1.0),
-                str(params["message"]),
-                None if left is None else float(left),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            self._break(f"The engine reported progress that cannot be read ({error!r}).")
+            request.progress = read_progress(params)
+        except AnswerError as error:
+            self._break(f"The engine reported progress that cannot be read. {error}")
 
-    def _take_answer(self, answer: dict[str, Any]) -> None:
-        request = self._running.get(answer["id"]) if isinstance(answer.get("id"), int) else None
+    def _handle_answer(self, answer: dict[str, object]) -> None:
+        request = self._request_of(answer)
         error = answer.get("error")
         if request is None:
-            # An answer to nobody: to a request that was given up, or a complaint about our own bytes.
+            # the answer to a request that was given up, or an error about the bytes that we sent
             if answer.get("id") is None and isinstance(error, dict):
                 self._break(f"The engine did not understand the add-on: {error.get('message')}")
             return
@@ -289,11 +292,11 @@ class EngineClient:
         elif "result" not in answer:
             self._break("The engine sent an answer without a result.")
         elif request is self._greeting:
-            self._take_greeting(request, answer["result"])
+            self._handle_greeting(request, answer["result"])
         else:
             self._finish(request, "done", result=answer["result"])
 
-    def _finish_refused(self, request: Request, error: dict[str, Any]) -> None:
+    def _finish_refused(self, request: Request, error: dict[str, object]) -> None:
         if request is self._greeting:
             self._break(f"The engine refused to start: {error.get('message')}")
         elif error.get("code") == REQUEST_CANCELLED:
@@ -310,7 +313,7 @@ class EngineClient:
             )
             self._finish(request, "failed", error=refusal)
 
-    def _take_greeting(self, greeting: Request, hello: Any) -> None:
+    def _handle_greeting(self, greeting: Request, hello: object) -> None:
         protocol = hello.get("protocol") if isinstance(hello, dict) else None
         if protocol != PROTOCOL_VERSION:
             message = (
@@ -319,7 +322,6 @@ class EngineClient:
             )
             self._fail_all(EngineTooOld(message, self.log_tail()))
             return
-        self.hello = hello
         self._greeting = None
         self._finish(greeting, "done", result=hello)
         for request in list(self._running.values()):
@@ -356,7 +358,7 @@ class EngineClient:
             self._fail_all(error)
 
     def _break(self, message: str) -> None:
-        """End the conversation with an engine that makes no sense."""
+        """End the conversation with an engine whose messages make no sense."""
         self._fail_all(EngineDied(message, self.log_tail()))
 
     def _fail_all(self, error: ClientError) -> None:

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
+from .answers import Progress
 from .client_errors import ClientError
 
 State = Literal["running", "done", "failed", "cancelled"]
 
 
-class Progress(NamedTuple):
-    """How far a request is: `fraction` 0..1 of the whole, `seconds_left` None while unknown."""
-
-    stage: str
-    fraction: float
-    message: str
-    seconds_left: float | None
-
-
 class Request:
-    """One question to the engine. `result` is there when `state` is 'done', `error` when it is 'failed'.
+    """One question to the engine. `result` (JSON) is there when `state` is 'done', `error` when it is 'failed'.
 
-    `frames` collects the parameters of `motion` notifications, in order, for whoever takes them out.
+    `frames` collects the parameters of `motion` notifications, in order; whoever shows them empties it.
     """
 
-    def __init__(self, request_id: int, method: str, params: Mapping[str, Any]) -> None:
+    def __init__(self, request_id: int, method: str, params: Mapping[str, object]) -> None:
         self.id = request_id
         self.method = method
         self.params = dict(params)
         self.state: State = "running"
         self.progress = Progress("start", 0.0, "Waiting for the engine", None)
-        self.frames: list[dict[str, Any]] = []
-        self.result: Any = None
+        self.frames: list[object] = []
+        self.result: object = None
         self.error: ClientError | None = None
         self.sent = False
         self.kill_at: float | None = None  # when a cancel counts as ignored

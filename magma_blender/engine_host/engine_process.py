@@ -10,13 +10,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from engine.protocol import MessageReader, ProtocolError, encode_message
 
 from .client_errors import EngineNotFound
+from .environment import clean_environment
 
 LOG_LIMIT_BYTES = 2 * 2**20
 _TAIL_BYTES = 64 * 1024
@@ -30,7 +31,7 @@ class Ended(NamedTuple):
 
 
 class EngineProcess:
-    """One run of the engine. What it says arrives in `inbox`: messages (dict), at last one `Ended`.
+    """One run of the engine. Its messages arrive in `inbox`, the last of them an `Ended`.
 
     `command` starts it, in folder `cwd`, which holds the package `engine`; stderr is appended to `log`.
     Raises `EngineNotFound`.
@@ -39,19 +40,19 @@ class EngineProcess:
     def __init__(self, command: list[str], cwd: Path, log: EngineLog, environment: Mapping[str, str]) -> None:
         if not cwd.is_dir():
             raise EngineNotFound(f"The engine's folder {cwd} is missing. Install the add-on again.")
-        self.inbox: queue.SimpleQueue[dict[str, Any] | Ended] = queue.SimpleQueue()
+        self.inbox: queue.SimpleQueue[dict[str, object] | Ended] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         with log.open_for_child() as stderr:
             try:
                 self._process = subprocess.Popen(
                     command,
                     cwd=cwd,
-                    env=_environment(cwd, environment),
+                    env=clean_environment({"PYTHONPATH": str(cwd), "PYTHONUTF8": "1", **environment}),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=stderr,
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                    # Ctrl-C in the terminal of `blender --background` is Blender's; the engine ends by its stdin.
+                    # Ctrl-C in the terminal of `blender --background` is for Blender; the engine ends with its stdin
                     start_new_session=os.name == "posix",
                 )
             except (OSError, ValueError) as error:
@@ -62,7 +63,7 @@ class EngineProcess:
                 ) from error
         self._closed = False
         threading.Thread(target=self._read, name="magma-engine-reader", daemon=True).start()
-        # Writing has its own thread because a pipe that nobody empties would block Blender's window.
+        # writing has a thread of its own because a pipe that is not read would block Blender's window
         threading.Thread(target=self._write, name="magma-engine-writer", daemon=True).start()
 
     @property
@@ -72,7 +73,7 @@ class EngineProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """What it ended with, None while it runs; minus the signal's number on POSIX."""
+        """The exit code, None while it runs; minus the signal's number on POSIX."""
         return self._process.poll()
 
     @property
@@ -80,17 +81,17 @@ class EngineProcess:
         """The process id."""
         return self._process.pid
 
-    def send(self, message: Mapping[str, Any]) -> None:
+    def send(self, message: Mapping[str, object]) -> None:
         """Queue a message. Raises what `encode_message` raises."""
         self._outbox.put(encode_message(message))
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         with contextlib.suppress(OSError):  # it may have ended by itself this moment
             self._process.kill()
 
     def stop(self, grace: float) -> None:
-        """Close its stdin, wait up to `grace` seconds for it to leave, then kill it."""
+        """Close its stdin, wait up to `grace` seconds for it to exit, then kill it."""
         self._outbox.put(None)
         try:
             self._process.wait(grace)
@@ -122,7 +123,7 @@ class EngineProcess:
         self._closed = True
         self._outbox.put(None)
         if garbage is None:
-            # The end of stdout is the end of the process, or nearly: let it leave with its own exit code.
+            # the end of stdout is the end of the process, or nearly: let it exit with its own code
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(1.0)
         self.kill()
@@ -131,7 +132,7 @@ class EngineProcess:
 
 
 class EngineLog:
-    """The file that takes the engine's stderr. It starts anew when it is too long; one older file is kept."""
+    """The file that the engine's stderr goes to. A new one begins when it is too long; one older file is kept."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -139,12 +140,12 @@ class EngineLog:
         self._problem = ""
 
     @contextlib.contextmanager
-    def open_for_child(self) -> Any:
+    def open_for_child(self) -> Iterator[BinaryIO | int]:
         """What to give a child as its stderr: the file, or nothing where it cannot be written."""
         try:
             file = self._open()
         except OSError as error:
-            # Dancing matters more than the log.
+            # a dance matters more than the log
             self._problem = f"(no log: {self.path} cannot be written: {error.strerror})"
             yield subprocess.DEVNULL
             return
@@ -190,9 +191,3 @@ def describe_exit(exit_code: int | None) -> str:
     if sys.platform == "win32" and exit_code > 0xFFFF:
         return f"crashed with code 0x{exit_code:08X}"
     return f"ended with exit code {exit_code}"
-
-
-def _environment(cwd: Path, extra: Mapping[str, str]) -> dict[str, str]:
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
-    environment |= {"PYTHONPATH": str(cwd), "PYTHONNOUSERSITE": "1", "PYTHONUTF8": "1"}
-    return environment | dict(extra)

@@ -6,9 +6,11 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol, cast
 
 import bpy
+
+from smpl_rig.blender.context import preferences_of
 
 from .. import paths
 from ..errors import SetupError
@@ -24,7 +26,7 @@ DEVICES = (
 
 @dataclass(frozen=True)
 class EngineSetup:
-    """How to run the engine. python: interpreter with its packages. data: folder for environment, log and cache."""
+    """How to run the engine. python: interpreter with its packages. data: folder for environment, log and sounds."""
 
     python: Path
     device: str
@@ -36,7 +38,7 @@ class EngineSetup:
 
     @property
     def log_file(self) -> Path:
-        """Where the engine's own words go."""
+        """Where the engine's stderr goes."""
         return log_file(self.data)
 
 
@@ -46,20 +48,30 @@ def log_file(data: Path) -> Path:
 
 
 def sound_cache(data: Path) -> Path:
-    """Where sounds go that have no file of their own."""
+    """The folder for sounds that have no file of their own."""
     return data / "sounds"
 
 
-def preferences() -> Any:
+class Preferences(Protocol):
+    """What the add-on's preferences say about the engine; texts are empty where nothing was chosen."""
+
+    engine_python: str
+    device: str
+    data_folder: str
+
+
+def preferences() -> Preferences | None:
     """The add-on's preferences, or None where it was not enabled as an add-on (a script that only imports it)."""
-    addon = bpy.context.preferences.addons.get(paths.PACKAGE)
-    return addon.preferences if addon else None
+    addon = preferences_of(bpy.context).addons.get(paths.PACKAGE)
+    return cast("Preferences | None", addon.preferences) if addon else None
 
 
 def data_folder() -> Path:
     """The data folder the user chose, or the default one."""
-    chosen = getattr(preferences(), "data_folder", "")
-    return Path(bpy.path.abspath(chosen)) if chosen else paths.default_data_folder()
+    chosen = preferences()
+    if chosen is None or not chosen.data_folder:
+        return paths.default_data_folder()
+    return Path(bpy.path.abspath(chosen.data_folder))
 
 
 def find(python: str | None = None, device: str | None = None) -> EngineSetup:
@@ -67,8 +79,8 @@ def find(python: str | None = None, device: str | None = None) -> EngineSetup:
     chosen = preferences()
     data = data_folder()
     return EngineSetup(
-        python=_python(python or str(getattr(chosen, "engine_python", "")), data),
-        device=device or str(getattr(chosen, "device", "auto")),
+        python=_python(python or (chosen.engine_python if chosen else ""), data),
+        device=device or (chosen.device if chosen else "auto"),
         data=data,
     )
 

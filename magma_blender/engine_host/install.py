@@ -1,8 +1,8 @@
-"""Makes the engine's own Python environment, and removes it. Plain Python: runs without Blender.
+"""The engine's own Python environment: installing and removing it. Plain Python: runs without Blender.
 
-A virtual environment in the data folder takes the packages listed in `engine_requirements.txt`; Blender's own Python
-gets none. The steps run as child processes; a reader thread puts their output into a queue that `poll` drains, so the
-window is never blocked. A broken-off installation continues where it was: environment and pip's cache are kept.
+The packages listed in `engine_requirements.txt` go into a virtual environment in the data folder, none into Blender's
+own Python. The steps run as child processes; a reader thread puts their output into a queue that `poll` empties, so the
+window is never blocked. An interrupted installation continues where it was: environment and pip's cache are kept.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InstallError
+from .environment import clean_environment
 
 REQUIREMENTS = Path(__file__).resolve().parents[1] / "engine_requirements.txt"
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -105,7 +106,7 @@ def _problem_with(python: str) -> str | None:
             text=True,
             timeout=20,
             check=False,
-            env=clean_environment(),
+            env=clean_environment({"PYTHONUNBUFFERED": "1"}),
             creationflags=_NO_WINDOW,
         )
     except (OSError, subprocess.SubprocessError) as error:
@@ -120,12 +121,6 @@ def _problem_with(python: str) -> str | None:
     except ValueError:
         return "is not a Python"
     return None if wide == "True" else "is a 32-bit Python"
-
-
-def clean_environment() -> dict[str, str]:
-    """The environment variables for another Python: Blender's own PYTHON* settings would confuse it."""
-    kept = {key: value for key, value in os.environ.items() if key not in ("PYTHONHOME", "PYTHONPATH")}
-    return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONUNBUFFERED": "1"}
 
 
 def torch_source() -> list[str]:
@@ -185,7 +180,7 @@ class Installation:
         return str(self._data / ENVIRONMENT)
 
     def _environment_works(self) -> bool:
-        """Whether a broken-off installation left an environment to continue with."""
+        """Whether an interrupted installation left an environment to continue with."""
         own = environment_python(self._data)
         return own.is_file() and _problem_with(str(own)) is None
 
@@ -205,7 +200,7 @@ class Installation:
                 text=True,
                 encoding="utf-8",
                 errors="replace",
-                env=clean_environment(),
+                env=clean_environment({"PYTHONUNBUFFERED": "1"}),
                 cwd=self._data,
                 creationflags=_NO_WINDOW,
                 start_new_session=True,
@@ -222,7 +217,7 @@ class Installation:
         self._output.put(None)
 
     def poll(self) -> None:
-        """Take in the output so far; start the next step when one has ended. Never blocks."""
+        """Read the output so far; start the next step when one has ended. Never blocks."""
         while self.state == "running":
             try:
                 line = self._output.get_nowait()
@@ -235,7 +230,7 @@ class Installation:
                 self._advance(line)
 
     def _advance(self, line: str) -> None:
-        """pip does not say how much is left: each package it names brings the bar a little nearer to the end."""
+        """Move the bar a little nearer to the end for each package that pip names: it does not say how much is left."""
         if line.startswith(("Collecting ", "Installing collected", "Requirement already")):
             self.fraction += (0.98 - self.fraction) * 0.04
 

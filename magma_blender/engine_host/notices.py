@@ -1,9 +1,10 @@
-"""What the panel says about the last thing that ended."""
+"""What the panel says about the last request that ended."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+
+from .client_errors import ClientError
 
 LOG_LINES = 8
 """Lines of the log that an error shows."""
@@ -11,20 +12,20 @@ LOG_LINES = 8
 
 @dataclass(frozen=True)
 class Notice:
-    """details: lines for a closer look, of the log for example."""
+    """What to say. details: lines for a closer look, of the log for example."""
 
     text: str
     is_error: bool = False
     details: tuple[str, ...] = ()
 
 
-def of_error(error: Any) -> Notice:
-    """What went wrong in the engine (a `ClientError`), with the end of its log."""
+def of_error(error: ClientError) -> Notice:
+    """What went wrong in the engine, with the end of its log."""
     return Notice(str(error), is_error=True, details=tuple(error.details.splitlines()[-LOG_LINES:]))
 
 
-def describe(report: Any, indent: str = "") -> list[str]:
-    """The lines of a report of the engine (nested dictionaries and lists) for people."""
+def describe(report: object, indent: str = "") -> list[str]:
+    """The lines of a report of the engine (nested dictionaries and lists) as people read them."""
     if isinstance(report, dict):
         lines = []
         for key, value in report.items():

@@ -11,16 +11,18 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import bpy
 
 from engine.checkpoint_index import FOLDERS_VARIABLE
+from smpl_rig.blender.context import windows_of
 
 from .. import paths
-from ..errors import MagmaError
+from ..errors import AnswerError, MagmaError
 from . import engine_setup, install
-from .client import EngineClient, Progress, Request
+from .answers import DanceAnswer, Progress, read_dance
+from .client import EngineClient, Request
 from .engine_setup import EngineSetup
 from .notices import LOG_LINES, Notice, of_error
 
@@ -29,12 +31,12 @@ TICK = 0.1
 REDRAWN = {"SEQUENCE_EDITOR": "UI", "VIEW_3D": "UI", "PREFERENCES": "WINDOW"}
 """The region of each kind of editor that shows what is going on."""
 
-Answer = dict[str, Any]
-"""What the engine answered, or a part of it: a JSON object."""
-Finish = Callable[[bpy.types.Context, Answer], bpy.types.Object]
+Finish = Callable[[bpy.types.Context, DanceAnswer], bpy.types.Object]
 """Puts the engine's answer into the scene and returns the armature. Raises MagmaError with the scene as it was."""
-Tell = Callable[[bpy.types.Object, Answer, float], Notice]
-"""Puts what was done into words. Called with the armature, the answer's report, and the seconds that passed."""
+Tell = Callable[[bpy.types.Object, DanceAnswer, float], Notice]
+"""Puts what was done into words. Called with the armature, the engine's answer, and the seconds that passed."""
+TellTask = Callable[[object], Notice]
+"""Puts the answer (JSON) to a request that changes no scene into words. Raises AnswerError where it makes no sense."""
 
 
 class JobTarget(Protocol):
@@ -60,12 +62,11 @@ class Job:
 
 @dataclass(frozen=True)
 class EngineTask:
-    """Anything that the engine is asked for and that changes no scene. title: what it is doing. tell: puts its answer
-    into words."""
+    """A request that changes no scene. title: what the engine is doing."""
 
     title: str
     request: Request
-    tell: Callable[[Answer], Notice]
+    tell: TellTask
 
 
 class Session:
@@ -170,14 +171,14 @@ class Session:
             if job.request.error is not None:
                 self.notice = of_error(job.request.error)
                 raise MagmaError(str(job.request.error))
-            armature = job.finish(context, job.request.result)
+            answer = read_dance(job.request.result)
+            armature = job.finish(context, answer)
         except MagmaError as error:
             if self.notice is None:
                 self.notice = Notice(str(error), is_error=job.request.state != "cancelled")
             raise
-        report = job.request.result.get("report", {})
-        told = job.tell(armature, report, time.monotonic() - job.started)
-        self.notice = Notice(told.text, details=(*told.details, *report.get("notices", ())))
+        told = job.tell(armature, answer, time.monotonic() - job.started)
+        self.notice = Notice(told.text, details=(*told.details, *answer.notices))
         return armature
 
     def drop_job(self, reason: str) -> None:
@@ -190,7 +191,7 @@ class Session:
 
     # -- engine tasks and the installation ----------------------------------------------------------------------
 
-    def start_task(self, title: str, method: str, params: dict[str, object], tell: Callable[[Answer], Notice]) -> None:
+    def start_task(self, title: str, method: str, params: dict[str, object], tell: TellTask) -> None:
         """Ask the engine for something that changes no scene. Raises MagmaError, with nothing begun.
 
         tell: called with the engine's answer; the notice that it gives is shown.
@@ -249,7 +250,10 @@ class Session:
         elif task.request.state == "cancelled":
             self.notice = Notice("Cancelled: nothing was changed.")
         else:
-            self.notice = task.tell(task.request.result)
+            try:
+                self.notice = task.tell(task.request.result)
+            except AnswerError as error:
+                self.notice = Notice(str(error), is_error=True)
 
     def _end_installation(self, installation: install.Installation) -> None:
         self.installation = None
@@ -298,9 +302,7 @@ def redraw() -> None:
     """Draw the panels again, and only them, since a whole viewport may be slow to draw; viewports if a dance is shown
     there while it is generated."""
     previews = session.job is not None and session.job.preview
-    manager = bpy.context.window_manager
-    assert manager is not None
-    for window in manager.windows:
+    for window in windows_of(bpy.context):
         for area in window.screen.areas:
             wanted = {REDRAWN.get(area.type), "WINDOW" if previews and area.type == "VIEW_3D" else None}
             for region in area.regions:

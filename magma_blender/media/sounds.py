@@ -7,13 +7,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import bpy
 
 from ..errors import StripError
 from . import strips
-from .strips import Excerpt
+from .strips import Excerpt, Strip
 
 CACHE_LIMIT = 20
 """Sound files kept in the cache; the oldest go first."""
@@ -27,21 +26,21 @@ class Source:
     excerpt: Excerpt
 
 
-def source_of(scene: Any, strip: Any, cache: Path) -> Source:
+def source_of(scene: bpy.types.Scene, strip: Strip, cache: Path) -> Source:
     """The strip's file and excerpt. Packed sound is unpacked and retimed sound mixed down into `cache`.
 
     Raises StripError.
     """
-    strips.check_audible(strip, scene.sequence_editor)
+    strips.check_audible(strip, strips.editor_of(scene))
     fps = strips.frame_rate(scene)
     if strips.is_retimed(strip):
-        # Blender mixes down from frame 0 on: what the strip plays before that is silence to the dance
+        # Blender mixes down from frame 0 on: what the strip plays before that counts as silence
         silent = max(0, -strip.frame_final_start) / fps
         return Source(_mixdown(scene, strip, cache), Excerpt(-silent, strip.frame_final_duration / fps, 1.0))
     return Source(_file_of(strip, cache), strips.excerpt(strip, fps))
 
 
-def _file_of(strip: Any, cache: Path) -> Path:
+def _file_of(strip: Strip, cache: Path) -> Path:
     if strip.type == "MOVIE":
         file = Path(bpy.path.abspath(strip.filepath))
     else:
@@ -49,7 +48,7 @@ def _file_of(strip: Any, cache: Path) -> Path:
         if sound is None:
             raise StripError(f'The strip "{strip.name}" has no sound: choose a file in its Source panel.')
         if sound.packed_file is not None:
-            return _unpack(sound, cache)
+            return _unpack(sound, sound.packed_file, cache)
         file = Path(bpy.path.abspath(sound.filepath, library=sound.library))
     if not file.is_file():
         raise StripError(
@@ -58,8 +57,8 @@ def _file_of(strip: Any, cache: Path) -> Path:
     return file
 
 
-def _unpack(sound: Any, cache: Path) -> Path:
-    data = bytes(sound.packed_file.data)
+def _unpack(sound: bpy.types.Sound, packed: bpy.types.PackedFile, cache: Path) -> Path:
+    data = bytes(packed.data)
     suffix = Path(sound.filepath.replace("\\", "/")).suffix
     file = _cache_file(cache, hashlib.sha256(data).hexdigest(), suffix)
     if not file.is_file():
@@ -79,16 +78,17 @@ def _write(file: Path, data: bytes) -> None:
         ) from error
 
 
-def _mixdown(scene: Any, strip: Any, cache: Path) -> Path:
+def _mixdown(scene: bpy.types.Scene, strip: Strip, cache: Path) -> Path:
     """What is heard of a retimed strip, as a file: all other strips are muted while Blender mixes its frames down."""
     key = f"{strip.name} {scene.name} {strip.frame_final_start} {strip.frame_final_end}"
     file = _cache_file(cache, hashlib.sha256(key.encode()).hexdigest(), ".wav")
     try:
         with _alone(scene, strip), bpy.context.temp_override(scene=scene):
             result = bpy.ops.sound.mixdown(filepath=str(file), container="WAV", codec="PCM", format="S16")
+        finished = result == {"FINISHED"}
     except RuntimeError:  # what the operator reports as an error, such as a folder that cannot be written
-        result = {"CANCELLED"}
-    if "FINISHED" not in result or not file.is_file():
+        finished = False
+    if not finished or not file.is_file():
         raise StripError(
             f'The retimed strip "{strip.name}" could not be mixed down to {file}: remove its retiming, or choose '
             "another data folder in the add-on's preferences."
@@ -97,11 +97,11 @@ def _mixdown(scene: Any, strip: Any, cache: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _alone(scene: Any, strip: Any) -> Iterator[None]:
+def _alone(scene: bpy.types.Scene, strip: Strip) -> Iterator[None]:
     """The scene's range set to the strip and every other strip muted; all as before at the end."""
     frames = scene.frame_start, scene.frame_end
     kept = [strip, *strips.ancestors(strip)]
-    others = [other for other in strips.all_strips(scene.sequence_editor) if other not in kept and not other.mute]
+    others = [other for other in strips.all_strips(strips.editor_of(scene)) if other not in kept and not other.mute]
     try:
         for other in others:
             other.mute = True

@@ -1,18 +1,55 @@
-"""Which strip is picked, and which seconds of its file it plays.
+"""Which strip is selected, and which seconds of its file it plays.
 
-Nothing here imports bpy: the functions take Blender's objects (or stand-ins with the same attributes) and work on
-Blender 3.4 to 5.0, whose names differ (`sequences` became `strips`, `active_sequence_strip` became `active_strip`).
+Nothing here imports bpy at run time: the functions accept Blender's objects, or stand-ins with the same attributes, and
+work on Blender 3.4 to 5.0, whose names differ (`sequences` became `strips`, `SoundSequence` became `SoundStrip`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from smpl_rig.blender.context import scene_of
 
 from ..errors import StripError
 
+if TYPE_CHECKING:
+    import bpy
+
 DANCEABLE = ("SOUND", "MOVIE")
+
+
+class Strip(Protocol):
+    """A strip, with the attributes that all Blender versions share.
+
+    Frames are scene frames. frame_start: where the file's beginning lies, trimmed or not. frame_final_start,
+    frame_final_end (exclusive), frame_final_duration: what is played. sound, volume: of sound strips alone.
+    filepath: of movie strips alone.
+    """
+
+    name: str
+    type: str
+    channel: int
+    select: bool
+    mute: bool
+    frame_start: float
+    frame_final_start: int
+    frame_final_end: int
+    frame_final_duration: int
+    sound: bpy.types.Sound | None
+    volume: float
+    filepath: str
+
+    def parent_meta(self) -> Strip | None: ...
+
+
+class _EditorUpTo43(Protocol):
+    """The sequence editor, or a meta strip, before `sequences` became `strips`."""
+
+    sequences: bpy.types.StripsTopLevel
+    sequences_all: Iterable[bpy.types.Strip]
 
 
 @dataclass(frozen=True)
@@ -39,41 +76,58 @@ class Excerpt:
         return Excerpt(self.start, duration * self.speed, self.speed)
 
 
-def frame_rate(scene: Any) -> float:
+def frame_rate(scene: bpy.types.Scene) -> float:
     """Frames per second of a scene, fps_base included (23.976 is 24 / 1.001)."""
     return float(scene.render.fps) / float(scene.render.fps_base)
 
 
-def sequencer_scene(context: Any) -> Any:
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose strips the sequencer shows: since 5.0 not always the window's scene, and None in background."""
-    return getattr(context, "sequencer_scene", None) or context.scene
+    return getattr(context, "sequencer_scene", None) or scene_of(context)
 
 
-def strips_in(container: Any) -> list[Any]:
+def editor_of(scene: bpy.types.Scene) -> bpy.types.SequenceEditor:
+    """The sequence editor of a scene that has strips."""
+    assert scene.sequence_editor is not None
+    return scene.sequence_editor
+
+
+def strips_in(container: bpy.types.SequenceEditor | bpy.types.MetaStrip) -> list[Strip]:
     """The strips directly in a sequence editor or a meta strip."""
-    return list(container.strips if hasattr(container, "strips") else container.sequences)
+    inside = container.strips if hasattr(container, "strips") else cast("_EditorUpTo43", container).sequences
+    return cast("list[Strip]", list(inside))
 
 
-def all_strips(editor: Any) -> list[Any]:
+def all_strips(editor: bpy.types.SequenceEditor) -> list[Strip]:
     """Every strip of a sequence editor, also those inside meta strips."""
-    return list(editor.strips_all if hasattr(editor, "strips_all") else editor.sequences_all)
+    inside = editor.strips_all if hasattr(editor, "strips_all") else cast("_EditorUpTo43", editor).sequences_all
+    return cast("list[Strip]", list(inside))
 
 
-def ancestors(strip: Any) -> list[Any]:
+def add_sound(scene: bpy.types.Scene, name: str, file: Path, channel: int, frame: int) -> Strip:
+    """A new sound strip of the scene. Raises RuntimeError for a file that Blender cannot read as sound."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    top = editor.strips if hasattr(editor, "strips") else cast("_EditorUpTo43", editor).sequences
+    return cast("Strip", top.new_sound(name, str(file), channel, frame))
+
+
+def ancestors(strip: Strip) -> list[Strip]:
     """The meta strips around a strip, the innermost first."""
-    found = []
-    while (strip := strip.parent_meta()) is not None:
-        found.append(strip)
+    found: list[Strip] = []
+    parent = strip.parent_meta()
+    while parent is not None:
+        found.append(parent)
+        parent = parent.parent_meta()
     return found
 
 
-def visible_strips(editor: Any) -> list[Any]:
+def visible_strips(editor: bpy.types.SequenceEditor) -> list[Strip]:
     """The strips the sequencer shows: those of the meta strip that is open, or the top level."""
-    open_metas = list(getattr(editor, "meta_stack", ()) or ())
+    open_metas = cast("list[bpy.types.MetaStrip]", list(editor.meta_stack))
     return strips_in(open_metas[-1] if open_metas else editor)
 
 
-def pick(context: Any) -> tuple[Any, Any]:
+def pick(context: bpy.types.Context) -> tuple[bpy.types.Scene, Strip]:
     """(scene, strip) that the user means.
 
     The active strip if it has sound and is selected, else the first selected one with sound, else the active one,
@@ -83,7 +137,7 @@ def pick(context: Any) -> tuple[Any, Any]:
     editor = scene.sequence_editor
     shown = visible_strips(editor) if editor else []
     sounding = [strip for strip in shown if strip.type in DANCEABLE]
-    active = editor.active_strip if editor else None
+    active = cast("Strip | None", editor.active_strip) if editor else None
     if active is not None and active.type not in DANCEABLE:
         active = None
     selected = sorted((strip for strip in sounding if strip.select), key=lambda strip: strip.frame_final_start)
@@ -100,7 +154,7 @@ def pick(context: Any) -> tuple[Any, Any]:
     raise StripError(f"None of the {len(sounding)} sound strips is selected: select the song to dance to.")
 
 
-def with_sound(strip: Any, others: Iterable[Any]) -> Any:
+def with_sound(strip: Strip, others: Iterable[Strip]) -> Strip:
     """For a movie strip the sound strip that Blender added with it (same start frame), which may be trimmed apart."""
     if strip.type != "MOVIE":
         return strip
@@ -112,7 +166,7 @@ def with_sound(strip: Any, others: Iterable[Any]) -> Any:
     return partners[0] if partners else strip
 
 
-def _same_file(sound_strip: Any, movie_strip: Any) -> bool:
+def _same_file(sound_strip: Strip, movie_strip: Strip) -> bool:
     sound = sound_strip.sound
     return sound is not None and _file_name(sound.filepath) == _file_name(movie_strip.filepath)
 
@@ -121,12 +175,12 @@ def _file_name(path: str) -> str:
     return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def is_retimed(strip: Any) -> bool:
+def is_retimed(strip: Strip) -> bool:
     """Whether the strip has retiming keys (4.5 and later): then only a mixdown says what is heard."""
     return len(getattr(strip, "retiming_keys", ())) > 0
 
 
-def excerpt(strip: Any, fps: float) -> Excerpt:
+def excerpt(strip: Strip, fps: float) -> Excerpt:
     """What an un-retimed strip plays of its file.
 
     The formula was checked by mixing down a file whose value is its time. Blender does not scale the trimmed offset by
@@ -135,17 +189,16 @@ def excerpt(strip: Any, fps: float) -> Excerpt:
     speed = float(getattr(strip, "speed_factor", 1.0))
     if speed <= 0:
         raise StripError(f'The strip "{strip.name}" has speed {speed:g}: give it a speed above 0.')
-    trimmed = strip.frame_final_start - strip.frame_start + getattr(strip, "animation_offset_start", 0.0)
+    trimmed = strip.frame_final_start - strip.frame_start + float(getattr(strip, "animation_offset_start", 0.0))
     start = trimmed / fps - float(getattr(strip, "sound_offset", 0.0))
     return Excerpt(start=start, seconds=strip.frame_final_duration / fps * speed, speed=speed)
 
 
-def why_silent(strip: Any, editor: Any) -> str | None:
-    """Why nobody hears the strip, as a clause ("is muted"), or None."""
+def why_silent(strip: Strip, editor: bpy.types.SequenceEditor) -> str | None:
+    """Why the strip is not heard, as a clause ("is muted"), or None."""
     if strip.mute:
         return "is muted"
-    channels = getattr(editor, "channels", None)
-    if channels is not None and 0 <= strip.channel < len(channels) and channels[strip.channel].mute:
+    if 0 <= strip.channel < len(editor.channels) and editor.channels[strip.channel].mute:
         return f"is on channel {strip.channel}, which is muted"
     for parent in ancestors(strip):
         if parent.mute:
@@ -155,7 +208,7 @@ def why_silent(strip: Any, editor: Any) -> str | None:
     return None
 
 
-def check_audible(strip: Any, editor: Any) -> None:
+def check_audible(strip: Strip, editor: bpy.types.SequenceEditor) -> None:
     """Raise StripError when the strip is muted or has no length."""
     reason = why_silent(strip, editor)
     if reason:

@@ -2,6 +2,6 @@
 
 What asks the engine for something is here: it begins a job of the session, with callbacks that finish it in the scene.
 
-Imports: engine.choreography, magma_blender.scene, magma_blender.media, magma_blender.engine_host,
-magma_blender.blender_context, magma_blender.errors, magma_blender.paths.
+Imports: engine.choreography, magma_blender.scene, magma_blender.media, magma_blender.engine_host, magma_blender.errors,
+magma_blender.paths, smpl_rig.blender.
 """

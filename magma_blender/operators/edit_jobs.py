@@ -9,9 +9,10 @@ import bpy
 from engine.choreography import to_json
 from engine.protocol import CHAIN, EDIT, pack_bytes
 
+from ..engine_host.answers import DanceAnswer
 from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
-from ..engine_host.session import Answer, Job, session
+from ..engine_host.session import Job, session
 from ..errors import SceneError
 from ..scene import edits, own_keyframes
 from ..scene.dancer import load
@@ -33,7 +34,7 @@ def start_edit(
         "device": setup.device,
     }
 
-    def finish(_context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+    def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
         edits.finish_edit(found, dancer, answer)
         return found
@@ -58,7 +59,7 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
         "device": setup.device,
     }
 
-    def finish(_context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+    def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
         edits.finish_chain(found, dancer, answer)
         return found
@@ -79,22 +80,22 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
         "device": setup.device,
     }
 
-    def finish(_context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+    def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
         own_keyframes.finish_keeping(found, own, answer)
         return found
 
-    def tell(_armature: bpy.types.Object, _report: Answer, _seconds: float) -> Notice:
+    def tell(_armature: bpy.types.Object, _answer: DanceAnswer, _seconds: float) -> Notice:
         return Notice(own.said)
 
     return session.begin_job(EDIT, params, setup, f"Encoding your keyframes: {armature.name}", finish, tell, target)
 
 
-def _tell(armature: bpy.types.Object, report: Answer, seconds: float) -> Notice:
+def _tell(armature: bpy.types.Object, answer: DanceAnswer, seconds: float) -> Notice:
     dancer = load(armature)
     details = tuple(
-        f"{dancer.seconds_of(fill['start']):.1f} to {dancer.seconds_of(fill['stop']):.1f} s: best of {fill['tried']}, "
-        f"moved by {fill['correction_cm']:.0f} cm to arrive"
-        for fill in report.get("fills", ())
+        f"{dancer.seconds_of(fill.start):.1f} to {dancer.seconds_of(fill.stop):.1f} s: best of {fill.candidates}, "
+        f"moved by {fill.correction_cm:.0f} cm to arrive"
+        for fill in answer.fills
     )
     return Notice(f'The dance of "{armature.name}" is edited, in {seconds:.1f} s.', details=details)

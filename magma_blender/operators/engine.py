@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import bpy
 
+from smpl_rig.blender.context import manager_of
+
 from ..engine_host import engine_setup, install
 from ..engine_host.notices import Notice
 from ..engine_host.session import session
@@ -49,8 +51,7 @@ class MAGMA_OT_uninstall_engine(bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Ask first."""
-        assert context.window_manager is not None
-        return context.window_manager.invoke_confirm(self, event)
+        return manager_of(context).invoke_confirm(self, event)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Remove it."""
@@ -89,7 +90,8 @@ class MAGMA_OT_open_log(bpy.types.Operator):
         if not file.is_file():
             self.report({"ERROR"}, f"There is no log yet ({file}): the engine has not run.")
             return CANCELLED
-        return bpy.ops.wm.path_open(filepath=str(file))
+        bpy.ops.wm.path_open(filepath=str(file))
+        return FINISHED
 
 
 def run_task(operator: bpy.types.Operator, start: Callable[[], None]) -> Result:

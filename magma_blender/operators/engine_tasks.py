@@ -9,9 +9,10 @@ from engine.protocol import DOCTOR, FETCH_ENCODEC, IMPORT
 
 from .. import paths
 from ..engine_host import engine_setup
+from ..engine_host.answers import read_check, read_fetched, read_import
 from ..engine_host.checkpoints import known_checkpoints
 from ..engine_host.notices import Notice, describe
-from ..engine_host.session import Answer, session
+from ..engine_host.session import session
 from ..errors import SetupError
 
 LONGEST_NAME = 64
@@ -22,10 +23,10 @@ def check() -> None:
     session.start_task("Checking the engine", DOCTOR, {}, _tell_check)
 
 
-def _tell_check(report: Answer) -> Notice:
-    problems = report.get("problems", [])
-    text = f"The engine runs, but: {problems[0]}" if problems else "The engine works."
-    return Notice(text, is_error=bool(problems), details=tuple(describe(report)))
+def _tell_check(answer: object) -> Notice:
+    checked = read_check(answer)
+    text = f"The engine runs, but: {checked.problems[0]}" if checked.problems else "The engine works."
+    return Notice(text, is_error=bool(checked.problems), details=tuple(describe(checked.report)))
 
 
 def import_checkpoint(
@@ -43,9 +44,9 @@ def import_checkpoint(
     files = {"vqvae": vqvae, "motionseq": motionseq, "mean": mean, "std": std}
     given = {what: paths.absolute(path) for what, path in files.items() if path}
 
-    def tell(answer: Answer) -> Notice:
+    def tell(answer: object) -> Notice:
         text = f'"{name}" is imported: choose it as the checkpoint in the MAGMA panel.'
-        return Notice(text, details=tuple(answer["warnings"]))
+        return Notice(text, details=read_import(answer))
 
     params: dict[str, object] = {**given, "variant": variant, "precision": precision, "folder": str(folder)}
     session.start_task(f'Importing "{name}"', IMPORT, params, tell)
@@ -74,5 +75,5 @@ def fetch_encodec(file: str = "") -> None:
     session.start_task("Fetching EnCodec's weights", FETCH_ENCODEC, params, _tell_fetched)
 
 
-def _tell_fetched(answer: Answer) -> Notice:
-    return Notice("EnCodec's weights are ready.", details=(answer["path"],))
+def _tell_fetched(answer: object) -> Notice:
+    return Notice("EnCodec's weights are ready.", details=(read_fetched(answer),))

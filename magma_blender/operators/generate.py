@@ -7,12 +7,13 @@ import random
 import bpy
 
 from engine.protocol import GENERATE
+from smpl_rig.blender.context import scene_of
 
-from ..blender_context import scene_of
 from ..engine_host import engine_setup
+from ..engine_host.answers import DanceAnswer
 from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
-from ..engine_host.session import Answer, Job, session
+from ..engine_host.session import Job, session
 from ..media import strips
 from ..scene import dance, plan
 from ..scene.dancer import load
@@ -43,10 +44,10 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
     dance.check_body(dance_plan)
     target = Target(armature) if armature is not None else None
 
-    def finish(context: bpy.types.Context, answer: Answer) -> bpy.types.Object:
+    def finish(context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         return dance.build(context, dance_plan, answer, target)
 
-    def tell(made: bpy.types.Object, _report: Answer, seconds: float) -> Notice:
+    def tell(made: bpy.types.Object, _answer: DanceAnswer, seconds: float) -> Notice:
         return _tell(made, dance_plan, seconds)
 
     title = f'Dancing to "{dance_plan.name}"'

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import bpy
 
+from smpl_rig.blender.context import manager_of, scene_of
+
 from .. import paths
-from ..blender_context import scene_of
 from ..errors import SceneError
 from ..scene.dancer import load
 from ..scene.selection import find_dancer
@@ -59,8 +60,7 @@ class MAGMA_OT_browse_motion(OnDancer):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Open the file browser, whose button calls `execute`."""
-        assert context.window_manager is not None
-        context.window_manager.fileselect_add(self)
+        manager_of(context).fileselect_add(self)
         return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> Result:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender_context import windows
+from smpl_rig.blender.context import manager_of, windows_of
+
 from ..engine_host.client import Progress
 from ..engine_host.notices import Notice
 from ..engine_host.session import TICK, session
@@ -50,10 +51,10 @@ class JobOperator(bpy.types.Operator):
         """In a window: begin, and go on beside everything else. In background: to the end."""
         if not bpy.app.background and context.window is None:
             # called from a timer, which has no window: a modal operator needs one
-            with context.temp_override(window=windows()[0]):
+            with context.temp_override(window=windows_of(context)[0]):
                 operators = bpy.ops.magma  # type: ignore[attr-defined]  # the add-on's own
                 again = getattr(operators, type(self).__name__.removeprefix("MAGMA_OT_"))
-                again("INVOKE_DEFAULT", **self.as_keywords())
+                again("INVOKE_DEFAULT", **self.as_keywords())  # type: ignore[arg-type,func-returns-value]  # a dict
             return {"INTERFACE"}
         try:
             done = self.start(context)
@@ -67,8 +68,7 @@ class JobOperator(bpy.types.Operator):
             session.wait_for_job(print_progress)
             return self._finish(context)
         session.start_ticking()
-        manager = context.window_manager
-        assert manager is not None
+        manager = manager_of(context)
         self._timer = manager.event_timer_add(TICK, window=context.window)
         manager.modal_handler_add(self)
         return {"RUNNING_MODAL"}
@@ -121,8 +121,7 @@ class JobOperator(bpy.types.Operator):
 
     def _clean_up(self, context: bpy.types.Context) -> None:
         if self._timer is not None:
-            assert context.window_manager is not None
-            context.window_manager.event_timer_remove(self._timer)
+            manager_of(context).event_timer_remove(self._timer)
             self._timer = None
         if context.workspace is not None:
             context.workspace.status_text_set(None)

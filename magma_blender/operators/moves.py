@@ -6,8 +6,8 @@
 import bpy
 
 from engine.choreography import Range
+from smpl_rig.blender.context import scene_of
 
-from ..blender_context import scene_of
 from ..engine_host.session import session
 from ..errors import MagmaError, SceneError, SetupError
 from ..scene import edits, own_keyframes, variants

@@ -8,8 +8,8 @@ import bpy
 
 from engine import choreography as doc
 from engine.choreography import Choreography, Range
+from smpl_rig.blender.context import scene_of
 
-from ..blender_context import scene_of
 from ..engine_host.checkpoints import styles_of
 from ..errors import MagmaError, SceneError
 from ..scene import beat_markers, edits

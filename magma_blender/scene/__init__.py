@@ -2,6 +2,5 @@
 
 Changes of the scene are all or nothing. Nothing here starts work of the engine; its answers come in as plain values.
 
-Imports: engine.choreography, magma_blender.media, magma_blender.engine_host, magma_blender.blender_context,
-magma_blender.errors, smpl_rig.
+Imports: engine.choreography, magma_blender.media, magma_blender.engine_host, magma_blender.errors, smpl_rig.
 """

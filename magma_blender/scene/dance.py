@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import bpy
 
-from ..blender_context import scene_of
+from smpl_rig.blender.context import layer_of, scene_of
+
+from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
-from . import answers, dance_keys, span_list
+from . import dance_keys, span_list
 from .dancer import Dancer, put_back, stored_in
+from .generated import read_generated
 from .plan import DancePlan
 from .target import Target, check_target
 
@@ -38,16 +41,14 @@ def _load_body(file: Path) -> BodyModel:
         raise SceneError(str(error)) from error
 
 
-def build(
-    context: bpy.types.Context, plan: DancePlan, answer: Mapping[str, object], target: Target | None
-) -> bpy.types.Object:
+def build(context: bpy.types.Context, plan: DancePlan, answer: DanceAnswer, target: Target | None) -> bpy.types.Object:
     """Key what the engine's `generate` answered on the target, or on a new armature, and return the armature object.
 
-    Raises SceneError; the scene is then as it was.
+    Raises MagmaError; the scene is then as it was.
     """
     from smpl_rig.blender.armature import ArmatureError, create_armature
 
-    generated = answers.read(answer)
+    generated = read_generated(answer)
     dancer = Dancer(generated.document, generated.npz, plan.frame_start, plan.fps, plan.name, "", plan.beat_snap)
     armature = target.find() if target else None
     if armature is not None:
@@ -93,8 +94,7 @@ def _in_scene(context: bpy.types.Context, name: str) -> Iterator[None]:
 def _all_or_nothing(armature: bpy.types.Object | None) -> Iterator[None]:
     """On an exception remove what was added and give the armature its action and record back."""
     before = {kind: set(getattr(bpy.data, kind)) for kind in KINDS}
-    view_layer = bpy.context.view_layer
-    assert view_layer is not None
+    view_layer = layer_of(bpy.context)
     active = view_layer.objects.active
     animation = armature.animation_data if armature is not None else None
     action = animation.action if animation is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 import bpy
@@ -11,9 +11,11 @@ from engine.choreography import Choreography
 from engine.errors import ChoreographyError
 
 from ..engine_host import engine_setup
+from ..engine_host.answers import DanceAnswer, unusable
 from ..errors import SceneError
-from . import answers, dance_keys
+from . import dance_keys
 from .dancer import Dancer, load
+from .generated import read_generated
 from .target import check_target
 
 
@@ -46,24 +48,24 @@ def check_same(armature: bpy.types.Object, dancer: Dancer, keys_are: bool = True
         )
 
 
-def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: Mapping[str, object]) -> None:
-    """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. Raises SceneError,
+def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
+    """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. Raises MagmaError,
     with everything as it was."""
     dance_keys.check_untouched(armature, dancer)
     check_same(armature, dancer)
-    edited, before = answers.read(answer), dancer.motion()
+    edited, before = read_generated(answer), dancer.motion()
     if len(edited.motion) != len(before) or edited.motion.fps != before.fps:
-        raise answers.unusable(f"{len(edited.motion)} frames for {len(before)}")
+        raise unusable(f"{len(edited.motion)} frames for {len(before)}")
     dance_keys.rewrite(armature, dancer, before, edited.motion)
     dance_keys.store_keyed(armature, replace(dancer, document=edited.document, npz=edited.npz))
 
 
-def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: Mapping[str, object]) -> None:
+def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
     """Key the engine's answer to a chain that begins with `dancer` in a new action, since it is longer. Raises
-    SceneError, with everything as it was."""
+    MagmaError, with everything as it was."""
     dance_keys.check_untouched(armature, dancer)
     check_same(armature, dancer)
-    chained = answers.read(answer)
+    chained = read_generated(answer)
     dance_keys.write_new_action(armature, dancer, chained.motion)
     dance_keys.store_keyed(armature, replace(dancer, document=chained.document, npz=chained.npz))
 

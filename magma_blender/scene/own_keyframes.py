@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,11 @@ from engine.choreography import MOTION, Choreography, Range, Variant, runs_of
 from engine.errors import ChoreographyError
 
 from ..engine_host import engine_setup
+from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
-from . import answers, dance_keys, edits, variants
+from . import dance_keys, edits, variants
 from .dancer import Dancer, load, pack
+from .generated import read_generated
 from .selection import places_text
 from .target import check_target
 
@@ -51,11 +52,11 @@ def keep(armature: bpy.types.Object) -> str:
     return own.said
 
 
-def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: Mapping[str, object]) -> None:
+def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceAnswer) -> None:
     """`keep`, with the tokens that the engine encoded. Raises SceneError, with everything as it was."""
     prints = dance_keys.prints_now(armature, own.dancer, len(own.key_prints))
     edits.check_same(armature, own.dancer, prints == own.key_prints)
-    encoded = answers.read(answer)
+    encoded = read_generated(answer)
     dance_keys.store_keyed(armature, replace(own.dancer, document=encoded.document, npz=encoded.npz))
 
 

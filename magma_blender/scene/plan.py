@@ -12,7 +12,7 @@ from ..engine_host import engine_setup
 from ..engine_host.engine_setup import EngineSetup
 from ..errors import SceneError
 from ..media import sounds, strips
-from ..media.strips import Excerpt
+from ..media.strips import Excerpt, Strip
 from . import scene_settings
 
 
@@ -62,9 +62,7 @@ class DancePlan:
         }
 
 
-def for_strip(
-    scene: bpy.types.Scene, strip_scene: bpy.types.Scene, strip: bpy.types.Strip, setup: EngineSetup
-) -> DancePlan:
+def for_strip(scene: bpy.types.Scene, strip_scene: bpy.types.Scene, strip: Strip, setup: EngineSetup) -> DancePlan:
     """The plan for a strip. Raises StripError and SceneError.
 
     scene: the one that gets the armature and has the settings. strip_scene: the one whose sequencer holds the strip,

@@ -190,7 +190,7 @@ def body_file_of(settings: MagmaSettings) -> Path | None:
 def register() -> None:
     """Add `scene.magma`."""
     bpy.utils.register_class(MagmaSettings)
-    bpy.types.Scene.magma = bpy.props.PointerProperty(type=MagmaSettings)  # type: ignore[attr-defined]
+    bpy.types.Scene.magma = bpy.props.PointerProperty(type=MagmaSettings)  # type: ignore[attr-defined,func-returns-value]
 
 
 def unregister() -> None:

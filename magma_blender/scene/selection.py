@@ -5,8 +5,8 @@ from __future__ import annotations
 import bpy
 
 from engine.choreography import Range
+from smpl_rig.blender.context import active_object, scene_of
 
-from ..blender_context import active_object, scene_of
 from ..errors import SceneError
 from . import span_list
 from .dancer import Dancer, has_dance, load
@@ -17,7 +17,8 @@ def find_dancer(context: bpy.types.Context) -> bpy.types.Object:
     """The dancing armature that is meant: the active one, or the one the active body hangs on, else the panel's target,
     else the only one of the scene. Raises SceneError."""
     active, scene = active_object(context), scene_of(context)
-    wanted = [active, active.parent if active is not None else None, settings_of(scene).target]
+    parent = active.parent if active is not None else None
+    wanted: list[bpy.types.Object | None] = [active, parent, settings_of(scene).target]
     for candidate in wanted:
         if candidate is not None and has_dance(candidate):
             return candidate

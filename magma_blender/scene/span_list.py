@@ -9,8 +9,8 @@ It is an object's property, so undo, loading and duplicating keep it in step wit
 import bpy
 
 from engine.choreography import Range, runs_of
+from smpl_rig.blender.context import windows_of
 
-from ..blender_context import windows
 from . import beat_markers
 from .dancer import load_or_none
 
@@ -70,7 +70,7 @@ def refresh(armature: bpy.types.Object) -> None:
 
 def _redraw_bands() -> None:
     # a button in a sidebar makes Blender draw only that sidebar again
-    for window in windows():
+    for window in windows_of(bpy.context):
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":
                 area.tag_redraw()
@@ -85,7 +85,7 @@ def register() -> None:
     """Add `object.magma_spans`."""
     bpy.utils.register_class(MagmaSpan)
     bpy.utils.register_class(MagmaSpans)
-    bpy.types.Object.magma_spans = bpy.props.PointerProperty(type=MagmaSpans)  # type: ignore[attr-defined]
+    bpy.types.Object.magma_spans = bpy.props.PointerProperty(type=MagmaSpans)  # type: ignore[attr-defined,func-returns-value]
 
 
 def unregister() -> None:

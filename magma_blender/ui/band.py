@@ -6,9 +6,10 @@ import colorsys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import bpy
+
+from smpl_rig.blender.context import region_of, ui_scale
 
 from ..scene import beat_markers
 from ..scene.dancer import load_or_none
@@ -23,7 +24,7 @@ GAP = 1.0
 LOCK_COLOR = (1.0, 1.0, 1.0, 0.75)
 TICK_COLOR = (1.0, 1.0, 1.0, 0.55)
 TEXT_COLOR = (1.0, 1.0, 1.0, 0.9)
-_handlers: list[Any] = []
+_handlers: list[object] = []
 
 Point = tuple[float, float]
 Color = tuple[float, float, float, float]
@@ -31,7 +32,7 @@ Color = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Bar:
-    """A span in pixels from left to right, its colour, whether it is locked, and what to write on it."""
+    """A span in pixels from left to right, its colour, whether it is locked, and the text on it."""
 
     left: float
     right: float
@@ -42,7 +43,7 @@ class Bar:
 
 def color_of(style: str) -> Color:
     """A style's colour; the same everywhere."""
-    # of the checksum the four bits that tell the styles of the bundled checkpoint furthest apart
+    # the four bits of the checksum that give the styles of the bundled checkpoint the most different colours
     hue = (zlib.crc32(style.encode()) >> 10) % 16 / 16
     return (*colorsys.hsv_to_rgb(hue, 0.6, 0.7), 0.85)
 
@@ -77,15 +78,14 @@ def draw() -> None:
     armature = dancer_or_none(context)
     if armature is None:
         return
-    view = context.region.view2d
-    scale = context.preferences.system.ui_scale
+    view, scale = region_of(context).view2d, ui_scale(context)
 
     def to_pixel(frame: float) -> float:
         return float(view.view_to_region(frame, 0, clip=False)[0])
 
-    width = context.region.width
+    width = region_of(context).width
     shown = [bar for bar in bars(armature, to_pixel) if bar.right > 0 and bar.left < width]
-    # what lies far outside costs hatching that nobody sees
+    # hatching far outside the region would be drawn for nothing
     shown = [Bar(max(b.left, -width), min(b.right, 2 * width), b.color, b.locked, b.text) for b in shown]
     dancer = load_or_none(armature)
     beats = beat_markers.beats_of(dancer) if dancer is not None else []
@@ -134,6 +134,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Draw no more."""
+    """Stop drawing."""
     while _handlers:
         bpy.types.SpaceSequenceEditor.draw_handler_remove(_handlers.pop(), "WINDOW")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import bpy
+
+from smpl_rig.blender.context import region_of, ui_scale
 
 from ..engine_host.checkpoints import styles_of
 from ..errors import MagmaError
 from ..scene.dancer import load, load_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
-from ..scene.span_list import spans_of
+from ..scene.span_list import MagmaSpan, spans_of
 from .draw import draw_lines
 
-# mypy: disallow-subclassing-any=False
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
 
 WIDE = 340
-"""Pixels, at a scale of 1, of a sidebar in which a span's bars find a place too."""
+"""Pixels, at a scale of 1, of a sidebar that has room for a span's bars."""
 
 
 class MAGMA_UL_spans(bpy.types.UIList):
@@ -24,20 +27,22 @@ class MAGMA_UL_spans(bpy.types.UIList):
 
     def draw_item(
         self,
-        context: Any,
-        layout: Any,
-        _data: Any,
-        item: Any,
-        _icon: Any,
-        _active: Any,
-        _property: Any,
-        _index: Any = 0,
+        context: bpy.types.Context,
+        layout: bpy.types.UILayout,
+        data: object,
+        item: object,
+        icon: int | None,
+        active_data: object,
+        active_property: str | None,
+        index: int | None,
+        flt_flag: int | None,
     ) -> None:
         """Tick, time, style, variant with arrows, lock."""
+        assert isinstance(item, MagmaSpan)
         row = layout.row(align=True)
         row.prop(item, "selected", text="")
         row.label(text=item.name)
-        wide = context.region.width > WIDE * context.preferences.system.ui_scale
+        wide = region_of(context).width > WIDE * ui_scale(context)
         if wide:
             row.label(text=item.bars)
         if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
@@ -49,11 +54,11 @@ class MAGMA_UL_spans(bpy.types.UIList):
             part.label(text=f"{item.variant} of {item.variants}")
             _switch(part, item, 1, "TRIA_RIGHT")
         locking = row.row()
-        lock = "LOCKED" if item.locked else "UNLOCKED"
+        lock: IconItems = "LOCKED" if item.locked else "UNLOCKED"
         locking.operator("magma.toggle_span_lock", text="", icon=lock, emboss=False).position = item.start
 
 
-def _switch(row: Any, item: Any, step: int, icon: str) -> None:
+def _switch(row: bpy.types.UILayout, item: MagmaSpan, step: int, icon: IconItems) -> None:
     part = row.row()
     part.enabled = not item.locked
     values = part.operator("magma.switch_variant", text="", icon=icon, emboss=False)
@@ -66,20 +71,22 @@ class MAGMA_MT_span_style(bpy.types.Menu):
     bl_idname = "MAGMA_MT_span_style"
     bl_label = "Set Style of Moves"
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """One entry a style, and the dance's own."""
+        layout = self.layout
+        assert layout is not None
         armature = dancer_or_none(context)
         dancer = load_or_none(armature) if armature is not None else None
         if dancer is None:
             return
         document = dancer.document
         own = f"As the Dance ({document.style.title()})" if document.style else "As the Dance"
-        self.layout.operator("magma.style_spans", text=own).style = ""
+        layout.operator("magma.style_spans", text=own).style = ""
         for style in styles_of(document.checkpoint.name):
-            self.layout.operator("magma.style_spans", text=style.title()).style = style
+            layout.operator("magma.style_spans", text=style.title()).style = style
 
 
-class _Choreography:
+class _Choreography(bpy.types.Panel):
     """Common to both sidebars."""
 
     bl_label = "Choreography"
@@ -87,28 +94,30 @@ class _Choreography:
     bl_region_type = "UI"
 
     @classmethod
-    def poll(cls, context: Any) -> bool:
+    def poll(cls, context: bpy.types.Context) -> bool:
         """Only where a dance can be edited."""
         return dancer_or_none(context) is not None
 
-    def draw(self: Any, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
         armature = find_dancer(context)
         layout = self.layout
+        assert layout is not None
         shown = spans_of(armature)
         layout.label(text=armature.name, icon="ARMATURE_DATA")
         layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
+        icon: IconItems = "RESTRICT_SELECT_OFF"
         try:
             dancer = load(armature)
             ranges, where = selected(context, armature, dancer)
-            text, icon = f"For {places_text(dancer, ranges)} ({where})", "RESTRICT_SELECT_OFF"
+            text = f"For {places_text(dancer, ranges)} ({where})"
         except MagmaError as error:
             text, icon = str(error), "ERROR"
         draw_lines(layout, [text], context, icon)
         draw_buttons(layout)
 
 
-def draw_buttons(layout: Any) -> None:
+def draw_buttons(layout: bpy.types.UILayout) -> None:
     """What can be done to the selected moves, then to the whole dance."""
     column = layout.column(align=True)
     row = column.row(align=True)
@@ -140,7 +149,7 @@ def draw_buttons(layout: Any) -> None:
     column.operator("magma.mark_beats", icon="MARKER_HLT")
 
 
-class MAGMA_PT_sequencer_choreography(_Choreography, bpy.types.Panel):
+class MAGMA_PT_sequencer_choreography(_Choreography):
     """In the sequencer."""
 
     bl_idname = "MAGMA_PT_sequencer_choreography"
@@ -148,7 +157,7 @@ class MAGMA_PT_sequencer_choreography(_Choreography, bpy.types.Panel):
     bl_space_type = "SEQUENCE_EDITOR"
 
 
-class MAGMA_PT_viewport_choreography(_Choreography, bpy.types.Panel):
+class MAGMA_PT_viewport_choreography(_Choreography):
     """In the 3D viewport."""
 
     bl_idname = "MAGMA_PT_viewport_choreography"

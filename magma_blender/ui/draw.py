@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from smpl_rig.blender.context import region_of, ui_scale
+
 from ..engine_host.notices import LOG_LINES, Notice
 from ..engine_host.session import EngineTask, Job, session
 from ..operators.job_operator import progress_text
@@ -23,9 +25,8 @@ def draw_lines(
     layout: bpy.types.UILayout, lines: Iterable[str], context: bpy.types.Context, icon: IconItems = "NONE"
 ) -> None:
     """Labels for text that is longer than the region is wide; the icon goes before the first line."""
-    assert context.preferences is not None and context.region is not None
-    scale = context.preferences.system.ui_scale
-    width = min(max(20, int((context.region.width - 70 * scale) / (PIXELS_PER_LETTER * scale))), WIDEST)
+    scale = ui_scale(context)
+    width = min(max(20, int((region_of(context).width - 70 * scale) / (PIXELS_PER_LETTER * scale))), WIDEST)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for line in lines:

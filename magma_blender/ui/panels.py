@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from ..blender_context import active_object, scene_of
+from smpl_rig.blender.context import active_object, scene_of
+
 from ..engine_host import engine_setup
 from ..engine_host.session import session
 from ..errors import SceneError, SetupError, StripError
@@ -84,7 +85,7 @@ def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     except StripError as error:
         draw_lines(box, [str(error)], context, "SOUND")
         return
-    silent = strips.why_silent(strip, scene.sequence_editor)
+    silent = strips.why_silent(strip, strips.editor_of(scene))
     seconds = strip.frame_final_duration / strips.frame_rate(scene)
     row = box.row()
     row.label(text=strip.name, icon="MUTE_IPO_ON" if silent else "SOUND")

@@ -1,8 +1,7 @@
 """The add-on's preferences: the engine's Python, device and data folder, and the buttons to install and check it."""
 
-from __future__ import annotations
-
-from typing import Any
+# Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
+# mypy: disable-error-code=valid-type
 
 import bpy
 
@@ -13,34 +12,31 @@ from ..errors import SetupError
 from ..operators.import_checkpoint import IMPORT_SETTINGS, MagmaOriginal
 from .draw import draw_lines, draw_notice, draw_running
 
-# mypy: disallow-subclassing-any=False
-
 
 class MagmaPreferences(bpy.types.AddonPreferences):
-    """See the module's text."""
+    """The add-on's page in Blender's preferences."""
 
     bl_idname = paths.PACKAGE
 
-    __annotations__ = {
-        "engine_python": bpy.props.StringProperty(
-            name="Engine Python",
-            description="Python that has the engine's packages; empty takes the one that Install Engine made",
-            subtype="FILE_PATH",
-        ),
-        "device": bpy.props.EnumProperty(
-            name="Device", description="What the engine computes on", items=engine_setup.DEVICES, default="auto"
-        ),
-        "data_folder": bpy.props.StringProperty(
-            name="Data Folder",
-            description="Where the engine's environment, log and cache go; empty is Blender's own data folder",
-            subtype="DIR_PATH",
-        ),
-        "original": bpy.props.PointerProperty(type=MagmaOriginal),
-    }
+    engine_python: bpy.props.StringProperty(
+        name="Engine Python",
+        description="Python that has the engine's packages; empty is the one that Install Engine made",
+        subtype="FILE_PATH",
+    )
+    device: bpy.props.EnumProperty(
+        name="Device", description="What the engine computes on", items=engine_setup.DEVICES, default="auto"
+    )
+    data_folder: bpy.props.StringProperty(
+        name="Data Folder",
+        description="Where the engine's environment, log and sounds go; empty is Blender's own data folder",
+        subtype="DIR_PATH",
+    )
+    original: bpy.props.PointerProperty(type=MagmaOriginal)
 
-    def draw(self, context: Any) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         """Draw the preferences."""
         layout = self.layout
+        assert layout is not None
         layout.use_property_split = True
         column = layout.column()
         column.prop(self, "engine_python")

@@ -9,7 +9,9 @@ import bpy
 
 from engine.protocol import GarbageError, unpack_arrays
 
-from ..engine_host.session import Answer, session
+from ..engine_host.answers import read_frames
+from ..engine_host.session import session
+from ..errors import AnswerError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +28,7 @@ _handlers: list[object] = []
 class Streaming(Protocol):
     """A request whose frames arrive while it runs; whoever shows them removes them."""
 
-    frames: list[Answer]
+    frames: list[object]
 
 
 class Figure:
@@ -45,23 +47,22 @@ class Figure:
         while request.frames:
             self._append(request.frames.pop(0))
 
-    def _append(self, params: Answer) -> None:
+    def _append(self, params: object) -> None:
         import numpy as np
 
         from smpl_rig.motion import Motion
 
         try:
-            arrays = unpack_arrays(params["npz"])
-            rate = float(params["frame_rate"])
-            motion = Motion(arrays["poses"].astype(np.float32), arrays["trans"].astype(np.float32), rate)
-            joints = motion.joints()
-            first = int(params["first_frame"])
-        except (GarbageError, KeyError, TypeError, ValueError) as error:
+            frames = read_frames(params)
+            arrays = unpack_arrays(frames.npz)
+            poses, trans = arrays["poses"].astype(np.float32), arrays["trans"].astype(np.float32)
+            joints = Motion(poses, trans, frames.frame_rate).joints()
+        except (AnswerError, GarbageError, KeyError, ValueError) as error:
             # a preview only: what counts is the answer, which is checked by itself
             print(f"MAGMA: frames that cannot be shown ({error!r})", flush=True)
             return
-        if first == 0:  # the first, or begun again on another device
-            self.parts, self.rate, self.begun = [], rate, time.monotonic()
+        if frames.first_frame == 0:  # the first, or begun again on another device
+            self.parts, self.rate, self.begun = [], frames.frame_rate, time.monotonic()
         self.parts.append(joints)
 
     def joints(self, now: float) -> Joints | None:
@@ -74,7 +75,8 @@ class Figure:
         frame = int(max(0.0, now - self.begun) * self.rate) % count
         for part in self.parts:
             if frame < len(part):
-                return part[frame]
+                shown: Joints = part[frame]
+                return shown
             frame -= len(part)
         return None
 
@@ -134,6 +136,6 @@ def register() -> None:
 
 
 def unregister() -> None:
-    """Draw no more."""
+    """Stop drawing."""
     while _handlers:
         bpy.types.SpaceView3D.draw_handler_remove(_handlers.pop(), "WINDOW")

@@ -1,6 +1,6 @@
-"""The body in Blender: armature, mesh and keyframes. Only the add-on and its tests import this package.
+"""The body in Blender: armature, mesh and keyframes. Only the add-on, the demo and tests import this package.
 
-`compat` is the one module that knows how Blender 3.4 to 5.0 differ.
+`compat` knows how Blender 3.4 to 5.0 differ, `context` what a context always holds.
 
 Imports: smpl_rig.
 """

@@ -29,6 +29,8 @@ from numpy.typing import NDArray
 from ..rotations import matrix_to_quaternion
 from ..skeleton import BODY_TO_WORLD, CHILDREN, JOINT_INDEX, JOINT_NAMES, PARENTS, SOLE_BELOW_FOOT, rest_joints
 from . import compat
+from .compat import armature_of, pose_of
+from .context import layer_of, scene_of
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -41,7 +43,7 @@ HAND_LENGTH = 0.08
 
 
 class ArmatureError(ValueError):
-    """An object cannot be danced with; the message names what is missing and what to do."""
+    """An object cannot carry a dance; the message names what is missing and what to do."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,19 @@ def create_armature(name: str) -> bpy.types.Object:
     obj.show_in_front = True
     with _edit_mode(obj):
         _add_bones(data)
-    for bone in obj.pose.bones:
+    for bone in pose_of(obj).bones:
         bone.rotation_mode = "QUATERNION"
-    sides = {"Left": ("THEME04", "L_"), "Right": ("THEME01", "R_")}
-    groups = {side: (theme, [n for n in JOINT_NAMES if n.startswith(mark)]) for side, (theme, mark) in sides.items()}
-    compat.group_bones(obj, {"Spine": ("THEME09", [n for n in JOINT_NAMES if n[1] != "_"]), **groups})
-    bpy.context.scene.collection.objects.link(obj)
+    compat.group_bones(
+        obj,
+        {
+            "Spine": ("THEME09", [name for name in JOINT_NAMES if name[1] != "_"]),
+            "Left": ("THEME04", [name for name in JOINT_NAMES if name.startswith("L_")]),
+            "Right": ("THEME01", [name for name in JOINT_NAMES if name.startswith("R_")]),
+        },
+    )
+    scene_of(bpy.context).collection.objects.link(obj)
     if bpy.context.mode == "OBJECT":
-        bpy.context.view_layer.objects.active = obj
+        layer_of(bpy.context).objects.active = obj
     return obj
 
 
@@ -153,7 +160,7 @@ def rest_pose(obj: bpy.types.Object) -> RestPose:
         raise ArmatureError(f"{obj.name!r} is of type {kind}, not an armature. Choose an armature, or make a new one.")
     if obj.library is not None:
         raise ArmatureError(f"{obj.name!r} is linked from another file. Make a library override of it first.")
-    bones = obj.data.bones
+    bones = armature_of(obj).bones
     missing = [name for name in JOINT_NAMES if name not in bones]
     if missing:
         listed = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
@@ -180,13 +187,13 @@ def _body_to_armature(heads: FloatArray) -> FloatArray:
     """(3, 3) the one of the 24 turns by quarter turns that brings SMPL's rest joints nearest to `heads`."""
     ours = rest_joints().astype(np.float64)
     product = (heads - heads[0]).T @ ours
-    candidates: list[Any] = []
+    candidates: list[FloatArray] = []
     for axes in itertools.permutations(range(3)):
         for signs in itertools.product((1.0, -1.0), repeat=3):
             turn = np.eye(3)[list(axes)] * np.array(signs)
             if np.linalg.det(turn) > 0:
                 candidates.append(turn)
-    return np.asarray(max(candidates, key=lambda turn: float(np.sum(turn * product))))
+    return max(candidates, key=lambda turn: float(np.sum(turn * product)))
 
 
 def _check_t_pose(name: str, heads: FloatArray) -> None:

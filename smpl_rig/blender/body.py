@@ -52,7 +52,9 @@ def add_body(armature: bpy.types.Object, model: BodyModel | None = None) -> bpy.
     body = bpy.data.objects.new(name, mesh)
     _skin(body, model)
     body.parent = armature
-    body.modifiers.new("Armature", "ARMATURE").object = armature
+    modifier = body.modifiers.new("Armature", "ARMATURE")
+    assert isinstance(modifier, bpy.types.ArmatureModifier)
+    modifier.object = armature
     for collection in armature.users_collection:
         collection.objects.link(body)
     return body
@@ -77,9 +79,7 @@ def _material(name: str) -> bpy.types.Material:
     if material is None:
         look = LOOKS[name]
         material = bpy.data.materials.new(full_name)
-        inputs = compat.shader_inputs(material)
-        inputs["Base Color"].default_value = (*look.colour, 1)
-        inputs["Roughness"].default_value = look.roughness
+        compat.set_surface(material, look.colour, look.roughness)
         material.diffuse_color = (*look.colour, 1)
         material.roughness = look.roughness
     return material

@@ -13,6 +13,10 @@ from ..motion import Motion
 from ..skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import RestPose, rest_pose
+from .compat import pose_of
+
+Curves = dict[tuple[str, int], bpy.types.FCurve]
+"""F-curves by data path and array index."""
 
 
 def write_motion(
@@ -44,7 +48,7 @@ def write_motion(
         bpy.data.actions.remove(new.action)
         raise
     for name in JOINT_NAMES:
-        bone = obj.pose.bones[name]
+        bone = pose_of(obj).bones[name]
         bone.rotation_mode = "QUATERNION"
         bone.location, bone.scale = (0, 0, 0), (1, 1, 1)
     new.assign()
@@ -59,7 +63,7 @@ def read_motion(obj: bpy.types.Object, frames: Sequence[float], fps: float) -> M
     are not seen. Raises ArmatureError.
     """
     rest = rest_pose(obj)
-    curves = {(curve.data_path, curve.array_index): curve for curve in compat.fcurves(obj)}
+    curves = curves_of(obj)
     times = np.asarray(frames, np.float64)
 
     def channels(path: str, present: Sequence[float]) -> rot.Array:
@@ -71,23 +75,28 @@ def read_motion(obj: bpy.types.Object, frames: Sequence[float], fps: float) -> M
 
     quaternions = np.empty((len(times), JOINT_COUNT, 4))
     for joint, name in enumerate(JOINT_NAMES):
-        bone, path = obj.pose.bones[name], f'pose.bones["{name}"]'
+        bone, path = pose_of(obj).bones[name], f'pose.bones["{name}"]'
         if bone.rotation_mode == "QUATERNION":
-            quaternions[:, joint] = channels(f"{path}.rotation_quaternion", bone.rotation_quaternion)
+            quaternions[:, joint] = channels(f"{path}.rotation_quaternion", bone.rotation_quaternion[:])
         elif bone.rotation_mode == "AXIS_ANGLE":
-            values = channels(f"{path}.rotation_axis_angle", bone.rotation_axis_angle)
-            quaternions[:, joint] = [Quaternion(value[1:], value[0]) for value in values]
+            values = channels(f"{path}.rotation_axis_angle", bone.rotation_axis_angle[:])
+            quaternions[:, joint] = [Quaternion(value[1:], value[0])[:] for value in values]
         else:
-            values = channels(f"{path}.rotation_euler", bone.rotation_euler)
-            quaternions[:, joint] = [Euler(value, bone.rotation_mode).to_quaternion() for value in values]
-    locations = channels('pose.bones["pelvis"].location', obj.pose.bones["pelvis"].location)
+            values = channels(f"{path}.rotation_euler", bone.rotation_euler[:])
+            quaternions[:, joint] = [Euler(value, bone.rotation_mode).to_quaternion()[:] for value in values]
+    locations = channels('pose.bones["pelvis"].location', pose_of(obj).bones["pelvis"].location[:])
     trans = (locations @ rest.orientations[0].T + rest.heads[0]) @ rest.world_to_armature
     poses = rot.quaternion_to_axis_angle(from_bone_rotations(rest, rot.normalize(quaternions)))
     return Motion(poses.reshape(len(times), -1).astype(np.float32), trans.astype(np.float32), fps)
 
 
+def curves_of(obj: bpy.types.Object) -> Curves:
+    """The F-curves that animate `obj` through its action."""
+    return {(curve.data_path, curve.array_index): curve for curve in compat.fcurves(obj)}
+
+
 def bone_channels(rest: RestPose, motion: Motion) -> tuple[rot.Array, rot.Array]:
-    """(T, 24, 4) rotations of the pose bones and (T, 3) location of the pelvis bone that dance a motion."""
+    """(T, 24, 4) rotations of the pose bones and (T, 3) location of the pelvis bone that reproduce a motion."""
     locations = (motion.trans @ rest.world_to_armature.T - rest.heads[0]) @ rest.orientations[0]
     return to_bone_rotations(rest, motion.quaternions()), locations
 

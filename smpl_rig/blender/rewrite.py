@@ -17,7 +17,8 @@ from ..runs import runs_of
 from ..skeleton import JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import ArmatureError, rest_pose
-from .keyframes import bone_channels
+from .compat import pose_of
+from .keyframes import Curves, bone_channels, curves_of
 
 Bools = NDArray[np.bool_]
 CHANNELS = [(f'pose.bones["{name}"].rotation_quaternion', index) for name in JOINT_NAMES for index in range(4)]
@@ -44,7 +45,7 @@ def key_prints(obj: bpy.types.Object, count: int, frame_start: float, step: floa
     """(count,) a fingerprint of the keys of each frame `frame_start` + k * `step`; any moved, changed, added or removed
     key gives its frame another one."""
     total = np.zeros(count, np.uint64)
-    curves = _curves(obj)
+    curves = curves_of(obj)
     for number, channel in enumerate(CHANNELS):
         curve = curves.get(channel)
         if curve is None:
@@ -74,7 +75,7 @@ def rewrite_motion(
     if not changed.any():
         return
     rest = rest_pose(obj)
-    curves = _curves(obj)
+    curves = curves_of(obj)
     _check(obj, curves)
     quaternions, locations = bone_channels(rest, motion)
     times = frame_start + np.arange(len(motion)) * step
@@ -92,26 +93,22 @@ def rewrite_motion(
         quaternions[start:stop] = piece
     values = np.concatenate([quaternions.reshape(len(motion), -1), locations], axis=1)
     compat.own_action(obj)
-    curves = _curves(obj)
+    curves = curves_of(obj)
     for number, channel in enumerate(CHANNELS):
         holds = held[:, number // 4] if number < 4 * JOINT_COUNT else np.zeros(len(motion), bool)
         _rewrite(curves[channel], times, values[:, number], changed, holds, step)
 
 
-def _check(obj: bpy.types.Object, curves: dict[tuple[str, int], bpy.types.FCurve]) -> None:
+def _check(obj: bpy.types.Object, curves: Curves) -> None:
     missing = [path for path, index in CHANNELS if (path, index) not in curves]
     if missing:
         raise ArmatureError(f"The action of {obj.name!r} has no keys for {missing[0]}. Restore the dance's keyframes.")
-    turned = [name for name in JOINT_NAMES if obj.pose.bones[name].rotation_mode != "QUATERNION"]
+    turned = [name for name in JOINT_NAMES if pose_of(obj).bones[name].rotation_mode != "QUATERNION"]
     if turned:
         raise ArmatureError(f"Bone {turned[0]} of {obj.name!r} is not rotated by quaternions. Set its mode back.")
 
 
-def _curves(obj: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve]:
-    return {(curve.data_path, curve.array_index): curve for curve in compat.fcurves(obj)}
-
-
-def _present(curves: dict[tuple[str, int], bpy.types.FCurve], time: float) -> rot.Array:
+def _present(curves: Curves, time: float) -> rot.Array:
     """(24, 4) rotations that are keyed at a scene frame."""
     values = [curves[channel].evaluate(time) for channel in CHANNELS[: 4 * JOINT_COUNT]]
     return np.array(values).reshape(JOINT_COUNT, 4)
@@ -146,17 +143,20 @@ def _rewrite(
     order = np.argsort(np.concatenate([kept["co"][:, 0], times[changed]]), kind="stable")
     points.clear()
     points.add(len(order))
-    fresh: dict[str, Any] = {"co": np.stack([times, values], axis=1)[changed], "interpolation": kinds[changed, None]}
+    fresh: dict[str, NDArray[np.generic]] = {
+        "co": np.stack([times, values], axis=1)[changed],
+        "interpolation": kinds[changed, None],
+    }
     for name, (kind, width) in _KEPT_ATTRIBUTES.items():
         added = fresh.get(name)
         if added is None:
-            # as `points.add` made them: the first one is any
+            # as `points.add` made them, all alike
             added = np.repeat(_read(curve, name)[:1], new, axis=0)
         points.foreach_set(name, np.concatenate([kept[name], added])[order].astype(kind).reshape(-1, width).ravel())
     curve.update()
 
 
-def _read(curve: bpy.types.FCurve, name: str) -> NDArray[Any]:
+def _read(curve: bpy.types.FCurve, name: str) -> NDArray[np.generic]:
     """(n, width) an attribute of all keys of a curve."""
     kind, width = _KEPT_ATTRIBUTES[name]
     values = np.empty((len(curve.keyframe_points), width), kind)

@@ -103,7 +103,7 @@ def test_generate(client: EngineClient) -> None:
     assert protocol.unpack_bytes(result["npz"]).decode() == "npz of " + path
     assert result["report"]["seed"] == 4
     assert ("decode", 0.5, "half way", None) in seen
-    assert client.alive and client.hello and client.hello["protocol"] == protocol.PROTOCOL_VERSION
+    assert client.alive and client.ready
 
 
 def test_nothing_blocks_the_window(client: EngineClient) -> None:
@@ -123,7 +123,7 @@ def test_nothing_blocks_the_window(client: EngineClient) -> None:
 def test_a_child_that_never_reads_does_not_block_the_window(make_client: MakeClient) -> None:
     client = make_client(script("time.sleep(60)"))
     client.start()
-    until(client, lambda: client.hello is not None)
+    until(client, lambda: client.ready)
     begin = time.monotonic()
     request = client.request("generate", {"audio": "x" * 5_000_000})
     client.poll()

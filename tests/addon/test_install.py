@@ -11,6 +11,7 @@ import zipfile
 import pytest
 
 from magma_blender.engine_host import install
+from magma_blender.engine_host.environment import clean_environment
 from magma_blender.errors import InstallError
 
 
@@ -131,5 +132,5 @@ def test_a_fit_python_is_taken():
 def test_blenders_python_settings_do_not_reach_other_pythons(monkeypatch):
     monkeypatch.setenv("PYTHONHOME", "/blender/python")
     monkeypatch.setenv("PYTHONPATH", "/blender/scripts")
-    environment = install.clean_environment()
+    environment = clean_environment({})
     assert "PYTHONHOME" not in environment and "PYTHONPATH" not in environment

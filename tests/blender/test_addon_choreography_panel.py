@@ -69,7 +69,7 @@ class Layout:
         assert active in active_data.bl_rna.properties
         draw_item = getattr(bpy.types, kind).draw_item
         for index, item in enumerate(getattr(data, collection)):
-            draw_item(None, self.context, self, data, item, 0, active_data, active, index)
+            draw_item(None, self.context, self, data, item, 0, active_data, active, index, 0)
 
 
 def test_the_panel_shows_the_spans(dancer, monkeypatch):

@@ -22,9 +22,13 @@ def test_runs_contain_every_true_flag_once_and_no_two_touch(flags: list[bool]) -
     assert all(one[1] < other[0] for one, other in pairwise(runs))
 
 
-@pytest.mark.parametrize("value", [True, "1", None, math.nan, math.inf, -0.1, 1.1])
+@pytest.mark.parametrize("value", [True, "1", None, math.nan, math.inf, -0.1, 1.1, 10**400])
 def test_values_that_are_not_numbers_in_the_range_are_refused(value: object) -> None:
     assert not is_number(value, 0, 1)
+
+
+def test_a_whole_number_that_no_float_can_hold_is_none() -> None:
+    assert not is_number(10**400) and not is_number(-(10**400)) and not is_count(10**400)
 
 
 def test_numbers_and_counts_within_their_ranges_are_accepted() -> None:

@@ -300,5 +300,18 @@ def test_the_cache_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.Monk
     assert weights.weights_path() == tmp_path / "here" / weights.FILE_NAME
     monkeypatch.delenv("MAGMA_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(sys, "platform", "linux")
-    assert weights.cache_folder() == tmp_path / "magma-blender"
+    assert weights.weights_path() == tmp_path / "magma-blender" / weights.FILE_NAME
+
+
+def test_weights_that_an_earlier_version_fetched_on_a_mac_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MAGMA_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert weights.weights_path() == tmp_path / "caches" / "magma-blender" / weights.FILE_NAME
+    earlier = tmp_path / "Library" / "Caches" / "magma-blender" / weights.FILE_NAME
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    assert weights.weights_path() == earlier

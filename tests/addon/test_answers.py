@@ -1,0 +1,90 @@
+"""What the add-on makes of the engine's answers: typed values, or one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.protocol import pack_bytes
+from magma_blender.engine_host import answers
+from magma_blender.engine_host.answers import Fill, Frames, Progress
+from magma_blender.errors import AnswerError
+
+FILL = {"start": 3, "stop": 9, "tried": 8, "correction_cm": 2}
+
+
+def dance(**changes: object) -> dict[str, object]:
+    return {
+        "npz": pack_bytes(b"motion"),
+        "document": "{}",
+        "report": {"fills": [FILL], "notices": ["Loud."]},
+        **changes,
+    }
+
+
+def test_a_dance_is_read() -> None:
+    read = answers.read_dance(dance())
+    assert (read.npz, read.document, read.notices) == (b"motion", "{}", ("Loud.",))
+    assert read.fills == (Fill(3, 9, 8, 2.0),)
+
+
+def test_a_report_may_say_nothing() -> None:
+    read = answers.read_dance(dance(report={"device": "cpu"}))
+    assert read.fills == () and read.notices == ()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        "dance",
+        {},
+        dance(npz=7),
+        dance(npz="not base64!"),
+        dance(document=None),
+        dance(report=[]),
+        dance(report={"notices": "Loud."}),
+        dance(report={"notices": [1]}),
+        dance(report={"fills": [3]}),
+        dance(report={"fills": [{**FILL, "start": "3"}]}),
+        dance(report={"fills": [{**FILL, "start": True}]}),
+        dance(report={"fills": [{**FILL, "correction_cm": None}]}),
+    ],
+)
+def test_a_dance_that_makes_no_sense_is_one_sentence_for_the_user(answer: object) -> None:
+    with pytest.raises(AnswerError, match=r"The engine's answer cannot be used \(.+\).*Press Install Engine"):
+        answers.read_dance(answer)
+
+
+def test_what_is_wrong_is_named_and_shortened() -> None:
+    with pytest.raises(AnswerError, match="document is ") as caught:
+        answers.read_dance(dance(document=["x"] * 100_000))
+    assert len(str(caught.value)) < 300
+
+
+def test_progress_is_read_and_kept_between_0_and_1() -> None:
+    params = {"id": 4, "stage": "tokens", "fraction": 1, "message": "Sampling", "seconds_left": 3}
+    assert answers.read_progress(params) == Progress("tokens", 1.0, "Sampling", 3.0)
+    assert answers.read_progress({**params, "fraction": 1.5, "seconds_left": None}).fraction == 1.0
+    assert answers.read_progress({**params, "seconds_left": None}).seconds_left is None
+    for fraction in ("half", None, True, float("nan"), 10**400):
+        with pytest.raises(AnswerError, match="fraction is "):
+            answers.read_progress({**params, "fraction": fraction})
+
+
+def test_frames_are_read() -> None:
+    params = {"id": 4, "first_frame": 20, "frame_rate": 20.0, "npz": "text"}
+    assert answers.read_frames(params) == Frames(20, 20.0, "text")
+    with pytest.raises(AnswerError, match="first_frame is None"):
+        answers.read_frames({"frame_rate": 20.0, "npz": "text"})
+
+
+def test_other_answers_are_read() -> None:
+    report = {"problems": ["No av."], "libraries": {"av": None}}
+    assert answers.read_check(report).problems == ("No av.",) and answers.read_check(report).report is report
+    assert answers.read_check({"device": "cpu"}).problems == ()
+    assert answers.read_import({"warnings": ["No mean."]}) == ("No mean.",)
+    assert answers.read_fetched({"path": "/weights"}) == "/weights"
+    for read in (answers.read_check, answers.read_import, answers.read_fetched):
+        with pytest.raises(AnswerError):
+            read("nonsense")

@@ -23,7 +23,7 @@ from engine.editing.song_music import dance_music, on_the_beat
 from engine.editing.splice import placed
 from engine.editing.unchosen_variants import fit_unchosen_variants
 from engine.errors import CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
-from engine.models.base import Cancelled, Checkpoint, Progress
+from engine.models.base import Cancelled, Checkpoint, Progress, check_style
 from engine.models.checkpoints import cached_checkpoint, find_checkpoint
 from engine.motion.files.read import read_motion
 from engine.pipeline.tokenize import token_error
@@ -114,9 +114,7 @@ def _unlock(state: EditState, operation: Operation) -> None:
 
 def _style(state: EditState, operation: Operation) -> None:
     style = operation.style
-    if style is not None and style not in state.checkpoint.styles:
-        known = ", ".join(state.checkpoint.styles) or "(it has none)"
-        raise RequestError(f"Checkpoint {state.checkpoint.name!r} knows no style {style!r}. Choose one of: {known}.")
+    check_style(state.checkpoint.name, state.checkpoint.styles, style)
     transition = doc.STYLE_TRANSITION if operation.transition is None else operation.transition
     state.document = doc.set_style(state.document, *operation.range(), style, operation.strength, transition)
 

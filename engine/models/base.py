@@ -209,4 +209,4 @@ def check_style(name: str, styles: Sequence[str], style: str | None) -> None:
     """Raise RequestError unless checkpoint `name` has the style; None is always accepted."""
     if style is not None and style not in styles:
         known = ", ".join(styles) or "(it has none)"
-        raise RequestError(f"Checkpoint {name!r} has no style {style!r}. Choose AUTO or one of: {known}.")
+        raise RequestError(f"Checkpoint {name!r} has no style {style!r}. Leave it out or choose one of: {known}.")

@@ -388,7 +388,7 @@ def test_it_runs_as_a_module(tiny: Path, song: Path, tmp_path: Path) -> None:
     missing = [*command, "generate", "gone.wav", "-o", str(tmp_path / "x.npz"), "--checkpoint", str(tiny)]
     failed = subprocess.run(missing, cwd=ROOT, capture_output=True, text=True, check=False)
     assert failed.returncode == 1
-    assert failed.stderr.splitlines()[-1].startswith("error: gone.wav: no such file")
+    assert failed.stderr.splitlines()[-1].startswith("error: gone.wav: there is no such file")
     assert not list(tmp_path.iterdir())
 
 

@@ -17,8 +17,8 @@ import numpy as np
 import soundfile
 
 from benchmarks.long_music import SONGS
+from demo.song import DEMO_STYLES, write_demo_song
 from engine.audio.decode import load_audio
-from engine.audio.demo_song import DEMO_STYLES, write_demo_song
 from engine.errors import AudioError
 
 SYNTHESIZED_SECONDS = 60.0
@@ -66,7 +66,7 @@ def main() -> None:
         for bpm in np.linspace(*TEMPI[style], TEMPI_EACH):
             name = f"{style}_{bpm:.0f}.wav"
             write_demo_song(folder / name, style, SYNTHESIZED_SECONDS, float(bpm))
-            lines.append(f"| {name} | synthesised (`engine.audio.demo_song`) | this project | as this project |")
+            lines.append(f"| {name} | synthesised (`demo.song`) | this project | as this project |")
     held_out = set(SONGS.values())
     for source in SOURCES:
         for song in source.songs():

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from demo import pictures
 from demo.report import Report
-from engine.audio.demo_song import DEMO_STYLES, write_demo_song
+from demo.song import DEMO_STYLES, write_demo_song
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENE_FPS = 30

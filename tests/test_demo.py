@@ -12,7 +12,7 @@ import pytest
 
 import demo.__main__ as demo
 from demo import pictures
-from engine.audio.demo_song import write_demo_song
+from demo.song import write_demo_song
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ import pytest
 
 from benchmarks.gallery import __main__ as gallery
 from benchmarks.gallery import body, film, page, plot, scenes, view
+from demo.song import write_demo_song
 from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
-from engine.audio.demo_song import write_demo_song
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.data.clips import at_rate
 from engine.data.styles import usual_tempo

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import DataError, EngineError
+from engine.service.terminal import add_device
 
 
-def add_evaluate_command(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Add this module's sub-parser."""
     evaluate = commands.add_parser(
         "evaluate", help="measure the dances of a checkpoint against real ones and baselines"
@@ -24,7 +25,7 @@ def add_evaluate_command(commands: Any) -> None:
         "--paper", metavar="CHECKPOINT_DIR", help="a second checkpoint to compare with, in a row of its own"
     )
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write all figures as JSON")
-    evaluate.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_device(evaluate)
     evaluate.set_defaults(run=_evaluate)
 
 

@@ -1,4 +1,4 @@
-"""The command line: argument parsing, progress on the terminal, exit codes. What the commands do is elsewhere.
+"""The command line: argument parsing and exit codes. What the commands do is elsewhere.
 
 Exit codes: 0 done, 1 an error told in one line on stderr, 2 wrong arguments, 130 interrupted.
 """
@@ -7,25 +7,29 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import VERSION
 from engine.errors import EngineError
+from engine.service.edit_commands import add_editing_commands, check_pair, write_document
 from engine.service.jobs import describe_error
+from engine.service.terminal import TerminalProgress, add_device, check_output, complete
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+AddCommands = Callable[[Any], None]
+"""Adds the sub-parsers of some commands; each has a default `run`, which is called with the options."""
+
+
+def main(arguments: Sequence[str] | None = None, others: Iterable[AddCommands] = ()) -> int:
+    """Run one command; returns the exit code. others: commands of rooms that this one does not know."""
+    options = _parser(others).parse_args(arguments)
     try:
         options.run(options)
     except EngineError as error:
@@ -43,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m engine", description="Turn songs into dances for an SMPL body.")
     parser.add_argument("--version", action="version", version=f"MAGMA engine {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -131,44 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     styles.add_argument("--merges", type=Path, metavar="FILE", help="bpe_simple_vocab_16e6.txt.gz or tokenizer.json")
     styles.set_defaults(run=_style_vectors)
 
-    from engine.evaluation.cli import add_evaluate_command
-    from engine.service.edit_commands import add_editing_commands
-    from engine.training.cli import add_training_commands
-
-    add_editing_commands(commands)
-    add_training_commands(commands)
-    add_evaluate_command(commands)
+    for add_commands in (add_editing_commands, *others):
+        add_commands(commands)
     return parser
-
-
-def add_device(parser: argparse.ArgumentParser) -> None:
-    """Add the option `--device`."""
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
-
-
-class TerminalProgress:
-    """A bar that redraws itself on a terminal; elsewhere one line per stage."""
-
-    def __init__(self) -> None:
-        self.bar = sys.stderr.isatty()
-        self.stage = ""
-
-    def __call__(self, stage: str, fraction: float, message: str) -> None:
-        if self.bar:
-            filled = round(30 * fraction)
-            end = "\n" if fraction >= 1 else ""
-            print(f"\r[{'#' * filled}{'.' * (30 - filled)}] {fraction:4.0%} {message:<50.50}", end=end, file=sys.stderr)
-            sys.stderr.flush()
-        elif stage != self.stage:
-            print(message, file=sys.stderr)
-        self.stage = stage
-
-    def __enter__(self) -> TerminalProgress:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self.bar and self.stage not in ("", "done"):
-            print(file=sys.stderr)  # so that what went wrong gets a line of its own
 
 
 def _generate(options: argparse.Namespace) -> None:
@@ -177,8 +146,6 @@ def _generate(options: argparse.Namespace) -> None:
 
     check_output(options.output)
     if options.choreography is not None:
-        from engine.service.edit_commands import check_pair
-
         check_pair(options.choreography, options.output)
     request = GenerateRequest(
         audio=options.audio,
@@ -201,8 +168,6 @@ def _generate(options: argparse.Namespace) -> None:
         dance = generate(request, progress, lambda: False)
     _write_motion(options.output, dance.motion, dance.write)
     if options.choreography is not None:
-        from engine.service.edit_commands import write_document
-
         write_document(options.choreography, dance.document, options.output)
     report = {**dance.report, "output": str(options.output), "total_seconds": round(time.perf_counter() - begin, 2)}
     if options.json:
@@ -297,33 +262,6 @@ def _readable(found: dict[str, Any]) -> str:
         lines.append(f"checkpoint {entry['name']}: {entry.get('error', ', '.join(entry.get('styles', [])))}")
     lines += [f"problem: {problem}" for problem in found["problems"]] or ["everything works"]
     return "\n".join(lines)
-
-
-def check_output(path: Path, suffixes: tuple[str, ...] = (".npz", ".bvh")) -> None:
-    """Refuse an unusable output before the work is done rather than after."""
-    if path.suffix not in suffixes:
-        raise EngineError(f"{path}: unknown kind of file. End the name with {' or '.join(suffixes)}.")
-    folder = path.parent
-    if not folder.is_dir():
-        raise EngineError(f"{path}: the folder {folder} does not exist. Make it first.")
-    new = not path.exists()
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise EngineError(f"{path}: cannot be written ({error.strerror}). Choose another place.") from error
-    if new:
-        path.unlink()
-
-
-@contextmanager
-def complete(path: Path) -> Iterator[Path]:
-    """A path to write to that becomes `path` once all is written; if that fails, what was there stays."""
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    try:
-        yield partial
-        os.replace(partial, path)  # noqa: PTH105 - atomic on every platform
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _write_motion(path: Path, motion: Motion, write_npz: Callable[[Path], None]) -> None:

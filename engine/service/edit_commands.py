@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError, RequestError
-from engine.service.cli import TerminalProgress, add_device, check_output, complete
+from engine.service.terminal import TerminalProgress, add_device, check_output, complete
 
 if TYPE_CHECKING:
     from engine.choreography import Choreography

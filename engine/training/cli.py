@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import DataError, EngineError
+from engine.service.terminal import add_device
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,7 +26,7 @@ CONFIG_FILE = "config.json"
 MOST_LEVELS = 16
 
 
-def add_training_commands(commands: Any) -> None:
+def add_commands(commands: Any) -> None:
     """Add this module's sub-parsers."""
     vqvae = commands.add_parser("train-vqvae", help="stage one: train the motion codec; resumes an unfinished run")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
@@ -71,7 +72,7 @@ def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_r
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    add_device(parser)
 
 
 def _add_start(parser: argparse.ArgumentParser) -> None:

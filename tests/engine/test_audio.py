@@ -10,9 +10,9 @@ import av
 import numpy as np
 import pytest
 
+from demo.song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.audio.beats import BeatTrack, beat_features, beat_phase, choose_style, track_beats
 from engine.audio.decode import check_song, load_audio, probe
-from engine.audio.demo_song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.data.styles import music_of, usual_tempo
 from engine.errors import AudioError
 

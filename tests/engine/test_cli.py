@@ -19,7 +19,8 @@ from tiny_engine import stepping
 
 from engine import VERSION
 from engine.motion.files.bvh_import import read_bvh
-from engine.service.cli import TerminalProgress, main
+from engine.service.cli import main
+from engine.service.terminal import TerminalProgress
 from smpl_rig.motion import load_npz, save_npz
 
 ROOT = Path(__file__).resolve().parents[2]

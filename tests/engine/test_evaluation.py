@@ -10,7 +10,8 @@ import pytest
 from test_metrics import FPS, standing
 from tiny_engine import stepping
 
-from engine.audio.demo_song import write_demo_song
+from demo.song import write_demo_song
+from engine.__main__ import main
 from engine.data.clips import at_rate
 from engine.data.songs import SongFile
 from engine.evaluation import tables
@@ -24,7 +25,6 @@ from engine.evaluation.metrics.song_match import SongBeats, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
 from engine.evaluation.summary import ALL, WITH_SONG, summarise
 from engine.motion.body_frame import in_body_frame, mirror_body
-from engine.service.cli import main
 from smpl_rig import rotations as rot
 from smpl_rig.motion import save_npz
 from smpl_rig.skeleton import JOINT_INDEX

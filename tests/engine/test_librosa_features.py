@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soxr
 
+from demo.song import demo_song
 from engine.audio import librosa_features as lf
-from engine.audio.demo_song import demo_song
 
 
 @pytest.fixture(scope="module")

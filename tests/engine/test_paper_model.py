@@ -22,13 +22,13 @@ from benchmarks.paper_model.writer import (
     train_writer,
     with_raw_music,
 )
+from engine.__main__ import main
 from engine.data.clips import StyledMotion
 from engine.errors import DataError
 from engine.models.checkpoints import load_checkpoint
 from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.vqvae import OriginalVQVAE
-from engine.service.cli import main
 from engine.training.loop import TrainOptions
 
 CODEC = OriginalVQVAEConfig(codes=32, width=32, heads=2, forward_width=48, encoder_depth=1, decoder_depth=1)

@@ -13,6 +13,7 @@ import pytest
 import torch
 from tiny_engine import SMALL_CODEC, SMALL_DECODER, kill_at_step, own_folder, stepping, tiny_networks
 
+from engine.__main__ import main
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.data.clips import StyledMotion
 from engine.errors import DataError
@@ -20,7 +21,6 @@ from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation
 from engine.motion.files.bvh import write_bvh
-from engine.service.cli import main
 from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
 from engine.training.finetune_vqvae import corrupted, finetune_vqvae, nearest_codes

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio.demo_song import write_demo_song
+from demo.song import write_demo_song
 from engine.data.styles import music_of
 from engine.models.torch.decoder import DecoderConfig, MotionDecoder
 from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig

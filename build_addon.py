@@ -2,13 +2,15 @@
 
     python build_addon.py --output magma_blender.zip
 
-The zip holds one folder, `magma_blender`, with the add-on, the engine, smpl_rig and the checkpoints. It installs
-as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and later). The same commit gives the same bytes.
+The zip holds one folder, `magma_blender`, with what dancing needs and nothing else; the rooms for training, evaluation
+and data stay in the repository. It installs as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and
+later). The same commit gives the same bytes, as long as Python's zlib is the same.
 
-In the repository `magma_blender`, `engine` and `smpl_rig` lie side by side and import each other by name. In the zip
-the other two lie inside the add-on, where Blender (which forbids extensions to put modules at the top level) must
-reach them by relative imports, so the import statements of the files that run in Blender are rewritten. The engine's
-process has the add-on's folder as its working directory and finds `engine` and `smpl_rig` there by name.
+In the repository `magma_blender`, `engine`, `smpl_rig` and `checkpoints` lie side by side and import each other by
+name. In the zip the others lie in the add-on's folder `bundle`, the only folder on the path of the engine's process:
+so the add-on's own modules (`errors`, `paths`, ...) are no top-level modules there. Blender forbids extensions to put
+modules at the top level, so in the add-on's files the import statements that reach into the bundle are made relative;
+what lies in the bundle imports its own package relatively already, where Blender needs it.
 """
 
 from __future__ import annotations
@@ -24,8 +26,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 ADDON = "magma_blender"
-BESIDE = ("engine", "smpl_rig")
+PACKAGES = ("engine", "smpl_rig")
 CHECKPOINTS = "checkpoints"
+BUNDLE = "bundle"
+"""The folder of the add-on that holds the packages and the checkpoints; `magma_blender/paths.py` knows it, too."""
+BUNDLE_TEXT = '"""What the engine\'s process imports, and of it what it shares with the add-on."""\n'
+NOT_FOR_DANCING = ("engine/training/", "engine/evaluation/", "engine/data/", "smpl_rig/assets/bake_mannequin.py")
+"""Left out: rooms and tools that only development needs."""
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold: real times would differ from checkout to checkout."""
 TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json"}
@@ -38,11 +45,9 @@ class BuildError(Exception):
 
 def source_files(root: Path) -> list[str]:
     """Relative paths, with slashes, of what goes into the zip: what git tracks, or every file without git."""
-    wanted = [f"{ADDON}/", *(f"{name}/" for name in BESIDE), f"{CHECKPOINTS}/"]
-    paths = [
-        path for path in _tracked_files(root) or _all_files(root) if path == "LICENSE" or path.startswith(tuple(wanted))
-    ]
-    return sorted(path for path in paths if not IGNORED & set(path.split("/")))
+    wanted = tuple(f"{name}/" for name in (ADDON, *PACKAGES, CHECKPOINTS))
+    paths = [path for path in _tracked_files(root) or _all_files(root) if path == "LICENSE" or path.startswith(wanted)]
+    return sorted(path for path in paths if not path.startswith(NOT_FOR_DANCING) and not IGNORED & set(path.split("/")))
 
 
 def _tracked_files(root: Path) -> list[str]:
@@ -54,34 +59,34 @@ def _tracked_files(root: Path) -> list[str]:
 
 
 def _all_files(root: Path) -> list[str]:
-    folders = [root / ADDON, *(root / name for name in BESIDE), root / CHECKPOINTS]
-    found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    found = [path for name in (ADDON, *PACKAGES, CHECKPOINTS) for path in (root / name).rglob("*") if path.is_file()]
     return [path.relative_to(root).as_posix() for path in [*found, root / "LICENSE"] if path.is_file()]
 
 
 def place_in_zip(path: str) -> str:
     """Where a file of the repository lies in the zip."""
-    return path if path.startswith(f"{ADDON}/") else f"{ADDON}/{path}"
+    if path.startswith(f"{ADDON}/"):
+        return path
+    return f"{ADDON}/{path}" if path == "LICENSE" else f"{ADDON}/{BUNDLE}/{path}"
 
 
 def content_in_zip(root: Path, path: str) -> bytes:
-    """The file's bytes as they go into the zip: imports rewritten, line ends those of Unix."""
+    """The file's bytes as they go into the zip: the add-on's imports rewritten, line ends those of Unix."""
     data = (root / path).read_bytes()
     if Path(path).suffix in TEXT_SUFFIXES:
         data = data.replace(b"\r\n", b"\n")
-    # the engine's own files run in its process only, except a few, whose imports of each other are relative
-    if path.endswith(".py") and not path.startswith("engine/"):
-        data = rewrite_imports(data.decode("utf-8"), place_in_zip(path)).encode("utf-8")
+    if path.startswith(f"{ADDON}/") and path.endswith(".py"):
+        data = rewrite_imports(data.decode("utf-8"), path).encode("utf-8")
     return data
 
 
 def rewrite_imports(source: str, place: str) -> str:
-    """`from engine.x import y` as a relative import, for a file that lies at `place` in the zip.
+    """`from engine.x import y` as a relative import, for a file of the add-on that lies at `place` in the zip.
 
     Raises BuildError for `import engine.x`, which has no relative form.
     """
-    # one dot is the file's own package: `.engine` in magma_blender/batch.py, `..engine` in magma_blender/ui/x.py
-    dots = "." * place.count("/")
+    # one dot is the file's own package: `.bundle` in magma_blender/batch.py, `..bundle` in magma_blender/ui/x.py
+    bundle = "." * place.count("/") + BUNDLE
     lines = source.splitlines(keepends=True)
     for node in _absolute_imports(source, place):
         if isinstance(node, ast.Import):
@@ -90,7 +95,7 @@ def rewrite_imports(source: str, place: str) -> str:
         line = lines[node.lineno - 1]
         start = len(line.encode()[: node.col_offset].decode())
         before, statement = line[:start], line[start:]
-        lines[node.lineno - 1] = before + statement.replace(f"from {node.module}", f"from {dots}{node.module}", 1)
+        lines[node.lineno - 1] = before + statement.replace(f"from {node.module}", f"from {bundle}.{node.module}", 1)
     rewritten = "".join(lines)
     left = list(_absolute_imports(rewritten, place))
     if left:
@@ -109,7 +114,7 @@ def _absolute_imports(source: str, place: str) -> Iterator[ast.Import | ast.Impo
 
 
 def _is_ours(module: str) -> bool:
-    return module.split(".", maxsplit=1)[0] in BESIDE
+    return module.split(".", maxsplit=1)[0] in PACKAGES
 
 
 def build(root: Path, output: Path) -> list[str]:
@@ -117,26 +122,26 @@ def build(root: Path, output: Path) -> list[str]:
     files = source_files(root)
     if f"{ADDON}/__init__.py" not in files:
         raise BuildError(f"{root / ADDON} is not there: run build_addon.py of the repository.")
+    contents = [(place_in_zip(path), content_in_zip(root, path)) for path in files]
+    contents = sorted([*contents, (f"{ADDON}/{BUNDLE}/__init__.py", BUNDLE_TEXT.encode())])
     part = output.with_name(output.name + ".part")
     try:
         with zipfile.ZipFile(part, "w") as archive:
-            for place, path in sorted((place_in_zip(path), path) for path in files):
-                _add(archive, place, content_in_zip(root, path))
+            for place, data in contents:
+                _add(archive, place, data)
         part.replace(output)
     except OSError as error:
         raise BuildError(f"{output} cannot be written ({error.strerror}): choose another folder.") from error
     finally:
         part.unlink(missing_ok=True)
-    return sorted(place_in_zip(path) for path in files)
+    return [place for place, _ in contents]
 
 
 def _add(archive: zipfile.ZipFile, place: str, data: bytes) -> None:
     info = zipfile.ZipInfo(place, TIMESTAMP)
     info.create_system = 3  # Unix, wherever it is built
     info.external_attr = (stat.S_IFREG | 0o644) << 16
-    # not compressed: one zlib's output differs from another's, and the weights, nearly all of it, do not shrink
-    info.compress_type = zipfile.ZIP_STORED
-    archive.writestr(info, data)
+    archive.writestr(info, data, zipfile.ZIP_DEFLATED, compresslevel=9)
 
 
 def main() -> int:
@@ -149,7 +154,7 @@ def main() -> int:
     except (BuildError, SyntaxError) as error:
         print(f"build_addon: error: {error}", file=sys.stderr)
         return 1
-    if not any(name.startswith(f"{ADDON}/{CHECKPOINTS}/default/") for name in names):
+    if not any(name.startswith(f"{ADDON}/{BUNDLE}/{CHECKPOINTS}/default/") for name in names):
         print(
             "build_addon: notice: there is no checkpoints/default: the zip comes without a checkpoint", file=sys.stderr
         )

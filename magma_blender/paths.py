@@ -15,9 +15,10 @@ PACKAGE = __package__ or ""
 
 
 def engine_root() -> Path:
-    """The folder that holds the `engine` package: the add-on's own in the installed zip, else the repository's."""
-    here = Path(__file__).resolve().parent
-    return here if (here / "engine").is_dir() else here.parent
+    """The folder with the packages of the engine's process: `bundle` of the installed zip, else the repository's."""
+    addon = Path(__file__).resolve().parent
+    bundle = addon / "bundle"  # made by build_addon.py
+    return bundle if (bundle / "engine").is_dir() else addon.parent
 
 
 def default_data_folder() -> Path:

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data.clips import FRAME_RATE
+from engine.data.kinematics import joints_in_heading_frame
 from engine.models.torch.checkpoint import TorchCheckpoint
-from engine.models.torch.kinematics import joints_in_heading_frame
 from engine.motion import representation
 from smpl_rig.motion import Motion
 

@@ -1,12 +1,14 @@
-"""The zip: the same bytes each time, one folder, and no import in it that Blender could not resolve."""
+"""The zip: the same bytes each time, what dancing needs and no more, and no import in it that leads nowhere."""
 
 from __future__ import annotations
 
 import ast
 import os
 import shutil
+import subprocess
 import sys
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,19 @@ import tomllib
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 import build_addon  # noqa: E402
+
+ADDON = "magma_blender/"
+BUNDLE = "magma_blender/bundle/"
+ROOMS = {
+    "": {"engine_host", "media", "operators", "scene", "ui", "bundle"},
+    "bundle/": {"checkpoints", "engine", "smpl_rig"},
+    "bundle/checkpoints/": {"default", "open"},
+    "bundle/engine/": {"audio", "choreography", "editing", "models", "motion", "pipeline", "runtime", "service"},
+    "bundle/smpl_rig/": {"assets", "blender"},
+}
+"""The folders in the zip, and the folders in each of them."""
+STARTED_BY_NAME = {"engine.__main__"}
+"""Modules of the bundle that nothing imports: they are run."""
 
 
 @pytest.fixture(scope="module")
@@ -25,36 +40,128 @@ def archive(tmp_path_factory):
         yield content
 
 
-def test_one_folder_with_all_that_is_needed(archive):
+@pytest.fixture(scope="module")
+def unpacked(archive, tmp_path_factory):
+    """The add-on's folder as an installation leaves it."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    archive.extractall(folder)
+    return folder / "magma_blender"
+
+
+def test_the_rooms_are_those_that_dancing_needs(archive):
     names = archive.namelist()
-    assert all(name.startswith("magma_blender/") for name in names)
-    for wanted in ("__init__.py", "blender_manifest.toml", "engine/protocol.py", "engine/service/server.py"):
-        assert f"magma_blender/{wanted}" in names
-    assert "magma_blender/smpl_rig/blender/armature.py" in names
-    assert not [name for name in names if "test" in name.lower() or "__pycache__" in name]
+    assert all(name.startswith(ADDON) for name in names)
+    for room, wanted in ROOMS.items():
+        below = [name.removeprefix(ADDON + room) for name in names if name.startswith(ADDON + room)]
+        assert {name.split("/")[0] for name in below if "/" in name} == wanted, room
+    assert not [name for name in names if "test" in name.lower() or "bake" in name or "__pycache__" in name]
+    for file in ("__init__.py", "blender_manifest.toml", "LICENSE", "bundle/checkpoints/default/model.safetensors"):
+        assert ADDON + file in names
 
 
-def test_no_absolute_import_of_our_packages_is_left(archive):
-    for name in archive.namelist():
-        if not name.endswith(".py") or name.startswith("magma_blender/engine/"):
-            continue
-        for node in ast.walk(ast.parse(archive.read(name))):
-            if isinstance(node, ast.Import):
-                assert not {alias.name.split(".")[0] for alias in node.names} & {"engine", "smpl_rig", "magma_blender"}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                assert (node.module or "").split(".")[0] not in {"engine", "smpl_rig", "magma_blender"}
+def test_it_is_compressed(archive):
+    entries = archive.infolist()
+    assert all(entry.compress_type == zipfile.ZIP_DEFLATED for entry in entries)
+    assert sum(entry.compress_size for entry in entries) < 0.95 * sum(entry.file_size for entry in entries)
 
 
-def test_every_relative_import_leads_to_a_file_of_the_zip(archive):
+def imported(tree: ast.AST, place: str, names: set[str], base: str) -> Iterator[str]:
+    """Files of the zip that a file at `place` imports anywhere in it; absolute names are looked for below `base`.
+
+    Fails for a relative import, or one of ours, that leads to no file.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            folder = place.split("/")[: -node.level] if node.level else base.rstrip("/").split("/")
+            stem = "/".join([*folder, *(node.module.split(".") if node.module else [])])
+            ours = node.level or (node.module or "").split(".")[0] in build_addon.PACKAGES
+            found = {f"{stem}.py", f"{stem}/__init__.py"} & names
+            assert found or not ours, f"{place}: {ast.unparse(node)}"
+            inside = {f"{stem}/{alias.name}" for alias in node.names}
+            yield from found
+            yield from {f"{path}{end}" for path in inside for end in (".py", "/__init__.py")} & names
+        elif isinstance(node, ast.Import):
+            assert not {alias.name.split(".")[0] for alias in node.names} & {*build_addon.PACKAGES, "magma_blender"}
+
+
+def reached(archive, starts: set[str], base: str) -> set[str]:
+    """Files that are imported, by way of others, from `starts`; with them."""
     names = set(archive.namelist())
-    for name in names:
-        if not name.endswith(".py"):
-            continue
+    done: set[str] = set()
+    left = set(starts)
+    while left:
+        name = left.pop()
+        done.add(name)
+        left |= set(imported(ast.parse(archive.read(name)), name, names, base)) - done
+    return done
+
+
+def python_files(archive, folder: str) -> set[str]:
+    return {name for name in archive.namelist() if name.startswith(folder) and name.endswith(".py")}
+
+
+def test_in_blender_every_import_of_ours_is_relative_and_leads_to_a_file(archive):
+    starts = python_files(archive, ADDON) - python_files(archive, BUNDLE)
+    shared = reached(archive, starts, BUNDLE)
+    assert BUNDLE + "engine/protocol.py" in shared and BUNDLE + "smpl_rig/blender/armature.py" in shared
+    for name in shared:
         for node in ast.walk(ast.parse(archive.read(name))):
-            if isinstance(node, ast.ImportFrom) and node.level:
-                folder = name.split("/")[: -node.level]
-                target = "/".join([*folder, *(node.module.split(".") if node.module else [])])
-                assert f"{target}.py" in names or f"{target}/__init__.py" in names, f"{name}: {ast.unparse(node)}"
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                assert (node.module or "").split(".")[0] not in {"engine", "smpl_rig", "magma_blender"}, name
+
+
+def test_nothing_in_the_bundle_is_unused(archive):
+    """Every module there is imported by the add-on, the server, the jobs or a command of the command line."""
+    addon = python_files(archive, ADDON) - python_files(archive, BUNDLE)
+    starts = addon | {BUNDLE + name.replace(".", "/") + ".py" for name in STARTED_BY_NAME}
+    unused = python_files(archive, BUNDLE) - reached(archive, starts, BUNDLE)
+    assert {name for name in unused if not name.endswith("__init__.py")} == set()
+
+
+def run_in_bundle(unpacked: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A Python of its own that sees of ours the bundle only, as the engine's process does."""
+    bundle = unpacked / "bundle"
+    environment = {**os.environ, "PYTHONPATH": str(bundle)}
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=bundle, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_every_module_of_the_engine_imports_without_what_is_left_out(archive, unpacked):
+    names = [
+        name.removeprefix(BUNDLE).removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for name in python_files(archive, BUNDLE)
+        if not name.startswith(BUNDLE + "smpl_rig/blender/") and name != BUNDLE + "__init__.py"
+    ]
+    code = (
+        "import importlib, sys\n"
+        "for name in sys.argv[1:]: importlib.import_module(name)\n"
+        "for name, module in list(sys.modules.items()):\n"
+        "    if name.split('.')[0] in ('engine', 'smpl_rig'): print(module.__file__)\n"
+    )
+    done = run_in_bundle(unpacked, "-c", code, *names)
+    assert done.returncode == 0, done.stderr
+    files = [Path(line) for line in done.stdout.splitlines()]
+    assert len(files) >= len(names) and all(file.is_relative_to(unpacked) for file in files)
+
+
+def test_the_command_line_offers_what_is_there(unpacked):
+    here = run_in_bundle(unpacked, "-m", "engine", "--help")
+    assert here.returncode == 0 and "generate" in here.stdout and "chain" in here.stdout, here.stderr
+    assert "train" not in here.stdout and "evaluate" not in here.stdout
+    refused = run_in_bundle(unpacked, "-m", "engine", "evaluate")
+    assert refused.returncode == 2 and "invalid choice: 'evaluate'" in refused.stderr
+    whole = subprocess.run(
+        [sys.executable, "-m", "engine", "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "train-vqvae" in whole.stdout and "evaluate" in whole.stdout
+
+
+def test_the_engines_process_does_not_see_the_add_ons_modules(unpacked):
+    code = (
+        "from importlib.util import find_spec as f; print([f(n) for n in ('errors', 'paths', 'batch', 'scene', 'ui')])"
+    )
+    assert run_in_bundle(unpacked, "-c", code).stdout.strip() == str([None] * 5)
 
 
 def test_the_same_tree_gives_the_same_bytes_whatever_the_files_dates_and_rights(tmp_path):
@@ -75,18 +182,20 @@ def test_the_same_tree_gives_the_same_bytes_whatever_the_files_dates_and_rights(
 @pytest.mark.parametrize(
     ("place", "source", "wanted"),
     [
-        ("magma_blender/a.py", "from engine.protocol import x\n", "from .engine.protocol import x\n"),
-        ("magma_blender/a.py", "def f():\n    from smpl_rig import x\n", "def f():\n    from .smpl_rig import x\n"),
-        ("magma_blender/smpl_rig/a.py", "from smpl_rig.b import x\n", "from ..smpl_rig.b import x\n"),
-        ("magma_blender/smpl_rig/c/a.py", "from smpl_rig.b import x\n", "from ...smpl_rig.b import x\n"),
+        ("magma_blender/a.py", "from engine.protocol import x\n", "from .bundle.engine.protocol import x\n"),
+        (
+            "magma_blender/ui/a.py",
+            "def f():\n    from smpl_rig import x\n",
+            "def f():\n    from ..bundle.smpl_rig import x\n",
+        ),
         (
             "magma_blender/a.py",
             "if 1: from smpl_rig import (\n    x,\n)\n",
-            "if 1: from .smpl_rig import (\n    x,\n)\n",
+            "if 1: from .bundle.smpl_rig import (\n    x,\n)\n",
         ),
         ("magma_blender/a.py", "t = 'from engine.x import y'\n", "t = 'from engine.x import y'\n"),
         ("magma_blender/a.py", "from engines import x\n", "from engines import x\n"),
-        ("magma_blender/a.py", "é = 1; from engine import x\n", "é = 1; from .engine import x\n"),
+        ("magma_blender/a.py", "é = 1; from engine import x\n", "é = 1; from .bundle.engine import x\n"),
     ],
 )
 def test_imports_are_made_relative(place, source, wanted):

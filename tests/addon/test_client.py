@@ -357,7 +357,7 @@ def test_the_engine_ends_with_blender(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from magma_blender.client import EngineClient
+from magma_blender.engine_host.client import EngineClient
 client = EngineClient(sys.argv[2:], cwd=Path.cwd(), log_file=Path(sys.argv[1]))
 client.wait(client.request("doctor", {}), 10)
 print(client.pid, flush=True)

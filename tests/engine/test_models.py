@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.data.kinematics import joints_in_heading_frame
 from engine.models.torch.decoder import (
     Attention,
     DecoderConfig,
@@ -18,7 +19,6 @@ from engine.models.torch.decoder import (
     distance_bias,
 )
 from engine.models.torch.half_weights import HalfWeightLinear, read_in_half
-from engine.models.torch.kinematics import joints_in_heading_frame
 from engine.models.torch.kv_cache import DecoderCache
 from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation as rep

@@ -1,4 +1,4 @@
-"""Forward kinematics in torch, for losses on joint positions. Same tree and conventions as `smpl_rig.kinematics`."""
+"""Forward kinematics in torch, for losses and measures on joints. Same tree and conventions as `smpl_rig.kinematics`."""
 
 from __future__ import annotations
 

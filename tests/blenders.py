@@ -10,7 +10,21 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-FAKE_ENGINE = ROOT / "tests" / "addon" / "fake_engine.py"
+FAKE_ENGINE = ROOT / "tests" / "fake_engine.py"
+ZIP_VARIABLE, NAME_VARIABLE, FOLDER_VARIABLE = "MAGMA_TEST_ZIP", "MAGMA_TEST_ADDON", "MAGMA_TEST_ADDON_FOLDER"
+"""In Blender's tests, these variables of the environment say what run_blender_tests.py installed, and where."""
+
+
+def in_ci() -> bool:
+    """Whether this is continuous integration, in which nothing may be left out."""
+    return os.environ.get("CI") == "true"
+
+
+def from_environment(variable: str) -> str:
+    """What run_blender_tests.py says to the tests that it runs. Raises RuntimeError without it."""
+    if variable not in os.environ:
+        raise RuntimeError("These tests run on the installed zip: start them with tests/run_blender_tests.py.")
+    return os.environ[variable]
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,11 @@ def fake_engine(folder: Path, mode: str = "ok") -> Path:
 def use_engine(preferences: Any, folder: Path, mode: str) -> None:
     """Give the add-on the fake engine in the given mode."""
     preferences.engine_python = str(fake_engine(folder, mode))
+
+
+def engine_python() -> Path:
+    """A Python with the engine's packages."""
+    return Path(os.environ.get("MAGMA_TEST_PYTHON", ROOT / ".venv" / "bin" / "python"))
 
 
 def has_numpy(python: str) -> bool:

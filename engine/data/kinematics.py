@@ -1,4 +1,4 @@
-"""Forward kinematics in torch, for losses and measures on joints. Same tree and conventions as `smpl_rig.kinematics`."""
+"""Forward kinematics in torch, for losses and measures on joints; tree and conventions are `smpl_rig.kinematics`'s."""
 
 from __future__ import annotations
 

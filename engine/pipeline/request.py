@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from engine.errors import RequestError
 from engine.motion.room import LARGEST as LARGEST_ROOM
-from engine.pipeline.song import LONGEST_SECONDS
 from engine.protocol import MOST_CANDIDATES
 
+LONGEST_SECONDS = 1200.0
+"""Longest dance of one request; bounds memory and time."""
 ROOM = 6.0
 """Diameter in metres of the floor that a dance covers, unless the request says otherwise."""
 AUTO_STYLE = "AUTO"

@@ -8,9 +8,7 @@ from engine.audio.decode import check_song, load_audio, probe
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.errors import RequestError
 from engine.models.base import Song
-
-LONGEST_SECONDS = 1200.0
-"""Longest dance of one request; bounds memory and time."""
+from engine.pipeline.request import LONGEST_SECONDS
 
 
 def read_song(file: Path, start: float, seconds: float | None, speed: float) -> Song:

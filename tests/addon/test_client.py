@@ -1,16 +1,20 @@
-"""The add-on's client against the real server with a made-up `generate`, and against children that misbehave."""
+"""The add-on's client against the real server with made-up work, and against children that misbehave."""
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from engine import protocol
@@ -28,7 +32,9 @@ from magma_blender.engine_host.client import (
 from magma_blender.engine_host.engine_process import LOG_LIMIT_BYTES, describe_exit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FAKE = [sys.executable, str(ROOT / "tests" / "engine" / "fake_engine.py")]
+FAKE = [sys.executable, str(ROOT / "tests" / "fake_engine.py")]
+HANGS = 30.0
+"""Seconds after which something is taken not to come any more."""
 MakeClient = Callable[..., EngineClient]
 
 
@@ -69,8 +75,8 @@ def generate(client: EngineClient, audio: str) -> Request:
     return client.request("generate", {"audio": audio})
 
 
-def until(client: EngineClient, condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    deadline = time.monotonic() + seconds
+def until(client: EngineClient, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + HANGS
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
         client.poll()
@@ -80,9 +86,9 @@ def until(client: EngineClient, condition: Callable[[], bool], seconds: float = 
 def test_frames_come_before_the_answer(client: EngineClient) -> None:
     quiet = generate(client, "song")
     streamed = client.request("generate", {"audio": "song", "stream": True})
-    client.wait(quiet, 20)
-    client.wait(streamed, 20)
-    assert quiet.frames == [] and streamed.result["report"]["audio"] == "song"
+    client.wait(quiet, HANGS)
+    client.wait(streamed, HANGS)
+    assert quiet.frames == [] and streamed.result["report"]["params"]["audio"] == "song"
     assert [frames["first_frame"] for frames in streamed.frames] == [0, 2]
     assert protocol.unpack_arrays(streamed.frames[0]["npz"])["poses"].shape == (2, 72)
 
@@ -92,51 +98,74 @@ def until_dancing(client: EngineClient, request: Request) -> None:
 
 
 def assert_works(client: EngineClient) -> None:
-    assert client.wait(generate(client, "fine"), 10)["report"]["audio"] == "fine"
+    assert client.wait(generate(client, "fine"), HANGS)["report"]["params"]["audio"] == "fine"
 
 
 def test_generate(client: EngineClient) -> None:
     assert not client.alive
     seen: list[Progress] = []
     path = "/музыка/Été 5 😀.ogg"
-    result = client.wait(client.request("generate", {"audio": path, "seed": 4}), 10, seen.append)
-    assert protocol.unpack_bytes(result["npz"]).decode() == "npz of " + path
-    assert result["report"]["seed"] == 4
-    assert ("decode", 0.5, "half way", None) in seen
+    result = client.wait(client.request("generate", {"audio": path, "seed": 4}), HANGS, seen.append)
+    assert result["report"]["params"]["audio"] == path and result["report"]["params"]["seed"] == 4
+    with np.load(io.BytesIO(protocol.unpack_bytes(result["npz"]))) as arrays:
+        assert arrays["seed"] == 4
+    assert seen[-1] == ("tokens", 1.0, "Choosing tokens", None)
     assert client.alive and client.ready
 
 
-def test_nothing_blocks_the_window(client: EngineClient) -> None:
-    slowest = 0.0
-    begin = time.monotonic()
-    request = generate(client, "slow")
-    assert time.monotonic() - begin < 0.25  # starting a process, on a busy machine
-    while request.progress.fraction < 0.05:
-        begin = time.monotonic()
-        client.poll()
-        slowest = max(slowest, time.monotonic() - begin)
-        time.sleep(0.005)
-    assert slowest < 0.05
-    assert request.state == "running" and request.progress.message.startswith("step")
+def without_blocking(steps: Callable[[], None]) -> None:
+    """Run steps that must come to an end, whatever the engine does."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            steps()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(HANGS)
+    assert not thread.is_alive(), "it waits for the engine"
+    if raised:
+        raise raised[0]
+
+
+def test_nothing_blocks_the_window(make_client: MakeClient) -> None:
+    """The child answers when the next message has come, so whoever waited for the answer would wait for ever."""
+    client = make_client(script("one = reader.read(); reader.read(); say(p.response(one['id'], 1)); time.sleep(60)"))
+
+    def steps() -> None:
+        request = client.request("first", {})
+        until(client, lambda: client.ready)
+        for _ in range(50):
+            client.poll()
+        assert request.state == "running"
+        client.request("second", {})
+        until(client, lambda: request.state == "done")
+
+    without_blocking(steps)
 
 
 def test_a_child_that_never_reads_does_not_block_the_window(make_client: MakeClient) -> None:
     client = make_client(script("time.sleep(60)"))
     client.start()
     until(client, lambda: client.ready)
-    begin = time.monotonic()
-    request = client.request("generate", {"audio": "x" * 5_000_000})
-    client.poll()
-    client.cancel(request)
-    client.stop()
-    assert time.monotonic() - begin < 2.0
-    assert request.state == "cancelled"
+
+    def steps() -> None:
+        request = client.request("generate", {"audio": "x" * 5_000_000})
+        client.poll()
+        client.cancel(request)
+        client.stop()
+        assert request.state == "cancelled"
+
+    without_blocking(steps)
 
 
 def test_two_queued_requests(client: EngineClient) -> None:
     first, second = generate(client, "one"), generate(client, "two")
-    assert client.wait(second, 10)["report"]["audio"] == "two"
-    assert first.state == "done" and first.result["report"]["audio"] == "one"
+    assert client.wait(second, HANGS)["report"]["params"]["audio"] == "two"
+    assert first.state == "done" and first.result["report"]["params"]["audio"] == "one"
 
 
 def test_the_engine_stays_between_requests(client: EngineClient) -> None:
@@ -146,15 +175,14 @@ def test_the_engine_stays_between_requests(client: EngineClient) -> None:
     assert client.pid == pid
 
 
-def test_cancel_within_a_second(client: EngineClient) -> None:
+def test_cancel(make_client: MakeClient) -> None:
+    client = make_client(cancel_grace=HANGS)  # however busy the computer is
     running, waiting = generate(client, "slow"), generate(client, "slow")
     until_dancing(client, running)
     pid = client.pid
-    begin = time.monotonic()
     client.cancel(waiting)
     client.cancel(running)
-    until(client, lambda: running.state == waiting.state == "cancelled", 1.0)
-    assert time.monotonic() - begin < 1.0
+    until(client, lambda: running.state == waiting.state == "cancelled")
     with pytest.raises(RequestCancelled):
         client.wait(running)
     assert_works(client)
@@ -170,36 +198,46 @@ def test_cancel_before_the_engine_has_started(client: EngineClient) -> None:
     assert_works(client)
 
 
-def test_an_engine_deaf_to_cancel_is_killed_and_the_next_in_line_is_served(client: EngineClient) -> None:
-    deaf, behind = generate(client, "deaf"), generate(client, "behind")
-    until(client, lambda: deaf.progress.stage == "decode")
+def test_an_engine_that_ignores_a_cancel_is_killed_after_a_second_and_the_next_in_line_is_served(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging, behind = generate(client, "hang"), generate(client, "behind")
+    until_dancing(client, hanging)
     pid = client.pid
-    client.cancel(deaf)
-    until(client, lambda: deaf.state == "cancelled", 1.5)
-    assert client.wait(behind, 10)["report"]["audio"] == "behind"
+    with monkeypatch.context() as patched:
+        now = time.monotonic()
+        patched.setattr("magma_blender.engine_host.client.time", SimpleNamespace(monotonic=lambda: now))
+        client.cancel(hanging)
+        now += 0.99
+        client.poll()
+        assert hanging.state == "running"
+        now += 0.02
+        client.poll()
+        assert hanging.state == "cancelled"
+    assert client.wait(behind, HANGS)["report"]["params"]["audio"] == "behind"
     assert client.pid != pid
 
 
 def test_errors_of_the_engine_arrive_typed(client: EngineClient) -> None:
-    request = generate(client, "text.mp3")
-    with pytest.raises(EngineRefused, match=r"text\.mp3 holds no sound: choose an audio file\.") as caught:
-        client.wait(request, 10)
+    request = generate(client, "fail")
+    with pytest.raises(EngineRefused, match=r"The song is silent: choose another\.") as caught:
+        client.wait(request, HANGS)
     assert caught.value.type == "AudioError"
     assert request.state == "failed" and request.error is caught.value
     with pytest.raises(EngineRefused, match="not enough memory"):
-        client.wait(generate(client, "memory"), 10)
+        client.wait(generate(client, "memory"), HANGS)
     with pytest.raises(EngineRefused, match="Internal error") as caught:
-        client.wait(generate(client, "crash"), 10)
+        client.wait(generate(client, "crash"), HANGS)
     assert "Traceback" in client.log_tail(30) and "KeyError" in caught.value.details
     with pytest.raises(EngineRefused, match="does not know"):
-        client.wait(client.request("dance", {}), 10)
+        client.wait(client.request("dance", {}), HANGS)
     with pytest.raises(EngineRefused, match="cannot be sent"):
-        client.wait(client.request("generate", {"audio": Path("x")}), 10)
+        client.wait(client.request("generate", {"audio": Path("x")}), HANGS)
     assert_works(client)
 
 
 def test_prints_in_the_engine_go_to_the_log(client: EngineClient) -> None:
-    client.wait(generate(client, "print"), 10)
+    client.wait(generate(client, "print"), HANGS)
     assert "from a child process" in client.log_tail()
 
 
@@ -224,7 +262,7 @@ def test_killed_while_working_says_so(client: EngineClient, moment: str) -> None
     assert client.pid
     os.kill(client.pid, signal.SIGKILL)
     with pytest.raises(EngineDied, match="SIGKILL") as caught:
-        client.wait(request, 10)
+        client.wait(request, HANGS)
     assert "out of memory" in str(caught.value)
     if moment == "generation":
         assert "slow" in caught.value.details
@@ -233,16 +271,16 @@ def test_killed_while_working_says_so(client: EngineClient, moment: str) -> None
 
 
 def test_an_engine_that_leaves_says_so(client: EngineClient) -> None:
-    with pytest.raises(EngineDied, match="exit code 7") as caught:
-        client.wait(generate(client, "exit"), 10)
-    assert "engine started" in caught.value.details
+    with pytest.raises(EngineDied, match="exit code 3") as caught:
+        client.wait(generate(client, "die"), HANGS)
+    assert "engine started" in caught.value.details and "dies now" in caught.value.details
     assert_works(client)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="finds the pipe by POSIX means")
 def test_garbage_on_the_pipe(client: EngineClient) -> None:
     with pytest.raises(EngineDied, match="no message") as caught:
-        client.wait(generate(client, "garbage"), 10)
+        client.wait(generate(client, "garbage"), HANGS)
     assert "garbage" in str(caught.value)
     assert not client.alive
     assert_works(client)
@@ -262,7 +300,7 @@ def test_garbage_on_the_pipe(client: EngineClient) -> None:
 def test_children_that_break_the_protocol(make_client: MakeClient, code: str, words: str) -> None:
     client = make_client(script(code))
     with pytest.raises(EngineDied, match=words) as caught:
-        client.wait(client.request("generate", {}), 10)
+        client.wait(client.request("generate", {}), HANGS)
     assert caught.value.details == client.log_tail()
     if "torch" in code:
         assert "No module named torch" in caught.value.details
@@ -277,7 +315,7 @@ def test_messages_that_mean_nothing_are_ignored(make_client: MakeClient) -> None
             "say(p.response(reader.read()['id'], 'good')); time.sleep(60)"
         )
     )
-    assert client.wait(client.request("generate", {}), 10) == "good"
+    assert client.wait(client.request("generate", {}), HANGS) == "good"
 
 
 @pytest.mark.parametrize("answer", ["{'protocol': 999}", "{}", "None", "[1]"])
@@ -290,14 +328,14 @@ sys.stdout.buffer.flush()
 import time; time.sleep(60)"""
     client = make_client([sys.executable, "-c", code])
     with pytest.raises(EngineTooOld, match="Install Engine"):
-        client.wait(generate(client, "song"), 10)
+        client.wait(generate(client, "song"), HANGS)
     assert not client.alive
 
 
 def test_a_child_that_never_answers(make_client: MakeClient) -> None:
     client = make_client([sys.executable, "-c", "import time; time.sleep(60)"], hello_timeout=0.3)
     with pytest.raises(EngineTimeout, match=r"did not answer in 0\.3 s"):
-        client.wait(generate(client, "song"), 10)
+        client.wait(generate(client, "song"), HANGS)
     assert not client.alive
 
 
@@ -322,7 +360,8 @@ def test_missing_interpreter_or_folder(make_client: MakeClient, tmp_path: Path) 
 def test_folders_with_unusual_names(make_client: MakeClient, tmp_path: Path) -> None:
     folder = tmp_path / "Ünï 日本 'x' 5%"
     folder.mkdir()
-    (folder / "engine").symlink_to(ROOT / "engine", target_is_directory=True)
+    for package in ("engine", "smpl_rig"):
+        (folder / package).symlink_to(ROOT / package, target_is_directory=True)
     client = make_client(cwd=folder, log_file=folder / "logs" / "engine.log")
     assert_works(client)
     assert "done" in client.log_tail()
@@ -336,18 +375,18 @@ def test_the_childs_environment(make_client: MakeClient, monkeypatch: pytest.Mon
         script(f"say(p.response(reader.read()['id'], [os.environ.get(name) for name in {names}])); time.sleep(60)"),
         environment={"MAGMA_CHECKPOINTS": "/more"},
     )
-    assert client.wait(client.request("env", {}), 10) == [None, str(ROOT), "1", "/more"]
+    assert client.wait(client.request("env", {}), HANGS) == [None, str(ROOT), "1", "/more"]
 
 
 def test_stop_ends_the_engine_and_may_be_repeated(client: EngineClient) -> None:
     client.stop()
-    for audio, seconds in (("slow", 0.9), ("deaf", 1.5)):
+    for audio in ("slow", "hang"):
         request = generate(client, audio)
-        until(client, lambda request=request: request.progress.stage in ("tokens", "decode"))
-        begin = time.monotonic()
+        until_dancing(client, request)
+        pid = client.pid
         client.stop()
-        assert time.monotonic() - begin < seconds
         assert request.state == "cancelled" and not client.alive
+        assert pid and not _exists(pid)
         client.stop()
     assert_works(client)
 
@@ -359,14 +398,14 @@ import os, sys
 from pathlib import Path
 from magma_blender.engine_host.client import EngineClient
 client = EngineClient(sys.argv[2:], cwd=Path.cwd(), log_file=Path(sys.argv[1]))
-client.wait(client.request("doctor", {}), 10)
+client.wait(client.request("doctor", {}), 30)
 print(client.pid, flush=True)
 """
     for ending in ("", "os._exit(1)"):
         command = [sys.executable, "-c", code + ending, str(tmp_path / "log.txt"), *FAKE]
-        parent = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=20)
+        parent = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=2 * HANGS)
         pid = int(parent.stdout)
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + HANGS
         while _exists(pid):
             assert time.monotonic() < deadline, "the engine outlived its parent"
             time.sleep(0.02)

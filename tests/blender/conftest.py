@@ -1,14 +1,31 @@
-"""Tests that need bpy: run in Blender (run_in_blender.py) or with a bpy wheel's Python; skipped by any other Python."""
+"""Tests that need bpy, started by tests/run_blender_tests.py on the add-on as the zip installed it.
+
+Any other Python leaves them out.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 
 import blenders
 import pytest
 
 HAS_BPY = importlib.util.find_spec("bpy") is not None
 collect_ignore_glob = [] if HAS_BPY else ["test_*.py"]
+
+if HAS_BPY:
+    import installed
+
+    installed.use()
+    sys.path.append(str(blenders.ROOT))  # for `demo`
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _installed_only():
+    """What the tests have loaded of the add-on and the engine comes from the installed zip."""
+    yield
+    assert installed.loaded_from_the_repository() == []
 
 
 @pytest.fixture
@@ -22,19 +39,33 @@ def scene():
 
 
 @pytest.fixture
-def magma(scene, tmp_path, monkeypatch):
-    """The enabled add-on with a fake engine that works, data in a folder of the test's; gives the preferences."""
+def addon(scene, tmp_path):
+    """The enabled add-on, its data in a folder of the test's; gives the preferences."""
     import addon_utils
     import bpy
 
-    for name, value in blenders.own_folders(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    addon_utils.enable("magma_blender", default_set=True)
-    preferences = bpy.context.preferences.addons["magma_blender"].preferences
+    addon_utils.enable(installed.NAME, default_set=True)
+    installed.forget()
+    preferences = bpy.context.preferences.addons[installed.NAME].preferences
     preferences.data_folder = str(tmp_path / "data")
-    blenders.use_engine(preferences, tmp_path, "ok")
     yield preferences
-    addon_utils.disable("magma_blender", default_set=True)
+    addon_utils.disable(installed.NAME, default_set=True)
+
+
+@pytest.fixture
+def magma(addon, tmp_path):
+    """The enabled add-on with a fake engine that works; gives the preferences."""
+    blenders.use_engine(addon, tmp_path, "ok")
+    return addon
+
+
+@pytest.fixture
+def real_engine(addon, monkeypatch):
+    """The enabled add-on with the real engine, on the CPU; gives the preferences."""
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    addon.engine_python = str(blenders.engine_python())
+    addon.device = "cpu"
+    return addon
 
 
 @pytest.fixture

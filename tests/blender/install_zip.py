@@ -1,31 +1,47 @@
-"""Run by a Blender of its own: installs the zip, makes a dance with it, and prints what it found as one line of JSON.
+"""Run by a Blender of its own: installs the zip as a user would, and prints what it found as one line of JSON.
 
-... install_zip.py -- legacy|extension ADDON.zip ENGINE_PYTHON SONG OUT.blend
+... install_zip.py -- legacy|extension|newest ADDON.zip
+... install_zip.py -- legacy|extension|newest ADDON.zip ENGINE_PYTHON SONG OUT.blend     and makes a dance with it
+
+newest: an extension where this Blender has them, else a legacy add-on.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import bpy
 
-HOW, ZIP, ENGINE_PYTHON, SONG, OUT = sys.argv[sys.argv.index("--") + 1 :]
+HOW, ZIP, *DANCE = sys.argv[sys.argv.index("--") + 1 :]
 
 
 def main() -> int:
-    if HOW == "legacy":
-        name = "magma_blender"
+    name = install(HOW)
+    found = {"name": name, "folder": str(Path(sys.modules[name].__file__).parent)}
+    if DANCE:
+        install(HOW)  # an update over itself
+        found |= dance(name, *DANCE)
+    print("FOUND " + json.dumps(found), flush=True)
+    return 0
+
+
+def install(how: str) -> str:
+    """Install and enable the zip; the name of the add-on's package."""
+    if how == "legacy" or (how == "newest" and bpy.app.version < (4, 2, 0)):
         bpy.ops.preferences.addon_install(filepath=ZIP, overwrite=True)
-        bpy.ops.preferences.addon_enable(module=name)
-        bpy.ops.preferences.addon_install(filepath=ZIP, overwrite=True)  # an update over itself
-        bpy.ops.preferences.addon_enable(module=name)
-    else:
-        name = "bl_ext.user_default.magma_blender"
-        for _ in range(2):
-            bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
-    bpy.context.preferences.addons[name].preferences.engine_python = ENGINE_PYTHON
-    code = sys.modules[f"{name}.batch"].command(["--audio", SONG, "--out", OUT, "--seed", "5"])
+        bpy.ops.preferences.addon_enable(module="magma_blender")
+        return "magma_blender"
+    bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
+    return "bl_ext.user_default.magma_blender"
+
+
+def dance(name: str, engine_python: str, song: str, out: str) -> dict[str, Any]:
+    """Dance to a song with the batch command and disable the add-on; what was there before and after."""
+    bpy.context.preferences.addons[name].preferences.engine_python = engine_python
+    code = sys.modules[f"{name}.batch"].command(["--audio", song, "--out", out, "--seed", "5"])
     armature = next((obj for obj in bpy.data.objects if obj.type == "ARMATURE"), None)
     found = {
         "code": code,
@@ -36,9 +52,7 @@ def main() -> int:
         "panels": [hasattr(bpy.types, panel) for panel in ("MAGMA_PT_sequencer", "MAGMA_PT_viewport")],
     }
     bpy.ops.preferences.addon_disable(module=name)
-    found["gone"] = not hasattr(bpy.types.Scene, "magma")
-    print("FOUND " + json.dumps(found), flush=True)
-    return 0
+    return {**found, "gone": not hasattr(bpy.types.Scene, "magma")}
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> int:
-    sys.path.insert(0, str(HERE.parent.parent))
     packages = os.environ.get("MAGMA_TEST_PACKAGES")
     if packages:
         sys.path.insert(0, packages)

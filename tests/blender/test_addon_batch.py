@@ -9,10 +9,11 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import installed
 
 from magma_blender.scene.dancer import load
 
-BATCH = blenders.ROOT / "magma_blender" / "batch.py"
+BATCH = installed.FOLDER / "batch.py"
 
 
 def batch(home, *arguments):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import subprocess
-from pathlib import Path
 
 import blenders
 import numpy as np
@@ -13,12 +10,10 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+from installed import run_in_engine
 
-PYTHON = Path(os.environ.get("MAGMA_TEST_PYTHON", blenders.ROOT / ".venv" / "bin" / "python"))
-TRAINED = blenders.ROOT / "checkpoints" / "default" / "model.safetensors"
 MAKE_TINY = """
 import sys
-sys.path[:0] = sys.argv[2:]
 from pathlib import Path
 from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
 from engine.models.torch.checkpoint import save_checkpoint
@@ -27,33 +22,19 @@ description = {"name": "tiny", "styles": STYLES, "style_music": STYLE_MUSIC}
 save_checkpoint(Path(sys.argv[1]), *tiny_networks(), description, Sampling(), 20.0)
 """
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not PYTHON.is_file(), reason="needs the engine's Python: set MAGMA_TEST_PYTHON"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def magma(scene, tmp_path, monkeypatch):
-    """The enabled add-on with the real engine."""
-    import addon_utils
-
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    addon_utils.enable("magma_blender", default_set=True)
-    preferences = bpy.context.preferences.addons["magma_blender"].preferences
-    preferences.engine_python = str(PYTHON)
-    preferences.data_folder = str(tmp_path / "data")
-    preferences.device = "cpu"
-    yield preferences
-    addon_utils.disable("magma_blender", default_set=True)
+def magma(real_engine):
+    return real_engine
 
 
 @pytest.fixture
 def tiny(tmp_path):
     """A checkpoint with random weights in the data folder."""
     folder = tmp_path / "data" / "checkpoints" / "tiny"
-    paths = [str(blenders.ROOT / "tests" / "engine"), str(blenders.ROOT)]
-    subprocess.run([str(PYTHON), "-c", MAKE_TINY, str(folder), *paths], check=True)
+    run_in_engine(MAKE_TINY, folder)
 
 
 def dance(folder, checkpoint, fps, seconds):
@@ -98,7 +79,6 @@ def test_joints_in_blender_are_the_engines(magma, tiny, tmp_path, fps):
     assert largest_error(armature, joints) < 1e-3
 
 
-@pytest.mark.skipif(not TRAINED.is_file(), reason="needs the trained checkpoint")
 def test_the_default_checkpoint_dances_upright_on_the_floor(magma, tmp_path):
     from smpl_rig.skeleton import JOINT_INDEX
 

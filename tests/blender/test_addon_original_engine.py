@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import zipfile
-from pathlib import Path
 
 import blenders
 import numpy as np
@@ -13,12 +10,11 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+from installed import run_in_engine
 
-PYTHON = Path(os.environ.get("MAGMA_TEST_PYTHON", blenders.ROOT / ".venv" / "bin" / "python"))
 VARIANTS = ("encodec", "encodec_sine", "encodec_style", "librosa")
 MAKE_FILES = """
 import sys
-sys.path[:0] = sys.argv[2:]
 from pathlib import Path
 import numpy as np, torch
 import original_reference as reference
@@ -42,43 +38,21 @@ torch.save({"model": {"x": Bomb()}}, folder / "bomb.pt")
 """
 
 
-def has_engine(python):
-    """Whether it is a Python with the engine's packages."""
-    if not python.is_file():
-        return False
-    look = "from importlib.util import find_spec as f; raise SystemExit(not (f('torch') and f('librosa')))"
-    return subprocess.run([str(python), "-c", look], check=False).returncode == 0
-
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not has_engine(PYTHON), reason="needs the engine's Python: set MAGMA_TEST_PYTHON"),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
     """A folder with files like the original's: small, with random weights; and one that would run code."""
     folder = tmp_path_factory.mktemp("original")
-    paths = [str(blenders.ROOT / "tests" / "engine"), str(blenders.ROOT)]
-    subprocess.run([str(PYTHON), "-c", MAKE_FILES, str(folder), *paths], check=True)
+    run_in_engine(MAKE_FILES, folder)
     return folder
 
 
 @pytest.fixture
-def magma(scene, tmp_path, monkeypatch):
-    """The enabled add-on with the real engine; data in a folder of the test's."""
-    import addon_utils
-
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+def magma(real_engine, tmp_path, monkeypatch):
     monkeypatch.setenv("MAGMA_CACHE", str(tmp_path / "cache"))
-    addon_utils.enable("magma_blender", default_set=True)
-    preferences = bpy.context.preferences.addons["magma_blender"].preferences
-    preferences.engine_python = str(PYTHON)
-    preferences.data_folder = str(tmp_path / "data")
-    preferences.device = "cpu"
-    yield preferences
-    addon_utils.disable("magma_blender", default_set=True)
+    return real_engine
 
 
 def run_import(files, **changed):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import blenders
@@ -13,28 +12,20 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import installed
 
 INSTALL = Path(__file__).resolve().parent / "install_zip.py"
+ZIP = blenders.from_environment(blenders.ZIP_VARIABLE)
 HAS_EXTENSIONS = bpy.app.version >= (4, 2, 0)
 
 
-@pytest.fixture(scope="module")
-def addon_zip(tmp_path_factory):
-    sys.path.insert(0, str(blenders.ROOT))
-    import build_addon
-
-    file = tmp_path_factory.mktemp("zip") / "magma_blender.zip"
-    build_addon.build(blenders.ROOT, file)
-    return file
-
-
 @pytest.mark.parametrize("how", ["legacy", "extension"])
-def test_the_zip_installs_and_dances(how, addon_zip, tmp_path):
+def test_the_zip_installs_and_dances(how, tmp_path):
     if how == "extension" and not HAS_EXTENSIONS:
         pytest.skip("extensions came with Blender 4.2")
     out = tmp_path / "dance.blend"
     done = blenders.this_one().run(
-        INSTALL, how, addon_zip, blenders.fake_engine(tmp_path), blenders.song(tmp_path), out, home=tmp_path
+        INSTALL, how, ZIP, blenders.fake_engine(tmp_path), blenders.song(tmp_path), out, home=tmp_path
     )
     line = next((line for line in done.stdout.splitlines() if line.startswith("FOUND ")), None)
     assert line and done.returncode == 0, done.stdout + done.stderr
@@ -48,12 +39,20 @@ def test_the_zip_installs_and_dances(how, addon_zip, tmp_path):
     assert "olicy violation" not in done.stdout + done.stderr
 
 
-def test_blenders_own_validator_accepts_it(addon_zip, tmp_path):
+def test_blenders_own_validator_accepts_it():
     tool = Path(bpy.utils.system_resource("SCRIPTS")) / "addons_core" / "bl_pkg" / "cli" / "blender_ext.py"
     if not tool.is_file():
         pytest.skip("this Blender has no validator")
-    with zipfile.ZipFile(addon_zip) as archive:
-        archive.extractall(tmp_path)
-    for target in (addon_zip, tmp_path / "magma_blender"):
+    for target in (ZIP, installed.FOLDER):
         done = subprocess.run([sys.executable, tool, "validate", target], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_engines_process_sees_the_bundle_and_nothing_else_of_ours(magma):
+    from magma_blender.engine_host.session import session
+
+    assert bpy.ops.magma.check_engine() == {"FINISHED"}
+    path = [Path(entry).resolve() for entry in session.hello["path"]]
+    assert installed.BUNDLE in path
+    assert not [entry for entry in path if entry == installed.FOLDER or entry == blenders.ROOT]
+    assert Path(session.hello["engine"]).is_relative_to(installed.BUNDLE)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import bpy
 import numpy as np
 import pytest
@@ -167,15 +165,6 @@ def test_a_replaced_action_is_kept(scene, tmp_path):
     assert len(bpy.data.actions) == 2
     obj = bpy.data.objects["Dancer"]
     assert np.abs(heads_at(obj, 3) - random_motion(5, seed=2).joints()[2]).max() < 1e-3
-
-
-def test_speed_of_a_long_dance(scene):
-    obj, motion = create_armature("Dancer"), random_motion(1200)
-    start = time.perf_counter()
-    write_motion(obj, motion, 1, 30, "long")
-    seconds = time.perf_counter() - start
-    print(f"24 bones x 1200 frames keyed in {seconds:.3f} s, Blender {bpy.app.version_string}")
-    assert seconds < 1.0
 
 
 def user_armature(joints: np.ndarray, tails: np.ndarray, rolls: np.ndarray, name: str = "Mine") -> bpy.types.Object:

@@ -6,7 +6,6 @@ import io
 import json
 import math
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -241,11 +240,12 @@ def test_the_largest_seed_works(request_: GenerateRequest) -> None:
 
 
 @pytest.mark.parametrize("part", [{"seconds": None}, {"start": 5.0, "seconds": 3_500.0}, {"seconds": math.inf}])
-def test_an_hour_is_refused_at_once_and_a_part_of_it_works(request_: GenerateRequest, hour: Path, part: dict) -> None:
-    begin = time.perf_counter()
-    with pytest.raises(EngineError, match="minutes") as caught:
+def test_an_hour_is_refused_before_it_is_read_and_a_part_of_it_works(
+    request_: GenerateRequest, hour: Path, part: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched, pytest.raises(EngineError, match="minutes") as caught:
+        patched.setattr("engine.pipeline.song.load_audio", lambda *_: pytest.fail("the hour is read"))
         dance_to(replace(request_, audio=str(hour), **part))
-    assert time.perf_counter() - begin < 1
     assert str(caught.value).endswith(".")
     assert len(dance_to(replace(request_, audio=str(hour), start=3_000.0, seconds=2.0)).motion) == 40
 
@@ -327,14 +327,12 @@ def test_a_cancel_does_not_wait_for_a_slow_library(
     def work(*args: object) -> None:
         working.set()
         release.wait(20)
-        raise AudioError("forgotten.")
+        raise AudioError("The work was waited for.")
 
     monkeypatch.setattr(f"engine.{slow}", work)
-    begin = time.perf_counter()
     try:
         with pytest.raises(CancelledError):
             generate(request_, lambda *_: None, working.is_set)
-        assert time.perf_counter() - begin < 10  # the stages before included
     finally:
         release.set()
 

@@ -47,7 +47,7 @@ TOKEN_RATE = 5.0
 STRIDE = 4
 CODES = 2
 STEP_SECONDS = 0.01
-"""What a step of a slow request takes; it has 600."""
+"""How long a step of a slow request lasts; there are 600."""
 TOKENS = "tokens"
 """The stage that a request misbehaves in, after it has reported progress once."""
 

@@ -1,4 +1,5 @@
-"""Data sets for training and evaluation: clips, songs, styles, and re-timing of dances onto songs. Never in the zip.
+"""Data sets for training and evaluation: clips, songs, styles, and re-timing of dances onto songs; and the kinematics in
+torch that both share. Never in the zip.
 
 Imports: engine.audio, engine.motion, smpl_rig.
 """

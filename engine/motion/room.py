@@ -7,7 +7,6 @@ a floor. A dancer who stands still is not turned.
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion, from_rotations
@@ -53,6 +52,8 @@ def keep_in_room(motion: Motion, diameter: float) -> Motion:
 
 def _turned_back(place: np.ndarray, fps: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """The angle (T,) by which every frame is turned, and the resulting path (T, 2); `place` (T, 2) begins at 0."""
+    from scipy.ndimage import gaussian_filter1d  # here: the limits above are needed by requests, which load fast
+
     steps = np.diff(place, axis=0)
     sigma = min(_TRAVEL_SECONDS * fps, len(steps) / 4)
     travel = gaussian_filter1d(steps, sigma, axis=0) * fps if sigma > 0 else steps * fps

@@ -96,6 +96,16 @@ def engine_python() -> Path:
     return Path(os.environ.get("MAGMA_TEST_PYTHON", ROOT / ".venv" / "bin" / "python"))
 
 
+def run_in_repository(code: str, *arguments: object) -> None:
+    """Run a script that makes files for a test, with the repository's engine and tests/engine on its path.
+
+    `sys.argv[1:]` are the arguments.
+    """
+    path = os.pathsep.join(map(str, [ROOT, ROOT / "tests" / "engine"]))
+    command = [str(engine_python()), "-c", code, *map(str, arguments)]
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True)
+
+
 def has_numpy(python: str) -> bool:
     """Whether it is a Python with numpy."""
     return subprocess.run([python, "-c", "import numpy"], capture_output=True, check=False).returncode == 0

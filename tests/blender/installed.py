@@ -8,8 +8,6 @@ tests/run_blender_tests.py installs the zip and says where.
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -67,18 +65,6 @@ def forget() -> None:
         package = name.partition(".")[0]
         if REAL_NAMES.get(package, package) != package:
             del sys.modules[name]
-
-
-def run_in_engine(code: str, *arguments: object) -> None:
-    """Run a script in the engine's Python, with the installed engine; tests/engine is on its path, for what tests make.
-
-    `sys.argv[1:]` are the arguments.
-    """
-    path = os.pathsep.join(map(str, [BUNDLE, blenders.ROOT / "tests" / "engine", blenders.ROOT]))
-    environment = {**os.environ, "PYTHONPATH": path}
-    subprocess.run(
-        [blenders.engine_python(), "-c", code, *map(str, arguments)], env=environment, cwd=BUNDLE, check=True
-    )
 
 
 def loaded_from_the_repository() -> list[str]:

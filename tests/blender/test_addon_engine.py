@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
-from installed import run_in_engine
 
 MAKE_TINY = """
 import sys
@@ -34,7 +33,7 @@ def magma(real_engine):
 def tiny(tmp_path):
     """A checkpoint with random weights in the data folder."""
     folder = tmp_path / "data" / "checkpoints" / "tiny"
-    run_in_engine(MAKE_TINY, folder)
+    blenders.run_in_repository(MAKE_TINY, folder)
 
 
 def dance(folder, checkpoint, fps, seconds):

@@ -10,7 +10,6 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
-from installed import run_in_engine
 
 VARIANTS = ("encodec", "encodec_sine", "encodec_style", "librosa")
 MAKE_FILES = """
@@ -45,7 +44,7 @@ pytestmark = pytest.mark.slow
 def files(tmp_path_factory):
     """A folder with files like the original's: small, with random weights; and one that would run code."""
     folder = tmp_path_factory.mktemp("original")
-    run_in_engine(MAKE_FILES, folder)
+    blenders.run_in_repository(MAKE_FILES, folder)
     return folder
 
 

@@ -50,11 +50,12 @@ addon: $(VENV)/.ready
 benchmark: $(VENV)/.ready
 	$(PY) benchmarks/run.py
 
-$(VENV)/.ready: $(REQUIREMENTS) requirements-dev.txt benchmarks/requirements.txt
+$(VENV)/.ready: $(REQUIREMENTS) requirements-dev.txt requirements-references.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) $(PIP) $(TORCH)
 	grep -v '^torch' $(REQUIREMENTS) > $(VENV)/requirements.txt
 	$(PY) $(PIP) -r $(VENV)/requirements.txt -r requirements-dev.txt -r benchmarks/requirements.txt
+	$(PY) $(PIP) --no-deps -r requirements-references.txt
 	touch $@
 
 .venv-bpy-%/.ready:

@@ -25,7 +25,7 @@ import os
 import sys
 import time
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -427,9 +427,10 @@ def stand_in(name: str, **content: object) -> None:
     sys.modules[name] = module
 
 
-def greeting(hello: Callable[[], Mapping[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """`hello` with where the engine's process finds its modules, for the tests that ask for it."""
-    return lambda: {**hello(), "path": sys.path, "engine": engine.__file__}
+def doctor() -> dict[str, Any]:
+    """What works, and where this process finds its modules."""
+    found = {"device": "cpu", "torch": "none", "checkpoints": ["default"]}
+    return {**found, "path": sys.path, "engine": engine.__file__}
 
 
 def main(mode: str) -> None:
@@ -448,14 +449,13 @@ def main(mode: str) -> None:
     stand_in("engine.pipeline.generate", generate=generating(mode))
     stand_in("engine.editing.edit", edit=editing)
     stand_in("engine.editing.chain", chain=chaining)
-    stand_in("engine.service.doctor", report=lambda: {"device": "cpu", "torch": "none", "checkpoints": ["default"]})
+    stand_in("engine.service.doctor", report=doctor)
     jobs.HANDLERS[protocol.IMPORT] = handler(mode, import_checkpoint)
     jobs.HANDLERS[protocol.FETCH_ENCODEC] = handler(mode, fetch_encodec)
     if mode == "nonsense":
         jobs.HANDLERS.update(dict.fromkeys((protocol.GENERATE, protocol.EDIT, protocol.CHAIN), no_motion))
     elif mode == "old":
         protocol.PROTOCOL_VERSION = 99
-    server.hello = greeting(server.hello)
     server.main()
 
 

@@ -18,6 +18,7 @@ from magma_blender.scene.dancer import load
 
 HERE = Path(__file__).resolve().parent
 HAS_SOUND = bpy.app.build_options.audaspace
+NO_SOUND = "this Blender was built without sound"
 
 
 def add_song(folder, frame=1):
@@ -31,7 +32,7 @@ def add_song(folder, frame=1):
         wanted.scenes = ["Scene"]
     loaded = wanted.scenes[0]
     if bpy.context.window is None:
-        pytest.skip("this Blender has no sound and no window to show another scene in")
+        pytest.skip(NO_SOUND)
     bpy.context.window.scene = loaded
     strip = loaded.sequence_editor.sequences[0]
     strip.sound.filepath = str(file)
@@ -129,7 +130,7 @@ def test_beat_snap_reaches_the_engine_and_is_kept(magma, tmp_path, monkeypatch):
 
 def test_fps_base_is_honoured(magma, tmp_path):
     if not HAS_SOUND:
-        pytest.skip("needs a new strip")
+        pytest.skip(NO_SOUND)
     bpy.context.scene.render.fps, bpy.context.scene.render.fps_base = 24, 1.001
     strip = add_song(tmp_path)
     bpy.ops.magma.generate_dance()
@@ -166,7 +167,7 @@ def test_a_second_dance_of_the_same_armature_keeps_the_first(magma, tmp_path):
 def test_a_packed_sound_is_unpacked_for_the_engine(magma, tmp_path):
     strip = add_song(tmp_path)
     if not HAS_SOUND:
-        pytest.skip("needs a strip of its own file")
+        pytest.skip(NO_SOUND)
     original = (tmp_path / "song.wav").read_bytes()
     strip.sound.pack()
     (tmp_path / "song.wav").unlink()
@@ -358,7 +359,7 @@ def test_check_engine_tells_what_works(magma, tmp_path):
 
 def test_installing_is_refused_offline(magma):
     if not hasattr(bpy.app, "online_access"):
-        pytest.skip("this Blender has no such setting")
+        pytest.skip("this Blender has no setting for online access")
     bpy.context.preferences.system.use_online_access = False
     with pytest.raises(RuntimeError, match="Allow Online Access"):
         bpy.ops.magma.install_engine()
@@ -393,7 +394,7 @@ def test_a_retimed_strip_is_mixed_down_alone_and_the_scene_is_as_before(magma, t
     import wave
 
     if not HAS_SOUND:
-        pytest.skip("needs a Blender with sound")
+        pytest.skip(NO_SOUND)
     scene = bpy.context.scene
     strip = add_song(tmp_path, frame=31)
     strip.frame_offset_end = 30

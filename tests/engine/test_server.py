@@ -167,7 +167,7 @@ def test_progress_is_bounded_and_estimates_the_time_left(monkeypatch: pytest.Mon
 
 def test_doctor(engine: Engine) -> None:
     engine.ask(1, "doctor")
-    assert engine.answer()["result"] == {"device": "cpu", "torch": "none", "checkpoints": ["default"]}
+    assert engine.answer()["result"]["checkpoints"] == ["default"]
 
 
 def test_cancel_stops_a_running_and_a_waiting_job(engine: Engine) -> None:

@@ -105,4 +105,5 @@ def test_locking_feet_leaves_what_is_kept_bit_for_bit() -> None:
     assert np.array_equal(planted.poses[kept], old.poses[kept]) and np.array_equal(planted.trans[kept], old.trans[kept])
     assert not np.array_equal(planted.poses[~kept], poses[~kept])
     steps = np.linalg.norm(np.diff(planted.joints(), axis=0), axis=-1).max(axis=1)
-    assert steps[[START, END - 1]].max() < 1.2 * steps.max() and steps.max() < 0.5
+    untouched = np.r_[steps[:START], steps[END:]]
+    assert steps[[START, END - 1]].max() < 1.5 * untouched.max() and steps.max() < 0.5

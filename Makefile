@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY = PASSIVE
 demo: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready
 	$(PY) -m demo --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
 
-# two at a time, each telling when it ends: one after the other takes half an hour on a slow machine
+# two at a time, each telling when it ends: one after the other needs half an hour on a slow machine
 test: lint
 	$(MAKE) --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) unit blender
 

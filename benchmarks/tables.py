@@ -33,7 +33,7 @@ def machine(found: dict[str, Any]) -> str:
         f"{m['date']}, commit {m['commit']}. "
         f"{m['processors']} processors ({m['model']}, {m['instructions']}){ram}{gpu}. "
         f"{m['system']}, Python {m['python']}, PyTorch {m['torch']} with {m['threads']} threads.{load} "
-        f"The run took {found['minutes']:.0f} minutes."
+        f"The run lasted {found['minutes']:.0f} minutes."
     )
 
 

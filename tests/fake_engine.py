@@ -38,7 +38,7 @@ from engine.editing.dance_files import write_dance_motion
 from engine.editing.operations import Operation
 from engine.errors import AudioError, CancelledError, EngineError
 from engine.pipeline.request import GenerateRequest
-from engine.service import jobs, server
+from engine.service import jobs, json_values, server
 from smpl_rig.dance_motion import DanceMotion, clip_name
 from smpl_rig.motion import Motion, MotionFileError, load_npz, sample
 
@@ -395,7 +395,7 @@ def chain(first: Pair, second: Pair, seconds: float) -> Dance:
 
 
 def import_checkpoint(params: dict) -> dict:
-    request = jobs.build_request(jobs.ImportRequest, params)
+    request = json_values.build_request(jobs.ImportRequest, params)
     folder = Path(request.folder)
     folder.mkdir(parents=True)
     config = {"family": "original", "styles": [], "description": request.variant, "params": params}
@@ -405,7 +405,7 @@ def import_checkpoint(params: dict) -> dict:
 
 
 def fetch_encodec(params: dict) -> dict:
-    return {"path": jobs.build_request(jobs.FetchRequest, params).file or "downloaded"}
+    return {"path": json_values.build_request(jobs.FetchRequest, params).file or "downloaded"}
 
 
 def handler(mode: str, work: Callable[[dict], dict]) -> jobs.Handler:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from engine import VERSION
 from engine.errors import EngineError
 from engine.service.edit_commands import add_editing_commands, check_pair, write_document
-from engine.service.jobs import describe_error
+from engine.service.failures import describe_error
 from engine.service.terminal import TerminalProgress, add_device, check_output, complete
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"MAGMA engine {VERSION}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    generate = commands.add_parser("generate", help="write a dance to a song")
+    generate = commands.add_parser("generate", help="generate a dance to a song")
     generate.add_argument("audio", metavar="SONG", help="wav, flac, ogg, mp3, m4a, or a video with sound")
     generate.add_argument("-o", "--output", type=Path, required=True, help="dance.npz (AMASS-style) or dance.bvh")
     generate.add_argument("--seed", type=int, default=0)
@@ -67,10 +67,10 @@ def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     generate.add_argument(
         "--music-view",
         choices=["whole", "prefix"],
-        help="imported checkpoints: hear all music of a window (as in training) or none ahead (as the original wrote)",
+        help="imported checkpoints: see all music of a window (as in training) or none ahead (as in its loop)",
     )
     generate.add_argument(
-        "--room", type=float, metavar="M", help="metres of floor that the dance takes (6); 0 lets it travel"
+        "--room", type=float, metavar="M", help="diameter of the floor in metres (6); 0 lets the dance travel"
     )
     generate.add_argument(
         "--beat-snap",
@@ -123,7 +123,7 @@ def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     original.set_defaults(run=_import_magma)
 
     fetch = commands.add_parser("fetch-encodec", help="get the weights that imported EnCodec checkpoints need")
-    fetch.add_argument("--file", type=Path, metavar="WEIGHTS", help="take a file you have instead of downloading 93 MB")
+    fetch.add_argument("--file", type=Path, metavar="WEIGHTS", help="use a file you have instead of downloading 93 MB")
     fetch.set_defaults(run=_fetch_encodec)
 
     styles = commands.add_parser("style-vectors", help="compute an imported checkpoint's styles from your CLIP weights")
@@ -208,11 +208,11 @@ def _decode(options: argparse.Namespace) -> None:
 def _import_magma(options: argparse.Namespace) -> None:
     from engine.models.original.importing.importer import import_magma
 
-    def said(text: str) -> None:
+    def report_step(text: str) -> None:
         print(text, file=sys.stderr)
 
     files = options.vqvae, options.motionseq, options.variant, options.output, options.mean, options.std
-    done = import_magma(*files, said, options.precision)
+    done = import_magma(*files, report_step, options.precision)
     for warning in done.warnings:
         print(f"note: {warning}", file=sys.stderr)
     print(f"{options.output}: {options.variant}, {done.parameters:,} parameters")

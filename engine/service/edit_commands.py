@@ -31,7 +31,7 @@ def add_editing_commands(commands: Any) -> None:
     """Add this module's sub-parsers."""
     edit = commands.add_parser(
         "edit",
-        help="keep spans of a dance and write others anew",
+        help="keep spans of a dance and regenerate others",
         description="Operations are done in the order given. Places are seconds with an s (5.5s), or token positions.",
     )
     edit.add_argument("choreography_in", type=Path, metavar="DANCE.json", help="written by generate --choreography")
@@ -44,22 +44,24 @@ def add_editing_commands(commands: Any) -> None:
 
     step("--lock", "lock", "A:B", "keep these moves in every edit")
     step("--unlock", "unlock", "A:B", "let edits change these moves")
-    step("--replace", "replace", "A:B", "write these moves anew")
-    edit.add_argument("--regenerate", action=_Step, const="regenerate", nargs=0, help="write all free moves anew")
-    step("--style", "style", "A:B=STYLE[*G]", "the style of what is written anew there, followed G times as strongly")
+    step("--replace", "replace", "A:B", "regenerate these moves")
+    edit.add_argument("--regenerate", action=_Step, const="regenerate", nargs=0, help="regenerate all free moves")
+    step("--style", "style", "A:B=STYLE[*G]", "the style of what is generated there next, followed G times as strongly")
     step("--mirror", "mirror", "A:B", "exchange left and right; twice is as it was")
-    step("--copy", "copy", "A:B@C", "dance A:B again at C, on the same part of a beat")
-    step("--insert-motion", "insert", "CLIP@A", "dance the motion of a file (.npz, .bvh) at A, locked")
-    step("--choose", "choose", "A=K", "take variant K (from 0) of the span at A")
+    step("--copy", "copy", "A:B@C", "repeat A:B at C, on the same part of a beat")
+    step("--insert-motion", "insert", "CLIP@A", "insert the motion of a file (.npz, .bvh) at A, locked")
+    step("--choose", "choose", "A=K", "choose variant K (from 0) of the span at A")
     edit.add_argument(
         "--loop", action=_Step, const="loop", nargs=0, help="end with the pose that the dance begins with"
     )
-    edit.add_argument("--seed", type=int, help="of what is written anew; by default one not used yet")
-    edit.add_argument("--variants", type=int, default=1, metavar="N", help="keep the N best of what is written anew")
+    edit.add_argument("--seed", type=int, help="of what is generated; by default one not used yet")
+    edit.add_argument("--variants", type=int, default=1, metavar="N", help="keep the N best of what is generated")
     edit.add_argument(
-        "--transition", metavar="T", help="in which --style goes over at its borders (default 1.0s); 0 is a hard change"
+        "--transition",
+        metavar="T",
+        help="its length at the borders of --style (default 1.0s); 0 is a hard change",
     )
-    edit.add_argument("--follow", action="store_true", help="let the place of later moves follow, their poses stay")
+    edit.add_argument("--follow", action="store_true", help="later moves keep poses, start where a new span ends")
     edit.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     add_device(edit)
 
@@ -99,12 +101,12 @@ def _edit(options: argparse.Namespace) -> None:
     check_output(options.output, (".npz",))
     check_pair(options.choreography, options.output)
     if not options.steps:
-        raise RequestError("Nothing is to be done. Give operations, such as --lock 0s:4s --regenerate.")
+        raise RequestError("No operation was given. Give some, such as --lock 0s:4s --regenerate.")
     begin = time.perf_counter()
-    document, take = load_choreography(options.choreography_in)
+    document, motion = load_choreography(options.choreography_in)
     operations = [_operation(do, text, options, document) for do, text in options.steps]
     with TerminalProgress() as progress:
-        edited = edit(document, take, operations, progress, lambda: False, options.follow, options.device)
+        edited = edit(document, motion, operations, progress, lambda: False, options.follow, options.device)
     _write(edited, options, time.perf_counter() - begin)
 
 
@@ -135,7 +137,7 @@ def _write(edited: Edited, options: argparse.Namespace, seconds: float) -> None:
     for fill in report["fills"]:
         print(
             f"{fill['start'] / rate:.1f} to {fill['stop'] / rate:.1f} s: best of {fill['tried']}, its path moved by "
-            f"{fill['correction_cm']:.0f} cm and turned by {fill['correction_degrees']:.0f} degrees to arrive"
+            f"{fill['correction_cm']:.0f} cm and turned by {fill['correction_degrees']:.0f} degrees to connect"
         )
     for notice in report["notices"]:
         print(f"note: {notice}")
@@ -179,7 +181,7 @@ def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, 
 def _range(text: str, rate: float) -> tuple[int, int]:
     start, colon, stop = text.partition(":")
     if not colon:
-        raise RequestError(f"{text!r} is no range. Give two places, such as 5.0s:11.0s or 50:110.")
+        raise RequestError(f"{text!r} is not a range. Give two places, such as 5.0s:11.0s or 50:110.")
     return _position(start, rate), _position(stop, rate)
 
 
@@ -193,4 +195,4 @@ def _number(text: str, kind: type, whole: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise RequestError(f"{whole!r}: {text!r} is no number. Give seconds as 5.5s, positions as 55.") from None
+        raise RequestError(f"{whole!r}: {text!r} is not a number. Give seconds as 5.5s, positions as 55.") from None

@@ -23,7 +23,8 @@ from engine import VERSION, protocol
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CancelledError
 from engine.protocol import MessageReader, ProtocolError, TruncatedError
-from engine.service.jobs import HANDLERS, describe_error
+from engine.service.failures import describe_error
+from engine.service.jobs import HANDLERS
 
 JobId = int | str
 _LEAVE_SECONDS = 1.0
@@ -62,7 +63,7 @@ def hello() -> dict[str, Any]:
 
 
 def _claim_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Take stdin and stdout for the protocol alone: whoever uses the usual ones, in Python, in C or in a child process,
+    """Reserve stdin and stdout for the protocol: code that uses the usual ones, in Python, in C or in a child process,
     then reads nothing and writes to stderr."""
     stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -112,7 +113,7 @@ class _Server:
     # -- main thread --------------------------------------------------------------------------------------------
 
     def _read_one(self) -> bool:
-        """Take one message; False when it was the last."""
+        """Handle one message; False when it was the last."""
         try:
             message = self._reader.read()
         except TruncatedError as error:

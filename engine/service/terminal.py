@@ -1,4 +1,4 @@
-"""What commands of the command line share: the option of the device, progress on the terminal, files written whole."""
+"""What the commands share: the device option, progress on the terminal, files written completely or not at all."""
 
 from __future__ import annotations
 

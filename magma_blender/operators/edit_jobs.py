@@ -95,7 +95,7 @@ def _tell(armature: bpy.types.Object, answer: DanceAnswer, seconds: float) -> No
     dancer = load(armature)
     details = tuple(
         f"{dancer.seconds_of(fill.start):.1f} to {dancer.seconds_of(fill.stop):.1f} s: best of {fill.candidates}, "
-        f"moved by {fill.correction_cm:.0f} cm to arrive"
+        f"moved by {fill.correction_cm:.0f} cm to connect"
         for fill in answer.fills
     )
     return Notice(f'The dance of "{armature.name}" is edited, in {seconds:.1f} s.', details=details)

@@ -8,7 +8,7 @@ bone's axes is the conjugate
     basis_j = Q_j^-1 R_j Q_j
 
 for every bone but the pelvis, whose SMPL rotation also stands the y-up body up in the Z-up world: B = BODY_TO_WORLD is
-taken off first, basis_0 = Q_0^-1 B^-1 R_0 Q_0. So a pose of zeros in Blender is the upright T-pose, and bones may point
+removed first, basis_0 = Q_0^-1 B^-1 R_0 Q_0. So a pose of zeros in Blender is the upright T-pose, and bones may point
 wherever an animator likes them to. The derivation needs only that the rest pose is SMPL's T-pose; proportions and
 bone rolls are free, and an armature built in SMPL's y-up frame (and turned by its object) works as well.
 """

@@ -438,13 +438,13 @@ def test_a_choreography_is_written_edited_and_edited_again(
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ([], "Nothing is to be done"),
-        (["--lock", "5"], "'5' is no range"),
-        (["--lock", "as:bs"], "'a' is no number"),
+        ([], "No operation was given"),
+        (["--lock", "5"], "'5' is not a range"),
+        (["--lock", "as:bs"], "'a' is not a number"),
         (["--lock", "0s:99s"], "0:990 is not a range"),
-        (["--choose", "0=first"], "'first' is no number"),
+        (["--choose", "0=first"], "'first' is not a number"),
         (["--insert-motion", "gone.npz@1s"], "gone.npz: there is no such file"),
-        (["--insert-motion", "gone.npz"], "is no number"),
+        (["--insert-motion", "gone.npz"], "is not a number"),
         (["--regenerate", "--variants", "0"], "variants is 0"),
     ],
 )

@@ -16,7 +16,8 @@ from engine.audio import encodec_weights
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CancelledError, CheckpointError, EngineError, RequestError
 from engine.models.original.clip import clip_style
-from engine.service.jobs import describe_error, run_fetch_encodec, run_import
+from engine.service.failures import describe_error
+from engine.service.jobs import run_fetch_encodec, run_import
 
 
 @pytest.fixture(autouse=True)

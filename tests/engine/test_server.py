@@ -20,7 +20,8 @@ from engine import VERSION, protocol
 from engine.checkpoint_index import list_checkpoints
 from engine.choreography import from_json
 from engine.service import server
-from engine.service.jobs import HANDLERS, CancelledCallback, Reporter, to_plain
+from engine.service.jobs import HANDLERS, CancelledCallback, Reporter
+from engine.service.json_values import to_plain
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 30.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 
 import blenders
 import numpy as np
@@ -29,11 +30,18 @@ def magma(real_engine):
     return real_engine
 
 
-@pytest.fixture
-def tiny(tmp_path):
-    """A checkpoint with random weights in the data folder."""
-    folder = tmp_path / "data" / "checkpoints" / "tiny"
+@pytest.fixture(scope="module")
+def made_tiny(tmp_path_factory):
+    """The folder of a checkpoint with random weights."""
+    folder = tmp_path_factory.mktemp("made") / "tiny"
     blenders.run_in_repository(MAKE_TINY, folder)
+    return folder
+
+
+@pytest.fixture
+def tiny(made_tiny, tmp_path):
+    """That checkpoint in the data folder."""
+    shutil.copytree(made_tiny, tmp_path / "data" / "checkpoints" / "tiny")
 
 
 def dance(folder, checkpoint, fps, seconds):

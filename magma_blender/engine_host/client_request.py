@@ -14,7 +14,7 @@ State = Literal["running", "done", "failed", "cancelled"]
 class Request:
     """One question to the engine. `result` (JSON) is there when `state` is 'done', `error` when it is 'failed'.
 
-    `frames` collects the parameters of `motion` notifications, in order; whoever shows them empties it.
+    `frames` collects the parameters of `motion` notifications, in order; the preview empties it.
     """
 
     def __init__(self, request_id: int, method: str, params: Mapping[str, object]) -> None:

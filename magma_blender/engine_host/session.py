@@ -1,8 +1,8 @@
 """The one place that holds what is going on: the engine's client, the job, the engine task, the installation.
 
 It lives outside the .blend, so undo and file loading do not touch it. `poll` is called by one application timer while
-something runs and by the operator that waits for a job; it never blocks. What a job does to the scene is known only to
-whoever begins it.
+something runs and by the operator that waits for a job; it never blocks. Only the operator that begins a job knows what
+it does to the scene.
 """
 
 from __future__ import annotations

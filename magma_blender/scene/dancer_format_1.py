@@ -27,7 +27,7 @@ Metre = Callable[[str, str | None], int]
 
 
 def upgraded(stored: Mapping[str, object], metre: Metre) -> dict[str, object]:
-    """The record of the properties `KEYS`, to be checked by whoever reads it. Raises ValueError with a clause that says
+    """The record of the properties `KEYS`, not checked yet. Raises ValueError with a clause that says
     what is wrong."""
     text, document = stored[ABOUT_KEY], stored[DOCUMENT_KEY]
     about = json.loads(text) if isinstance(text, str) else None

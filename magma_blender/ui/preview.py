@@ -26,7 +26,7 @@ _handlers: list[object] = []
 
 
 class Streaming(Protocol):
-    """A request whose frames arrive while it runs; whoever shows them removes them."""
+    """A request whose frames arrive while it runs; the preview removes those that it has shown."""
 
     frames: list[object]
 

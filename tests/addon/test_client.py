@@ -34,7 +34,7 @@ from magma_blender.engine_host.engine_process import LOG_LIMIT_BYTES, describe_e
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAKE = [sys.executable, str(ROOT / "tests" / "fake_engine.py")]
 HANGS = 30.0
-"""Seconds after which something is taken not to come any more."""
+"""Seconds after which something counts as not coming any more."""
 MakeClient = Callable[..., EngineClient]
 
 
@@ -132,7 +132,7 @@ def without_blocking(steps: Callable[[], None]) -> None:
 
 
 def test_nothing_blocks_the_window(make_client: MakeClient) -> None:
-    """The child answers when the next message has come, so whoever waited for the answer would wait for ever."""
+    """The child answers when the next message has come, so a client that waits for the answer first would wait for ever."""
     client = make_client(script("one = reader.read(); reader.read(); say(p.response(one['id'], 1)); time.sleep(60)"))
 
     def steps() -> None:

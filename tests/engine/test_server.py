@@ -25,7 +25,7 @@ from engine.service.json_values import to_plain
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 30.0
-"""Seconds after which a process that should have ended is taken to hang."""
+"""Seconds after which a process that should have ended counts as hanging."""
 
 
 def send(stream: IO[bytes], message: Mapping[str, Any]) -> None:

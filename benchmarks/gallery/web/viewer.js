@@ -79,7 +79,7 @@ function showDancers() {
 // The song's clock. Browsers move currentTime in steps, so the time since the last step is added.
 function now() {
   if (song.paused || song.seeking) return wanted;
-  const at = performance.now();
+  const at = Date.now();
   if (song.currentTime !== marked.song) marked = { at, song: song.currentTime };
   return Math.min(marked.song + Math.min((at - marked.at) / 1000, 0.25) * song.playbackRate, clip.seconds);
 }
@@ -87,7 +87,7 @@ function now() {
 function seek(seconds) {
   wanted = Math.min(Math.max(seconds, 0), clip.seconds);
   song.currentTime = wanted;
-  marked = { at: performance.now(), song: wanted };
+  marked = { at: Date.now(), song: wanted };
   remember();
 }
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 
 from engine.data.dataset import DanceDataset
-from engine.data.kinematics import joints_in_heading_frame
+from engine.data.torch_kinematics import joints_in_heading_frame
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject, dance_without_music
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.measure import DanceMeasurer, set_windows
 from engine.evaluation.summary import WITH_SONG, Group, Sets, summarise
-from engine.models.checkpoints import load_own_checkpoint
+from engine.models.loading import load_own_checkpoint
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.motion import representation
 from engine.pipeline.generate import generate

@@ -43,7 +43,7 @@ from engine.editing.song_music import dance_music
 from engine.editing.span_candidates import Candidate, how_many
 from engine.editing.splice import Fitted, fit
 from engine.evaluation.metrics.physical import foot_skate
-from engine.models.checkpoints import load_own_checkpoint
+from engine.models.loading import load_own_checkpoint
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.motion.foot_beats import SHIFTS, Times, alignment, expected_foot_beats, foot_beats
 from engine.pipeline.tokenize import token_error

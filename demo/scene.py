@@ -28,8 +28,8 @@ from demo.report import Report
 from magma_blender.engine_host.answers import DanceAnswer
 from magma_blender.media import strips
 from magma_blender.media.strips import Excerpt
-from magma_blender.scene import dance, span_list
-from magma_blender.scene.plan import DancePlan
+from magma_blender.scene import build_dance, span_list
+from magma_blender.scene.generation_plan import DancePlan
 from smpl_rig.blender import compat
 from smpl_rig.blender.compat import armature_of
 from smpl_rig.blender.context import preferences_of, scene_of
@@ -91,7 +91,7 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: Rep
     )
     made = DanceAnswer(dance_file.read_bytes(), document.read_text(encoding="utf-8"), notices=(), fills=())
     with _span_lists():
-        armature = dance.build(bpy.context, plan, made, None)
+        armature = build_dance.build(bpy.context, plan, made, None)
         _furnish(scene, armature, motion, song, report)
         preferences_of(bpy.context).filepaths.save_version = 0  # no demo.blend1 beside it
         # the song's path becomes relative, so the folder may be moved

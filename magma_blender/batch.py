@@ -162,7 +162,7 @@ def _apply_settings(scene: bpy.types.Scene, values: argparse.Namespace) -> None:
 
 
 def _choose(settings: MagmaSettings, name: str, value: str) -> None:
-    from .engine_host.checkpoints import known_checkpoints, styles_of
+    from .engine_host.checkpoint_list import known_checkpoints, styles_of
     from .errors import MagmaError
 
     try:
@@ -182,14 +182,14 @@ def _dance(scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup) 
     from .errors import MagmaError
     from .operators.generate import start_plan
     from .operators.job_operator import progress_text
-    from .scene import plan
+    from .scene import generation_plan
     from .scene.dancer import load
 
     strip = _add_strip(scene, audio, frame)
     if strip is not None:
-        dance_plan = plan.for_strip(scene, scene, strip, setup)
+        dance_plan = generation_plan.for_strip(scene, scene, strip, setup)
     else:
-        dance_plan = plan.for_file(scene, audio.name, audio, frame)
+        dance_plan = generation_plan.for_file(scene, audio.name, audio, frame)
     start_plan(dance_plan, None, setup)
     session.wait_for_job(lambda progress: print(f"MAGMA: {audio.name}: {progress_text(progress)}", flush=True))
     try:

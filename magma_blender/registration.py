@@ -10,7 +10,7 @@ from . import batch
 from .engine_host.session import session
 from .operators import engine, generate, import_checkpoint, insert_motion, moves, spans
 from .scene import scene_settings, span_list
-from .ui import band, choreography_panel, panels, preferences, preview
+from .ui import choreography_panel, panels, preferences, preview, timeline_band
 
 CLASSES = (
     *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
@@ -39,7 +39,7 @@ def register() -> None:
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preview.register()
-    band.register()
+    timeline_band.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         command = bpy.utils.register_cli_command("magma", batch.command)  # type: ignore[func-returns-value]  # a handle
@@ -56,7 +56,7 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
-    band.unregister()
+    timeline_band.unregister()
     preview.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import rotations as rot
-from .banded import solve_banded
+from .banded_matrix import solve_banded
+from .frame_runs import runs_of
 from .kinematics import forward_kinematics, global_rotations
 from .motion import Motion
 from .rotations import Array
-from .runs import runs_of
 from .skeleton import JOINT_INDEX, PARENTS, REST_OFFSETS, SOLE_BELOW_FOOT
 
 BoolArray = NDArray[np.bool_]

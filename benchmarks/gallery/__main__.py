@@ -20,7 +20,7 @@ from benchmarks.gallery.page import build_script, write_page
 from benchmarks.gallery.scenes import generated, scene, subjects_with_songs
 from engine.data.dataset import SPLITS
 from engine.errors import EngineError
-from engine.models.checkpoints import find_checkpoint, load_checkpoint
+from engine.models.loading import find_checkpoint, load_checkpoint
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

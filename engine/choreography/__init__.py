@@ -21,7 +21,7 @@ from .document import (
     Variant,
     new_choreography,
 )
-from .operations import (
+from .document_edits import (
     choose_variant,
     insert_variant,
     keep_clip,

@@ -17,7 +17,7 @@ from typing import Any
 from engine.data.aist import AIST_GENRES, load_aist
 from engine.data.head_level import level_head
 from engine.errors import DataError
-from engine.motion.files.bvh_import import read_bvh
+from engine.motion.files.bvh_read import read_bvh
 from smpl_rig.motion import Motion, MotionFileError, load_npz
 
 SPLITS = ("train", "val", "test")

@@ -24,7 +24,7 @@ from engine.editing.splice import placed
 from engine.editing.unchosen_variants import fit_unchosen_variants
 from engine.errors import CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
 from engine.models.base import Cancelled, Checkpoint, Progress, check_style
-from engine.models.checkpoints import cached_checkpoint, find_checkpoint
+from engine.models.loading import cached_checkpoint, find_checkpoint
 from engine.motion.files.read import read_motion
 from engine.pipeline.tokenize import token_error
 from engine.runtime.device import choose_device

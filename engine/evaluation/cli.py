@@ -33,7 +33,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
     from engine.evaluation.evaluate import Setting, evaluate
     from engine.evaluation.tables import as_json, markdown
-    from engine.models.checkpoints import load_own_checkpoint
+    from engine.models.loading import load_own_checkpoint
     from engine.runtime.device import choose_device
 
     if options.seeds < 1:

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data.clips import FRAME_RATE
-from engine.data.kinematics import joints_in_heading_frame
+from engine.data.torch_kinematics import joints_in_heading_frame
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.motion import representation
 from smpl_rig.motion import Motion

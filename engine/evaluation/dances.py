@@ -19,7 +19,7 @@ from engine.data.clips import FRAME_RATE
 from engine.data.songs import SongFile
 from engine.data.styles import usual_tempo
 from engine.evaluation.codec import Reconstruction, reconstruct
-from engine.models.checkpoints import load_checkpoint
+from engine.models.loading import load_checkpoint
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.sampling import Conditions, generate_codes
 from engine.pipeline.generate import Dance, generate

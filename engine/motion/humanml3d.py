@@ -27,9 +27,9 @@ from scipy.ndimage import gaussian_filter1d
 
 from engine.errors import DataError
 from smpl_rig import rotations as rot
+from smpl_rig.inverse_kinematics import solve_rotations
 from smpl_rig.motion import Motion, from_rotations
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX, PARENTS, REST_OFFSETS, SOLE_BELOW_FOOT
-from smpl_rig.solve import solve_rotations
 
 Array = NDArray[np.floating[Any]]
 FloatArray = NDArray[np.float32]

@@ -26,7 +26,7 @@ from engine.models.base import (
     Song,
     Stopwatch,
 )
-from engine.models.checkpoints import cached_checkpoint, find_checkpoint
+from engine.models.loading import cached_checkpoint, find_checkpoint
 from engine.pipeline.dance_candidates import best_first, score_dance
 from engine.pipeline.post_process import PostProcessing, Processed, post_process
 from engine.pipeline.request import SEEDS, GenerateRequest, check_request

@@ -9,7 +9,7 @@ import numpy as np
 from engine.audio.beats import BeatTrack
 from engine.models.base import Cancelled
 from engine.motion.beat_snap import Snapped, snap_to_beats
-from engine.motion.room import keep_in_room
+from engine.motion.room_bounds import keep_in_room
 from engine.runtime.cancellable import cancellable
 from smpl_rig.feet import lock_feet
 from smpl_rig.motion import Motion, sample

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from engine.errors import RequestError
-from engine.motion.room import LARGEST as LARGEST_ROOM
+from engine.motion.room_bounds import LARGEST as LARGEST_ROOM
 from engine.protocol import MOST_CANDIDATES
 
 LONGEST_SECONDS = 1200.0

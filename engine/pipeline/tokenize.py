@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.models.checkpoints import load_checkpoint
+from engine.models.loading import load_checkpoint
 from engine.motion.body_frame import in_body_frame
 from engine.motion.files.read import read_motion
 from engine.runtime.device import choose_device

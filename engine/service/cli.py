@@ -266,9 +266,9 @@ def _readable(found: dict[str, Any]) -> str:
 
 def _write_motion(path: Path, motion: Motion, write_npz: Callable[[Path], None]) -> None:
     with complete(path) as partial:
-        if path.suffix == ".bvh":
-            from engine.motion.files.bvh import write_bvh
-
-            write_bvh(partial, motion)
-        else:
+        if path.suffix == ".npz":
             write_npz(partial)
+        else:
+            from engine.motion.files.write import write_motion
+
+            write_motion(partial, motion)

@@ -26,7 +26,7 @@ def report() -> dict[str, Any]:
             problems.append(f"{name} cannot be imported ({error}). Install the engine again.")
     if versions["torch"] is None:
         return {"engine": VERSION, "libraries": versions, "problems": problems}
-    from engine.models.checkpoints import load_checkpoint
+    from engine.models.loading import load_checkpoint
     from engine.runtime.device import choose_device
 
     device = choose_device("auto")

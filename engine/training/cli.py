@@ -176,7 +176,7 @@ def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:
 
 def _start(options: argparse.Namespace) -> TorchCheckpoint | None:
     """The checkpoint that training starts from, None if none is named. Raises CheckpointError."""
-    from engine.models.checkpoints import load_own_checkpoint
+    from engine.models.loading import load_own_checkpoint
 
     return load_own_checkpoint(options.start_from) if options.start_from else None
 

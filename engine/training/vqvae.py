@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.clips import StyledMotion, at_rate
-from engine.data.kinematics import joint_steps, joints_in_heading_frame, root_path
+from engine.data.torch_kinematics import joint_steps, joints_in_heading_frame, root_path
 from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision

@@ -10,7 +10,7 @@ from engine.protocol import DOCTOR, FETCH_ENCODEC, IMPORT
 from .. import paths
 from ..engine_host import engine_setup
 from ..engine_host.answers import read_check, read_fetched, read_import
-from ..engine_host.checkpoints import known_checkpoints
+from ..engine_host.checkpoint_list import known_checkpoints
 from ..engine_host.notices import Notice, describe
 from ..engine_host.session import session
 from ..errors import SetupError

@@ -15,9 +15,9 @@ from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
 from ..engine_host.session import Job, session
 from ..media import strips
-from ..scene import dance, plan
+from ..scene import build_dance, generation_plan
 from ..scene.dancer import load
-from ..scene.plan import DancePlan
+from ..scene.generation_plan import DancePlan
 from ..scene.scene_settings import settings_of
 from ..scene.target import Target, check_target
 from .job_operator import JobOperator
@@ -32,7 +32,7 @@ def start_dance(context: bpy.types.Context) -> Job:
     setup = session.setup()
     strip_scene, strip = strips.pick(context)
     scene = scene_of(context)
-    dance_plan = plan.for_strip(scene, strip_scene, strip, setup)
+    dance_plan = generation_plan.for_strip(scene, strip_scene, strip, setup)
     return start_plan(dance_plan, settings_of(scene).target, setup)
 
 
@@ -41,11 +41,11 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
     session.check_idle()
     if armature is not None:
         check_target(armature)
-    dance.check_body(dance_plan)
+    build_dance.check_body(dance_plan)
     target = Target(armature) if armature is not None else None
 
     def finish(context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
-        return dance.build(context, dance_plan, answer, target)
+        return build_dance.build(context, dance_plan, answer, target)
 
     def tell(made: bpy.types.Object, _answer: DanceAnswer, seconds: float) -> Notice:
         return _tell(made, dance_plan, seconds)

@@ -10,7 +10,7 @@ from engine import choreography as doc
 from engine.choreography import Choreography, Range
 from smpl_rig.blender.context import scene_of
 
-from ..engine_host.checkpoints import styles_of
+from ..engine_host.checkpoint_list import styles_of
 from ..errors import MagmaError, SceneError
 from ..scene import beat_markers, edits
 from ..scene.dancer import load

@@ -18,9 +18,9 @@ from engine.checks import is_count, is_number
 from engine.choreography import Choreography, Range, from_json, to_json
 from engine.errors import ChoreographyError
 
-from ..engine_host.checkpoints import beats_per_bar
+from ..engine_host.checkpoint_list import beats_per_bar
 from ..errors import SceneError
-from . import dancer_format_1
+from . import dancer_migration
 
 if TYPE_CHECKING:
     from smpl_rig.dance_motion import DanceMotion
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 RECORD_KEY = "magma_dancer"
 VERSION = 2
 """Version 1 was several properties, see `dancer_format_1`."""
-KEYS = (RECORD_KEY, *dancer_format_1.KEYS)
+KEYS = (RECORD_KEY, *dancer_migration.KEYS)
 
 Value = TypeVar("Value")
 
@@ -125,7 +125,7 @@ def has_dance(armature: bpy.types.Object) -> bool:
     """Whether the object carries a dance that can be edited, of this format or the one before."""
     if armature.type != "ARMATURE":
         return False
-    return _carries(armature, RECORD_KEY) or all(_carries(armature, key) for key in dancer_format_1.KEYS)
+    return _carries(armature, RECORD_KEY) or all(_carries(armature, key) for key in dancer_migration.KEYS)
 
 
 def carries_any(armature: bpy.types.Object) -> bool:
@@ -144,13 +144,13 @@ def load(armature: bpy.types.Object) -> Dancer:
         if RECORD_KEY in stored:
             return read(stored[RECORD_KEY])
         if has_dance(armature):
-            return read(dancer_format_1.upgraded(stored, beats_per_bar))
+            return read(dancer_migration.upgraded(stored, beats_per_bar))
     except ValueError as error:
         raise SceneError(
             f'What "{armature.name}" carries of its dance is damaged ({error}): generate the dance again, or go back '
             "to an earlier version of the file."
         ) from error
-    if dancer_format_1.ABOUT_KEY in stored:
+    if dancer_migration.ABOUT_KEY in stored:
         raise SceneError(f'The dance of "{armature.name}" was made before dances could be edited: generate it again.')
     raise SceneError(f'"{armature.name}" carries no dance: select an armature that Generate Dance has made.')
 

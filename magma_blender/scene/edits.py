@@ -15,7 +15,7 @@ from ..engine_host.answers import DanceAnswer, unusable
 from ..errors import SceneError
 from . import dance_keys
 from .dancer import Dancer, load
-from .generated import read_generated
+from .generated_dance import read_generated
 from .target import check_target
 
 

@@ -16,7 +16,7 @@ from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
 from . import dance_keys, edits, variants
 from .dancer import Dancer, load, pack
-from .generated import read_generated
+from .generated_dance import read_generated
 from .selection import places_text
 from .target import check_target
 

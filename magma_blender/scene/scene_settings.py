@@ -11,7 +11,12 @@ import bpy
 
 from engine.protocol import MOST_CANDIDATES
 
-from ..engine_host.checkpoints import DEFAULT_CHECKPOINT, KnownCheckpoint, find_checkpoint, known_checkpoints
+from ..engine_host.checkpoint_list import (
+    DEFAULT_CHECKPOINT,
+    KnownCheckpoint,
+    find_checkpoint,
+    known_checkpoints,
+)
 
 AUTO_STYLE = "AUTO"
 

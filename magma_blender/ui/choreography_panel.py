@@ -8,7 +8,7 @@ import bpy
 
 from smpl_rig.blender.context import region_of, ui_scale
 
-from ..engine_host.checkpoints import styles_of
+from ..engine_host.checkpoint_list import styles_of
 from ..errors import MagmaError
 from ..scene.dancer import load, load_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected

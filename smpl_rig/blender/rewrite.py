@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import rotations as rot
+from ..frame_runs import runs_of
 from ..motion import Motion
-from ..runs import runs_of
 from ..skeleton import JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import ArmatureError, rest_pose

@@ -132,7 +132,7 @@ def without_blocking(steps: Callable[[], None]) -> None:
 
 
 def test_nothing_blocks_the_window(make_client: MakeClient) -> None:
-    """The child answers when the next message has come, so a client that waits for the answer first would wait for ever."""
+    """The child answers when the next message has come, so waiting for the answer first would never end."""
     client = make_client(script("one = reader.read(); reader.read(); say(p.response(one['id'], 1)); time.sleep(60)"))
 
     def steps() -> None:

@@ -103,16 +103,16 @@ def test_the_panel_shows_the_spans(dancer, monkeypatch):
 
 
 def test_the_band_lies_where_the_spans_are(dancer):
-    from magma_blender.ui import band
+    from magma_blender.ui import timeline_band
 
     lock_the_second_second(dancer)
-    found = band.bars(dancer, lambda frame: 10 * frame)
-    assert [(bar.left, bar.right + band.GAP, bar.locked) for bar in found] == [
+    found = timeline_band.bars(dancer, lambda frame: 10 * frame)
+    assert [(bar.left, bar.right + timeline_band.GAP, bar.locked) for bar in found] == [
         (10, pytest.approx(310), False),
         (pytest.approx(310), pytest.approx(610), True),
         (pytest.approx(610), pytest.approx(910), False),
     ]
-    points = band.hatching(found[1], 24, 18, 7)
+    points = timeline_band.hatching(found[1], 24, 18, 7)
     assert len(points) > 40
     assert all(309 <= x <= 610 and 24 <= y <= 42 for x, y in points)
 

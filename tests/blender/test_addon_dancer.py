@@ -14,7 +14,7 @@ import bpy
 from dances import keys, lock_the_second_second, saved_and_opened, select_frames, spans, state
 
 from engine.choreography import Audio, to_json
-from magma_blender.scene import dancer_format_1
+from magma_blender.scene import dancer_migration
 from magma_blender.scene.beat_markers import beats_of
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import KEYS, RECORD_KEY, load, read, stored_in, write
@@ -97,9 +97,9 @@ def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
     songs = (replace(made.document.audio[0], beats=()), Audio("second.wav", "0" * 64, at=10, style="salsa"))
     document = to_json(replace(made.document, audio=songs))
     about = {"format": 1, "frame_start": 5, "fps": 24.0, "strip": "s", "action": "a", "beats": [0.5, 1.5, 2.5]}
-    old = dict.fromkeys(dancer_format_1.KEYS) | {"magma_document": document, "magma_choreography": json.dumps(about)}
+    old = dict.fromkeys(dancer_migration.KEYS) | {"magma_document": document, "magma_choreography": json.dumps(about)}
     old |= {"magma_take": made.npz, "magma_key_prints": list(made.key_prints)}
-    new = read(dancer_format_1.upgraded(old, lambda _, style: 3 if style == "waltz" else 4))
+    new = read(dancer_migration.upgraded(old, lambda _, style: 3 if style == "waltz" else 4))
     assert [(song.beats, song.beats_per_bar) for song in new.document.audio] == [((0.5, 1.5), 3), ((), 4)]
     assert (new.beat_snap, new.npz) == (0.0, made.npz)  # there was no beat snap in the beginning
 

@@ -49,14 +49,14 @@ def dance(folder, checkpoint, fps, seconds):
     from magma_blender.engine_host.engine_setup import find
     from magma_blender.engine_host.session import session
     from magma_blender.operators import generate
-    from magma_blender.scene import plan
+    from magma_blender.scene import generation_plan
 
     scene = bpy.context.scene
     scene.render.fps = fps
     scene.magma.checkpoint, scene.magma.seed, scene.magma.length = checkpoint, 3, seconds
     setup = find()
     song = blenders.song(folder, seconds)
-    job = generate.start_plan(plan.for_file(scene, "song", song, 11), None, setup)
+    job = generate.start_plan(generation_plan.for_file(scene, "song", song, 11), None, setup)
     session.wait_for_job(lambda progress: None)
     assert job.request.error is None, job.request.error
     from engine.protocol import unpack_bytes
@@ -101,14 +101,14 @@ def test_a_text_file_named_mp3_is_one_sentence_and_the_scene_stays(magma, tiny, 
     from magma_blender.engine_host.session import session
     from magma_blender.errors import MagmaError
     from magma_blender.operators import generate
-    from magma_blender.scene import plan
+    from magma_blender.scene import generation_plan
 
     song = tmp_path / "words.mp3"
     song.write_text("la la la\n" * 100)
     scene = bpy.context.scene
     scene.magma.checkpoint = "tiny"
     before = len(bpy.data.objects)
-    generate.start_plan(plan.for_file(scene, "song", song, 1), None, find())
+    generate.start_plan(generation_plan.for_file(scene, "song", song, 1), None, find())
     session.wait_for_job(lambda progress: None)
     with pytest.raises(MagmaError, match=r"words\.mp3") as caught:
         session.finish_job(bpy.context)

@@ -146,14 +146,14 @@ def test_encodecs_weights_come_from_a_file_or_the_internet_if_that_is_allowed(ma
 
 
 def test_guidance_and_candidates_are_not_asked_of_an_imported_checkpoint(magma, tmp_path):
-    from magma_blender.scene import plan
+    from magma_blender.scene import generation_plan
 
     settings = bpy.context.scene.magma
     settings.guidance, settings.candidates = 2.0, 3
     song = blenders.song(tmp_path)
-    asked = plan.for_file(bpy.context.scene, "song", song, 1)
+    asked = generation_plan.for_file(bpy.context.scene, "song", song, 1)
     assert (asked.guidance, asked.candidates) == (2.0, 3) and asked.request("cpu")["candidates"] == 3
     run_import()
     settings.checkpoint = "mine"
-    asked = plan.for_file(bpy.context.scene, "song", song, 1)
+    asked = generation_plan.for_file(bpy.context.scene, "song", song, 1)
     assert (asked.guidance, asked.candidates) == (None, 1)

@@ -84,11 +84,11 @@ def dance(song):
     from magma_blender.engine_host.engine_setup import find
     from magma_blender.engine_host.session import session
     from magma_blender.operators import generate
-    from magma_blender.scene import plan
+    from magma_blender.scene import generation_plan
 
     scene = bpy.context.scene
     if not bpy.app.build_options.audaspace:
-        generate.start_plan(plan.for_file(scene, song.stem, song, 11), None, find())
+        generate.start_plan(generation_plan.for_file(scene, song.stem, song, 11), None, find())
         session.wait_for_job(lambda progress: None)
         return session.finish_job(bpy.context)
     editor = scene.sequence_editor_create()

@@ -83,8 +83,8 @@ def test_it_stands_where_the_target_of_the_dance_stands(magma):
 
 
 def test_background_asks_for_no_frames(magma, tmp_path):
-    from magma_blender.scene import plan
+    from magma_blender.scene import generation_plan
 
     assert bpy.app.background
-    wanted = plan.for_file(bpy.context.scene, "song", blenders.song(tmp_path), 1)
+    wanted = generation_plan.for_file(bpy.context.scene, "song", blenders.song(tmp_path), 1)
     assert wanted.request("cpu")["stream"] is False and wanted.request("cpu")["music_view"] is None

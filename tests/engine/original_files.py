@@ -8,7 +8,7 @@ import numpy as np
 import original_reference as reference
 import torch
 
-from engine.models.checkpoints import load_checkpoint
+from engine.models.loading import load_checkpoint
 from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.importing.importer import import_magma
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from engine.errors import DataError
-from engine.motion.files.bvh import parse_bvh, write_bvh
-from engine.motion.files.bvh_import import read_bvh
+from engine.motion.files.bvh_format import parse_bvh
+from engine.motion.files.bvh_read import read_bvh
+from engine.motion.files.bvh_write import write_bvh
 from smpl_rig import rotations as rot
 from smpl_rig.kinematics import global_rotations
 from smpl_rig.motion import Motion

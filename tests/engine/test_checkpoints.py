@@ -18,7 +18,7 @@ from tiny_engine import SMALL_CODEC, STYLE_MUSIC, STYLES, tiny_networks
 
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
-from engine.models.checkpoints import load_checkpoint, load_own_checkpoint
+from engine.models.loading import load_checkpoint, load_own_checkpoint
 from engine.models.torch.checkpoint import save_checkpoint
 from engine.models.torch.sampling import Sampling
 from engine.models.torch.vqvae import MotionVQVAE

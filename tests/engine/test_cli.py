@@ -18,7 +18,7 @@ import pytest
 from tiny_engine import stepping
 
 from engine import VERSION
-from engine.motion.files.bvh_import import read_bvh
+from engine.motion.files.bvh_read import read_bvh
 from engine.service.cli import main
 from engine.service.terminal import TerminalProgress
 from smpl_rig.motion import load_npz, save_npz

@@ -13,7 +13,7 @@ from engine.data.aist import load_aist
 from engine.data.dataset import UNKNOWN_STYLE, DanceDataset
 from engine.data.head_level import face_pitch, level_head
 from engine.errors import DataError
-from engine.motion.files.bvh import write_bvh
+from engine.motion.files.bvh_write import write_bvh
 from smpl_rig.motion import Motion, save_npz
 from smpl_rig.rotations import axis_angle_to_matrix, matrix_to_axis_angle, yaw
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX

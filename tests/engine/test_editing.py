@@ -25,7 +25,7 @@ from engine.editing.operations import Operation
 from engine.editing.song_music import on_the_beat
 from engine.errors import AudioError, CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
 from engine.models.base import SpanTask
-from engine.models.checkpoints import load_own_checkpoint
+from engine.models.loading import load_own_checkpoint
 from engine.models.torch import sampling, span_generator
 from engine.models.torch.checkpoint import save_checkpoint
 from engine.models.torch.sampling import Conditions, Sampling

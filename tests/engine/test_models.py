@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.data.kinematics import joints_in_heading_frame
+from engine.data.torch_kinematics import joints_in_heading_frame
 from engine.models.torch.decoder import (
     Attention,
     DecoderConfig,

@@ -17,7 +17,7 @@ from engine.editing.dance_files import DanceMotion
 from engine.editing.edit import edit
 from engine.editing.operations import Operation
 from engine.errors import CancelledError, CheckpointError, RequestError
-from engine.models.checkpoints import load_checkpoint, load_own_checkpoint
+from engine.models.loading import load_checkpoint, load_own_checkpoint
 from engine.models.original import generation
 from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.clip.clip_style import write_vectors

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
-from engine.models.checkpoints import load_checkpoint
+from engine.models.loading import load_checkpoint
 from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.models.original.importing.importer import import_magma

@@ -12,7 +12,7 @@ from original_files import VARIANTS, save
 from safetensors.torch import load_file
 
 from engine.errors import CheckpointError
-from engine.models.checkpoints import load_checkpoint
+from engine.models.loading import load_checkpoint
 from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.config import OriginalSampling
 from engine.models.original.importing.importer import import_magma

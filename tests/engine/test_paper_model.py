@@ -25,7 +25,7 @@ from benchmarks.paper_model.writer import (
 from engine.__main__ import main
 from engine.data.clips import StyledMotion
 from engine.errors import DataError
-from engine.models.checkpoints import load_checkpoint
+from engine.models.loading import load_checkpoint
 from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.vqvae import OriginalVQVAE

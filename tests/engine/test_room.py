@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.motion.representation import YAW, encode
-from engine.motion.room import keep_in_room
+from engine.motion.room_bounds import keep_in_room
 from smpl_rig.motion import Motion
 
 FPS = 20.0

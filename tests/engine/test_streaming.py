@@ -14,7 +14,7 @@ from tiny_engine import SMALL_CODEC, stepping, tiny_networks
 
 from engine import protocol
 from engine.errors import RequestError
-from engine.models.checkpoints import load_own_checkpoint
+from engine.models.loading import load_own_checkpoint
 from engine.models.torch.codec_stream import CodecStream
 from engine.motion import representation
 from engine.pipeline.generate import generate

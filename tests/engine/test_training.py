@@ -20,7 +20,7 @@ from engine.errors import DataError
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation
-from engine.motion.files.bvh import write_bvh
+from engine.motion.files.bvh_write import write_bvh
 from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
 from engine.training.finetune_vqvae import corrupted, finetune_vqvae, nearest_codes

@@ -7,7 +7,7 @@ import pytest
 
 from engine.motion.foot_beats import alignment, foot_beats
 from smpl_rig import feet
-from smpl_rig.banded import solve_banded
+from smpl_rig.banded_matrix import solve_banded
 from smpl_rig.motion import Motion, from_rotations, load_npz, resample
 from smpl_rig.rotations import axis_angle_to_matrix
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smpl_rig.inverse_kinematics import solve_rotations
 from smpl_rig.kinematics import forward_kinematics
 from smpl_rig.motion import load_npz, resample
 from smpl_rig.rotations import Array, axis_angle_to_matrix, matrix_to_axis_angle
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX, REST_OFFSETS, rest_joints
-from smpl_rig.solve import solve_rotations
 
 HINGES = {"L_knee": (1, 0, 0), "R_knee": (1, 0, 0), "L_elbow": (0, -1, 0), "R_elbow": (0, 1, 0)}
 

@@ -1,4 +1,4 @@
-"""Motion files. `read` finds the reader of a format by the file's ending.
+"""Motion files. `read` and `write` find a format by the file's ending.
 
 Imports: engine.motion, smpl_rig.
 """

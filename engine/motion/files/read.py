@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.errors import DataError
-from engine.motion.files.bvh_import import read_bvh
+from engine.motion.files.bvh_read import read_bvh
 from smpl_rig.motion import Motion, MotionFileError, load_npz
 
 READERS: dict[str, Callable[[Path], Motion]] = {".npz": load_npz, ".bvh": read_bvh}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
-from engine.motion.files.bvh import BvhFile, parse_bvh
+from engine.motion.files.bvh_format import BvhFile, parse_bvh
 from engine.motion.grounding import grounded
 from smpl_rig import rotations as rot
 from smpl_rig.kinematics import local_rotations

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import rotations as rot
-from .banded import solve_banded
+from .banded_matrix import solve_banded
 from .kinematics import local_rotations
 from .rotations import Array
 from .skeleton import CHILDREN, JOINT_COUNT, JOINT_INDEX, REST_OFFSETS

@@ -15,8 +15,8 @@ from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
 from . import dance_keys, span_list
 from .dancer import Dancer, put_back, stored_in
-from .generated import read_generated
-from .plan import DancePlan
+from .generated_dance import read_generated
+from .generation_plan import DancePlan
 from .target import Target, check_target
 
 if TYPE_CHECKING:

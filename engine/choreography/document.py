@@ -265,17 +265,6 @@ class Choreography:
         return tuple(span.locked for span in self.spans for _ in range(len(span)))
 
     @property
-    def beats(self) -> tuple[float, ...]:
-        """The beats of all its songs, rising seconds of the dance; each song's beats end where the next song begins."""
-        ends = [*(audio.at for audio in self.audio[1:]), len(self)]
-        return tuple(
-            audio.at / self.token_rate + beat
-            for audio, end in zip(self.audio, ends, strict=True)
-            for beat in audio.beats
-            if audio.at + beat * self.token_rate < end
-        )
-
-    @property
     def clips(self) -> frozenset[str]:
         """Names of the motions that its variants use."""
         variants = [variant for span in self.spans for variant in span.variants]

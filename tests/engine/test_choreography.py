@@ -82,14 +82,6 @@ def check(before: Choreography, document: Choreography) -> None:
     assert doc.from_json(doc.to_json(document)) == document
 
 
-def test_a_document_has_the_beats_of_all_its_songs() -> None:
-    document = fresh()
-    assert document.beats == (0.25, 0.75, 1.25)
-    later = replace(AUDIO, at=10, beats=(0.1, 0.6, 1.1, 1.6), beats_per_bar=4)
-    # the first song plays until the second begins, and the second until the dance ends
-    assert replace(document, audio=(AUDIO, later)).beats == pytest.approx((0.25, 0.75, 1.1, 1.6, 2.1))
-
-
 @unhurried
 @given(edited(), st.integers(0, COUNT))
 def test_split_keeps_all_tokens_and_merge_undoes_it(document: Choreography, position: int) -> None:

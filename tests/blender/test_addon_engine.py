@@ -78,12 +78,12 @@ def largest_error(armature, joints):
     return max(errors)
 
 
-@pytest.mark.parametrize("fps", [20, 30])
-def test_joints_in_blender_are_the_engines(magma, tiny, tmp_path, fps):
-    armature, joints = dance(tmp_path, "tiny", fps, 4.0)
-    assert len(joints) == 4 * fps
-    assert tuple(armature.animation_data.action.frame_range) == (11, 10 + 4 * fps)
-    assert largest_error(armature, joints) < 1e-3
+def test_joints_in_blender_are_the_engines(magma, tiny, tmp_path):
+    for fps in (20, 30):
+        armature, joints = dance(tmp_path, "tiny", fps, 4.0)
+        assert len(joints) == 4 * fps
+        assert tuple(armature.animation_data.action.frame_range) == (11, 10 + 4 * fps)
+        assert largest_error(armature, joints) < 1e-3
 
 
 def test_the_default_checkpoint_dances_upright_on_the_floor(magma, tmp_path):

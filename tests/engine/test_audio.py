@@ -208,6 +208,7 @@ def test_check_song() -> None:
         check_song(np.full(20_480, 0.0005, np.float32), 10_240, "song")
 
 
+@pytest.mark.slow
 def test_an_hour_is_decoded_in_little_memory(tmp_path: Path) -> None:
     """A few megabytes are needed beside the result, not the whole song at the file's rate."""
     import tracemalloc

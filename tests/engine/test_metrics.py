@@ -171,7 +171,6 @@ def test_motion_statistics_are_speeds() -> None:
     assert em.motion_statistics(standing(3.0), FPS).shape == (0, 48)
 
 
-@pytest.mark.slow
 def test_real_dances_step_on_their_music(dance_data: Path) -> None:
     """On the six paired test songs: score .233/.234, shifted .199/.200, skate .29."""
     scores, skates = [], []

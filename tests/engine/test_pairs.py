@@ -195,6 +195,7 @@ def marked(motion: Motion, number: int) -> Motion:
     return replace(motion, poses=poses.reshape(len(motion), -1))
 
 
+@pytest.mark.slow
 def test_dances_of_a_scarce_style_also_get_the_upper_bodies_of_others(tmp_path: Path) -> None:
     dances = [
         replace(dance, clip=replace(dance.clip, motion=marked(dance.clip.motion, number)))
@@ -218,6 +219,7 @@ def test_dances_of_a_scarce_style_also_get_the_upper_bodies_of_others(tmp_path: 
             assert marks[JOINT_INDEX["L_foot"]] == pytest.approx(marks[JOINT_INDEX["L_collar"]], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_medleys_use_the_songs_of_rare_styles_as_often_as_others() -> None:
     music = np.zeros((1200, MUSIC_FEATURES), np.float32), clicks(90.0, 60.0)
 

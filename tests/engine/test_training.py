@@ -318,7 +318,6 @@ def bvh_folder(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("make", [aist_folder, bvh_folder])
 def test_the_codec_learns_from_other_layouts(tmp_path: Path, make: object) -> None:
     folder = make(tmp_path / "data")  # type: ignore[operator]

@@ -18,6 +18,14 @@ WEIGHTS_FILE = "model.safetensors"
 FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
 OWN_FAMILY = "magma"
 ORIGINAL_FAMILY = "original"
+_EARLIER: Mapping[str, Mapping[str, float]] = {
+    "cha-cha": {"tempo": 124.0},
+    "rumba": {"tempo": 92.0},
+    "salsa": {"tempo": 175.0},
+    "waltz": {"tempo": 87.0, "beats_per_bar": 3},
+}
+"""What checkpoints without `style_music` in their config were made with, so that they go on dancing as they did. A new
+style never goes here: it is the checkpoint's."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,10 @@ def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
     `styles` lists the names; `style_music` holds `tempo` and `beats_per_bar` of those that have them. Raises ValueError
     with a clause that says what is wrong.
     """
-    names, listed = config.get("styles", []), config.get("style_music", {})
+    names = config.get("styles", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("styles must be a list of names")
+    listed = config.get("style_music", {name: _EARLIER[name] for name in names if name in _EARLIER})
     if not isinstance(listed, dict) or not set(listed) <= set(names):
         raise ValueError("style_music must name its styles")
     return {name: _music_of(name, listed.get(name, {})) for name in names}

@@ -208,6 +208,26 @@ def test_the_list_for_the_panel_says_what_is_wrong(
     assert entry["error"].endswith(".")
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"tango": {}}, "must name its styles"),
+        ({"waltz": {"bpm": 87}}, "must hold tempo and beats_per_bar"),
+        ({"waltz": {"tempo": "fast"}}, "the tempo of 'waltz' is 'fast'"),
+        ({"waltz": {"beats_per_bar": 0}}, "'waltz' has 0 beats a bar"),
+    ],
+)
+def test_music_of_a_style_that_makes_no_sense_is_refused(tiny: Path, tmp_path: Path, wrong: object, words: str) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "style_music": wrong}))
+    (entry,) = list_checkpoints([tmp_path])
+    assert words in entry["error"]
+    with pytest.raises(CheckpointError, match=words):
+        load_own_checkpoint(str(folder))
+
+
 def test_a_checkpoint_without_fine_levels_generates_the_same_dance_as_before(tmp_path: Path) -> None:
     _, decoder = tiny_networks()
     codec = MotionVQVAE(replace(SMALL_CODEC, levels=SMALL_CODEC.coarse)).eval()
@@ -221,11 +241,12 @@ def test_a_checkpoint_without_fine_levels_generates_the_same_dance_as_before(tmp
         20.0,
     )
     config, file = json.loads((tmp_path / "config.json").read_text()), tmp_path / "model.safetensors"
-    del config["vqvae"]["coarse"], config["sampling"]["cooling"]
+    del config["vqvae"]["coarse"], config["sampling"]["cooling"], config["style_music"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_file({**load_file(file), "vqvae.quantizer.started": torch.tensor(True)}, file)
     older = load_own_checkpoint(str(tmp_path))
     assert older.sampling.cooling == 1.0
+    assert {style: asdict(music) for style, music in older.style_music.items()} == STYLE_MUSIC
     assert older.vqvae.config.coarse == older.vqvae.config.levels == older.decoder.config.levels
     codes = torch.randint(SMALL_CODEC.codes, (1, 9, SMALL_CODEC.coarse))
     torch.testing.assert_close(older.vqvae.decode(codes), codec.decode(codes), atol=1e-2, rtol=1e-2)

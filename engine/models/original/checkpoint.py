@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engine.audio.beats import choose_style, track_beats
 from engine.audio.librosa_features import SAMPLE_RATE
-from engine.checkpoint_index import ORIGINAL_FAMILY, StyleMusic
+from engine.checkpoint_index import ORIGINAL_FAMILY, StyleMusic, style_music
 from engine.errors import CheckpointError, RequestError
 from engine.models.base import Generated, GenerationTask, Music, Song, SpanGenerator, check_style
 from engine.models.original import generation
@@ -54,8 +54,8 @@ class OriginalCheckpoint(OriginalNetworks):
 
     @property
     def style_music(self) -> Mapping[str, StyleMusic]:
-        """Its styles, with no usual tempo and the default metre: the original states neither."""
-        return {style: StyleMusic() for style in self.style_vectors}
+        """Its styles. The original states no tempo or metre; earlier engines knew those of some styles by name."""
+        return style_music({"styles": list(self.style_vectors)})
 
     @property
     def styles(self) -> tuple[str, ...]:

@@ -91,6 +91,7 @@ def dance(song):
         generate.start_plan(generation_plan.for_file(scene, song.stem, song, 11), None, find())
         session.wait_for_job(lambda progress: None)
         return session.finish_job(bpy.context)
+    scene.sequence_editor_clear()  # the song of an earlier dance would be the one that is selected
     editor = scene.sequence_editor_create()
     (editor.strips if hasattr(editor, "strips") else editor.sequences).new_sound(song.stem, str(song), 1, 11)
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}

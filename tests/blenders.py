@@ -31,7 +31,6 @@ def from_environment(variable: str) -> str:
 class Blender:
     """A program that runs Python scripts with bpy: Blender itself, or a Python with the bpy wheel."""
 
-    name: str
     program: str
     is_wheel: bool
 
@@ -74,7 +73,7 @@ def this_one() -> Blender:
 
     is_wheel = not bpy.app.binary_path
     program = sys.executable if is_wheel else bpy.app.binary_path
-    return Blender(bpy.app.version_string, program, is_wheel)
+    return Blender(program, is_wheel)
 
 
 def fake_engine(folder: Path, mode: str = "ok") -> Path:

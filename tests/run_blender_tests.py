@@ -35,7 +35,7 @@ def main(wheel: str | None, arguments: list[str]) -> int:
         print("There is no Blender on PATH: the tests in a real Blender cannot run.", file=sys.stderr)
         return 1 if blenders.in_ci() else 0
     print(f"--- {program}", flush=True)
-    blender = blenders.Blender("under test", program, is_wheel=wheel is not None)
+    blender = blenders.Blender(program, is_wheel=wheel is not None)
     with tempfile.TemporaryDirectory(prefix="magma-tests-") as folder:
         home = Path(folder)
         zip_file = home / "magma_blender.zip"

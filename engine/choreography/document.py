@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ..checks import LARGEST_COUNT, is_count, is_number
+from ..checks import is_count, is_number
 from ..errors import ChoreographyError
 
 Codes = tuple[tuple[int, ...], ...]
@@ -19,7 +19,6 @@ Codes = tuple[tuple[int, ...], ...]
 
 GENERATED, MOTION, COPIED, MIRRORED = "generated", "motion", "copied", "mirrored"
 SOURCES = (GENERATED, MOTION, COPIED, MIRRORED)
-LARGEST_SEED = LARGEST_COUNT
 STRONGEST_STYLE = 10.0
 MOST_BEATS_PER_BAR = 32
 STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0

@@ -43,7 +43,9 @@ def chain(
     if not 1 <= join <= 60 * one.token_rate:
         raise RequestError(f"A join of {seconds:g} s is not possible. Choose 0.1 to 60 s.")
     progress("load", 0.0, f"Loading checkpoint {one.checkpoint.name}")
-    checkpoint = checkpoint_of(one, first[1], choose_device(device).name)
+    device = choose_device(device).name
+    checkpoint_of(*second, device)  # whose codes and frames must fit as well
+    checkpoint = checkpoint_of(*first, device)
     state = EditState(checkpoint, _document(one, two, join), _motion(first, second, join), progress, cancelled, True)
     state.fill([(len(one), len(one) + join)], state.seed(seed))
     dance = state.dance.with_frames(state.frames, state.clips)

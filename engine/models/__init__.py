@@ -1,4 +1,4 @@
-"""Checkpoints. `base` is the protocol of every family, `checkpoints` loads any of them by name or folder.
+"""Checkpoints. `base` is the protocol of every family, `loading` loads any of them by name or folder.
 
 Imports: engine.audio, engine.choreography, engine.motion, engine.runtime, smpl_rig.
 """

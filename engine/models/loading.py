@@ -40,8 +40,6 @@ def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
     """Load a checkpoint by name or folder. Raises CheckpointError if it is missing, damaged or of another format."""
     folder = find_checkpoint(name_or_path)
     config, family = _read_config(folder)
-    if family not in FAMILIES:
-        raise CheckpointError(f"Checkpoint {folder.name!r} is of an unknown family ({family!r}). Update the add-on.")
     return FAMILIES[family](folder, config, device)
 
 
@@ -79,4 +77,7 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
         raise CheckpointError(
             f"Checkpoint {folder.name!r} has format {found}, this engine reads {FORMAT}. Update the add-on."
         )
-    return config, str(config.get("family", OWN_FAMILY))  # our first checkpoints do not name it
+    family = str(config.get("family", OWN_FAMILY))  # the first checkpoints of ours do not name it
+    if family not in FAMILIES:
+        raise CheckpointError(f"Checkpoint {folder.name!r} is of an unknown family ({family!r}). Update the add-on.")
+    return config, family

@@ -135,12 +135,7 @@ def _generate(
         show=show,
     )
     generated = checkpoint.generate(task)
-    best, ranking = _choose(checkpoint, generated, task)
-    motion = generated.motion
-    if motion is None:
-        advance("motion", 0.95, "Decoding the motion")
-        with watch("motion"):
-            motion = checkpoint.decode(generated.tokens[best])
+    best, motion, ranking = _choose(checkpoint, generated, task)
     advance("feet", 0.96, "Locking the feet")
     wanted = PostProcessing(request.beat_snap, request.room, request.fps or checkpoint.frame_rate, song.seconds)
     with watch("feet"):
@@ -172,19 +167,25 @@ def _generate(
     )
 
 
-def _choose(checkpoint: Checkpoint, generated: Generated, task: GenerationTask) -> tuple[int, dict[str, Any]]:
-    """The index of the best candidate, and what the report says about the choice. Raises CancelledError."""
+def _choose(checkpoint: Checkpoint, generated: Generated, task: GenerationTask) -> tuple[int, Motion, dict[str, Any]]:
+    """The index and motion of the best candidate, and what the report says about it. Raises CancelledError."""
     count = len(task.seeds)
     if count == 1:
-        return 0, {}
+        if generated.motion is not None:
+            return 0, generated.motion, {}
+        task.advance("motion", 0.95, "Decoding the motion")
+        with task.watch("motion"):
+            return 0, checkpoint.decode(generated.tokens[0]), {}
     assert generated.likelihood is not None, "a family that generates several candidates reports their likelihood"
-    scores = []
+    motions, scores = [], []
     with task.watch("ranking"):
         for number, tokens in enumerate(generated.tokens):
             task.advance("motion", 0.93 + 0.02 * number / count, f"Choosing among {count} candidates")
-            scores.append(score_dance(generated.likelihood(number), checkpoint.decode(tokens), task.music.beats))
+            motions.append(checkpoint.decode(tokens))
+            scores.append(score_dance(generated.likelihood(number), motions[number], task.music.beats))
     order = best_first(scores)
-    return order[0], {"candidates": [{"seed": task.seeds[index], **asdict(scores[index])} for index in order]}
+    ranking = [{"seed": task.seeds[index], **asdict(scores[index])} for index in order]
+    return order[0], motions[order[0]], {"candidates": ranking}
 
 
 def _report(request: GenerateRequest, device: Device, song: Song, music: Music, processed: Processed) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from engine.checks import LARGEST_COUNT
 from engine.errors import RequestError
 from engine.motion.room_bounds import LARGEST as LARGEST_ROOM
 from engine.protocol import MOST_CANDIDATES
@@ -14,7 +15,7 @@ LONGEST_SECONDS = 1200.0
 ROOM = 6.0
 """Diameter in metres of the floor that a dance covers, unless the request says otherwise."""
 AUTO_STYLE = "AUTO"
-SEEDS = 2**63
+SEEDS = LARGEST_COUNT + 1
 """Seeds are smaller than this."""
 _LATEST_START = 1e9
 

@@ -144,7 +144,7 @@ def _generate(options: argparse.Namespace) -> None:
     from engine.pipeline.generate import generate
     from engine.pipeline.request import ROOM, GenerateRequest
 
-    check_output(options.output)
+    _check_motion_output(options.output)
     if options.choreography is not None:
         check_pair(options.choreography, options.output)
     request = GenerateRequest(
@@ -199,7 +199,7 @@ def _decode(options: argparse.Namespace) -> None:
     from engine.pipeline import tokenize
     from smpl_rig.motion import save_npz
 
-    check_output(options.output)
+    _check_motion_output(options.output)
     motion = tokenize.decode(options.tokens, options.checkpoint, options.device)
     _write_motion(options.output, motion, lambda path: save_npz(path, motion))
     print(f"{options.output}: {motion.seconds:.1f} s")
@@ -262,6 +262,12 @@ def _readable(found: dict[str, Any]) -> str:
         lines.append(f"checkpoint {entry['name']}: {entry.get('error', ', '.join(entry.get('styles', [])))}")
     lines += [f"problem: {problem}" for problem in found["problems"]] or ["everything works"]
     return "\n".join(lines)
+
+
+def _check_motion_output(path: Path) -> None:
+    from engine.motion.files.write import WRITERS
+
+    check_output(path, (".npz", *WRITERS))
 
 
 def _write_motion(path: Path, motion: Motion, write_npz: Callable[[Path], None]) -> None:

@@ -42,7 +42,7 @@ class TerminalProgress:
             print(file=sys.stderr)  # so that what went wrong gets a line of its own
 
 
-def check_output(path: Path, suffixes: tuple[str, ...] = (".npz", ".bvh")) -> None:
+def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
     """Refuse an unusable output before the work is done rather than after."""
     if path.suffix not in suffixes:
         raise EngineError(f"{path}: unknown kind of file. End the name with {' or '.join(suffixes)}.")

@@ -63,7 +63,7 @@ def build(context: bpy.types.Context, plan: DancePlan, answer: DanceAnswer, targ
                 _add_body(armature, plan)
         except ArmatureError as error:
             raise SceneError(str(error)) from error
-        dance_keys.store_keyed(armature, dancer)
+        dance_keys.store_keyed(armature, dancer, len(generated.motion))
     return armature
 
 

@@ -29,9 +29,10 @@ def store(armature: bpy.types.Object, dancer: Dancer) -> None:
     span_list.refresh(armature)
 
 
-def store_keyed(armature: bpy.types.Object, dancer: Dancer) -> None:
-    """Keep a dancer whose motion was just keyed: the keys as they are now count as those that the add-on wrote."""
-    store(armature, replace(dancer, key_prints=prints_now(armature, dancer, len(dancer.motion()))))
+def store_keyed(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
+    """Keep a dancer whose motion of so many frames was just keyed: the keys as they are now count as those that the
+    add-on wrote."""
+    store(armature, replace(dancer, key_prints=prints_now(armature, dancer, frames)))
 
 
 def prints_now(armature: bpy.types.Object, dancer: Dancer, frames: int) -> tuple[int, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 RECORD_KEY = "magma_dancer"
 VERSION = 2
-"""Version 1 was several properties, see `dancer_format_1`."""
+"""Version 1 was several properties, see `dancer_migration`."""
 KEYS = (RECORD_KEY, *dancer_migration.KEYS)
 
 Value = TypeVar("Value")
@@ -236,7 +236,10 @@ def _is_share(value: object) -> TypeGuard[float]:
 
 
 def _are_prints(value: object) -> TypeGuard[list[int]]:
-    return isinstance(value, list) and bool(value) and all(_is_frame(number) for number in value)
+    if not isinstance(value, list) or set(map(type, value)) != {int}:
+        return False
+    # panels read the record at every drawing, and a long dance has many: only the extremes are looked at
+    return _is_frame(min(value)) and _is_frame(max(value))
 
 
 def stored_in(armature: bpy.types.Object) -> dict[str, object]:

@@ -7,12 +7,12 @@ and the prints of its keys. Pure: nothing here touches Blender.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from engine.checks import is_number
-from engine.choreography import from_json, to_json
+from engine.choreography import Choreography, from_json, to_json
 from engine.errors import ChoreographyError
 
 ABOUT_KEY = "magma_choreography"
@@ -21,24 +21,26 @@ MOTION_KEY = "magma_take"
 PRINTS_KEY = "magma_key_prints"
 KEYS = (ABOUT_KEY, "magma_tokens", DOCUMENT_KEY, MOTION_KEY, PRINTS_KEY)
 FORMAT = 1
+VERSION = 2
+"""Of the record that `upgraded` gives."""
 
 Metre = Callable[[str, str | None], int]
 """Beats a bar of a checkpoint's style."""
 
 
 def upgraded(stored: Mapping[str, object], metre: Metre) -> dict[str, object]:
-    """The record of the properties `KEYS`, not checked yet. Raises ValueError with a clause that says
-    what is wrong."""
+    """The values of a record of version `VERSION` from the properties `KEYS`, not checked yet. Raises ValueError with a
+    clause that says what is wrong."""
     text, document = stored[ABOUT_KEY], stored[DOCUMENT_KEY]
     about = json.loads(text) if isinstance(text, str) else None
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise ValueError(f"its {ABOUT_KEY} is {text!r:.40}")
     beats = about.get("beats", [])
     if not isinstance(beats, list) or not all(is_number(beat) for beat in beats):
-        raise ValueError(f"its beats are {beats!r:.40}")
+        beats = []  # they only mark the timeline: a dance is not given up for them
     return {
-        "version": 2,
-        "document": _with_beats(document, tuple(beats), metre) if isinstance(document, str) else document,
+        "version": VERSION,
+        "document": _with_beats(document, sorted(set(beats)), metre) if isinstance(document, str) else document,
         "motion": stored[MOTION_KEY],
         "frame_start": about.get("frame_start"),
         "fps": about.get("fps"),
@@ -50,10 +52,14 @@ def upgraded(stored: Mapping[str, object], metre: Metre) -> dict[str, object]:
 
 
 @lru_cache(maxsize=8)  # panels read the same text at every drawing
-def _with_beats(text: str, beats: tuple[float, ...], metre: Metre) -> str:
+def _document(text: str) -> Choreography:
+    return from_json(text)
+
+
+def _with_beats(text: str, beats: Sequence[float], metre: Metre) -> str:
     """The document, whose songs had no beats and no metre: those that were kept were the first song's."""
     try:
-        document = from_json(text)
+        document = _document(text)
     except ChoreographyError as error:
         raise ValueError(str(error).rstrip(".")) from error
     songs = [
@@ -61,8 +67,5 @@ def _with_beats(text: str, beats: tuple[float, ...], metre: Metre) -> str:
         for audio in document.audio
     ]
     end = songs[1].at / document.token_rate if len(songs) > 1 else float("inf")
-    try:
-        songs[0] = replace(songs[0], beats=tuple(beat for beat in beats if beat < end))
-    except ChoreographyError as error:
-        raise ValueError(str(error).rstrip(".")) from error
+    songs[0] = replace(songs[0], beats=tuple(beat for beat in beats if beat < end))
     return to_json(replace(document, audio=tuple(songs)))

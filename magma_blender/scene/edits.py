@@ -57,7 +57,7 @@ def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer)
     if len(edited.motion) != len(before) or edited.motion.fps != before.fps:
         raise unusable(f"{len(edited.motion)} frames for {len(before)}")
     dance_keys.rewrite(armature, dancer, before, edited.motion)
-    dance_keys.store_keyed(armature, replace(dancer, document=edited.document, npz=edited.npz))
+    dance_keys.store_keyed(armature, replace(dancer, document=edited.document, npz=edited.npz), len(before))
 
 
 def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
@@ -67,13 +67,14 @@ def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer
     check_same(armature, dancer)
     chained = read_generated(answer)
     dance_keys.write_new_action(armature, dancer, chained.motion)
-    dance_keys.store_keyed(armature, replace(dancer, document=chained.document, npz=chained.npz))
+    dance_keys.store_keyed(armature, replace(dancer, document=chained.document, npz=chained.npz), len(chained.motion))
 
 
 def restore(armature: bpy.types.Object) -> bpy.types.Action:
     """Key the dance as it is kept in a new action, which is returned; the present one stays in the file. Raises
     SceneError."""
     dancer = load(armature)
-    action = dance_keys.write_new_action(armature, dancer, dancer.motion())
-    dance_keys.store_keyed(armature, dancer)
+    motion = dancer.motion()
+    action = dance_keys.write_new_action(armature, dancer, motion)
+    dance_keys.store_keyed(armature, dancer, len(motion))
     return action

@@ -48,7 +48,7 @@ def keep(armature: bpy.types.Object) -> str:
     danced before, since only the engine can encode poses. Raises SceneError where no key was changed.
     """
     own = read(armature)
-    dance_keys.store_keyed(armature, replace(own.dancer, document=own.document, npz=own.npz))
+    dance_keys.store_keyed(armature, replace(own.dancer, document=own.document, npz=own.npz), len(own.key_prints))
     return own.said
 
 
@@ -57,7 +57,7 @@ def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceA
     prints = dance_keys.prints_now(armature, own.dancer, len(own.key_prints))
     edits.check_same(armature, own.dancer, prints == own.key_prints)
     encoded = read_generated(answer)
-    dance_keys.store_keyed(armature, replace(own.dancer, document=encoded.document, npz=encoded.npz))
+    dance_keys.store_keyed(armature, replace(own.dancer, document=encoded.document, npz=encoded.npz), len(prints))
 
 
 def read(armature: bpy.types.Object) -> OwnKeyframes:

@@ -48,7 +48,8 @@ def dance(armature: bpy.types.Object, position: int, index: int) -> bool:
     poses[first : first + len(piece)], trans[first : first + len(piece)] = piece.poses, piece.trans
     new = kept.with_frames(replace(kept.frames, poses=poses, trans=trans), clips)
     dance_keys.rewrite(armature, dancer, kept.motion, new.motion)
-    dance_keys.store_keyed(armature, replace(dancer, document=document, npz=pack(document, new)))
+    chosen = replace(dancer, document=document, npz=pack(document, new))
+    dance_keys.store_keyed(armature, chosen, len(new.motion))
     return True
 
 

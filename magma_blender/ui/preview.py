@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import bpy
 
 from engine.protocol import GarbageError, unpack_arrays
 
 from ..engine_host.answers import read_frames
+from ..engine_host.client_request import Request
 from ..engine_host.session import session
 from ..errors import AnswerError
 
@@ -25,22 +26,16 @@ WIDTH = 4.0
 _handlers: list[object] = []
 
 
-class Streaming(Protocol):
-    """A request whose frames arrive while it runs; the preview removes those that it has shown."""
-
-    frames: list[object]
-
-
 class Figure:
     """The joints of one request's frames as they come, and which of them to show now."""
 
     def __init__(self) -> None:
-        self.request: Streaming | None = None
+        self.request: Request | None = None
         self.parts: list[Joints] = []
         self.rate = 1.0
         self.begun = 0.0
 
-    def add(self, request: Streaming) -> None:
+    def add(self, request: Request) -> None:
         """Add what has come for `request`; another request than before starts another figure."""
         if request is not self.request:
             self.request, self.parts = request, []

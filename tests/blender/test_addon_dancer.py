@@ -103,6 +103,12 @@ def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
     assert [(song.beats, song.beats_per_bar) for song in new.document.audio] == [((0.5, 1.5), 3), ((), 4)]
     assert (new.beat_snap, new.npz) == (0.0, made.npz)  # there was no beat snap in the beginning
 
+    # beats only mark the timeline: one that comes twice, or is no number, does not cost the dance
+    for beats, expected in (([0.5, 0.5, 0.2], (0.2, 0.5)), ([0.5, "x"], ())):
+        old["magma_choreography"] = json.dumps({**about, "beats": beats})
+        upgraded = dancer_migration.upgraded(old, lambda *_: 4)
+        assert read(upgraded).document.audio[0].beats == expected
+
 
 DAMAGE = {
     "version": 3,

@@ -367,6 +367,9 @@ def test_two_dances_become_one_without_a_jump(dance: State) -> None:
     # and it is edited like any other
     again = saved_and_loaded(state_of(do((document, motion), Operation("replace", 120, 140))))
     assert same_frames(motion, again[1], 0, 120) and same_frames(motion, again[1], 140, 177)
+    wrong = replace(other[1], frames=replace(other[1].frames, fps=19.0))
+    with pytest.raises(DataError, match="Give the motion that belongs to it"):
+        chain(dance, (other[0], wrong), 1.5, 5, lambda *_: None, lambda: False, "cpu")
     with pytest.raises(RequestError, match="different checkpoints"):
         one = replace(document, checkpoint=replace(document.checkpoint, name="other"))
         chain((one, motion), other, 1.5, 5, lambda *_: None, lambda: False, "cpu")

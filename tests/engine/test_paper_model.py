@@ -26,6 +26,7 @@ from engine.__main__ import main
 from engine.data.clips import StyledMotion
 from engine.errors import DataError
 from engine.models.loading import load_checkpoint
+from engine.models.original.checkpoint import OriginalCheckpoint
 from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.vqvae import OriginalVQVAE
@@ -193,7 +194,7 @@ def test_a_data_folder_becomes_a_checkpoint_that_dances(tmp_path: Path) -> None:
     data = own_folder(tmp_path / "data")
     folder = train(data, tmp_path / "run", None, 9, 2, CODEC, WRITER)
     checkpoint = load_checkpoint(str(folder))
-    assert checkpoint.family == "original" and checkpoint.normalised
+    assert isinstance(checkpoint, OriginalCheckpoint) and checkpoint.normalised
     motion = stepping(5.0, 100.0, 20.0)
     assert len(checkpoint.decode(checkpoint.encode(motion))) == 99
 

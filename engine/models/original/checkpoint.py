@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from engine.audio.beats import choose_style, track_beats
 from engine.audio.librosa_features import SAMPLE_RATE
-from engine.checkpoint_index import ORIGINAL_FAMILY, StyleMusic, style_music
+from engine.checkpoint_index import StyleMusic, style_music
 from engine.errors import CheckpointError, RequestError
 from engine.models.base import Generated, GenerationTask, Music, Song, SpanGenerator, check_style
 from engine.models.original import generation
@@ -41,7 +41,6 @@ from engine.models.original.vqvae import OriginalVQVAE
 class OriginalCheckpoint(OriginalNetworks):
     """An imported checkpoint; implements `engine.models.base.Checkpoint`."""
 
-    family: str = field(default=ORIGINAL_FAMILY, init=False)
     frame_rate: float = field(default=FRAME_RATE, init=False)
     token_rate: float = field(default=FRAME_RATE, init=False)
     stride: int = field(default=1, init=False)

@@ -66,7 +66,6 @@ class TorchCheckpoint:
     frame_rate: float
     sampling: Sampling
     style_sampling: Mapping[str, Sampling] = field(default_factory=dict)
-    family: str = field(default=OWN_FAMILY, init=False)
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -131,7 +130,8 @@ class TorchCheckpoint:
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         """The tokens (N, K) of a motion at its frame rate, of a number of frames that the stride divides."""
-        return self.span_generator().encode(motion)
+        features = torch.from_numpy(representation.encode(motion))[None].to(self.device)
+        return self.vqvae.encode(features)[0].cpu().numpy()
 
     @torch.inference_mode()
     def decode(self, tokens: NDArray[np.int64]) -> Motion:

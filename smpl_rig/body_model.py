@@ -28,9 +28,9 @@ class BodyModelError(ValueError):
 class BodyModel:
     """A mesh in T-pose, skinned to SMPL's joints.
 
-    vertices: (V, 3) metres, body frame (y up). faces: (F, 3) vertex indices, counter-clockwise seen from outside.
-    weights: (V, 24) skin weights, rows sum to 1. joints: (24, 3) rest joints of this mesh, same frame. materials:
-    names; material: (F,) index into them per face.
+    vertices: (V, 3) metres, body frame (y up). faces: (F, 3) vertex indices, counter-clockwise seen from outside; or
+    (F, 4), where a triangle repeats its last vertex. weights: (V, 24) skin weights, rows sum to 1. joints: (24, 3) rest
+    joints of this mesh, same frame. materials: names; material: (F,) index into them per face.
     """
 
     vertices: NDArray[np.float32]

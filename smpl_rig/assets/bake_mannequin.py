@@ -9,7 +9,10 @@ Each is moved from its source joints to those of `skeleton.rest_joints` by its o
 to one joint, like the wood of a real mannequin. Torso, neck, hands and feet bend with the figure's own smooth weights:
 rigid torso pieces would come apart at the waist when a dancer leans back.
 
-Needs scipy. Not used at run time. Run it again only when the skeleton's rest pose changes.
+Every .blend with a dancer stores the mesh, so it is made light at the end: a tenth of the source's vertices, which
+looks the same but for slight corners at soles and waist.
+
+Needs scipy and bpy. Not used at run time. Run it again only when the skeleton's rest pose changes.
 """
 
 from __future__ import annotations
@@ -22,16 +25,20 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import bpy
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from ..blender.context import layer_of, scene_of
 from ..body_model import MANNEQUIN_FILE
 from ..rotations import quaternion_to_matrix, rotation_between
 from ..skeleton import CHILDREN, JOINT_COUNT, JOINT_INDEX, JOINT_NAMES, PARENTS, SOLE_BELOW_FOOT, rest_joints
 
 WHEEL_SHA256 = "c343d8ad6be17770e396ba9119d4a0fc605fad8eb8580d72e95f61fe4a6a8a6b"
+VERTICES = 1900
+"""About how many vertices the light mesh has: with fewer, limbs get corners."""
 INFLUENCES = 4
 MATERIALS = ("Wood", "Joints")
 VERTEX_STEP = 2.0**-18
@@ -90,7 +97,10 @@ def _smpl_joint(index: int, name: str) -> int:
 
 
 def bake(source: Source) -> dict[str, Any]:
-    """The arrays of mannequin.npz."""
+    """The arrays of mannequin.npz.
+
+    faces: (F, 4) vertex indices; a triangle repeats its last one.
+    """
     joints = rest_joints().astype(np.float64)
     vertices, weights = np.empty_like(source.vertices), source.smpl_weights()
     for piece in source.pieces():
@@ -114,17 +124,58 @@ def bake(source: Source) -> dict[str, Any]:
             vertices[piece] = _foot(points, source.joints, joints, main)
         else:
             vertices[piece] = _limb(points, source.joints, joints, main) + _sideways(name, "hip")
+    is_ball = source.is_ball[source.faces[:, 0]]
+    vertices, faces, weights, material = _lighter(vertices, source.faces, weights, is_ball)
     order = np.argsort(-weights, axis=1)[:, :INFLUENCES]
     shares = np.take_along_axis(weights, order, axis=1)
     return {
         "vertices": (np.round(vertices / VERTEX_STEP) * VERTEX_STEP).astype(np.float32),
-        "faces": source.faces.astype(np.uint16),
+        "faces": faces.astype(np.uint16),
         "owners": order.astype(np.uint8),
         "shares": np.round(255 * shares / shares.sum(axis=1, keepdims=True)).astype(np.uint8),
         "joints": rest_joints(),
         "materials": np.array(MATERIALS),
-        "material": source.is_ball[source.faces[:, 0]].astype(np.uint8),
+        "material": material.astype(np.uint8),
     }
+
+
+def _lighter(
+    vertices: Array, faces: NDArray[np.int64], weights: Array, material: NDArray[np.bool_]
+) -> tuple[Array, NDArray[np.int64], Array, NDArray[np.int64]]:
+    """The mesh with about `VERTICES` vertices (V, 3), mostly of quads: faces (F, 4), skin weights (V, 24), and the
+    material of each face (F,). Edges are collapsed within pieces only, so what was bound to one joint stays so."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    mesh = bpy.data.meshes.new("Mannequin")
+    mesh.from_pydata(vertices.tolist(), [], faces.tolist())
+    for name in MATERIALS:
+        mesh.materials.append(bpy.data.materials.new(name))
+    mesh.polygons.foreach_set("material_index", material.astype(np.int32))
+    body = bpy.data.objects.new("Mannequin", mesh)
+    scene_of(bpy.context).collection.objects.link(body)
+    layer_of(bpy.context).objects.active = body
+    for joint in range(JOINT_COUNT):
+        group = body.vertex_groups.new(name=str(joint))
+        for index in np.flatnonzero(weights[:, joint]).tolist():
+            group.add([index], float(weights[index, joint]), "REPLACE")
+    decimate = body.modifiers.new("Decimate", "DECIMATE")
+    assert isinstance(decimate, bpy.types.DecimateModifier)
+    decimate.ratio = VERTICES / len(vertices)
+    decimate.use_symmetry = True  # in x
+    bpy.ops.object.modifier_apply(modifier="Decimate")
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.mesh.select_all(action="SELECT")
+    bpy.ops.mesh.tris_convert_to_quads(face_threshold=0.7, shape_threshold=1.2)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    light = np.zeros((len(mesh.vertices), JOINT_COUNT))
+    for vertex in mesh.vertices:
+        for share in vertex.groups:
+            light[vertex.index, share.group] = share.weight
+    return (
+        np.array([vertex.co[:] for vertex in mesh.vertices], np.float64),
+        np.array([[*face.vertices, face.vertices[-1]][:4] for face in mesh.polygons]),
+        light / light.sum(axis=1, keepdims=True),
+        np.array([face.material_index for face in mesh.polygons]),
+    )
 
 
 def _sideways(name: str, joint: str) -> Array:

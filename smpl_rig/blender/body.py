@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import bpy
 import numpy as np
+from numpy.typing import NDArray
 
 from ..body_model import BodyModel, mannequin
 from ..skeleton import JOINT_NAMES
@@ -21,6 +24,8 @@ class Look:
     roughness: float
 
 
+CONTENT_KEY = "magma_body"
+"""A mesh's property: digests of the model that it was made of, and of what it was then."""
 LOOKS = {
     "Wood": Look((0.60, 0.33, 0.15), 0.38),
     "Joints": Look((0.16, 0.07, 0.03), 0.30),
@@ -40,17 +45,10 @@ def add_body(armature: bpy.types.Object, model: BodyModel | None = None) -> bpy.
     joints = rest.heads @ rest.body_to_armature  # armature space -> body frame
     vertices = model.fitted(joints) @ rest.body_to_armature.T.astype(np.float32)
 
-    name = f"{armature.name} Body"
-    mesh = bpy.data.meshes.new(name)
-    mesh.from_pydata(vertices.tolist(), [], model.faces.tolist())
-    mesh.polygons.foreach_set("use_smooth", np.ones(len(model.faces), bool))
-    for material in model.materials:
-        mesh.materials.append(_material(material))
-    mesh.polygons.foreach_set("material_index", model.material.astype(np.int32))
-    mesh.update()
-
-    body = bpy.data.objects.new(name, mesh)
-    _skin(body, model)
+    mesh = _mesh(model, vertices)
+    body = bpy.data.objects.new(f"{armature.name} Body", mesh)
+    if not body.vertex_groups:
+        _skin(body, model)
     body.parent = armature
     modifier = body.modifiers.new("Armature", "ARMATURE")
     assert isinstance(modifier, bpy.types.ArmatureModifier)
@@ -58,6 +56,43 @@ def add_body(armature: bpy.types.Object, model: BodyModel | None = None) -> bpy.
     for collection in armature.users_collection:
         collection.objects.link(body)
     return body
+
+
+def _mesh(model: BodyModel, vertices: NDArray[np.float32]) -> bpy.types.Mesh:
+    """A mesh of the model, fitted: one that is in the file already, so that a file with many dancers has one mesh, or
+    else a new one. A mesh that was edited is nobody else's."""
+    content = _digest(vertices, model.faces, model.weights)
+    for mesh in bpy.data.meshes:
+        if mesh.library is None and mesh.get(CONTENT_KEY) == f"{content} {_shape(mesh)}":
+            return mesh
+    mesh = bpy.data.meshes.new("MAGMA Body")
+    faces = [face[:3] if face[3:] == face[2:3] else face for face in model.faces.tolist()]
+    mesh.from_pydata(vertices.tolist(), [], faces)
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(model.faces), bool))
+    for material in model.materials:
+        mesh.materials.append(_material(material))
+    mesh.polygons.foreach_set("material_index", model.material.astype(np.int32))
+    mesh.update()
+    mesh[CONTENT_KEY] = f"{content} {_shape(mesh)}"
+    return mesh
+
+
+def _shape(mesh: bpy.types.Mesh) -> str:
+    """A digest of what an animator can change in a mesh: vertices, faces, and the materials of both."""
+    points = np.empty(3 * len(mesh.vertices), np.float32)
+    mesh.vertices.foreach_get("co", points)
+    corners, material = np.empty(len(mesh.loops), np.int32), np.empty(len(mesh.polygons), np.int32)
+    mesh.loops.foreach_get("vertex_index", corners)
+    mesh.polygons.foreach_get("material_index", material)
+    names = [slot.name if slot is not None else "" for slot in mesh.materials]
+    return _digest(points, corners, material) + "/".join(names)
+
+
+def _digest(*arrays: NDArray[Any]) -> str:
+    joined = hashlib.sha256()
+    for array in arrays:
+        joined.update(np.ascontiguousarray(array).tobytes())
+    return joined.hexdigest()[:16]
 
 
 def _skin(body: bpy.types.Object, model: BodyModel) -> None:

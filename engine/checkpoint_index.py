@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .checks import is_count, is_number
+from .checks import is_count, is_number, shown
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = "config.json"
@@ -53,12 +53,12 @@ def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
 
 def _music_of(name: str, values: object) -> StyleMusic:
     if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar"}:
-        raise ValueError(f"style_music of {name!r} must hold tempo and beats_per_bar")
+        raise ValueError(f"style_music of {shown(name)} must hold tempo and beats_per_bar")
     tempo, beats = values.get("tempo"), values.get("beats_per_bar", 4)
     if tempo is not None and not is_number(tempo, 1, 1000):
-        raise ValueError(f"the tempo of {name!r} is {tempo!r}")
+        raise ValueError(f"the tempo of {shown(name)} is {shown(tempo)}")
     if not is_count(beats, 1, 32):
-        raise ValueError(f"{name!r} has {beats!r} beats a bar")
+        raise ValueError(f"{shown(name)} has {shown(beats)} beats a bar")
     return StyleMusic(None if tempo is None else float(tempo), beats)
 
 

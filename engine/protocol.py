@@ -22,6 +22,8 @@ import re
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from .checks import shown
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -143,7 +145,7 @@ class MessageReader:
 
     def _report_garbage(self, line: bytes) -> None:
         self._skipping = True
-        raise GarbageError(f"Expected the header of a message and found {line[:80]!r}.")
+        raise GarbageError(f"Expected the header of a message and found {shown(line[:80])}.")
 
     def _read_exactly(self, length: int) -> bytes:
         chunks: list[bytes] = []

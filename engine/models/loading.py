@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.checkpoint_index import CONFIG_FILE, ORIGINAL_FAMILY, OWN_FAMILY, list_checkpoints
+from engine.checks import shown
 from engine.errors import CheckpointError
 from engine.models.base import Checkpoint
 from engine.models.original.checkpoint import load_original
@@ -33,7 +34,9 @@ def find_checkpoint(name_or_path: str) -> Path:
     if path.is_dir():
         return path
     names = ", ".join(sorted(known)) or "none"
-    raise CheckpointError(f"No checkpoint {name_or_path!r} was found. Known: {names}. A path to a folder works too.")
+    raise CheckpointError(
+        f"No checkpoint {shown(name_or_path)} was found. Known: {names}. A path to a folder works too."
+    )
 
 
 def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
@@ -79,5 +82,7 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
         )
     family = str(config.get("family", OWN_FAMILY))  # the first checkpoints of ours do not name it
     if family not in FAMILIES:
-        raise CheckpointError(f"Checkpoint {folder.name!r} is of an unknown family ({family!r}). Update the add-on.")
+        raise CheckpointError(
+            f"Checkpoint {folder.name!r} is of an unknown family ({shown(family)}). Update the add-on."
+        )
     return config, family

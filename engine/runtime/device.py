@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from engine.checks import shown
 from engine.errors import RequestError
 
 
@@ -21,7 +22,7 @@ def choose_device(wanted: str = "auto") -> Device:
     """The device for a setting: `auto` prefers CUDA, then Apple's MPS, then the CPU; a named device must exist. Raises
     RequestError."""
     if wanted not in ("auto", "cpu", "cuda", "mps"):
-        raise RequestError(f"Unknown device {wanted!r}. Choose auto, cpu, cuda or mps.")
+        raise RequestError(f"Unknown device {shown(wanted)}. Choose auto, cpu, cuda or mps.")
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if wanted == "cuda" and not cuda:
         raise RequestError("This PyTorch cannot use a CUDA GPU. Choose the device auto or cpu.")

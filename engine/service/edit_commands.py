@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.checks import shown
 from engine.errors import EngineError, RequestError
 from engine.service.terminal import TerminalProgress, add_device, check_output, complete
 
@@ -181,7 +182,7 @@ def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, 
 def _range(text: str, rate: float) -> tuple[int, int]:
     start, colon, stop = text.partition(":")
     if not colon:
-        raise RequestError(f"{text!r} is not a range. Give two places, such as 5.0s:11.0s or 50:110.")
+        raise RequestError(f"{shown(text)} is not a range. Give two places, such as 5.0s:11.0s or 50:110.")
     return _position(start, rate), _position(stop, rate)
 
 
@@ -195,4 +196,6 @@ def _number(text: str, kind: type, whole: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise RequestError(f"{whole!r}: {text!r} is not a number. Give seconds as 5.5s, positions as 55.") from None
+        raise RequestError(
+            f"{shown(whole)}: {shown(text)} is not a number. Give seconds as 5.5s, positions as 55."
+        ) from None

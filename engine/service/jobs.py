@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine import protocol
+from engine.checks import shown
 from engine.errors import EngineError, RequestError
 from engine.service.json_values import build_request, to_plain
 
@@ -53,7 +54,7 @@ def run_generate(params: dict[str, Any], progress: Reporter, cancelled: Cancelle
     params = dict(params)
     stream = params.pop("stream", False)
     if not isinstance(stream, bool):
-        raise RequestError(f"Parameter 'stream' must be bool, not {stream!r}.")
+        raise RequestError(f"Parameter 'stream' must be bool, not {shown(stream)}.")
     request = build_request(GenerateRequest, params)
 
     def show(first_frame: int, motion: Motion) -> None:
@@ -90,7 +91,7 @@ def run_edit(params: dict[str, Any], progress: Reporter, cancelled: CancelledCal
 
     for operation in request.operations:
         if not isinstance(operation, dict):
-            raise RequestError(f"An operation must be an object with named values, not {operation!r}.")
+            raise RequestError(f"An operation must be an object with named values, not {shown(operation)}.")
     operations = [build_request(Operation, operation) for operation in request.operations]
     state = _unpack_dance(request.document, request.npz)
     with _disk_errors_explained():

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from engine import VERSION, protocol
 from engine.checkpoint_index import list_checkpoints
+from engine.checks import shown
 from engine.errors import CancelledError
 from engine.protocol import MessageReader, ProtocolError, TruncatedError
 from engine.service.failures import describe_error
@@ -139,7 +140,7 @@ class _Server:
             return method != protocol.EXIT
         job_id = message["id"]
         if isinstance(job_id, bool) or not isinstance(job_id, (int, str)):
-            self._refuse(None, f"A request's id must be a number or text, not {job_id!r}.")
+            self._refuse(None, f"A request's id must be a number or text, not {shown(job_id)}.")
         elif method == protocol.HELLO:
             self._send(protocol.response(job_id, hello()))
         elif method == protocol.SHUTDOWN:
@@ -148,7 +149,7 @@ class _Server:
         elif method in HANDLERS:
             self._enqueue(_Job(job_id, method, params))
         else:
-            text = f"The engine does not know {method!r}; it knows {', '.join(HANDLERS)}."
+            text = f"The engine does not know {shown(method)}; it knows {', '.join(HANDLERS)}."
             self._send_error(job_id, protocol.METHOD_NOT_FOUND, text, "MethodNotFound")
         return True
 
@@ -158,7 +159,7 @@ class _Server:
         if known is job:
             self._queue.put(job)
         else:
-            self._refuse(job.id, f"Request {job.id!r} is already running.")
+            self._refuse(job.id, f"Request {shown(job.id)} is already running.")
 
     def _cancel(self, job_id: object) -> None:
         with self._jobs_lock:

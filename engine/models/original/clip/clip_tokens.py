@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from engine.checks import shown
 from engine.errors import CheckpointError, RequestError
 
 CONTEXT = 77
@@ -133,10 +134,10 @@ def genre_tokens() -> dict[str, list[int]]:
 def with_ends(tokens: Sequence[int], text: str) -> list[int]:
     """The tokens between `START` and `END`. Raises RequestError for none, or for more than CLIP can read."""
     if not tokens:
-        raise RequestError(f"The style {text!r} is empty. Describe it in words.")
+        raise RequestError(f"The style {shown(text)} is empty. Describe it in words.")
     if len(tokens) > CONTEXT - 2:
         raise RequestError(
-            f"The style {text[:40]!r}... is {len(tokens)} tokens long, but CLIP reads {CONTEXT - 2}. Shorten it."
+            f"The style {shown(text[:40])}... is {len(tokens)} tokens long, but CLIP reads {CONTEXT - 2}. Shorten it."
         )
     return [START, *tokens, END]
 

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.checkpoint_index import ORIGINAL_FAMILY
+from engine.checks import shown
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
 from engine.models.original.config import (
@@ -73,9 +74,9 @@ def import_magma(
     missing, unexpected or of the wrong size. After any exception the folder is unchanged.
     """
     if variant not in VARIANTS:
-        raise CheckpointError(f"Unknown variant {variant!r}. Choose one of {', '.join(VARIANTS)}.")
+        raise CheckpointError(f"Unknown variant {shown(variant)}. Choose one of {', '.join(VARIANTS)}.")
     if precision not in PRECISIONS:
-        raise CheckpointError(f"Unknown precision {precision!r}. Choose one of {', '.join(PRECISIONS)}.")
+        raise CheckpointError(f"Unknown precision {shown(precision)}. Choose one of {', '.join(PRECISIONS)}.")
     _check_folder(folder)
     report(f"Checking {vqvae.name}")
     vqvae_state = read_state(vqvae)

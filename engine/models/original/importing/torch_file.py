@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.checks import shown
 from engine.errors import CheckpointError
 
 _HARMLESS: list[Any] = [
@@ -45,7 +46,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path.name}: has no 'model' in it, but {there}. {_ADVICE}")
     for name, tensor in model.items():
         if not isinstance(name, str) or not _is_plain(tensor):
-            raise CheckpointError(f"{path.name}: {name!r} of its model is not a plain tensor of numbers. {_ADVICE}")
+            raise CheckpointError(
+                f"{path.name}: {shown(name)} of its model is not a plain tensor of numbers. {_ADVICE}"
+            )
     return dict(model)
 
 

@@ -24,17 +24,25 @@ def is_count(value: object, low: int = 0, high: int = LARGEST_COUNT) -> TypeGuar
     return isinstance(value, int) and is_number(value, low, high)
 
 
-_EXCERPT = reprlib.Repr()
-_EXCERPT.maxlevel, _EXCERPT.maxstring, _EXCERPT.maxother = 2, 60, 60
-_EXCERPT.maxlist = _EXCERPT.maxtuple = _EXCERPT.maxdict = _EXCERPT.maxset = _EXCERPT.maxfrozenset = 4
+class _Excerpt(reprlib.Repr):
+    """Excerpts whose cost does not grow with the value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 2, 60, 60
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 4
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to print the largest whole numbers
+        return str(x) if abs(x) <= LARGEST_COUNT else f"a whole number of {x.bit_length()} bits"
+
+
+_EXCERPT = _Excerpt()
 _LONGEST_EXCERPT = 80
 
 
 def shown(value: object) -> str:
-    """A value as error messages show it: its `repr`, or a short excerpt of one that is long. The time that it needs
-    does not grow with the value."""
-    if isinstance(value, int) and abs(value) > LARGEST_COUNT:
-        return f"a whole number of {value.bit_length()} bits"  # Python refuses to print the largest ones
+    """A value as error messages show it: its `repr`, or a short excerpt of one that is long."""
     text = _EXCERPT.repr(value)
     if len(text) <= _LONGEST_EXCERPT:
         return text

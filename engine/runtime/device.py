@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
 from engine.checks import shown
 from engine.errors import RequestError
+from engine.runtime.memory import is_out_of_memory
+
+Result = TypeVar("Result")
+GPU_WAS_FULL = "the GPU ran out of memory"
 
 
 @dataclass(frozen=True)
@@ -33,3 +39,19 @@ def choose_device(wanted: str = "auto") -> Device:
     if wanted == "mps" or (wanted == "auto" and mps):
         return Device("mps", "Apple GPU")
     return Device("cpu", "asked for" if wanted == "cpu" else "no GPU was found")
+
+
+def with_cpu_fallback(
+    device: Device, work: Callable[[Device], Result], progress: Callable[[str, float, str], None]
+) -> Result:
+    """The result of `work` on a device; if a GPU runs out of memory, of the same work on the CPU, from the start."""
+    if device.name == "cpu":
+        return work(device)
+    try:
+        return work(device)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    # outside of the handler, whose error keeps the memory of its frames
+    progress("load", 0.0, f"Continuing on the CPU: {GPU_WAS_FULL}")
+    return work(Device("cpu", GPU_WAS_FULL))

@@ -175,8 +175,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object. Programs disagree about which of two equal names counts, so neither does."""
     values = dict(pairs)
     if len(values) != len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
+        first = {name: place for place, (name, _) in reversed(list(enumerate(pairs)))}
+        twice = next(name for place, (name, _) in enumerate(pairs) if first[name] != place)
         raise NotAMessageError(f"A message names {shown(twice)} twice.")
     return values
 

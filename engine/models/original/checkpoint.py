@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from engine.audio.beats import choose_style, track_beats
 from engine.audio.librosa_features import SAMPLE_RATE
+from engine.bounded_files import check_file
 from engine.checkpoint_index import StyleMusic, style_music
 from engine.checks import shown
 from engine.errors import CheckpointError, RequestError
@@ -104,6 +105,7 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
             f"{what}: precision is {shown(precision)}, not one of {', '.join(PRECISIONS)}. Import it again."
         )
     try:
+        check_file(folder / "model.safetensors")
         weights = load_file(folder / "model.safetensors", device=device)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(

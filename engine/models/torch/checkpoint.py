@@ -24,6 +24,7 @@ from engine.audio.beats import choose_style
 from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
 from engine.audio.librosa_features import HOP, SAMPLE_RATE
 from engine.audio.music_features import MUSIC_FEATURES, music_features
+from engine.bounded_files import check_file
 from engine.checkpoint_index import CONFIG_FILE, OWN_FAMILY, WEIGHTS_FILE, StyleMusic, style_music
 from engine.checks import is_count, is_number, shown
 from engine.errors import CheckpointError, RequestError
@@ -143,6 +144,7 @@ class TorchCheckpoint:
 def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchCheckpoint:
     """Load a folder that `save_checkpoint` wrote, given its parsed config. Raises CheckpointError."""
     try:
+        check_file(folder / WEIGHTS_FILE)
         weights = load_file(folder / WEIGHTS_FILE, device=device)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(

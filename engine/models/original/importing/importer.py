@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from engine.bounded_files import check_file
 from engine.checkpoint_index import ORIGINAL_FAMILY
 from engine.checks import shown
 from engine.errors import CheckpointError
@@ -41,6 +42,8 @@ from engine.models.original.importing.torch_file import read_state
 from engine.models.original.quantize import PRECISIONS
 from engine.runtime.file_hash import file_sha256
 
+_MOST_STATISTICS = 2**20
+"""Bytes; the original's have two thousand."""
 IMPORT_STEPS = 5
 """How often `import_magma` reports a step."""
 
@@ -144,6 +147,7 @@ def _statistics(mean: Path | None, std: Path | None, width: int) -> dict[str, Te
     values = []
     for path in (mean, std):
         try:
+            check_file(path, _MOST_STATISTICS)
             array = np.load(path, allow_pickle=False)
         # a damaged header may also claim more numbers than fit in memory
         except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:

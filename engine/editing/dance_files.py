@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
 from engine.bounded_files import check_file, read_text
-from engine.choreography import LONGEST_TEXT, Choreography, MotionFile, from_json, to_json
+from engine.choreography import LONGEST_TEXT, Choreography, from_json
 from engine.errors import ChoreographyError, DataError
 from smpl_rig import dance_motion
 from smpl_rig.dance_motion import DanceMotion
@@ -65,8 +64,3 @@ def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
     if hashlib.sha256(data).hexdigest() != document.motion.sha256:
         raise DataError(f"{motion}: is not the motion that {path.name} was written with. Put that one back.")
     return document, read_dance_motion(data, document, str(motion))
-
-
-def document_beside(document: Choreography, motion: Path) -> str:
-    """The choreography as JSON text that names the motion file; that file must be in the same folder."""
-    return to_json(replace(document, motion=MotionFile(motion.name, hashlib.sha256(motion.read_bytes()).hexdigest())))

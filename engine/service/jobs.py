@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from engine import protocol
 from engine.checks import shown
 from engine.errors import RequestError
+from engine.service.devices import edited_on
 from engine.service.json_values import build_request, to_plain
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def run_edit(params: dict[str, Any], progress: Reporter, cancelled: CancelledCal
             raise RequestError(f"An operation must be an object with named values, not {shown(operation)}.")
     operations = [build_request(Operation, operation) for operation in request.operations]
     state = _unpack_dance(request.document, request.npz)
-    edited = edit(*state, operations, progress, cancelled, request.follows, request.device)
+    edited = edited_on(
+        request.device, lambda device: edit(*state, operations, progress, cancelled, request.follows, device), progress
+    )
     return _pack_dance(edited)
 
 
@@ -119,7 +122,11 @@ def run_chain(params: dict[str, Any], progress: Reporter, cancelled: CancelledCa
 
     first = _unpack_dance(request.first_document, request.first_npz)
     second = _unpack_dance(request.second_document, request.second_npz)
-    edited = chain(first, second, request.seconds, request.seed, progress, cancelled, request.device)
+    edited = edited_on(
+        request.device,
+        lambda device: chain(first, second, request.seconds, request.seed, progress, cancelled, device),
+        progress,
+    )
     return _pack_dance(edited)
 
 

@@ -20,10 +20,11 @@ import pytest
 from engine import VERSION, protocol
 from engine.checkpoint_index import list_checkpoints
 from engine.choreography import from_json
+from engine.editing.edit import Edited
 from engine.editing.operations import Operation
 from engine.errors import CheckpointError, RequestError
 from engine.pipeline.request import GenerateRequest
-from engine.service import server
+from engine.service import jobs, server
 from engine.service.failures import describe_error
 from engine.service.jobs import HANDLERS, CancelledCallback, Reporter
 from engine.service.json_values import build_request, to_plain
@@ -532,6 +533,68 @@ def test_out_of_memory_is_said_as_that_in_whatever_words_it_comes(error: Excepti
         assert describe_error(wrapped)[0] == protocol.OUT_OF_MEMORY
     named = CheckpointError("out of memory.wav: there is no such file.")
     assert describe_error(named)[0] == protocol.ENGINE_ERROR
+
+
+class Gpu:
+    """A GPU that is too small for any work; the CPU is not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from engine.runtime import device
+
+        monkeypatch.setattr(device, "choose_device", lambda wanted: device.Device("mps", "Apple GPU"))
+        self.tried: list[str] = []
+
+    def edit(self, *arguments: Any) -> Edited:
+        self.tried.append(arguments[-1])
+        if self.tried[-1] != "cpu":
+            raise RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB, max allowed: 9.07 GB).")
+        return Edited(None, None, {"notices": []})
+
+
+@pytest.mark.parametrize("method", ["edit", "chain"])
+def test_an_edit_that_is_too_large_for_the_gpu_is_done_on_the_cpu(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    gpu = Gpu(monkeypatch)
+    monkeypatch.setattr(f"engine.editing.{method}.{method}", gpu.edit)
+    monkeypatch.setattr(jobs, "_unpack_dance", lambda *_: (None, None))
+    monkeypatch.setattr(jobs, "_pack_dance", lambda edited: edited.report)
+    names = (
+        ["document", "npz"] if method == "edit" else ["first_document", "first_npz", "second_document", "second_npz"]
+    )
+    params: dict[str, Any] = {name: "" for name in names} | ({"operations": []} if method == "edit" else {})
+    report = HANDLERS[method](params, lambda *_: None, lambda: False)
+    assert gpu.tried == ["mps", "cpu"] and "the GPU ran out of memory" in report["notices"][0]
+
+
+@pytest.mark.parametrize(
+    ("method", "function"),
+    [
+        ("generate", "engine.pipeline.generate.generate"),
+        ("edit", "engine.editing.edit.edit"),
+        ("chain", "engine.editing.chain.chain"),
+        ("import", "engine.models.original.importing.importer.import_magma"),
+        ("fetch_encodec", "engine.audio.encodec_weights.store_file"),
+        ("doctor", "engine.service.doctor.report"),
+    ],
+)
+def test_every_job_says_that_memory_ran_out(monkeypatch: pytest.MonkeyPatch, method: str, function: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
+
+    monkeypatch.setattr(function, full)
+    monkeypatch.setattr(jobs, "_unpack_dance", lambda *_: (None, None))
+    text = dict.fromkeys(["document", "npz"], "")
+    params: dict[str, dict[str, Any]] = {
+        "generate": {"audio": "song.wav"},
+        "edit": {**text, "operations": []},
+        "chain": {f"{which}_{name}": "" for which in ("first", "second") for name in text},
+        "import": dict.fromkeys(["vqvae", "motionseq", "variant", "folder"], "x"),
+        "fetch_encodec": {"file": "x"},
+        "doctor": {},
+    }
+    with pytest.raises(RuntimeError) as caught:
+        HANDLERS[method](params[method], lambda *_: None, lambda: False)
+    code, message, _ = describe_error(caught.value)
+    assert code == protocol.OUT_OF_MEMORY and "not enough memory" in message
 
 
 def test_a_full_disk_is_said_as_that() -> None:

@@ -56,7 +56,7 @@ def _describe(error: BaseException) -> tuple[int, str, str]:
 
 def _disk_error(error: OSError) -> str:
     """A disk's refusal (no space, no permission) as a sentence."""
-    place = f"{error.filename}: " if error.filename else ""
+    place = f"{shortened(str(error.filename), 200)}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{place}there is no space left on the disk. Free some and try again."
     return f"{place}{error.strerror or _text(error)}. Put that right and try again."

@@ -15,8 +15,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.bounded_files import check_file
-from engine.checkpoint_index import ORIGINAL_FAMILY
+from engine.bounded_files import check_file, read_text
+from engine.checkpoint_index import MOST_CONFIG, ORIGINAL_FAMILY
 from engine.checks import shown
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
@@ -181,11 +181,16 @@ def _warnings(config: OriginalDecoderConfig, statistics: bool) -> tuple[str, ...
 
 def _check_folder(folder: Path) -> None:
     """Raise CheckpointError for a folder with anything but an earlier import in it."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists():
+    try:
+        if not folder.exists() or not any(folder.iterdir()):
+            return
+    except OSError as error:
+        raise CheckpointError(
+            f"{shown(str(folder))}: cannot be used as a folder ({error.strerror}). Choose another one."
+        ) from error
+    else:
         try:
-            family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("family")
+            family = json.loads(read_text(folder / "config.json", MOST_CONFIG)).get("family")
         except (OSError, ValueError, AttributeError):
             family = None
         if family != ORIGINAL_FAMILY:

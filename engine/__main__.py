@@ -1,19 +1,16 @@
 """`python -m engine`: the engine's command line."""
 
 import importlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-# Set before any library starts its threads: waiting threads should sleep. The default, spinning, costs both programs
-# nearly all of their speed as soon as another one, such as Blender, needs the cores.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 if sys.version_info < (3, 11):
     found = ".".join(map(str, sys.version_info[:2]))
     sys.exit(f"error: {sys.executable} is Python {found}, but the engine needs 3.11 or later. Choose another Python.")
+
+from engine.runtime.environment import prepare
 
 DEVELOPMENT_ROOMS = ("engine.training", "engine.evaluation")
 """Rooms with commands that are in the repository only: the add-on's zip leaves them out. Each has a module `cli`."""
@@ -33,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    prepare()  # before any library is imported
     if sys.argv[1:] == ["serve"]:  # straight to the server, so that `hello` is answered at once
         from engine.service.server import main as serve
 

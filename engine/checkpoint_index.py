@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .checks import is_count, is_number
+from .bounded_files import read_text
+from .checks import is_count, is_number, shown
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIG_FILE = "config.json"
+MOST_CONFIG = 2**20
+"""Bytes of a config; ours have two thousand."""
 WEIGHTS_FILE = "model.safetensors"
 FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
 OWN_FAMILY = "magma"
@@ -53,12 +56,12 @@ def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
 
 def _music_of(name: str, values: object) -> StyleMusic:
     if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar"}:
-        raise ValueError(f"style_music of {name!r} must hold tempo and beats_per_bar")
+        raise ValueError(f"style_music of {shown(name)} must hold tempo and beats_per_bar")
     tempo, beats = values.get("tempo"), values.get("beats_per_bar", 4)
     if tempo is not None and not is_number(tempo, 1, 1000):
-        raise ValueError(f"the tempo of {name!r} is {tempo!r}")
+        raise ValueError(f"the tempo of {shown(name)} is {shown(tempo)}")
     if not is_count(beats, 1, 32):
-        raise ValueError(f"{name!r} has {beats!r} beats a bar")
+        raise ValueError(f"{shown(name)} has {shown(beats)} beats a bar")
     return StyleMusic(None if tempo is None else float(tempo), beats)
 
 
@@ -66,7 +69,14 @@ def checkpoint_folders() -> list[Path]:
     """The folders that hold checkpoint folders: the engine's own, then those in the environment variable
     MAGMA_CHECKPOINTS (separated as in PATH)."""
     extra = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
-    return [ROOT / "checkpoints", *(Path(folder).expanduser() for folder in extra if folder)]
+    return [ROOT / "checkpoints", *map(_expanded, filter(None, extra))]
+
+
+def _expanded(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:  # a user without an account has no home
+        return Path(folder)
 
 
 def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, Any]]:
@@ -90,7 +100,7 @@ def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, An
 def _entry(folder: Path) -> dict[str, Any]:
     base: dict[str, Any] = {"name": folder.name, "path": str(folder)}
     try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        config = json.loads(read_text(folder / CONFIG_FILE, MOST_CONFIG))
     except OSError as error:
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} cannot be read ({error.strerror})."}
     except (ValueError, RecursionError) as error:
@@ -103,11 +113,12 @@ def _entry(folder: Path) -> dict[str, Any]:
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error})."}
     if not (folder / WEIGHTS_FILE).is_file():
         return base | {"error": f"Checkpoint {folder} has no {WEIGHTS_FILE}: copy or download it again."}
+    rate = config.get("token_rate")
     return base | {
         "title": str(config.get("name", folder.name)),
         "family": str(config.get("family", OWN_FAMILY)),  # our first checkpoints do not name it
         "styles": list(music),
         "beats_per_bar": {style: each.beats_per_bar for style, each in music.items()},
         "description": str(config.get("description", "")),
-        "token_rate": config.get("token_rate"),
+        "token_rate": rate if is_number(rate) else None,
     }

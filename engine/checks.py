@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 import sys
 from typing import TypeGuard
 
@@ -21,3 +22,28 @@ def is_number(value: object, low: float = -math.inf, high: float = math.inf) -> 
 def is_count(value: object, low: int = 0, high: int = LARGEST_COUNT) -> TypeGuard[int]:
     """Whether `value` is a whole number from `low` to `high`; true and false are not numbers."""
     return isinstance(value, int) and is_number(value, low, high)
+
+
+class _Excerpt(reprlib.Repr):
+    """Excerpts whose cost does not grow with the value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 2, 60, 60
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = 4
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to print the largest whole numbers
+        return str(x) if abs(x) <= LARGEST_COUNT else f"a whole number of {x.bit_length()} bits"
+
+
+_EXCERPT = _Excerpt()
+_LONGEST_EXCERPT = 80
+
+
+def shown(value: object) -> str:
+    """A value as error messages show it: its `repr`, or a short excerpt of one that is long."""
+    text = _EXCERPT.repr(value)
+    if len(text) <= _LONGEST_EXCERPT:
+        return text
+    return f"{text[: _LONGEST_EXCERPT - 20]}...{text[-17:]}"

@@ -22,11 +22,20 @@ import re
 from collections.abc import Mapping
 from typing import IO, TYPE_CHECKING, Any
 
+from .checks import shown
+
 if TYPE_CHECKING:
     import numpy as np
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 512 * 2**20
+"""Largest message. The longest dance with its motion at 60 frames a second and a dozen variants has a fifth of it."""
+MOST_VALUES = 20_000_000
+"""Most commas and brackets in a message: each value of JSON costs up to a hundred times its text in memory."""
+LONGEST_ID = 200
+"""Characters of a request's id."""
+LOG_BYTES = 256 * 2**10
+"""Most bytes that one run of the engine writes to its log."""
 MOST_CANDIDATES = 16
 """Candidates that one request may generate."""
 
@@ -79,7 +88,7 @@ class TruncatedError(ProtocolError):
 
 
 class NotAMessageError(ProtocolError):
-    """Valid JSON that is not an object, hence not a JSON-RPC message."""
+    """JSON that is not a JSON-RPC message: not an object, or one that names something twice."""
 
     code = INVALID_REQUEST
 
@@ -102,11 +111,17 @@ class MessageReader:
         length = self._read_header()
         if length is None:
             return None
-        body = self._read_exactly(length)
         try:
-            message = json.loads(body)
+            body = self._read_exactly(length)
+            values = sum(body.count(sign) for sign in b",[{")
+            if values > MOST_VALUES:
+                raise OversizeError(f"A message holds {values} values, but at most {MOST_VALUES} are possible.")
+            message = json.loads(body, object_pairs_hook=_object, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, absurd numbers or nesting
             raise GarbageError(f"A message of {length} bytes is not JSON: {error}.") from error
+        except MemoryError as error:
+            self._skipping = True  # the rest of its body, up to the next header
+            raise OversizeError(f"There is not enough memory for a message of {length} bytes.") from error
         if not isinstance(message, dict):
             raise NotAMessageError(f"A message must be a JSON object, not {type(message).__name__}.")
         return message
@@ -143,18 +158,31 @@ class MessageReader:
 
     def _report_garbage(self, line: bytes) -> None:
         self._skipping = True
-        raise GarbageError(f"Expected the header of a message and found {line[:80]!r}.")
+        raise GarbageError(f"Expected the header of a message and found {shown(line[:80])}.")
 
-    def _read_exactly(self, length: int) -> bytes:
-        chunks: list[bytes] = []
-        missing = length
-        while missing:
+    def _read_exactly(self, length: int) -> bytearray:
+        """The next `length` bytes. Memory is only used for bytes that came."""
+        body = bytearray()
+        while (missing := length - len(body)) > 0:
             chunk = self._stream.read(min(missing, _CHUNK_BYTES))
             if not chunk:
                 raise TruncatedError(f"The stream ended {missing} bytes before the end of a message of {length} bytes.")
-            chunks.append(chunk)
-            missing -= len(chunk)
-        return b"".join(chunks)
+            body += chunk
+        return body
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object. Programs disagree about which of two equal names counts, so neither does."""
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        first = {name: place for place, (name, _) in reversed(list(enumerate(pairs)))}
+        twice = next(name for place, (name, _) in enumerate(pairs) if first[name] != place)
+        raise NotAMessageError(f"A message names {shown(twice)} twice.")
+    return values
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
 
 
 def encode_message(message: Mapping[str, Any], limit: int = MAX_MESSAGE_BYTES) -> bytes:

@@ -158,5 +158,8 @@ def _mean_tempo(beats: NDArray[np.float64], fallback: float) -> float:
     intervals = np.diff(beats)
     if not len(intervals):
         return fallback
-    median = np.median(intervals)
-    return 60.0 / float(intervals[np.abs(intervals - median) < 0.2 * median].mean())
+    median = float(np.median(intervals))
+    usual = intervals[np.abs(intervals - median) < 0.2 * median]
+    if not len(usual):  # of a few intervals, the median may lie between two that are far from it
+        return 60.0 / median if median > 0 else fallback
+    return 60.0 / float(usual.mean())

@@ -19,6 +19,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import platformdirs
 
+from engine.checks import shown
 from engine.errors import CheckpointError
 from engine.runtime.file_hash import file_sha256
 
@@ -69,9 +70,12 @@ def store_file(source: Path) -> Path:
 
     Raises CheckpointError if it is not the official file.
     """
-    if not source.is_file():
-        raise CheckpointError(f"{source}: there is no such file. Give the path of {FILE_NAME}.")
-    found = file_sha256(source)
+    try:
+        found = file_sha256(source)
+    except OSError as error:
+        raise CheckpointError(
+            f"{shown(str(source))}: cannot be read ({error.strerror}). Give the path of {FILE_NAME}."
+        ) from error
     if found != SHA256:
         raise CheckpointError(
             f"{source.name} is not EnCodec's official file: its SHA-256 begins with {found[:8]}, not {SHA256[:8]}. "

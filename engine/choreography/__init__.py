@@ -9,6 +9,7 @@ from .document import (
     GENERATED,
     LONGEST_TRANSITION,
     MIRRORED,
+    MOST_SONGS,
     MOTION,
     SOURCES,
     STYLE_TRANSITION,
@@ -37,13 +38,15 @@ from .document_edits import (
     unlock,
 )
 from .ranges import Range, runs_of
-from .serial import VERSION, from_json, to_json
+from .serial import LONGEST_TEXT, VERSION, from_json, to_json
 
 __all__ = [
     "COPIED",
     "GENERATED",
+    "LONGEST_TEXT",
     "LONGEST_TRANSITION",
     "MIRRORED",
+    "MOST_SONGS",
     "MOTION",
     "SOURCES",
     "STYLE_TRANSITION",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from ..checks import is_count, is_number
+from ..checks import is_count, is_number, shown
 from ..errors import ChoreographyError
 
 Codes = tuple[tuple[int, ...], ...]
@@ -23,6 +23,15 @@ STRONGEST_STYLE = 10.0
 MOST_BEATS_PER_BAR = 32
 STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0
 """Seconds: the default and the longest transition between two styles."""
+MOST_POSITIONS = 36_000
+"""An hour at ten positions a second. These bounds are far above what any dance has: with them, a damaged or hostile
+document is refused before it costs time or memory."""
+MOST_SONGS, MOST_BEATS = 1_000, 20_000
+"""Songs of a dance, and beats of a song."""
+MOST_VARIANTS, MOST_LEVELS = 1_000, 64
+"""Variants of a span, and codes of a position."""
+LONGEST_PATH, LONGEST_NAME = 32_768, 1_000
+"""Characters."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CLIP_NAME = re.compile(r"[0-9a-z]{1,64}")
@@ -51,24 +60,27 @@ class Variant:
     mirror_of: Variant | None = None
 
     def __post_init__(self) -> None:
-        require(self.source in SOURCES, f"A variant's source is {self.source!r}. Use one of {', '.join(SOURCES)}.")
-        require(is_count(self.seed), f"A variant's seed is {self.seed!r}. Use a whole number of at least 0.")
+        require(self.source in SOURCES, f"A variant's source is {shown(self.source)}. Use one of {', '.join(SOURCES)}.")
+        require(is_count(self.seed), f"A variant's seed is {shown(self.seed)}. Use a whole number of at least 0.")
         require(len(self.codes) > 0, "A variant has no codes. It needs one row a position.")
+        _check_most("A variant", "positions", len(self.codes), MOST_POSITIONS)
         levels = len(self.codes[0])
+        _check_most("A variant", "codes a position", levels, MOST_LEVELS)
         for row in self.codes:
-            fits = len(row) == levels > 0 and all(is_count(code) for code in row)
-            require(
-                fits,
-                f"A variant has the codes {row!r}. A row is {levels or 'one or more'} whole numbers of at least 0.",
-            )
+            if not (len(row) == levels > 0 and all(is_count(code) for code in row)):
+                raise ChoreographyError(
+                    f"A variant has the codes {shown(row)}. A row is {levels or 'one or more'} whole numbers of at "
+                    "least 0."
+                )
         named = self.clip is None or (isinstance(self.clip, str) and _CLIP_NAME.fullmatch(self.clip) is not None)
-        require(named, f"A variant's clip is called {self.clip!r}. Use lower-case letters and digits.")
+        require(named, f"A variant's clip is called {shown(self.clip)}. Use lower-case letters and digits.")
         require(
-            is_count(self.clip_start), f"A variant's clip starts at {self.clip_start!r}. Use a position of at least 0."
+            is_count(self.clip_start),
+            f"A variant's clip starts at {shown(self.clip_start)}. Use a position of at least 0.",
         )
         require(
             (self.mirror_of is not None) == (self.source == MIRRORED),
-            f"A variant of source {self.source!r} has {'no' if self.mirror_of is None else 'an'} original. "
+            f"A variant of source {shown(self.source)} has {'no' if self.mirror_of is None else 'an'} original. "
             "Mirror images have one, other variants have none.",
         )
         if self.mirror_of is not None:
@@ -107,11 +119,12 @@ class Span:
     style_transition: float = 0.0
 
     def __post_init__(self) -> None:
-        place = f"The span {self.start!r}:{self.stop!r}"
+        place = f"The span {shown(self.start)}:{shown(self.stop)}"
         fits = is_count(self.start) and is_count(self.stop) and self.start < self.stop
         require(fits, f"{place} is not a span: that is two positions of at least 0, the second after the first.")
-        require(isinstance(self.locked, bool), f"{place} has locked = {self.locked!r}. Use true or false.")
+        require(isinstance(self.locked, bool), f"{place} has locked = {shown(self.locked)}. Use true or false.")
         require(len(self.variants) > 0, f"{place} has no variants. It needs at least one.")
+        _check_most(place, "variants", len(self.variants), MOST_VARIANTS)
         for number, variant in enumerate(self.variants):
             require(
                 len(variant) == self.stop - self.start,
@@ -119,17 +132,17 @@ class Span:
             )
         require(
             is_count(self.chosen, 0, len(self.variants) - 1),
-            f"{place} has variant {self.chosen!r} chosen, but there are {len(self.variants)}, counted from 0.",
+            f"{place} has variant {shown(self.chosen)} chosen, but there are {len(self.variants)}, counted from 0.",
         )
         _check_style(place, self.style)
         strength = self.style_strength
         require(
             strength is None or is_number(strength, 0, STRONGEST_STYLE),
-            f"{place} has style strength {strength!r}. Use a number from 0 to {STRONGEST_STYLE:g}.",
+            f"{place} has style strength {shown(strength)}. Use a number from 0 to {STRONGEST_STYLE:g}.",
         )
         require(
             is_number(self.style_transition, 0, LONGEST_TRANSITION),
-            f"{place} has a style transition of {self.style_transition!r}. Use 0 to {LONGEST_TRANSITION:g} seconds.",
+            f"{place} has a style transition of {shown(self.style_transition)}. Use 0 to {LONGEST_TRANSITION:g} s.",
         )
 
     def __len__(self) -> int:
@@ -161,19 +174,20 @@ class Audio:
     beats_per_bar: int = 4
 
     def __post_init__(self) -> None:
-        require(isinstance(self.path, str) and self.path != "", f"The audio's path is {self.path!r}. Name the file.")
+        require(_is_text(self.path, LONGEST_PATH), f"The audio's path is {shown(self.path)}. Name the file.")
         check_sha256("The audio", self.sha256)
-        require(is_number(self.start, -math.inf, math.inf), f"The audio's start is {self.start!r}. Give seconds.")
+        require(is_number(self.start, -math.inf, math.inf), f"The audio's start is {shown(self.start)}. Give seconds.")
         known = self.seconds is None or is_number(self.seconds, 0, math.inf)
-        require(known, f"The audio's length is {self.seconds!r}. Give seconds, or nothing for its end.")
-        require(is_number(self.speed, 0.01, 100), f"The audio's speed is {self.speed!r}. Give 0.01 to 100.")
-        require(is_count(self.at), f"The audio begins at position {self.at!r}. Use a position of at least 0.")
+        require(known, f"The audio's length is {shown(self.seconds)}. Give seconds, or nothing for its end.")
+        require(is_number(self.speed, 0.01, 100), f"The audio's speed is {shown(self.speed)}. Give 0.01 to 100.")
+        require(is_count(self.at), f"The audio begins at position {shown(self.at)}. Use a position of at least 0.")
         _check_style("The audio", self.style)
+        _check_most("The audio", "beats", len(self.beats), MOST_BEATS)
         rising = all(is_number(beat) for beat in self.beats) and all(one < two for one, two in pairwise(self.beats))
         require(rising, "The audio's beats do not rise. Give seconds, each after the one before.")
         require(
             is_count(self.beats_per_bar, 1, MOST_BEATS_PER_BAR),
-            f"The audio has {self.beats_per_bar!r} beats a bar. Give 1 to {MOST_BEATS_PER_BAR}.",
+            f"The audio has {shown(self.beats_per_bar)} beats a bar. Give 1 to {MOST_BEATS_PER_BAR}.",
         )
 
 
@@ -185,7 +199,7 @@ class CheckpointIdentity:
     sha256: str
 
     def __post_init__(self) -> None:
-        require(isinstance(self.name, str) and self.name != "", f"The checkpoint's name is {self.name!r}. Name it.")
+        require(_is_text(self.name, LONGEST_PATH), f"The checkpoint's name is {shown(self.name)}. Name it.")
         check_sha256("The checkpoint", self.sha256)
 
 
@@ -197,8 +211,9 @@ class MotionFile:
     sha256: str
 
     def __post_init__(self) -> None:
-        inside = isinstance(self.name, str) and self.name not in ("", ".", "..") and not re.search(r"[/\\]", self.name)
-        require(inside, f"The motion's file name is {self.name!r}. Give a name in the document's folder.")
+        inside = _is_text(self.name, LONGEST_NAME) and self.name not in (".", "..")
+        inside = inside and not re.search(r"[/\\\0]", self.name)
+        require(inside, f"The motion's file name is {shown(self.name)}. Give a name in the document's folder.")
         check_sha256("The motion", self.sha256)
 
 
@@ -222,17 +237,24 @@ class Choreography:
 
     def __post_init__(self) -> None:
         require(
-            is_number(self.token_rate, 0.1, 1000), f"The token rate is {self.token_rate!r}. Give 0.1 to 1000 a second."
+            is_number(self.token_rate, 0.1, 1000),
+            f"The token rate is {shown(self.token_rate)}. Give 0.1 to 1000 a second.",
         )
-        require(is_count(self.seed), f"The seed is {self.seed!r}. Use a whole number of at least 0.")
+        require(is_count(self.seed), f"The seed is {shown(self.seed)}. Use a whole number of at least 0.")
         _check_style("The choreography", self.style)
         for name in ("temperature", "guidance"):
             value = getattr(self, name)
-            require(value is None or is_number(value, 0, 100), f"The {name} is {value!r}. Use a number from 0 to 100.")
+            require(
+                value is None or is_number(value, 0, 100), f"The {name} is {shown(value)}. Use a number from 0 to 100."
+            )
+        _check_most("The choreography", "songs", len(self.audio), MOST_SONGS)
         places = [audio.at for audio in self.audio]
         ordered = places[:1] == [0] and all(one < two for one, two in pairwise(places))
-        require(ordered, f"The songs begin at {places}. The first must begin at 0, and each after the one before.")
+        require(
+            ordered, f"The songs begin at {shown(places)}. The first must begin at 0, and each after the one before."
+        )
         require(len(self.spans) > 0, "The choreography has no spans. It needs at least one.")
+        _check_most("The choreography", "positions", self.spans[-1].stop, MOST_POSITIONS)
         position = 0
         for span in self.spans:
             require(
@@ -243,7 +265,9 @@ class Choreography:
             position = span.stop
         require(places[-1] < position, f"A song begins at {places[-1]}, but the dance ends at {position}.")
         levels = {len(variant.codes[0]) for span in self.spans for variant in span.variants}
-        require(len(levels) == 1, f"The spans have {sorted(levels)} codes a position. All must have the same number.")
+        require(
+            len(levels) == 1, f"The spans have {shown(sorted(levels))} codes a position. All must have the same number."
+        )
 
     def __len__(self) -> int:
         return self.spans[-1].stop
@@ -272,7 +296,7 @@ class Choreography:
 
     def span_at(self, position: int) -> Span:
         """The span that contains a position. Raises ChoreographyError outside the document."""
-        require(is_count(position, 0, len(self) - 1), f"Position {position!r} is outside 0:{len(self)}.")
+        require(is_count(position, 0, len(self) - 1), f"Position {shown(position)} is outside 0:{len(self)}.")
         return next(span for span in self.spans if position < span.stop)
 
 
@@ -296,10 +320,19 @@ def new_choreography(
 def check_sha256(what: str, value: object) -> None:
     """Raise ChoreographyError unless `value` is the hexadecimal text of a sha256."""
     fits = isinstance(value, str) and _SHA256.fullmatch(value) is not None
-    require(fits, f"{what} has sha256 {value!r}. Use 64 digits 0-9 and a-f.")
+    require(fits, f"{what} has sha256 {shown(value)}. Use 64 digits 0-9 and a-f.")
 
 
 def _check_style(what: str, style: object) -> None:
     require(
-        style is None or (isinstance(style, str) and style != ""), f"{what} has style {style!r}. Name one, or none."
+        style is None or _is_text(style, LONGEST_NAME),
+        f"{what} has style {shown(style)}. Name one, or none.",
     )
+
+
+def _check_most(what: str, things: str, count: int, most: int) -> None:
+    require(count <= most, f"{what} has {count} {things}, but at most {most} are possible.")
+
+
+def _is_text(value: object, longest: int) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= longest

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
+from ..checks import shown
 from ..errors import ChoreographyError
 from .document import Audio, CheckpointIdentity, Choreography, MotionFile, Span, Variant, require
 
@@ -14,6 +15,8 @@ KIND = "magma choreography"
 VERSION = 2
 """Version 1 stored no beats and no metre of its songs."""
 READABLE = (1, VERSION)
+LONGEST_TEXT = 64 * 2**20
+"""Characters of a document's text; an hour of dance with 60 variants of every move has about as many."""
 Part = TypeVar("Part")
 
 
@@ -24,6 +27,11 @@ def to_json(document: Choreography) -> str:
 
 def from_json(text: str) -> Choreography:
     """The document in a text from `to_json`, of any version. Raises ChoreographyError that says what is wrong."""
+    if len(text) > LONGEST_TEXT:
+        raise ChoreographyError(
+            f"The choreography is {len(text) // 2**20} million characters long, but at most {LONGEST_TEXT // 2**20} "
+            "million are possible. Use a copy that is not damaged."
+        )
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -33,7 +41,7 @@ def from_json(text: str) -> Choreography:
     version = data.get("version")
     if version not in READABLE:
         raise ChoreographyError(
-            f"The choreography has version {version!r}, this engine reads up to {VERSION}. Update the add-on."
+            f"The choreography has version {shown(version)}, this engine reads up to {VERSION}. Update the add-on."
         )
     values = {name: value for name, value in data.items() if name not in ("kind", "version")}
     values["spans"] = tuple(_span(item) for item in _list(values.get("spans"), "spans"))
@@ -73,21 +81,20 @@ def _part(kind: type[Part], data: Any, what: str) -> Part:
     values = _mapping(data, what)
     names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     odd = sorted(set(values) ^ set(names))
-    require(not odd, f"The choreography's {what} {'lacks' if odd and odd[0] in names else 'has an unknown'} {odd[:1]}.")
+    for name in odd[:1]:
+        raise ChoreographyError(
+            f"The choreography's {what} {'lacks' if name in names else 'has an unknown'} {shown([name])}."
+        )
     return kind(**values)
 
 
 def _mapping(data: Any, what: str) -> Mapping[str, Any]:
     if not isinstance(data, dict):
-        raise ChoreographyError(f"The choreography's {what} is {_short(data)}, not an object with named values.")
+        raise ChoreographyError(f"The choreography's {what} is {shown(data)}, not an object with named values.")
     return data
 
 
 def _list(data: Any, what: str) -> list[Any]:
     if not isinstance(data, list):
-        raise ChoreographyError(f"The choreography's {what} is {_short(data)}, not a list.")
+        raise ChoreographyError(f"The choreography's {what} is {shown(data)}, not a list.")
     return data
-
-
-def _short(data: Any) -> str:
-    return f"{data!r:.60}"

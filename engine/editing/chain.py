@@ -6,16 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.choreography import Audio, Choreography, Span, Variant
+from engine.checks import is_number
+from engine.choreography import MOST_SONGS, Audio, Choreography, Span, Variant
 from engine.editing.edit import Edited, checkpoint_of
 from engine.editing.edit_state import EditState
 from engine.editing.splice import placed
 from engine.errors import RequestError
 from engine.models.base import Cancelled, Progress
+from engine.pipeline.request import LONGEST_SECONDS
 from engine.runtime.device import choose_device
 from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import Motion, sample
 
+LONGEST_JOIN = 60.0
+"""Seconds."""
 DocumentAndMotion = tuple[Choreography, DanceMotion]
 
 
@@ -39,9 +43,16 @@ def chain(
             f"The dances were generated with different checkpoints ({one.checkpoint.name}, {two.checkpoint.name}). "
             "Chain dances of one checkpoint."
         )
-    join = round(seconds * one.token_rate)
-    if not 1 <= join <= 60 * one.token_rate:
-        raise RequestError(f"A join of {seconds:g} s is not possible. Choose 0.1 to 60 s.")
+    join = round(seconds * one.token_rate) if is_number(seconds, 0, LONGEST_JOIN) else 0
+    if join < 1:
+        raise RequestError(f"A join of {seconds:g} s is not possible. Choose 0.1 to {LONGEST_JOIN:g} s.")
+    whole = (len(one) + join) / one.token_rate + len(two) / two.token_rate
+    songs = len(one.audio) + len(two.audio)
+    if whole > LONGEST_SECONDS or songs > MOST_SONGS:
+        raise RequestError(
+            f"Both dances together last {whole / 60:.0f} minutes, to {songs} songs. A dance lasts at most "
+            f"{LONGEST_SECONDS / 60:.0f} minutes, to {MOST_SONGS} songs: chain shorter ones."
+        )
     progress("load", 0.0, f"Loading checkpoint {one.checkpoint.name}")
     device = choose_device(device).name
     checkpoint_of(*second, device)  # whose codes and frames must fit as well

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from engine.choreography import Choreography, MotionFile, from_json, to_json
+from engine.bounded_files import check_file, read_text
+from engine.choreography import LONGEST_TEXT, Choreography, from_json
 from engine.errors import ChoreographyError, DataError
 from smpl_rig import dance_motion
 from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import MotionFileError, save_npz
+
+_MOST_MOTION = 2**30
+"""Bytes of a dance's motion file, several times what the longest dance has."""
 
 
 def write_dance_motion(file: Path | IO[bytes], document: Choreography, dance: DanceMotion) -> None:
@@ -41,7 +44,9 @@ def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMo
 def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
     """A choreography and the motion beside it. Raises ChoreographyError, DataError."""
     try:
-        document = from_json(path.read_text(encoding="utf-8"))
+        document = from_json(read_text(path, LONGEST_TEXT))
+    except OSError as error:
+        raise ChoreographyError(f"{path}: cannot be read ({error.strerror}). Give a choreography (.json).") from error
     except UnicodeDecodeError as error:
         raise ChoreographyError(f"{path}: is not text ({error}). Give a choreography (.json).") from error
     except ChoreographyError as error:
@@ -50,6 +55,7 @@ def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
         raise ChoreographyError(f"{path}: names no motion file. Write the dance with `generate --choreography`.")
     motion = path.parent / document.motion.name
     try:
+        check_file(motion, _MOST_MOTION)
         data = motion.read_bytes()
     except OSError as error:
         raise DataError(
@@ -58,8 +64,3 @@ def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
     if hashlib.sha256(data).hexdigest() != document.motion.sha256:
         raise DataError(f"{motion}: is not the motion that {path.name} was written with. Put that one back.")
     return document, read_dance_motion(data, document, str(motion))
-
-
-def document_beside(document: Choreography, motion: Path) -> str:
-    """The choreography as JSON text that names the motion file; that file must be in the same folder."""
-    return to_json(replace(document, motion=MotionFile(motion.name, hashlib.sha256(motion.read_bytes()).hexdigest())))

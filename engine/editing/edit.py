@@ -15,6 +15,7 @@ import numpy as np
 
 from engine import choreography as doc
 from engine.checkpoint_index import WEIGHTS_FILE
+from engine.checks import shown
 from engine.choreography import Choreography, Variant, runs_of
 from engine.editing.edit_state import EditState
 from engine.editing.extrapolate import extrapolated
@@ -86,14 +87,14 @@ def checkpoint_of(document: Choreography, dance: DanceMotion, device: str) -> Ch
     folder = find_checkpoint(document.checkpoint.name)
     if file_sha256(folder / WEIGHTS_FILE) != document.checkpoint.sha256:
         raise CheckpointError(
-            f"Checkpoint {document.checkpoint.name!r} is not the one that this dance was generated with. "
+            f"Checkpoint {shown(document.checkpoint.name)} is not the one that this dance was generated with. "
             "Install that one, or generate the dance again."
         )
     checkpoint = cached_checkpoint(folder, device)
     levels, codes = checkpoint.levels, checkpoint.codes
     if document.levels != levels or max(max(row) for row in document.tokens) >= codes:
         raise ChoreographyError(
-            f"The choreography's codes do not fit checkpoint {checkpoint.name!r}, which has {levels} levels of "
+            f"The choreography's codes do not fit checkpoint {shown(checkpoint.name)}, which has {levels} levels of "
             f"{codes} codes. The choreography is damaged: use a copy of it."
         )
     if dance.frames.fps != checkpoint.frame_rate:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from engine.checks import shown
 from engine.errors import RequestError
 
 DO = {
@@ -51,7 +52,7 @@ class Operation:
 
     def __post_init__(self) -> None:
         if self.do not in DO:
-            raise RequestError(f"There is no operation {self.do!r}. Choose one of {', '.join(DO)}.")
+            raise RequestError(f"There is no operation {shown(self.do)}. Choose one of {', '.join(DO)}.")
         missing = [name for name in DO[self.do] if getattr(self, name) is None]
         if missing:
             raise RequestError(f"The operation {self.do} needs {' and '.join(missing)}.")

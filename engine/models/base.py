@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTrack
 from engine.checkpoint_index import StyleMusic
+from engine.checks import shown
 from engine.choreography import Choreography, Range
 from engine.errors import RequestError
 from smpl_rig.motion import Motion
@@ -207,4 +208,6 @@ def check_style(name: str, styles: Sequence[str], style: str | None) -> None:
     """Raise RequestError unless checkpoint `name` has the style; None is always accepted."""
     if style is not None and style not in styles:
         known = ", ".join(styles) or "(it has none)"
-        raise RequestError(f"Checkpoint {name!r} has no style {style!r}. Leave it out or choose one of: {known}.")
+        raise RequestError(
+            f"Checkpoint {shown(name)} has no style {shown(style)}. Leave it out or choose one of: {known}."
+        )

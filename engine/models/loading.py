@@ -11,7 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint_index import CONFIG_FILE, ORIGINAL_FAMILY, OWN_FAMILY, list_checkpoints
+from engine.bounded_files import read_text
+from engine.checkpoint_index import CONFIG_FILE, MOST_CONFIG, ORIGINAL_FAMILY, OWN_FAMILY, list_checkpoints
+from engine.checks import shown
 from engine.errors import CheckpointError
 from engine.models.base import Checkpoint
 from engine.models.original.checkpoint import load_original
@@ -30,10 +32,17 @@ def find_checkpoint(name_or_path: str) -> Path:
     if name_or_path in known:  # preferred to a folder of the same name in the working directory
         return known[name_or_path]
     path = Path(name_or_path)
-    if path.is_dir():
-        return path
+    try:
+        if path.is_dir():
+            return path
+    except OSError as error:  # too long a name, a folder that may not be entered
+        raise CheckpointError(
+            f"The checkpoint {shown(name_or_path)} cannot be opened ({error.strerror}). Give a checkpoint's folder."
+        ) from error
     names = ", ".join(sorted(known)) or "none"
-    raise CheckpointError(f"No checkpoint {name_or_path!r} was found. Known: {names}. A path to a folder works too.")
+    raise CheckpointError(
+        f"No checkpoint {shown(name_or_path)} was found. Known: {names}. A path to a folder works too."
+    )
 
 
 def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
@@ -60,14 +69,19 @@ def _load(folder: Path, device: str, stamp: tuple[tuple[str, int], ...]) -> Chec
 
 def cached_checkpoint(folder: Path, device: str) -> Checkpoint:
     """The checkpoint of a folder, kept in memory until its files change. Raises CheckpointError."""
-    files = sorted(file for file in folder.iterdir() if file.is_file())
+    try:
+        files = sorted(file for file in folder.iterdir() if file.is_file())
+    except OSError as error:
+        raise CheckpointError(
+            f"The checkpoint {folder} cannot be read ({error.strerror}). Give a checkpoint's folder."
+        ) from error
     return _load(folder, device, tuple((file.name, file.stat().st_mtime_ns) for file in files))
 
 
 def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
     """The config and the family of a checkpoint's folder."""
     try:
-        config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        config = json.loads(read_text(folder / CONFIG_FILE, MOST_CONFIG))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
             f"{folder} is not a checkpoint: its config.json cannot be read ({error}). Give a checkpoint's folder."
@@ -79,5 +93,7 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
         )
     family = str(config.get("family", OWN_FAMILY))  # the first checkpoints of ours do not name it
     if family not in FAMILIES:
-        raise CheckpointError(f"Checkpoint {folder.name!r} is of an unknown family ({family!r}). Update the add-on.")
+        raise CheckpointError(
+            f"Checkpoint {folder.name!r} is of an unknown family ({shown(family)}). Update the add-on."
+        )
     return config, family

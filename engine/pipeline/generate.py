@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engine.checkpoint_index import WEIGHTS_FILE, StyleMusic, list_checkpoints
@@ -32,7 +31,7 @@ from engine.pipeline.post_process import PostProcessing, Processed, post_process
 from engine.pipeline.request import SEEDS, GenerateRequest, check_request
 from engine.pipeline.song import read_song
 from engine.runtime.cancellable import cancellable
-from engine.runtime.device import Device, choose_device
+from engine.runtime.device import Device, choose_device, with_cpu_fallback
 from engine.runtime.file_hash import file_sha256
 from smpl_rig.motion import Motion, save_npz
 
@@ -85,14 +84,7 @@ def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled,
     """
     check_request(request)
     device = choose_device(request.device)
-    try:
-        return _generate(request, device, progress, cancelled, show)
-    except torch.OutOfMemoryError:
-        if device.name == "cpu":
-            raise
-        notice = "the GPU ran out of memory"
-        progress("load", 0.0, f"Continuing on the CPU: {notice}")
-        return _generate(request, Device("cpu", notice), progress, cancelled, show)
+    return with_cpu_fallback(device, lambda chosen: _generate(request, chosen, progress, cancelled, show), progress)
 
 
 def _generate(

@@ -14,7 +14,8 @@ from engine.pipeline.request import LONGEST_SECONDS
 def read_song(file: Path, start: float, seconds: float | None, speed: float) -> Song:
     """Seconds start..start + seconds (None: to its end) of a file, played at `speed`. Raises AudioError, and
     RequestError for more than `LONGEST_SECONDS`."""
-    left = probe(file).seconds - start
+    info = probe(file)
+    left = info.seconds - start
     length = (left if seconds is None else min(seconds, left)) / speed
     if length > LONGEST_SECONDS:
         raise RequestError(
@@ -23,6 +24,6 @@ def read_song(file: Path, start: float, seconds: float | None, speed: float) -> 
         )
     # where the file ends before the start, load_audio raises an error that names the file's length
     samples = load_audio(file, SAMPLE_RATE, start, length if length > 0 else None, speed)
-    check_song(samples, SAMPLE_RATE, file.name)
+    check_song(samples, SAMPLE_RATE, file.name, info.tracks)
     length = len(samples) / SAMPLE_RATE
     return Song(samples, length, lambda rate: load_audio(file, rate, start, length, speed))

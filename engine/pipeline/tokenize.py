@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.checks import shown
 from engine.errors import DataError
 from engine.models.loading import load_checkpoint
 from engine.motion.body_frame import in_body_frame
@@ -63,7 +64,7 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
     fits = tokens.ndim == 2 and len(tokens) and tokens.shape[1] == levels and tokens.dtype.kind in "iu"
     if not fits or tokens.min() < 0 or tokens.max() >= codes:
         raise DataError(
-            f"{path}: its tokens do not fit checkpoint {checkpoint.name!r}, which has {levels} levels of "
+            f"{path}: its tokens do not fit checkpoint {shown(checkpoint.name)}, which has {levels} levels of "
             f"{codes} codes. Give the checkpoint that they come from."
         )
     return checkpoint.decode(tokens.astype(np.int64))

@@ -6,10 +6,12 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
+from engine.bounded_files import check_file
+
 
 def file_sha256(path: Path) -> str:
-    """The sha256 of a file as hexadecimal text. Raises OSError."""
-    stat = path.stat()
+    """The sha256 of a regular file as hexadecimal text. Raises OSError."""
+    stat = check_file(path)
     return _sha256(path, stat.st_mtime_ns, stat.st_size)
 
 

@@ -11,6 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engine.bounded_files import check_file
+from engine.checks import shown
 from engine.errors import CheckpointError
 
 _NAMED = 3
@@ -23,13 +25,16 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     The latter is a pickle: `weights_only` restricts it to tensors and plain containers. Tensors stay in the file until
     they are used, where its format allows. Raises CheckpointError for anything else.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such file. Choose the weights' file again.")
     try:
+        check_file(path)
         if path.suffix == ".safetensors":
             return load_file(path)
         # files older than torch 1.6 are not zip archives and cannot be mapped
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+    except OSError as error:
+        raise CheckpointError(
+            f"{shown(str(path))}: cannot be read ({error.strerror or error}). Choose the weights' file again."
+        ) from error
     # a damaged or hostile file can make the unpickler raise anything at all
     except Exception as error:
         raise CheckpointError(f"{path.name}: {_reason(error)}") from error

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from engine import VERSION
 from engine.errors import EngineError
-from engine.service.edit_commands import add_editing_commands, check_pair, write_document
+from engine.runtime.memory import is_out_of_memory
+from engine.service.edit_commands import add_editing_commands, check_pair
 from engine.service.failures import describe_error
-from engine.service.terminal import TerminalProgress, add_device, check_output, complete
+from engine.service.output_files import check_output, complete, write_dance
+from engine.service.terminal import TerminalProgress, add_device
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -32,19 +34,21 @@ def main(arguments: Sequence[str] | None = None, others: Iterable[AddCommands] =
     options = _parser(others).parse_args(arguments)
     try:
         options.run(options)
-    except EngineError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
-        return 1
-    except (ImportError, MemoryError) as error:
-        print(f"error: {describe_error(error)[1]}", file=sys.stderr)
-        return 1
+    except (EngineError, ImportError, MemoryError, OSError) as error:
+        return _fail(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return _fail(error)
     return 0
+
+
+def _fail(error: BaseException) -> int:
+    print(f"error: {describe_error(error)[1]}", file=sys.stderr)
+    return 1
 
 
 def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
@@ -166,9 +170,10 @@ def _generate(options: argparse.Namespace) -> None:
     begin = time.perf_counter()
     with TerminalProgress() as progress:
         dance = generate(request, progress, lambda: False)
-    _write_motion(options.output, dance.motion, dance.write)
     if options.choreography is not None:
-        write_document(options.choreography, dance.document, options.output)
+        write_dance(options.choreography, dance.document, options.output, dance.write)
+    else:
+        _write_motion(options.output, dance.motion, dance.write)
     report = {**dance.report, "output": str(options.output), "total_seconds": round(time.perf_counter() - begin, 2)}
     if options.json:
         print(json.dumps(report))

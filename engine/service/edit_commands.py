@@ -9,8 +9,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.checks import shown
 from engine.errors import EngineError, RequestError
-from engine.service.terminal import TerminalProgress, add_device, check_output, complete
+from engine.service.devices import edited_on
+from engine.service.output_files import check_output, write_dance
+from engine.service.terminal import TerminalProgress, add_device
 
 if TYPE_CHECKING:
     from engine.choreography import Choreography
@@ -86,12 +89,19 @@ def check_pair(document: Path, motion: Path) -> None:
         raise EngineError(f"{document} and {motion} are in different folders. Put them in one: they belong together.")
 
 
-def write_document(path: Path, document: Choreography, motion: Path) -> None:
-    """Write a document that names the motion beside it, which is written already."""
-    from engine.editing.dance_files import document_beside
+def _check_inputs(options: argparse.Namespace, inputs: Sequence[tuple[Path, Choreography]]) -> None:
+    """Refuse to write over the motion of a dance whose document stays. Raises RequestError."""
+    for path, document in inputs:
+        motion = path.with_name(document.motion.name) if document.motion is not None else path
+        if _same(options.output, motion) and not _same(options.choreography, path):
+            raise RequestError(
+                f"{options.output}: is the motion of {path}, which would lose it. Give -o another name, or "
+                f"--choreography {path} to change that dance."
+            )
 
-    with complete(path) as partial:
-        partial.write_text(document_beside(document, motion) + "\n", encoding="utf-8")
+
+def _same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def _edit(options: argparse.Namespace) -> None:
@@ -104,9 +114,14 @@ def _edit(options: argparse.Namespace) -> None:
         raise RequestError("No operation was given. Give some, such as --lock 0s:4s --regenerate.")
     begin = time.perf_counter()
     document, motion = load_choreography(options.choreography_in)
+    _check_inputs(options, [(options.choreography_in, document)])
     operations = [_operation(do, text, options, document) for do, text in options.steps]
     with TerminalProgress() as progress:
-        edited = edit(document, motion, operations, progress, lambda: False, options.follow, options.device)
+        edited = edited_on(
+            options.device,
+            lambda device: edit(document, motion, operations, progress, lambda: False, options.follow, device),
+            progress,
+        )
     _write(edited, options, time.perf_counter() - begin)
 
 
@@ -118,17 +133,25 @@ def _chain(options: argparse.Namespace) -> None:
     check_pair(options.choreography, options.output)
     begin = time.perf_counter()
     states = load_choreography(options.first), load_choreography(options.second)
+    _check_inputs(options, [(options.first, states[0][0]), (options.second, states[1][0])])
     with TerminalProgress() as progress:
-        edited = chain(*states, options.seconds, options.seed, progress, lambda: False, options.device)
+        edited = edited_on(
+            options.device,
+            lambda device: chain(*states, options.seconds, options.seed, progress, lambda: False, device),
+            progress,
+        )
     _write(edited, options, time.perf_counter() - begin)
 
 
 def _write(edited: Edited, options: argparse.Namespace, seconds: float) -> None:
     from engine.editing.dance_files import write_dance_motion
 
-    with complete(options.output) as partial:
-        write_dance_motion(partial, edited.document, edited.dance)
-    write_document(options.choreography, edited.document, options.output)
+    write_dance(
+        options.choreography,
+        edited.document,
+        options.output,
+        lambda file: write_dance_motion(file, edited.document, edited.dance),
+    )
     report = {**edited.report, "output": str(options.output), "total_seconds": round(seconds, 2)}
     if options.json:
         print(json.dumps(report))
@@ -181,7 +204,7 @@ def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, 
 def _range(text: str, rate: float) -> tuple[int, int]:
     start, colon, stop = text.partition(":")
     if not colon:
-        raise RequestError(f"{text!r} is not a range. Give two places, such as 5.0s:11.0s or 50:110.")
+        raise RequestError(f"{shown(text)} is not a range. Give two places, such as 5.0s:11.0s or 50:110.")
     return _position(start, rate), _position(stop, rate)
 
 
@@ -195,4 +218,6 @@ def _number(text: str, kind: type, whole: str) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise RequestError(f"{whole!r}: {text!r} is not a number. Give seconds as 5.5s, positions as 55.") from None
+        raise RequestError(
+            f"{shown(whole)}: {shown(text)} is not a number. Give seconds as 5.5s, positions as 55."
+        ) from None

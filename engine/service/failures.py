@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 
 from engine import protocol
 from engine.errors import CancelledError, EngineError, RequestError
+from engine.runtime.memory import is_out_of_memory
+
+LONGEST_MESSAGE = 1_000
+"""Characters of an error message. Longer ones, which name long paths, lose their middle."""
 
 
 def describe_error(error: BaseException) -> tuple[int, str, str]:
     """The protocol's code, a sentence for the user, and the type's name, of what a job raised."""
+    code, text, name = _describe(error)
+    return code, shortened(text), name
+
+
+def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """The text without its middle if it is longer than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+def _describe(error: BaseException) -> tuple[int, str, str]:
     name = type(error).__name__
     if isinstance(error, CancelledError):
         return protocol.REQUEST_CANCELLED, "Cancelled.", name
+    if is_out_of_memory(error):
+        return (
+            protocol.OUT_OF_MEMORY,
+            "There is not enough memory for this dance: close other programs, choose the CPU as device, or make the "
+            "dance in shorter pieces.",
+            "OutOfMemory",
+        )
     if isinstance(error, RequestError):
         return protocol.INVALID_PARAMS, str(error), name
     if isinstance(error, EngineError):
@@ -24,21 +49,21 @@ def describe_error(error: BaseException) -> tuple[int, str, str]:
             "preferences, or choose a Python there that has the engine's packages.",
             name,
         )
-    if _is_out_of_memory(error):
-        return (
-            protocol.OUT_OF_MEMORY,
-            "There is not enough memory for this dance: close other programs, choose the CPU as device, or make the "
-            "dance in shorter pieces.",
-            "OutOfMemory",
-        )
-    return protocol.INTERNAL_ERROR, f"Internal error: {name}: {error}. The engine's log says more.", name
+    if isinstance(error, OSError):
+        return protocol.ENGINE_ERROR, _disk_error(error), name
+    return protocol.INTERNAL_ERROR, f"Internal error: {name}: {_text(error)}. The engine's log says more.", name
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # the latter is torch's for GPUs
-        return True
-    # torch has no class of its own for the CPU's and Apple's memory
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(
-        sign in text for sign in ("out of memory", "can't allocate memory", "not enough memory")
-    )
+def _disk_error(error: OSError) -> str:
+    """A disk's refusal (no space, no permission) as a sentence."""
+    place = f"{shortened(str(error.filename), 200)}: " if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{place}there is no space left on the disk. Free some and try again."
+    return f"{place}{error.strerror or _text(error)}. Put that right and try again."
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # an error of a library that cannot even say what it is
+        return "no text"

@@ -6,13 +6,14 @@ Heavy imports happen inside the functions, so that a fresh engine answers `hello
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine import protocol
-from engine.errors import EngineError, RequestError
+from engine.checks import shown
+from engine.errors import RequestError
+from engine.service.devices import edited_on
 from engine.service.json_values import build_request, to_plain
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def run_generate(params: dict[str, Any], progress: Reporter, cancelled: Cancelle
     params = dict(params)
     stream = params.pop("stream", False)
     if not isinstance(stream, bool):
-        raise RequestError(f"Parameter 'stream' must be bool, not {stream!r}.")
+        raise RequestError(f"Parameter 'stream' must be bool, not {shown(stream)}.")
     request = build_request(GenerateRequest, params)
 
     def show(first_frame: int, motion: Motion) -> None:
@@ -90,11 +91,12 @@ def run_edit(params: dict[str, Any], progress: Reporter, cancelled: CancelledCal
 
     for operation in request.operations:
         if not isinstance(operation, dict):
-            raise RequestError(f"An operation must be an object with named values, not {operation!r}.")
+            raise RequestError(f"An operation must be an object with named values, not {shown(operation)}.")
     operations = [build_request(Operation, operation) for operation in request.operations]
     state = _unpack_dance(request.document, request.npz)
-    with _disk_errors_explained():
-        edited = edit(*state, operations, progress, cancelled, request.follows, request.device)
+    edited = edited_on(
+        request.device, lambda device: edit(*state, operations, progress, cancelled, request.follows, device), progress
+    )
     return _pack_dance(edited)
 
 
@@ -120,8 +122,11 @@ def run_chain(params: dict[str, Any], progress: Reporter, cancelled: CancelledCa
 
     first = _unpack_dance(request.first_document, request.first_npz)
     second = _unpack_dance(request.second_document, request.second_npz)
-    with _disk_errors_explained():
-        edited = chain(first, second, request.seconds, request.seed, progress, cancelled, request.device)
+    edited = edited_on(
+        request.device,
+        lambda device: chain(first, second, request.seconds, request.seed, progress, cancelled, device),
+        progress,
+    )
     return _pack_dance(edited)
 
 
@@ -194,17 +199,16 @@ def run_import(params: dict[str, Any], progress: ProgressCallback, cancelled: Ca
         progress(text, len(steps) / (IMPORT_STEPS + 1), text)
 
     mean, std = (None if path is None else Path(path) for path in (request.mean, request.std))
-    with _disk_errors_explained():
-        done = import_magma(
-            Path(request.vqvae),
-            Path(request.motionseq),
-            request.variant,
-            Path(request.folder),
-            mean,
-            std,
-            report_step,
-            request.precision,
-        )
+    done = import_magma(
+        Path(request.vqvae),
+        Path(request.motionseq),
+        request.variant,
+        Path(request.folder),
+        mean,
+        std,
+        report_step,
+        request.precision,
+    )
     warnings = list(done.warnings)
     if request.variant != "librosa" and not weights_path().is_file():
         warnings.append(
@@ -235,27 +239,15 @@ def run_fetch_encodec(
     request = build_request(FetchRequest, params)
     from engine.audio import encodec_weights
 
-    with _disk_errors_explained():
-        if request.file is not None:
-            progress("copy", 0.0, "Checking EnCodec's weights")
-            path = encodec_weights.store_file(Path(request.file))
-        else:
-            progress("download", 0.0, "Downloading EnCodec's weights")
-            path = encodec_weights.download(
-                lambda fraction: progress("download", fraction, "Downloading EnCodec's weights")
-            )
+    if request.file is not None:
+        progress("copy", 0.0, "Checking EnCodec's weights")
+        path = encodec_weights.store_file(Path(request.file))
+    else:
+        progress("download", 0.0, "Downloading EnCodec's weights")
+        path = encodec_weights.download(
+            lambda fraction: progress("download", fraction, "Downloading EnCodec's weights")
+        )
     return {"path": str(path)}
-
-
-@contextmanager
-def _disk_errors_explained() -> Iterator[None]:
-    """Turn a disk's refusal (no space, no permission) into a sentence for the user."""
-    try:
-        yield
-    except OSError as error:
-        raise EngineError(
-            f"{error.filename or 'A file'}: {error.strerror or error}. Put that right and try again."
-        ) from error
 
 
 HANDLERS: dict[str, Handler] = {

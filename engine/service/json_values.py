@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import types
 import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from engine.checks import is_number
+from engine.checks import LARGEST_COUNT, is_number, shown
 from engine.errors import RequestError
 
 Request = TypeVar("Request")
@@ -21,16 +22,18 @@ def build_request(request_class: type[Request], params: Mapping[str, Any]) -> Re
     fields = {field.name: field for field in dataclasses.fields(request_class)}  # type: ignore[arg-type]
     unknown = sorted(set(params) - set(fields))
     if unknown:
-        raise RequestError(f"Unknown parameter {unknown[0]!r}; there are {', '.join(fields)}.")
+        raise RequestError(f"Unknown parameter {shown(unknown[0])}; there are {', '.join(fields)}.")
     for name, field in fields.items():
         optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
         if name not in params and not optional:
-            raise RequestError(f"Parameter {name!r} is missing.")
+            raise RequestError(f"Parameter {shown(name)} is missing.")
     hints = typing.get_type_hints(request_class)
     for name, value in params.items():
+        if isinstance(value, str) and not _can_be_passed_on(value):
+            raise RequestError(f"Parameter {shown(name)} has characters that no file name can have: {shown(value)}.")
         if not _fits(value, hints[name]):
             wanted = getattr(hints[name], "__name__", str(hints[name]))
-            raise RequestError(f"Parameter {name!r} must be {wanted}, not {value!r}.")
+            raise RequestError(f"Parameter {shown(name)} must be {wanted}, not {shown(value)}.")
     return request_class(**params)
 
 
@@ -40,8 +43,16 @@ def _fits(value: object, hint: Any) -> bool:
     if hint is float:
         return is_number(value)
     if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
+        return isinstance(value, int) and is_number(value, -LARGEST_COUNT, LARGEST_COUNT)
     return isinstance(value, typing.get_origin(hint) or hint)
+
+
+def _can_be_passed_on(text: str) -> bool:
+    """Whether the operating system accepts a text: no null bytes, no halves of characters."""
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def to_plain(value: Any) -> Any:

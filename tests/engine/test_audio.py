@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 import wave
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import librosa
 import numpy as np
 import pytest
 
 from demo.song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.audio.beats import BeatTrack, beat_features, beat_phase, choose_style, track_beats
 from engine.audio.decode import check_song, load_audio, probe
+from engine.audio.music_features import music_features
 from engine.data.styles import music_of, usual_tempo
 from engine.errors import AudioError
+from engine.pipeline.song import read_song
 
 RATE = 44_100
 FORMATS = {"wav": "pcm_s16le", "flac": "flac", "ogg": "libopus", "mp3": "libmp3lame", "m4a": "aac", "mkv": "aac"}
@@ -178,6 +184,228 @@ def test_unusable_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
             assert str(caught.value).endswith(".")
 
 
+def beats(seconds: float = 8.0) -> np.ndarray:
+    """A kick twice a second, from 0.37 s on."""
+    samples = np.zeros(round(seconds * RATE), np.float32)
+    time = np.arange(round(0.15 * RATE)) / RATE
+    for at in np.arange(0.37, seconds - 0.2, 0.5):
+        samples[round(at * RATE) :][: len(time)] += np.sin(2 * np.pi * 60 * time) * np.exp(-25 * time)
+    return 0.8 * samples / np.abs(samples).max()
+
+
+def write_channels(path: Path, channels: list[np.ndarray], layout: str) -> Path:
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=RATE, layout=layout)
+        data = np.round(np.stack(channels, axis=1) * 32767).astype(np.int16).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(data, "s16", layout)
+        frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    return path
+
+
+NOTHING = np.zeros(8 * RATE, np.float32)
+CANCELLING = {
+    "wide or miswired stereo": ("stereo", [beats(), -beats()], 1.0),
+    "one side louder": ("stereo", [beats(), -0.9 * beats()], 0.95),
+    "a subwoofer wired in reverse": ("5.1", [beats() / 2, beats() / 2, NOTHING, -beats(), NOTHING, NOTHING], 0.2),
+    "a front speaker wired in reverse": ("5.1", [beats(), -beats(), NOTHING, NOTHING, NOTHING, NOTHING], 1 / 3),
+}
+
+
+@pytest.mark.parametrize("case", CANCELLING)
+def test_channels_that_cancel_each_other_are_heard(tmp_path: Path, case: str) -> None:
+    layout, channels, loudness = CANCELLING[case]
+    path = write_channels(tmp_path / "song.wav", channels, layout)
+    audio = load_audio(path, RATE)
+    np.testing.assert_allclose(np.abs(audio), loudness * np.abs(beats()), atol=2e-3)
+    check_song(audio, RATE, case)
+    part = load_audio(path, 10_240, start=3.0, seconds=2.0)
+    np.testing.assert_allclose(part, load_audio(path, 10_240)[30_720:51_200], atol=1e-4)
+
+
+def test_a_mix_that_keeps_the_song_is_the_mean_to_the_bit(tmp_path: Path) -> None:
+    """Dances to songs that were always heard stay as they were."""
+    left, right = chirp(2.0), 0.5 * chirp(2.0)[::-1]
+    path = write_wav(tmp_path / "stereo.wav", np.stack([left, right], axis=1))
+    with wave.open(str(path)) as file:
+        samples = np.frombuffer(file.readframes(-1), "<i2").reshape(-1, 2).T.astype(np.float32) / 32_768
+    edges = np.zeros(round(0.1 * RATE), np.float32)
+    import soxr
+
+    resampler = soxr.ResampleStream(RATE, RATE, 1, dtype="float32", quality="HQ")
+    expected = [resampler.resample_chunk(edges), resampler.resample_chunk(samples.mean(axis=0, dtype=np.float32))]
+    expected.append(resampler.resample_chunk(np.zeros(0, np.float32), last=True))
+    assert np.array_equal(load_audio(path, RATE), np.concatenate(expected)[len(edges) :])
+
+
+@pytest.mark.parametrize("channels", [1, 3, 64])
+def test_any_number_of_channels(tmp_path: Path, channels: int) -> None:
+    path = write_wav(tmp_path / "song.wav", np.stack([chirp(2.0)] * channels, axis=1))
+    np.testing.assert_allclose(load_audio(path, RATE), chirp(2.0), atol=1e-3)
+
+
+def test_what_cannot_be_heard_is_silence_and_what_is_quiet_is_a_song() -> None:
+    rate, time = 10_240, np.arange(8 * 10_240) / 10_240
+    offset = np.full(len(time), 0.1, np.float32)
+    noise = (10 ** (-72 / 20) * np.random.default_rng(0).standard_normal(len(time))).astype(np.float32)
+    rumble = (0.5 * np.sin(2 * np.pi * 7 * time)).astype(np.float32)
+    for inaudible in (offset, noise, offset + noise, rumble, np.zeros(len(time), np.float32)):
+        with pytest.raises(AudioError, match="silent"):
+            check_song(inaudible, rate, "song")
+    import soxr
+
+    quiet = soxr.resample(beats() * 10 ** (-50 / 20), RATE, rate)
+    clicks = np.zeros(len(time), np.float32)
+    clicks[:: rate // 2] = 0.02
+    for audible in (quiet, quiet + offset, clicks, soxr.resample(beats(), RATE, rate)[:rate]):
+        check_song(audible.astype(np.float32), rate, "song")
+
+
+def test_a_film_whose_first_track_is_silent_says_which_one_blender_plays(tmp_path: Path) -> None:
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("flac", rate=RATE, layout="mono") for _ in range(2)]
+        for stream, samples in zip(streams, (NOTHING, beats()), strict=True):
+            for start in range(0, len(samples), 4096):
+                data = np.round(samples[None, start : start + 4096] * 32767).astype(np.int16)
+                frame = av.AudioFrame.from_ndarray(data, "s16", "mono")
+                frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+                out.mux(stream.encode(frame))
+            out.mux(stream.encode(None))
+    with pytest.raises(AudioError, match="first of its 2 sound tracks is, and Blender plays that one"):
+        read_song(path, 0.0, None, 1.0)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_late_sound_begins_at_second_0_as_in_blender(tmp_path: Path, ending: str) -> None:
+    """A film whose sound is played from 0.5 s on: Blender's sequencer, and so the dance, counts from its beginning."""
+    path = tmp_path / f"late.{ending}"
+    with av.open(str(path), "w") as out:
+        picture = out.add_stream("mpeg4", rate=10)
+        picture.width = picture.height = 64
+        picture.pix_fmt = "yuv420p"
+        stream = out.add_stream("aac", rate=RATE, layout="mono")
+        for _ in range(80):
+            out.mux(picture.encode(av.VideoFrame(64, 64, "yuv420p")))
+        out.mux(picture.encode(None))
+        for start in range(0, len(beats()) // 1024 * 1024, 1024):
+            frame = av.AudioFrame.from_ndarray(beats()[None, start : start + 1024], "fltp", "mono")
+            frame.sample_rate, frame.time_base, frame.pts = RATE, Fraction(1, RATE), RATE // 2 + start
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        assert container.streams.audio[0].start_time * container.streams.audio[0].time_base > 0.4
+    audio = load_audio(path, 10_240)
+    first = np.flatnonzero(np.abs(audio) > 0.1)[0] / 10_240
+    assert first == pytest.approx(0.37, abs=0.03)
+    part = load_audio(path, 10_240, start=2.0, seconds=2.0)
+    np.testing.assert_allclose(part, audio[20_480:40_960], atol=1e-3)
+
+
+TAGGED = {"wav": "pcm_s16le", "flac": "flac", "mp3": "libmp3lame", "m4a": "aac", "mkv": "flac"}
+
+
+@pytest.mark.parametrize("ending", TAGGED)
+def test_tags_that_are_not_utf8_do_not_matter(tmp_path: Path, ending: str) -> None:
+    """Windows programs write Latin-1 or Shift JIS where UTF-8 is meant."""
+    path = tmp_path / f"song.{ending}"
+    with av.open(str(path), "w") as out:
+        out.metadata["title"] = out.metadata["artist"] = "Tag-of-the-song"
+        stream = out.add_stream(TAGGED[ending], rate=RATE, layout="mono")
+        stream.metadata["title"] = "Tag-of-the-song"
+        frame = av.AudioFrame.from_ndarray(chirp(2.0)[None], "fltp", "mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE, 0, Fraction(1, RATE)
+        context = stream.codec_context
+        resampler = av.AudioResampler(context.format, "mono", RATE, context.frame_size or 4096)
+        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
+            out.mux(stream.encode(piece))
+        out.mux(stream.encode(None))
+    data = path.read_bytes()
+    broken = data
+    for text in (b"Tag-of-the-song", "Tag-of-the-song".encode("utf-16-le")):
+        broken = broken.replace(text, text.replace(b"a", b"\xe9").replace(b"s", b"\xff"))
+    assert broken != data
+    path.write_bytes(broken)
+    assert len(load_audio(path, 10_240)) == pytest.approx(20_480, abs=600)
+    assert probe(path).seconds == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes with names and devices are POSIX")
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    """Reading from any of these would wait or go on for ever."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "loop.wav").symlink_to(tmp_path / "loop.wav")
+    (tmp_path / "zero.wav").symlink_to("/dev/zero")
+    socket_file = socket.socket(socket.AF_UNIX)
+    socket_file.bind(str(tmp_path / "s.wav"))
+    cases = {
+        tmp_path / "pipe.wav": "a device or a pipe",
+        tmp_path / "zero.wav": "a device or a pipe",
+        tmp_path / "s.wav": "a device or a pipe",
+        tmp_path / "loop.wav": "cannot be opened",
+        tmp_path / ("a" * 300 + ".wav"): "cannot be opened",
+        tmp_path / "null\0.wav": "cannot be opened",
+        tmp_path / "half\ud800.wav": "cannot be opened",
+        Path("/" + "long/" * 10_000): "cannot be opened",
+        tmp_path / "no" / "such.wav": "no such file",
+        Path(__file__) / "song.wav": "no such file",
+    }
+    for path, words in cases.items():
+        for action in (lambda p: load_audio(p, 10_240), probe, lambda p: read_song(p, 0.0, None, 1.0)):
+            with pytest.raises(AudioError, match=words) as caught:
+                action(path)
+            assert path.name == "such.wav" or len(str(caught.value)) < 500
+    socket_file.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{}'\n"]
+)
+def test_a_list_of_files_is_no_song(tmp_path: Path, text: str) -> None:
+    song = write_wav(tmp_path / "song.wav", chirp(2.0))
+    path = tmp_path / "list.mp3"
+    path.write_text(text.format(song))
+    with pytest.raises(AudioError, match="a list of other files"):
+        load_audio(path, 10_240)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 100])
+def test_a_few_samples_are_no_song(tmp_path: Path, count: int) -> None:
+    path = write_wav(tmp_path / "song.wav", chirp(1.0)[:count])
+    with pytest.raises(AudioError):
+        read_song(path, 0.0, None, 1.0)
+
+
+@pytest.mark.parametrize("rate", [0, 1, 50, 2**31 - 1])
+def test_absurd_sample_rates_are_refused(tmp_path: Path, rate: int) -> None:
+    path = write_wav(tmp_path / "song.wav", chirp(3.0))
+    data = bytearray(path.read_bytes())
+    data[24:28] = rate.to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(AudioError):
+        read_song(path, 0.0, None, 1.0)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFFFFF])
+def test_a_recording_that_was_broken_off_is_as_long_as_what_is_there(tmp_path: Path, size: int) -> None:
+    """Its header states a length that was never reached."""
+    path = write_wav(tmp_path / "song.wav", chirp(3.0))
+    data = bytearray(path.read_bytes())
+    data[4:8] = data[40:44] = size.to_bytes(4, "little")
+    path.write_bytes(data)
+    assert read_song(path, 0.0, None, 1.0).seconds == pytest.approx(3, abs=0.01)
+
+
+@pytest.mark.parametrize("ending", [*FORMATS, "mp4"])
+def test_broken_off_files_give_what_is_there_or_a_sentence(songs: dict[str, Path], tmp_path: Path, ending: str) -> None:
+    data = songs[ending].read_bytes()
+    path = tmp_path / f"song.{ending}"
+    for part in (0.02, 0.3, 0.6, 0.95):
+        path.write_bytes(data[: round(part * len(data))])
+        with contextlib.suppress(AudioError):
+            assert 1 <= read_song(path, 0.0, None, 1.0).seconds < 6.1
+
+
 def test_a_truncated_song_is_decoded_as_far_as_it_goes(tmp_path: Path, songs: dict[str, Path]) -> None:
     data = songs["mp3"].read_bytes()
     half = tmp_path / "half.mp3"
@@ -257,6 +485,34 @@ def test_silence_has_no_beats() -> None:
     track = track_beats(np.zeros(20_480, np.float32), 10_240, 87)
     assert len(track.times) == 0 and track.tempo == 87 and track.strength == 0
     assert not beat_features(track, np.arange(40) / 20).any()
+
+
+def test_a_few_uneven_beats_have_a_tempo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short excerpts: the median of two intervals lies between them, and neither is near it."""
+    frames = np.array([0, 40, 180])
+    monkeypatch.setattr(librosa.beat, "beat_track", lambda **_: (100.0, frames))
+    track = track_beats(chirp(3.0, 10_240), 10_240)
+    assert np.isfinite(track.tempo) and 20 < track.tempo < 300
+    assert np.isfinite(beat_features(track, np.arange(60) / 20)).all()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_short_excerpts_of_anything_have_finite_features(seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    audio = np.zeros(round(generator.uniform(1.0, 2.5) * 10_240), np.float32)
+    kind = seed % 4
+    if kind == 0:
+        audio[generator.integers(0, len(audio), 3)] = generator.uniform(-1, 1, 3)
+    elif kind == 1:
+        audio[:] = 10 ** generator.uniform(-60, 0) * generator.standard_normal(len(audio))
+    elif kind == 2:
+        audio[-1] = 1.0
+    else:
+        audio[:] = np.sin(np.arange(len(audio)) * generator.uniform(0.001, 3))
+    style = choose_style(audio, 10_240, music_of(("cha-cha", "modern", "rumba", "salsa", "waltz")))
+    features, track = music_features(audio, usual_tempo(style))
+    assert np.isfinite(features).all() and np.isfinite(track.tempo) and track.tempo > 0
+    assert np.isfinite(track.times).all() and np.isfinite(track.strength)
 
 
 def test_tempo_prior_decides_between_half_and_double() -> None:

@@ -178,7 +178,7 @@ def test_an_old_python_gets_a_sentence_that_names_the_one_needed() -> None:
 def test_an_output_that_is_a_folder(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "dance.npz").mkdir()
     assert main(arguments) == 1
-    assert "cannot be written" in the_error(capsys.readouterr())
+    assert "is a folder" in the_error(capsys.readouterr())
     assert (tmp_path / "dance.npz").is_dir()
 
 
@@ -250,7 +250,7 @@ def test_a_full_disk_leaves_the_older_dance(
 
     monkeypatch.setattr(Dance, "write", full)
     assert main([*arguments, "--seconds", "2"]) == 1
-    assert "No space left" in the_error(capsys.readouterr())
+    assert f"{out}: there is no space left on the disk" in the_error(capsys.readouterr())
     assert out.read_bytes() == b"older" and [path.name for path in tmp_path.iterdir()] == ["dance.npz"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from engine.audio import compile_lock
 from engine.audio.compile_lock import first_alone, lock_file
 
 
@@ -54,4 +56,37 @@ def test_calls_work_where_files_cannot_be_locked(monkeypatch: pytest.MonkeyPatch
         raise OSError("no locks on this file system")
 
     monkeypatch.setattr(FileLock, "acquire", refuse)
+    assert first_alone(lambda: 1)() == 1
+
+
+def test_a_process_that_was_stopped_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compile_lock, "LONGEST_WAIT", 0.1)
+    code = (
+        "import sys; from filelock import FileLock;"
+        "lock = FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(lock_file())], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert holder.stdout and holder.stdin
+    holder.stdout.readline()
+    assert locked() and first_alone(lambda: 1)() == 1
+    holder.communicate(b"\n")
+
+
+def test_calls_work_without_an_account_and_without_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container with a user id of its own has neither."""
+
+    def refuse(*_: object) -> None:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    def no_folder() -> None:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    if os.name == "posix":
+        monkeypatch.setattr("pwd.getpwuid", refuse)
+    assert first_alone(lambda: 1)() == 1
+    monkeypatch.setattr(tempfile, "gettempdir", no_folder)
     assert first_alone(lambda: 1)() == 1

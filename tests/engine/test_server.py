@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,9 +20,15 @@ import pytest
 from engine import VERSION, protocol
 from engine.checkpoint_index import list_checkpoints
 from engine.choreography import from_json
-from engine.service import server
+from engine.editing.edit import Edited
+from engine.editing.operations import Operation
+from engine.errors import CheckpointError, RequestError
+from engine.pipeline.request import GenerateRequest
+from engine.service import jobs, server
+from engine.service.failures import describe_error
 from engine.service.jobs import HANDLERS, CancelledCallback, Reporter
-from engine.service.json_values import to_plain
+from engine.service.json_values import build_request, to_plain
+from engine.service.log import Log
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 30.0
@@ -36,15 +43,15 @@ def send(stream: IO[bytes], message: Mapping[str, Any]) -> None:
 class Engine:
     """A fake engine process and the few words needed to talk to it."""
 
-    def __init__(self, log: Path, **environment: str) -> None:
+    def __init__(self, log: Path, command: Sequence[str] = (str(ROOT / "tests" / "fake_engine.py"),)) -> None:
         self.log = log
         with log.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, str(ROOT / "tests" / "fake_engine.py")],
+                [sys.executable, *command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
             )
         assert self.process.stdin and self.process.stdout
         self.stdin = self.process.stdin
@@ -155,7 +162,7 @@ def test_progress_is_bounded_and_estimates_the_time_left(monkeypatch: pytest.Mon
             ours.close()  # which ends the server
 
         monkeypatch.setitem(HANDLERS, "count", count)
-        server.serve(stdin, stdout := io.BytesIO())
+        server.serve(stdin, stdout := io.BytesIO(), Log(sys.stderr))
     messages = protocol.MessageReader(io.BytesIO(stdout.getvalue()))
     while (message := messages.read()) is not None:
         if message.get("method") == protocol.PROGRESS:
@@ -352,6 +359,247 @@ def test_checkpoints_are_listed_and_damaged_ones_named(tmp_path: Path, monkeypat
     assert damaged == {"no-config", "no-weights", "cut", "list", "styles"}
     assert all(name in found[name]["error"] for name in damaged)
     assert "file.txt" not in found
+
+
+HUGE = "QUJD" * 500_000
+"""Two million characters of base64."""
+
+
+def test_the_log_has_names_and_sizes_but_no_contents(engine: Engine) -> None:
+    """Twenty edits of a dance, all refused, cost a few lines; no message shows what is in the dance."""
+    operations = [{"do": HUGE}]
+    for number in range(20):
+        engine.ask(number, "edit", document=HUGE, npz=HUGE, operations=operations, follows=HUGE)
+        message = engine.answer()["error"]["message"]
+        assert "'follows' must be bool, not 'QUJD" in message and len(message) < 300
+    engine.ask("generate", "generate", audio="/songs/of/mine/Samba.ogg", seed=7, style="samba")
+    engine.answer()
+    log = engine.log.read_text()
+    assert len(log) < 50_000
+    assert f"document (str of {len(HUGE)})" in log and "audio 'Samba.ogg', seed 7, style 'samba'" in log
+
+
+def test_a_flood_of_garbage_costs_a_few_lines_of_the_log(engine: Engine) -> None:
+    errors = set()
+    for number in range(3_000):
+        engine.raw(b"Content-Length: 7\r\n\r\n{flood}" if number % 2 else protocol.encode_message({"id": number}))
+        errors.add(engine.answer()["error"]["code"])
+    assert errors == {protocol.PARSE_ERROR, protocol.INVALID_REQUEST}
+    assert len(engine.log.read_text().splitlines()) < 30
+
+
+def test_the_log_ends_before_it_is_large(tmp_path: Path) -> None:
+    """Neither what the engine logs, nor what libraries print, nor what they write past Python makes it large."""
+    code = (
+        "import io, os, sys; from engine.service import log\n"
+        "engine = log.Log(sys.stderr); log.claim_streams(sys.stderr)\n"
+        "for number in range(20_000): print('a library says', number); engine.line('x' * 2_000)\n"
+        "for number in range(1_000): os.write(2, b'from C ' * 1_000); engine.line('y')\n"
+        "print('the end')"
+    )
+    with (tmp_path / "log").open("wb") as stderr:
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, stderr=stderr)
+    text = (tmp_path / "log").read_text()
+    assert "a library says 5" in text and "the log is full" in text and "the end" not in text
+    assert len(text) < 2 * protocol.LOG_BYTES
+
+
+def test_an_unexpected_error_is_traced_once_however_often_it_comes(engine: Engine) -> None:
+    for number in range(200):
+        engine.ask(number, "generate", audio="crash")
+        assert engine.answer()["error"]["code"] == protocol.INTERNAL_ERROR
+    log = engine.log.read_text()
+    assert log.count("Traceback") == 1 and len(log) < 40_000
+
+
+def test_a_cancel_is_answered_before_a_step_that_cannot_be_interrupted_has_ended(engine: Engine) -> None:
+    """As while libraries are imported or compiled: this one would last a minute."""
+    begin = time.monotonic()
+    engine.ask(1, "generate", audio="hang")
+    engine.until_progress()
+    engine.tell("$/cancelRequest", id=1)
+    engine.tell("$/cancelRequest", id=1)
+    answer = engine.answer()
+    assert answer["id"] == 1 and answer["error"]["code"] == protocol.REQUEST_CANCELLED
+    engine.ask(2, "hello")
+    assert engine.answer()["id"] == 2  # the cancel was answered once
+    assert time.monotonic() - begin < HANGS
+
+
+def test_an_engine_that_is_stuck_says_so_and_leaves(tmp_path: Path) -> None:
+    """A cancelled request that never ends would keep all others waiting."""
+    code = (
+        "import runpy, sys; from engine.service import server; server._STUCK_SECONDS = 0.2;"
+        f"sys.argv = ['fake']; runpy.run_path({str(ROOT / 'tests' / 'fake_engine.py')!r}, run_name='__main__')"
+    )
+    engine = Engine(tmp_path / "engine.log", ["-c", code])
+    engine.ask(1, "generate", audio="hang")
+    engine.until_progress()
+    engine.ask(2, "generate", audio="song")
+    engine.tell("$/cancelRequest", id=1)
+    assert engine.answer()["error"]["code"] == protocol.REQUEST_CANCELLED
+    answer = engine.answer()
+    assert answer["id"] == 2 and "stuck" in answer["error"]["message"]
+    assert exit_code(engine) == server.STUCK_EXIT
+    engine.close()
+
+
+def test_requests_wait_in_a_queue_with_an_end(engine: Engine) -> None:
+    for number in range(server.MOST_WAITING + 1):
+        engine.ask(number, "generate", audio="hang")
+    answer = engine.answer()
+    assert answer["id"] == server.MOST_WAITING and "are waiting already" in answer["error"]["message"]
+
+
+@pytest.mark.parametrize("odd", ["a" * 201, 10**300, 1.5, None, True, [1], {"a": 1}])
+def test_odd_ids_are_refused_and_not_echoed(engine: Engine, odd: object) -> None:
+    send(engine.stdin, {"jsonrpc": "2.0", "id": odd, "method": "hello"})
+    answer = engine.answer()
+    assert answer["id"] is None and "id must be" in answer["error"]["message"] and len(str(answer)) < 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"id": 1, "id": 2, "method": "hello"}',
+        b'{"id": 1, "method": "hello", "params": {"a": NaN}}',
+        b'{"id": 1, "method": "hello", "params": ' + b"9" * 10_000 + b"}",
+        b'{"id": 1, "method": "hello", "params": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_001,
+        b'[{"id": 1, "method": "hello"}]',
+        b"[" * 5 + b"," * (protocol.MOST_VALUES + 1),
+        b"\xff\xfe\x00",
+        b"",
+    ],
+)
+def test_json_that_is_no_message_is_refused_and_the_server_lives_on(engine: Engine, body: bytes) -> None:
+    engine.raw(b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    error = engine.answer()["error"]
+    assert error["code"] in (protocol.PARSE_ERROR, protocol.INVALID_REQUEST) and len(error["message"]) < 400
+    engine.raw(protocol.encode_message({"id": "\ud800", "method": "hello", "params": None}))
+    assert engine.answer()["id"] == "\ud800"
+
+
+@pytest.mark.parametrize("header", [b"-5", b"9" * 30, b"1e9", b"", b"12 34", b"0x10"])
+def test_headers_with_no_length_are_refused(engine: Engine, header: bytes) -> None:
+    engine.raw(b"Content-Length: " + header + b"\r\n\r\n")
+    assert engine.answer()["error"]["code"] == protocol.PARSE_ERROR
+    engine.ask(1, "hello")
+    assert engine.answer()["id"] == 1
+
+
+@pytest.mark.parametrize("path", ["song\0.wav", "song\ud800.wav"])
+def test_paths_that_no_file_can_have_are_refused(engine: Engine, path: str) -> None:
+    engine.ask(1, "generate", audio=path)
+    error = engine.answer()["error"]
+    assert error["code"] == protocol.INVALID_PARAMS and "no file name can have" in error["message"]
+
+
+def test_whatever_a_request_holds_its_error_is_short() -> None:
+    for value in (HUGE, [HUGE] * 5, {HUGE: HUGE}, 10**5000, [[[[HUGE]]]], -(2**63) - 1):
+        for params in (
+            {"audio": [value]},
+            {"audio": "a", "seed": value},
+            {"audio": "a", str(type(value)) * 999: value},
+        ):
+            if params.get("seed") == HUGE:
+                continue
+            with pytest.raises(RequestError) as caught:
+                build_request(GenerateRequest, params)
+            assert len(str(caught.value)) < 500
+    with pytest.raises(RequestError) as caught:
+        Operation(HUGE)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB, other allocations: 1.00 GB)."),
+        RuntimeError("Invalid buffer size: 24.00 GB"),
+        RuntimeError("CUDA error: out of memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("can't start new thread"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+    ],
+)
+def test_out_of_memory_is_said_as_that_in_whatever_words_it_comes(error: Exception) -> None:
+    assert describe_error(error)[0] == protocol.OUT_OF_MEMORY
+    try:
+        raise CheckpointError("The weights of checkpoint 'default' cannot be read.") from error
+    except CheckpointError as wrapped:
+        assert describe_error(wrapped)[0] == protocol.OUT_OF_MEMORY
+    named = CheckpointError("out of memory.wav: there is no such file.")
+    assert describe_error(named)[0] == protocol.ENGINE_ERROR
+
+
+class Gpu:
+    """A GPU that is too small for any work; the CPU is not."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        from engine.runtime import device
+
+        monkeypatch.setattr(device, "choose_device", lambda wanted: device.Device("mps", "Apple GPU"))
+        self.tried: list[str] = []
+
+    def edit(self, *arguments: Any) -> Edited:
+        self.tried.append(arguments[-1])
+        if self.tried[-1] != "cpu":
+            raise RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB, max allowed: 9.07 GB).")
+        return Edited(None, None, {"notices": []})
+
+
+@pytest.mark.parametrize("method", ["edit", "chain"])
+def test_an_edit_that_is_too_large_for_the_gpu_is_done_on_the_cpu(monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    gpu = Gpu(monkeypatch)
+    monkeypatch.setattr(f"engine.editing.{method}.{method}", gpu.edit)
+    monkeypatch.setattr(jobs, "_unpack_dance", lambda *_: (None, None))
+    monkeypatch.setattr(jobs, "_pack_dance", lambda edited: edited.report)
+    names = (
+        ["document", "npz"] if method == "edit" else ["first_document", "first_npz", "second_document", "second_npz"]
+    )
+    params: dict[str, Any] = dict.fromkeys(names, "") | ({"operations": []} if method == "edit" else {})
+    report = HANDLERS[method](params, lambda *_: None, lambda: False)
+    assert gpu.tried == ["mps", "cpu"] and "the GPU ran out of memory" in report["notices"][0]
+
+
+@pytest.mark.parametrize(
+    ("method", "function"),
+    [
+        ("generate", "engine.pipeline.generate.generate"),
+        ("edit", "engine.editing.edit.edit"),
+        ("chain", "engine.editing.chain.chain"),
+        ("import", "engine.models.original.importing.importer.import_magma"),
+        ("fetch_encodec", "engine.audio.encodec_weights.store_file"),
+        ("doctor", "engine.service.doctor.report"),
+    ],
+)
+def test_every_job_says_that_memory_ran_out(monkeypatch: pytest.MonkeyPatch, method: str, function: str) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
+
+    monkeypatch.setattr(function, full)
+    monkeypatch.setattr(jobs, "_unpack_dance", lambda *_: (None, None))
+    text = dict.fromkeys(["document", "npz"], "")
+    params: dict[str, dict[str, Any]] = {
+        "generate": {"audio": "song.wav"},
+        "edit": {**text, "operations": []},
+        "chain": {f"{which}_{name}": "" for which in ("first", "second") for name in text},
+        "import": dict.fromkeys(["vqvae", "motionseq", "variant", "folder"], "x"),
+        "fetch_encodec": {"file": "x"},
+        "doctor": {},
+    }
+    with pytest.raises(RuntimeError) as caught:
+        HANDLERS[method](params[method], lambda *_: None, lambda: False)
+    code, message, _ = describe_error(caught.value)
+    assert code == protocol.OUT_OF_MEMORY and "not enough memory" in message
+
+
+def test_a_full_disk_is_said_as_that() -> None:
+    code, text, _ = describe_error(OSError(errno.ENOSPC, "No space left on device", "/data/dance.npz"))
+    assert code == protocol.ENGINE_ERROR and "no space left" in text and "/data/dance.npz" in text
 
 
 def test_results_become_plain_json() -> None:

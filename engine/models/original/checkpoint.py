@@ -16,7 +16,9 @@ from torch import Tensor, nn
 
 from engine.audio.beats import choose_style, track_beats
 from engine.audio.librosa_features import SAMPLE_RATE
+from engine.bounded_files import check_file
 from engine.checkpoint_index import StyleMusic, style_music
+from engine.checks import shown
 from engine.errors import CheckpointError, RequestError
 from engine.models.base import Generated, GenerationTask, Music, Song, SpanGenerator, check_style
 from engine.models.original import generation
@@ -68,11 +70,11 @@ class OriginalCheckpoint(OriginalNetworks):
             load_vectors(self.folder)
         check_style(self.name, self.styles, style)
         if music_view not in (None, *MUSIC_VIEWS):
-            raise RequestError(f"music_view is {music_view!r}. Choose one of {', '.join(MUSIC_VIEWS)}.")
+            raise RequestError(f"music_view is {shown(music_view)}. Choose one of {', '.join(MUSIC_VIEWS)}.")
         if candidates > 1:
             raise RequestError(
-                f"candidates is {candidates}, but {self.name!r} is an imported checkpoint, which generates one at a "
-                "time. Ask for 1."
+                f"candidates is {candidates}, but {shown(self.name)} is an imported checkpoint, which generates one at "
+                "a time. Ask for 1."
             )
 
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
@@ -100,9 +102,10 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
     precision = config.get("precision", PRECISIONS[0])  # the first imports do not have it
     if precision not in PRECISIONS:
         raise CheckpointError(
-            f"{what}: precision is {precision!r}, not one of {', '.join(PRECISIONS)}. Import it again."
+            f"{what}: precision is {shown(precision)}, not one of {', '.join(PRECISIONS)}. Import it again."
         )
     try:
+        check_file(folder / "model.safetensors")
         weights = load_file(folder / "model.safetensors", device=device)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(

@@ -24,8 +24,9 @@ from engine.audio.beats import choose_style
 from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
 from engine.audio.librosa_features import HOP, SAMPLE_RATE
 from engine.audio.music_features import MUSIC_FEATURES, music_features
+from engine.bounded_files import check_file
 from engine.checkpoint_index import CONFIG_FILE, OWN_FAMILY, WEIGHTS_FILE, StyleMusic, style_music
-from engine.checks import is_count, is_number
+from engine.checks import is_count, is_number, shown
 from engine.errors import CheckpointError, RequestError
 from engine.models.base import Generated, GenerationTask, Music, Song, SpanGenerator, check_style
 from engine.models.torch import generation
@@ -106,7 +107,7 @@ class TorchCheckpoint:
         check_style(self.name, self.styles, style)
         if music_view is not None:
             raise RequestError(
-                f"music_view is for imported checkpoints; {self.name!r} always uses the music around every token. "
+                f"music_view is for imported checkpoints; {shown(self.name)} always uses the music around every token. "
                 "Leave it out."
             )
 
@@ -143,6 +144,7 @@ class TorchCheckpoint:
 def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchCheckpoint:
     """Load a folder that `save_checkpoint` wrote, given its parsed config. Raises CheckpointError."""
     try:
+        check_file(folder / WEIGHTS_FILE)
         weights = load_file(folder / WEIGHTS_FILE, device=device)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(
@@ -166,14 +168,14 @@ def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchChe
         ) from error
     if len(music) != decoder_config.styles:
         raise CheckpointError(
-            f"Checkpoint {folder.name!r} has the styles {list(music)}, but its decoder has {decoder_config.styles}. "
-            "Install it again."
+            f"Checkpoint {folder.name!r} has the styles {shown(list(music))}, but its decoder has "
+            f"{decoder_config.styles}. Install it again."
         )
     frame_rate = config.get("frame_rate", MUSIC_RATE)
     if not is_number(frame_rate) or frame_rate != MUSIC_RATE:
         raise CheckpointError(
-            f"Checkpoint {folder.name!r}: its frame_rate is {frame_rate!r}, but this engine computes music features "
-            f"{MUSIC_RATE} times a second. Update the add-on."
+            f"Checkpoint {folder.name!r}: its frame_rate is {shown(frame_rate)}, but this engine computes music "
+            f"features {MUSIC_RATE} times a second. Update the add-on."
         )
     own = config.get("style_sampling", {})
     if not isinstance(own, dict) or not set(own) <= set(music):
@@ -251,7 +253,7 @@ def _config(kind: type[Config], config: Mapping[str, Any], key: str, folder: Pat
     for name, value in values.items():
         if not _usable(name, value, expected[name]):
             raise CheckpointError(
-                f"Checkpoint {folder.name!r}: {key}.{name} in its config.json has the invalid value {value!r}. "
+                f"Checkpoint {folder.name!r}: {key}.{name} in its config.json has the invalid value {shown(value)}. "
                 "Install it again."
             )
     return kind(**values)

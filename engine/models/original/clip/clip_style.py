@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from engine.checks import shown
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_text import OUTPUT, load_text_encoder
 from engine.models.original.clip.clip_tokens import find_merges, genre_tokens, load_tokenizer, with_ends
@@ -41,8 +42,8 @@ def style_vectors(weights: Path, texts: Sequence[str] = (), merges: Path | None 
         found = merges or find_merges(weights)
         if found is None:
             raise CheckpointError(
-                f"The style {free[0]!r} is not one of the genres: its words need CLIP's list of merges, which was not "
-                "found. Give bpe_simple_vocab_16e6.txt.gz or tokenizer.json with --merges."
+                f"The style {shown(free[0])} is not one of the genres: its words need CLIP's list of merges, which was "
+                "not found. Give bpe_simple_vocab_16e6.txt.gz or tokenizer.json with --merges."
             )
         tokenizer = load_tokenizer(found)
         tokens |= {text: tokenizer.encode(text) for text in free}
@@ -81,7 +82,9 @@ def load_vectors(folder: Path) -> dict[str, Vector]:
         raise CheckpointError(f"{file} cannot be read ({error}). Delete it and run style-vectors again.") from error
     for text, vector in vectors.items():
         if vector.shape != (OUTPUT,) or vector.dtype != np.float32 or not np.isfinite(vector).all():
-            raise CheckpointError(f"{file}: the vector of {text!r} is damaged. Delete it and run style-vectors again.")
+            raise CheckpointError(
+                f"{file}: the vector of {shown(text)} is damaged. Delete it and run style-vectors again."
+            )
     return vectors
 
 

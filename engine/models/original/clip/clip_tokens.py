@@ -17,11 +17,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from engine.bounded_files import check_file, read_text
+from engine.checks import shown
 from engine.errors import CheckpointError, RequestError
 
 CONTEXT = 77
 START, END = 49_406, 49_407
 MERGES = 48_894
+_MOST_BYTES = 2**25
+"""Of a list of merges, unpacked; CLIP's have 3 million."""
 
 GENRES = (
     "Break", "Pop", "Lock", "Middle Hip-hop", "LA style Hip-hop", "House", "Waack", "Krump", "Street Jazz",
@@ -133,10 +137,10 @@ def genre_tokens() -> dict[str, list[int]]:
 def with_ends(tokens: Sequence[int], text: str) -> list[int]:
     """The tokens between `START` and `END`. Raises RequestError for none, or for more than CLIP can read."""
     if not tokens:
-        raise RequestError(f"The style {text!r} is empty. Describe it in words.")
+        raise RequestError(f"The style {shown(text)} is empty. Describe it in words.")
     if len(tokens) > CONTEXT - 2:
         raise RequestError(
-            f"The style {text[:40]!r}... is {len(tokens)} tokens long, but CLIP reads {CONTEXT - 2}. Shorten it."
+            f"The style {shown(text[:40])}... is {len(tokens)} tokens long, but CLIP reads {CONTEXT - 2}. Shorten it."
         )
     return [START, *tokens, END]
 
@@ -167,9 +171,11 @@ def load_tokenizer(path: Path) -> Tokenizer:
 
 def _read_merges(path: Path) -> list[tuple[str, str]]:
     if path.suffix == ".json":
-        lines = json.loads(path.read_text(encoding="utf-8"))["model"]["merges"]
+        lines = json.loads(read_text(path, _MOST_BYTES))["model"]["merges"]
     else:
-        text = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        check_file(path, _MOST_BYTES)
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            text = file.read(_MOST_BYTES)
         lines = text.decode("utf-8").splitlines()[1:]  # the first is a heading
     merges: list[tuple[str, str]] = []
     for line in lines[:MERGES]:

@@ -15,7 +15,9 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.checkpoint_index import ORIGINAL_FAMILY
+from engine.bounded_files import check_file, read_text
+from engine.checkpoint_index import MOST_CONFIG, ORIGINAL_FAMILY
+from engine.checks import shown
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
 from engine.models.original.config import (
@@ -40,6 +42,8 @@ from engine.models.original.importing.torch_file import read_state
 from engine.models.original.quantize import PRECISIONS
 from engine.runtime.file_hash import file_sha256
 
+_MOST_STATISTICS = 2**20
+"""Bytes; the original's have two thousand."""
 IMPORT_STEPS = 5
 """How often `import_magma` reports a step."""
 
@@ -73,9 +77,9 @@ def import_magma(
     missing, unexpected or of the wrong size. After any exception the folder is unchanged.
     """
     if variant not in VARIANTS:
-        raise CheckpointError(f"Unknown variant {variant!r}. Choose one of {', '.join(VARIANTS)}.")
+        raise CheckpointError(f"Unknown variant {shown(variant)}. Choose one of {', '.join(VARIANTS)}.")
     if precision not in PRECISIONS:
-        raise CheckpointError(f"Unknown precision {precision!r}. Choose one of {', '.join(PRECISIONS)}.")
+        raise CheckpointError(f"Unknown precision {shown(precision)}. Choose one of {', '.join(PRECISIONS)}.")
     _check_folder(folder)
     report(f"Checking {vqvae.name}")
     vqvae_state = read_state(vqvae)
@@ -143,6 +147,7 @@ def _statistics(mean: Path | None, std: Path | None, width: int) -> dict[str, Te
     values = []
     for path in (mean, std):
         try:
+            check_file(path, _MOST_STATISTICS)
             array = np.load(path, allow_pickle=False)
         # a damaged header may also claim more numbers than fit in memory
         except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
@@ -176,11 +181,16 @@ def _warnings(config: OriginalDecoderConfig, statistics: bool) -> tuple[str, ...
 
 def _check_folder(folder: Path) -> None:
     """Raise CheckpointError for a folder with anything but an earlier import in it."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        return
-    if folder.exists():
+    try:
+        if not folder.exists() or not any(folder.iterdir()):
+            return
+    except OSError as error:
+        raise CheckpointError(
+            f"{shown(str(folder))}: cannot be used as a folder ({error.strerror}). Choose another one."
+        ) from error
+    else:
         try:
-            family = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("family")
+            family = json.loads(read_text(folder / "config.json", MOST_CONFIG)).get("family")
         except (OSError, ValueError, AttributeError):
             family = None
         if family != ORIGINAL_FAMILY:

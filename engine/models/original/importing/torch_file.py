@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.bounded_files import check_file
+from engine.checks import shown
 from engine.errors import CheckpointError
 
 _HARMLESS: list[Any] = [
@@ -45,7 +47,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"{path.name}: has no 'model' in it, but {there}. {_ADVICE}")
     for name, tensor in model.items():
         if not isinstance(name, str) or not _is_plain(tensor):
-            raise CheckpointError(f"{path.name}: {name!r} of its model is not a plain tensor of numbers. {_ADVICE}")
+            raise CheckpointError(
+                f"{path.name}: {shown(name)} of its model is not a plain tensor of numbers. {_ADVICE}"
+            )
     return dict(model)
 
 
@@ -62,8 +66,10 @@ def _is_plain(value: object) -> bool:
 def _check_archive(path: Path) -> None:
     """Raise CheckpointError unless the file is a complete zip archive as torch writes them: uncompressed, every
     checksum right."""
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file. {_ADVICE}")
+    try:
+        check_file(path)
+    except OSError as error:
+        raise CheckpointError(f"{shown(str(path))}: cannot be read ({error.strerror}). {_ADVICE}") from error
     if not zipfile.is_zipfile(path):
         raise CheckpointError(f"{path.name}: is not a PyTorch checkpoint, or is incomplete. {_ADVICE}")
     try:

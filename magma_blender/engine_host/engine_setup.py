@@ -15,6 +15,7 @@ from smpl_rig.blender.context import preferences_of
 from .. import paths
 from ..errors import SetupError
 from .environment import environment_python, why_not_installed
+from .find_python import on_path
 from .isolation import engine_command
 
 DEVICES = (
@@ -95,7 +96,7 @@ def _python(chosen: str, data: Path) -> Path:
     if chosen:
         # not resolved: the python of a virtual environment is a link that must be called by its own name
         path = Path(bpy.path.abspath(os.path.expanduser(chosen)))  # noqa: PTH111
-        found = shutil.which(str(path)) or shutil.which(chosen)
+        found = shutil.which(path.absolute()) if path.parent.name or path.is_absolute() else on_path(chosen)
         if found is None:
             raise SetupError(
                 f"The engine's Python {path} is not there or cannot be run: correct it in the add-on's preferences, or "

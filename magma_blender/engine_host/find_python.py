@@ -22,13 +22,19 @@ def probe(python: str) -> list[str]:
     return isolated(python, "-c", _PROBE)
 
 
+def on_path(name: str) -> str | None:
+    """The program of that name in a folder of PATH, and never in the current directory, which is often the .blend's."""
+    # "" and "." in PATH are the current directory
+    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
+    found = shutil.which(name, path=os.pathsep.join(folders))
+    # on Windows the current directory is searched even if it is not in PATH
+    places = {os.path.normcase(Path(folder)) for folder in folders}
+    return found if found and os.path.normcase(Path(found).parent) in places else None
+
+
 def candidates() -> list[str]:
     """Programs that may be such a Python, the best first."""
-    # "" and "." in PATH are the current directory, often the .blend's
-    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
-    found = [path for name in _NAMES if (path := shutil.which(name, path=os.pathsep.join(folders)))]
-    # on Windows the current directory is searched even if it is not in PATH
-    found = [path for path in found if os.path.normcase(Path(path).parent) in map(os.path.normcase, map(Path, folders))]
+    found = [path for name in _NAMES if (path := on_path(name))]
     # Blender's own interpreter comes last: it can make an environment, which is a folder of its own
     return list(dict.fromkeys([*found, *([sys.executable] if sys.executable else [])]))
 

@@ -473,6 +473,34 @@ def test_pythons_in_the_current_directory_and_a_missing_own_one_are_no_candidate
     assert find_python.candidates() == [str(tmp_path / "bin" / "python3.12")]
 
 
+@on_posix
+def test_an_installation_ends_with_the_program_that_runs_it(tmp_path, lists):
+    """Blender is closed in the middle: nothing goes on downloading."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho $$\nexec sleep 60\n")
+    python.chmod(0o755)
+    code = f"""
+import sys, time
+sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
+from pathlib import Path
+from magma_blender.engine_host.environment import PackageLists
+from magma_blender.engine_host.install import Installation
+installation = Installation(Path(sys.argv[1]), sys.argv[2], PackageLists(*map(Path, sys.argv[3:])))
+while not installation.lines:
+    installation.poll()
+    time.sleep(0.01)
+print(installation.lines[0])
+"""
+    files = (lists.wanted, lists.locked, lists.torch)
+    command = [sys.executable, "-c", code, tmp_path / "data", python, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=HANGS)
+    end = time.monotonic() + 30
+    while is_running(int(done.stdout)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not is_running(int(done.stdout))
+    assert sorted(file.name for file in (tmp_path / "data").iterdir()) == ["engine-install.lock"]
+
+
 def test_other_programs_settings_do_not_reach_other_pythons(monkeypatch):
     for name in ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "NUMBA_DISABLE_JIT", "PIP_TARGET", "TORCH_LOGS"):
         monkeypatch.setenv(name, "/blender/python")

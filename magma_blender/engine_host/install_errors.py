@@ -16,13 +16,13 @@ from .plain_text import shown
 AGAIN = "press Install Engine again: it continues where it stopped."
 LONGEST_REASON = 300
 _OUTSIDE = re.compile(
-    r"Read-only file system|Permission denied|connection|timed out|timeout|Name or service|getaddrinfo|Could not fetch"
+    r"\[Errno (13|30)\]|\[WinError (5|32)\]|Read-only file system|Permission denied|connection|timed out|timeout|Name or service|getaddrinfo|Could not fetch"
     r"|SSL|proxy|Network is|Retrying",
     re.IGNORECASE,
 )
 """What pip says when the fault is not in the environment."""
 _OFFLINE = re.compile(r"Retrying|Could not fetch|connection", re.IGNORECASE)
-_NO_SPACE = re.compile(r"No space left|not enough space|Disk quota", re.IGNORECASE)
+_NO_SPACE = re.compile(r"\[Errno (28|122)\]|\[WinError 112\]|No space left|not enough space|Disk quota", re.IGNORECASE)
 _OTHER_FILE = re.compile(r"^\s+(\S+) from ", re.MULTILINE)
 
 

@@ -407,7 +407,11 @@ client = EngineClient(sys.argv[2:], folder=Path(sys.argv[1]).parent, log_file=Pa
 client.wait(client.request("doctor", {}), 30)
 print(client.pid, flush=True)
 """
-    for ending in ("", "os._exit(1)"):
+    dancing = """
+dance = client.request("generate", {"audio": "slow"})
+while dance.progress.stage != "tokens": client.poll()
+"""
+    for ending in ("", "os._exit(1)", dancing, dancing + "os._exit(1)"):
         command = [sys.executable, "-c", code + ending, str(tmp_path / "log.txt"), *FAKE]
         parent = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=2 * HANGS)
         pid = int(parent.stdout)

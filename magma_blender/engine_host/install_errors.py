@@ -16,8 +16,8 @@ from .plain_text import shown
 AGAIN = "press Install Engine again: it continues where it stopped."
 LONGEST_REASON = 300
 _OUTSIDE = re.compile(
-    r"\[Errno (13|30)\]|\[WinError (5|32)\]|Read-only file system|Permission denied|connection|timed out|timeout|Name or service|getaddrinfo|Could not fetch"
-    r"|SSL|proxy|Network is|Retrying",
+    r"\[Errno (13|30)\]|\[WinError (5|32)\]|Read-only file system|Permission denied|connection|timed out|timeout"
+    r"|Name or service|getaddrinfo|Could not fetch|SSL|proxy|Network is|Retrying",
     re.IGNORECASE,
 )
 """What pip says when the fault is not in the environment."""

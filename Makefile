@@ -13,12 +13,12 @@ DEMO_BPY = 4.5.15
 VENV = .venv
 PY = $(VENV)/bin/python
 PIP = -m pip install --quiet --disable-pip-version-check
-REQUIREMENTS = magma_blender/engine_requirements.txt
+LOCK = magma_blender/engine_lock.txt
 BPY_TESTS = $(BPY:%=blender-%)
 # two programs with OpenMP threads that spin while they wait slow each other down twentyfold
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test lint unit blender blender-on-path addon benchmark clean $(BPY_TESTS)
+.PHONY: demo test lint unit blender blender-on-path addon benchmark lock clean $(BPY_TESTS)
 
 demo: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready
 	$(PY) -m demo --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
@@ -50,11 +50,17 @@ addon: $(VENV)/.ready
 benchmark: $(VENV)/.ready
 	$(PY) benchmarks/run.py
 
-$(VENV)/.ready: $(REQUIREMENTS) requirements-dev.txt requirements-references.txt benchmarks/requirements.txt
+# the hashes of the engine's packages, after a version in magma_blender/engine_requirements.txt has changed
+lock: $(VENV)/.ready
+	$(PY) $(PIP) uv==0.13.9
+	$(PY) lock_requirements.py
+
+# the engine's packages are those that Install Engine installs, file by file
+$(VENV)/.ready: $(LOCK) requirements-dev.txt requirements-references.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv $(VENV)
+	$(PY) $(PIP) --require-hashes --no-deps --only-binary :all: -r $(LOCK)
 	$(PY) $(PIP) $(TORCH)
-	grep -v '^torch' $(REQUIREMENTS) > $(VENV)/requirements.txt
-	$(PY) $(PIP) -r $(VENV)/requirements.txt -r requirements-dev.txt -r benchmarks/requirements.txt
+	$(PY) $(PIP) -r requirements-dev.txt -r benchmarks/requirements.txt
 	$(PY) $(PIP) --no-deps -r requirements-references.txt
 	touch $@
 

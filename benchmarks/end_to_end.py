@@ -23,6 +23,7 @@ import numpy as np  # noqa: E402
 
 from magma_blender.engine_host.answers import read_dance  # noqa: E402
 from magma_blender.engine_host.client import EngineClient  # noqa: E402
+from magma_blender.engine_host.isolation import engine_command  # noqa: E402
 
 
 def main() -> None:
@@ -35,7 +36,8 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     with tempfile.TemporaryDirectory() as folder:
         song = options.song or _synthesise(options.engine_python, Path(folder) / "song.wav", options.seconds)
-        client = EngineClient([options.engine_python, "-m", "engine", "serve"], ROOT, Path(folder) / "engine.log")
+        command = engine_command(options.engine_python, ROOT)
+        client = EngineClient(command, Path(folder), Path(folder) / "engine.log")
         begin = time.perf_counter()
         client.start()
         while not client.ready:

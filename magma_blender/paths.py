@@ -23,14 +23,16 @@ def engine_root() -> Path:
 
 def default_data_folder() -> Path:
     """The add-on's folder among the user's Blender data; it outlives an update of the add-on."""
-    folder = bpy.utils.user_resource("DATAFILES", path="magma", create=True)
+    # not made here: panels ask for it, and one that cannot be made is said where it is needed
+    folder = bpy.utils.user_resource("DATAFILES", path="magma")
     return Path(folder) if folder else Path(tempfile.gettempdir()) / "magma_blender"
 
 
 def own_checkpoint_folders(data: Path) -> list[Path]:
     """Folders with the user's own checkpoints: those of the environment's MAGMA_CHECKPOINTS, then the data folder's."""
     named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)
-    return [*(Path(folder).expanduser() for folder in named if folder), imports_folder(data)]
+    # os.path, since Path raises for the home of a user that is not known
+    return [*(Path(os.path.expanduser(folder)) for folder in named if folder), imports_folder(data)]  # noqa: PTH111
 
 
 def imports_folder(data: Path) -> Path:

@@ -1,6 +1,9 @@
 """The engine for tests: the real server and protocol, with work that is made up, or that misbehaves as told.
 
-    python fake_engine.py [MODE]          (further arguments, those of the real engine, are ignored)
+    python fake_engine.py [MODE]
+    python fake_engine.py MODE -I ... start_engine.py FOLDER serve      (as the add-on calls its engine's Python)
+
+The second way the server comes from that folder, which is the add-on's bundle where the zip is tested.
 
 `generate` gives a canned motion: at frame k the pelvis is 0.9 m up and k millimetres along x, and the left elbow bends
 by k / 100 radians. `edit` keeps what the real engine keeps, the frames of kept positions and the one after them: a
@@ -30,6 +33,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+sys.path.insert(0, sys.argv[-2] if sys.argv[-1] == "serve" else str(Path(__file__).resolve().parent.parent))
 
 import engine
 from engine import choreography as doc

@@ -12,8 +12,18 @@ from engine.checks import is_count, is_number
 from engine.protocol import GarbageError, unpack_bytes
 
 from ..errors import AnswerError
+from .plain_text import shown
 
 Value = TypeVar("Value")
+
+MOST_ENTRIES = 10_000
+"""Entries of a list in an answer: a dance has as many moves at most."""
+LONGEST_WAIT = 7 * 24 * 3600.0
+"""Seconds that a request may still last, as it says."""
+FASTEST = 1000.0
+"""Frames per second of a preview."""
+LONGEST_MESSAGE = 120
+_EXCERPT = 80
 
 
 class Progress(NamedTuple):
@@ -84,44 +94,48 @@ def read_dance(result: object) -> DanceAnswer:
         Fill(_count(fill, "start"), _count(fill, "stop"), _count(fill, "tried"), _number(fill, "correction_cm"))
         for fill in _list(report, "fills", dict)
     )
-    return DanceAnswer(npz, _get(result, "document", str), _list(report, "notices", str), fills)
+    return DanceAnswer(npz, _get(result, "document", str), _sentences(report, "notices"), fills)
 
 
 def read_check(result: object) -> CheckAnswer:
     """The answer to `doctor`."""
-    return CheckAnswer(_list(result, "problems", str), result)
+    return CheckAnswer(_sentences(result, "problems"), result)
 
 
 def read_import(result: object) -> tuple[str, ...]:
     """The warnings in the answer to `import`, sentences for the user."""
-    return _list(result, "warnings", str)
+    return _sentences(result, "warnings")
 
 
 def read_fetched(result: object) -> str:
     """The path in the answer to `fetch_encodec`."""
-    return _get(result, "path", str)
+    return shown(_get(result, "path", str))
 
 
 def read_progress(params: object) -> Progress:
     """The parameters of a `progress` notification."""
+    left = None if _value(params, "seconds_left") is None else _number(params, "seconds_left")
     return Progress(
-        _get(params, "stage", str),
+        shown(_get(params, "stage", str), LONGEST_MESSAGE),
         min(max(_number(params, "fraction"), 0.0), 1.0),
-        _get(params, "message", str),
-        None if _value(params, "seconds_left") is None else _number(params, "seconds_left"),
+        shown(_get(params, "message", str), LONGEST_MESSAGE),
+        left if left is not None and 0 <= left <= LONGEST_WAIT else None,
     )
 
 
 def read_frames(params: object) -> Frames:
     """The parameters of a `motion` notification."""
-    return Frames(_count(params, "first_frame"), _number(params, "frame_rate"), _get(params, "npz", str))
+    rate = _number(params, "frame_rate")
+    if not 0 < rate <= FASTEST:
+        raise unusable(f"frame_rate is {rate:g}")
+    return Frames(_count(params, "first_frame"), rate, _get(params, "npz", str))
 
 
 def unusable(reason: object) -> AnswerError:
     """The error for an answer that makes no sense. reason: what is wrong with it."""
     return AnswerError(
-        f"The engine's answer cannot be used ({reason}): engine and add-on do not belong together. Press Install "
-        "Engine in the preferences."
+        f"The engine's answer cannot be used ({shown(str(reason), 200)}): engine and add-on do not belong together. "
+        "Press Install Engine in the preferences."
     )
 
 
@@ -133,7 +147,7 @@ def _get(data: object, name: str, kind: type[Value]) -> Value:
     """A named value of a JSON object."""
     value = _value(data, name)
     if not isinstance(value, kind):
-        raise unusable(f"{name} is {value!r:.80}, not {kind.__name__}")
+        raise unusable(f"{name} is {shown(value, _EXCERPT)}, not {kind.__name__}")
     return value
 
 
@@ -141,7 +155,7 @@ def _count(data: object, name: str) -> int:
     """A named whole number, 0 or more, of a JSON object."""
     value = _value(data, name)
     if not is_count(value):
-        raise unusable(f"{name} is {value!r:.80}, not a whole number")
+        raise unusable(f"{name} is {shown(value, _EXCERPT)}, not a whole number")
     return value
 
 
@@ -149,7 +163,7 @@ def _number(data: object, name: str) -> float:
     """A named number of a JSON object."""
     value = _value(data, name)
     if not is_number(value):
-        raise unusable(f"{name} is {value!r:.80}, not a number")
+        raise unusable(f"{name} is {shown(value, _EXCERPT)}, not a number")
     return float(value)
 
 
@@ -157,5 +171,12 @@ def _list(data: object, name: str, kind: type[Value]) -> tuple[Value, ...]:
     """A named list of a JSON object; empty where it is not named."""
     values = data.get(name, []) if isinstance(data, dict) else None
     if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
-        raise unusable(f"{name} is {values!r:.80}, not a list of {kind.__name__}")
+        raise unusable(f"{name} is {shown(values, _EXCERPT)}, not a list of {kind.__name__}")
+    if len(values) > MOST_ENTRIES:
+        raise unusable(f"{name} has {len(values)} entries")
     return tuple(values)
+
+
+def _sentences(data: object, name: str) -> tuple[str, ...]:
+    """A named list of sentences for the user; empty where it is not named."""
+    return tuple(shown(sentence) for sentence in _list(data, name, str))

@@ -9,9 +9,11 @@ from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
 
 from .. import paths
 from . import engine_setup
+from .plain_text import shown
 
 DEFAULT_CHECKPOINT = "default"
 USUAL_METRE = 4
+LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -34,15 +36,21 @@ def known_checkpoints() -> list[KnownCheckpoint]:
         KnownCheckpoint(
             name=entry["name"],
             path=entry["path"],
-            styles=tuple(entry.get("styles", ())),
+            styles=tuple(style for style in entry.get("styles", ()) if _can_be_listed(style)),
             beats_per_bar=entry.get("beats_per_bar", {}),
-            description=entry.get("description", ""),
+            description=shown(entry.get("description", "")),
             is_original=entry.get("family") == ORIGINAL_FAMILY,
-            error=entry.get("error"),
+            error=shown(entry["error"]) if entry.get("error") else None,
         )
         for entry in list_checkpoints(paths.checkpoint_folders(engine_setup.data_folder()))
+        if _can_be_listed(entry["name"])
     ]
     return sorted(found, key=lambda entry: (entry.name != DEFAULT_CHECKPOINT, entry.name))
+
+
+def _can_be_listed(name: str) -> bool:
+    """Whether Blender's menus can show a name: not one of bytes that are no text, of thousands of letters, or empty."""
+    return 0 < len(name) <= LONGEST_NAME and name == shown(name, LONGEST_NAME)
 
 
 def find_checkpoint(name: str) -> KnownCheckpoint | None:

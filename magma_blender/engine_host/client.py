@@ -3,13 +3,15 @@
 Everything here returns at once, except `wait` and `stop`: Blender's window calls `request` and then `poll` from its
 timer; `blender --background` calls `request` and `wait`. All methods belong to one thread, Blender's main one.
 
-    client = EngineClient([python, "-m", "engine", "serve"], cwd=folder_with_engine, log_file=log)
+    client = EngineClient(engine_command(python, folder_with_engine), folder=own_folder, log_file=log)
     job = client.request("generate", {"audio": "/music/song.ogg", "seed": 3})
     client.poll()          # from a timer, until job.state != "running"
     job.progress.fraction, answers.read_dance(job.result), job.error
 
 The engine starts with the first request and stays. `hello` is exchanged first, so that both know they fit.
-When the process dies, running requests fail with the reason and the next request starts a new process.
+When the process dies, running requests fail with the reason and the next request starts a new process. So they do when
+it stops answering: a working engine that says nothing for a while is sent another `hello`, which its main thread
+answers however busy it is.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ from .client_errors import (
     RequestCancelled,
 )
 from .client_request import Request, State
-from .engine_process import Ended, EngineLog, EngineProcess, describe_exit
+from .engine_log import EngineLog
+from .engine_process import Ended, EngineProcess, describe_exit
+from .plain_text import shown
 
 __all__ = [
     "ClientError",
@@ -61,39 +65,49 @@ __all__ = [
 
 _TICK = 0.05
 _STOP_GRACE = 0.5
-_DEATH_SECONDS = 1.5  # the reader thread gives a process that closed its stdout one second to exit
+_DEATH_SECONDS = 2.5  # the reader thread gives a process that closed its stdout one second to exit, its log another
+_LONGEST_LOOK = 1.0  # seconds between two looks at the engine that count as silence
 _DETAIL_LINES = 12
 
 
 class EngineClient:
     """Talks to one engine process at a time, and starts it when needed.
 
-    command: program and arguments. cwd: the folder that holds the package `engine`; it becomes PYTHONPATH.
+    command: program and arguments. folder: where the process works, a folder of its own, made if need be.
     log_file: where the engine's stderr goes. environment: variables to add. hello_timeout: seconds in which a fresh
-    engine must answer. cancel_grace: seconds after which an engine that ignores a cancel is killed.
+    engine must answer. cancel_grace: seconds after which an engine that ignores a cancel is killed. silence: seconds
+    without a message after which a working engine is asked whether it still runs. answer_time: seconds in which it must
+    answer then.
     """
 
     def __init__(
         self,
         command: list[str],
-        cwd: Path,
+        folder: Path,
         log_file: Path,
         environment: dict[str, str] | None = None,
         *,
         hello_timeout: float = 30.0,
         cancel_grace: float = 1.0,
+        silence: float = 15.0,
+        answer_time: float = 45.0,  # loading PyTorch from a slow disk stops all threads for half a minute
     ) -> None:
         self._command = command
-        self._cwd = Path(cwd)
+        self._folder = Path(folder)
         self._log = EngineLog(Path(log_file))
         self._environment = environment or {}
         self._hello_timeout = hello_timeout
         self._cancel_grace = cancel_grace
+        self._silence = silence
+        self._answer_time = answer_time
         self._process: EngineProcess | None = None
         self._greeting: Request | None = None
         self._greet_by = 0.0
         self._last_id = 0
         self._running: dict[int, Request] = {}
+        self._question: int | None = None  # the id of the `hello` that asks whether it still runs
+        self._silent = 0.0  # seconds without a message from it, or since that question
+        self._looked = time.monotonic()
 
     @property
     def alive(self) -> bool:
@@ -121,8 +135,9 @@ class EngineClient:
             self._handle_rest()
         if self._process is not None:
             return
-        self._process = EngineProcess(self._command, self._cwd, self._log, self._environment)
+        self._process = EngineProcess(self._command, self._folder, self._log, self._environment)
         self._greet_by = time.monotonic() + self._hello_timeout
+        self._restart_silence()
         self._greeting = self._new_request(HELLO, {})
         self._send(self._greeting)
         atexit.register(self.stop)
@@ -247,7 +262,9 @@ class EngineClient:
     def _handle(self, event: dict[str, object] | Ended) -> None:
         if isinstance(event, Ended):
             self._handle_end(event)
-        elif event.get("method") == PROGRESS:
+            return
+        self._restart_silence()
+        if event.get("method") == PROGRESS:
             self._handle_progress(event.get("params"))
         elif event.get("method") == MOTION:
             request = self._request_of(event.get("params"))
@@ -263,7 +280,7 @@ class EngineClient:
 
     def _handle_end(self, end: Ended) -> None:
         if end.garbage is not None:
-            message = f"The engine was stopped because it wrote something that is no message. {end.garbage}"
+            message = f"The engine was stopped because it wrote something that is no message. {shown(end.garbage)}"
         else:
             message = f"The engine {describe_exit(end.exit_code)}. Try again: a new engine starts by itself."
         self._fail_all(EngineDied(message, self.log_tail()))
@@ -283,7 +300,7 @@ class EngineClient:
         if request is None:
             # the answer to a request that was given up, or an error about the bytes that we sent
             if answer.get("id") is None and isinstance(error, dict):
-                self._break(f"The engine did not understand the add-on: {error.get('message')}")
+                self._break(f"The engine did not understand the add-on: {shown(error.get('message'))}")
             return
         if request.kill_at is not None:
             self._finish(request, "cancelled")
@@ -298,15 +315,15 @@ class EngineClient:
 
     def _finish_refused(self, request: Request, error: dict[str, object]) -> None:
         if request is self._greeting:
-            self._break(f"The engine refused to start: {error.get('message')}")
+            self._break(f"The engine refused to start: {shown(error.get('message'))}")
         elif error.get("code") == REQUEST_CANCELLED:
             self._finish(request, "cancelled")
         else:
             data = error.get("data")
-            error_type = str(data.get("type", "")) if isinstance(data, dict) else ""
+            error_type = shown(data.get("type", "")) if isinstance(data, dict) else ""
             code = error.get("code")
             refusal = EngineRefused(
-                str(error.get("message", "The engine gave no reason.")),
+                shown(error.get("message", "The engine gave no reason.")),
                 error_type,
                 code if isinstance(code, int) else 0,
                 self.log_tail(),
@@ -317,8 +334,9 @@ class EngineClient:
         protocol = hello.get("protocol") if isinstance(hello, dict) else None
         if protocol != PROTOCOL_VERSION:
             message = (
-                f"The engine speaks version {protocol} of the protocol and the add-on version {PROTOCOL_VERSION}. "
-                "Install the engine that came with this add-on: press Install Engine in the preferences."
+                f"The engine speaks version {shown(protocol)} of the protocol and the add-on version "
+                f"{PROTOCOL_VERSION}. Install the engine that came with this add-on: press Install Engine in the "
+                "preferences."
             )
             self._fail_all(EngineTooOld(message, self.log_tail()))
             return
@@ -336,12 +354,35 @@ class EngineClient:
                 "Check the engine's Python in the add-on's preferences."
             )
             self._fail_all(EngineTimeout(message, self.log_tail()))
+        elif self._greeting is None and self._running and self._process is not None:
+            self._check_silence(now)
+        self._looked = now
         ignored = [r for r in self._running.values() if r.kill_at is not None and now >= r.kill_at]
         if ignored:
             self._kill()
             for request in ignored:
                 self._finish(request, "cancelled")
             self._start_over()
+
+    def _restart_silence(self) -> None:
+        self._question, self._silent, self._looked = None, 0.0, time.monotonic()
+
+    def _check_silence(self, now: float) -> None:
+        """Ask an engine that says nothing whether it still runs; end one that does not answer."""
+        assert self._process is not None
+        # nothing can come while nobody looks: a window that is busy, or a computer that slept, counts as a moment
+        self._silent += min(now - self._looked, _LONGEST_LOOK)
+        if self._question is None and self._silent >= self._silence:
+            self._last_id += 1
+            self._question, self._silent = self._last_id, 0.0
+            self._process.send(request_message(self._question, HELLO, {}))
+        elif self._question is not None and self._silent >= self._answer_time:
+            message = (
+                f"The engine stopped answering ({self._silence + self._answer_time:g} s without a sign of life) and "
+                "was ended: it was suspended, or the computer has run out of memory. Try again: a new engine starts by "
+                "itself."
+            )
+            self._fail_all(EngineTimeout(message, self.log_tail()))
 
     def _start_over(self) -> None:
         """Give the requests that were waiting behind a cancelled one to a new engine."""

@@ -9,18 +9,20 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from engine.protocol import MessageReader, ProtocolError, encode_message
 
 from .client_errors import EngineNotFound
-from .environment import clean_environment
+from .engine_log import EngineLog
+from .isolation import clean_environment
 
-LOG_LIMIT_BYTES = 2 * 2**20
-_TAIL_BYTES = 64 * 1024
+_LAST_WORDS_SECONDS = 1.0
+"""How long the end of the log is waited for once the process has ended: a child of its own may keep the pipe open."""
+
+_SETTLE_SECONDS = 0.2
 
 
 class Ended(NamedTuple):
@@ -33,34 +35,32 @@ class Ended(NamedTuple):
 class EngineProcess:
     """One run of the engine. Its messages arrive in `inbox`, the last of them an `Ended`.
 
-    `command` starts it, in folder `cwd`, which holds the package `engine`; stderr is appended to `log`.
-    Raises `EngineNotFound`.
+    `command` starts it, in a folder of its own; stderr goes to `log`. Raises `EngineNotFound`.
     """
 
-    def __init__(self, command: list[str], cwd: Path, log: EngineLog, environment: Mapping[str, str]) -> None:
-        if not cwd.is_dir():
-            raise EngineNotFound(f"The engine's folder {cwd} is missing. Install the add-on again.")
+    def __init__(self, command: list[str], folder: Path, log: EngineLog, environment: Mapping[str, str]) -> None:
         self.inbox: queue.SimpleQueue[dict[str, object] | Ended] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        with log.open_for_child() as stderr:
-            try:
-                self._process = subprocess.Popen(
-                    command,
-                    cwd=cwd,
-                    env=clean_environment({"PYTHONPATH": str(cwd), "PYTHONUTF8": "1", **environment}),
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stderr,
-                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-                    # Ctrl-C in the terminal of `blender --background` is for Blender; the engine ends with its stdin
-                    start_new_session=os.name == "posix",
-                )
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                raise EngineNotFound(
-                    f"The engine's Python {command[0]} cannot be started ({reason}). "
-                    "Press Install Engine in the add-on's preferences, or choose another Python there."
-                ) from error
+        try:
+            self._process = subprocess.Popen(
+                command,
+                cwd=_own_folder(folder),
+                env=clean_environment(environment),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                # Ctrl-C in the terminal of `blender --background` is for Blender; the engine ends with its stdin
+                start_new_session=os.name == "posix",
+            )
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise EngineNotFound(
+                f"The engine's Python {command[0]} cannot be started ({reason}). "
+                "Press Install Engine in the add-on's preferences, or choose another Python there."
+            ) from error
+        assert self._process.stderr is not None
+        self._logging = log.follow(self._process.stderr)
         self._closed = False
         threading.Thread(target=self._read, name="magma-engine-reader", daemon=True).start()
         # writing has a thread of its own because a pipe that is not read would block Blender's window
@@ -115,6 +115,8 @@ class EngineProcess:
         garbage = None
         try:
             while (message := reader.read()) is not None:
+                if "error" in message:
+                    self._logging.settle(_SETTLE_SECONDS)  # what it says about that is shown with it
                 self.inbox.put(message)
         except ProtocolError as error:
             garbage = str(error)
@@ -128,53 +130,18 @@ class EngineProcess:
                 self._process.wait(1.0)
         self.kill()
         stdout.close()
-        self.inbox.put(Ended(self._process.wait(), garbage))
+        exit_code = self._process.wait()
+        self._logging.join(_LAST_WORDS_SECONDS)
+        self.inbox.put(Ended(exit_code, garbage))
 
 
-class EngineLog:
-    """The file that the engine's stderr goes to. A new one begins when it is too long; one older file is kept."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._start = 0  # where the present run begins
-        self._problem = ""
-
-    @contextlib.contextmanager
-    def open_for_child(self) -> Iterator[BinaryIO | int]:
-        """What to give a child as its stderr: the file, or nothing where it cannot be written."""
-        try:
-            file = self._open()
-        except OSError as error:
-            # a dance matters more than the log
-            self._problem = f"(no log: {self.path} cannot be written: {error.strerror})"
-            yield subprocess.DEVNULL
-            return
-        with file:
-            yield file
-
-    def _open(self) -> BinaryIO:
-        self._problem = ""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(OSError):  # not there yet, or on Windows open elsewhere: append then
-            if self.path.stat().st_size > LOG_LIMIT_BYTES:
-                self.path.replace(self.path.with_name(self.path.name + ".1"))
-        file = self.path.open("ab")
-        self._start = file.tell()
-        file.write(time.strftime("--- engine started %Y-%m-%d %H:%M:%S\n").encode())
-        return file
-
-    def tail(self, lines: int) -> str:
-        """The last lines that the present run wrote."""
-        if self._problem:
-            return self._problem
-        try:
-            with self.path.open("rb") as file:
-                size = file.seek(0, os.SEEK_END)
-                file.seek(max(self._start, size - _TAIL_BYTES))
-                text = file.read().decode("utf-8", errors="replace")
-        except OSError:
-            return ""
-        return "\n".join(text.splitlines()[-lines:]) if lines > 0 else ""
+def _own_folder(folder: Path) -> Path:
+    """The folder to work in, where nothing of anybody else's lies; the add-on's own where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return Path(__file__).resolve().parent  # a dance matters more
+    return folder
 
 
 def describe_exit(exit_code: int | None) -> str:

@@ -14,7 +14,9 @@ from smpl_rig.blender.context import preferences_of
 
 from .. import paths
 from ..errors import SetupError
-from .install import environment_python, is_installed
+from .environment import environment_python, why_not_installed
+from .find_python import on_path
+from .isolation import engine_command
 
 DEVICES = (
     ("auto", "Automatic", "NVIDIA GPU if there is one, then Apple GPU, then the processor"),
@@ -33,8 +35,13 @@ class EngineSetup:
     data: Path
 
     def command(self) -> list[str]:
-        """The engine's command line; to be run in `paths.engine_root()`."""
-        return [str(self.python), "-m", "engine", "serve"]
+        """The engine's command line."""
+        return engine_command(self.python, paths.engine_root())
+
+    @property
+    def work_folder(self) -> Path:
+        """The folder that the engine's process works in: empty, so that it finds no code there."""
+        return self.data / "engine-work"
 
     @property
     def log_file(self) -> Path:
@@ -89,22 +96,23 @@ def _python(chosen: str, data: Path) -> Path:
     if chosen:
         # not resolved: the python of a virtual environment is a link that must be called by its own name
         path = Path(bpy.path.abspath(os.path.expanduser(chosen)))  # noqa: PTH111
-        found = shutil.which(str(path)) or shutil.which(chosen)
+        found = shutil.which(path.absolute()) if path.parent.name or path.is_absolute() else on_path(chosen)
         if found is None:
             raise SetupError(
                 f"The engine's Python {path} is not there or cannot be run: correct it in the add-on's preferences, or "
                 "clear it and press Install Engine."
             )
         return Path(found).absolute()
-    if is_installed(data):
+    problem = why_not_installed(data)
+    if problem is None:
         return environment_python(data)
     checkout = paths.engine_root() / ".venv"
     python = checkout / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if python.is_file():
         return python
     raise SetupError(
-        "The engine is not installed: press Install Engine in the add-on's preferences, or choose a Python there that "
-        "has its packages."
+        f"The engine {problem}: press Install Engine in the add-on's preferences, or choose a Python there that has "
+        "its packages."
     )
 
 

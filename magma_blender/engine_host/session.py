@@ -20,10 +20,11 @@ from smpl_rig.blender.context import windows_of
 
 from .. import paths
 from ..errors import AnswerError, MagmaError
-from . import engine_setup, install
+from . import engine_setup
 from .answers import DanceAnswer, Progress, read_dance
 from .client import EngineClient, Request
 from .engine_setup import EngineSetup
+from .install import Installation
 from .notices import LOG_LINES, Notice, of_error
 
 TICK = 0.1
@@ -75,7 +76,7 @@ class Session:
     def __init__(self) -> None:
         self.job: Job | None = None
         self.task: EngineTask | None = None
-        self.installation: install.Installation | None = None
+        self.installation: Installation | None = None
         self.notice: Notice | None = None
         self.python: str | None = None
         """Interpreter that goes before the one in the preferences (of the batch command)."""
@@ -105,7 +106,7 @@ class Session:
             self.stop_engine()
             self._client = EngineClient(
                 setup.command(),
-                cwd=paths.engine_root(),
+                folder=setup.work_folder,
                 log_file=setup.log_file,
                 environment={FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data)))},
             )
@@ -219,7 +220,7 @@ class Session:
         self.check_idle()
         self.stop_engine()
         self.notice = None
-        self.installation = install.Installation(engine_setup.data_folder(), install.find_python())
+        self.installation = Installation(engine_setup.data_folder())
         self.start_ticking()
 
     def wait_for_installation(self) -> None:
@@ -255,7 +256,7 @@ class Session:
             except AnswerError as error:
                 self.notice = Notice(str(error), is_error=True)
 
-    def _end_installation(self, installation: install.Installation) -> None:
+    def _end_installation(self, installation: Installation) -> None:
         self.installation = None
         if installation.state == "done":
             self.notice = Notice("The engine is installed.")

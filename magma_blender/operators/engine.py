@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 import bpy
 
 from smpl_rig.blender.context import manager_of
 
-from ..engine_host import engine_setup, install
+from ..engine_host import engine_setup, environment
 from ..engine_host.notices import Notice
 from ..engine_host.session import session
 from ..errors import InstallError, MagmaError
@@ -46,8 +47,8 @@ class MAGMA_OT_uninstall_engine(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only while nothing uses the engine and there is one."""
-        folder = engine_setup.data_folder() / install.ENVIRONMENT
-        return not session.occupied and folder.exists()
+        folder = engine_setup.data_folder() / environment.ENVIRONMENT
+        return not session.occupied and os.path.lexists(folder)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Ask first."""
@@ -57,7 +58,7 @@ class MAGMA_OT_uninstall_engine(bpy.types.Operator):
         """Remove it."""
         session.stop_engine()
         try:
-            install.uninstall(engine_setup.data_folder())
+            environment.uninstall(engine_setup.data_folder())
         except InstallError as error:
             self.report({"ERROR"}, str(error))
             return CANCELLED
@@ -94,6 +95,27 @@ class MAGMA_OT_open_log(bpy.types.Operator):
         return FINISHED
 
 
+class MAGMA_OT_copy_message(bpy.types.Operator):
+    """Copy the whole message to the clipboard"""
+
+    bl_idname = "magma.copy_message"
+    bl_label = "Copy Message"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where there is one."""
+        return session.notice is not None
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        """Copy it."""
+        if session.notice is None:
+            self.report({"ERROR"}, "There is no message to copy.")
+            return CANCELLED
+        manager_of(context).clipboard = session.notice.whole()
+        return FINISHED
+
+
 def run_task(operator: bpy.types.Operator, start: Callable[[], None]) -> Result:
     """An operator's work: in a window begin the engine task, in background wait for its end."""
     try:
@@ -116,4 +138,10 @@ def _reported(operator: bpy.types.Operator) -> Result:
     return CANCELLED if notice.is_error else FINISHED
 
 
-CLASSES = (MAGMA_OT_install_engine, MAGMA_OT_uninstall_engine, MAGMA_OT_check_engine, MAGMA_OT_open_log)
+CLASSES = (
+    MAGMA_OT_install_engine,
+    MAGMA_OT_uninstall_engine,
+    MAGMA_OT_check_engine,
+    MAGMA_OT_open_log,
+    MAGMA_OT_copy_message,
+)

@@ -13,7 +13,7 @@ from ..errors import MagmaError
 from ..scene.dancer import load, load_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
-from .draw import draw_lines
+from .draw import draw_lines, name_text, never_raises
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
@@ -38,24 +38,29 @@ class MAGMA_UL_spans(bpy.types.UIList):
         flt_flag: int | None,
     ) -> None:
         """Tick, time, style, variant with arrows, lock."""
-        assert isinstance(item, MagmaSpan)
-        row = layout.row(align=True)
-        row.prop(item, "selected", text="")
-        row.label(text=item.name)
-        wide = region_of(context).width > WIDE * ui_scale(context)
-        if wide:
-            row.label(text=item.bars)
-        if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
-            row.label(text=item.style.title())
-        if item.variants > 1:
-            part = row.row(align=True)
-            part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
-            _switch(part, item, -1, "TRIA_LEFT")
-            part.label(text=f"{item.variant} of {item.variants}")
-            _switch(part, item, 1, "TRIA_RIGHT")
-        locking = row.row()
-        lock: IconItems = "LOCKED" if item.locked else "UNLOCKED"
-        locking.operator("magma.toggle_span_lock", text="", icon=lock, emboss=False).position = item.start
+        with never_raises(layout):
+            _draw_span(layout, context, item)
+
+
+def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: object) -> None:
+    assert isinstance(item, MagmaSpan)
+    row = layout.row(align=True)
+    row.prop(item, "selected", text="")
+    row.label(text=name_text(item.name))
+    wide = region_of(context).width > WIDE * ui_scale(context)
+    if wide:
+        row.label(text=name_text(item.bars))
+    if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
+        row.label(text=name_text(item.style.title()))
+    if item.variants > 1:
+        part = row.row(align=True)
+        part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
+        _switch(part, item, -1, "TRIA_LEFT")
+        part.label(text=f"{item.variant} of {item.variants}")
+        _switch(part, item, 1, "TRIA_RIGHT")
+    locking = row.row()
+    lock: IconItems = "LOCKED" if item.locked else "UNLOCKED"
+    locking.operator("magma.toggle_span_lock", text="", icon=lock, emboss=False).position = item.start
 
 
 def _switch(row: bpy.types.UILayout, item: MagmaSpan, step: int, icon: IconItems) -> None:
@@ -73,17 +78,21 @@ class MAGMA_MT_span_style(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         """One entry a style, and the dance's own."""
-        layout = self.layout
-        assert layout is not None
-        armature = dancer_or_none(context)
-        dancer = load_or_none(armature) if armature is not None else None
-        if dancer is None:
-            return
-        document = dancer.document
-        own = f"As the Dance ({document.style.title()})" if document.style else "As the Dance"
-        layout.operator("magma.style_spans", text=own).style = ""
-        for style in styles_of(document.checkpoint.name):
-            layout.operator("magma.style_spans", text=style.title()).style = style
+        assert self.layout is not None
+        with never_raises(self.layout):
+            _draw_styles(self.layout, context)
+
+
+def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    armature = dancer_or_none(context)
+    dancer = load_or_none(armature) if armature is not None else None
+    if dancer is None:
+        return
+    document = dancer.document
+    own = f"As the Dance ({name_text(document.style.title())})" if document.style else "As the Dance"
+    layout.operator("magma.style_spans", text=own).style = ""
+    for style in styles_of(document.checkpoint.name):
+        layout.operator("magma.style_spans", text=style.title()).style = style
 
 
 class _Choreography(bpy.types.Panel):
@@ -96,25 +105,31 @@ class _Choreography(bpy.types.Panel):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only where a dance can be edited."""
-        return dancer_or_none(context) is not None
+        with never_raises():
+            return dancer_or_none(context) is not None
+        return False
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
-        armature = find_dancer(context)
-        layout = self.layout
-        assert layout is not None
-        shown = spans_of(armature)
-        layout.label(text=armature.name, icon="ARMATURE_DATA")
-        layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
-        icon: IconItems = "RESTRICT_SELECT_OFF"
-        try:
-            dancer = load(armature)
-            ranges, where = selected(context, armature, dancer)
-            text = f"For {places_text(dancer, ranges)} ({where})"
-        except MagmaError as error:
-            text, icon = str(error), "ERROR"
-        draw_lines(layout, [text], context, icon)
-        draw_buttons(layout)
+        assert self.layout is not None
+        with never_raises(self.layout):
+            _draw_choreography(self.layout, context)
+
+
+def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    armature = find_dancer(context)
+    shown = spans_of(armature)
+    layout.label(text=name_text(armature.name), icon="ARMATURE_DATA")
+    layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
+    icon: IconItems = "RESTRICT_SELECT_OFF"
+    try:
+        dancer = load(armature)
+        ranges, where = selected(context, armature, dancer)
+        text = f"For {places_text(dancer, ranges)} ({where})"
+    except MagmaError as error:
+        text, icon = str(error), "ERROR"
+    draw_lines(layout, [text], context, icon)
+    draw_buttons(layout)
 
 
 def draw_buttons(layout: bpy.types.UILayout) -> None:

@@ -1,16 +1,19 @@
-"""Pieces of panels that the sidebars and the preferences share."""
+"""Pieces of panels that the sidebars and the preferences share, and the border at which nothing raises any more."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterable
+import contextlib
+import sys
+import traceback
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import bpy
 
 from smpl_rig.blender.context import region_of, ui_scale
 
-from ..engine_host.notices import LOG_LINES, Notice
+from ..engine_host.notices import Notice
+from ..engine_host.plain_text import fitted, shown
 from ..engine_host.session import EngineTask, Job, session
 from ..operators.job_operator import progress_text
 
@@ -18,31 +21,66 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
 PIXELS_PER_LETTER = 7.0
-WIDEST = 120
+NARROWEST, WIDEST = 20, 120
+"""Letters of a line."""
+MOST_LINES = 8
+"""Lines that one message may fill, however long it is."""
+LONGEST_NAME = 60
+_told: set[str] = set()
+
+
+@contextlib.contextmanager
+def never_raises(layout: bpy.types.UILayout | None = None) -> Iterator[None]:
+    """Around whatever Blender calls to draw: Blender has nobody to tell, and would print the same at every movement of
+    the mouse. What is damaged in a way that nobody thought of becomes a line in the panel and, once, a traceback."""
+    try:
+        yield
+    except Exception as error:
+        told = traceback.format_exc()
+        if told not in _told:
+            _told.add(told)
+            print(told, file=sys.stderr, flush=True)
+        if layout is not None:
+            layout.label(text=f"MAGMA cannot show this ({type(error).__name__}): see the console", icon="ERROR")
+
+
+def name_text(name: str) -> str:
+    """A name from the .blend as a label shows it."""
+    return shown(name, LONGEST_NAME)
 
 
 def draw_lines(
-    layout: bpy.types.UILayout, lines: Iterable[str], context: bpy.types.Context, icon: IconItems = "NONE"
-) -> None:
-    """Labels for text that is longer than the region is wide; the icon goes before the first line."""
+    layout: bpy.types.UILayout,
+    lines: Iterable[str],
+    context: bpy.types.Context,
+    icon: IconItems = "NONE",
+    most: int = MOST_LINES,
+) -> bool:
+    """Labels for text that is longer than the region is wide; the icon goes before the first line.
+
+    most: lines that are drawn at most. Returns whether the text was cut.
+    """
     scale = ui_scale(context)
-    width = min(max(20, int((region_of(context).width - 70 * scale) / (PIXELS_PER_LETTER * scale))), WIDEST)
+    room = int((region_of(context).width - 70 * scale) / (PIXELS_PER_LETTER * scale))
+    parts, is_cut = fitted(lines, min(max(NARROWEST, room), WIDEST), most)
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for line in lines:
-        for part in textwrap.wrap(line, width) or [""]:
-            column.label(text=part, icon=icon)
-            icon = "BLANK1" if icon != "NONE" else "NONE"
+    for part in parts:
+        column.label(text=part, icon=icon)
+        icon = "BLANK1" if icon != "NONE" else "NONE"
+    return is_cut
 
 
 def draw_notice(layout: bpy.types.UILayout, notice: Notice, context: bpy.types.Context) -> None:
-    """What happened last, with the end of the log where that helps."""
+    """What happened last, with the end of the log where that helps; a button copies what does not fit."""
     box = layout.box()
-    draw_lines(box, [notice.text], context, "ERROR" if notice.is_error else "INFO")
-    if notice.details:
-        draw_lines(box, notice.details[: LOG_LINES * 4], context)
+    icon: IconItems = "ERROR" if notice.is_error else "INFO"
+    is_cut = draw_lines(box, [notice.text, *notice.details], context, icon)
+    row = box.row()
+    if is_cut:
+        row.operator("magma.copy_message", icon="COPYDOWN")
     if notice.is_error:
-        box.operator("magma.open_log", icon="TEXT")
+        row.operator("magma.open_log", icon="TEXT")
 
 
 def draw_progress(layout: bpy.types.UILayout, text: str, fraction: float) -> None:
@@ -61,7 +99,7 @@ def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool
         installation = session.installation
         box = layout.box()
         draw_progress(box, f"{installation.stage} ({installation.fraction:.0%})", installation.fraction)
-        draw_lines(box, installation.lines[-3:], context)
+        draw_lines(box, installation.lines[-3:], context, most=3)
         box.operator("magma.cancel", icon="CANCEL")
     elif session.task is not None:
         _draw_request(layout, context, session.task, "SORTTIME")

@@ -14,7 +14,7 @@ from ..operators.job_operator import seconds_text
 from ..scene import scene_settings
 from ..scene.dancer import carries_any, load
 from ..scene.scene_settings import MagmaSettings, settings_of
-from .draw import draw_lines, draw_notice, draw_running
+from .draw import draw_lines, draw_notice, draw_running, name_text, never_raises
 
 
 class _Sidebar(bpy.types.Panel):
@@ -26,43 +26,48 @@ class _Sidebar(bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
-        layout = self.layout
-        assert layout is not None
-        layout.use_property_split = True
-        layout.use_property_decorate = False
-        draw_strip(layout, context)
-        settings = settings_of(scene_of(context))
-        imported = scene_settings.is_imported(settings)
-        column = layout.column()
-        column.prop(settings, "style")
-        column.prop(settings, "checkpoint")
-        if description := scene_settings.description_of(settings):
-            hint = column.column()
-            hint.active = False
-            draw_lines(hint, [description], context)
-        row = column.row(align=True)
-        row.prop(settings, "seed")
-        row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
-        row = column.row()
-        row.enabled = not imported
-        row.prop(settings, "candidates")
-        _draw_guidance(column, settings, imported)
-        if imported:
-            column.prop(settings, "music_view")
-        column.prop(settings, "beat_snap", slider=True)
-        column.prop(settings, "room")
-        column.prop(settings, "length")
-        column.prop(settings, "target")
-        if settings.target is None:
-            column.prop(settings, "use_body")
-            if settings.use_body:
-                column.prop(settings, "body_file")
-        column.prop(settings, "live_preview")
-        if not draw_running(layout, context):
-            _draw_start(layout, context)
-        if session.notice is not None:
-            draw_notice(layout, session.notice, context)
-        draw_dance(layout, context)
+        assert self.layout is not None
+        with never_raises(self.layout):
+            draw_sidebar(self.layout, context)
+
+
+def draw_sidebar(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The strip, the settings of the next dance, what is going on and what happened, and the dance of the armature."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    draw_strip(layout, context)
+    settings = settings_of(scene_of(context))
+    imported = scene_settings.is_imported(settings)
+    column = layout.column()
+    column.prop(settings, "style")
+    column.prop(settings, "checkpoint")
+    if description := scene_settings.description_of(settings):
+        hint = column.column()
+        hint.active = False
+        draw_lines(hint, [description], context, most=4)
+    row = column.row(align=True)
+    row.prop(settings, "seed")
+    row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
+    row = column.row()
+    row.enabled = not imported
+    row.prop(settings, "candidates")
+    _draw_guidance(column, settings, imported)
+    if imported:
+        column.prop(settings, "music_view")
+    column.prop(settings, "beat_snap", slider=True)
+    column.prop(settings, "room")
+    column.prop(settings, "length")
+    column.prop(settings, "target")
+    if settings.target is None:
+        column.prop(settings, "use_body")
+        if settings.use_body:
+            column.prop(settings, "body_file")
+    column.prop(settings, "live_preview")
+    if not draw_running(layout, context):
+        _draw_start(layout, context)
+    if session.notice is not None:
+        draw_notice(layout, session.notice, context)
+    draw_dance(layout, context)
 
 
 def _draw_guidance(column: bpy.types.UILayout, settings: MagmaSettings, imported: bool) -> None:
@@ -88,7 +93,7 @@ def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     silent = strips.why_silent(strip, strips.editor_of(scene))
     seconds = strip.frame_final_duration / strips.frame_rate(scene)
     row = box.row()
-    row.label(text=strip.name, icon="MUTE_IPO_ON" if silent else "SOUND")
+    row.label(text=name_text(strip.name), icon="MUTE_IPO_ON" if silent else "SOUND")
     row.label(text=seconds_text(seconds))
     if silent:
         draw_lines(box, [f"The strip {silent}."], context, "ERROR")
@@ -116,7 +121,7 @@ def draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if active is None or active.type != "ARMATURE" or not carries_any(active):
         return
     box = layout.box()
-    box.label(text=f"Choreography of {active.name}", icon="ARMATURE_DATA")
+    box.label(text=f"Choreography of {name_text(active.name)}", icon="ARMATURE_DATA")
     try:
         dancer = load(active)
     except SceneError as error:
@@ -126,8 +131,9 @@ def draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column = box.column(align=True)
     column.scale_y = 0.8
     style = f"{document.style}, " if document.style else ""
-    column.label(text=f"{style}seed {document.seed}, checkpoint {document.checkpoint.name}")
-    column.label(text=f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s, to {dancer.strip}")
+    column.label(text=name_text(f"{style}seed {document.seed}, checkpoint {document.checkpoint.name}"))
+    length = f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s"
+    column.label(text=f"{length}, to {name_text(dancer.strip)}")
 
 
 class MAGMA_PT_sequencer(_Sidebar):

@@ -6,11 +6,12 @@
 import bpy
 
 from .. import paths
-from ..engine_host import engine_setup, install
+from ..engine_host import engine_setup
+from ..engine_host.environment import is_installed
 from ..engine_host.session import session
 from ..errors import SetupError
 from ..operators.import_checkpoint import IMPORT_SETTINGS, MagmaOriginal
-from .draw import draw_lines, draw_notice, draw_running
+from .draw import draw_lines, draw_notice, draw_running, never_raises
 
 
 class MagmaPreferences(bpy.types.AddonPreferences):
@@ -35,33 +36,36 @@ class MagmaPreferences(bpy.types.AddonPreferences):
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the preferences."""
-        layout = self.layout
-        assert layout is not None
-        layout.use_property_split = True
-        column = layout.column()
-        column.prop(self, "engine_python")
-        column.prop(self, "device")
-        column.prop(self, "data_folder")
-        data = engine_setup.data_folder()
-        column.label(text=f"Data folder in use: {data}", icon="FILE_FOLDER")
-        try:
-            setup = session.setup()
-            draw_lines(layout, [f"Engine Python in use: {setup.python}"], context, "CHECKMARK")
-        except SetupError as error:
-            draw_lines(layout, [str(error)], context, "ERROR")
-        if not draw_running(layout, context):
-            row = layout.row()
-            installed = install.is_installed(data)
-            row.operator(
-                "magma.install_engine", text="Reinstall Engine" if installed else "Install Engine", icon="IMPORT"
-            )
-            row.operator("magma.check_engine", icon="CHECKMARK")
-            row.operator("magma.open_log", icon="TEXT")
-            row.operator("magma.uninstall_engine", icon="TRASH")
-        if session.notice is not None:
-            draw_notice(layout, session.notice, context)
-        if not session.occupied:
-            draw_original(layout, self.original)
+        assert self.layout is not None
+        with never_raises(self.layout):
+            draw_preferences(self.layout, context, self)
+
+
+def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: MagmaPreferences) -> None:
+    """The engine's settings and buttons, what is going on and what happened, and the import of checkpoints."""
+    layout.use_property_split = True
+    column = layout.column()
+    column.prop(preferences, "engine_python")
+    column.prop(preferences, "device")
+    column.prop(preferences, "data_folder")
+    data = engine_setup.data_folder()
+    draw_lines(column, [f"Data folder in use: {data}"], context, "FILE_FOLDER", most=3)
+    try:
+        setup = session.setup()
+        draw_lines(layout, [f"Engine Python in use: {setup.python}"], context, "CHECKMARK", most=3)
+    except SetupError as error:
+        draw_lines(layout, [str(error)], context, "ERROR")
+    if not draw_running(layout, context):
+        row = layout.row()
+        installed = is_installed(data)
+        row.operator("magma.install_engine", text="Reinstall Engine" if installed else "Install Engine", icon="IMPORT")
+        row.operator("magma.check_engine", icon="CHECKMARK")
+        row.operator("magma.open_log", icon="TEXT")
+        row.operator("magma.uninstall_engine", icon="TRASH")
+    if session.notice is not None:
+        draw_notice(layout, session.notice, context)
+    if not session.occupied:
+        draw_original(layout, preferences.original)
 
 
 def draw_original(layout: bpy.types.UILayout, settings: MagmaOriginal) -> None:

@@ -11,8 +11,10 @@ from engine.protocol import GarbageError, unpack_arrays
 
 from ..engine_host.answers import read_frames
 from ..engine_host.client_request import Request
+from ..engine_host.plain_text import shown
 from ..engine_host.session import session
-from ..errors import AnswerError
+from ..errors import AnswerError, MagmaError
+from .draw import never_raises
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,9 +54,9 @@ class Figure:
             arrays = unpack_arrays(frames.npz)
             poses, trans = arrays["poses"].astype(np.float32), arrays["trans"].astype(np.float32)
             joints = Motion(poses, trans, frames.frame_rate).joints()
-        except (AnswerError, GarbageError, KeyError, ValueError) as error:
+        except (AnswerError, GarbageError, KeyError, ValueError, IndexError, TypeError, MemoryError) as error:
             # a preview only: what counts is the answer, which is checked by itself
-            print(f"MAGMA: frames that cannot be shown ({error!r})", flush=True)
+            print(f"MAGMA: frames that cannot be shown ({shown(error)})", flush=True)
             return
         if frames.first_frame == 0:  # the first, or begun again on another device
             self.parts, self.rate, self.begun = [], frames.frame_rate, time.monotonic()
@@ -99,12 +101,20 @@ def _place() -> Matrix:
     job = session.job
     if job is None or job.target is None:
         return Matrix.Identity(4)
-    armature = job.target.find()
+    try:
+        armature = job.target.find()
+    except MagmaError:  # deleted meanwhile
+        return Matrix.Identity(4)
     return armature.matrix_world @ Matrix(rest_pose(armature).world_to_armature.tolist()).to_4x4()
 
 
 def draw() -> None:
     """The viewport's draw handler."""
+    with never_raises():
+        _draw()
+
+
+def _draw() -> None:
     job = session.job
     if job is None or not job.preview:
         return

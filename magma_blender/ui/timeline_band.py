@@ -15,6 +15,7 @@ from ..scene import beat_markers
 from ..scene.dancer import load_or_none
 from ..scene.selection import dancer_or_none
 from ..scene.span_list import spans_of
+from .draw import name_text, never_raises
 
 BOTTOM, HEIGHT, TICK, BAR_TICK = 24, 18, 5, 10
 """Pixels at a scale of 1: the band above the region's lower edge, which has a scroll bar, and ticks on top of it."""
@@ -57,7 +58,9 @@ def bars(armature: bpy.types.Object, to_pixel: Callable[[float], float]) -> list
             to_pixel(shown.frame_start + position * shown.frames_per_position) for position in (span.start, span.stop)
         )
         variant = f" {span.variant}/{span.variants}" if span.variants > 1 else ""
-        found.append(Bar(left, right - GAP, color_of(span.style), span.locked, f"{span.style.title()}{variant}"))
+        found.append(
+            Bar(left, right - GAP, color_of(span.style), span.locked, f"{name_text(span.style.title())}{variant}")
+        )
     return found
 
 
@@ -74,6 +77,11 @@ def hatching(bar: Bar, bottom: float, height: float, gap: float) -> list[Point]:
 
 def draw() -> None:
     """The sequencer's draw handler."""
+    with never_raises():
+        _draw()
+
+
+def _draw() -> None:
     context = bpy.context
     armature = dancer_or_none(context)
     if armature is None:

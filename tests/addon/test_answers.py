@@ -62,6 +62,41 @@ def test_what_is_wrong_is_named_and_shortened() -> None:
     assert len(str(caught.value)) < 300
 
 
+def test_what_the_user_is_told_is_short_and_can_be_shown() -> None:
+    """An engine that is broken, or not ours, may say anything: no label, pop-up or terminal must choke on it."""
+    hostile = "no\x00w \ud800 \u202eevil\u202c\n\r\t line " + "x" * 10**6
+    read = answers.read_dance(dance(report={"notices": [hostile], "fills": []}))
+    params = {"stage": hostile, "fraction": 0.5, "message": hostile, "seconds_left": 1e300}
+    progress = answers.read_progress(params)
+    texts = [*read.notices, *answers.read_check({"problems": [hostile]}).problems]
+    texts += [*answers.read_import({"warnings": [hostile]}), answers.read_fetched({"path": hostile})]
+    for text in [*texts, progress.stage, progress.message]:
+        assert text.startswith("no w") and text.isprintable() and len(text) <= 600
+        text.encode()
+    assert len(progress.message) <= 120 and progress.seconds_left is None
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"first_frame": 0, "frame_rate": 0, "npz": ""},
+        {"first_frame": 0, "frame_rate": -20.0, "npz": ""},
+        {"first_frame": 0, "frame_rate": 1e300, "npz": ""},
+        {"first_frame": -1, "frame_rate": 20.0, "npz": ""},
+        {"first_frame": 10**30, "frame_rate": 20.0, "npz": ""},
+        {"first_frame": 0, "frame_rate": float("inf"), "npz": ""},
+    ],
+)
+def test_frames_at_a_rate_or_place_that_cannot_be_are_refused(params: object) -> None:
+    with pytest.raises(AnswerError):
+        answers.read_frames(params)
+
+
+def test_lists_without_end_are_refused() -> None:
+    with pytest.raises(AnswerError, match="fills has 20000 entries"):
+        answers.read_dance(dance(report={"fills": [FILL] * 20_000}))
+
+
 def test_progress_is_read_and_kept_between_0_and_1() -> None:
     params = {"id": 4, "stage": "tokens", "fraction": 1, "message": "Sampling", "seconds_left": 3}
     assert answers.read_progress(params) == Progress("tokens", 1.0, "Sampling", 3.0)

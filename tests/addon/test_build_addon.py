@@ -55,7 +55,14 @@ def test_the_rooms_are_those_that_dancing_needs(archive):
         below = [name.removeprefix(ADDON + room) for name in names if name.startswith(ADDON + room)]
         assert {name.split("/")[0] for name in below if "/" in name} == wanted, room
     assert not [name for name in names if "test" in name.lower() or "bake" in name or "__pycache__" in name]
-    for file in ("__init__.py", "blender_manifest.toml", "LICENSE", "bundle/checkpoints/default/model.safetensors"):
+    lists = ("engine_requirements.txt", "engine_lock.txt", "engine_lock_torch.txt")
+    for file in (
+        "__init__.py",
+        "blender_manifest.toml",
+        "LICENSE",
+        "bundle/checkpoints/default/model.safetensors",
+        *lists,
+    ):
         assert ADDON + file in names
 
 

@@ -29,7 +29,9 @@ from magma_blender.engine_host.client import (
     Request,
     RequestCancelled,
 )
-from magma_blender.engine_host.engine_process import LOG_LIMIT_BYTES, describe_exit
+from magma_blender.engine_host.engine_log import LOG_LIMIT_BYTES
+from magma_blender.engine_host.engine_process import describe_exit
+from magma_blender.engine_host.isolation import engine_command
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAKE = [sys.executable, str(ROOT / "tests" / "fake_engine.py")]
@@ -43,7 +45,7 @@ def make_client(tmp_path: Path) -> Iterator[MakeClient]:
     clients = []
 
     def make(command: list[str] = FAKE, **options: object) -> EngineClient:
-        options = {"cwd": ROOT, "log_file": tmp_path / "logs" / "engine.log", **options}
+        options = {"folder": tmp_path / "work", "log_file": tmp_path / "logs" / "engine.log", **options}
         client = EngineClient(command, **options)  # type: ignore[arg-type]
         clients.append(client)
         return client
@@ -61,7 +63,7 @@ def client(make_client: MakeClient) -> EngineClient:
 def script(code: str) -> list[str]:
     """A child that says hello as it should and then does `code`; `say` sends a message, `reader` reads ours."""
     start = (
-        "import os, sys, time\n"
+        f"import os, sys, time; sys.path.insert(0, {str(ROOT)!r})\n"
         "from engine import protocol as p\n"
         "reader = p.MessageReader(sys.stdin.buffer)\n"
         "say = lambda message: (sys.stdout.buffer.write(p.encode_message(message)), sys.stdout.buffer.flush())\n"
@@ -321,7 +323,7 @@ def test_messages_that_mean_nothing_are_ignored(make_client: MakeClient) -> None
 @pytest.mark.parametrize("answer", ["{'protocol': 999}", "{}", "None", "[1]"])
 def test_another_version_of_the_protocol(make_client: MakeClient, answer: str) -> None:
     code = f"""
-import sys
+import sys; sys.path.insert(0, {str(ROOT)!r})
 from engine import protocol as p
 sys.stdout.buffer.write(p.encode_message(p.response(p.MessageReader(sys.stdin.buffer).read()["id"], {answer})))
 sys.stdout.buffer.flush()
@@ -353,8 +355,6 @@ def test_missing_interpreter_or_folder(make_client: MakeClient, tmp_path: Path) 
         request = make_client(command).request("generate", {})
         assert request.state == "failed" and isinstance(request.error, EngineNotFound)
         assert command[0] in str(request.error) and "Install Engine" in str(request.error)
-    with pytest.raises(EngineNotFound, match="folder"):
-        make_client(cwd=tmp_path / "gone").start()
 
 
 def test_folders_with_unusual_names(make_client: MakeClient, tmp_path: Path) -> None:
@@ -362,7 +362,8 @@ def test_folders_with_unusual_names(make_client: MakeClient, tmp_path: Path) -> 
     folder.mkdir()
     for package in ("engine", "smpl_rig"):
         (folder / package).symlink_to(ROOT / package, target_is_directory=True)
-    client = make_client(cwd=folder, log_file=folder / "logs" / "engine.log")
+    command = [*FAKE, "ok", *engine_command("python", folder)[1:]]
+    client = make_client(command, folder=folder / "work", log_file=folder / "logs" / "engine.log")
     assert_works(client)
     assert "done" in client.log_tail()
 
@@ -370,12 +371,17 @@ def test_folders_with_unusual_names(make_client: MakeClient, tmp_path: Path) -> 
 def test_the_childs_environment(make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "/blender/python")
     monkeypatch.setenv("PYTHONPATH", "/blender/scripts")
-    names = "('PYTHONHOME', 'PYTHONPATH', 'PYTHONNOUSERSITE', 'MAGMA_CHECKPOINTS')"
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    monkeypatch.setenv("LIBROSA_CACHE_DIR", "/full")
+    monkeypatch.setenv("TORCH_LOGS", "nonsense")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    names = ["PYTHONHOME", "PYTHONPATH", "NUMBA_DISABLE_JIT", "LIBROSA_CACHE_DIR", "TORCH_LOGS"]
+    names += ["PYTHONNOUSERSITE", "OMP_NUM_THREADS", "MAGMA_CHECKPOINTS"]
     client = make_client(
         script(f"say(p.response(reader.read()['id'], [os.environ.get(name) for name in {names}])); time.sleep(60)"),
         environment={"MAGMA_CHECKPOINTS": "/more"},
     )
-    assert client.wait(client.request("env", {}), HANGS) == [None, str(ROOT), "1", "/more"]
+    assert client.wait(client.request("env", {}), HANGS) == [None] * 5 + ["1", "2", "/more"]
 
 
 def test_stop_ends_the_engine_and_may_be_repeated(client: EngineClient) -> None:
@@ -397,11 +403,15 @@ def test_the_engine_ends_with_blender(tmp_path: Path) -> None:
 import os, sys
 from pathlib import Path
 from magma_blender.engine_host.client import EngineClient
-client = EngineClient(sys.argv[2:], cwd=Path.cwd(), log_file=Path(sys.argv[1]))
+client = EngineClient(sys.argv[2:], folder=Path(sys.argv[1]).parent, log_file=Path(sys.argv[1]))
 client.wait(client.request("doctor", {}), 30)
 print(client.pid, flush=True)
 """
-    for ending in ("", "os._exit(1)"):
+    dancing = """
+dance = client.request("generate", {"audio": "slow"})
+while dance.progress.stage != "tokens": client.poll()
+"""
+    for ending in ("", "os._exit(1)", dancing, dancing + "os._exit(1)"):
         command = [sys.executable, "-c", code + ending, str(tmp_path / "log.txt"), *FAKE]
         parent = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=2 * HANGS)
         pid = int(parent.stdout)
@@ -420,16 +430,95 @@ def _exists(pid: int) -> bool:
         return False
 
 
-def test_a_long_log_starts_anew_and_old_runs_are_not_shown(make_client: MakeClient, tmp_path: Path) -> None:
-    log = tmp_path / "engine.log"
-    log.write_text("an old run\n" * (LOG_LIMIT_BYTES // 11 + 1))
-    client = make_client(log_file=log)
+def test_old_runs_are_not_shown_after_an_error(make_client: MakeClient, tmp_path: Path) -> None:
+    client = make_client(log_file=tmp_path / "engine.log")
     assert_works(client)
-    assert log.stat().st_size < LOG_LIMIT_BYTES and (tmp_path / "engine.log.1").exists()
     client.stop()
     assert_works(client)
     assert client.log_tail(1000).count("engine started") == 1
     assert len(client.log_tail(2).splitlines()) == 2
+    assert (tmp_path / "engine.log").read_text().count("engine started") == 2
+
+
+def test_an_engine_that_floods_its_log_neither_fills_the_disk_nor_stands_still(
+    make_client: MakeClient, tmp_path: Path
+) -> None:
+    flood = "one = reader.read()\nfor _ in range(8): os.write(2, b'a warning of a library\\n' * 50_000)\n"
+    client = make_client(script(flood + "say(p.response(one['id'], 'good')); time.sleep(60)"))
+    assert client.wait(client.request("generate", {}), HANGS) == "good"
+    client.stop()
+    assert 0 < sum(file.stat().st_size for file in (tmp_path / "logs").iterdir()) <= LOG_LIMIT_BYTES
+
+
+def test_a_refusal_of_a_megabyte_is_one_sentence(make_client: MakeClient) -> None:
+    """An engine that quotes a whole document in its error must not fill the sidebar or a pop-up with it."""
+    text = "'The dance ' + 'A' * 10**6 + chr(0xd800) + chr(10) + ' cannot be read.'"
+    client = make_client(script(f"say(p.error_response(reader.read()['id'], -32000, {text}, 'X')); time.sleep(60)"))
+    with pytest.raises(EngineRefused, match="The dance AAA") as caught:
+        client.wait(client.request("edit", {}), HANGS)
+    assert len(str(caught.value)) <= 600 and str(caught.value).isprintable()
+    str(caught.value).encode()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for a process by Linux's means")
+@pytest.mark.parametrize("moment", ["start", "generation"])
+def test_an_engine_that_was_stopped_is_noticed_and_the_next_request_works(make_client: MakeClient, moment: str) -> None:
+    """A user suspends the wrong process, or the computer swaps: the job must not wait for ever."""
+    client = make_client(hello_timeout=2.0, silence=0.2, answer_time=0.5)
+    request = generate(client, "hang")
+    if moment == "generation":
+        until_dancing(client, request)
+    pid = client.pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(
+        EngineTimeout, match="did not answer in" if moment == "start" else "stopped answering"
+    ) as caught:
+        client.wait(request, HANGS)
+    assert "Try again" in str(caught.value) or "Check the engine's Python" in str(caught.value)
+    until(client, lambda: not Path(f"/proc/{pid}").exists())  # not even as a zombie
+    assert_works(make_client(FAKE))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="stops with a POSIX signal")
+def test_a_stopped_engine_is_cancelled_all_the_same(make_client: MakeClient) -> None:
+    client = make_client(cancel_grace=0.2)
+    request = generate(client, "hang")
+    until_dancing(client, request)
+    pid = client.pid
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    client.cancel(request)
+    until(client, lambda: request.state == "cancelled")
+    until(client, lambda: not _exists(pid))
+    assert_works(client)
+
+
+def test_a_busy_engine_that_says_that_it_runs_is_left_alone(make_client: MakeClient) -> None:
+    """The child computes without a word for longer than the limit, and answers when it is asked."""
+    asked = "for _ in range(3):\n q = reader.read(); assert q['method'] == 'hello'; say(p.response(q['id'], {}))\n"
+    client = make_client(
+        script(f"one = reader.read()\n{asked}say(p.response(one['id'], 'good')); time.sleep(60)"),
+        silence=0.05,
+        answer_time=HANGS,
+    )
+    assert client.wait(client.request("generate", {}), HANGS) == "good"
+    assert client.alive
+
+
+def test_time_in_which_nobody_looked_is_no_silence_of_the_engine(
+    client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that slept for an hour, or a window that was busy: the engine is not killed for it."""
+    request = generate(client, "slow")
+    until_dancing(client, request)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "magma_blender.engine_host.client.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600)
+        )
+        client.poll()
+        assert request.state == "running"
+    assert client.wait(request, HANGS)
 
 
 def test_a_log_that_cannot_be_written_does_not_stop_the_dance(make_client: MakeClient, tmp_path: Path) -> None:

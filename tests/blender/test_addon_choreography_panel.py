@@ -47,6 +47,9 @@ class Layout:
     row = column = box = _part
 
     def label(self, text="", icon="NONE"):
+        assert "cannot show this" not in text  # what `never_raises` says
+        assert len(text) < 200 and "\0" not in text and "\n" not in text
+        text.encode("utf-8")  # as Blender does
         self.seen.append(text)
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
 
@@ -64,6 +67,9 @@ class Layout:
 
     def separator(self):
         pass
+
+    def progress(self, text="", factor=0.0):
+        self.label(text)
 
     def template_list(self, kind, _name, data, collection, active_data, active, rows):
         assert active in active_data.bl_rna.properties

@@ -1,0 +1,43 @@
+"""How the add-on starts other Pythons: nothing beside the .blend, in the user's folders or in variables gets into them.
+
+A Python that is started as usual imports what lies in the current directory, which is often the .blend's, and what
+PYTHONPATH, PYTHONSTARTUP and the like name: a file `numpy.py` or `ensurepip.py` there would run. So every Python runs
+isolated (`-I`), in a folder of the add-on's own, with an environment without such variables.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+_START_ENGINE = _HERE / "start_engine.py"
+_RUN_STEP = _HERE / "run_step.py"
+
+_DROPPED = ("PYTHON", "__PYVENV_LAUNCHER__", "NUMBA_", "LIBROSA_", "TORCH", "PYTORCH_", "PIP_")
+"""How names of variables begin that other Pythons do not get. Those of Blender's own Python confuse another one. Those
+of the engine's libraries were set for other programs: NUMBA_DISABLE_JIT, LIBROSA_CACHE_DIR and TORCH_LOGS slow the
+engine down a hundredfold, fill folders or make imports fail. pip is told by `pip_settings` what it may know."""
+
+
+def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's variables without those that confuse another Python, and `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith(_DROPPED)}
+    return {**kept, "PYTHONNOUSERSITE": "1", **extra}
+
+
+def isolated(python: str | Path, *arguments: str) -> list[str]:
+    """A command line of a Python that imports its own packages only, and reads and writes UTF-8 without delay."""
+    # options, since an isolated Python reads no PYTHONUTF8 and PYTHONUNBUFFERED
+    return [str(python), "-I", "-u", "-X", "utf8", *arguments]
+
+
+def step(python: str | Path, what: str, *arguments: str) -> list[str]:
+    """A command line that runs a module or a .py file of a Python, and ends as soon as its stdin closes."""
+    return isolated(python, str(_RUN_STEP), what, *arguments)
+
+
+def engine_command(python: str | Path, root: Path) -> list[str]:
+    """The engine's command line. root: the folder that holds the package `engine`."""
+    return isolated(python, str(_START_ENGINE), str(root), "serve")

@@ -209,7 +209,7 @@ class Installation:
         """Install the packages and use each; those that fail are installed once more."""
         own = environment_python(self._data)
         listing = isolated(own, "-m", "pip", "config", "list", "--no-input")
-        listed = yield Step("Reading pip's settings", 0.08, listing, _HANGS, own_variables())
+        listed = yield Step("Reading pip's settings", 0.08, listing, _HANGS, own_variables(), is_secret=True)
         settings = followed_settings(listed.lines if listed.code == 0 else ())
         yield from self._install(settings)
         broken = yield from self._check()

@@ -24,13 +24,15 @@ _OUTPUT_GRACE = 2.0
 @dataclass(frozen=True)
 class Step:
     """What to run. share: part of the whole, 0..1, where it starts. seconds: after which it counts as hanging; None
-    where the time depends on the network. variables: what to add to the environment."""
+    where the time depends on the network. variables: what to add to the environment. is_secret: its output is not
+    shown, since it may hold a password."""
 
     title: str
     share: float
     command: Sequence[str]
     seconds: float | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    is_secret: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class RunningStep:
         self._process: subprocess.Popen[str] | None = None
         self._deadline = None if step.seconds is None else time.monotonic() + step.seconds
         self._seconds = step.seconds
+        self._is_secret = step.is_secret
         self._ended_at: float | None = None
         # pip unpacks gigabytes: in /tmp, which is often in memory, there is no room for them
         temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))
@@ -89,7 +92,7 @@ class RunningStep:
         self._output.put(None)
 
     def poll(self) -> tuple[list[str], Outcome | None]:
-        """(the lines that have come since the last time, how it ended or None while it runs). Never blocks."""
+        """(the lines to show that have come since the last time, how it ended or None while it runs). Never blocks."""
         new: list[str] = []
         at_end = self._process is None
         with contextlib.suppress(queue.Empty):
@@ -98,7 +101,7 @@ class RunningStep:
             at_end = True
         new = [line for line in new if line.strip()]
         self._lines = [*self._lines, *new][-KEPT_LINES:]
-        return new, self._outcome(at_end)
+        return [] if self._is_secret else new, self._outcome(at_end)
 
     def _outcome(self, at_end: bool) -> Outcome | None:
         if self._process is None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.protocol import pack_bytes
 from magma_blender.engine_host import answers
@@ -90,6 +92,24 @@ def test_what_the_user_is_told_is_short_and_can_be_shown() -> None:
 def test_frames_at_a_rate_or_place_that_cannot_be_are_refused(params: object) -> None:
     with pytest.raises(AnswerError):
         answers.read_frames(params)
+
+
+NAMES = ("npz", "document", "report", "fills", "notices", "start", "stop", "tried", "correction_cm", "problems", "path")
+NAMES += ("warnings", "stage", "fraction", "message", "seconds_left", "first_frame", "frame_rate")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=8),
+)
+
+
+@given(ANYTHING)
+def test_any_answer_is_read_or_is_one_sentence(answer: object) -> None:
+    readers = (answers.read_dance, answers.read_check, answers.read_import, answers.read_fetched)
+    for read in (*readers, answers.read_progress, answers.read_frames):
+        try:
+            read(answer)  # type: ignore[operator]
+        except AnswerError as error:
+            assert len(str(error)) < 400 and str(error).isprintable()
 
 
 def test_lists_without_end_are_refused() -> None:

@@ -309,6 +309,32 @@ def test_children_that_break_the_protocol(make_client: MakeClient, code: str, wo
     assert not client.alive
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_any_messages_end_in_an_answer_or_one_sentence(make_client: MakeClient, seed: int) -> None:
+    """An engine that is broken, or something else altogether: no traceback, no waiting for ever."""
+    code = f"""
+import random
+rng = random.Random({seed})
+values = [None, True, -1, 0, 1, 2, 3, 1e300, "", "x", "\\ud800\\0", [], {{}}, [1], {{"id": 2}}, {{"code": "x"}}]
+values += [{{"message": 5}}, {{"id": 2, "stage": "x", "fraction": 9, "message": "m"}}, "A" * 10000]
+values += ["progress", "motion", "hello"]
+names = ["id", "id", "method", "params", "result", "error", "jsonrpc"]
+one = reader.read()
+for _ in range(200):
+    message = {{name: rng.choice(values) for name in rng.sample(names, rng.randint(0, 4))}}
+    is_end = message.get("id") == 2 or isinstance(message.get("error"), dict)
+    if not is_end or rng.random() < 0.01:
+        say(message)
+say({{"id": rng.choice([2, 2, 77]), **rng.choice([{{"result": 1}}, {{}}, {{"error": {{"message": values}}}}])}})
+"""
+    client = make_client(script(code))
+    try:
+        client.wait(client.request("generate", {}), HANGS)
+    except (EngineDied, EngineRefused) as error:
+        assert len(str(error)) < 1000 and str(error).isprintable()
+        str(error).encode()
+
+
 def test_messages_that_mean_nothing_are_ignored(make_client: MakeClient) -> None:
     client = make_client(
         script(

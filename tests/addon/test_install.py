@@ -360,6 +360,17 @@ def run_with_stand_in(tmp_path, lists, script="true", damage=lambda data: None):
 
 
 @on_posix
+def test_a_password_in_pips_settings_is_used_and_not_shown(tmp_path, lists):
+    """Companies have proxies and indexes with passwords in their addresses; the panel is often in a screenshot."""
+    script = """case "$*" in
+        *"config list"*) echo "global.proxy='http://user:secret@proxy'";;
+        *"pip install"*) [ "$PIP_PROXY" = "http://user:secret@proxy" ] && echo used;;
+    esac"""
+    _, installation = run_with_stand_in(tmp_path, lists, script)
+    assert "used" in installation.lines and "secret" not in "".join(installation.lines)
+
+
+@on_posix
 @pytest.mark.parametrize(
     ("output", "words"),
     [

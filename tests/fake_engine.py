@@ -116,7 +116,9 @@ def read_stdin(progress: Report, cancelled: Cancelled) -> None:
 
 
 def garbage(progress: Report, cancelled: Cancelled) -> None:
-    descriptor = next(fd for fd in range(3, 20) if is_pipe_for_writing(fd))
+    descriptor = next(
+        fd for fd in range(3, 20) if is_pipe_for_writing(fd) and not os.path.samestat(*map(os.fstat, (fd, 2)))
+    )
     os.write(descriptor, b"\x00\xffgarbage\n")
     time.sleep(60)
 

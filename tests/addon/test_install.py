@@ -187,7 +187,7 @@ def test_one_in_which_nothing_is_damaged_is_gone_on_with(tmp_path, lists):
 
 @on_posix
 def test_an_environment_whose_python_is_gone_is_not_said_to_be_installed(data, lists):
-    """An update of the system took away the Python that it was made with: say so, and not that torch is missing."""
+    """An update of the system removed the Python that it was made with: say so, and not that torch is missing."""
     assert is_installed(data, lists)
     environment_python(data).unlink()
     assert why_not_installed(data, lists) == "has lost the Python that it was installed with"
@@ -204,7 +204,7 @@ def test_a_package_that_cannot_be_imported_is_not_said_to_be_installed(tmp_path)
     assert installation.state == "failed" and not is_installed(data, lists)
     assert "The package tinypkg was installed and cannot be used" in installation.error
     assert "library_that_is_missing" in installation.error
-    assert not (data / environment.ENVIRONMENT / environment.MADE).exists()  # the next time begins anew
+    assert not (data / environment.ENVIRONMENT / environment.MADE).exists()  # the next time begins with a new one
 
 
 @on_posix

@@ -49,7 +49,8 @@ class DanceMotion:
         return DanceMotion(replace(self.motion, poses=poses, trans=trans), frames, clips)
 
     def arrays(self, clips: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """The arrays in an .npz beside those of `motion`: the frames and the named clips."""
+        """The arrays in an .npz beside those of `motion`: the frames and the named clips. Their `_trans` are positions
+        of the pelvis joint in every file."""
         motions = {"frames": self.frames, **{f"clip_{name}": self.clips[name] for name in sorted(clips)}}
         return {f"{name}_{key}": getattr(motion, key) for name, motion in motions.items() for key in ("poses", "trans")}
 

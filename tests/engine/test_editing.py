@@ -19,7 +19,7 @@ from engine import protocol
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.choreography import Choreography, from_json, to_json
 from engine.editing.chain import chain
-from engine.editing.dance_files import DanceMotion, read_dance_motion, write_dance_motion
+from engine.editing.dance_files import DanceMotion, pack_dance_motion, read_dance_motion
 from engine.editing.edit import Edited, edit
 from engine.editing.operations import Operation
 from engine.editing.song_music import on_the_beat
@@ -428,13 +428,12 @@ def any_operation(name: str, draw: Any, length: int, clip: Path) -> Operation:
 
 
 def saved_and_loaded(state: State) -> State:
-    file = io.BytesIO()
-    write_dance_motion(file, *state)
+    data = pack_dance_motion(*state)
     document = from_json(to_json(state[0]))
     assert document == state[0]
-    motion = read_dance_motion(file.getvalue(), document, "dance.npz")
+    motion = read_dance_motion(data, document, "dance.npz")
     assert same_frames(state[1], motion, 0, len(document))
-    assert len(load_npz(io.BytesIO(file.getvalue()))) == len(motion.motion)
+    assert len(load_npz(io.BytesIO(data))) == len(motion.motion)
     return document, motion
 
 
@@ -471,13 +470,12 @@ def test_what_does_not_belong_together_is_refused(dance: State, song: Path, tmp_
         audio = replace(document.audio[0], path=str(path))
         with pytest.raises(AudioError, match=words):
             do((replace(document, audio=(audio,)), motion), regenerate)
-    file = io.BytesIO()
-    write_dance_motion(file, document, motion)
+    data = pack_dance_motion(document, motion)
     short = replace(document, spans=doc.split(document, 40).spans[:1])
     with pytest.raises(DataError, match="holds 162 frames, but its choreography has 40 positions"):
-        do((short, read_dance_motion(file.getvalue(), short, "dance.npz")), regenerate)
+        do((short, read_dance_motion(data, short, "dance.npz")), regenerate)
     with pytest.raises(DataError, match="no 'clip_"):
-        read_dance_motion(file.getvalue(), doc.keep_clip(document, 0, "gone"), "dance.npz")
+        read_dance_motion(data, doc.keep_clip(document, 0, "gone"), "dance.npz")
     with pytest.raises(ChoreographyError, match="do not fit"):
         wild = doc.overwrite(document, 0, 1, doc.Variant(((999, 0, 0),)))
         do((wild, motion), regenerate)

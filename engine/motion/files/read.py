@@ -7,17 +7,15 @@ from pathlib import Path
 
 from engine.errors import DataError
 from engine.motion.files.bvh_read import read_bvh
-from smpl_rig.motion import Motion, MotionFileError, load_npz
+from engine.motion.files.npz_read import read_npz_motion
+from smpl_rig.motion import Motion
 
-READERS: dict[str, Callable[[Path], Motion]] = {".npz": load_npz, ".bvh": read_bvh}
-"""The reader of a file by its ending in lower case; it raises DataError or MotionFileError."""
+READERS: dict[str, Callable[[Path], Motion]] = {".npz": read_npz_motion, ".bvh": read_bvh}
+"""The reader of a file by its ending in lower case; it raises DataError."""
 
 
 def read_motion(path: Path) -> Motion:
     """The motion in a file, at its own frame rate: metres, Z up. Raises DataError."""
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"{path}: there is no such file. Give a motion as .npz (AMASS-style) or .bvh.")
-    try:
-        return READERS.get(path.suffix.lower(), load_npz)(path)
-    except MotionFileError as error:
-        raise DataError(str(error)) from error
+    return READERS.get(path.suffix.lower(), read_npz_motion)(path)

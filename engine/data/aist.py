@@ -29,7 +29,7 @@ def load_aist(path: Path) -> Motion:
     position of the pelvis. Raises DataError.
     """
     try:
-        content = load(path)
+        content = load(path, ("smpl_poses", "smpl_trans", "smpl_scaling"))
     except (PickleError, OSError) as error:
         raise DataError(f"{Path(path).name}: cannot be read as an AIST++ motion ({error})") from error
     missing = [key for key in ("smpl_poses", "smpl_trans") if not isinstance(content, dict) or key not in content]

@@ -33,6 +33,8 @@ RATE_NAMES = (
     "mocap_framerate", "mocap_frame_rate", "mocap_fps", "fps", "framerate", "frame_rate", "frameRate", "motion_fps",
 )  # fmt: skip
 MAX_FRAME_RATE = 1000.0
+_LARGEST = 1e8
+"""Of any number in a motion file: a hundred kilometres in millimetres."""
 _SKELETON_FILE, _MAX_SKELETON_BYTES = "skeleton.json", 1 << 20
 _SAME_PLACE = 1e-3
 """Metres within which `joints` and `trans` of a file agree; a `trans` changed since then counts."""
@@ -166,7 +168,7 @@ def frame_rate(name: str, data: Mapping[str, NDArray[Any]]) -> float:
 
 
 def numbers(name: str, key: str, array: NDArray[Any]) -> FloatArray:
-    """An array of a motion file as float32. Raises MotionFileError for text, NaN or infinite values."""
+    """An array of a motion file as float32. Raises MotionFileError for text, NaN, infinite and absurd values."""
     try:
         with np.errstate(over="ignore"):
             values = np.asarray(array, np.float32)
@@ -174,10 +176,10 @@ def numbers(name: str, key: str, array: NDArray[Any]) -> FloatArray:
         raise MotionFileError(
             f"{name}: its {key} has values that are no numbers ({error}). Export the motion again."
         ) from error
-    wrong = np.argwhere(~np.isfinite(values))
+    wrong = np.argwhere(~(np.abs(values) < _LARGEST))
     if len(wrong):
         value = np.asarray(array)[tuple(wrong[0])]
-        frame = f"frame {wrong[0][0]} of " if values.ndim > 1 else ""
+        frame = f"frame {wrong[0][0] + 1} of {len(values)} of " if values.ndim > 1 else ""
         raise MotionFileError(f"{name}: has the value {value} in {frame}its {key}. Export the motion again without it.")
     return values
 

@@ -17,8 +17,8 @@ from typing import Any
 from engine.data.aist import AIST_GENRES, load_aist
 from engine.data.head_level import level_head
 from engine.errors import DataError
-from engine.motion.files.bvh_read import read_bvh
-from engine.motion.files.npz_read import read_npz_motion
+from engine.motion.files.bvh_read import read_bvh_recording
+from engine.motion.files.npz_read import read_npz_recording
 from smpl_rig.motion import Motion
 
 SPLITS = ("train", "val", "test")
@@ -166,4 +166,8 @@ def _files(folder: Path, ending: str) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.suffix.lower() == ending and path.is_file())
 
 
-_READERS: dict[str, Callable[[Path], Motion]] = {".npz": read_npz_motion, ".pkl": load_aist, ".bvh": read_bvh}
+_READERS: dict[str, Callable[[Path], Motion]] = {
+    ".npz": lambda path: read_npz_recording(path).in_time(),
+    ".pkl": load_aist,
+    ".bvh": lambda path: read_bvh_recording(path).in_time(),
+}

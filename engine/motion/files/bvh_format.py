@@ -271,7 +271,9 @@ def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64
         end = min(begin + _CHUNK, len(text))
         while end < len(text) and not text[end].isspace() and end - begin < 2 * _CHUNK:
             end += 1
-        piece = _COMMENT.sub("", text[begin:end])
+        piece = text[begin:end]
+        if any(sign in piece for sign in "#/;"):
+            piece = _COMMENT.sub("", piece)
         begin = end
         if not line:
             line = next((len(row.split()) for row in piece.splitlines() if row.strip()), 0)

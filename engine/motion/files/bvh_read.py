@@ -17,7 +17,7 @@ from engine.errors import DataError
 from engine.motion.files.bvh_format import BvhFile, parse_bvh
 from engine.motion.files.joint_names import UnknownJointsError, match_joints
 from engine.motion.files.placement import TO_Z_UP, check_moves, find_placement
-from engine.motion.files.reference_poses import dance_range, is_reference, is_upright_rest
+from engine.motion.files.reference_poses import Recording, dance_range, is_reference, is_upright_rest
 from engine.motion.files.skeleton_frames import (
     SourceSkeleton,
     body_frame,
@@ -39,6 +39,11 @@ _FARTHEST_FLOOR = 100.0
 
 
 def read_bvh(path: Path) -> Motion:
+    """The dance in a BVH file, see `read_bvh_recording`."""
+    return read_bvh_recording(path).dance
+
+
+def read_bvh_recording(path: Path) -> Recording:
     """The motion in a BVH file, in metres, Z up.
 
     Our own files are restored exactly. A motion of another skeleton is scaled by its legs and set on the floor; a
@@ -55,7 +60,8 @@ def read_bvh(path: Path) -> Motion:
     scale = _OUR_LEGS / source.legs
     if _is_ours(file, joints, scale):
         ours = rotations_by_rest(source, rest, np.broadcast_to(np.eye(3), (JOINT_COUNT, 3, 3)))
-        return _motion(ours, source.positions[:, 0] * scale, BODY_TO_WORLD.astype(np.float64), file.fps)
+        places = source.positions[:, 0] * scale
+        return Recording(_motion(ours, places, BODY_TO_WORLD.astype(np.float64), file.fps), 0)
     world = _rotations(path, file, source, rest)
     start, stop = dance_range(source.positions * scale, file.fps, _at_rest(file))
     world, positions = world[start:stop], source.positions[start:stop] * scale
@@ -71,7 +77,7 @@ def read_bvh(path: Path) -> Motion:
     motion = _motion(world, positions[:, 0] * placement.unit, placement.to_z_up, file.fps)
     motion = grounded(motion)
     check_moves(path.name, motion)
-    return motion
+    return Recording(motion, start)
 
 
 def _motion(world: Array, places: Array, to_z_up: Array, fps: float) -> Motion:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.errors import DataError
 from engine.motion.files.placement import check_moves, find_placement
-from engine.motion.files.reference_poses import dance_range
+from engine.motion.files.reference_poses import Recording, dance_range
 from smpl_rig import rotations as rot
 from smpl_rig.kinematics import forward_kinematics
 from smpl_rig.motion import (
@@ -37,14 +37,19 @@ _ROOT, _BODY = ("root_orient", "global_orient"), ("pose_body", "body_pose")
 _TRANS = ("trans", "smpl_trans", "transl", "translation", "root_trans")
 _SCALING = "smpl_scaling"
 _MAX_FRAMES = 200_000
-_DEGREES = 4.5
-"""Radians that hardly any joint of a body turns by; angles beyond are degrees."""
+_DEGREES, _TURNS = 4.5, 4 * np.pi
+"""Radians that hardly any joint of a body, and that none, turns by; angles beyond are degrees."""
 _FLOOR_OFFSET = 0.1
 """Metres up to which a floor that is not at height 0 is left where it is."""
 _FARTHEST_FLOOR = 1.5
 
 
 def read_npz_motion(path: Path) -> Motion:
+    """The dance in an .npz file, see `read_npz_recording`."""
+    return read_npz_recording(path).dance
+
+
+def read_npz_recording(path: Path) -> Recording:
     """The motion in an .npz file: metres, Z up, the pelvis's position. Raises DataError.
 
     A file of ours, and one of a data set that says what its places are, is read as it stands. Others may name their
@@ -53,15 +58,15 @@ def read_npz_motion(path: Path) -> Motion:
     try:
         data = read_npz(path, (*_POSES, *_ROOT, *_BODY, *_TRANS, _SCALING, *RATE_NAMES, *ORIGIN_NAMES))
         if {"poses", "trans"} <= data.keys() and said_origin(path, data) and _unchanged(path, data):
-            return _checked(path, load_npz(path))
+            return _checked(path, load_npz(path), 0)
         return _foreign(path, data)
     except MotionFileError as error:
         raise DataError(str(error)) from error
 
 
-def _checked(path: Path, motion: Motion) -> Motion:
+def _checked(path: Path, motion: Motion, before: int) -> Recording:
     check_moves(path.name, motion)
-    return motion
+    return Recording(motion, before)
 
 
 def _unchanged(path: Path, data: Arrays) -> bool:
@@ -73,7 +78,7 @@ def _unchanged(path: Path, data: Arrays) -> bool:
     return joints.shape == (len(pelvis), JOINT_COUNT, 3) and bool(np.abs(joints[:, 0] - pelvis).max(initial=0) < 1e-3)
 
 
-def _foreign(path: Path, data: Arrays) -> Motion:
+def _foreign(path: Path, data: Arrays) -> Recording:
     name = path.name
     poses, places = _poses(name, data), _places(name, data)
     fps = frame_rate(name, data)
@@ -83,10 +88,11 @@ def _foreign(path: Path, data: Arrays) -> Motion:
         )
     if len(poses) > _MAX_FRAMES:
         raise DataError(f"{name}: has {len(poses):,} frames, more than {_MAX_FRAMES:,}. Cut it into shorter motions.")
-    turned = np.percentile(np.linalg.norm(poses.reshape(len(poses), -1, 3)[:, 1:22], axis=-1), 95)
-    if turned > _DEGREES:
+    turned = np.linalg.norm(poses.reshape(len(poses), -1, 3)[:, 1:22], axis=-1)
+    if np.percentile(turned, 95) > _DEGREES or turned.max() > _TURNS:
         raise DataError(
-            f"{name}: its poses hold angles of {turned:.3g}, which are degrees. Export them as axis-angle in radians."
+            f"{name}: its poses hold angles of up to {turned.max():.3g}, which are degrees or no angles. Export them "
+            "as axis-angle in radians."
         )
     poses = body_poses(poses)
     rotations = rot.axis_angle_to_matrix(poses.reshape(-1, JOINT_COUNT, 3))
@@ -101,7 +107,8 @@ def _foreign(path: Path, data: Arrays) -> Motion:
         poses = np.concatenate([rot.matrix_to_axis_angle(world).astype(np.float32), poses[:, 3:]], axis=1)
     motion = Motion(poses, pelvis.astype(np.float32), fps)
     at_rest = np.asarray((np.abs(poses[:, 3:]) < 1e-6).all(axis=1))
-    return _checked(path, motion.cut(*dance_range(motion.joints(), fps, at_rest)))
+    start, stop = dance_range(motion.joints(), fps, at_rest)
+    return _checked(path, motion.cut(start, stop), start)
 
 
 def _poses(name: str, data: Arrays) -> FloatArray:
@@ -138,7 +145,12 @@ def _flat(name: str, key: str, array: NDArray[Any]) -> FloatArray:
         if not np.allclose(square, np.eye(3), atol=1e-2) or (np.linalg.det(values) < 0).any():
             raise DataError(f"{name}: its {key} are 3 by 3 matrices but no rotations. Export the motion again.")
         values = rot.matrix_to_axis_angle(values)
-    if values.ndim not in (2, 3) or values.shape[-1] % 3 or (values.ndim == 3 and values.shape[2] != 3):
+    if (
+        not values.size
+        or values.ndim not in (2, 3)
+        or values.shape[-1] % 3
+        or (values.ndim == 3 and values.shape[2] != 3)
+    ):
         raise DataError(f"{name}: its {key} has the shape {values.shape}. (T, 72) or (T, 24, 3) is needed.")
     return values.reshape(len(values), -1)
 

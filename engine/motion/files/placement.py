@@ -39,6 +39,8 @@ _STANDING_PELVIS = 0.4
 """Metres above the floor that the pelvis of a standing body is at least."""
 _LEAPS = 1.5
 """Metres by which the lowest point may rise and fall."""
+_CLEARLY = 0.3
+"""Metres by which the lowest point rises and falls more along an axis that is not up."""
 _FASTEST = 8.0
 """Metres a second that a pelvis moves in nineteen of twenty frames at most."""
 _JUMP, _JUMP_SPEED = 0.6, 15.0
@@ -61,79 +63,95 @@ class Placement:
 def find_placement(
     name: str, joints: Array, places: Array, fps: float, usual: Sequence[str], origin: Array, farthest: float
 ) -> Placement:
-    """The unit and the up axis of a motion. Raises DataError where no reading is plausible.
+    """The unit and the up axis of a motion. Raises DataError where no reading is certain.
 
     joints: (T, 24, 3) from the pelvis, metres, the file's axes. places: (T, 3) in the file's unit and axes; the pelvis
     is at `places` * unit + `origin` (3,). usual: axes that may be up, the likeliest first, for a body that lies.
     farthest: metres that the floor may be from height 0.
     """
-    up = _up_axis(name, joints, places, usual, origin)
-    for size in UNITS:
-        low, leaps = _floor(joints, places * size + origin, up)
-        possible = leaps < _LEAPS and _speed(places * size, fps) < _FASTEST
-        # another unit than metres is certain only for a body that stands: close to 0 every unit looks the same
-        stands = size == 1 or np.median(places @ TO_Z_UP[up][2]) * size > _STANDING_PELVIS
-        if possible and stands and abs(low) < _ON_FLOOR:
-            return Placement(size, TO_Z_UP[up], low)
-    low, leaps = _floor(joints, places + origin, up)
-    speed = _speed(places, fps)
-    if abs(low) < farthest and leaps < _LEAPS and speed < _FASTEST:
-        return Placement(1.0, TO_Z_UP[up], low)
-    raise DataError(
-        f"{name}: its places are not in metres, nor in another unit that is certain (in metres, the body's lowest "
-        f"point is at {low:.3g} m, rises by {leaps:.3g} m and moves by {speed:.3g} m a second). Export the motion in "
-        "metres."
+    standing, share = _standing_axis(joints)
+    upright = standing if share > _UPRIGHT else None
+    readings = {
+        (up, unit): _reading(joints, places, fps, up, unit, origin)
+        for up in dict.fromkeys((*((upright,) if upright else ()), *usual))
+        for unit in UNITS
+    }
+    for (up, unit), reading in readings.items():
+        # close to 0 every unit looks the same, so that a body that stands must be as high as it is
+        high = unit == 1 or up != upright or reading.pelvis > _STANDING_PELVIS
+        if reading.possible and high and abs(reading.low) < (_ON_FLOOR if up == upright else _LIES_ON_FLOOR):
+            return Placement(unit, TO_Z_UP[up], reading.low)
+    # on no floor: then a body that stands along the usual axis, or one that does not leave its floor along another
+    up = upright or usual[0]
+    reading, other = readings[up, 1.0], readings[usual[0], 1.0]
+    if not reading.possible or abs(reading.low) > farthest:
+        raise DataError(f"{name}: {_why_not(places, reading)}")
+    if up != usual[0] and (share < _SURELY_UPRIGHT or other.leaps < reading.leaps + _CLEARLY):
+        raise DataError(
+            f"{name}: which of its axes is up cannot be told (its body is along {standing}). Export the motion with Z "
+            "up, standing on height 0."
+        )
+    return Placement(1.0, TO_Z_UP[up], reading.low)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """How a motion would be in one unit and with one axis up. low, leaps: height of the body's lowest point, soles
+    included, and by how much it rises and falls, metres. pelvis: its height. speed: metres a second."""
+
+    low: float
+    leaps: float
+    pelvis: float
+    speed: float
+
+    @property
+    def possible(self) -> bool:
+        return self.leaps < _LEAPS and self.speed < _FASTEST
+
+
+def _reading(joints: Array, places: Array, fps: float, up: str, unit: float, origin: Array) -> _Reading:
+    vertical = TO_Z_UP[up][2]
+    heights = (places * unit + origin) @ vertical
+    lowest = (joints @ vertical).min(axis=1) + heights - SOLE_BELOW_FOOT
+    low, high = np.percentile(lowest, (_PERCENTILE, 100 - _PERCENTILE))
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1) if len(places) > 1 else np.zeros(1)
+    return _Reading(
+        float(low), float(high - low), float(np.median(heights)), float(np.percentile(steps, 95) * unit * fps)
     )
 
 
-def _up_axis(name: str, joints: Array, places: Array, usual: Sequence[str], origin: Array) -> str:
+def _standing_axis(joints: Array) -> tuple[str, float]:
+    """The axis that the body's trunk is along on the whole, and how much of it is."""
     trunk = joints[:, JOINT_INDEX["head"]] - joints[:, 0]
     trunk = (trunk / np.maximum(np.linalg.norm(trunk, axis=-1, keepdims=True), 1e-9)).mean(axis=0)
     axis = int(np.abs(trunk).argmax())
-    standing = ("-" if trunk[axis] < 0 else "") + "xyz"[axis]
-    share = float(abs(trunk[axis]))
-    if standing == usual[0] and share > _UPRIGHT:
-        return standing
-    # lying, upside down, or standing along another axis: on the right floor the body's lowest point stays at one height
-    lying = {each: _floor(joints, places + origin, each) for each in usual}
-    if share < _UPRIGHT:
-        return min(usual, key=lambda each: (abs(lying[each][0]) > _ON_FLOOR, round(lying[each][1], 1)))
-    low, leaps = lying[usual[0]]
-    stands_low, stands_leaps = _floor(joints, places + origin, standing)
-    on_floor = abs(low) < _LIES_ON_FLOOR and leaps < stands_leaps + _LIES_ON_FLOOR
-    if on_floor and abs(stands_low) > _LIES_ON_FLOOR:
-        return usual[0]
-    if standing not in usual and share < _SURELY_UPRIGHT:
-        raise DataError(
-            f"{name}: which of its axes is up cannot be told (the body lies along {standing}). Export the motion "
-            "with Z up."
-        )
-    return standing
+    return ("-" if trunk[axis] < 0 else "") + "xyz"[axis], float(abs(trunk[axis]))
 
 
-def _floor(joints: Array, places: Array, up: str) -> tuple[float, float]:
-    """Height of the body's lowest point, soles included, and by how much it rises and falls, metres."""
-    vertical = TO_Z_UP[up][2]
-    lowest = (joints @ vertical).min(axis=1) + places @ vertical - SOLE_BELOW_FOOT
-    low, high = np.percentile(lowest, (_PERCENTILE, 100 - _PERCENTILE))
-    return float(low), float(high - low)
+def _why_not(places: Array, reading: _Reading) -> str:
+    steps = np.linalg.norm(np.diff(places, axis=0), axis=-1) if len(places) > 1 else np.zeros(1)
+    if reading.speed < _FASTEST and steps.max() > max(_JUMP, 10 * np.percentile(steps, 95)):
+        return _jump(steps)
+    return (
+        "its places are not in metres, nor in another unit that is certain (in metres, the body's lowest point is at "
+        f"{reading.low:.3g} m, rises by {reading.leaps:.3g} m, and the body moves by {reading.speed:.3g} m a second). "
+        "Export the motion in metres, standing on height 0."
+    )
 
 
-def _speed(places: Array, fps: float) -> float:
-    if len(places) < 2:
-        return 0.0
-    return float(np.percentile(np.linalg.norm(np.diff(places, axis=0), axis=-1), 95) * fps)
+def _jump(steps: Array) -> str:
+    frame = int(steps.argmax())
+    return (
+        f"its body jumps by {steps[frame]:.2g} m between frames {frame + 1} and {frame + 2}. Cut the motion there, or "
+        "export it again."
+    )
 
 
 def check_moves(name: str, motion: Motion) -> None:
     """Raise DataError for a motion whose pelvis jumps between two frames or is higher than a body reaches."""
     steps = np.linalg.norm(np.diff(motion.trans.astype(np.float64), axis=0), axis=-1)
-    frame = int(steps.argmax()) if len(steps) else 0
-    if len(steps) and steps[frame] > max(_JUMP, _JUMP_SPEED / motion.fps):
-        raise DataError(
-            f"{name}: its body jumps by {steps[frame]:.2g} m between frames {frame + 1} and {frame + 2}. Cut the "
-            "motion there, or export it again."
-        )
+    if len(steps) and steps.max() > max(_JUMP, _JUMP_SPEED / motion.fps):
+        raise DataError(f"{name}: {_jump(steps)}")
     height = float(np.median(motion.trans[:, 2]))
     if height > _TALLEST:
         raise DataError(f"{name}: its pelvis is {height:.3g} m above the floor. Export the motion in metres, Z up.")

@@ -5,12 +5,14 @@ Programs write them so that others know the skeleton at rest. In a dance they wo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smpl_rig import rotations as rot
+from smpl_rig.motion import Motion
 from smpl_rig.skeleton import JOINT_INDEX
 
 Array = NDArray[np.floating[Any]]
@@ -21,9 +23,27 @@ _STILL = 0.02
 _JUMP = 0.15
 _JUMP_SPEED = 4.0
 """Metres, and metres a second, from which on a joint jumps."""
-_JUMP_RATIO = 3.0
-"""Times the largest step of the frames beside it."""
+_JUMP_RATIO = 1.5
+"""Times the largest step of the frames beside it: a body that begins to move does not move fastest at once."""
 _NEXT_SECONDS = 0.25
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording's dance, without the reference poses at its ends. before: how many frames of them were at its
+    start."""
+
+    dance: Motion
+    before: int
+
+    def in_time(self) -> Motion:
+        """The dance with its first pose held instead of the reference poses, so that it starts when the recording
+        does, and its song."""
+        return Motion(
+            np.concatenate([np.repeat(self.dance.poses[:1], self.before, axis=0), self.dance.poses]),
+            np.concatenate([np.repeat(self.dance.trans[:1], self.before, axis=0), self.dance.trans]),
+            self.dance.fps,
+        )
 
 
 def dance_range(positions: Array, fps: float, at_rest: NDArray[np.bool_]) -> tuple[int, int]:

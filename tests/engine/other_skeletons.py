@@ -83,6 +83,17 @@ def bones_along_x() -> Array:
     return frames
 
 
+def arms_lowered(angle: float, axes: Array = Y_UP) -> Array:
+    """Frames (24, 3, 3) of joints of a skeleton that is in an A-pose, its arms `angle` radians lower, when they are
+    zero."""
+    turned = np.zeros((JOINT_COUNT, 3))
+    for joint, name in enumerate(JOINT_NAMES):
+        if name[2:] in ("shoulder", "elbow", "wrist", "hand"):
+            turned[joint, 2] = -angle if name[0] == "L" else angle
+    facing = axes @ BODY_TO_WORLD.astype(np.float64)
+    return np.swapaxes(rot.axis_angle_to_matrix(turned), 1, 2) @ facing.T
+
+
 def random_frames(seed: int) -> Array:
     """Frames (24, 3, 3) of joints with arbitrary axes."""
     return rot.axis_angle_to_matrix(np.random.default_rng(seed).normal(size=(JOINT_COUNT, 3)) * 2)
@@ -96,12 +107,14 @@ def bvh_text(
     axes: Array = Y_UP,
     everywhere: bool = False,
     mirrored: bool = False,
+    turning: bool = True,
 ) -> str:
     """The motion on another skeleton as the text of a BVH file with Euler angles X Y Z.
 
     rename: the skeleton's joint names by ours; joints without one are left out. scale: its units in a metre. frames:
     (24, 3, 3) axes of its joints in our T-pose; None is a skeleton whose T-pose is zero, in the file's axes. axes: (3,
     3) from Z up to the file's axes. everywhere: positions on every joint. mirrored: in the file's x.
+    turning: False leaves the rotations at zero.
     """
     keep = [joint for joint, name in enumerate(JOINT_NAMES) if name in rename]
     rest = rest_joints().astype(np.float64)
@@ -134,10 +147,10 @@ def bvh_text(
         if parent < 0:
             columns.append(motion.trans.astype(np.float64) @ axes.T @ flip * scale)
         elif everywhere:
-            offset = flip @ own[parent].T @ (rest[joint] - rest[parent]) * scale
-            columns.append(np.tile(offset, (len(motion), 1)))
+            bones = flip @ own[parent].T @ (rest[joint] - rest[parent]) * scale
+            columns.append(np.tile(bones, (len(motion), 1)) if turning else world[:, parent] @ bones)
         local = world[:, joint] if parent < 0 else np.swapaxes(world[:, parent], 1, 2) @ world[:, joint]
-        local = flip @ local @ flip
+        local = flip @ local @ flip if turning else np.tile(np.eye(3), (len(motion), 1, 1))
         x = np.arctan2(-local[:, 1, 2], local[:, 2, 2])
         y = np.arcsin(np.clip(local[:, 0, 2], -1, 1))
         z = np.arctan2(-local[:, 0, 1], local[:, 0, 0])

@@ -120,6 +120,8 @@ def parse_bvh(path: Path) -> BvhFile:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
     text = content.decode(_encoding(content), errors="replace").lstrip("\ufeff")
     del content
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     motion = _MOTION.search(text)
     if motion is None or not _HIERARCHY.search(text, 0, motion.start()):
         raise DataError(f"{path.name}: is not a BVH file (no HIERARCHY and MOTION). Export the motion as BVH.")
@@ -278,10 +280,12 @@ def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64
         if not line:
             line = next((len(row.split()) for row in piece.splitlines() if row.strip()), 0)
         if "," in piece:
-            # a row of as many words as channels has its commas inside the numbers
-            commas = commas or ("." if line == width else " ")
+            # numbers without points in a row of as many words as channels have their commas as decimal signs
+            commas = commas or ("." if line == width and "." not in piece else " ")
             piece = piece.replace(",", commas)
         words = piece.split()
+        if begin == len(text) and words and not text[-1].isspace() and not _is_number(words[-1]):
+            words.pop()  # the file is cut off within it
         total += len(words)
         if total > _MAX_VALUES:
             raise ValueError(f"it has more than {_MAX_VALUES:,} values")
@@ -290,6 +294,14 @@ def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64
         except ValueError:
             parts.append(np.array([_value(word, total - len(words) + k, width) for k, word in enumerate(words)]))
     return np.concatenate(parts) if parts else np.zeros(0), line
+
+
+def _is_number(word: str) -> bool:
+    try:
+        _value(word, 0, 1)
+    except ValueError:
+        return False
+    return True
 
 
 def _value(word: str, index: int, width: int) -> float:

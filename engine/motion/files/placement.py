@@ -79,12 +79,16 @@ def find_placement(
     for (up, unit), reading in readings.items():
         # close to 0 every unit looks the same, so that a body that stands must be as high as it is
         high = unit == 1 or up != upright or reading.pelvis > _STANDING_PELVIS
-        if reading.possible and high and abs(reading.low) < (_ON_FLOOR if up == upright else _LIES_ON_FLOOR):
+        if (
+            reading.possible(_JUMP_SPEED)
+            and high
+            and abs(reading.low) < (_ON_FLOOR if up == upright else _LIES_ON_FLOOR)
+        ):
             return Placement(unit, TO_Z_UP[up], reading.low)
     # on no floor: then a body that stands along the usual axis, or one that does not leave its floor along another
     up = upright or usual[0]
     reading, other = readings[up, 1.0], readings[usual[0], 1.0]
-    if not reading.possible or abs(reading.low) > farthest:
+    if not reading.possible(_FASTEST) or abs(reading.low) > farthest:
         raise DataError(f"{name}: {_why_not(places, reading)}")
     if up != usual[0] and (share < _SURELY_UPRIGHT or other.leaps < reading.leaps + _CLEARLY):
         raise DataError(
@@ -104,9 +108,8 @@ class _Reading:
     pelvis: float
     speed: float
 
-    @property
-    def possible(self) -> bool:
-        return self.leaps < _LEAPS and self.speed < _FASTEST
+    def possible(self, fastest: float) -> bool:
+        return self.leaps < _LEAPS and self.speed < fastest
 
 
 def _reading(joints: Array, places: Array, fps: float, up: str, unit: float, origin: Array) -> _Reading:

@@ -18,13 +18,13 @@ from smpl_rig.skeleton import JOINT_INDEX
 
 LIMBS: tuple[tuple[str, tuple[str, ...]], ...] = (
     # in this order, each source joint used once: "foot" is the toes only where there is an "ankle" as well
-    ("hip", ("upleg", "upperleg", "thigh", "femur", "legupper", "upperthigh", "hip", "hipjoint")),
+    ("hip", ("upleg", "upperleg", "thigh", "thighbend", "femur", "legupper", "upperthigh", "hip", "hipjoint")),
     ("knee", ("lowerleg", "lowleg", "loleg", "shin", "calf", "tibia", "knee", "leglower", "leg")),
     ("ankle", ("ankle", "foot")),
     ("foot", ("toebase", "toe", "toes", "ball", "forefoot", "foot")),
-    ("shoulder", ("upperarm", "uparm", "uarm", "humerus", "armupper", "shldr", "arm", "shoulder")),
+    ("shoulder", ("upperarm", "uparm", "uarm", "humerus", "armupper", "shldr", "shldrbend", "arm", "shoulder")),
     ("collar", ("collar", "clavicle", "collarbone", "clav", "scapula", "thorax", "inshoulder", "shoulder")),
-    ("elbow", ("forearm", "lowerarm", "lowarm", "loarm", "farm", "radius", "ulna", "armlower", "elbow")),
+    ("elbow", ("forearm", "forearmbend", "lowerarm", "lowarm", "loarm", "farm", "radius", "ulna", "armlower", "elbow")),
     ("wrist", ("wrist", "hand")),
     ("hand", ("hand",)),
 )
@@ -46,11 +46,13 @@ _JAPANESE = {
     "下半身": "pelvis", "捩": " twist ",
 }  # fmt: skip
 """MikuMikuDance's names; longer ones first where one contains another."""
+_GLUED = re.compile(r"^mixamorig\d*", re.IGNORECASE)
+"""What some exporters leave of a namespace, without a separator."""
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
 _ONE_OF = "|".join(sorted(_PARTS, key=len, reverse=True))
 _SIDE_FIRST = re.compile(rf"(?P<side>left|right|l|r)(?P<part>{_ONE_OF})(?P<number>\d*)")
-_SIDE_LAST = re.compile(rf"(?P<part>{_ONE_OF})(?P<number>\d*)(?P<side>left|right|l|r)(?P<again>\d*)")
-_MIDDLE = re.compile(rf"(?P<part>{'|'.join(_TRUNK)})(?P<number>\d*)[mc]?")
+_SIDE_LAST = re.compile(rf"m?(?P<part>{_ONE_OF})(?P<number>\d*)(?P<side>left|right|l|r)(?P<again>\d*)")
+_MIDDLE = re.compile(rf"m?(?P<part>{'|'.join(_TRUNK)})(?P<number>\d*)[mc]?")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def match_joints(names: Sequence[str], parents: Sequence[int]) -> dict[int, int]
 
 
 def _readings(joint: int, name: str) -> list[_Reading]:
-    text = unicodedata.normalize("NFKC", re.split(r"[:|]", name)[-1])
+    text = _GLUED.sub("", unicodedata.normalize("NFKC", re.split(r"[:|]", name)[-1]))
     for japanese, word in _JAPANESE.items():
         text = text.replace(japanese, word)
     words = [word.lower() for word in _WORD.findall(text)]
@@ -120,12 +122,14 @@ def _readings(joint: int, name: str) -> list[_Reading]:
 def _match_side(readings: Sequence[_Reading]) -> dict[str, int]:
     """The joint of each limb joint of one side; readings: the most trusted first."""
     found: dict[str, int] = {}
+    limb: str | None = None
     for ours, parts in LIMBS:
-        free = [reading for reading in readings if reading.joint not in found.values()]
-        best = [next((r.joint for r in free if r.part == part), None) for part in parts]
-        joint = next((joint for joint in best if joint is not None), None)
-        if joint is not None:
-            found[ours] = joint
+        free = [r for r in readings if r.part in parts and r.joint not in found.values()]
+        if ours in OPTIONAL and limb is not None:
+            free = [reading for reading in free if reading.prefix == limb]
+        if free:
+            prefix = limb = free[0].prefix
+            found[ours] = min((r for r in free if r.prefix == prefix), key=lambda r: parts.index(r.part)).joint
     if "hip" not in found and found.get("knee") is not None:
         # "leg" above "knee", "shin" or the like is the thigh
         legs = [r.joint for r in readings if r.part == "leg" and r.joint not in found.values()]

@@ -62,6 +62,7 @@ def read_arrays(file: Path | IO[bytes], names: Iterable[str]) -> dict[str, NDArr
 
 
 def _read(stream: IO[bytes], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    stream.seek(0)
     if stream.read(len(_MAGIC)) == _MAGIC:
         raise ValueError("it is a single array, an .npy file")
     _check_directory(stream)

@@ -29,7 +29,7 @@ MAX_ELEMENTS = 1 << 24
 """Of a sparse matrix made dense: SMPL-X's joints by its vertices are half a million."""
 MAX_BYTES = 1 << 28
 """Of all arrays that are asked for together."""
-MAX_OBJECTS, MAX_STEPS = 1_000_000, 500_000
+MAX_OBJECTS, MAX_STEPS = 500_000, 500_000
 """Objects and operations of a whole file; only a damaged or hostile one has more."""
 
 BROKEN = (

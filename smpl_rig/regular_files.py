@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def read_regular(path: Path, limit: int) -> bytes:
     """The bytes of a regular file of at most `limit` bytes. Raises UnsuitableFileError, OSError."""
     check_regular(path, limit)
     with path.open("rb") as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
-        raise UnsuitableFileError(f"{path}: grew to more than {limit // _MEGABYTE} MB while it was read. Try again.")
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(size + 1)
+    if len(content) != size or size > limit:
+        raise UnsuitableFileError(f"{path}: changed while it was read. Try again.")
     return content

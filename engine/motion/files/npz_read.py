@@ -97,7 +97,11 @@ def _foreign(path: Path, data: Arrays) -> Recording:
     poses = body_poses(poses)
     rotations = rot.axis_angle_to_matrix(poses.reshape(-1, JOINT_COUNT, 3))
     joints = forward_kinematics(rotations, np.zeros((len(poses), 3), np.float32))
-    origin = np.zeros(3) if said_origin(path, {**data, "trans": places}) == PELVIS else SMPL_PELVIS
+    # a reference pose is left out first: it may stand on another floor, the origin. Jumps are jumps in any unit
+    at_rest = np.asarray((np.abs(poses[:, 3:]) < 1e-6).all(axis=1))
+    start, stop = dance_range(joints + places[:, None], fps, at_rest)
+    poses, places, rotations, joints = (array[start:stop] for array in (poses, places, rotations, joints))
+    origin = np.zeros(3) if said_origin(path, {"trans": places, **data}) == PELVIS else SMPL_PELVIS
     placement = find_placement(name, joints, places, fps, ("z", "y"), origin, _FARTHEST_FLOOR)
     pelvis = (places * placement.unit + origin) @ placement.to_z_up.T
     if abs(placement.low) > _FLOOR_OFFSET:
@@ -105,10 +109,7 @@ def _foreign(path: Path, data: Arrays) -> Recording:
     if not np.array_equal(placement.to_z_up, np.eye(3)):
         world = placement.to_z_up @ rotations[:, 0].astype(np.float64)
         poses = np.concatenate([rot.matrix_to_axis_angle(world).astype(np.float32), poses[:, 3:]], axis=1)
-    motion = Motion(poses, pelvis.astype(np.float32), fps)
-    at_rest = np.asarray((np.abs(poses[:, 3:]) < 1e-6).all(axis=1))
-    start, stop = dance_range(motion.joints(), fps, at_rest)
-    return _checked(path, motion.cut(start, stop), start)
+    return _checked(path, Motion(poses, pelvis.astype(np.float32), fps), start)
 
 
 def _poses(name: str, data: Arrays) -> FloatArray:

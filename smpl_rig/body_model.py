@@ -91,7 +91,7 @@ def load(path: Path) -> BodyModel:
         vertices = np.asarray(data["v_template"], np.float64)
         faces = np.asarray(data["f"], np.int64)
         weights = np.asarray(data["weights"], np.float64)
-        joints = np.asarray(data["J"], np.float64) if "J" in data else data["J_regressor"] @ vertices
+        joints = np.asarray(data["J"], np.float64) if "J" in data else _joints(data["J_regressor"], vertices)
         table = data.get("kintree_table")
         parents = np.array(PARENTS) if table is None else np.asarray(table, np.int64).reshape(2, -1)[0]
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
@@ -105,6 +105,15 @@ def load(path: Path) -> BodyModel:
         joints.astype(np.float32),
         material=np.zeros(len(faces), np.uint8),
     )
+
+
+def _joints(regressor: Any, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The joints (24, 3) of a body; none where the regressor does not fit it, whose product might fill memory."""
+    regressor = np.asarray(regressor, np.float64)
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or regressor.shape != (JOINT_COUNT, len(vertices)):
+        return np.zeros((0, 3))
+    joints: NDArray[np.float64] = regressor @ vertices
+    return joints
 
 
 def _read(path: Path) -> Mapping[str, Any]:

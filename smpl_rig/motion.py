@@ -36,7 +36,7 @@ MAX_FRAME_RATE = 1000.0
 _LARGEST = 1e8
 """Of any number in a motion file: a hundred kilometres in millimetres."""
 _SKELETON_FILE, _MAX_SKELETON_BYTES = "skeleton.json", 1 << 20
-_SAME_PLACE = 1e-3
+SAME_PLACE = 1e-3
 """Metres within which `joints` and `trans` of a file agree; a `trans` changed since then counts."""
 
 
@@ -207,8 +207,8 @@ def said_origin(file: Path | IO[bytes], data: Mapping[str, NDArray[Any]]) -> str
                 f"{file_name(file)}: its {ORIGIN} is {origin[:40]!r}. It must be {SMPL!r} or {PELVIS!r}."
             )
         return origin
-    joints, trans = data.get("joints"), data["trans"]
-    if joints is not None and joints.shape == (len(trans), JOINT_COUNT, 3) and np.array_equal(joints[:, 0], trans):
+    written = written_pelvis(data)
+    if written is not None and np.array_equal(written, data["trans"]):
         return PELVIS
     return PELVIS if "frames_trans" in data or (isinstance(file, Path) and _data_set_says_pelvis(file)) else None
 
@@ -234,12 +234,18 @@ def pelvis_positions(file: Path | IO[bytes], data: Mapping[str, NDArray[Any]], t
     if said == PELVIS:
         return trans
     pelvis = (trans + SMPL_PELVIS).astype(np.float32)
+    written = written_pelvis(data)
+    if not said or written is None or len(written) != len(pelvis):
+        return pelvis
+    return written if np.abs(written - pelvis).max() < SAME_PLACE else pelvis
+
+
+def written_pelvis(data: Mapping[str, NDArray[Any]]) -> FloatArray | None:
+    """The pelvis (T, 3) in the `joints` of a motion file, if it has them."""
     joints = data.get("joints")
-    if said and joints is not None and joints.shape == (len(trans), JOINT_COUNT, 3):
-        written = np.asarray(joints[:, 0], np.float32)
-        if np.abs(written - pelvis).max() < _SAME_PLACE:
-            return written
-    return pelvis
+    if joints is None or joints.ndim != 3 or joints.shape[1:] != (JOINT_COUNT, 3) or joints.dtype.kind != "f":
+        return None
+    return joints[:, 0].astype(np.float32)
 
 
 def save_npz(file: Path | IO[bytes], motion: Motion, **extra: Any) -> None:

@@ -26,6 +26,8 @@ _MAX_DIRECTORY_BYTES = 1 << 22
 """Of a zip file's list of members, some 50,000 of them."""
 _MAX_HEADER_BYTES = 10_000
 _MAX_AXES = 8
+_AS_NUMBER = 8
+"""Bytes of a value that is calculated with, however short it is in a file."""
 _END, _END_BYTES, _MAX_COMMENT = b"PK\x05\x06", 22, 65_535
 _ZIP64_LOCATOR, _ZIP64_LOCATOR_BYTES = b"PK\x06\x07", 20
 _MAGIC = b"\x93NUMPY"
@@ -111,6 +113,8 @@ def _read_array(name: str, member: IO[bytes], size: int) -> NDArray[Any]:
         raise ValueError(f"its {name!r} holds {str(code)[:40]!r}, no numbers or text")
     if not isinstance(shape, tuple) or len(shape) > _MAX_AXES or not all(type(n) is int and n >= 0 for n in shape):
         raise ValueError(f"its {name!r} has the shape {str(shape)[:40]}")
+    if math.prod(shape) * _AS_NUMBER > MAX_ARRAY_BYTES:
+        raise ValueError(f"its {name!r} has {math.prod(shape):,} values")
     needed = math.prod(shape) * dtype.itemsize
     if needed != size - len(head) - struct.calcsize(form) - length:
         raise ValueError(f"its {name!r} should have {needed} bytes but does not")

@@ -65,7 +65,7 @@ def load(path: Path, names: Collection[str] | None = None) -> Any:
         raise PickleError(f"{path}: {error}") from None
     except BROKEN as error:
         raise PickleError(
-            f"{path}: is not a readable pickle ({type(error).__name__}: {error}). Get the file again."
+            f"{path}: is not a readable pickle ({type(error).__name__}: {str(error)[:100]}). Get the file again."
         ) from error
 
 

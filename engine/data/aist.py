@@ -31,7 +31,7 @@ def load_aist(path: Path) -> Motion:
     try:
         content = load(path, ("smpl_poses", "smpl_trans", "smpl_scaling"))
     except (PickleError, OSError) as error:
-        raise DataError(f"{Path(path).name}: cannot be read as an AIST++ motion ({error})") from error
+        raise DataError(f"{Path(path).name}: cannot be read as an AIST++ motion: {error}") from error
     missing = [key for key in ("smpl_poses", "smpl_trans") if not isinstance(content, dict) or key not in content]
     if missing:
         raise DataError(f"{Path(path).name}: has no {' and no '.join(missing)}. Give an AIST++ motion file.")

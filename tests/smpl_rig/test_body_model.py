@@ -310,7 +310,8 @@ def test_a_body_that_is_no_person_in_a_t_pose_is_refused(tmp_path):
         ({"kintree_table": np.arange(24)}, "order|cannot be used"),
         ({"kintree_table": np.zeros((2, 0), int)}, "order|cannot be used"),
         ({"kintree_table": np.zeros((3, 24), int)}, "order|cannot be used"),
-        ({"J_regressor": np.zeros((24, 5))}, "cannot be used"),
+        ({"J_regressor": np.zeros((24, 5))}, "do not match"),
+        ({"J_regressor": np.zeros((50_000, 1)), "v_template": np.zeros((1, 50_000))}, "do not match"),
         ({"f": np.array([["a"] * 3])}, "cannot be used"),
     ):
         written(tmp_path / "body.npz", **change)

@@ -100,7 +100,14 @@ def test_bombs_are_refused_before_they_fill_memory(tmp_path: Path, monkeypatch: 
     big = header(described("(1000000, 72)")) + bytes(72 * 4_000_000 // 10)
     large = header(described("(50000, 72)")) + bytes(72 * 4 * 50_000)
     many = [(f"clip_{number}", b"") for number in range(3000)]
-    for name, members in (("one", [("poses", big)]), ("two", [("poses", large), ("trans", large)]), ("many", many)):
+    short = header(described("(4000000,)", "'|u1'")) + bytes(4_000_000)  # its numbers would be eight times as long
+    bombs = {
+        "one": [("poses", big)],
+        "two": [("poses", large), ("trans", large)],
+        "many": many,
+        "u1": [("poses", short)],
+    }
+    for name, members in bombs.items():
         path = zipped(tmp_path / f"{name}.npz", *members)
         assert peak_of_refusing(path) < 3 << 24, name
 

@@ -15,13 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from other_skeletons import Y_UP, dance, joined, t_pose
+from other_skeletons import Y_UP, dance, joined, same_body, t_pose
 
 from engine.data.dataset import DanceDataset
 from engine.errors import DataError
 from engine.motion.files.read import read_motion
 from smpl_rig import rotations as rot
-from smpl_rig.motion import Motion, load_npz, pack_npz, save_npz
+from smpl_rig.dance_motion import read_dance_motion
+from smpl_rig.motion import Motion, MotionFileError, load_npz, pack_npz, save_npz
 
 Array = NDArray[np.floating[Any]]
 
@@ -90,7 +91,7 @@ def test_files_of_ours_mean_what_amass_means_and_keep_every_bit(
         others = {name: data[name] for name in ("poses", "trans", "mocap_framerate")}
     again = path.with_name("others.npz")
     np.savez(again, **others)  # another program kept only what AMASS has
-    assert same(motion, read_motion(again))
+    assert same_body(motion, read_motion(again), 1e-4)
 
 
 def test_a_file_of_ours_that_another_program_moved_is_where_it_was_moved_to(tmp_path: Path) -> None:
@@ -254,5 +255,28 @@ def test_pipes_devices_folders_and_empty_files_are_refused(tmp_path: Path) -> No
     ):  # fmt: skip
         with pytest.raises(DataError, match=words):
             read_motion(tmp_path / path)
-    with pytest.raises(DataError):
-        read_motion(Path("a\0b.npz"))
+    for odd in ("a\0b.npz", "a" * 5000 + ".npz", "a\0b.bvh"):
+        with pytest.raises(DataError, match="no such file"):
+            read_motion(Path(odd))
+
+
+def test_a_motion_of_days_is_refused(tmp_path: Path) -> None:
+    still = t_pose(4000, 1.0, (0, 0, 0.95))
+    with pytest.raises(DataError, match="lasts 67 minutes"):
+        read_arrays(tmp_path, amass(still))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"frames_poses": np.zeros((40, 66))}, {"frames_trans": np.zeros((39, 3))}, {"frames_poses": np.zeros(())},
+        {"frames_poses": np.full((40, 72), np.nan)}, {"frames_trans": np.full((40, 3), "a")},
+        {"frames_poses": np.zeros((0, 72)), "frames_trans": np.zeros((0, 3))}, {"clip_a_poses": np.zeros((3, 71))},
+    ],
+)  # fmt: skip
+def test_a_damaged_dance_is_refused_with_a_sentence(change: dict[str, Array]) -> None:
+    motion = dance()
+    arrays = {"frames_poses": motion.poses, "frames_trans": motion.trans, "clip_a_poses": motion.poses}
+    data = pack_npz(motion, **{**arrays, "clip_a_trans": motion.trans, **change})
+    with pytest.raises(MotionFileError, match=r"frames|clip_a"):
+        read_dance_motion(data, ["a"], 10, 10.0)

@@ -66,8 +66,10 @@ class BvhFile:
             rest[index] = joint.offset if joint.parent < 0 else rest[joint.parent] + joint.offset
         return rest
 
-    def world(self, wanted: Sequence[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(T, N, 3, 3) rotations and (T, N, 3) positions of N wanted joints in the file's world, unit and axes."""
+    def world(self, wanted: Sequence[int] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(T, N, 3, 3) rotations and (T, N, 3) positions of N wanted joints, or of all, in the file's world, unit and
+        axes."""
+        wanted = range(len(self.joints)) if wanted is None else wanted
         needed = set()
         for above in wanted:
             while above >= 0 and above not in needed:

@@ -52,7 +52,7 @@ def read_bvh_recording(path: Path) -> Recording:
     """
     path = Path(path)
     file = parse_bvh(path)
-    joints = _match(path, file)
+    joints = _match_joints(path, file)
     source = _source(file, joints)
     rest = _filled(file.rest_positions(), joints)
     if not source.legs > 0:
@@ -84,7 +84,7 @@ def _motion(world: Array, places: Array, to_z_up: Array, fps: float) -> Motion:
     return from_rotations(local_rotations(to_z_up @ world), places @ to_z_up.T, fps)
 
 
-def _match(path: Path, file: BvhFile) -> dict[int, int]:
+def _match_joints(path: Path, file: BvhFile) -> dict[int, int]:
     """The file's joint for each of our joints that can be found."""
     try:
         return match_joints([joint.name for joint in file.joints], [joint.parent for joint in file.joints])

@@ -41,7 +41,7 @@ _SCALING = "smpl_scaling"
 _MAX_FRAMES = 200_000
 _DEGREES, _TURNS = 4.5, 4 * np.pi
 """Radians that hardly any joint of a body, and that none, turns by; angles beyond are degrees."""
-_FLOOR_OFFSET = 0.15
+_FLOOR_OFFSET = 0.1
 """Metres up to which a floor that is not at height 0 is left where it is."""
 _FARTHEST_FLOOR = 1.5
 

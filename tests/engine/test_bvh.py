@@ -225,6 +225,11 @@ SPELLINGS: dict[str, Callable[[str], str | bytes]] = {
     "decimal commas": lambda text: text.replace(".", ","),
     "scientific": lambda text: rows(text, lambda row: " ".join(f"{float(word):.7E}" for word in row.split())),
     "one line": lambda text: rows(text, lambda row: row + " ").replace(" \n", " "),
+    "comments in the head": lambda text: text.replace("MOTION\n", "MOTION\n# 40\n\n; of them\n").replace(
+        "\nFrame Time", "\n// 30 a second\nFrame Time"
+    ),
+    "motion behind a brace": lambda text: text.replace("}\nMOTION", "} MOTION"),
+    "a joint that is called motion": lambda text: text.replace("mixamorig:Hips", "Motion"),
     "byte order mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
     "utf-16": lambda text: text.encode("utf-16"),
     "utf-16 without a mark": lambda text: text.encode("utf-16-le"),

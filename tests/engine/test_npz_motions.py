@@ -232,14 +232,6 @@ def test_what_cannot_be_told_is_refused_with_a_sentence(tmp_path: Path) -> None:
             read_arrays(tmp_path, {**arrays, **change})
 
 
-def test_a_real_dance_of_the_data_set_is_read_to_the_bit(dance_data: Path) -> None:
-    path = dance_data / "motions" / "cmu_85_12.npz"
-    with np.load(path) as data:
-        poses, trans = data["poses"].astype(np.float32), data["trans"].astype(np.float32)
-    for motion in (read_motion(path), load_npz(path)):
-        assert np.array_equal(motion.poses, poses) and np.array_equal(motion.trans, trans)
-
-
 def test_pipes_devices_folders_and_empty_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").touch()
     (tmp_path / "folder.npz").mkdir()

@@ -32,10 +32,13 @@ _CHUNK = 1 << 20
 _FPS = (1.0, 1000.0)
 _STILL = 0.01
 """Share of a joint's offset below which all its position channels count as zero."""
-_MOTION = re.compile(r"^[ \t]*MOTION\b", re.IGNORECASE | re.MULTILINE)
+_MOTION = re.compile(
+    r"(?<![^\s}])MOTION(?=\s+(?:(?:#|//|;)[^\n]*\s+)*Frames\b)|^[ \t]*MOTION\b", re.IGNORECASE | re.MULTILINE
+)
 _HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
-_FRAMES = re.compile(r"\s*Frames\s*:?\s*(\S+)", re.IGNORECASE)
-_FRAME_TIME = re.compile(r"\s*Frame[ \t]*Time\s*:?\s*(\S+)", re.IGNORECASE)
+_NOTHING = r"(?:\s|(?:#|//|;)[^\n]*(?:\n|$))*"
+_FRAMES = re.compile(_NOTHING + r"Frames\s*:?\s*(\S+)", re.IGNORECASE)
+_FRAME_TIME = re.compile(_NOTHING + r"Frame[ \t]*Time\s*:?\s*(\S+)", re.IGNORECASE)
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|;).*$", re.MULTILINE)
 
 

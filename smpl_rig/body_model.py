@@ -13,9 +13,16 @@ from numpy.typing import NDArray
 
 from . import pickles
 from .motion import MotionFileError, read_npz
-from .skeleton import JOINT_COUNT, PARENTS
+from .skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS
 
 MANNEQUIN_FILE = Path(__file__).parent / "assets" / "mannequin.npz"
+_NAMES = ("v_template", "f", "weights", "J_regressor", "J", "kintree_table")
+_UNITS = (1.0, 0.01, 0.001)
+"""Metres in a metre, a centimetre and a millimetre."""
+_HEIGHTS = (0.45, 2.6)
+"""Metres, of people."""
+_NEAR = np.cos(np.radians(35))
+"""Cosine of the angle within which a direction counts as along an axis."""
 HAND_COUNTS = {52: 22, 55: 25}
 """Joint counts of SMPL-H and SMPL-X, which have fingers (and a face), for the error message."""
 
@@ -70,7 +77,8 @@ def mannequin() -> BodyModel:
 def load(path: Path) -> BodyModel:
     """The body in an SMPL model file (.npz or .pkl) as downloaded by its owner.
 
-    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. Raises BodyModelError.
+    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. A body in centimetres or
+    millimetres, and one that lies or faces another way, is scaled and turned. Raises BodyModelError.
     """
     path = Path(path)
     data = _read(path)
@@ -83,11 +91,13 @@ def load(path: Path) -> BodyModel:
         vertices = np.asarray(data["v_template"], np.float64)
         faces = np.asarray(data["f"], np.int64)
         weights = np.asarray(data["weights"], np.float64)
-        joints = np.asarray(data["J"], np.float64) if "J" in data else data["J_regressor"] @ vertices
-        parents = np.asarray(data["kintree_table"], np.int64)[0] if "kintree_table" in data else np.array(PARENTS)
-    except (ValueError, TypeError, IndexError) as error:
+        joints = np.asarray(data["J"], np.float64) if "J" in data else _joints(data["J_regressor"], vertices)
+        table = data.get("kintree_table")
+        parents = np.array(PARENTS) if table is None else np.asarray(table, np.int64).reshape(2, -1)[0]
+    except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
         raise BodyModelError(f"{path}: its arrays cannot be used ({error}). Download the model again.") from error
     _check(path, vertices, faces, weights, joints, parents)
+    vertices, joints = _standing(path, vertices, joints)
     return BodyModel(
         vertices.astype(np.float32),
         faces.astype(np.int32),
@@ -97,11 +107,20 @@ def load(path: Path) -> BodyModel:
     )
 
 
+def _joints(regressor: Any, vertices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The joints (24, 3) of a body; none where the regressor does not fit it, whose product might fill memory."""
+    regressor = np.asarray(regressor, np.float64)
+    if vertices.ndim != 2 or vertices.shape[1] != 3 or regressor.shape != (JOINT_COUNT, len(vertices)):
+        return np.zeros((0, 3))
+    joints: NDArray[np.float64] = regressor @ vertices
+    return joints
+
+
 def _read(path: Path) -> Mapping[str, Any]:
     try:
         if path.suffix.lower() == ".npz":
-            return read_npz(path, ("v_template", "f", "weights", "J_regressor", "J", "kintree_table"))
-        content = pickles.load(path)
+            return read_npz(path, _NAMES)
+        content = pickles.load(path, _NAMES)
     except (pickles.PickleError, MotionFileError) as error:
         raise BodyModelError(str(error)) from error
     except OSError as error:
@@ -138,3 +157,46 @@ def _check(
     finite = all(np.isfinite(array).all() for array in (vertices, weights, joints))
     if not finite or not np.allclose(weights.sum(axis=1), 1, atol=0.01):
         raise BodyModelError(f"{path}: has NaN, or weights that do not add up to 1. Download the model again.")
+
+
+def _standing(
+    path: Path, vertices: NDArray[np.float64], joints: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The vertices and joints in metres, y up, z forward. Raises BodyModelError for what is no person in a T-pose."""
+    at = {name: joints[index] for name, index in JOINT_INDEX.items()}
+    up = at["head"] - (at["L_hip"] + at["R_hip"]) / 2
+    left = at["L_hip"] - at["R_hip"] + at["L_shoulder"] - at["R_shoulder"]
+    frame = np.stack([_unit(left), _unit(up), np.cross(_unit(left), _unit(up))], axis=-1)
+    quarter = np.round(frame)
+    if not np.array_equal(quarter @ quarter.T, np.eye(3)) or (frame * quarter).sum(axis=0).min() < _NEAR:
+        raise BodyModelError(
+            f"{path}: its body is along no axis (up is {np.round(_unit(up), 2).tolist()}). Export it upright, Y up."
+        )
+    vertices, joints = vertices @ quarter, joints @ quarter
+    height = float(np.ptp(vertices[:, 1]))
+    unit = next((unit for unit in _UNITS if _HEIGHTS[0] <= height * unit <= _HEIGHTS[1]), None)
+    if unit is None:
+        raise BodyModelError(
+            f"{path}: its body is {height:.3g} units tall, which is no person's height. Export it in metres."
+        )
+    low, high = vertices.min(axis=0) - 0.1 * height, vertices.max(axis=0) + 0.1 * height
+    if (joints < low).any() or (joints > high).any():
+        raise BodyModelError(f"{path}: its joints lie outside of its body. Download the model again.")
+    at = {name: joints[index] for name, index in JOINT_INDEX.items()}
+    toes = _unit(at["L_foot"] - at["L_ankle"] + at["R_foot"] - at["R_ankle"])
+    if toes[2] < -0.3:
+        raise BodyModelError(
+            f"{path}: its left and right are exchanged, so it is mirrored. Export it without mirroring."
+        )
+    limbs = [(at["L_wrist"] - at["L_shoulder"], (1, 0, 0)), (at["R_wrist"] - at["R_shoulder"], (-1, 0, 0))]
+    limbs += [(at[f"{side}_ankle"] - at[f"{side}_hip"], (0, -1, 0)) for side in "LR"]
+    if min(float(_unit(limb) @ np.array(along)) for limb, along in limbs) < _NEAR:
+        raise BodyModelError(
+            f"{path}: its body does not rest in a T-pose (arms aside, legs down). Choose an SMPL model file."
+        )
+    return vertices * unit, joints * unit
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    length = float(np.linalg.norm(vector))
+    return vector / length if length else vector

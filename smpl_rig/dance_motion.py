@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .motion import Motion, MotionFileError, load_npz, read_npz, sample
+from .motion import Motion, MotionFileError, load_npz, numbers, read_npz, sample
+from .skeleton import JOINT_COUNT
 
 _ON_A_FRAME = 1e-6
 """Distance in frames within which a time counts as a frame's."""
@@ -49,7 +50,8 @@ class DanceMotion:
         return DanceMotion(replace(self.motion, poses=poses, trans=trans), frames, clips)
 
     def arrays(self, clips: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """The arrays in an .npz beside those of `motion`: the frames and the named clips."""
+        """The arrays in an .npz beside those of `motion`: the frames and the named clips. Their `_trans` are positions
+        of the pelvis joint in every file."""
         motions = {"frames": self.frames, **{f"clip_{name}": self.clips[name] for name in sorted(clips)}}
         return {f"{name}_{key}": getattr(motion, key) for name, motion in motions.items() for key in ("poses", "trans")}
 
@@ -67,8 +69,9 @@ def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_r
     missing = [key for pair in keys for key in pair if key not in arrays]
     if missing:
         raise MotionFileError(f"it has no {missing[0]!r}, so it cannot be edited. Generate the dance again.")
-    fps = len(arrays[keys[0][0]]) / positions * token_rate
-    frames, *kept = (_motion(arrays, *pair, fps) for pair in keys)
+    frames, *kept = (_motion(arrays, *pair, token_rate) for pair in keys)
+    fps = len(frames) / positions * token_rate
+    frames, *kept = (replace(each, fps=fps) for each in (frames, *kept))
     return DanceMotion(motion, frames, dict(zip(sorted(clips), kept, strict=True)))
 
 
@@ -82,4 +85,11 @@ def _same(one: Motion, other: Motion) -> NDArray[np.bool_]:
 
 
 def _motion(arrays: Mapping[str, NDArray[Any]], poses: str, trans: str, fps: float) -> Motion:
-    return Motion(arrays[poses].astype(np.float32), arrays[trans].astype(np.float32), fps)
+    motion = Motion(numbers("It", poses, arrays[poses]), numbers("It", trans, arrays[trans]), fps)
+    count = len(motion.poses) if motion.poses.ndim else 0
+    if not count or motion.poses.shape != (count, 3 * JOINT_COUNT) or motion.trans.shape != (count, 3):
+        raise MotionFileError(
+            f"its {poses} {motion.poses.shape} and {trans} {motion.trans.shape} do not match, so it cannot be edited. "
+            "Generate the dance again."
+        )
+    return motion

@@ -1,12 +1,14 @@
-"""Motions of the SMPL body, and AMASS-style .npz files of them."""
+"""Motions of the SMPL body, and AMASS-style .npz files of them.
+
+A `Motion` has the pelvis joint's position. `trans` in a file of AMASS, and in files that we write for others, is SMPL's
+translation, which moves the body's origin; `trans_origin` in a file of ours says which of both it has.
+"""
 
 from __future__ import annotations
 
-import struct
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Sequence
+import io
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -16,15 +18,26 @@ from numpy.typing import NDArray
 
 from . import rotations as rot
 from .kinematics import forward_kinematics
-from .skeleton import JOINT_COUNT, MIRROR
+from .npz import NpzError, read_arrays
+from .regular_files import read_regular
+from .skeleton import JOINT_COUNT, MIRROR, SMPL_PELVIS
 
 FloatArray = NDArray[np.float32]
 
-_NPZ_ERRORS = (
-    OSError, EOFError, ValueError, SyntaxError, RuntimeError, MemoryError,
-    tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error,
+ORIGIN = "trans_origin"
+"""Name of the text in an .npz that says what its `trans` is: `SMPL` or `PELVIS`."""
+SMPL, PELVIS = "smpl", "pelvis"
+ORIGIN_NAMES = (ORIGIN, "joints", "frames_trans")
+"""Arrays that tell what `trans` is."""
+RATE_NAMES = (
+    "mocap_framerate", "mocap_frame_rate", "mocap_fps", "fps", "framerate", "frame_rate", "frameRate", "motion_fps",
 )  # fmt: skip
-"""Exceptions of numpy and zipfile for damaged files (observed, or found in their code)."""
+MAX_FRAME_RATE = 1000.0
+_LARGEST = 1e8
+"""Of any number in a motion file: a hundred kilometres in millimetres."""
+_SKELETON_FILE, _MAX_SKELETON_BYTES = "skeleton.json", 1 << 20
+SAME_PLACE = 1e-3
+"""Metres within which `joints` and `trans` of a file agree; a `trans` changed since then counts."""
 
 
 class MotionFileError(ValueError):
@@ -106,59 +119,145 @@ def mirror(motion: Motion) -> Motion:
     )
 
 
-def read_npz(file: Path | IO[bytes], names: Sequence[str]) -> dict[str, NDArray[Any]]:
-    """The named arrays of an .npz, as far as it has them; pickled objects in it are never loaded.
-
-    Raises MotionFileError for a file that cannot be read.
-    """
+def read_npz(file: Path | IO[bytes], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """The named arrays of an .npz, as far as it has them, see `npz.read_arrays`. Raises MotionFileError."""
     try:
-        data = np.load(file, allow_pickle=False)
-        if not isinstance(data, np.lib.npyio.NpzFile):
-            raise MotionFileError(f"{file}: is a single array. Give an .npz file.")
-        with data:
-            return {name: data[name] for name in names if name in data}
-    except MotionFileError:
-        raise
-    except _NPZ_ERRORS as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise MotionFileError(f"{file}: cannot be read as an .npz file ({reason}). Export or copy it again.") from error
+        return read_arrays(file, names)
+    except NpzError as error:
+        raise MotionFileError(str(error)) from error
 
 
 def load_npz(file: Path | IO[bytes]) -> Motion:
     """The motion in an AMASS-style .npz (`poses` with 66 or more columns, `trans`, `mocap_framerate`).
 
-    AMASS's SMPL-H files have 156 columns; their fingers are dropped, and SMPL's hand joints are at rest. Raises
+    AMASS's SMPL-H files have 156 columns; their fingers are dropped, and SMPL's hand joints are at rest. `trans` is
+    SMPL's translation unless the file or its data set says that it is the pelvis, see `said_origin`. Raises
     MotionFileError.
     """
-    data = read_npz(file, ("poses", "trans", "mocap_framerate", "mocap_frame_rate"))
+    data = read_npz(file, ("poses", "trans", *RATE_NAMES, *ORIGIN_NAMES))
+    name = file_name(file)
     missing = [key for key in ("poses", "trans") if key not in data]
     if missing:
         raise MotionFileError(
-            f"{file}: has no {' and no '.join(missing)}. Give an AMASS-style .npz, which has poses and trans."
+            f"{name}: has no {' and no '.join(missing)}. Give an AMASS-style .npz, which has poses and trans."
         )
-    try:
-        poses, trans = np.asarray(data["poses"], np.float32), np.asarray(data["trans"], np.float32)
-        rate = next((float(data[key]) for key in ("mocap_framerate", "mocap_frame_rate") if key in data), None)
-    except (ValueError, TypeError) as error:
-        raise MotionFileError(f"{file}: has values that are no numbers ({error}). Give an AMASS-style .npz.") from error
-    if rate is None or not rate > 0:
-        raise MotionFileError(f"{file}: has no mocap_framerate above 0. Add the frame rate in frames per second.")
+    poses, trans = numbers(name, "poses", data["poses"]), numbers(name, "trans", data["trans"])
+    rate = frame_rate(name, data)
     if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3) or not len(poses):
         raise MotionFileError(
-            f"{file}: poses {poses.shape} and trans {trans.shape} do not match. (T, 72) and (T, 3) are needed."
+            f"{name}: poses {poses.shape} and trans {trans.shape} do not match. (T, 72) and (T, 3) are needed."
         )
-    if not (np.isfinite(poses).all() and np.isfinite(trans).all()):
-        raise MotionFileError(f"{file}: has NaN or infinite values. Export the motion again.")
-    if poses.shape[1] != 3 * JOINT_COUNT:
-        poses = np.concatenate([poses[:, :66], np.zeros((len(poses), 6), np.float32)], axis=1)
-    return Motion(poses, trans, rate)
+    return Motion(body_poses(poses), pelvis_positions(file, data, trans), rate)
+
+
+def frame_rate(name: str, data: Mapping[str, NDArray[Any]]) -> float:
+    """The frames per second that a motion file's arrays say, a number in any shape. Raises MotionFileError."""
+    key = next((key for key in RATE_NAMES if key in data), None)
+    if key is None:
+        raise MotionFileError(f"{name}: has no mocap_framerate. Add the frame rate in frames per second.")
+    try:
+        values = np.asarray(data[key]).astype(np.float64).reshape(-1)
+    except ValueError as error:
+        raise MotionFileError(f"{name}: its {key} is no number ({error}). Give frames per second.") from error
+    if len(values) != 1 or not 1 <= values[0] <= MAX_FRAME_RATE:
+        said = f"{values[0]:g}" if len(values) == 1 else f"{len(values)} numbers"
+        raise MotionFileError(
+            f"{name}: its {key} is {said}, which is no frame rate. Give frames per second, 1 to {MAX_FRAME_RATE:g}."
+        )
+    return float(values[0])
+
+
+def numbers(name: str, key: str, array: NDArray[Any]) -> FloatArray:
+    """An array of a motion file as float32. Raises MotionFileError for text, NaN, infinite and absurd values."""
+    try:
+        with np.errstate(over="ignore"):
+            values = np.asarray(array, np.float32)
+    except (ValueError, TypeError) as error:
+        raise MotionFileError(
+            f"{name}: its {key} has values that are no numbers ({error}). Export the motion again."
+        ) from error
+    wrong = np.argwhere(~(np.abs(values) < _LARGEST))
+    if len(wrong):
+        value = np.asarray(array)[tuple(wrong[0])]
+        frame = f"frame {wrong[0][0] + 1} of {len(values)} of " if values.ndim > 1 else ""
+        raise MotionFileError(f"{name}: has the value {value} in {frame}its {key}. Export the motion again without it.")
+    return values
+
+
+def body_poses(poses: FloatArray) -> FloatArray:
+    """Poses (T, 72) of SMPL's 24 joints from those of SMPL, SMPL-H or SMPL-X (T, 66 or more).
+
+    Their first 22 joints are the same; the fingers are dropped, and SMPL's hand joints are at rest.
+    """
+    if poses.shape[1] == 3 * JOINT_COUNT:
+        return poses
+    return np.concatenate([poses[:, :66], np.zeros((len(poses), 6), np.float32)], axis=1)
+
+
+def said_origin(file: Path | IO[bytes], data: Mapping[str, NDArray[Any]]) -> str | None:
+    """What is said of a motion file's `trans`, that it is `SMPL` or `PELVIS`, or None. Raises MotionFileError.
+
+    The file says it itself. Our files before `trans_origin` had the pelvis there, which their `joints` and the names of
+    their `frames` show. A data set says it: in its `skeleton.json` the pelvis rests at the origin.
+    """
+    if ORIGIN in data:
+        origin = str(np.asarray(data[ORIGIN]).reshape(-1)[0]) if np.size(data[ORIGIN]) else ""
+        if origin not in (SMPL, PELVIS):
+            raise MotionFileError(
+                f"{file_name(file)}: its {ORIGIN} is {origin[:40]!r}. It must be {SMPL!r} or {PELVIS!r}."
+            )
+        return origin
+    written = written_pelvis(data)
+    if written is not None and np.array_equal(written, data["trans"]):
+        return PELVIS
+    return PELVIS if "frames_trans" in data or (isinstance(file, Path) and _data_set_says_pelvis(file)) else None
+
+
+def _data_set_says_pelvis(path: Path) -> bool:
+    for folder in (path.parent, path.parent.parent):
+        try:
+            said = json.loads(read_regular(folder / _SKELETON_FILE, _MAX_SKELETON_BYTES))
+            return [float(value) for value in said["rest_offsets_m"][0]] == [0.0, 0.0, 0.0]
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError, TypeError, LookupError, RecursionError):
+            return False
+    return False
+
+
+def pelvis_positions(file: Path | IO[bytes], data: Mapping[str, NDArray[Any]], trans: FloatArray) -> FloatArray:
+    """The pelvis joint (T, 3), metres, world, of a motion file with `trans` (T, 3).
+
+    `joints` of our own files restore the pelvis to the bit, as long as they agree with `trans`. Raises MotionFileError.
+    """
+    said = said_origin(file, data)
+    if said == PELVIS:
+        return trans
+    pelvis = (trans + SMPL_PELVIS).astype(np.float32)
+    written = written_pelvis(data)
+    if not said or written is None or len(written) != len(pelvis):
+        return pelvis
+    return written if np.abs(written - pelvis).max() < SAME_PLACE else pelvis
+
+
+def written_pelvis(data: Mapping[str, NDArray[Any]]) -> FloatArray | None:
+    """The pelvis (T, 3) in the `joints` of a motion file, if it has them."""
+    joints = data.get("joints")
+    if joints is None or joints.ndim != 3 or joints.shape[1:] != (JOINT_COUNT, 3) or joints.dtype.kind != "f":
+        return None
+    return joints[:, 0].astype(np.float32)
 
 
 def save_npz(file: Path | IO[bytes], motion: Motion, **extra: Any) -> None:
-    """Write a motion as AMASS-style .npz with `joints` (T, 24, 3) and any extra arrays or strings."""
+    """Write a motion as an AMASS-style .npz for any program, with `joints` (T, 24, 3) and any extra arrays or strings.
+
+    `trans` is SMPL's translation, as in AMASS: the pelvis joint is `trans` + the rest pelvis of the neutral body
+    (`skeleton.SMPL_PELVIS`, not rotated). `trans_origin` says so, and `joints[:, 0]` is the pelvis itself.
+    """
     arrays: dict[str, Any] = {
         "poses": motion.poses,
-        "trans": motion.trans,
+        "trans": (motion.trans - SMPL_PELVIS).astype(np.float32),
+        ORIGIN: SMPL,
         "mocap_framerate": np.float64(motion.fps),
         "betas": np.zeros(10, np.float32),
         "gender": "neutral",
@@ -166,3 +265,25 @@ def save_npz(file: Path | IO[bytes], motion: Motion, **extra: Any) -> None:
         **extra,
     }
     np.savez_compressed(file, **arrays)
+
+
+def pack_npz(motion: Motion, **extra: Any) -> bytes:
+    """A motion as the bytes of an .npz that engine and add-on give each other and keep in a .blend.
+
+    `trans` is the pelvis joint, and `trans_origin` says so; `joints` follow from the rest and are left out.
+    """
+    arrays: dict[str, Any] = {
+        "poses": motion.poses,
+        "trans": motion.trans,
+        ORIGIN: PELVIS,
+        "mocap_framerate": np.float64(motion.fps),
+        **extra,
+    }
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def file_name(file: Path | IO[bytes]) -> str:
+    """How a message names a file, or bytes in memory."""
+    return str(file) if isinstance(file, Path) else "The motion"

@@ -15,13 +15,22 @@ import io
 import pickle
 import pickletools
 import struct
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-MAX_ELEMENTS = 1 << 28
-"""Largest number of elements of one array; only a damaged or hostile file has more."""
+from .regular_files import UnsuitableFileError, read_regular
+
+MAX_FILE_BYTES = 1 << 29
+"""A body model with 300 shapes has 250 MB."""
+MAX_ELEMENTS = 1 << 24
+"""Of a sparse matrix made dense: SMPL-X's joints by its vertices are half a million."""
+MAX_BYTES = 1 << 28
+"""Of all arrays that are asked for together."""
+MAX_OBJECTS, MAX_STEPS = 500_000, 500_000
+"""Objects and operations of a whole file; only a damaged or hostile one has more."""
 
 BROKEN = (
     pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
@@ -34,35 +43,122 @@ class PickleError(ValueError):
     """A pickle file is unreadable or uses a name that data never needs; nothing in it was run."""
 
 
-def load(path: Path) -> Any:
+def load(path: Path, names: Collection[str] | None = None) -> Any:
     """The content of a pickle file: dicts, lists, tuples, sets, strings, numbers and numpy arrays.
 
-    Sparse matrices become dense, chumpy objects become their arrays, and byte strings of Python 2 become str. Raises
-    PickleError for any other content and for a damaged file; OSError if the file cannot be opened.
+    names: of a dict the keys that are asked for; others are left out, whatever is in them. Sparse matrices become
+    dense, chumpy objects become their arrays, and byte strings of Python 2 become str. Raises PickleError for any other
+    content, for a damaged file and for one that would fill memory; OSError if the file cannot be opened.
     """
     path = Path(path)
-    content = path.read_bytes()
+    try:
+        content = read_regular(path, MAX_FILE_BYTES)
+    except UnsuitableFileError as error:
+        raise PickleError(str(error)) from error
     try:
         _check_sizes(content)
-        return _plain(_Unpickler(io.BytesIO(content), encoding="latin1").load())
+        found = _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        if names is not None and isinstance(found, dict):
+            found = {name: found[name] for name in names if name in found}
+        return _Reader().plain(found)
     except PickleError as error:
         raise PickleError(f"{path}: {error}") from None
     except BROKEN as error:
         raise PickleError(
-            f"{path}: is not a readable pickle ({type(error).__name__}: {error}). Get the file again."
+            f"{path}: is not a readable pickle ({type(error).__name__}: {str(error)[:100]}). Get the file again."
         ) from error
 
 
 def _check_sizes(content: bytes) -> None:
-    """Raise PickleError for sizes with which the unpickler would allocate gigabytes before it looks at the data.
+    """Raise PickleError for what the unpickler would spend gigabytes or hours on before it looks at the data.
 
     `genops` only parses, and raises ValueError where a length exceeds the bytes that follow. Memo numbers count up from
-    0 in every genuine file, so none can exceed the number of operations before it.
+    0 in every genuine file, so none can exceed the number of operations before it. The stack is followed with a number
+    for each object, how many it stands for: a tuple of tuples that are the same twice doubles with every line, and
+    using it as a key would visit them all.
     """
+    stack: list[int | None] = []  # None is a mark
+    memo: dict[int, int] = {}
     for count, (operation, argument, _position) in enumerate(pickletools.genops(content)):
-        limit = {"PUT": count, "BINPUT": count, "LONG_BINPUT": count, "FRAME": len(content)}.get(operation.name)
+        name = operation.name
+        limit = {"PUT": count, "BINPUT": count, "LONG_BINPUT": count, "FRAME": len(content)}.get(name)
         if limit is not None and (argument is None or argument > limit):
-            raise PickleError(f"is not a readable pickle ({operation.name} of {argument}). Get the file again.")
+            raise PickleError(f"is not a readable pickle ({name} of {argument}). Get the file again.")
+        if count > MAX_STEPS:
+            raise PickleError(f"has more than {MAX_STEPS:,} steps, which no body or motion has.")
+        place = argument if isinstance(argument, int) else 0
+        if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
+            memo[len(memo) if name == "MEMOIZE" else place] = _stands_for(stack[-1:])
+            continue
+        made = 1
+        if name in ("GET", "BINGET", "LONG_BINGET"):
+            made = memo.get(place, 1)
+        elif name == "DUP":
+            made = _stands_for(stack[-1:])
+        else:
+            made += _stands_for(_popped(stack, [item.name for item in operation.stack_before]))
+        if made > MAX_OBJECTS:
+            raise PickleError(f"it stands for more than {MAX_OBJECTS:,} objects, which no body or motion has.")
+        stack += [None if item.name == "mark" else made for item in operation.stack_after[-1:]]
+
+
+def _popped(stack: list[int | None], before: list[str]) -> list[int | None]:
+    """The objects that an operation uses, removed from the stack; "mark" is all since the last mark."""
+    popped: list[int | None] = []
+    if "mark" in before:
+        while stack and (top := stack.pop()) is not None:
+            popped.append(top)
+        before = before[: before.index("mark")]
+    for _ in before:
+        if stack:
+            popped.append(stack.pop())
+    return popped
+
+
+def _stands_for(objects: list[int | None]) -> int:
+    return sum(size or 0 for size in objects)
+
+
+class _Reader:
+    """Turns what the unpickler made into plain data, and counts: what a pickle refers to twice is there twice then, so
+    that a few hundred bytes may stand for billions of objects."""
+
+    def __init__(self) -> None:
+        self._objects = MAX_OBJECTS
+        self._bytes = MAX_BYTES
+
+    def plain(self, content: Any) -> Any:
+        """The content with every stand-in replaced by its value."""
+        self._objects -= 1
+        if self._objects < 0:
+            raise PickleError(f"it stands for more than {MAX_OBJECTS:,} objects, which no body or motion has.")
+        if isinstance(content, _StandIn):
+            return content.value(self)
+        if isinstance(content, dict):
+            return {self.plain(key): self.plain(value) for key, value in content.items()}
+        if isinstance(content, list):
+            return [self.plain(item) for item in content]
+        if isinstance(content, tuple):
+            return tuple(self.plain(item) for item in content)
+        if isinstance(content, type):
+            raise PickleError("it contains a class. Only arrays can be read.")
+        return content
+
+    def array(self, raw: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any) -> np.ndarray[Any, Any]:
+        """An array of raw bytes."""
+        if isinstance(raw, str):
+            raw = raw.encode("latin1")
+        shape = tuple(int(size) for size in shape)
+        if not isinstance(raw, (bytes, bytearray)) or np.prod(shape, dtype=object) * dtype.itemsize != len(raw):
+            raise PickleError(f"it contains an array of shape {shape} without all its bytes. Get the file again.")
+        self.spend(len(raw))
+        return np.frombuffer(raw, dtype).reshape(shape, order=order).copy()
+
+    def spend(self, size: int) -> None:
+        """Count the bytes of an array before they are used."""
+        self._bytes -= size
+        if self._bytes < 0:
+            raise PickleError(f"its arrays would need more than {MAX_BYTES >> 20} MB of memory, which no body needs.")
 
 
 class _StandIn:
@@ -82,7 +178,7 @@ class _StandIn:
     def append(self, item: Any) -> None:
         self.items.append(item)
 
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         raise PickleError(
             f"it contains an object of type {type(self).__name__.strip('_').lower()}. Only arrays can be read."
         )
@@ -93,36 +189,37 @@ class _Object(_StandIn):
 
 
 class _Set(_StandIn):
-    def value(self) -> Any:
-        return set(_plain(list(self.arguments[0]))) if self.arguments else set()
+    def value(self, read: _Reader) -> Any:
+        return set(read.plain(list(self.arguments[0]))) if self.arguments else set()
 
 
 class _Dict(_StandIn):
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         pairs = list(self.arguments[0]) if self.arguments else []
-        return _plain(dict(pairs) | dict(self.items))
+        return read.plain(dict(pairs) | dict(self.items))
 
 
 class _Bytes(_StandIn):
     """`bytes()`: how Python 3 writes empty bytes into old pickle protocols."""
 
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         return b""
 
 
 class _Encoded(_StandIn):
     """`_codecs.encode(text, "latin1")`: how Python 3 writes bytes into old pickle protocols."""
 
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         text, encoding = self.arguments
         if encoding != "latin1":
             raise PickleError(f"it encodes text as {encoding!r}; only latin1 can be read.")
+        read.spend(len(text))
         return text.encode("latin1")
 
 
 class _Dtype(_StandIn):
-    def value(self) -> Any:
-        code = _plain(self.arguments[0])
+    def value(self, read: _Reader) -> Any:
+        code = read.plain(self.arguments[0])
         dtype = np.dtype(code if isinstance(code, str) and len(code) < 8 else "V")
         if dtype.kind not in "biufSU":
             raise PickleError(f"it contains an array of type {code!r}; only arrays of numbers and text can be read.")
@@ -133,34 +230,37 @@ class _Dtype(_StandIn):
 class _Ndarray(_StandIn):
     """`_reconstruct(ndarray, (0,), b"b")`; its state is (version, shape, dtype, fortran order, bytes)."""
 
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         _version, shape, dtype, fortran, raw = self.state
-        return _array(_plain(raw), _plain(dtype), _plain(shape), "F" if fortran else "C")
+        return read.array(read.plain(raw), read.plain(dtype), read.plain(shape), "F" if fortran else "C")
 
 
 class _Buffer(_StandIn):
     """`_frombuffer(bytes, dtype, shape, order)`: arrays of pickle protocol 5."""
 
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         raw, dtype, shape, order = self.arguments
-        return _array(_plain(raw), _plain(dtype), _plain(shape), "F" if order == "F" else "C")
+        return read.array(read.plain(raw), read.plain(dtype), read.plain(shape), "F" if order == "F" else "C")
 
 
 class _Scalar(_StandIn):
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         dtype, raw = self.arguments
-        return _array(_plain(raw), _plain(dtype), (), "C")[()]
+        return read.array(read.plain(raw), read.plain(dtype), (), "C")[()]
 
 
 class _Sparse(_StandIn):
     """scipy.sparse.csc_matrix, made dense."""
 
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         state = _attributes(self)
-        shape = tuple(int(size) for size in _plain(state.get("_shape", state.get("shape"))))
+        shape = tuple(int(size) for size in read.plain(state.get("_shape", state.get("shape"))))
         if len(shape) != 2 or min(shape) < 0 or shape[0] * shape[1] > MAX_ELEMENTS:
             raise PickleError(f"it contains a sparse matrix of shape {shape}, which no body model has.")
-        data, indices, indptr = (_plain(state[key]) for key in ("data", "indices", "indptr"))
+        read.spend(shape[0] * shape[1] * 8)
+        data, indices, indptr = (read.plain(state[key]) for key in ("data", "indices", "indptr"))
+        if data.dtype.kind not in "biuf":
+            raise PickleError(f"it contains a sparse matrix of {data.dtype}, not of numbers. Get the file again.")
         counts = np.diff(indptr)
         if len(counts) != shape[1] or (counts < 0).any() or not len(data) == len(indices) == indptr[-1] - indptr[0]:
             raise PickleError("it contains a sparse matrix with parts that do not match. Get the file again.")
@@ -171,11 +271,11 @@ class _Sparse(_StandIn):
 
 
 class _Chumpy(_StandIn):
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         state = _attributes(self)
         if "x" not in state:
             raise PickleError("it contains a chumpy expression without a value. Save the model with plain arrays.")
-        return _plain(state["x"])
+        return read.plain(state["x"])
 
 
 class _Reconstructed(_StandIn):
@@ -187,10 +287,10 @@ class _Reconstructed(_StandIn):
             raise PickleError("it rebuilds an object that is neither an array nor a matrix.")
         self.arguments = (made,)
 
-    def value(self) -> Any:
+    def value(self, read: _Reader) -> Any:
         instance = self.arguments[0]()
         instance.state = self.state
-        return instance.value()
+        return instance.value(read)
 
 
 ALLOWED: dict[str, dict[str, type[_StandIn]]] = {
@@ -222,21 +322,6 @@ class _Unpickler(pickle.Unpickler):
         raise PickleError(f"it refers to an object outside the file ({pid!r}).")
 
 
-def _plain(content: Any) -> Any:
-    """The content with every stand-in replaced by its value."""
-    if isinstance(content, _StandIn):
-        return content.value()
-    if isinstance(content, dict):
-        return {_plain(key): _plain(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_plain(item) for item in content]
-    if isinstance(content, tuple):
-        return tuple(_plain(item) for item in content)
-    if isinstance(content, type):
-        raise PickleError("it contains a class. Only arrays can be read.")
-    return content
-
-
 def _attributes(instance: _StandIn) -> dict[str, Any]:
     """The attribute dictionary of an instance's state."""
     state = instance.state
@@ -245,12 +330,3 @@ def _attributes(instance: _StandIn) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise PickleError("it contains an object without attributes in the place of an array. Get the file again.")
     return state
-
-
-def _array(raw: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any) -> np.ndarray[Any, Any]:
-    if isinstance(raw, str):
-        raw = raw.encode("latin1")
-    shape = tuple(int(size) for size in shape)
-    if not isinstance(raw, (bytes, bytearray)) or np.prod(shape, dtype=object) * dtype.itemsize != len(raw):
-        raise PickleError(f"it contains an array of shape {shape} without all its bytes. Get the file again.")
-    return np.frombuffer(raw, dtype).reshape(shape, order=order).copy()

@@ -50,6 +50,11 @@ SOLE_BELOW_FOOT = 0.02
 CROWN_ABOVE_HEAD = 0.14
 """Distance in metres from the head joint up to the crown in the rest pose."""
 
+SMPL_PELVIS: NDArray[np.float64] = np.array([-0.0018, -0.2233, 0.0282])
+"""(3,) pelvis joint of the neutral SMPL body at rest, metres, body frame (SMPL's joint regressor on its template).
+SMPL's translation moves the body's origin, not the pelvis: the pelvis joint is at translation + this, not rotated."""
+SMPL_PELVIS.setflags(write=False)
+
 MIRROR: tuple[int, ...] = tuple(
     JOINT_INDEX.get({"L": "R", "R": "L"}.get(name[0], name[0]) + name[1:], index) if name[1] == "_" else index
     for index, name in enumerate(JOINT_NAMES)

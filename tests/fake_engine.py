@@ -20,7 +20,6 @@ the protocol) and nonsense (answers without a motion).
 from __future__ import annotations
 
 import dataclasses
-import io
 import itertools
 import json
 import math
@@ -39,7 +38,7 @@ sys.path.insert(0, sys.argv[-2] if sys.argv[-1] == "serve" else str(Path(__file_
 import engine
 from engine import choreography as doc
 from engine import protocol
-from engine.editing.dance_files import write_dance_motion
+from engine.editing.dance_files import pack_dance_motion
 from engine.editing.operations import Operation
 from engine.errors import AudioError, CancelledError, EngineError
 from engine.pipeline.request import GenerateRequest
@@ -66,9 +65,7 @@ class Dance:
     report: dict[str, Any]
 
     def to_npz(self) -> bytes:
-        file = io.BytesIO()
-        write_dance_motion(file, self.document, self.dance)
-        return file.getvalue()
+        return pack_dance_motion(self.document, self.dance)
 
 
 class OutOfMemoryError(RuntimeError):

@@ -15,12 +15,9 @@ from engine.motion.grounding import grounded
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion
 from smpl_rig.pickles import PickleError, load
-from smpl_rig.skeleton import BODY_TO_WORLD
+from smpl_rig.skeleton import BODY_TO_WORLD, SMPL_PELVIS
 
 AIST_FPS = 60.0
-SMPL_PELVIS = np.array([-0.0018, -0.2233, 0.0282])
-"""(3,) pelvis joint of the neutral SMPL body at rest, metres, body frame (SMPL's joint regressor on its template).
-SMPL's translation moves the body's origin, not the pelvis."""
 AIST_GENRES: dict[str, str] = {
     "BR": "break", "PO": "pop", "LO": "lock", "MH": "middle hip-hop", "LH": "la style hip-hop",
     "HO": "house", "WA": "waack", "KR": "krump", "JS": "street jazz", "JB": "ballet jazz",
@@ -32,9 +29,9 @@ def load_aist(path: Path) -> Motion:
     position of the pelvis. Raises DataError.
     """
     try:
-        content = load(path)
+        content = load(path, ("smpl_poses", "smpl_trans", "smpl_scaling"))
     except (PickleError, OSError) as error:
-        raise DataError(f"{Path(path).name}: cannot be read as an AIST++ motion ({error})") from error
+        raise DataError(f"{Path(path).name}: cannot be read as an AIST++ motion: {error}") from error
     missing = [key for key in ("smpl_poses", "smpl_trans") if not isinstance(content, dict) or key not in content]
     if missing:
         raise DataError(f"{Path(path).name}: has no {' and no '.join(missing)}. Give an AIST++ motion file.")

@@ -17,8 +17,9 @@ from typing import Any
 from engine.data.aist import AIST_GENRES, load_aist
 from engine.data.head_level import level_head
 from engine.errors import DataError
-from engine.motion.files.bvh_read import read_bvh
-from smpl_rig.motion import Motion, MotionFileError, load_npz
+from engine.motion.files.bvh_read import read_bvh_recording
+from engine.motion.files.npz_read import read_npz_recording
+from smpl_rig.motion import Motion
 
 SPLITS = ("train", "val", "test")
 UNKNOWN_STYLE = "unknown"
@@ -45,10 +46,7 @@ class Clip:
     def motion(self) -> Motion:
         """The motion: metres, Z up; a head that looks up all the time is levelled. Raises DataError."""
         read = _READERS[self.motion_path.suffix.lower()]
-        try:
-            return level_head(read(self.motion_path))
-        except MotionFileError as error:
-            raise DataError(str(error)) from error
+        return level_head(read(self.motion_path))
 
 
 class DanceDataset:
@@ -168,4 +166,8 @@ def _files(folder: Path, ending: str) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.suffix.lower() == ending and path.is_file())
 
 
-_READERS: dict[str, Callable[[Path], Motion]] = {".npz": load_npz, ".pkl": load_aist, ".bvh": read_bvh}
+_READERS: dict[str, Callable[[Path], Motion]] = {
+    ".npz": lambda path: read_npz_recording(path).in_time(),
+    ".pkl": load_aist,
+    ".bvh": lambda path: read_bvh_recording(path).in_time(),
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 
@@ -13,24 +13,31 @@ from engine.choreography import LONGEST_TEXT, Choreography, from_json
 from engine.errors import ChoreographyError, DataError
 from smpl_rig import dance_motion
 from smpl_rig.dance_motion import DanceMotion
-from smpl_rig.motion import MotionFileError, save_npz
+from smpl_rig.motion import MotionFileError, pack_npz, save_npz
 
 _MOST_MOTION = 2**30
 """Bytes of a dance's motion file, several times what the longest dance has."""
 
 
-def write_dance_motion(file: Path | IO[bytes], document: Choreography, dance: DanceMotion) -> None:
+def write_dance_motion(path: Path, document: Choreography, dance: DanceMotion) -> None:
     """Write the AMASS-style .npz of a dance with what edits need; clips that no variant uses are left out."""
-    save_npz(
-        file,
-        dance.motion,
-        tokens=np.array(document.tokens, np.int64),
-        token_rate=np.float64(document.token_rate),
-        checkpoint=document.checkpoint.name,
-        seed=np.int64(document.seed),
-        style=document.style or "",
+    save_npz(path, dance.motion, **_dance_arrays(document, dance))
+
+
+def pack_dance_motion(document: Choreography, dance: DanceMotion) -> bytes:
+    """What `write_dance_motion` writes as bytes for the add-on, see `smpl_rig.motion.pack_npz`."""
+    return pack_npz(dance.motion, **_dance_arrays(document, dance))
+
+
+def _dance_arrays(document: Choreography, dance: DanceMotion) -> dict[str, Any]:
+    return {
+        "tokens": np.array(document.tokens, np.int64),
+        "token_rate": np.float64(document.token_rate),
+        "checkpoint": document.checkpoint.name,
+        "seed": np.int64(document.seed),
+        "style": document.style or "",
         **dance.arrays(document.clips),
-    )
+    }
 
 
 def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMotion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,7 +32,7 @@ from engine.pipeline.song import read_song
 from engine.runtime.cancellable import cancellable
 from engine.runtime.device import Device, choose_device, with_cpu_fallback
 from engine.runtime.file_hash import file_sha256
-from smpl_rig.motion import Motion, save_npz
+from smpl_rig.motion import Motion, pack_npz, save_npz
 
 
 @dataclass(frozen=True)
@@ -56,24 +55,23 @@ class Dance:
     report: dict[str, Any] = field(default_factory=dict)
 
     def to_npz(self) -> bytes:
-        """The dance as the bytes of an AMASS-style .npz."""
-        file = io.BytesIO()
-        self.write(file)
-        return file.getvalue()
+        """The dance as the bytes of an .npz for the add-on, see `smpl_rig.motion.pack_npz`."""
+        return pack_npz(self.motion, **self._arrays())
 
-    def write(self, file: Path | io.BytesIO) -> None:
+    def write(self, path: Path) -> None:
         """Write the dance as an AMASS-style .npz."""
-        save_npz(
-            file,
-            self.motion,
-            tokens=self.tokens,
-            token_rate=np.float64(self.token_rate),
-            frames_poses=self.frames.poses,
-            frames_trans=self.frames.trans,
-            checkpoint=self.checkpoint,
-            seed=np.int64(self.seed),
-            style=self.style,
-        )
+        save_npz(path, self.motion, **self._arrays())
+
+    def _arrays(self) -> dict[str, Any]:
+        return {
+            "tokens": self.tokens,
+            "token_rate": np.float64(self.token_rate),
+            "frames_poses": self.frames.poses,
+            "frames_trans": self.frames.trans,
+            "checkpoint": self.checkpoint,
+            "seed": np.int64(self.seed),
+            "style": self.style,
+        }
 
 
 def generate(request: GenerateRequest, progress: Progress, cancelled: Cancelled, show: Show | None = None) -> Dance:

@@ -12,7 +12,7 @@ from engine.checks import shown
 from engine.errors import DataError
 from engine.models.loading import load_checkpoint
 from engine.motion.body_frame import in_body_frame
-from engine.motion.files.read import read_motion
+from engine.motion.files.read import MAX_SECONDS, read_motion
 from engine.runtime.device import choose_device
 from smpl_rig.motion import Motion, MotionFileError, read_npz, resample
 
@@ -67,6 +67,8 @@ def decode(path: Path, checkpoint_name: str, device: str) -> Motion:
             f"{path}: its tokens do not fit checkpoint {shown(checkpoint.name)}, which has {levels} levels of "
             f"{codes} codes. Give the checkpoint that they come from."
         )
+    if len(tokens) > MAX_SECONDS * checkpoint.token_rate:
+        raise DataError(f"{path}: has {len(tokens):,} token positions, more than {MAX_SECONDS / 60:g} minutes. Cut it.")
     return checkpoint.decode(tokens.astype(np.int64))
 
 

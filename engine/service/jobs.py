@@ -143,15 +143,11 @@ def _unpack_dance(document: str, npz: str) -> tuple[Choreography, DanceMotion]:
 
 
 def _pack_dance(edited: Edited) -> dict[str, Any]:
-    import io
-
     from engine.choreography import to_json
-    from engine.editing.dance_files import write_dance_motion
+    from engine.editing.dance_files import pack_dance_motion
 
-    file = io.BytesIO()
-    write_dance_motion(file, edited.document, edited.dance)
     return {
-        "npz": protocol.pack_bytes(file.getvalue()),
+        "npz": protocol.pack_bytes(pack_dance_motion(edited.document, edited.dance)),
         "document": to_json(edited.document),
         "report": to_plain(edited.report),
     }

@@ -110,15 +110,9 @@ def _unusable(error: Exception) -> SceneError:
 
 def pack(document: Choreography, dance_motion: DanceMotion) -> bytes:
     """The .npz of a document's motion; clips that no variant is kept in are left out."""
-    import numpy as np
+    from smpl_rig.motion import pack_npz
 
-    file = io.BytesIO()
-    motion = dance_motion.motion
-    arrays = dance_motion.arrays(document.clips)
-    arrays |= {"poses": motion.poses, "trans": motion.trans}
-    # numpy's types think that one of the names could be `allow_pickle`
-    np.savez_compressed(file, mocap_framerate=motion.fps, **arrays)  # type: ignore[arg-type]
-    return file.getvalue()
+    return pack_npz(dance_motion.motion, **dance_motion.arrays(document.clips))
 
 
 def has_dance(armature: bpy.types.Object) -> bool:

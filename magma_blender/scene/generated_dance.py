@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,17 +26,11 @@ class GeneratedDance:
 
 def read_generated(answer: DanceAnswer) -> GeneratedDance:
     """The dance in an answer of the engine. Raises AnswerError where it makes no sense."""
-    import numpy as np
-
     from smpl_rig.motion import load_npz
 
     try:
         document = from_json(answer.document)
         motion = load_npz(io.BytesIO(answer.npz))
-        file = io.BytesIO()
-        with np.load(io.BytesIO(answer.npz), allow_pickle=False) as arrays:
-            # joints follow from the rest; without them it is half as large
-            np.savez_compressed(file, **{name: arrays[name] for name in arrays.files if name != "joints"})
-    except (ChoreographyError, ValueError, zipfile.BadZipFile) as error:  # errors of motion files are ValueErrors
+    except (ChoreographyError, ValueError) as error:  # errors of motion files are ValueErrors
         raise unusable(error) from error
-    return GeneratedDance(document, motion, file.getvalue())
+    return GeneratedDance(document, motion, answer.npz)

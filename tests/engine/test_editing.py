@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -17,9 +18,15 @@ from tiny_engine import STYLE_MUSIC, STYLES, stepping, tiny_networks
 from engine import choreography as doc
 from engine import protocol
 from engine.audio.music_features import MUSIC_FEATURES
-from engine.choreography import Choreography, from_json, to_json
+from engine.choreography import Choreography, MotionFile, from_json, to_json
 from engine.editing.chain import chain
-from engine.editing.dance_files import DanceMotion, read_dance_motion, write_dance_motion
+from engine.editing.dance_files import (
+    DanceMotion,
+    load_choreography,
+    pack_dance_motion,
+    read_dance_motion,
+    write_dance_motion,
+)
 from engine.editing.edit import Edited, edit
 from engine.editing.operations import Operation
 from engine.editing.song_music import on_the_beat
@@ -34,6 +41,7 @@ from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from engine.service.jobs import HANDLERS
 from smpl_rig.motion import load_npz, mirror, save_npz
+from smpl_rig.skeleton import SMPL_PELVIS
 
 FPS = 30.0
 State = tuple[Choreography, DanceMotion]
@@ -74,6 +82,30 @@ def same_frames(one: DanceMotion, other: DanceMotion, start: int, stop: int) -> 
         np.array_equal(a.poses[part], b.poses[part]) and np.array_equal(a.trans[part], b.trans[part])
         for a, b, part in pairs
     )
+
+
+def beside(path: Path, document: Choreography) -> Path:
+    """A choreography beside its motion file, which it names."""
+    named = MotionFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    path.with_suffix(".json").write_text(to_json(replace(document, motion=named)))
+    return path.with_suffix(".json")
+
+
+def test_a_dance_saved_before_its_places_were_smpls_edits_as_it_did(dance: State, tmp_path: Path) -> None:
+    """Files of ours had the pelvis in `trans`; they have SMPL's translation now, and both keep every bit."""
+    document, motion = dance
+    write_dance_motion(tmp_path / "new.npz", document, motion)
+    with np.load(tmp_path / "new.npz") as data:
+        arrays = {name: data[name] for name in data.files if name != "trans_origin"}
+        np.testing.assert_allclose(arrays["trans"] + SMPL_PELVIS, motion.motion.trans, atol=1e-5)
+    arrays["trans"] = arrays["joints"][:, 0]
+    np.savez_compressed(tmp_path / "old.npz", **arrays)
+    edits = [Operation("mirror", 10, 20), lock(30, 40)]
+    wanted = do(dance, *edits)
+    for name in ("new", "old"):
+        loaded, kept = load_choreography(beside(tmp_path / f"{name}.npz", document))
+        assert same_frames(motion, kept, 0, len(document)) and loaded.tokens == document.tokens
+        assert same_frames(wanted.dance, do((loaded, kept), *edits).dance, 0, len(document))
 
 
 def lock(start: int, stop: int) -> Operation:
@@ -428,13 +460,12 @@ def any_operation(name: str, draw: Any, length: int, clip: Path) -> Operation:
 
 
 def saved_and_loaded(state: State) -> State:
-    file = io.BytesIO()
-    write_dance_motion(file, *state)
+    data = pack_dance_motion(*state)
     document = from_json(to_json(state[0]))
     assert document == state[0]
-    motion = read_dance_motion(file.getvalue(), document, "dance.npz")
+    motion = read_dance_motion(data, document, "dance.npz")
     assert same_frames(state[1], motion, 0, len(document))
-    assert len(load_npz(io.BytesIO(file.getvalue()))) == len(motion.motion)
+    assert len(load_npz(io.BytesIO(data))) == len(motion.motion)
     return document, motion
 
 
@@ -471,13 +502,12 @@ def test_what_does_not_belong_together_is_refused(dance: State, song: Path, tmp_
         audio = replace(document.audio[0], path=str(path))
         with pytest.raises(AudioError, match=words):
             do((replace(document, audio=(audio,)), motion), regenerate)
-    file = io.BytesIO()
-    write_dance_motion(file, document, motion)
+    data = pack_dance_motion(document, motion)
     short = replace(document, spans=doc.split(document, 40).spans[:1])
     with pytest.raises(DataError, match="holds 162 frames, but its choreography has 40 positions"):
-        do((short, read_dance_motion(file.getvalue(), short, "dance.npz")), regenerate)
+        do((short, read_dance_motion(data, short, "dance.npz")), regenerate)
     with pytest.raises(DataError, match="no 'clip_"):
-        read_dance_motion(file.getvalue(), doc.keep_clip(document, 0, "gone"), "dance.npz")
+        read_dance_motion(data, doc.keep_clip(document, 0, "gone"), "dance.npz")
     with pytest.raises(ChoreographyError, match="do not fit"):
         wild = doc.overwrite(document, 0, 1, doc.Variant(((999, 0, 0),)))
         do((wild, motion), regenerate)

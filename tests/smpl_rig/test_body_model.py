@@ -6,6 +6,7 @@ import collections
 import os
 import pickle
 import sys
+import tracemalloc
 import types
 
 import numpy as np
@@ -254,3 +255,143 @@ def test_the_mannequin_is_mirrored_and_faces_outwards():
     shares = body.weights.sum(axis=0)
     # a light mesh has not the same vertices on both sides
     assert np.allclose(shares, shares[list(MIRROR)], rtol=0.08)
+
+
+def written(path, **change):
+    arrays = {**model_arrays(), **change}
+    np.savez(path, **arrays)
+    return arrays
+
+
+TURNS = {
+    "lying, z up": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+    "upside down": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
+    "facing back": [[-1, 0, 0], [0, 1, 0], [0, 0, -1]],
+    "on its side": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]],
+}
+
+
+@pytest.mark.parametrize("unit", [1, 100, 1000], ids=["m", "cm", "mm"])
+@pytest.mark.parametrize("turn", ["as smpl", *TURNS])
+def test_a_body_in_another_unit_or_along_another_axis_stands_up(tmp_path, turn, unit):
+    arrays = model_arrays()
+    true = arrays["v_template"].copy()
+    arrays["v_template"] = true @ np.array(TURNS.get(turn, np.eye(3))).T * unit
+    np.savez(tmp_path / "body.npz", **arrays)
+    body = body_model.load(tmp_path / "body.npz")
+    assert np.allclose(body.vertices, true, atol=1e-5)
+    assert np.allclose(body.joints, arrays["J_regressor"] @ true, atol=1e-5)
+    assert np.array_equal(body.faces, arrays["f"])
+
+
+def arms_hanging(vertices):
+    """The vertices of the arms turned down about the shoulders."""
+    hanging = vertices.copy()
+    for number, joint in enumerate(np.arange(len(vertices)) % JOINT_COUNT):
+        for shoulder, names in ((16, (18, 20, 22)), (17, (19, 21, 23))):
+            if joint in names:
+                away = rest_joints()[joint] - rest_joints()[shoulder]
+                hanging[number] += [-away[0], -abs(away[0]), 0]
+    return hanging
+
+
+def test_a_body_that_is_no_person_in_a_t_pose_is_refused(tmp_path):
+    v = model_arrays()["v_template"]
+    leaning = v @ np.array([[0.7071, -0.7071, 0], [0.7071, 0.7071, 0], [0, 0, 1]])
+    for change, words in (
+        ({"v_template": v * [-1, 1, 1]}, "mirrored"),
+        ({"v_template": v * 10}, "units tall, which is no person's height"),
+        ({"v_template": v * 0.001}, "units tall, which is no person's height"),
+        ({"v_template": v * 1e30}, "units tall"),
+        ({"v_template": v * 0}, "along no axis"),
+        ({"v_template": leaning}, "along no axis"),
+        ({"v_template": arms_hanging(v)}, "T-pose"),
+        ({"J": rest_joints() * 100}, "outside of its body"),
+        ({"kintree_table": np.arange(24)}, "order|cannot be used"),
+        ({"kintree_table": np.zeros((2, 0), int)}, "order|cannot be used"),
+        ({"kintree_table": np.zeros((3, 24), int)}, "order|cannot be used"),
+        ({"J_regressor": np.zeros((24, 5))}, "do not match"),
+        ({"J_regressor": np.zeros((50_000, 1)), "v_template": np.zeros((1, 50_000))}, "do not match"),
+        ({"f": np.array([["a"] * 3])}, "cannot be used"),
+    ):
+        written(tmp_path / "body.npz", **change)
+        with pytest.raises(body_model.BodyModelError, match=words):
+            body_model.load(tmp_path / "body.npz")
+
+
+def test_pipes_devices_folders_and_empty_files_are_no_bodies(tmp_path):
+    for ending in ("npz", "pkl"):
+        os.mkfifo(tmp_path / f"pipe.{ending}")
+        (tmp_path / f"zero.{ending}").symlink_to("/dev/zero")
+        (tmp_path / f"empty.{ending}").touch()
+        (tmp_path / f"folder.{ending}").mkdir()
+        (tmp_path / f"huge.{ending}").touch()
+        os.truncate(tmp_path / f"huge.{ending}", 1 << 40)
+        for name, words in (
+            ("pipe", "a pipe"), ("zero", "a device"), ("empty", "is empty"), ("folder", "is a folder"), ("huge", "MB")
+        ):  # fmt: skip
+            with pytest.raises(body_model.BodyModelError, match=words):
+                body_model.load(tmp_path / f"{name}.{ending}")
+
+
+def laughs(levels, opening, doubling):
+    """A pickle whose object contains the one before twice, `levels` times."""
+    stream = b"\x80\x02" + opening + b"q\x00"
+    for level in range(levels):
+        stream += doubling(bytes([level]), bytes([level + 1]))
+    return stream
+
+
+BOMBS = {
+    "lists of lists": laughs(40, b"]", lambda old, new: b"]q" + new + b"(h" + old + b"h" + old + b"e") + b".",
+    "tuples of tuples": laughs(40, b")", lambda old, new: b"h" + old + b"h" + old + b"\x86q" + new) + b".",
+    "a tuple as key": b"\x80\x02})q\x000"
+    + b"".join(b"h%ch%c\x86q%c0" % (level, level, level + 1) for level in range(40)) + b"h\x28K\x01s.",
+    "an array many times": b"\x80\x02]q\x00(" + pickle.dumps(np.zeros(100_000), 2)[2:-1] + b"q\x0c"
+    + b"h\x0c" * 10_000 + b"e.",
+    "a text many times": b"\x80\x02]q\x00(c_codecs\nencode\nX" + (1_000_000).to_bytes(4, "little") + b"a" * 1_000_000
+    + b"X\x06\x00\x00\x00latin1\x86Rq\x05" + b"h\x05" * 10_000 + b"e.",
+    "deep lists": b"\x80\x02" + b"]" * 9_000 + b"a" * 8_999 + b".",
+    "deep tuples": b"\x80\x02)" + b"\x85" * 9_000 + b".",
+    "many steps": b"\x80\x02](" + b"N0" * 15_000 + b"e.",
+    "itself": b"\x80\x02]q\x00h\x00a.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_pickles_that_explode_are_refused_before_they_do(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(pickles, "MAX_OBJECTS", 20_000)
+    monkeypatch.setattr(pickles, "MAX_STEPS", 20_000)
+    monkeypatch.setattr(pickles, "MAX_BYTES", 1 << 25)
+    path = tmp_path / "bomb.pkl"
+    path.write_bytes(BOMBS[name])
+    tracemalloc.start()
+    try:
+        with pytest.raises(pickles.PickleError, match=r"bomb\.pkl.*(objects|steps|memory|recursion)"):
+            pickles.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 26
+    finally:
+        tracemalloc.stop()
+
+
+def test_sparse_matrices_that_would_fill_memory_are_refused(tmp_path):
+    def sparse_of(shape, **change):
+        matrix = sparse.csc_matrix((np.zeros(0), np.zeros(0, int), np.zeros(shape[1] + 1, int)), shape=shape)
+        for name, value in change.items():
+            setattr(matrix, name, value)
+        return matrix
+
+    text = sparse_of((24, 24), data=np.array([], "U90000"))
+    for content in (sparse_of((1 << 40, 2)), [sparse_of((1 << 23, 2)) for _ in range(9)], text):
+        (tmp_path / "sparse.pkl").write_bytes(pickle.dumps(content))
+        with pytest.raises(pickles.PickleError, match=r"sparse matrix|MB of memory"):
+            pickles.load(tmp_path / "sparse.pkl")
+
+
+def test_what_is_not_asked_for_costs_nothing(tmp_path, chumpy_like):
+    """A body model with its shape and pose corrections, which are most of its file."""
+    content = {**model_arrays(), "posedirs": FakeCh(object()), "shapedirs": FakeCh(np.zeros((60, 3, 10)))}
+    del content["posedirs"]
+    (tmp_path / "body.pkl").write_bytes(pickle.dumps({**content, "other": {1: [set(), {2}]}}, 2))
+    assert set(pickles.load(tmp_path / "body.pkl", ("f", "weights", "gone"))) == {"f", "weights"}
+    assert body_model.load(tmp_path / "body.pkl").vertices.shape == (60, 3)

@@ -113,7 +113,7 @@ def test_npz_round_trip(tmp_path: Path) -> None:
         ({"poses": None}, "no poses"),
         ({"mocap_framerate": None}, "mocap_framerate"),
         ({"trans": np.zeros((3, 3), np.float32)}, "do not match"),
-        ({"poses": np.full((12, 72), np.nan, np.float32)}, "NaN"),
+        ({"poses": np.full((12, 72), np.nan, np.float32)}, "the value nan in frame 1 of 12 of its poses"),
     ],
 )
 def test_bad_motion_files_are_refused_with_the_reason(tmp_path: Path, change: dict[str, object], message: str) -> None:

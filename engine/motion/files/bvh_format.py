@@ -5,22 +5,41 @@ Angles are degrees. Format: M. Meredith and S. Maddock, "Motion Capture File For
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import codecs
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.errors import DataError
 from smpl_rig import rotations as rot
+from smpl_rig.regular_files import UnsuitableFileError, read_regular
 
-Array = NDArray[np.floating[Any]]
-
-_POSITIONS = {"Xposition": 0, "Yposition": 1, "Zposition": 2}
-_ROTATIONS = {"Xrotation": 0, "Yrotation": 1, "Zrotation": 2}
+_POSITIONS = {"xposition": 0, "yposition": 1, "zposition": 2}
+_ROTATIONS = {"xrotation": 0, "yrotation": 1, "zrotation": 2}
+_SCALES = ("xscale", "yscale", "zscale")
+"""Channels that some programs write and none of ours needs."""
+MAX_FILE_BYTES = 1 << 28
+_MAX_HEAD_CHARACTERS = 1 << 22
+_MAX_JOINTS = 2000
+_MAX_VALUES = 24_000_000
+"""Frames times channels: ten minutes at 120 frames a second of a hundred joints."""
+_MAX_OFFSET = 1e6
+_CHUNK = 1 << 20
+_FPS = (1.0, 1000.0)
+_STILL = 0.01
+"""Share of a joint's offset below which all its position channels count as zero."""
+_MOTION = re.compile(
+    r"(?<![^\s}])MOTION(?=\s+(?:(?:#|//|;)[^\n]*\s+)*Frames\b)|^[ \t]*MOTION\b", re.IGNORECASE | re.MULTILINE
+)
+_HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
+_NOTHING = r"(?:\s|(?:#|//|;)[^\n]*(?:\n|$))*"
+_FRAMES = re.compile(_NOTHING + r"Frames\s*:?\s*(\S+)", re.IGNORECASE)
+_FRAME_TIME = re.compile(_NOTHING + r"Frame[ \t]*Time\s*:?\s*(\S+)", re.IGNORECASE)
+_COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|;).*$", re.MULTILINE)
 
 
 @dataclass
@@ -50,111 +69,259 @@ class BvhFile:
             rest[index] = joint.offset if joint.parent < 0 else rest[joint.parent] + joint.offset
         return rest
 
-    def world(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """(T, J, 3, 3) rotations and (T, J, 3) positions of every joint in the file's world, unit and axes."""
-        frames = len(self.values)
-        rotations = np.empty((frames, len(self.joints), 3, 3))
-        positions = np.empty((frames, len(self.joints), 3))
+    def world(self, wanted: Sequence[int] | None = None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(T, N, 3, 3) rotations and (T, N, 3) positions of N wanted joints, or of all, in the file's world, unit and
+        axes."""
+        wanted = range(len(self.joints)) if wanted is None else wanted
+        needed = set()
+        for above in wanted:
+            while above >= 0 and above not in needed:
+                needed.add(above)
+                above = self.joints[above].parent  # noqa: PLW2901
         column = 0
+        found: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
         for index, joint in enumerate(self.joints):
-            local = np.broadcast_to(np.eye(3), (frames, 3, 3))
-            offset = np.broadcast_to(joint.offset, (frames, 3)).copy()
-            for channel in joint.channels:
-                values = self.values[:, column]
-                column += 1
-                if channel in _POSITIONS:
-                    offset[:, _POSITIONS[channel]] = values
-                else:
-                    local = local @ _turn(_ROTATIONS[channel], np.radians(values))
+            values = self.values[:, column : column + len(joint.channels)]
+            column += len(joint.channels)
+            if index not in needed:
+                continue
+            local, offset = _local(joint, values)
             if joint.parent < 0:
-                rotations[:, index], positions[:, index] = local, offset
+                found[index] = local, offset
             else:
-                parent = rotations[:, joint.parent]
-                rotations[:, index] = parent @ local
-                positions[:, index] = positions[:, joint.parent] + np.einsum("tij,tj->ti", parent, offset)
-        return rotations, positions
+                parent, place = found[joint.parent]
+                found[index] = parent @ local, place + np.einsum("tij,tj->ti", parent, offset)
+        return np.stack([found[j][0] for j in wanted], axis=1), np.stack([found[j][1] for j in wanted], axis=1)
+
+
+def _local(joint: BvhJoint, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Rotations (T, 3, 3) and offsets (T, 3) of a joint in its parent, from its channels (T, C)."""
+    frames = len(values)
+    rotation = np.broadcast_to(np.eye(3), (frames, 3, 3))
+    offset = np.broadcast_to(joint.offset, (frames, 3)).copy()
+    moved = [column for column, channel in enumerate(joint.channels) if channel in _POSITIONS]
+    # most programs write the offset again in every frame; some write how far the joint is from it, which is nothing
+    size = float(np.abs(joint.offset).max())
+    added = joint.parent >= 0 and moved and size > 0 and float(np.abs(values[:, moved]).max()) < _STILL * size
+    for column, channel in enumerate(joint.channels):
+        if channel in _ROTATIONS:
+            rotation = rotation @ _turn(_ROTATIONS[channel], np.radians(values[:, column]))
+        elif channel in _POSITIONS and not added:
+            offset[:, _POSITIONS[channel]] = values[:, column]
+    return rotation, offset
 
 
 def parse_bvh(path: Path) -> BvhFile:
-    """Parse a BVH file of any skeleton. Raises DataError that says what cannot be parsed."""
+    """Parse a BVH file of any skeleton. Raises DataError that says what cannot be parsed.
+
+    Read as other programs read them: any letter case, byte order marks, UTF-16, decimal commas, comments, and one frame
+    more or less than the file announces.
+    """
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        content = read_regular(path, MAX_FILE_BYTES)
+    except UnsuitableFileError as error:
+        raise DataError(str(error)) from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
-    head, motion, numbers = text.partition("MOTION")
-    if not motion or "HIERARCHY" not in head:
+    text = content.decode(_encoding(content), errors="replace").lstrip("\ufeff")
+    del content
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    motion = _MOTION.search(text)
+    if motion is None or not _HIERARCHY.search(text, 0, motion.start()):
         raise DataError(f"{path.name}: is not a BVH file (no HIERARCHY and MOTION). Export the motion as BVH.")
     try:
-        joints = _parse_hierarchy(iter(head.split()))
-        words = iter(numbers.split())
-        count, fps = _parse_motion_head(words)
-        values = np.array(list(words), np.float64)
-    except (ValueError, StopIteration, IndexError) as error:
-        reason = str(error) or "it ends too early"
-        raise DataError(f"{path.name}: is a damaged BVH file ({reason}). Export the motion again.") from error
-    width = sum(len(joint.channels) for joint in joints)
-    if count < 1 or values.size != count * width:
+        if motion.start() > _MAX_HEAD_CHARACTERS:
+            raise ValueError("its hierarchy is larger than any skeleton's")
+        joints = _parse_hierarchy(_Words(_COMMENT.sub("", text[: motion.start()])))
+        count, fps, begin = _parse_motion_head(text, motion.end())
+        width = sum(len(joint.channels) for joint in joints)
+        if not width:
+            raise ValueError("none of its joints has channels")
+        values, line = _parse_values(text, begin, width)
+    except ValueError as error:
+        raise DataError(f"{path.name}: is a damaged BVH file ({error}). Export the motion again.") from error
+    rows, rest = divmod(len(values), width)
+    # a frame may be missing or cut off at the end, but values that do not stand in rows are not frames
+    if not rows or abs(rows - count) > 1 or ((rows != count or rest) and line != width):
         raise DataError(
-            f"{path.name}: should have {count} frames of {width} channels, but has {values.size} values. "
-            "Export the motion again."
+            f"{path.name}: should have {count} frames of {width} values, but has {len(values)} values"
+            f"{f', {line} in its first line' if line != width else ''}. Export the motion again."
         )
-    if not np.isfinite(values).all():
-        raise DataError(f"{path.name}: has NaN or infinite values. Export the motion again.")
-    return BvhFile(tuple(joints), values.reshape(count, width), fps)
+    table = values[: rows * width].reshape(rows, width)
+    wrong = np.argwhere(~np.isfinite(table))
+    if len(wrong):
+        frame, column = (int(index) for index in wrong[0])
+        channels = [f"{joint.name} {channel}" for joint in joints for channel in joint.channels]
+        raise DataError(
+            f"{path.name}: has the value {table[frame, column]} in frame {frame + 1} of {rows} ({channels[column]}), "
+            "which is no number. Export the motion again without it."
+        )
+    return BvhFile(tuple(joints), table, fps)
 
 
-def _parse_hierarchy(words: Iterator[str]) -> list[BvhJoint]:
+def _encoding(content: bytes) -> str:
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    head = content[:200]
+    if head[1::2].count(0) > len(head) // 4:
+        return "utf-16-le"
+    return "utf-16-be" if head[::2].count(0) > len(head) // 4 else "utf-8"
+
+
+class _Words:
+    """The words of a text, one after the other; past the end ValueError is raised."""
+
+    def __init__(self, text: str) -> None:
+        self._words = text.replace("{", " { ").replace("}", " } ").split()
+        self._next = 0
+
+    def more(self) -> bool:
+        return self._next < len(self._words)
+
+    def next(self) -> str:
+        if not self.more():
+            raise ValueError("it ends too early")
+        self._next += 1
+        return self._words[self._next - 1]
+
+    def until_brace(self) -> str:
+        """The words before the next "{", which is read, too."""
+        name = []
+        while (word := self.next()) != "{":
+            name.append(word)
+        return " ".join(name)
+
+
+def _parse_hierarchy(words: _Words) -> list[BvhJoint]:
     joints: list[BvhJoint] = []
     open_joints: list[int] = []
     in_tip = False
-    for word in words:
-        if word in ("ROOT", "JOINT"):
-            if word == "ROOT" and joints:
+    while words.more():
+        word = words.next()
+        kind = word.lower()
+        if kind in ("root", "joint"):
+            if kind == "root" and joints:
                 raise ValueError("it has more than one ROOT")
-            if word == "JOINT" and not open_joints:
+            if (kind == "joint" and not open_joints) or in_tip:
                 raise ValueError("a JOINT is outside of ROOT")
-            name = " ".join(itertools.takewhile(lambda part: part != "{", words))
-            joints.append(BvhJoint(name, open_joints[-1] if open_joints else -1))
+            if len(joints) == _MAX_JOINTS:
+                raise ValueError(f"it has more than {_MAX_JOINTS} joints")
+            joints.append(BvhJoint(words.until_brace(), open_joints[-1] if open_joints else -1))
             open_joints.append(len(joints) - 1)
-        elif word == "End":
+        elif kind in ("end", "endsite"):
+            words.until_brace()
             in_tip = True
-        elif word == "}":
+        elif kind == "}":
             if in_tip:
                 in_tip = False
-            else:
+            elif open_joints:
                 open_joints.pop()
-        elif word == "OFFSET":
-            offset = np.array([float(next(words)) for _ in range(3)])
+            else:
+                raise ValueError("it closes a joint that is not open")
+        elif kind in ("offset", "channels") and not open_joints:
+            raise ValueError(f"{word} is outside of a joint")
+        elif kind == "offset":
+            offset = np.array([_number(words.next()) for _ in range(3)])
+            if not (np.abs(offset) < _MAX_OFFSET).all():
+                raise ValueError(f"the offset {offset.tolist()} of {joints[open_joints[-1]].name} is no length")
             if in_tip:
                 joints[open_joints[-1]].tip = offset
             else:
                 joints[open_joints[-1]].offset = offset
-        elif word == "CHANNELS":
-            channels = tuple(next(words) for _ in range(int(next(words))))
-            unknown = [channel for channel in channels if channel not in _POSITIONS and channel not in _ROTATIONS]
-            if unknown:
-                raise ValueError(f"unknown channel {unknown[0]!r}")
-            joints[open_joints[-1]].channels = channels
-        elif word not in ("HIERARCHY", "Site", "{"):
-            raise ValueError(f"unexpected word {word!r} in its hierarchy")
+        elif kind == "channels":
+            joints[open_joints[-1]].channels = _parse_channels(words)
+        elif kind != "hierarchy":
+            raise ValueError(f"unexpected word {word[:40]!r} in its hierarchy")
     if not joints or open_joints:
         raise ValueError("its hierarchy is not closed")
     return joints
 
 
-def _parse_motion_head(words: Iterator[str]) -> tuple[int, float]:
-    """`Frames: N` and `Frame Time: S` -> (N, frames per second)."""
-    if next(words) != "Frames:":
+def _parse_channels(words: _Words) -> tuple[str, ...]:
+    count = words.next()
+    if not count.isascii() or not count.isdigit() or int(count[:4]) > 12:
+        raise ValueError(f"{count[:40]!r} channels for a joint")
+    channels = tuple(words.next().lower() for _ in range(int(count)))
+    for channel in channels:
+        if channel not in _POSITIONS and channel not in _ROTATIONS and channel not in _SCALES:
+            raise ValueError(f"unknown channel {channel[:40]!r}")
+    return channels
+
+
+def _parse_motion_head(text: str, begin: int) -> tuple[int, float, int]:
+    """`Frames: N` and `Frame Time: S` -> (N, frames per second, where the values begin)."""
+    frames = _FRAMES.match(text, begin)
+    if frames is None:
         raise ValueError("no 'Frames:' after MOTION")
-    count = int(next(words))
-    if (next(words), next(words)) != ("Frame", "Time:"):
+    step = _FRAME_TIME.match(text, frames.end())
+    if step is None:
         raise ValueError("no 'Frame Time:' after 'Frames:'")
-    step = float(next(words))
-    if not step > 0:
-        raise ValueError(f"frame time {step}")
+    count, seconds = _number(frames[1]), _number(step[1])
+    if not 0 < count < _MAX_VALUES:
+        raise ValueError(f"{frames[1][:40]} frames")
+    fps = 1 / seconds if seconds else 0.0
+    if not _FPS[0] <= fps <= _FPS[1]:
+        raise ValueError(f"its frame time is {step[1][:40]} seconds, which is no frame rate between 1 and 1000")
     # files write 0.033333 or less for 1/30; rates like 29.97 are further from a whole number than this
-    fps = 1 / step
-    return count, float(round(fps)) if abs(fps / max(round(fps), 1) - 1) < 3e-4 else round(fps, 4)
+    fps = float(round(fps)) if abs(fps / max(round(fps), 1) - 1) < 3e-4 else round(fps, 4)
+    return int(count), fps, step.end()
+
+
+def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64], int]:
+    """All values behind the head, and how many words their first line has. The text is read in pieces: its words as
+    Python strings would need many times its memory."""
+    parts: list[NDArray[np.float64]] = []
+    total = line = 0
+    commas: str | None = None
+    while begin < len(text):
+        end = min(begin + _CHUNK, len(text))
+        while end < len(text) and not text[end].isspace() and end - begin < 2 * _CHUNK:
+            end += 1
+        piece = text[begin:end]
+        if any(sign in piece for sign in "#/;"):
+            piece = _COMMENT.sub("", piece)
+        begin = end
+        if not line:
+            line = next((len(row.split()) for row in piece.splitlines() if row.strip()), 0)
+        if "," in piece:
+            # numbers without points in a row of as many words as channels have their commas as decimal signs
+            commas = commas or ("." if line == width and "." not in piece else " ")
+            piece = piece.replace(",", commas)
+        words = piece.split()
+        if begin == len(text) and words and not text[-1].isspace() and not _is_number(words[-1]):
+            words.pop()  # the file is cut off within it
+        total += len(words)
+        if total > _MAX_VALUES:
+            raise ValueError(f"it has more than {_MAX_VALUES:,} values")
+        try:
+            parts.append(np.array(words, np.float64))
+        except ValueError:
+            parts.append(np.array([_value(word, total - len(words) + k, width) for k, word in enumerate(words)]))
+    return np.concatenate(parts) if parts else np.zeros(0), line
+
+
+def _is_number(word: str) -> bool:
+    try:
+        _value(word, 0, 1)
+    except ValueError:
+        return False
+    return True
+
+
+def _value(word: str, index: int, width: int) -> float:
+    """A value that numpy may not know: "-nan(ind)" and "1.#QNAN" are how C writes NaN."""
+    try:
+        return float(word)
+    except ValueError:
+        if re.fullmatch(r"[+-]?(nan.*|1\.#.*)", word, re.IGNORECASE):
+            return float("nan")
+        raise ValueError(f"{word[:40]!r} is no number, in frame {index // width + 1}") from None
+
+
+def _number(word: str) -> float:
+    """The number that a word is; with a comma as decimal sign or behind it. Raises ValueError."""
+    return float(word.rstrip(",;").replace(",", "."))
 
 
 def _turn(axis: int, angle: NDArray[np.float64]) -> NDArray[np.float64]:

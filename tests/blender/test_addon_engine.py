@@ -60,9 +60,9 @@ def dance(folder, checkpoint, fps, seconds):
     session.wait_for_job(lambda progress: None)
     assert job.request.error is None, job.request.error
     from engine.protocol import unpack_bytes
+    from smpl_rig.motion import load_npz
 
-    with np.load(io.BytesIO(unpack_bytes(job.request.result["npz"]))) as arrays:
-        joints = arrays["joints"]
+    joints = load_npz(io.BytesIO(unpack_bytes(job.request.result["npz"]))).joints()
     return session.finish_job(bpy.context), joints
 
 

@@ -59,14 +59,17 @@ def _mutated_once(random: Random, value: Any) -> Any:
         return anything(random)
     holder, key = random.choice(places)
     action = random.randrange(6)
-    if action == 0:
+    number = isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool)
+    if number and random.random() < 0.6:  # stay plausible, to come past the first checks
+        holder[key] = random.choice([holder[key] + 1, holder[key] - 1, holder[key] * 2, 0, 3, 7, 20, 21])
+    elif action == 0:
         del holder[key]
     elif action == 1 and isinstance(holder, list):
         holder.insert(key, copy.deepcopy(holder[key]))
     elif action == 2 and isinstance(holder, dict):
         holder[random.choice(NAMES)] = anything(random)
-    elif action == 3 and isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool):
-        holder[key] += random.choice([1, -1, 0.5, 1000, -1000])
+    elif action == 3 and number:
+        holder[key] += random.choice([0.5, 1000, -1000])
     else:
         holder[key] = anything(random)
     return value

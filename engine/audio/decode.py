@@ -222,6 +222,8 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
             if not container.streams.audio:
                 what = "is a video without sound" if container.streams.video else "has no sound in it"
                 raise AudioError(f"{path.name}: {what}. {_ADVICE}")
+            if container.streams.audio[0].codec_context is None:
+                raise AudioError(f"{path.name}: its sound is of a kind that nothing here can decode. {_ADVICE}")
             yield container, container.streams.audio[0]
     except (av.error.FFmpegError, OSError) as error:
         _check_memory(error)

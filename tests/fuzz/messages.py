@@ -15,7 +15,7 @@ from typing import Any
 from engine import protocol
 
 from .samples import Samples
-from .values import NAMES, TEXTS, anything, damaged, mutated
+from .values import NAMES, TEXTS, anything, damaged, mutated, odd_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 BATCH = 20
@@ -203,7 +203,8 @@ def _document(random: Random, samples: Samples) -> str:
 def _npz(random: Random, samples: Samples) -> str:
     if random.random() < 0.7:
         return samples.npz
-    return protocol.pack_bytes(damaged(random, protocol.unpack_bytes(samples.npz)))
+    damage = random.choice([damaged, odd_arrays, odd_arrays])
+    return protocol.pack_bytes(damage(random, protocol.unpack_bytes(samples.npz)))
 
 
 def fuzz_messages(count: int, seed: int, samples: Samples) -> list[str]:

@@ -50,6 +50,8 @@ _INEXACT_SEEK = frozenset({"mp3", "aac"})
 """Containers in which a seek ends at an estimated time; these are decoded from the beginning."""
 _LONGEST_PADDING = 0.2
 """Seconds that an encoder adds at both ends together; a header that states the length does not count them."""
+_LOUDEST = 1e6
+"""Amplitude; 1 is full scale, and programs that forget to divide by it write 32768."""
 _LOWEST_RATE, _HIGHEST_RATE = 100, 10_000_000
 """Hertz."""
 _TRUSTED_LENGTH = 1200.0
@@ -276,10 +278,11 @@ class _Source:
             if position > first and (last is None or begin < last):
                 self._mix.measure(channels, [channel.name for channel in frame.layout.channels])
             block = block[max(first - begin, 0) : None if last is None else max(last - begin, 0)]
-            if not np.isfinite(block).all():
-                bad = (max(first, begin) + int(np.argmin(np.isfinite(block)))) / self.rate
+            usable = np.abs(block) <= _LOUDEST
+            if not usable.all():
+                bad = (max(first, begin) + int(np.argmin(usable))) / self.rate
                 raise AudioError(
-                    f"{self._path.name}: the sample at {bad:.2f} s is infinite or not a number. "
+                    f"{self._path.name}: the sample at {bad:.2f} s is infinite, absurdly loud, or not a number. "
                     "Export the song again, or choose another part of it."
                 )
             if len(block):

@@ -46,7 +46,7 @@ def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMo
         dance = dance_motion.read_dance_motion(data, document.clips, len(document), document.token_rate)
     except MotionFileError as error:
         raise DataError(f"{name}: {error}") from error
-    stride, rest = divmod(len(dance.frames), len(document))
+    stride = len(dance.frames) // len(document)
     variants = [variant for span in document.spans for variant in span.variants]
     variants += [variant.mirror_of for variant in variants if variant.mirror_of is not None]
     short = [
@@ -54,10 +54,10 @@ def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMo
         for variant in variants
         if variant.clip is not None and (variant.clip_start + len(variant)) * stride > len(dance.clips[variant.clip])
     ]
-    if rest or short:
+    if short:
         raise DataError(
-            f"{name}: has {len(dance.frames)} frames for {len(document)} positions, and {len(short)} motions that are "
-            "too short for the variants that use them. Give the motion that belongs to the choreography."
+            f"{name}: has a motion {short[0]} that is too short for the variant that uses it. Give the motion that "
+            "belongs to the choreography."
         )
     return dance
 

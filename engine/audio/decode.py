@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from engine.audio.downmix import Downmix
-from engine.checks import shown
+from engine.checks import shown_path
 from engine.errors import AudioError
 
 FloatArray = NDArray[np.float32]
@@ -202,9 +202,9 @@ def _require_file(path: Path) -> None:
         raise AudioError(f"{path}: there is no such file. Choose the song's file again.") from None
     except OSError as error:
         _check_memory(error)
-        raise AudioError(f"{shown(str(path))}: cannot be opened ({error.strerror}). {_ADVICE}") from error
+        raise AudioError(f"{shown_path(path)}: cannot be opened ({error.strerror}). {_ADVICE}") from error
     except ValueError as error:  # characters that no file name can have
-        raise AudioError(f"{shown(str(path))}: cannot be opened ({error}). {_ADVICE}") from error
+        raise AudioError(f"{shown_path(path)}: cannot be opened ({error}). {_ADVICE}") from error
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_PLAYLISTS):
         raise AudioError(f"{path.name}: is a list of other files, not a song. {_ADVICE}")
 

@@ -533,7 +533,7 @@ def test_a_motion_that_is_none_is_refused(dance: State) -> None:
     ):
         damaged = io.BytesIO()
         np.savez(damaged, **{**arrays, **change})
-        with pytest.raises(DataError, match=r"no motion|too short for the variant"):
+        with pytest.raises(DataError, match=r"The motion: "):
             read_dance_motion(damaged.getvalue(), tried.document, "The motion")
 
 

@@ -47,3 +47,18 @@ def shown(value: object) -> str:
     if len(text) <= _LONGEST_EXCERPT:
         return text
     return f"{text[: _LONGEST_EXCERPT - 20]}...{text[-17:]}"
+
+
+def shortened(text: str, longest: int) -> str:
+    """The text without its middle if it is longer than `longest` characters."""
+    if len(text) <= longest:
+        return text
+    half = (longest - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+def shown_path(path: object) -> str:
+    """A path as error messages show it: without the middle of one that is absurdly long, and with nothing that would
+    end a line."""
+    text = shortened(str(path), 300)
+    return text if text.isprintable() else ascii(text)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from engine.audio.downmix import Downmix
-from engine.checks import shown
+from engine.checks import shown_path
 from engine.errors import AudioError
 
 FloatArray = NDArray[np.float32]
@@ -50,6 +50,8 @@ _INEXACT_SEEK = frozenset({"mp3", "aac"})
 """Containers in which a seek ends at an estimated time; these are decoded from the beginning."""
 _LONGEST_PADDING = 0.2
 """Seconds that an encoder adds at both ends together; a header that states the length does not count them."""
+_LOUDEST = 1e6
+"""Amplitude; 1 is full scale, and programs that forget to divide by it write 32768."""
 _LOWEST_RATE, _HIGHEST_RATE = 100, 10_000_000
 """Hertz."""
 _TRUSTED_LENGTH = 1200.0
@@ -200,9 +202,9 @@ def _require_file(path: Path) -> None:
         raise AudioError(f"{path}: there is no such file. Choose the song's file again.") from None
     except OSError as error:
         _check_memory(error)
-        raise AudioError(f"{shown(str(path))}: cannot be opened ({error.strerror}). {_ADVICE}") from error
+        raise AudioError(f"{shown_path(path)}: cannot be opened ({error.strerror}). {_ADVICE}") from error
     except ValueError as error:  # characters that no file name can have
-        raise AudioError(f"{shown(str(path))}: cannot be opened ({error}). {_ADVICE}") from error
+        raise AudioError(f"{shown_path(path)}: cannot be opened ({error}). {_ADVICE}") from error
     if head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(_PLAYLISTS):
         raise AudioError(f"{path.name}: is a list of other files, not a song. {_ADVICE}")
 
@@ -222,6 +224,8 @@ def _open(path: Path) -> Iterator[tuple[Any, Any]]:
             if not container.streams.audio:
                 what = "is a video without sound" if container.streams.video else "has no sound in it"
                 raise AudioError(f"{path.name}: {what}. {_ADVICE}")
+            if container.streams.audio[0].codec_context is None:
+                raise AudioError(f"{path.name}: its sound is of a kind that nothing here can decode. {_ADVICE}")
             yield container, container.streams.audio[0]
     except (av.error.FFmpegError, OSError) as error:
         _check_memory(error)
@@ -274,10 +278,11 @@ class _Source:
             if position > first and (last is None or begin < last):
                 self._mix.measure(channels, [channel.name for channel in frame.layout.channels])
             block = block[max(first - begin, 0) : None if last is None else max(last - begin, 0)]
-            if not np.isfinite(block).all():
-                bad = (max(first, begin) + int(np.argmin(np.isfinite(block)))) / self.rate
+            usable = np.abs(block) <= _LOUDEST
+            if not usable.all():
+                bad = (max(first, begin) + int(np.argmin(usable))) / self.rate
                 raise AudioError(
-                    f"{self._path.name}: the sample at {bad:.2f} s is infinite or not a number. "
+                    f"{self._path.name}: the sample at {bad:.2f} s is infinite, absurdly loud, or not a number. "
                     "Export the song again, or choose another part of it."
                 )
             if len(block):

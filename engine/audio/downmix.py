@@ -32,7 +32,8 @@ class Downmix:
     def mixed(self, channels: FloatArray) -> FloatArray:
         """The mix (samples,) of channels (C, samples)."""
         if self._weights is None or len(self._weights) != len(channels):
-            return channels.mean(axis=0, dtype=np.float32)
+            with np.errstate(all="ignore"):
+                return channels.mean(axis=0, dtype=np.float32)
         return self._weights @ channels
 
     def measure(self, channels: FloatArray, names: Sequence[str]) -> None:
@@ -42,7 +43,8 @@ class Downmix:
             self._names = tuple(names)
             self._products = np.zeros((len(channels), len(channels)))
         if len(channels) == len(self._products) > 1:
-            products = channels @ channels.T
+            with np.errstate(all="ignore"):  # samples that are no numbers are refused elsewhere
+                products = channels @ channels.T
             if np.isfinite(products).all():
                 self._products += products
 

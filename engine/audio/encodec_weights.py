@@ -19,7 +19,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import platformdirs
 
-from engine.checks import shown
+from engine.checks import shown_path
 from engine.errors import CheckpointError
 from engine.runtime.file_hash import file_sha256
 
@@ -74,7 +74,7 @@ def store_file(source: Path) -> Path:
         found = file_sha256(source)
     except OSError as error:
         raise CheckpointError(
-            f"{shown(str(source))}: cannot be read ({error.strerror}). Give the path of {FILE_NAME}."
+            f"{shown_path(source)}: cannot be read ({error.strerror}). Give the path of {FILE_NAME}."
         ) from error
     if found != SHA256:
         raise CheckpointError(

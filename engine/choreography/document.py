@@ -283,6 +283,13 @@ class Choreography:
         return tuple(row for span in self.spans for row in span.danced.codes)
 
     @property
+    def largest_code(self) -> int:
+        """The largest code of all variants, and of what mirror images show."""
+        variants = [variant for span in self.spans for variant in span.variants]
+        variants += [variant.mirror_of for variant in variants if variant.mirror_of is not None]
+        return max(code for variant in variants for row in variant.codes for code in row)
+
+    @property
     def locked(self) -> tuple[bool, ...]:
         """(N,) which positions are locked."""
         return tuple(span.locked for span in self.spans for _ in range(len(span)))

@@ -43,9 +43,23 @@ def _dance_arrays(document: Choreography, dance: DanceMotion) -> dict[str, Any]:
 def read_dance_motion(data: bytes, document: Choreography, name: str) -> DanceMotion:
     """The motion of a choreography from the bytes of its .npz. Raises DataError naming what is missing."""
     try:
-        return dance_motion.read_dance_motion(data, document.clips, len(document), document.token_rate)
+        dance = dance_motion.read_dance_motion(data, document.clips, len(document), document.token_rate)
     except MotionFileError as error:
         raise DataError(f"{name}: {error}") from error
+    stride = len(dance.frames) // len(document)
+    variants = [variant for span in document.spans for variant in span.variants]
+    variants += [variant.mirror_of for variant in variants if variant.mirror_of is not None]
+    short = [
+        variant.clip
+        for variant in variants
+        if variant.clip is not None and (variant.clip_start + len(variant)) * stride > len(dance.clips[variant.clip])
+    ]
+    if short:
+        raise DataError(
+            f"{name}: has a motion {short[0]} that is too short for the variant that uses it. Give the motion that "
+            "belongs to the choreography."
+        )
+    return dance
 
 
 def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:

@@ -92,12 +92,12 @@ def checkpoint_of(document: Choreography, dance: DanceMotion, device: str) -> Ch
         )
     checkpoint = cached_checkpoint(folder, device)
     levels, codes = checkpoint.levels, checkpoint.codes
-    if document.levels != levels or max(max(row) for row in document.tokens) >= codes:
+    if document.levels != levels or document.largest_code >= codes:
         raise ChoreographyError(
             f"The choreography's codes do not fit checkpoint {shown(checkpoint.name)}, which has {levels} levels of "
             f"{codes} codes. The choreography is damaged: use a copy of it."
         )
-    if dance.frames.fps != checkpoint.frame_rate:
+    if dance.frames.fps != checkpoint.frame_rate or len(dance.frames) != len(document) * checkpoint.stride:
         raise DataError(
             f"The motion holds {len(dance.frames)} frames, but its choreography has {len(document)} positions of "
             f"{checkpoint.stride}. Give the motion that belongs to it."

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.bounded_files import check_file
-from engine.checks import shown
+from engine.checks import shown_path
 from engine.errors import CheckpointError
 
 _NAMED = 3
@@ -33,7 +33,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except OSError as error:
         raise CheckpointError(
-            f"{shown(str(path))}: cannot be read ({error.strerror or error}). Choose the weights' file again."
+            f"{shown_path(path)}: cannot be read ({error.strerror or error}). Choose the weights' file again."
         ) from error
     # a damaged or hostile file can make the unpickler raise anything at all
     except Exception as error:

@@ -6,6 +6,7 @@ import errno
 import sys
 
 from engine import protocol
+from engine.checks import shortened, shown_path
 from engine.errors import CancelledError, EngineError, RequestError
 from engine.runtime.memory import is_out_of_memory
 
@@ -16,15 +17,7 @@ LONGEST_MESSAGE = 1_000
 def describe_error(error: BaseException) -> tuple[int, str, str]:
     """The protocol's code, a sentence for the user, and the type's name, of what a job raised."""
     code, text, name = _describe(error)
-    return code, shortened(text), name
-
-
-def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
-    """The text without its middle if it is longer than `longest` characters."""
-    if len(text) <= longest:
-        return text
-    half = (longest - 5) // 2
-    return f"{text[:half]} ... {text[-half:]}"
+    return code, shortened(text, LONGEST_MESSAGE), name
 
 
 def _describe(error: BaseException) -> tuple[int, str, str]:
@@ -56,7 +49,7 @@ def _describe(error: BaseException) -> tuple[int, str, str]:
 
 def _disk_error(error: OSError) -> str:
     """A disk's refusal (no space, no permission) as a sentence."""
-    place = f"{shortened(str(error.filename), 200)}: " if error.filename else ""
+    place = f"{shown_path(error.filename)}: " if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"{place}there is no space left on the disk. Free some and try again."
     return f"{place}{error.strerror or _text(error)}. Put that right and try again."

@@ -30,7 +30,7 @@ def build_request(request_class: type[Request], params: Mapping[str, Any]) -> Re
     hints = typing.get_type_hints(request_class)
     for name, value in params.items():
         if isinstance(value, str) and not _can_be_passed_on(value):
-            raise RequestError(f"Parameter {shown(name)} has characters that no file name can have: {shown(value)}.")
+            raise RequestError(f"Parameter {shown(name)} has a null byte or half a character in it: {shown(value)}.")
         if not _fits(value, hints[name]):
             wanted = getattr(hints[name], "__name__", str(hints[name]))
             raise RequestError(f"Parameter {shown(name)} must be {wanted}, not {shown(value)}.")
@@ -48,7 +48,7 @@ def _fits(value: object, hint: Any) -> bool:
 
 
 def _can_be_passed_on(text: str) -> bool:
-    """Whether the operating system accepts a text: no null bytes, no halves of characters."""
+    """Whether the operating system accepts a text, as the name of a file for example."""
     try:
         return b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:

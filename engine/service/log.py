@@ -17,9 +17,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TextIO
 
-from engine.checks import is_number
+from engine.checks import is_number, shortened
 from engine.protocol import LOG_BYTES
-from engine.service.failures import shortened
 
 _LONGEST_LINE = 500
 _LONGEST_TRACEBACK = 4_000

@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.bounded_files import read_text
+from engine.checks import shown_path
 from engine.choreography import LONGEST_TEXT, Choreography, MotionFile, from_json, to_json
 from engine.errors import ChoreographyError, EngineError
-from engine.service.failures import shortened
 
 _TRIED_BYTES = 1 << 16
 _KEPT = ".motion.npz"
@@ -22,9 +22,7 @@ _KEPT = ".motion.npz"
 def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
     """Refuse an unusable output before the work is done rather than after."""
     if path.suffix not in suffixes:
-        raise EngineError(
-            f"{shortened(str(path), 200)}: unknown kind of file. End the name with {' or '.join(suffixes)}."
-        )
+        raise EngineError(f"{shown_path(path)}: unknown kind of file. End the name with {' or '.join(suffixes)}.")
     try:
         if path.is_dir():
             raise EngineError(f"{path}: is a folder. Give a name in it.")
@@ -35,9 +33,7 @@ def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
         with complete(path, replaces=False) as tried:
             tried.write_bytes(bytes(_TRIED_BYTES))
     except OSError as error:
-        raise EngineError(
-            f"{shortened(str(path), 200)}: cannot be written ({error.strerror}). Choose another place."
-        ) from error
+        raise EngineError(f"{shown_path(path)}: cannot be written ({error.strerror}). Choose another place.") from error
 
 
 @contextmanager

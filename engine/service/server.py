@@ -20,10 +20,10 @@ from typing import IO, Any, TypeGuard
 
 from engine import VERSION, protocol
 from engine.checkpoint_index import list_checkpoints
-from engine.checks import is_number, shown
+from engine.checks import is_number, shortened, shown
 from engine.errors import CancelledError, EngineError
 from engine.protocol import MessageReader, ProtocolError, TruncatedError
-from engine.service.failures import describe_error, shortened
+from engine.service.failures import describe_error
 from engine.service.jobs import HANDLERS
 from engine.service.log import Log, claim_streams, summary
 
@@ -289,7 +289,7 @@ class _Server:
             self._log.failure(error)
             code, text, error_type = describe_error(error)
             if code == protocol.INTERNAL_ERROR:
-                text = f"The result cannot be sent: {shortened(str(error))}"
+                text = f"The result cannot be sent: {shortened(str(error), 500)}"
             data = protocol.encode_message(protocol.error_response(message.get("id"), code, text, error_type))
         self.send_frame(data)
 

@@ -182,11 +182,26 @@ def damaged(change: Any) -> str:
         (lambda d: d.update(token_rate="ten"), "token rate is 'ten'"),
         (lambda d: d.update(motion={"name": "../dance.npz", "sha256": "a" * 64}), "file name is '../dance.npz'"),
         (lambda d: d.update(checkpoint=[]), "checkpoint is"),
+        (lambda d: d["audio"][0].update(beats=[n / 100 for n in range(1_000_000)]), "1000000 beats, but at most 20000"),
+        (lambda d: d["audio"][0].update(path="x" * 40_000), "The audio's path is"),
+        (lambda d: d.update(style="x" * 2_000), "has style 'xxx"),
+        (lambda d: d.update(audio=[d["audio"][0] | {"at": n} for n in range(2_000)]), "2000 songs, but at most 1000"),
+        (lambda d: d["spans"][1].update(variants=d["spans"][1]["variants"] * 2_000), "2000 variants, but at most"),
+        (lambda d: d["spans"][0]["variants"][0].update(codes=[[1, 2]] * 50_000), "50000 positions, but at most 36000"),
+        (lambda d: d["spans"][0]["variants"][0].update(codes=[[1] * 100] * 4), "100 codes a position, but at most 64"),
+        (lambda d: d.update(motion={"name": "a\0.npz", "sha256": "a" * 64}), "file name is"),
     ],
 )
 def test_damaged_files_are_refused_with_the_reason(change: Any, words: str) -> None:
-    with pytest.raises(ChoreographyError, match=words):
+    with pytest.raises(ChoreographyError, match=words) as caught:
         doc.from_json(damaged(change))
+    assert len(str(caught.value)) < 400
+
+
+def test_a_text_that_is_too_long_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json, "loads", lambda _: pytest.fail("it was parsed"))
+    with pytest.raises(ChoreographyError, match="million characters"):
+        doc.from_json(" " * (doc.LONGEST_TEXT + 1))
 
 
 def test_documents_of_version_1_are_read_and_have_no_beats() -> None:

@@ -478,3 +478,22 @@ def test_a_choreography_without_its_motion_is_refused(
         capsys.readouterr()
         assert main(["edit", str(document), "--regenerate", *two]) == 1
         assert words in the_error(capsys.readouterr())
+
+
+def test_an_edit_in_place_and_none_over_the_motion_of_a_dance_that_stays(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document, motion, other = tmp_path / "dance.json", tmp_path / "dance.npz", tmp_path / "other.json"
+    assert main([*arguments, "--seconds", "4", "--choreography", str(document)]) == 0
+    before, edit = motion.read_bytes(), ["edit", str(document), "-o", str(motion)]
+    capsys.readouterr()
+    assert main([*edit, "--lock", "0:5", "--choreography", str(other)]) == 1
+    assert "which would lose it" in the_error(capsys.readouterr())
+    assert motion.read_bytes() == before and not other.exists()
+    assert main([*edit, "--lock", "0:5", "--choreography", str(document)]) == 0
+    assert main([*edit, "--mirror", "10:20", "--choreography", str(document)]) == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["dance.json", "dance.npz"]
+    assert json.loads(document.read_text())["motion"]["name"] == "dance.npz" and motion.read_bytes() != before
+    lone = ["chain", str(document), str(document), "-o", str(motion), "--choreography", str(other)]
+    assert main(lone) == 1
+    assert "which would lose it" in capsys.readouterr().err

@@ -295,7 +295,7 @@ def test_wrong_files_are_refused(tmp_path: Path, state: dict[str, torch.Tensor])
     refused({key: value for key, value in state.items() if key != "ln_final.bias"}, r"missing: ln_final\.bias")
     refused({**state, "ln_final.bias": torch.full((WIDTH,), torch.nan)}, r"ln_final\.bias holds NaN")
     refused({**state, "ln_final.bias": torch.zeros(WIDTH).to_sparse()}, "is not a plain state dict")
-    with pytest.raises(CheckpointError, match="no such file"):
+    with pytest.raises(CheckpointError, match="No such file"):
         clip_text.load_text_encoder(tmp_path / "nowhere.pt")
 
 

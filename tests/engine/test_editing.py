@@ -513,6 +513,60 @@ def test_what_does_not_belong_together_is_refused(dance: State, song: Path, tmp_
         do((wild, motion), regenerate)
 
 
+def test_a_motion_that_is_none_is_refused(dance: State) -> None:
+    """A damaged file beside the document: before anything is edited, and in a sentence."""
+    file = io.BytesIO()
+    tried = do(dance, Operation("replace", 10, 20, 5, 2))
+    write_dance_motion(file, tried.document, tried.dance)
+    with np.load(io.BytesIO(file.getvalue())) as saved:
+        arrays = dict(saved)
+    clip = next(name for name in arrays if name.startswith("clip_") and name.endswith("_poses"))
+    trans = clip.replace("_poses", "_trans")
+    for change in (
+        {"frames_poses": arrays["frames_poses"][:, :70]},
+        {"frames_poses": arrays["frames_poses"].T},
+        {"frames_poses": np.float64(3)},
+        {"frames_poses": arrays["frames_poses"][:0], "frames_trans": arrays["frames_trans"][:0]},
+        {"frames_trans": arrays["frames_trans"] * np.nan},
+        {"frames_trans": np.array(["text"])},
+        {clip: arrays[clip][:3], trans: arrays[trans][:3]},
+    ):
+        damaged = io.BytesIO()
+        np.savez(damaged, **{**arrays, **change})
+        with pytest.raises(DataError, match=r"The motion: "):
+            read_dance_motion(damaged.getvalue(), tried.document, "The motion")
+
+
+def test_codes_that_the_checkpoint_does_not_have_are_refused_in_every_variant(dance: State) -> None:
+    document = doc.insert_variant(dance[0], 0, doc.Variant(tuple((99, 0, 0) for _ in range(len(dance[0])))))
+    with pytest.raises(ChoreographyError, match=r"codes do not fit"):
+        do((document, dance[1]), Operation("choose", 0, index=1))
+
+
+def test_frames_of_another_token_rate_are_refused(dance: State) -> None:
+    document, motion = replace(dance[0], token_rate=20.0), dance[1]
+    frames = replace(motion.frames.cut(0, len(document)), fps=20.0)
+    with pytest.raises(DataError, match="Give the motion that belongs to it"):
+        do((document, replace(motion, frames=frames)), lock(0, 4))
+
+
+def test_a_chain_has_limits(dance: State) -> None:
+    def chained(first: Choreography, seconds: float = 1.5) -> None:
+        chain((first, dance[1]), dance, seconds, 5, lambda *_: None, lambda: False, "cpu")
+
+    for seconds in (float("nan"), float("inf"), 0.0, -1.0, 61.0):
+        with pytest.raises(RequestError, match="is not possible"):
+            chained(dance[0], seconds)
+    songs = tuple(replace(dance[0].audio[0], at=number) for number in range(80))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.editing.chain.LONGEST_SECONDS", 15.0)
+        with pytest.raises(RequestError, match="Both dances together last"):
+            chained(dance[0])
+        patch.setattr("engine.editing.chain.MOST_SONGS", 80)
+        with pytest.raises(RequestError, match="to 81 songs"):
+            chained(replace(dance[0], audio=songs))
+
+
 def test_without_a_free_span_nothing_is_regenerated_and_locked_moves_are_not_replaced(dance: State) -> None:
     with pytest.raises(RequestError, match="Everything is locked"):
         do(dance, lock(0, len(dance[0])), Operation("regenerate"))

@@ -145,7 +145,7 @@ def test_another_file_is_refused(tmp_path: Path, file: Path, monkeypatch: pytest
     with pytest.raises(CheckpointError, match=r"not EnCodec's official file: its SHA-256 begins with .* not d7cc33bc"):
         weights.store_file(file)
     assert not weights.weights_path().exists()
-    with pytest.raises(CheckpointError, match="there is no such file"):
+    with pytest.raises(CheckpointError, match="No such file"):
         weights.store_file(tmp_path / "nowhere.th")
 
 

@@ -233,7 +233,7 @@ def test_other_files_are_refused(files: Files, tmp_path: Path) -> None:
         message = files.refused()
         assert message.startswith("vq.pt: ") and message.endswith("."), name
     files.vqvae.unlink()
-    assert "no such file" in files.refused()
+    assert "No such file" in files.refused()
 
 
 def test_files_without_a_model_are_refused(files: Files) -> None:

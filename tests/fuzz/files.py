@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import faulthandler
+import hashlib
 import json
 import shutil
 import traceback
@@ -26,7 +27,7 @@ from engine.service.jobs import ChainRequest, EditRequest, FetchRequest, ImportR
 from engine.service.json_values import build_request
 
 from .samples import Samples
-from .values import anything, damaged, mutated
+from .values import anything, damaged, mutated, odd_arrays
 
 HANGS = 120
 """Seconds after which reading a file counts as hanging; the process ends then."""
@@ -54,9 +55,7 @@ def _choreography(random: Random, samples: Samples, folder: Path) -> None:
 def _pair(random: Random, samples: Samples, folder: Path) -> None:
     document = json.loads(samples.document)
     data = unpack_bytes(samples.npz)
-    data = damaged(random, data) if random.random() < 0.7 else data
-    import hashlib
-
+    data = random.choice([damaged, odd_arrays, odd_arrays, lambda _, whole: whole])(random, data)
     document["motion"] = {"name": "d.npz", "sha256": hashlib.sha256(data).hexdigest()}
     (folder / "d.npz").write_bytes(data)
     text = json.dumps(mutated(random, document, random.choice([0, 1])))
@@ -80,7 +79,8 @@ def _motion(random: Random, samples: Samples, folder: Path) -> None:
     ending = random.choice([*samples.motions, "pkl"])
     sample = samples.motions[ending if ending in samples.motions else "npz"]
     path = folder / f"motion.{ending}"
-    path.write_bytes(damaged(random, sample.read_bytes()))
+    damage = random.choice([damaged, odd_arrays]) if ending == "npz" else damaged
+    path.write_bytes(damage(random, sample.read_bytes()))
     motion = read_motion(path)
     assert np.isfinite(motion.poses).all() and np.isfinite(motion.trans).all() and motion.fps > 0
 

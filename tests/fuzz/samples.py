@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import io
 import sys
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,11 +17,16 @@ from tiny_engine import STYLE_MUSIC, STYLES, stepping, tiny_networks
 
 from demo.song import demo_song
 from engine.choreography import to_json
+from engine.editing.dance_files import write_dance_motion
+from engine.editing.edit import Edited, edit
+from engine.editing.operations import Operation
 from engine.models.torch.checkpoint import save_checkpoint
 from engine.models.torch.sampling import Sampling
 from engine.motion.files.write import write_motion
 from engine.pipeline.generate import Dance, generate
 from engine.pipeline.request import GenerateRequest
+from engine.protocol import pack_bytes
+from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import save_npz
 
 RATE = 44_100
@@ -56,12 +61,26 @@ def make_samples(folder: Path) -> Samples:
     short = _encoded(folder, "short.wav", "pcm_s16le", 0.4)
     assert short is not None
     request = GenerateRequest(str(songs["wav"]), style="rumba", checkpoint=str(checkpoint), device="cpu")
-    dance: Dance = generate(request, lambda *_: None, lambda: False)
+    edited = _edited(generate(request, lambda *_: None, lambda: False))
+    npz = io.BytesIO()
+    write_dance_motion(npz, edited.document, edited.dance)
     motions = {ending: folder / f"motion.{ending}" for ending in ("npz", "bvh")}
     save_npz(motions["npz"], stepping(1.0, 100.0))
     write_motion(motions["bvh"], stepping(1.0, 100.0))
-    npz = base64.b64encode(dance.to_npz()).decode()
-    return Samples(folder, checkpoint, songs, short, to_json(dance.document), npz, motions)
+    return Samples(folder, checkpoint, songs, short, to_json(edited.document), pack_bytes(npz.getvalue()), motions)
+
+
+def _edited(dance: Dance) -> Edited:
+    """A dance with everything that a document can have: locks, variants, mirror images, clips, styles."""
+    operations = [
+        Operation("replace", 4, 8, 7, 3),
+        Operation("mirror", 10, 13),
+        Operation("style", 14, 18, style="waltz", strength=1.5),
+        Operation("copy", 0, 3, to=15),
+        Operation("lock", 0, 2),
+    ]
+    motion = DanceMotion(dance.motion, dance.frames)
+    return edit(dance.document, motion, operations, lambda *_: None, lambda: False, device="cpu")
 
 
 def _encoded(folder: Path, ending: str, codec: str, seconds: float = 2.0) -> Path | None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import copy
+import io
+import warnings
 from random import Random
 from typing import Any
+
+import numpy as np
 
 NUMBERS = [0, -1, 1, 2, 0.5, 63, 64, 65, 1e-300, 1e300, -1e300, 2**31, 2**53, 2**62, 2**63, -(2**63), 10**40, 10**400]
 TEXTS = [
@@ -59,14 +63,17 @@ def _mutated_once(random: Random, value: Any) -> Any:
         return anything(random)
     holder, key = random.choice(places)
     action = random.randrange(6)
-    if action == 0:
+    number = isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool)
+    if number and random.random() < 0.6:  # stay plausible, to come past the first checks
+        holder[key] = random.choice([holder[key] + 1, holder[key] - 1, holder[key] * 2, 0, 3, 7, 20, 21])
+    elif action == 0:
         del holder[key]
     elif action == 1 and isinstance(holder, list):
         holder.insert(key, copy.deepcopy(holder[key]))
     elif action == 2 and isinstance(holder, dict):
         holder[random.choice(NAMES)] = anything(random)
-    elif action == 3 and isinstance(holder[key], (int, float)) and not isinstance(holder[key], bool):
-        holder[key] += random.choice([1, -1, 0.5, 1000, -1000])
+    elif action == 3 and number:
+        holder[key] += random.choice([0.5, 1000, -1000])
     else:
         holder[key] = anything(random)
     return value
@@ -111,3 +118,35 @@ def damaged(random: Random, data: bytes) -> bytes:
         else:
             del content[random.randrange(len(content)) :]
     return bytes(content)
+
+
+def odd_arrays(random: Random, data: bytes) -> bytes:
+    """A readable .npz whose arrays are not what they should be: lost, of other lengths, shapes, types, values."""
+    with np.load(io.BytesIO(data)) as file:
+        arrays = {name: file[name] for name in file.files}
+    for _ in range(random.choice([1, 1, 2])):
+        name = random.choice(list(arrays))
+        array = arrays[name]
+        changes: list[Any] = [
+            lambda array: array[: len(array) // 2],
+            lambda array: np.concatenate([array, array]),
+            lambda array: array[:, :-1],
+            lambda array: array.T,
+            lambda array: array[..., None],
+            lambda array: array[:0],
+            lambda array: array * random.choice([np.nan, np.inf, 1e30, 0, -1]),
+            lambda array: array.astype(random.choice([np.float64, np.float16, np.int8, np.bool_, "S3", "U4", complex])),
+            lambda array: np.float64(random.choice([np.nan, np.inf, 0, -1, 1e300, 1e-300])),
+            lambda array: np.zeros((), "V8"),
+            lambda array: np.array(["text"]),
+        ]
+        try:
+            arrays[name] = random.choice(changes)(array)
+        except (ValueError, TypeError, IndexError):
+            del arrays[name]
+        if not arrays:
+            break
+    file = io.BytesIO()
+    with warnings.catch_warnings(action="ignore"):
+        np.savez(file, **arrays)
+    return file.getvalue()

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.bounded_files import check_file, read_text
 from engine.checkpoint_index import MOST_CONFIG, ORIGINAL_FAMILY
-from engine.checks import shown
+from engine.checks import shown, shown_path
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
 from engine.models.original.config import (
@@ -186,7 +186,7 @@ def _check_folder(folder: Path) -> None:
             return
     except OSError as error:
         raise CheckpointError(
-            f"{shown(str(folder))}: cannot be used as a folder ({error.strerror}). Choose another one."
+            f"{shown_path(folder)}: cannot be used as a folder ({error.strerror}). Choose another one."
         ) from error
     else:
         try:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.bounded_files import check_file
-from engine.checks import shown
+from engine.checks import shown, shown_path
 from engine.errors import CheckpointError
 
 _HARMLESS: list[Any] = [
@@ -69,7 +69,7 @@ def _check_archive(path: Path) -> None:
     try:
         check_file(path)
     except OSError as error:
-        raise CheckpointError(f"{shown(str(path))}: cannot be read ({error.strerror}). {_ADVICE}") from error
+        raise CheckpointError(f"{shown_path(path)}: cannot be read ({error.strerror}). {_ADVICE}") from error
     if not zipfile.is_zipfile(path):
         raise CheckpointError(f"{path.name}: is not a PyTorch checkpoint, or is incomplete. {_ADVICE}")
     try:

@@ -444,21 +444,22 @@ def new_window_scene(name):
 
 
 def linked_scene(folder):
-    """A scene named "Scene", with a song, linked from another file; the file's own "Scene" has one, too."""
+    """A scene with a song, linked from another file; the scene that is shown has the same name and song."""
     add_song(folder)
+    name = bpy.context.scene.name
     file = folder / "library.blend"
     bpy.ops.wm.save_as_mainfile(filepath=str(file), copy=True)
     with bpy.data.libraries.load(str(file), link=True) as (_, wanted):
-        wanted.scenes = ["Scene"]
+        wanted.scenes = [name]
     return wanted.scenes[0]
 
 
 def test_a_linked_scene_of_the_same_name_is_not_mistaken_for_ones_own(magma, tmp_path):
-    own = bpy.context.scene
     linked = linked_scene(tmp_path)
-    assert linked.name == own.name
+    own = bpy.context.scene
+    assert linked.name == own.name and linked != own
     bpy.context.window.scene = linked
-    expect_error('The scene "Scene" is linked from library.blend and cannot be changed here: switch to a scene of')
+    expect_error('The scene "Scene.*" is linked from library.blend and cannot be changed here: switch to a scene of')
     bpy.context.window.scene = own
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
     assert len(own.objects) == 2 and not linked.objects

@@ -30,6 +30,7 @@ from magma_blender.media import strips
 from magma_blender.media.strips import Excerpt
 from magma_blender.scene import build_dance, span_list
 from magma_blender.scene.generation_plan import DancePlan
+from magma_blender.scene.scene_reference import SceneReference
 from smpl_rig.blender import compat
 from smpl_rig.blender.compat import armature_of
 from smpl_rig.blender.context import preferences_of, scene_of
@@ -75,7 +76,7 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: Rep
     scene.render.fps, scene.render.fps_base = round(motion.fps), 1.0
     scene.frame_start, scene.frame_end = 1, len(motion)
     plan = DancePlan(
-        scene=scene.name,
+        scene=SceneReference(scene),
         name=f"Demo {report['style']}",
         audio=song,
         excerpt=Excerpt(0.0, motion.seconds, 1.0),

@@ -5,8 +5,10 @@
     blender --command magma --audio song.ogg --out dance.blend        (4.2 and later, with the add-on enabled)
 
 The songs are put one after the other into the scene's sequencer, each with an armature of its own, two metres apart.
-Nothing is written unless every song succeeded. Exit code 0; 1 after an error, which is one line on stderr; 2 for wrong
-arguments. The file runs as a script of Blender, from the repository or from the installed add-on.
+A song that fails is one line on stderr and leaves nothing behind; the others are written all the same. Exit codes: 0
+when all songs were written; 1 when nothing was, an existing file being as it was; 2 for wrong arguments; 3 when some
+songs failed and the file holds the others. The file runs as a script of Blender, from the repository or from the
+installed add-on.
 """
 
 from __future__ import annotations
@@ -14,8 +16,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import math
+import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -29,6 +33,14 @@ if TYPE_CHECKING:
 
 DANCER_SPACING = 2.0
 """Metres between the armatures of two songs."""
+FAILED, SOME_FAILED = 1, 3
+"""Exit codes when nothing was written, and when some songs are missing in what was."""
+
+
+_EXIT_CODES = (
+    "Exit codes: 0 all songs were written; 1 nothing was written; 2 wrong arguments; 3 some songs failed (one line "
+    "each on stderr), and the file holds the others."
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -40,7 +52,9 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line's values. Exits with 2 and one line on stderr when they are wrong."""
-    parser = _Parser(prog="magma", description="Generate dances to songs and save them as a .blend file.")
+    parser = _Parser(
+        prog="magma", description="Generate dances to songs and save them as a .blend file.", epilog=_EXIT_CODES
+    )
     parser.add_argument("--audio", action="append", required=True, type=Path, help="a song; may be given several times")
     parser.add_argument("--out", required=True, type=Path, help="the .blend file to write")
     parser.add_argument("--style", help="style of the dance (default: the engine chooses)")
@@ -68,16 +82,19 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Do what the command line says; the exit code. Errors go to stderr as one line."""
+    """Do what the command line says; the exit code. Errors go to stderr as one line each."""
     from .engine_host.client import ClientError
     from .errors import MagmaError
 
     try:
-        _make(parse(arguments))
+        return _make(parse(arguments))
     except (MagmaError, ClientError) as error:
-        print(f"magma: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
-        return 1
-    return 0
+        _complain(error)
+        return FAILED
+
+
+def _complain(error: Exception) -> None:
+    print(f"magma: error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
 
 
 def command(arguments: Sequence[str]) -> int:
@@ -88,47 +105,55 @@ def command(arguments: Sequence[str]) -> int:
         return error.code if isinstance(error.code, int) else 1
 
 
-def _make(values: argparse.Namespace) -> None:
+def _make(values: argparse.Namespace) -> int:
+    """The exit code. Raises MagmaError and ClientError, with nothing written."""
     from smpl_rig.blender.context import scene_of
 
     from .engine_host import engine_setup
     from .engine_host.session import session
+    from .scene.scene_reference import check_scene
 
-    _check_files(values)
+    scene = scene_of(bpy.context)
+    check_scene(scene)
+    _check_folder(values.out)
     engine_setup.check_numpy()
     session.python, session.device = values.engine_python, values.device
     try:
         setup = session.setup()
-        scene = scene_of(bpy.context)
         _apply_settings(scene, values)
         is_fresh = not bpy.data.filepath
         frame = scene.frame_start
-        for number, audio in enumerate(values.audio):
-            armature, frame = _dance(scene, audio.absolute(), frame, setup)
-            armature.location.x = number * DANCER_SPACING
+        made = 0
+        for audio in values.audio:
+            armature, frame = _dance_or_complain(scene, audio.absolute(), frame, setup)
+            if armature is not None:
+                armature.location.x = made * DANCER_SPACING
+                made += 1
+        if not made:
+            return FAILED
         scene.frame_end = frame - 1 if is_fresh else max(scene.frame_end, frame - 1)
         scene.sync_mode = "AUDIO_SYNC"
         _save(values.out.absolute())
     finally:
         session.python = session.device = None
         session.stop_engine()
-    print(f"MAGMA: wrote {values.out}", flush=True)
+    failed = len(values.audio) - made
+    print(
+        f"MAGMA: wrote {values.out}" + (f" without {failed} of {len(values.audio)} songs" if failed else ""), flush=True
+    )
+    return SOME_FAILED if failed else 0
 
 
-def _check_files(values: argparse.Namespace) -> None:
-    """Everything that can be known to fail before the engine works for minutes."""
+def _check_folder(out: Path) -> None:
+    """That the file can be written is known before the engine works for minutes. Raises MagmaError."""
     from .errors import MagmaError
 
-    for audio in values.audio:
-        if not audio.is_file():
-            raise MagmaError(f"The song {audio} is not there: give the path of an audio file.")
-    folder = values.out.absolute().parent
     try:
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=out.absolute().parent):
             pass
     except OSError as error:
         raise MagmaError(
-            f"{values.out} cannot be written ({error.strerror}): choose a folder that exists and can be written to."
+            f"{out} cannot be written ({error.strerror}): choose a folder that exists and can be written to."
         ) from error
 
 
@@ -176,26 +201,48 @@ def _choose(settings: MagmaSettings, name: str, value: str) -> None:
         raise MagmaError(f"There is no {name} {value!r}: choose one of these ({listed}).") from error
 
 
-def _dance(scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup) -> tuple[bpy.types.Object, int]:
-    """One song from `frame` on: (armature, the frame after its end)."""
-    from .engine_host.session import session
+def _dance_or_complain(
+    scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup
+) -> tuple[bpy.types.Object | None, int]:
+    """One song from `frame` on: (armature, the frame after its end), or (None, `frame`) and a line on stderr."""
+    from .engine_host.client import ClientError
     from .errors import MagmaError
+    from .media import strips
+
+    if not audio.is_file():
+        _complain(MagmaError(f"The song {audio} is not there: give the path of an audio file."))
+        return None, frame
+    strip = None
+    try:
+        strip = _add_strip(scene, audio, frame)
+        return _dance(scene, strip, audio, frame, setup)
+    except (MagmaError, ClientError) as error:
+        _complain(error if str(audio) in str(error) else MagmaError(f"{audio}: {error}"))
+    except Exception as error:  # a fault of the add-on: the other songs are kept all the same
+        traceback.print_exc(file=sys.stdout)
+        _complain(MagmaError(f"{audio}: {type(error).__name__}: {error}"))
+    if strip is not None:
+        strips.remove(scene, strip)
+    return None, frame
+
+
+def _dance(
+    scene: bpy.types.Scene, strip: Strip | None, audio: Path, frame: int, setup: EngineSetup
+) -> tuple[bpy.types.Object, int]:
+    """The dance to a strip, or to a file from `frame` on: (armature, the frame after its end)."""
+    from .engine_host.session import session
     from .operators.generate import start_plan
     from .operators.job_operator import progress_text
     from .scene import generation_plan
     from .scene.dancer import load
 
-    strip = _add_strip(scene, audio, frame)
     if strip is not None:
         dance_plan = generation_plan.for_strip(scene, scene, strip, setup)
     else:
         dance_plan = generation_plan.for_file(scene, audio.name, audio, frame)
     start_plan(dance_plan, None, setup)
     session.wait_for_job(lambda progress: print(f"MAGMA: {audio.name}: {progress_text(progress)}", flush=True))
-    try:
-        armature = session.finish_job(bpy.context)
-    except MagmaError as error:
-        raise MagmaError(f"{audio}: {error}") from error
+    armature = session.finish_job(bpy.context)
     for line in session.notice.details if session.notice else ():
         print(f"MAGMA: {audio.name}: {line}", flush=True)
     if strip is not None:
@@ -222,12 +269,18 @@ def _add_strip(scene: bpy.types.Scene, audio: Path, frame: int) -> Strip | None:
 
 
 def _save(out: Path) -> None:
+    """Write the file beside its place first, so that an existing one is whole whatever happens."""
     from .errors import MagmaError
 
+    out = out.resolve()  # a link stays one, and what it leads to is replaced
+    part = out.with_name(f"{out.stem}.part-{os.getpid()}.blend")
     try:
-        bpy.ops.wm.save_as_mainfile(filepath=str(out), check_existing=False)
-    except RuntimeError as error:
+        bpy.ops.wm.save_as_mainfile(filepath=str(part), check_existing=False)
+        part.replace(out)
+    except (RuntimeError, OSError) as error:
         raise MagmaError(f"{out} cannot be written ({str(error).strip()}): choose another folder.") from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _load_package() -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from ..errors import StripError
-from . import strips
+from . import audibility, mixdown, strips
 from .strips import Excerpt, Strip
 
 CACHE_LIMIT = 20
@@ -20,41 +18,54 @@ CACHE_LIMIT = 20
 
 @dataclass(frozen=True)
 class Source:
-    """A file the engine can open, and what is played of it."""
+    """A file the engine can open, and what is played of it. first: the scene frame at which it is heard."""
 
     file: Path
     excerpt: Excerpt
+    first: int
 
 
 def source_of(scene: bpy.types.Scene, strip: Strip, cache: Path) -> Source:
-    """The strip's file and excerpt. Packed sound is unpacked and retimed sound mixed down into `cache`.
+    """The strip's file and excerpt. Packed sound is unpacked and what only Blender knows mixed down, into `cache`.
 
     Raises StripError.
     """
-    strips.check_audible(strip, strips.editor_of(scene))
-    fps = strips.frame_rate(scene)
-    if strips.is_retimed(strip):
-        # Blender mixes down from frame 0 on: what the strip plays before that counts as silence
-        silent = max(0, -strip.frame_final_start) / fps
-        return Source(_mixdown(scene, strip, cache), Excerpt(-silent, strip.frame_final_duration / fps, 1.0))
-    return Source(_file_of(strip, cache), strips.excerpt(strip, fps))
-
-
-def _file_of(strip: Strip, cache: Path) -> Path:
+    first, end = audibility.audible_frames(scene, strip)
     if strip.type == "MOVIE":
-        file = Path(bpy.path.abspath(strip.filepath))
-    else:
-        sound = strip.sound
-        if sound is None:
-            raise StripError(f'The strip "{strip.name}" has no sound: choose a file in its Source panel.')
-        if sound.packed_file is not None:
-            return _unpack(sound, sound.packed_file, cache)
-        file = Path(bpy.path.abspath(sound.filepath, library=sound.library))
-    if not file.is_file():
         raise StripError(
-            f'The file of the strip "{strip.name}" is gone ({file}): put it back, or choose another file for the strip.'
+            f'Blender plays no sound with the movie strip "{strip.name}": add the sound of its file (Add > Sound) and '
+            "select that strip."
         )
-    return file
+    fps = strips.frame_rate(scene)
+    if mixdown.is_needed(scene, strip):
+        for inside in strips.sounds_inside(strip):
+            _sound_of(inside)
+        _make_room(cache)
+        # Blender mixes down from frame 0 on: what the strip plays before that counts as silence
+        silent = max(0, -first) / fps
+        file = mixdown.mix_down(scene, strip, (first, end), cache)
+        return Source(file, Excerpt(-silent, (end - first) / fps, 1.0), first)
+    whole = strips.excerpt(strip, fps)
+    played = whole.part((first - strip.frame_final_start) / fps, (end - first) / fps)
+    sound = _sound_of(strip)
+    packed = sound.packed_file
+    return Source(_unpack(sound, packed, cache) if packed is not None else _path_of(sound), played, first)
+
+
+def _sound_of(strip: Strip) -> bpy.types.Sound:
+    """The sound of a sound strip, which is there: packed or as a file."""
+    if strip.sound is None:
+        raise StripError(f'The strip "{strip.name}" has no sound: choose a file in its Source panel.')
+    if strip.sound.packed_file is None and not _path_of(strip.sound).is_file():
+        raise StripError(
+            f'The file of the strip "{strip.name}" is gone ({_path_of(strip.sound)}): put it back, or choose another '
+            "file for the strip."
+        )
+    return strip.sound
+
+
+def _path_of(sound: bpy.types.Sound) -> Path:
+    return Path(bpy.path.abspath(sound.filepath, library=sound.library))
 
 
 def _unpack(sound: bpy.types.Sound, packed: bpy.types.PackedFile, cache: Path) -> Path:
@@ -78,42 +89,12 @@ def _write(file: Path, data: bytes) -> None:
         ) from error
 
 
-def _mixdown(scene: bpy.types.Scene, strip: Strip, cache: Path) -> Path:
-    """What is heard of a retimed strip, as a file: all other strips are muted while Blender mixes its frames down."""
-    key = f"{strip.name} {scene.name} {strip.frame_final_start} {strip.frame_final_end}"
-    file = _cache_file(cache, hashlib.sha256(key.encode()).hexdigest(), ".wav")
-    try:
-        with _alone(scene, strip), bpy.context.temp_override(scene=scene):
-            result = bpy.ops.sound.mixdown(filepath=str(file), container="WAV", codec="PCM", format="S16")
-        finished = result == {"FINISHED"}
-    except RuntimeError:  # what the operator reports as an error, such as a folder that cannot be written
-        finished = False
-    if not finished or not file.is_file():
-        raise StripError(
-            f'The retimed strip "{strip.name}" could not be mixed down to {file}: remove its retiming, or choose '
-            "another data folder in the add-on's preferences."
-        )
-    return file
-
-
-@contextlib.contextmanager
-def _alone(scene: bpy.types.Scene, strip: Strip) -> Iterator[None]:
-    """The scene's range set to the strip and every other strip muted; all as before at the end."""
-    frames = scene.frame_start, scene.frame_end
-    kept = [strip, *strips.ancestors(strip)]
-    others = [other for other in strips.all_strips(strips.editor_of(scene)) if other not in kept and not other.mute]
-    try:
-        for other in others:
-            other.mute = True
-        scene.frame_start, scene.frame_end = max(0, strip.frame_final_start), max(0, strip.frame_final_end - 1)
-        yield
-    finally:
-        scene.frame_start, scene.frame_end = frames
-        for other in others:
-            other.mute = False
-
-
 def _cache_file(cache: Path, key: str, suffix: str) -> Path:
+    _make_room(cache)
+    return cache / (key[:24] + suffix)
+
+
+def _make_room(cache: Path) -> None:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         old = sorted((file for file in cache.iterdir() if file.is_file()), key=lambda file: file.stat().st_mtime)
@@ -124,4 +105,3 @@ def _cache_file(cache: Path, key: str, suffix: str) -> Path:
             f"The sound cache {cache} cannot be written ({error.strerror}): choose another data folder in the add-on's "
             "preferences."
         ) from error
-    return cache / (key[:24] + suffix)

@@ -1,4 +1,4 @@
-"""Which strip is selected, and which seconds of its file it plays.
+"""Which strip is selected, what is in it, and which seconds of its file it plays.
 
 Nothing here imports bpy at run time: the functions accept Blender's objects, or stand-ins with the same attributes, and
 work on Blender 3.4 to 5.0, whose names differ (`sequences` became `strips`, `SoundSequence` became `SoundStrip`).
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     import bpy
 
 DANCEABLE = ("SOUND", "MOVIE")
+CONTAINERS = ("META", "SCENE")
+"""Strips that play what is inside them."""
+_DEEPEST = 20
+"""Strips inside strips inside strips that are looked through for sound."""
 
 
 class Strip(Protocol):
@@ -26,7 +30,7 @@ class Strip(Protocol):
 
     Frames are scene frames. frame_start: where the file's beginning lies, trimmed or not. frame_final_start,
     frame_final_end (exclusive), frame_final_duration: what is played. sound, volume: of sound strips alone.
-    filepath: of movie strips alone.
+    filepath: of movie strips alone. animation_offset_start: frames cut off before the trim ("hard" offset).
     """
 
     name: str
@@ -38,11 +42,14 @@ class Strip(Protocol):
     frame_final_start: int
     frame_final_end: int
     frame_final_duration: int
+    animation_offset_start: float
     sound: bpy.types.Sound | None
     volume: float
     filepath: str
 
     def parent_meta(self) -> Strip | None: ...
+
+    def path_from_id(self, attribute: str) -> str: ...
 
 
 class _EditorUpTo43(Protocol):
@@ -74,6 +81,10 @@ class Excerpt:
         if duration <= 0 or duration >= self.duration:
             return self
         return Excerpt(self.start, duration * self.speed, self.speed)
+
+    def part(self, after: float, duration: float) -> Excerpt:
+        """The `duration` seconds of it that begin `after` seconds later."""
+        return Excerpt(self.start + after * self.speed, duration * self.speed, self.speed)
 
 
 def frame_rate(scene: bpy.types.Scene) -> float:
@@ -111,6 +122,13 @@ def add_sound(scene: bpy.types.Scene, name: str, file: Path, channel: int, frame
     return cast("Strip", top.new_sound(name, str(file), channel, frame))
 
 
+def remove(scene: bpy.types.Scene, strip: Strip) -> None:
+    """Remove a strip that lies in no meta strip from the scene."""
+    editor = editor_of(scene)
+    top = editor.strips if hasattr(editor, "strips") else cast("_EditorUpTo43", editor).sequences
+    top.remove(cast("bpy.types.Strip", strip))
+
+
 def ancestors(strip: Strip) -> list[Strip]:
     """The meta strips around a strip, the innermost first."""
     found: list[Strip] = []
@@ -127,43 +145,74 @@ def visible_strips(editor: bpy.types.SequenceEditor) -> list[Strip]:
     return strips_in(open_metas[-1] if open_metas else editor)
 
 
+def strips_inside(strip: Strip) -> list[Strip]:
+    """The strips that a meta strip, or the sequencer of a scene strip's scene, holds; none for other strips."""
+    if strip.type == "META":
+        return strips_in(cast("bpy.types.MetaStrip", strip))
+    scene = cast("bpy.types.SceneStrip", strip).scene if strip.type == "SCENE" else None
+    return strips_in(scene.sequence_editor) if scene is not None and scene.sequence_editor is not None else []
+
+
+def sounds_inside(strip: Strip, depth: int = 0) -> list[Strip]:
+    """The sound strips that are played with a strip: itself, or those inside it, however deep."""
+    if strip.type == "SOUND":
+        return [strip]
+    # scenes can show each other in a circle
+    return [] if depth > _DEEPEST else [sound for s in strips_inside(strip) for sound in sounds_inside(s, depth + 1)]
+
+
 def pick(context: bpy.types.Context) -> tuple[bpy.types.Scene, Strip]:
     """(scene, strip) that the user means.
 
     The active strip if it has sound and is selected, else the first selected one with sound, else the active one,
-    else the only one with sound in the sequencer. Raises StripError.
+    else the only one with sound in the sequencer. Sound and movie strips go before meta and scene strips with sound
+    inside, unless one of these is the active one. Raises StripError.
     """
     scene = sequencer_scene(context)
     editor = scene.sequence_editor
     shown = visible_strips(editor) if editor else []
     sounding = [strip for strip in shown if strip.type in DANCEABLE]
+    containers = [strip for strip in shown if strip.type in CONTAINERS and sounds_inside(strip)]
     active = cast("Strip | None", editor.active_strip) if editor else None
-    if active is not None and active.type not in DANCEABLE:
+    if active is not None and active not in sounding + containers:
         active = None
-    selected = sorted((strip for strip in sounding if strip.select), key=lambda strip: strip.frame_final_start)
     if active is not None and active.select:
         return scene, with_sound(active, sounding)
-    if selected:
-        return scene, with_sound(selected[0], sounding)
+    for candidates in (sounding, containers):
+        selected = sorted((strip for strip in candidates if strip.select), key=lambda strip: strip.frame_final_start)
+        if selected:
+            return scene, with_sound(selected[0], sounding)
     if active is not None:
         return scene, with_sound(active, sounding)
-    if len(sounding) == 1:
-        return scene, sounding[0]
-    if not sounding:
+    candidates = []
+    for strip in sounding or containers:
+        meant = with_sound(strip, sounding)
+        if meant not in candidates:
+            candidates.append(meant)
+    if len(candidates) == 1:
+        return scene, candidates[0]
+    if not candidates:
         raise StripError("No song: add a sound strip to the Video Sequencer (Add > Sound) and select it.")
-    raise StripError(f"None of the {len(sounding)} sound strips is selected: select the song to dance to.")
+    raise StripError(f"None of the {len(candidates)} strips with sound is selected: select the song to dance to.")
 
 
 def with_sound(strip: Strip, others: Iterable[Strip]) -> Strip:
-    """For a movie strip the sound strip that Blender added with it (same start frame), which may be trimmed apart."""
+    """For a movie strip the sound strip that plays with it: of the same file, over most of the same frames.
+
+    The two need not begin at the same frame: Blender puts sound that begins later than the picture so much later.
+    """
     if strip.type != "MOVIE":
         return strip
-    partners = [
-        other
-        for other in others
-        if other.type == "SOUND" and other.frame_start == strip.frame_start and _same_file(other, strip)
-    ]
-    return partners[0] if partners else strip
+
+    def shared(other: Strip) -> tuple[int, float]:
+        frames = min(strip.frame_final_end, other.frame_final_end) - max(
+            strip.frame_final_start, other.frame_final_start
+        )
+        return frames, -abs(strip.frame_start - other.frame_start)
+
+    same = [other for other in others if other.type == "SOUND" and _same_file(other, strip)]
+    partner = max(same, key=shared, default=strip)
+    return partner if shared(partner)[0] > 0 else strip
 
 
 def _same_file(sound_strip: Strip, movie_strip: Strip) -> bool:
@@ -184,34 +233,15 @@ def excerpt(strip: Strip, fps: float) -> Excerpt:
     """What an un-retimed strip plays of its file.
 
     The formula was checked by mixing down a file whose value is its time. Blender does not scale the trimmed offset by
-    `speed_factor` (3.4), so a strip trimmed by d seconds starts at d seconds of the file whatever its speed.
+    `speed_factor` (3.4), so a strip trimmed by d seconds starts at d seconds of the file whatever its speed. A strip
+    that begins before its file does is silent first where strips have a `sound_offset` (4.5 and later); without one
+    (3.4) it plays the file at once. With a hard offset, Blender 4.5 and 5.0 play some strips up to a frame later.
     """
     speed = float(getattr(strip, "speed_factor", 1.0))
     if speed <= 0:
         raise StripError(f'The strip "{strip.name}" has speed {speed:g}: give it a speed above 0.')
-    trimmed = strip.frame_final_start - strip.frame_start + float(getattr(strip, "animation_offset_start", 0.0))
+    trimmed = strip.frame_final_start - strip.frame_start + float(strip.animation_offset_start)
     start = trimmed / fps - float(getattr(strip, "sound_offset", 0.0))
+    if not hasattr(strip, "sound_offset"):
+        start = max(start, 0.0)
     return Excerpt(start=start, seconds=strip.frame_final_duration / fps * speed, speed=speed)
-
-
-def why_silent(strip: Strip, editor: bpy.types.SequenceEditor) -> str | None:
-    """Why the strip is not heard, as a clause ("is muted"), or None."""
-    if strip.mute:
-        return "is muted"
-    if 0 <= strip.channel < len(editor.channels) and editor.channels[strip.channel].mute:
-        return f"is on channel {strip.channel}, which is muted"
-    for parent in ancestors(strip):
-        if parent.mute:
-            return f'is inside "{parent.name}", which is muted'
-    if strip.type == "SOUND" and strip.volume == 0:
-        return "has volume 0"
-    return None
-
-
-def check_audible(strip: Strip, editor: bpy.types.SequenceEditor) -> None:
-    """Raise StripError when the strip is muted or has no length."""
-    reason = why_silent(strip, editor)
-    if reason:
-        raise StripError(f'The strip "{strip.name}" {reason}: make it audible, or select another one.')
-    if strip.frame_final_duration <= 0:
-        raise StripError(f'The strip "{strip.name}" has no length: lengthen it, or select another one.')

@@ -15,7 +15,7 @@ from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
 from ..engine_host.session import Job, session
 from ..media import strips
-from ..scene import build_dance, generation_plan
+from ..scene import build_dance, generation_plan, selection
 from ..scene.dancer import load
 from ..scene.generation_plan import DancePlan
 from ..scene.scene_settings import settings_of
@@ -32,8 +32,9 @@ def start_dance(context: bpy.types.Context) -> Job:
     setup = session.setup()
     strip_scene, strip = strips.pick(context)
     scene = scene_of(context)
+    target = selection.chosen_target(scene)
     dance_plan = generation_plan.for_strip(scene, strip_scene, strip, setup)
-    return start_plan(dance_plan, settings_of(scene).target, setup)
+    return start_plan(dance_plan, target, setup)
 
 
 def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: EngineSetup) -> Job:

@@ -53,7 +53,7 @@ def build(context: bpy.types.Context, plan: DancePlan, answer: DanceAnswer, targ
     armature = target.find() if target else None
     if armature is not None:
         check_target(armature)
-    with _in_scene(context, plan.scene), _all_or_nothing(armature):
+    with _in_scene(context, plan.scene.find()), _all_or_nothing(armature):
         try:
             is_new = armature is None
             if armature is None:
@@ -74,11 +74,8 @@ def _add_body(armature: bpy.types.Object, plan: DancePlan) -> None:
 
 
 @contextlib.contextmanager
-def _in_scene(context: bpy.types.Context, name: str) -> Iterator[None]:
+def _in_scene(context: bpy.types.Context, scene: bpy.types.Scene) -> Iterator[None]:
     """The plan's scene shown in the window meanwhile, should the user have switched to another one."""
-    scene = bpy.data.scenes.get(name)
-    if scene is None:
-        raise SceneError(f'The scene "{name}" was removed or renamed while its dance was made: generate again.')
     shown = scene_of(context)
     if shown == scene or context.window is None:
         yield

@@ -14,16 +14,17 @@ from ..errors import SceneError
 from ..media import sounds, strips
 from ..media.strips import Excerpt, Strip
 from . import scene_settings
+from .scene_reference import SceneReference, check_scene
 
 
 @dataclass(frozen=True)
 class DancePlan:
-    """scene: name of the scene that gets the dance. name: of strip, action and armature. frame_start: scene frame of
-    the dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
+    """scene: the one that gets the dance. name: of strip, action and armature. frame_start: scene frame of the dance's
+    first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
     whether frames are to be shown while they are generated. beat_snap: 0 to 1. room: metres of floor, 0 for any.
     candidates: dances of which one is kept."""
 
-    scene: str
+    scene: SceneReference
     name: str
     audio: Path
     excerpt: Excerpt
@@ -66,20 +67,28 @@ def for_strip(scene: bpy.types.Scene, strip_scene: bpy.types.Scene, strip: Strip
     """The plan for a strip. Raises StripError and SceneError.
 
     scene: the one that gets the armature and has the settings. strip_scene: the one whose sequencer holds the strip,
-    which may be another one since 5.0; it sets the frames and the rate.
+    which may be another one since 5.0; it sets the frames.
     """
+    check_scene(scene)
+    fps, strip_fps = strips.frame_rate(scene), strips.frame_rate(strip_scene)
+    if not math.isclose(fps, strip_fps, rel_tol=1e-6):
+        raise SceneError(
+            f'The song is in the scene "{strip_scene.name}" at {strip_fps:g} frames a second, and the dance goes into '
+            f'"{scene.name}" at {fps:g}: give both scenes the same frame rate.'
+        )
     source = sounds.source_of(strip_scene, strip, engine_setup.sound_cache(setup.data))
-    return _plan(scene, strip.name, source, strip.frame_final_start, strips.frame_rate(strip_scene))
+    return _plan(scene, strip.name, source)
 
 
 def for_file(scene: bpy.types.Scene, name: str, audio: Path, frame_start: int) -> DancePlan:
-    """The plan for a whole audio file without a strip, from `frame_start` on."""
+    """The plan for a whole audio file without a strip, from `frame_start` on. Raises SceneError."""
+    check_scene(scene)
     # as long as the file is; the engine reads to its end
-    source = sounds.Source(audio, Excerpt(0.0, float("inf"), 1.0))
-    return _plan(scene, name, source, frame_start, strips.frame_rate(scene))
+    source = sounds.Source(audio, Excerpt(0.0, float("inf"), 1.0), frame_start)
+    return _plan(scene, name, source)
 
 
-def _plan(scene: bpy.types.Scene, name: str, source: sounds.Source, frame_start: int, fps: float) -> DancePlan:
+def _plan(scene: bpy.types.Scene, name: str, source: sounds.Source) -> DancePlan:
     settings = scene_settings.settings_of(scene)
     body_file = scene_settings.body_file_of(settings) if settings.use_body and settings.target is None else None
     if body_file is not None and not body_file.is_file():
@@ -87,12 +96,12 @@ def _plan(scene: bpy.types.Scene, name: str, source: sounds.Source, frame_start:
     if not settings.checkpoint:  # what an enum says whose stored choice is no longer in its list
         raise SceneError("The checkpoint chosen in this file is not installed here: choose another one in the panel.")
     return DancePlan(
-        scene=scene.name,
+        scene=SceneReference(scene),
         name=name,
         audio=source.file,
         excerpt=source.excerpt.limited(settings.length),
-        frame_start=frame_start,
-        fps=fps,
+        frame_start=source.first,
+        fps=strips.frame_rate(scene),
         seed=settings.seed,
         style=None if settings.style in ("", scene_settings.AUTO_STYLE) else settings.style,
         checkpoint=settings.checkpoint,

@@ -13,6 +13,26 @@ from .dancer import Dancer, has_dance, load
 from .scene_settings import settings_of
 
 
+def chosen_target(scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The object that the next dance is for; None is a new armature. Raises SceneError for one that is not there.
+
+    Blender keeps an object that was deleted as long as a setting names it. Hidden objects are there: their dance shows
+    when they do.
+    """
+    target: bpy.types.Object | None = settings_of(scene).target
+    if target is None or is_in(scene, target):
+        return target
+    what = f'is not in the scene "{scene.name}"' if target.users_scene else "was deleted"
+    raise SceneError(
+        f'The target "{target.name}" {what}: choose another armature as Target in the panel, or clear it for a new one.'
+    )
+
+
+def is_in(scene: bpy.types.Scene, obj: bpy.types.Object) -> bool:
+    """Whether the scene holds the object, shown or hidden. A linked object and its override share their name."""
+    return scene.objects.get(obj.name) == obj or any(other == obj for other in scene.objects)
+
+
 def find_dancer(context: bpy.types.Context) -> bpy.types.Object:
     """The dancing armature that is meant: the active one, or the one the active body hangs on, else the panel's target,
     else the only one of the scene. Raises SceneError."""
@@ -20,7 +40,7 @@ def find_dancer(context: bpy.types.Context) -> bpy.types.Object:
     parent = active.parent if active is not None else None
     wanted: list[bpy.types.Object | None] = [active, parent, settings_of(scene).target]
     for candidate in wanted:
-        if candidate is not None and has_dance(candidate):
+        if candidate is not None and has_dance(candidate) and is_in(scene, candidate):
             return candidate
     dancers = [obj for obj in scene.objects if has_dance(obj)]
     if len(dancers) == 1:

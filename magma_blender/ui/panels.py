@@ -9,7 +9,7 @@ from smpl_rig.blender.context import active_object, scene_of
 from ..engine_host import engine_setup
 from ..engine_host.session import session
 from ..errors import SceneError, SetupError, StripError
-from ..media import strips
+from ..media import audibility, strips
 from ..operators.job_operator import seconds_text
 from ..scene import scene_settings
 from ..scene.dancer import carries_any, load
@@ -90,7 +90,7 @@ def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     except StripError as error:
         draw_lines(box, [str(error)], context, "SOUND")
         return
-    silent = strips.why_silent(strip, strips.editor_of(scene))
+    silent = audibility.why_silent(scene, strip)
     seconds = strip.frame_final_duration / strips.frame_rate(scene)
     row = box.row()
     row.label(text=name_text(strip.name), icon="MUTE_IPO_ON" if silent else "SOUND")

@@ -88,7 +88,7 @@ class NewAction:
             data.action_slot = self._slot
 
 
-def fcurves(obj: bpy.types.Object) -> list[bpy.types.FCurve]:
+def fcurves(obj: bpy.types.Object | bpy.types.Scene) -> list[bpy.types.FCurve]:
     """The F-curves that animate `obj` through its assigned action; none without an action (or without a slot)."""
     data = obj.animation_data
     if data is None or data.action is None:

@@ -1,4 +1,4 @@
-"""Which strip is picked and which seconds of its file it plays, with stand-ins for Blender's objects."""
+"""Which strip is picked, when it is heard and what it plays of its file, with stand-ins for Blender's objects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace as Thing
 import pytest
 
 from magma_blender.errors import StripError
-from magma_blender.media import strips
+from magma_blender.media import audibility, strips
 from magma_blender.media.strips import Excerpt
 
 
@@ -22,21 +22,29 @@ def strip(name="song", kind="SOUND", start=1.0, duration=300, **changes):
         "frame_start": start,
         "frame_final_start": int(start),
         "frame_final_duration": duration,
-        "frame_final_end": int(start) + duration,
         "animation_offset_start": 0,
         "sound": Thing(filepath="//song.ogg"),
         "filepath": "//song.ogg",
         "parent_meta": lambda: None,
         **changes,
     }
+    values.setdefault("frame_final_end", values["frame_final_start"] + values["frame_final_duration"])
     return Thing(**values)
+
+
+def meta(name, *content, first=1, duration=300, channels=8, **changes):
+    made = strip(name, "META", start=first, duration=duration, sequences=list(content), **changes)
+    made.channels = [Thing(mute=False) for _ in range(channels)]
+    for inside in content:
+        inside.parent_meta = lambda: made
+    return made
 
 
 def scene(*content, active=None, fps=30, fps_base=1.0, names="sequences", **editor):
     top = Thing(
         active_strip=active, meta_stack=[], channels=[Thing(mute=False)] * 8, **{names: list(content)}, **editor
     )
-    return Thing(sequence_editor=top, render=Thing(fps=fps, fps_base=fps_base))
+    return Thing(sequence_editor=top, render=Thing(fps=fps, fps_base=fps_base), animation_data=None)
 
 
 def picked(stage):
@@ -115,7 +123,7 @@ def test_selection_goes_before_an_active_strip_that_is_not_selected():
 def test_the_only_song_needs_no_selection_but_one_of_two_does():
     only = strip()
     assert picked(scene(only, strip("title", kind="TEXT"))) is only
-    with pytest.raises(StripError, match="None of the 2 sound strips is selected"):
+    with pytest.raises(StripError, match="None of the 2 strips with sound is selected"):
         picked(scene(strip("a"), strip("b")))
 
 
@@ -147,21 +155,117 @@ def test_the_sequencers_own_scene_of_blender_5_is_used():
     assert strips.pick(Thing(scene=edit, sequencer_scene=None))[0] is edit
 
 
+def test_a_strip_pulled_out_to_the_left_is_silent_first_or_plays_at_once_as_its_blender_has_it():
+    pulled = {"start": 100.0, "frame_final_start": 70, "duration": 330}
+    assert strips.excerpt(strip(**pulled, speed_factor=1.0), 30) == Excerpt(0.0, 11.0, 1.0)  # 3.4
+    assert strips.excerpt(strip(**pulled, sound_offset=0.0), 30) == Excerpt(-1.0, 11.0, 1.0)  # 4.5
+
+
+def test_a_part_of_what_is_played_moves_on_in_the_file():
+    assert Excerpt(1.0, 20.0, 2.0).part(3.0, 4.0) == Excerpt(7.0, 8.0, 2.0)
+
+
+def test_a_movie_whose_sound_begins_later_stands_for_that_sound():
+    sound = strip("clip.001", start=37.0, frame_final_start=26, sound=Thing(filepath="//clip.mp4"))
+    elsewhere = strip("clip.002", start=500.0, sound=Thing(filepath="//clip.mp4"))
+    movie = strip("clip", kind="MOVIE", start=26.0, filepath="//clip.mp4", select=True)
+    assert picked(scene(elsewhere, sound, movie, active=movie)) is sound
+    assert picked(scene(elsewhere, movie, active=movie)) is movie
+
+
+def test_of_a_movie_cut_in_two_each_half_has_its_own_sound():
+    halves = [{"frame_final_start": 1, "duration": 100}, {"frame_final_start": 101, "duration": 200}]
+    sounds = [strip(f"sound {n}", sound=Thing(filepath="//a.mp4"), **half) for n, half in enumerate(halves)]
+    movies = [strip(f"movie {n}", "MOVIE", filepath="//a.mp4", select=True, **half) for n, half in enumerate(halves)]
+    for sound, movie in zip(sounds, movies, strict=True):
+        assert picked(scene(*sounds, *movies, active=movie)) is sound
+
+
+def test_a_movie_and_its_sound_are_one_song_that_needs_no_selection():
+    sound, movie = strip("clip.001", sound=Thing(filepath="//clip.mp4")), strip("clip", "MOVIE", filepath="//clip.mp4")
+    assert picked(scene(movie, sound)) is sound
+
+
+def test_a_selected_meta_or_scene_strip_with_sound_inside_is_what_is_meant():
+    act = meta("act", meta("inner", strip("song")), select=True)
+    assert picked(scene(act, strip("other"), active=act)) is act
+    assert picked(scene(act, strip("other"))) is act
+    shown = strip("shot", "SCENE", select=True, scene=scene(strip("song")))
+    assert picked(scene(shown, strip("other"), active=shown)) is shown
+
+
+def test_sound_strips_go_before_meta_strips_that_are_selected_with_them():
+    song = strip("song", start=50.0, select=True)
+    assert picked(scene(meta("act", strip("noise"), select=True), song)) is song
+
+
+def test_a_meta_strip_without_sound_is_no_song():
+    pictures = meta("pictures", strip("still", "IMAGE"), select=True)
+    with pytest.raises(StripError, match="No song"):
+        picked(scene(pictures, active=pictures))
+
+
+def test_the_only_meta_strip_with_sound_needs_no_selection():
+    act = meta("act", strip("song"))
+    assert picked(scene(act, meta("pictures"))) is act
+
+
+def test_scenes_that_show_each_other_in_a_circle_hold_no_sound():
+    one, other = scene(), scene()
+    one.sequence_editor.sequences = [strip("other", "SCENE", scene=other, select=True)]
+    other.sequence_editor.sequences = [strip("one", "SCENE", scene=one)]
+    with pytest.raises(StripError, match="No song"):
+        picked(one)
+
+
+MUTED = [Thing(mute=number == 3) for number in range(8)]
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"mute": True}, "is muted"),
         ({"volume": 0.0}, "has volume 0"),
         ({"channel": 3}, "is on channel 3, which is muted"),
-        ({"parent_meta": lambda: Thing(name="act", mute=True, parent_meta=lambda: None)}, 'is inside "act"'),
-        ({"frame_final_duration": 0}, "has no length"),
+        ({"duration": 0}, "has no length"),
     ],
 )
 def test_what_nobody_hears_is_refused(changes, reason):
-    editor = Thing(channels=[Thing(mute=number == 3) for number in range(8)])
+    stage = scene()
+    stage.sequence_editor.channels = MUTED
     with pytest.raises(StripError, match=reason):
-        strips.check_audible(strip(**changes), editor)
+        audibility.audible_frames(stage, strip(**changes))
+
+
+def test_what_is_inside_a_muted_meta_strip_is_refused():
+    song = strip()
+    around = meta("act", song, mute=True)
+    with pytest.raises(StripError, match='is inside "act", which is muted'):
+        audibility.audible_frames(scene(around), song)
+
+
+def test_a_meta_strips_own_channels_count_for_what_is_inside_and_the_sequencers_for_itself():
+    song = strip(channel=3)
+    around = meta("act", song, channel=2)
+    stage = scene(around)
+    stage.sequence_editor.channels = MUTED  # of which 3 is not the song's
+    assert audibility.audible_frames(stage, song) == (1, 301)
+    around.channel = 3
+    with pytest.raises(StripError, match='is inside "act", which is on channel 3, which is muted'):
+        audibility.audible_frames(stage, song)
+    around.channel, around.channels = 2, MUTED
+    with pytest.raises(StripError, match='"song" is on channel 3, which is muted'):
+        audibility.audible_frames(stage, song)
+
+
+def test_a_strip_is_heard_as_far_as_the_meta_strips_around_it_reach():
+    song = strip()
+    around = meta("act", song, first=101, duration=50)
+    assert audibility.audible_frames(scene(around), song) == (101, 151)
+    outside = strip(start=400.0)
+    with pytest.raises(StripError, match='lies outside of what "act" around it plays'):
+        audibility.audible_frames(scene(meta("act", outside)), outside)
 
 
 def test_an_audible_strip_passes():
-    strips.check_audible(strip(), scene().sequence_editor)
+    assert audibility.audible_frames(scene(), strip(frame_final_start=11)) == (11, 311)

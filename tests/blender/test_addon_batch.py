@@ -84,6 +84,7 @@ def test_a_limit_in_seconds_and_an_uneven_frame_rate(tmp_path):
         (("--audio", "SONG", "--out", "OUT", "--checkpoint", "other"), 1, "There is no checkpoint 'other'"),
         (("--audio", "SONG", "--out", "OUT", "--engine-python", "DIES"), 1, "song.wav: The engine"),
         (("--audio", "SONG", "--out", "OUT", "--engine-python", "FAILS"), 1, "The song is silent: choose another."),
+        (("--audio", "SONG", "--out", "FOLDER.blend"), 1, "FOLDER.blend cannot be written"),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(arguments, code, sentence, tmp_path):
@@ -94,13 +95,61 @@ def test_an_error_is_one_line_and_an_exit_code(arguments, code, sentence, tmp_pa
         "OUT": tmp_path / "dance.blend",
         "DIES": blenders.fake_engine(tmp_path, "die"),
         "FAILS": blenders.fake_engine(tmp_path, "fail"),
+        "FOLDER.blend": tmp_path / "FOLDER.blend",
     }
+    values["FOLDER.blend"].mkdir()
     given = [values.get(argument, argument) for argument in arguments]
     engine = () if "--engine-python" in arguments else with_engine(tmp_path)
     got, errors, done = batch(tmp_path, *given, *engine)
     assert got == code, done.stdout + done.stderr
     assert len(errors) == 1 and sentence in errors[0], done.stderr
-    assert not (tmp_path / "dance.blend").exists()
+    assert not list(tmp_path.glob("*dance*")), "something was left behind"
+
+
+def test_songs_that_fail_are_named_and_the_others_are_kept(tmp_path):
+    good = [blenders.song(tmp_path, 2.0, f"good {number}.wav") for number in range(3)]
+    # songs of these names make the fake engine refuse them, or die of them
+    refused, deadly = blenders.song(tmp_path, 2.0, "fail"), blenders.song(tmp_path, 2.0, "die")
+    absent, out = tmp_path / "absent.wav", tmp_path / "dance.blend"
+    songs = [good[0], refused, good[1], absent, deadly, good[2]]
+    arguments = [argument for song in songs for argument in ("--audio", song)]
+    code, errors, done = batch(tmp_path, *arguments, "--out", out, *with_engine(tmp_path))
+    assert code == 3, done.stdout + done.stderr
+    assert len(errors) == 3, errors
+    assert str(refused) in errors[0] and "The song is silent" in errors[0]
+    assert f"The song {absent} is not there" in errors[1]
+    assert str(deadly) in errors[2]
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    dancers = sorted((obj for obj in bpy.data.objects if obj.type == "ARMATURE"), key=lambda obj: obj.name)
+    assert [dancer.name for dancer in dancers] == [song.name for song in good]
+    assert [round(dancer.location.x) for dancer in dancers] == [0, 2, 4]
+    ranges = [tuple(bpy.data.actions[song.name].frame_range) for song in good]
+    assert ranges[1][0] == ranges[0][1] + 1 and ranges[2][0] == ranges[1][1] + 1
+    assert bpy.context.scene.frame_end == ranges[2][1]
+    if bpy.app.build_options.audaspace:
+        editor = bpy.context.scene.sequence_editor
+        container = editor.strips if hasattr(editor, "strips") else editor.sequences
+        assert sorted(strip.name for strip in container) == [song.name for song in good]
+
+
+def test_a_file_that_is_there_is_replaced_whole_or_stays_as_it_was(tmp_path):
+    song, out = blenders.song(tmp_path), tmp_path / "dance.blend"
+    out.write_bytes(b"what somebody made")
+    code, _, _ = batch(tmp_path, "--audio", song, "--out", out, *with_engine(tmp_path, "fail"))
+    assert code == 1 and out.read_bytes() == b"what somebody made"
+    link = tmp_path / "link.blend"
+    link.symlink_to(out)
+    before = sorted(tmp_path.iterdir())
+    code, _, done = batch(tmp_path, "--audio", song, "--out", link, *with_engine(tmp_path))
+    assert code == 0, done.stderr
+    assert link.is_symlink() and sorted(tmp_path.glob("*dance*")) == [out] and set(before) <= set(tmp_path.iterdir())
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    assert "song.wav" in bpy.data.objects
+
+
+def test_the_help_names_the_exit_codes(tmp_path):
+    code, _, done = batch(tmp_path, "--help")
+    assert code == 0 and "3 some songs failed" in " ".join(done.stdout.split())
 
 
 def test_a_scene_given_is_kept_and_the_song_gets_a_free_channel(tmp_path):

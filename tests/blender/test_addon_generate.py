@@ -433,3 +433,155 @@ def test_a_checkpoint_that_is_gone_is_said_and_no_other_one_dances(magma, tmp_pa
     with pytest.raises(RuntimeError, match="not installed here"):
         bpy.ops.magma.generate_dance()
     assert snapshot() == before
+
+
+def new_window_scene(name):
+    """Another scene, shown in the window."""
+    scene = bpy.data.scenes.new(name)
+    scene.render.fps = 30
+    bpy.context.window.scene = scene
+    return scene
+
+
+def linked_scene(folder):
+    """A scene with a song, linked from another file; the scene that is shown has the same name and song."""
+    add_song(folder)
+    name = bpy.context.scene.name
+    file = folder / "library.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(file), copy=True)
+    with bpy.data.libraries.load(str(file), link=True) as (_, wanted):
+        wanted.scenes = [name]
+    return wanted.scenes[0]
+
+
+def test_a_linked_scene_of_the_same_name_is_not_mistaken_for_ones_own(magma, tmp_path):
+    linked = linked_scene(tmp_path)
+    own = bpy.context.scene
+    assert linked.name == own.name and linked != own
+    bpy.context.window.scene = linked
+    expect_error('The scene "Scene.*" is linked from library.blend and cannot be changed here: switch to a scene of')
+    bpy.context.window.scene = own
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    assert len(own.objects) == 2 and not linked.objects
+
+
+@pytest.mark.parametrize("meanwhile", ["rename", "switch", "undo"])
+def test_the_scene_that_was_shown_at_the_start_gets_the_dance(magma, tmp_path, meanwhile):
+    from magma_blender.engine_host.session import session
+    from magma_blender.operators import generate
+
+    bpy.context.preferences.edit.use_global_undo = True
+    linked_scene(tmp_path)
+    name = bpy.context.scene.name
+    bpy.ops.ed.undo_push(message="song")
+    bpy.context.scene.frame_set(7)
+    bpy.ops.ed.undo_push(message="playhead")
+    generate.start_dance(bpy.context)
+    if meanwhile == "rename":
+        bpy.context.scene.name = name = "renamed"
+    elif meanwhile == "switch":
+        new_window_scene("other")
+    else:
+        bpy.ops.ed.undo()
+    session.wait_for_job(lambda progress: None)
+    made = session.finish_job(bpy.context)
+    (scene,) = made.users_scene
+    assert scene.name == name and scene.library is None
+
+
+def test_a_scene_that_is_removed_meanwhile_is_named(magma, tmp_path):
+    from magma_blender.engine_host.session import session
+    from magma_blender.errors import SceneError
+    from magma_blender.operators import generate
+
+    add_song(tmp_path)
+    scene = bpy.context.scene
+    name = scene.name
+    generate.start_dance(bpy.context)
+    new_window_scene("other")
+    bpy.data.scenes.remove(scene)
+    session.wait_for_job(lambda progress: None)
+    with pytest.raises(SceneError, match=f'The scene "{name}" was removed or renamed while its dance was made'):
+        session.finish_job(bpy.context)
+    assert not bpy.data.objects
+
+
+def test_time_stretching_is_refused_since_it_moves_keys_and_not_the_sound(magma, tmp_path):
+    add_song(tmp_path)
+    render = bpy.context.scene.render
+    render.frame_map_old, render.frame_map_new = 100, 200
+    expect_error("Time Stretching of this scene is 100 to 200: it moves keyframes and not the sound")
+    render.frame_map_old = 200
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+
+
+def test_a_song_in_a_scene_of_another_frame_rate_is_refused(magma, tmp_path):
+    """Blender 5.0's sequencer can show another scene than the window."""
+    from magma_blender.engine_host.session import session
+    from magma_blender.errors import SceneError
+    from magma_blender.scene import generation_plan
+
+    strip = add_song(tmp_path)
+    songs = bpy.context.scene
+    scene = new_window_scene("dancers")
+    made = generation_plan.for_strip(scene, songs, strip, session.setup())
+    assert (made.scene.find(), made.frame_start, made.fps) == (scene, 1, 30.0)
+    scene.render.fps = 24
+    with pytest.raises(SceneError, match=r'The song is in the scene ".*" at 30 .* "dancers" at 24: give both'):
+        generation_plan.for_strip(scene, songs, strip, session.setup())
+
+
+def dancer_as_target(folder):
+    add_song(folder)
+    bpy.context.scene.magma.use_body = False
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    armature = bpy.data.objects["song"]
+    bpy.context.scene.magma.target = armature
+    return armature
+
+
+def test_a_target_that_was_deleted_is_said_and_nothing_invisible_dances(magma, tmp_path):
+    armature = dancer_as_target(tmp_path)
+    bpy.context.view_layer.objects.active = armature
+    armature.select_set(True)
+    bpy.ops.object.delete()
+    assert bpy.context.scene.magma.target == armature  # Blender keeps it for the setting's sake
+    expect_error('The target "song" was deleted: choose another armature as Target')
+    with pytest.raises(RuntimeError, match="No dance that could be edited"):
+        bpy.ops.magma.lock_spans()
+    bpy.context.scene.magma.target = None
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    assert [obj.name for obj in bpy.context.scene.objects] == ["song.001"]
+
+
+def test_a_target_in_another_scene_is_said(magma, tmp_path):
+    armature = dancer_as_target(tmp_path)
+    bpy.data.scenes.new("other").collection.objects.link(armature)
+    bpy.context.scene.collection.objects.unlink(armature)
+    expect_error('The target "song" is not in the scene "Scene.*": choose another armature as Target')
+
+
+@pytest.mark.parametrize("how", ["excluded", "hidden collection", "hidden", "hidden in the viewport"])
+def test_a_hidden_target_dances_when_it_is_shown_again(magma, tmp_path, how):
+    armature = dancer_as_target(tmp_path)
+    scene = bpy.context.scene
+    group = bpy.data.collections.new("group")
+    scene.collection.children.link(group)
+    group.objects.link(armature)
+    scene.collection.objects.unlink(armature)
+    layer = bpy.context.view_layer.layer_collection.children["group"]
+    shown = {
+        "excluded": (layer, "exclude"),
+        "hidden collection": (group, "hide_viewport"),
+        "hidden": (layer, "hide_viewport"),
+        "hidden in the viewport": (armature, "hide_viewport"),
+    }
+    holder, attribute = shown[how]
+    setattr(holder, attribute, True)
+    before = armature.animation_data.action
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    assert armature.animation_data.action != before
+    setattr(holder, attribute, False)
+    for frame in (10, 50):
+        error = np.linalg.norm(bone_heads(armature, 1 + frame) - canned_joints(frame), axis=1).max()
+        assert error < 1e-3

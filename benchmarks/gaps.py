@@ -145,7 +145,9 @@ def _fillings(
 
 
 def _state(checkpoint: TorchCheckpoint, document: Choreography, motion: DanceMotion) -> _Watched:
-    return _Watched(checkpoint, document, motion, lambda *_: None, lambda: False)
+    state = _Watched(document, motion, lambda *_: None, lambda: False)
+    state.use(checkpoint)
+    return state
 
 
 def _state_figures(state: _Watched, real: Motion, beats: Times, start: int, end: int) -> Figures:

@@ -21,6 +21,7 @@ WEIGHTS_FILE = "model.safetensors"
 FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
 OWN_FAMILY = "magma"
 ORIGINAL_FAMILY = "original"
+LARGEST_VERSION = 1_000_000
 _EARLIER: Mapping[str, Mapping[str, float]] = {
     "cha-cha": {"tempo": 124.0},
     "rumba": {"tempo": 92.0},
@@ -65,6 +66,17 @@ def _music_of(name: str, values: object) -> StyleMusic:
     return StyleMusic(None if tempo is None else float(tempo), beats)
 
 
+def version_of(config: Mapping[str, Any]) -> int:
+    """Which version of the checkpoint of its name a config says it is; 1 where it says nothing.
+
+    Raises ValueError with a clause that says what is wrong.
+    """
+    version = config.get("version", 1)
+    if not is_count(version, 1, LARGEST_VERSION):
+        raise ValueError(f"its version is {shown(version)}, not a whole number from 1 on")
+    return version
+
+
 def checkpoint_folders() -> list[Path]:
     """The folders that hold checkpoint folders: the engine's own, then those in the environment variable
     MAGMA_CHECKPOINTS (separated as in PATH)."""
@@ -83,8 +95,8 @@ def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, An
     """One entry per checkpoint folder in `folders` (default: `checkpoint_folders()`).
 
     Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `beats_per_bar` (by
-    style), `description` and `token_rate`; or `name`, `path` and `error`, one sentence, where it cannot be used. Of two
-    with the same name the first is listed.
+    style), `description`, `token_rate` and `version`; or `name`, `path` and `error`, one sentence, where it cannot be
+    used. Of two with the same name the first is listed.
     """
     entries: dict[str, dict[str, Any]] = {}
     for folder in checkpoint_folders() if folders is None else folders:
@@ -108,7 +120,7 @@ def _entry(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged (not a JSON object)."}
     try:
-        music = style_music(config)
+        music, version = style_music(config), version_of(config)
     except ValueError as error:
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error})."}
     if not (folder / WEIGHTS_FILE).is_file():
@@ -121,4 +133,5 @@ def _entry(folder: Path) -> dict[str, Any]:
         "beats_per_bar": {style: each.beats_per_bar for style, each in music.items()},
         "description": str(config.get("description", "")),
         "token_rate": rate if is_number(rate) else None,
+        "version": version,
     }

@@ -8,7 +8,7 @@ import bpy
 
 from . import batch
 from .engine_host.session import session
-from .operators import engine, generate, import_checkpoint, insert_motion, moves, spans
+from .operators import engine, generate, import_checkpoint, insert_motion, moves, relink_song, spans
 from .scene import scene_settings, span_list
 from .ui import choreography_panel, panels, preferences, preview, timeline_band
 
@@ -20,6 +20,7 @@ CLASSES = (
     *spans.CLASSES,
     *moves.CLASSES,
     *insert_motion.CLASSES,
+    *relink_song.CLASSES,
     *panels.CLASSES,
     *choreography_panel.CLASSES,
 )

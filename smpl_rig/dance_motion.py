@@ -1,4 +1,5 @@
-"""The motion of a choreography: at the user's frame rate, at the checkpoint's, and the clips that its variants use.
+"""The motion of a choreography: at the user's frame rate, at the checkpoint's, and the clips that its variants use; and
+what edits need of its songs, so that a dance can be edited without them.
 
 Edits happen at the checkpoint's frame rate, a whole number of frames a token position. The motion at the user's frame
 rate is sampled from those frames; where they did not change it is copied, bit for bit.
@@ -18,8 +19,22 @@ from numpy.typing import NDArray
 from .motion import Motion, MotionFileError, load_npz, numbers, read_npz, sample
 from .skeleton import JOINT_COUNT
 
+_MUSIC = ("music_features", "music_beats")
 _ON_A_FRAME = 1e-6
 """Distance in frames within which a time counts as a frame's."""
+
+
+@dataclass(frozen=True)
+class DanceMusic:
+    """The music of a choreography, all its songs. features: (N * stride, C), as the checkpoint computed them. beats:
+    (B,) seconds of the dance, rising."""
+
+    features: NDArray[np.float32]
+    beats: NDArray[np.float64]
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """The arrays in an .npz."""
+        return dict(zip(_MUSIC, (self.features, self.beats), strict=True))
 
 
 @dataclass(frozen=True)
@@ -27,12 +42,14 @@ class DanceMotion:
     """A choreography's motion.
 
     motion: at the user's frame rate. frames: all N * stride frames at the checkpoint's frame rate. clips: motions that
-    variants use, by name, one frame longer than their positions where the dance goes on.
+    variants use, by name, one frame longer than their positions where the dance goes on. music: None in dances of the
+    first versions, whose songs are read again.
     """
 
     motion: Motion
     frames: Motion
     clips: Mapping[str, Motion] = field(default_factory=dict)
+    music: DanceMusic | None = None
 
     def with_frames(self, frames: Motion, clips: Mapping[str, Motion]) -> DanceMotion:
         """The same dance with other frames; the motion between frames that did not change is copied."""
@@ -47,13 +64,16 @@ class DanceMotion:
         if new.any():
             sampled = sample(frames, position[new] / frames.fps)
             poses[new], trans[new] = sampled.poses, sampled.trans
-        return DanceMotion(replace(self.motion, poses=poses, trans=trans), frames, clips)
+        return replace(self, motion=replace(self.motion, poses=poses, trans=trans), frames=frames, clips=clips)
 
-    def arrays(self, clips: Iterable[str]) -> dict[str, NDArray[np.float32]]:
-        """The arrays in an .npz beside those of `motion`: the frames and the named clips. Their `_trans` are positions
-        of the pelvis joint in every file."""
+    def arrays(self, clips: Iterable[str]) -> dict[str, NDArray[Any]]:
+        """The arrays in an .npz beside those of `motion`: the frames, the named clips and the music. Their `_trans` are
+        positions of the pelvis joint in every file."""
         motions = {"frames": self.frames, **{f"clip_{name}": self.clips[name] for name in sorted(clips)}}
-        return {f"{name}_{key}": getattr(motion, key) for name, motion in motions.items() for key in ("poses", "trans")}
+        arrays: dict[str, NDArray[Any]] = {
+            f"{name}_{key}": getattr(motion, key) for name, motion in motions.items() for key in ("poses", "trans")
+        }
+        return arrays if self.music is None else {**arrays, **self.music.arrays()}
 
 
 def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_rate: float) -> DanceMotion:
@@ -65,19 +85,30 @@ def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_r
     names = ["frames", *(f"clip_{name}" for name in sorted(clips))]
     keys = [(f"{name}_poses", f"{name}_trans") for name in names]
     motion = load_npz(BytesIO(data))
-    arrays = read_npz(BytesIO(data), [key for pair in keys for key in pair])
+    arrays = read_npz(BytesIO(data), [*(key for pair in keys for key in pair), *_MUSIC])
     missing = [key for pair in keys for key in pair if key not in arrays]
     if missing:
         raise MotionFileError(f"it has no {missing[0]!r}, so it cannot be edited. Generate the dance again.")
     frames, *kept = (_motion(arrays, *pair, token_rate) for pair in keys)
     fps = len(frames) / positions * token_rate
     frames, *kept = (replace(each, fps=fps) for each in (frames, *kept))
-    return DanceMotion(motion, frames, dict(zip(sorted(clips), kept, strict=True)))
+    return DanceMotion(motion, frames, dict(zip(sorted(clips), kept, strict=True)), _music(arrays))
 
 
 def clip_name(motion: Motion) -> str:
     """The name of a motion, by its content: the same motion, the same name."""
     return hashlib.sha256(motion.poses.tobytes() + motion.trans.tobytes()).hexdigest()[:16]
+
+
+def _music(arrays: Mapping[str, NDArray[Any]]) -> DanceMusic | None:
+    """The music among the arrays; None where there is none that could be used, so that the song is read instead."""
+    features, beats = (arrays.get(name) for name in _MUSIC)
+    if features is None or beats is None or features.dtype.kind != "f" or beats.dtype.kind != "f":
+        return None
+    fits = features.ndim == 2 and beats.ndim == 1 and bool(np.isfinite(features).all() and np.isfinite(beats).all())
+    if not fits or (np.diff(beats) <= 0).any():
+        return None
+    return DanceMusic(features.astype(np.float32), beats.astype(np.float64))
 
 
 def _same(one: Motion, other: Motion) -> NDArray[np.bool_]:

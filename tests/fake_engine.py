@@ -13,13 +13,15 @@ standing still. `import` writes a folder that looks like an imported checkpoint;
 it was given.
 
 MODE says how each request goes: ok (as above), or one of `MISBEHAVIOUR`. A song with such a name does the same to its
-own request, and one named unsendable gets an answer that JSON cannot hold. Two are only modes: old (another version of
-the protocol) and nonsense (answers without a motion).
+own request, and one named unsendable gets an answer that JSON cannot hold. Three are only modes: old (another version
+of the protocol), nonsense (answers without a motion) and needs-song (edits and chains refuse dances whose song is
+gone).
 """
 
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
 import json
 import math
@@ -195,8 +197,16 @@ def dance(request: GenerateRequest) -> Dance:
     style = request.style or "waltz"
     beats = tuple(np.arange(0.25, seconds, 0.5).tolist())
     metre = 3 if style == "waltz" else 4
+    sha256, size = content(request.audio)
     audio = doc.Audio(
-        request.audio, "0" * 64, request.start, request.seconds, request.speed, beats=beats, beats_per_bar=metre
+        request.audio,
+        sha256,
+        request.start,
+        request.seconds,
+        request.speed,
+        beats=beats,
+        beats_per_bar=metre,
+        size=size,
     )
     checkpoint = doc.CheckpointIdentity(request.checkpoint, "0" * 64)
     document = doc.new_choreography(
@@ -206,6 +216,22 @@ def dance(request: GenerateRequest) -> Dance:
     if song_name(request) == "unsendable":
         report["bad"] = object()
     return Dance(document, sampled(motion(document, fps), max(1, math.floor(seconds * fps)), fps), report)
+
+
+def content(path: str) -> tuple[str, int | None]:
+    """The sha256 and the size of a file; of one that is not there, zeros and None."""
+    try:
+        data = Path(path).read_bytes()
+    except (OSError, ValueError):
+        return "0" * 64, None
+    return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def check_songs(*documents: doc.Choreography) -> None:
+    """Refuse dances whose songs are not the files that they name."""
+    for audio in (audio for document in documents for audio in document.audio):
+        if content(audio.path)[0] != audio.sha256:
+            raise AudioError(f"{audio.path} is not there.")
 
 
 def standing() -> Motion:
@@ -442,12 +468,16 @@ def main(mode: str) -> None:
         document: Any, dance: Any, operations: Any, progress: Report, cancelled: Cancelled, *_: object
     ) -> Dance:
         behave(mode, progress, cancelled)
+        if mode == "needs-song":
+            check_songs(document)
         return edit(document, dance, operations)
 
     def chaining(
         first: Pair, second: Pair, seconds: float, seed: Any, progress: Report, cancelled: Cancelled, *_: object
     ) -> Dance:
         behave(mode, progress, cancelled)
+        if mode == "needs-song":
+            check_songs(first[0], second[0])
         return chain(first, second, seconds)
 
     stand_in("engine.pipeline.generate", generate=generating(mode))

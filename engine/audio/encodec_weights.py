@@ -21,7 +21,7 @@ import platformdirs
 
 from engine.checks import shown_path
 from engine.errors import CheckpointError
-from engine.runtime.file_hash import file_sha256
+from engine.file_hash import file_sha256
 
 FILE_NAME = "encodec_24khz-d7cc33bc.th"
 URL = f"https://dl.fbaipublicfiles.com/encodec/v0/{FILE_NAME}"

@@ -37,8 +37,10 @@ from .document_edits import (
     split,
     unlock,
 )
+from .kept_poses import limit_poses, move_clips, used_parts
 from .ranges import Range, runs_of
 from .serial import LONGEST_TEXT, VERSION, from_json, to_json
+from .songs import relative_path, relink, songs_beside, with_paths
 
 __all__ = [
     "COPIED",
@@ -63,17 +65,24 @@ __all__ = [
     "from_json",
     "insert_variant",
     "keep_clip",
+    "limit_poses",
     "lock",
     "merge",
     "mirror_span",
+    "move_clips",
     "new_choreography",
     "overwrite",
+    "relative_path",
+    "relink",
     "replace_span",
     "retokenize",
     "runs_of",
     "set_style",
+    "songs_beside",
     "spans_between",
     "split",
     "to_json",
     "unlock",
+    "used_parts",
+    "with_paths",
 ]

@@ -9,9 +9,9 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
-from ..checks import is_count, is_number, shown
+from ..checks import LARGEST_COUNT, is_count, is_number, shown
 from ..errors import ChoreographyError
 
 Codes = tuple[tuple[int, ...], ...]
@@ -66,7 +66,7 @@ class Variant:
         _check_most("A variant", "positions", len(self.codes), MOST_POSITIONS)
         levels = len(self.codes[0])
         _check_most("A variant", "codes a position", levels, MOST_LEVELS)
-        for row in self.codes:
+        for row in () if _are_codes(self.codes) else self.codes:
             if not (len(row) == levels > 0 and all(is_count(code) for code in row)):
                 raise ChoreographyError(
                     f"A variant has the codes {shown(row)}. A row is {levels or 'one or more'} whole numbers of at "
@@ -158,9 +158,11 @@ class Span:
 class Audio:
     """A part of a sound file, played from position `at` on.
 
-    start, seconds: the part, in seconds of the file; None for its end. speed: of playback. sha256: of the file. style:
-    the one with the usual tempo for tracking its beats; None for the document's. beats: rising seconds from position
-    `at` to each beat of this part; empty if unknown. beats_per_bar: its metre.
+    path: where the file was last seen, absolute, or relative to where the document is kept (with forward slashes): a
+    hint, for sha256, of its content, says which file it is. size: bytes, None if unknown. start, seconds: the part, in
+    seconds of the file; None for its end. speed: of playback. style: the one with the usual tempo for tracking its
+    beats; None for the document's. beats: rising seconds from position `at` to each beat of this part; empty if
+    unknown. beats_per_bar: its metre.
     """
 
     path: str
@@ -172,9 +174,11 @@ class Audio:
     style: str | None = None
     beats: tuple[float, ...] = ()
     beats_per_bar: int = 4
+    size: int | None = None
 
     def __post_init__(self) -> None:
-        require(_is_text(self.path, LONGEST_PATH), f"The audio's path is {shown(self.path)}. Name the file.")
+        named = _is_text(self.path, LONGEST_PATH) and "\0" not in self.path
+        require(named, f"The audio's path is {shown(self.path)}. Name the file.")
         check_sha256("The audio", self.sha256)
         require(is_number(self.start, -math.inf, math.inf), f"The audio's start is {shown(self.start)}. Give seconds.")
         known = self.seconds is None or is_number(self.seconds, 0, math.inf)
@@ -189,18 +193,38 @@ class Audio:
             is_count(self.beats_per_bar, 1, MOST_BEATS_PER_BAR),
             f"The audio has {shown(self.beats_per_bar)} beats a bar. Give 1 to {MOST_BEATS_PER_BAR}.",
         )
+        sized = self.size is None or is_count(self.size)
+        require(sized, f"The audio has a size of {shown(self.size)}. Give bytes, or nothing if it is unknown.")
+
+    @property
+    def file_name(self) -> str:
+        """The file's name, without its folder, whatever system the path is of."""
+        return file_name(self.path)
 
 
 @dataclass(frozen=True)
 class CheckpointIdentity:
-    """A checkpoint's name or path, and the sha256 of its weights file."""
+    """A checkpoint's name or path, the sha256 of its weights file, and which version of the checkpoint of its name it
+    is."""
 
     name: str
     sha256: str
+    version: int = 1
 
     def __post_init__(self) -> None:
         require(_is_text(self.name, LONGEST_PATH), f"The checkpoint's name is {shown(self.name)}. Name it.")
         check_sha256("The checkpoint", self.sha256)
+        require(is_count(self.version, 1), f"The checkpoint's version is {shown(self.version)}. Give 1 or more.")
+
+    @property
+    def short_name(self) -> str:
+        """Its name, without a folder."""
+        return file_name(self.name)
+
+    @property
+    def label(self) -> str:
+        """Its name and version, for people: `default@2`."""
+        return f"{self.short_name}@{self.version}"
 
 
 @dataclass(frozen=True)
@@ -324,10 +348,22 @@ def new_choreography(
     return Choreography((span,), token_rate, (audio,), checkpoint, seed, style, temperature, guidance)
 
 
+def file_name(path: str) -> str:
+    """The last part of a path of any system."""
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
+
+
 def check_sha256(what: str, value: object) -> None:
     """Raise ChoreographyError unless `value` is the hexadecimal text of a sha256."""
     fits = isinstance(value, str) and _SHA256.fullmatch(value) is not None
     require(fits, f"{what} has sha256 {shown(value)}. Use 64 digits 0-9 and a-f.")
+
+
+def _are_codes(rows: Codes) -> bool:
+    """Whether the rows are codes of one number of levels: at once for all, since a long dance has many."""
+    codes = list(chain.from_iterable(rows))
+    alike = len(set(map(len, rows))) == 1 and set(map(type, codes)) == {int}
+    return alike and min(codes) >= 0 and max(codes) <= LARGEST_COUNT
 
 
 def _check_style(what: str, style: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any, TypeVar
 
 from ..checks import shown
@@ -12,17 +12,34 @@ from ..errors import ChoreographyError
 from .document import Audio, CheckpointIdentity, Choreography, MotionFile, Span, Variant, require
 
 KIND = "magma choreography"
-VERSION = 2
-"""Version 1 stored no beats and no metre of its songs."""
-READABLE = (1, VERSION)
-LONGEST_TEXT = 64 * 2**20
-"""Characters of a document's text; an hour of dance with 60 variants of every move has about as many."""
+VERSION = 3
+"""Version 1 stored no beats and no metre of its songs; version 2 no size of their files and no version of the
+checkpoint, and its paths were absolute."""
+READABLE = (1, 2, VERSION)
+LONGEST_TEXT = 32 * 2**20
+"""Characters of a document's text; an hour of dance with 30 variants of every move has about as many."""
+_MOST = {"{": 400_000, "[": 1_500_000}
+"""Objects and lists in a document's text: they are counted before it is parsed, since panels read documents in drawing,
+and a damaged or hostile one must cost neither time nor memory there."""
+_MOST_NUMBERS = 500_000
+"""Values of all lists together, beyond 16 a list, which is twice what a row of codes has."""
+_USUAL = {field.name: field.default for field in fields(Variant) if field.name != "codes"}
+"""What is not written of a variant."""
 Part = TypeVar("Part")
 
 
 def to_json(document: Choreography) -> str:
     """The document as JSON text, from which `from_json` reads an equal document."""
-    return json.dumps({"kind": KIND, "version": VERSION, **asdict(document)}, allow_nan=False)
+    data = {"kind": KIND, "version": VERSION, **_fields(document)}
+    return json.dumps(data, default=_fields, allow_nan=False, separators=(",", ":"))
+
+
+def _fields(part: Any) -> dict[str, Any]:
+    # not `asdict`, which copies every code of every variant
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    if isinstance(part, Variant):  # there may be thousands
+        return {name: value for name, value in values.items() if name == "codes" or value != _USUAL[name]}
+    return values
 
 
 def from_json(text: str) -> Choreography:
@@ -31,6 +48,11 @@ def from_json(text: str) -> Choreography:
         raise ChoreographyError(
             f"The choreography is {len(text) // 2**20} million characters long, but at most {LONGEST_TEXT // 2**20} "
             "million are possible. Use a copy that is not damaged."
+        )
+    counts = {sign: text.count(sign) for sign in (*_MOST, ",")}
+    if any(counts[sign] > most for sign, most in _MOST.items()) or counts[","] > _MOST_NUMBERS + 16 * counts["["]:
+        raise ChoreographyError(
+            "The choreography has more spans, variants or beats than any dance has. Use a copy that is not damaged."
         )
     try:
         data = json.loads(text)
@@ -46,7 +68,8 @@ def from_json(text: str) -> Choreography:
     values = {name: value for name, value in data.items() if name not in ("kind", "version")}
     values["spans"] = tuple(_span(item) for item in _list(values.get("spans"), "spans"))
     values["audio"] = tuple(_audio(item) for item in _list(values.get("audio"), "audio"))
-    values["checkpoint"] = _part(CheckpointIdentity, values.get("checkpoint"), "checkpoint")
+    identity = {"version": 1, **_mapping(values.get("checkpoint"), "checkpoint")}  # missing up to version 2
+    values["checkpoint"] = _part(CheckpointIdentity, identity, "checkpoint")
     if values.get("motion") is not None:
         values["motion"] = _part(MotionFile, values["motion"], "motion")
     return _part(Choreography, values, "choreography")
@@ -54,7 +77,7 @@ def from_json(text: str) -> Choreography:
 
 def _audio(data: Any) -> Audio:
     values = _mapping(data, "audio")
-    earlier = {"beats": [], "beats_per_bar": 4}  # missing in version 1
+    earlier = {"beats": [], "beats_per_bar": 4, "size": None}  # missing in version 1, the size in version 2
     values = {**earlier, **values}
     return _part(Audio, {**values, "beats": tuple(_list(values["beats"], "beats"))}, "audio")
 
@@ -67,7 +90,7 @@ def _span(data: Any) -> Span:
 
 def _variant(data: Any) -> Variant:
     rows = _list(_mapping(data, "variant").get("codes"), "codes")
-    values = {**data, "codes": tuple(tuple(_list(row, "codes")) for row in rows)}
+    values = {**_USUAL, **data, "codes": tuple(tuple(_list(row, "codes")) for row in rows)}
     if values.get("mirror_of") is not None:
         require(
             _mapping(values["mirror_of"], "variant").get("mirror_of") is None,

@@ -6,11 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from engine.checks import is_number
+from engine.checks import is_count, is_number, shown
 from engine.choreography import MOST_SONGS, Audio, Choreography, Span, Variant
-from engine.editing.edit import Edited, checkpoint_of
+from engine.editing.checkpoint_update import open_checkpoint, opened_with
+from engine.editing.edit import Edited
 from engine.editing.edit_state import EditState
+from engine.editing.song_music import chained_music
 from engine.editing.splice import placed
+from engine.editing.unchosen_variants import tidy
 from engine.errors import RequestError
 from engine.models.base import Cancelled, Progress
 from engine.pipeline.request import LONGEST_SECONDS
@@ -38,14 +41,17 @@ def chain(
     join; None for one that was not used yet. Raises EngineError.
     """
     one, two = first[0], second[0]
-    if one.checkpoint != two.checkpoint:
+    same = one.checkpoint.sha256 == two.checkpoint.sha256
+    if not same and one.checkpoint.short_name != two.checkpoint.short_name:
         raise RequestError(
-            f"The dances were generated with different checkpoints ({one.checkpoint.name}, {two.checkpoint.name}). "
+            f"The dances were generated with different checkpoints ({one.checkpoint.label}, {two.checkpoint.label}). "
             "Chain dances of one checkpoint."
         )
     join = round(seconds * one.token_rate) if is_number(seconds, 0, LONGEST_JOIN) else 0
     if join < 1:
-        raise RequestError(f"A join of {seconds:g} s is not possible. Choose 0.1 to {LONGEST_JOIN:g} s.")
+        raise RequestError(f"A join of {shown(seconds)} s is not possible. Choose 0.1 to {LONGEST_JOIN:g} s.")
+    if seed is not None and not is_count(seed, 0, 2**62):
+        raise RequestError(f"seed is {shown(seed)}. Choose a whole number from 0 on.")
     whole = (len(one) + join) / one.token_rate + len(two) / two.token_rate
     songs = len(one.audio) + len(two.audio)
     if whole > LONGEST_SECONDS or songs > MOST_SONGS:
@@ -53,16 +59,22 @@ def chain(
             f"Both dances together last {whole / 60:.0f} minutes, to {songs} songs. A dance lasts at most "
             f"{LONGEST_SECONDS / 60:.0f} minutes, to {MOST_SONGS} songs: chain shorter ones."
         )
-    progress("load", 0.0, f"Loading checkpoint {one.checkpoint.name}")
-    device = choose_device(device).name
-    checkpoint_of(*second, device)  # whose codes and frames must fit as well
-    checkpoint = checkpoint_of(*first, device)
-    state = EditState(checkpoint, _document(one, two, join), _motion(first, second, join), progress, cancelled, True)
+    progress("load", 0.0, f"Loading checkpoint {one.checkpoint.label}")
+    opened = open_checkpoint(one, first[1], choose_device(device).name)
+    checkpoint, identity = opened.checkpoint, opened.document.checkpoint
+    after = opened_with(identity, checkpoint, two, second[1])  # as the same checkpoint reads it
+    one, two = opened.document, after.document
+    document = _document(one, two, join)
+    music, notices = chained_music(one, first[1].music, two, second[1].music, document, checkpoint)
+    motion = replace(_motion((one, first[1]), (two, second[1]), join), music=music)
+    state = EditState(document, motion, progress, cancelled, True)
+    state.use(checkpoint)
+    state.notices += [*dict.fromkeys([*opened.notices, *after.notices]), *notices]
     state.fill([(len(one), len(one) + join)], state.seed(seed))
-    dance = state.dance.with_frames(state.frames, state.clips)
     progress("done", 1.0, "Done")
     report = {"fills": state.fills, "notices": state.notices, "seconds": state.watch.seconds}
-    return Edited(state.document, dance, report)
+    tidy(state, document)
+    return Edited(state.document, state.edited(), report)
 
 
 def _document(one: Choreography, two: Choreography, join: int) -> Choreography:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.bounded_files import check_file, read_text
-from engine.choreography import LONGEST_TEXT, Choreography, from_json
+from engine.choreography import LONGEST_TEXT, Audio, Choreography, from_json, with_paths
+from engine.editing.song_music import is_found
 from engine.errors import ChoreographyError, DataError
 from smpl_rig import dance_motion
 from smpl_rig.dance_motion import DanceMotion
@@ -84,4 +87,15 @@ def load_choreography(path: Path) -> tuple[Choreography, DanceMotion]:
         ) from error
     if hashlib.sha256(data).hexdigest() != document.motion.sha256:
         raise DataError(f"{motion}: is not the motion that {path.name} was written with. Put that one back.")
-    return document, read_dance_motion(data, document, str(motion))
+    folder = path.resolve().parent
+    located = with_paths(document, lambda audio: _found_song(audio, folder))
+    return located, read_dance_motion(data, document, str(motion))
+
+
+def _found_song(audio: Audio, folder: Path) -> str:
+    """The absolute path of a song: where the document says, or beside the document under the same name. The content
+    decides between two; where there is none, it is where the document says."""
+    named, beside = folder / audio.path, folder / audio.file_name
+    if not is_found(replace(audio, path=str(named))) and is_found(replace(audio, path=str(beside))):
+        return str(beside)
+    return os.path.normpath(named)  # `..` in it only makes messages hard to read

@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine import choreography as doc
-from engine.checkpoint_index import WEIGHTS_FILE
-from engine.checks import shown
+from engine.bounded_files import check_file
 from engine.choreography import Choreography, Variant, runs_of
+from engine.editing.checkpoint_update import open_checkpoint
 from engine.editing.edit_state import EditState
 from engine.editing.extrapolate import extrapolated
 from engine.editing.operations import Operation
-from engine.editing.song_music import dance_music, on_the_beat
+from engine.editing.song_music import is_found, known_beats, on_the_beat
 from engine.editing.splice import placed
-from engine.editing.unchosen_variants import fit_unchosen_variants
-from engine.errors import CancelledError, CheckpointError, ChoreographyError, DataError, RequestError
-from engine.models.base import Cancelled, Checkpoint, Progress, check_style
-from engine.models.loading import cached_checkpoint, find_checkpoint
+from engine.editing.unchosen_variants import fit_unchosen_variants, tidy
+from engine.errors import AudioError, CancelledError, RequestError
+from engine.file_hash import file_sha256
+from engine.models.base import Cancelled, Progress, check_style
 from engine.motion.files.read import read_motion
 from engine.pipeline.tokenize import token_error
 from engine.runtime.device import choose_device
-from engine.runtime.file_hash import file_sha256
 from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.motion import mirror, resample
 
@@ -64,15 +64,20 @@ def edit(
 
     follows: what comes after a regenerated span keeps its poses, but is moved as a whole to where that span ends.
     """
-    progress("load", 0.0, f"Loading checkpoint {document.checkpoint.name}")
-    checkpoint = checkpoint_of(document, dance, choose_device(device).name)
-    state = EditState(checkpoint, document, dance, progress, cancelled, follows)
+    state, before, opened = EditState(document, dance, progress, cancelled, follows), document, False
     for number, operation in enumerate(operations):
         if cancelled():
             raise CancelledError("Cancelled.")
         progress("edit", 0.1 + 0.85 * number / len(operations), f"Editing: {operation.do}")
+        if not opened and _needs_checkpoint(state, operation):
+            progress("load", 0.0, f"Loading checkpoint {document.checkpoint.label}")
+            use_checkpoint(state, choose_device(device).name)
+            opened = True
+            if state.document.checkpoint.sha256 != document.checkpoint.sha256:
+                before = state.document  # with the tokens of the update
         _APPLY[operation.do](state, operation)
-    edited = dance.with_frames(state.frames, state.clips)
+    tidy(state, before)
+    edited = state.edited()
     if any(operation.do == "loop" for operation in operations):
         # sampled between two frames of the checkpoint's rate, the last frame would equal the first up to rounding only
         for values in (edited.motion.poses, edited.motion.trans):
@@ -82,27 +87,22 @@ def edit(
     return Edited(state.document, edited, report)
 
 
-def checkpoint_of(document: Choreography, dance: DanceMotion, device: str) -> Checkpoint:
-    """The checkpoint that a dance was generated with. Raises CheckpointError, ChoreographyError, DataError."""
-    folder = find_checkpoint(document.checkpoint.name)
-    if file_sha256(folder / WEIGHTS_FILE) != document.checkpoint.sha256:
-        raise CheckpointError(
-            f"Checkpoint {shown(document.checkpoint.name)} is not the one that this dance was generated with. "
-            "Install that one, or generate the dance again."
-        )
-    checkpoint = cached_checkpoint(folder, device)
-    levels, codes = checkpoint.levels, checkpoint.codes
-    if document.levels != levels or document.largest_code >= codes:
-        raise ChoreographyError(
-            f"The choreography's codes do not fit checkpoint {shown(checkpoint.name)}, which has {levels} levels of "
-            f"{codes} codes. The choreography is damaged: use a copy of it."
-        )
-    if dance.frames.fps != checkpoint.frame_rate or len(dance.frames) != len(document) * checkpoint.stride:
-        raise DataError(
-            f"The motion holds {len(dance.frames)} frames, but its choreography has {len(document)} positions of "
-            f"{checkpoint.stride}. Give the motion that belongs to it."
-        )
-    return checkpoint
+def use_checkpoint(state: EditState, device: str) -> None:
+    """Let a state have the checkpoint of its dance, or an update of it, and read the document as that does. Raises
+    CheckpointError, ChoreographyError, DataError."""
+    opened = open_checkpoint(state.document, state.edited(), device)
+    state.document = opened.document
+    state.notices += opened.notices
+    state.use(opened.checkpoint)
+
+
+def _needs_checkpoint(state: EditState, operation: Operation) -> bool:
+    """Whether an operation generates, decodes or encodes; locks and poses that are kept need none."""
+    if operation.do == "choose":
+        variants = state.document.span_at(operation.position("start")).variants
+        index = operation.position("index")
+        return 0 <= index < len(variants) and variants[index].clip is None
+    return operation.do not in ("lock", "unlock", "relink")
 
 
 def _lock(state: EditState, operation: Operation) -> None:
@@ -162,10 +162,8 @@ def _mirror(state: EditState, operation: Operation) -> None:
 def _copy(state: EditState, operation: Operation) -> None:
     start, stop = operation.range()
     doc.split(state.document, stop)  # raises outside the document
-    with state.watch("music"):
-        beats = dance_music(state.document, state.checkpoint).beats
     to = on_the_beat(
-        beats, state.document.token_rate, start, operation.position("to"), len(state.document) - stop + start
+        _beats(state), state.document.token_rate, start, operation.position("to"), len(state.document) - stop + start
     )
     codes = state.document.tokens[start:stop]
     piece = state.frames_of(start, stop)
@@ -176,8 +174,19 @@ def _copy(state: EditState, operation: Operation) -> None:
     state.put_motion(span, piece)
 
 
+def _beats(state: EditState) -> NDArray[np.float64]:
+    """The beats of the dance. Raises AudioError where neither the songs nor the document say them."""
+    try:
+        return state.music().beats
+    except AudioError:
+        beats = known_beats(state.document)
+        if not len(beats):
+            raise
+        return beats
+
+
 def _insert(state: EditState, operation: Operation) -> None:
-    path, start, stride = Path(operation.file or ""), operation.position("start"), state.checkpoint.stride
+    path, start, stride = Path(operation.file or ""), operation.position("start"), state.stride
     clip = resample(read_motion(path), state.checkpoint.frame_rate)
     count = min((len(clip) - 1) // stride, len(state.document) - start)
     if count < 1:
@@ -197,7 +206,7 @@ def _insert(state: EditState, operation: Operation) -> None:
 
 
 def _loop(state: EditState, operation: Operation) -> None:
-    stride, count = state.checkpoint.stride, len(state.document)
+    stride, count = state.stride, len(state.document)
     last = (len(state.dance.motion) - 1) / state.dance.motion.fps
     position = int(last * state.checkpoint.frame_rate / stride + 1e-6)
     state.one_span(position, count)
@@ -212,7 +221,7 @@ def _loop(state: EditState, operation: Operation) -> None:
 
 
 def _tokenize(state: EditState, operation: Operation) -> None:
-    rate, stride = state.document.token_rate, state.checkpoint.stride
+    rate, stride = state.document.token_rate, state.stride
     codes = state.tokenize(state.frames, len(state.document))  # of the whole dance: codes depend on their surroundings
     for span in doc.spans_between(state.document, *operation.range()):
         state.document = doc.retokenize(state.document, span.start, codes[span.start : span.stop])
@@ -224,6 +233,16 @@ def _tokenize(state: EditState, operation: Operation) -> None:
         state.notices.append(
             f"{span.start / rate:.1f} to {span.stop / rate:.1f} s: its tokens are {error:.0f} mm off; the poses stay."
         )
+
+
+def _relink(state: EditState, operation: Operation) -> None:
+    path = Path(operation.file or "").absolute()
+    try:
+        found, size = file_sha256(path), check_file(path).st_size
+    except OSError as error:
+        raise AudioError(f"{path}: cannot be read ({error.strerror}). Give the song of the dance.") from error
+    missing = [number for number, audio in enumerate(state.document.audio) if not is_found(audio)]
+    state.document = doc.relink(state.document, str(path), found, size, missing, operation.another)
 
 
 _APPLY: dict[str, Callable[[EditState, Operation], None]] = {
@@ -238,4 +257,5 @@ _APPLY: dict[str, Callable[[EditState, Operation], None]] = {
     "insert": _insert,
     "loop": _loop,
     "tokenize": _tokenize,
+    "relink": _relink,
 }

@@ -11,44 +11,73 @@ from numpy.typing import NDArray
 
 from engine import choreography as doc
 from engine.choreography import Choreography, Range, Span, Variant
+from engine.editing.checkpoint_update import check_frames
 from engine.editing.extrapolate import one_frame_longer
-from engine.editing.song_music import DanceMusic, dance_music
+from engine.editing.song_music import dance_music
 from engine.editing.span_candidates import Candidate, how_many, ranked
 from engine.editing.splice import Fitted, fit, plant
 from engine.errors import ChoreographyError, RequestError
-from engine.models.base import Cancelled, Checkpoint, Progress, SpanTask, Stopwatch
-from smpl_rig.dance_motion import DanceMotion, clip_name
+from engine.models.base import Cancelled, Checkpoint, Progress, SpanGenerator, SpanTask, Stopwatch
+from smpl_rig.dance_motion import DanceMotion, DanceMusic, clip_name
 from smpl_rig.motion import Motion
 
 
 class EditState:
     """A document and its frames during one edit.
 
-    fills, notices: what the report of the edit says, see `engine.editing.edit.Edited`.
+    fills, notices: what the report of the edit says, see `engine.editing.edit.Edited`. known_music: what is kept of the
+    songs, None while nothing is. stride: frames a position. Raises DataError for a motion of another length.
     """
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
         document: Choreography,
         dance: DanceMotion,
         progress: Progress,
         cancelled: Cancelled,
         follows: bool = False,
     ):
-        self.checkpoint, self.generator = checkpoint, checkpoint.span_generator()
+        check_frames(document, dance)
         self.document, self.dance, self.follows = document, dance, follows
-        self.frames, self.clips = dance.frames, dict(dance.clips)
+        self.frames, self.clips, self.stride = dance.frames, dict(dance.clips), len(dance.frames) // len(document)
+        self.known_music = dance.music
+        self._checkpoint: Checkpoint | None = None
+        self._generator: SpanGenerator | None = None
         self.progress, self.cancelled = progress, cancelled
         self.fills: list[dict[str, Any]] = []
         self.notices: list[str] = []
         self.watch = Stopwatch()
 
+    def use(self, checkpoint: Checkpoint) -> None:
+        """The checkpoint that reads the document's tokens; until it is given, only poses can be moved about."""
+        self._checkpoint, self._generator = checkpoint, checkpoint.span_generator()
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The checkpoint."""
+        assert self._checkpoint is not None, "an operation that needs no checkpoint used it"
+        return self._checkpoint
+
+    @property
+    def generator(self) -> SpanGenerator:
+        """The generator of the checkpoint."""
+        assert self._generator is not None, "an operation that needs no checkpoint used it"
+        return self._generator
+
+    def music(self) -> DanceMusic:
+        """The music of the dance, which is kept with it from then on. Raises AudioError."""
+        with self.watch("music"):
+            self.known_music = dance_music(self.document, self.checkpoint, self.known_music)
+        return self.known_music
+
+    def edited(self) -> DanceMotion:
+        """The dance as it is now."""
+        return replace(self.dance.with_frames(self.frames, self.clips), music=self.known_music)
+
     def fill(self, runs: Sequence[Range], seed: int, variants: int = 1) -> None:
         """Generate runs of free positions again, one after the other, each fitted between what is kept around it. The
         `variants` best candidates are kept as variants, and the best one is chosen."""
-        with self.watch("music"):
-            music = dance_music(self.document, self.checkpoint)
+        music = self.music()
         kept = np.ones(len(self.document), dtype=bool)
         for start, stop in runs:
             kept[start:stop] = False
@@ -144,8 +173,7 @@ class EditState:
         return fit(self.frames, piece, offset, *self._pins(start, stop), self.follows)
 
     def _pins(self, start: int, stop: int) -> tuple[int | None, int | None]:
-        stride = self.checkpoint.stride
-        return (start * stride if start else None), (stop * stride if stop < len(self.document) else None)
+        return (start * self.stride if start else None), (stop * self.stride if stop < len(self.document) else None)
 
     def put_motion(self, span: Span, piece: Motion) -> None:
         """Put a motion of the span's length into the span: as it is if it meets what is around it, else fitted."""
@@ -157,9 +185,9 @@ class EditState:
         begins = first is None or (fits and _equal(piece, present, 0))
         ends = end is None or (fits and _equal(piece, present, -1))
         if fits and begins and ends:
-            self.write(span.start * self.checkpoint.stride, piece)
+            self.write(span.start * self.stride, piece)
             return
-        self.settle(span.start, span.stop, self._fit(span.start, span.stop, piece, span.start * self.checkpoint.stride))
+        self.settle(span.start, span.stop, self._fit(span.start, span.stop, piece, span.start * self.stride))
 
     def put_codes(self, span: Span) -> None:
         """Put the motion that the span's codes decode to into the span, fitted."""
@@ -170,7 +198,7 @@ class EditState:
     def settle(self, start: int, stop: int, fitted: Fitted, tried: int = 1, candidate: Candidate | None = None) -> None:
         """Put a fitted piece into the frames, lock its feet, and report it. tried: number of candidates."""
         first, end = self._pins(start, stop)
-        begin = start * self.checkpoint.stride if first is None else first + 1
+        begin = start * self.stride if first is None else first + 1
         last = len(self.frames) if end is None else end
         inside = fitted.motion.cut(begin - fitted.first, last - fitted.first)
         with self.watch("feet"):
@@ -214,7 +242,7 @@ class EditState:
 
     def frames_of(self, start: int, stop: int) -> Motion:
         """The frames of the positions start..stop and the frame after them."""
-        return self.frames.cut(start * self.checkpoint.stride, stop * self.checkpoint.stride + 1)
+        return self.frames.cut(start * self.stride, stop * self.stride + 1)
 
     def add_clip(self, motion: Motion) -> str:
         """Keep a motion beside the document; returns its name."""
@@ -237,12 +265,12 @@ class EditState:
                 "The motion of a variant is missing. The choreography is damaged: use a copy of it, or generate the "
                 "dance again."
             )
-        begin = variant.clip_start * self.checkpoint.stride
-        return self.clips[variant.clip].cut(begin, begin + len(variant) * self.checkpoint.stride + 1)
+        begin = variant.clip_start * self.stride
+        return self.clips[variant.clip].cut(begin, begin + len(variant) * self.stride + 1)
 
     def tokenize(self, motion: Motion, count: int) -> doc.Codes:
         """Codes of the first `count` positions of a motion."""
-        return rows_of(self.generator.encode(motion.cut(0, count * self.checkpoint.stride)))
+        return rows_of(self.generator.encode(motion.cut(0, count * self.stride)))
 
 
 def rows_of(codes: NDArray[np.int64]) -> doc.Codes:

@@ -20,6 +20,7 @@ DO = {
     "insert": ("start", "file"),
     "loop": (),
     "tokenize": ("start", "stop"),
+    "relink": ("file",),
 }
 """The operations, with the fields that each needs."""
 
@@ -36,6 +37,7 @@ class Operation:
     - mirror: exchange left and right. copy: repeat the positions start..stop near `to`, at the same phase of a beat.
     - insert: put the motion of a `file` at `start`, locked. loop: make the last frame equal to the first.
     - tokenize: encode the kept poses of start..stop as its tokens; the poses stay.
+    - relink: the song is in this `file`. another: even if that is another recording, which begins at the same moment.
     """
 
     do: str
@@ -49,6 +51,7 @@ class Operation:
     strength: float | None = None
     transition: float | None = None
     file: str | None = None
+    another: bool = False
 
     def __post_init__(self) -> None:
         if self.do not in DO:

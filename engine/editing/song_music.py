@@ -1,45 +1,115 @@
-"""The music features and beats of a whole choreography, cached while the same dance is edited."""
+"""The music of a whole choreography: what is kept with the dance, else its songs read again."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.bounded_files import check_file
 from engine.choreography import Audio, Choreography
 from engine.errors import AudioError
+from engine.file_hash import file_sha256
 from engine.models.base import Checkpoint
-from engine.pipeline.song import read_song
-from engine.runtime.file_hash import file_sha256
+from engine.pipeline.song import music_of_dance, read_song
+from smpl_rig.dance_motion import DanceMusic
+
+RELINK = "Put it back, or relink it (Relink Song; on the command line: edit --relink)."
 
 
-@dataclass(frozen=True)
-class DanceMusic:
-    """The music of a choreography, all its songs. features: (N * stride, C). beats: seconds of the dance, rising."""
+def dance_music(document: Choreography, checkpoint: Checkpoint, kept: DanceMusic | None = None) -> DanceMusic:
+    """The music of every position: `kept`, where it is this checkpoint's and of this length, else that of the songs.
+    Raises AudioError for sound files that are missing or have changed."""
+    if covers(kept, len(document), checkpoint):
+        assert kept is not None
+        return kept
+    parts = [_read(*song, document, checkpoint) for song in _song_ranges(document)]
+    return _joined(parts)
 
-    features: NDArray[np.float32]
-    beats: NDArray[np.float64]
+
+def chained_music(
+    one: Choreography,
+    kept: DanceMusic | None,
+    two: Choreography,
+    kept_two: DanceMusic | None,
+    chained: Choreography,
+    checkpoint: Checkpoint,
+) -> tuple[DanceMusic, list[str]]:
+    """The music of two dances and the join between them, to which the last song of the first one goes on; and notices.
+
+    Where that song is not found, the join dances to a repetition of the music before it. Raises AudioError for dances
+    without kept music whose songs are not found.
+    """
+    rate, stride = one.token_rate, checkpoint.stride
+    begin, last_of_one = chained.audio[len(one.audio)].at, len(one.audio) - 1
+    parts, notices = list[DanceMusic](), list[str]()
+    for number, song in enumerate(_song_ranges(chained)):
+        _, first, last = song
+        source, offset, length = (kept, 0, len(one)) if number <= last_of_one else (kept_two, begin, len(two))
+        part: DanceMusic | None = None
+        if source is not None and covers(source, length, checkpoint):
+            part = _cut(source, first - offset, min(last - offset, length), offset, rate, stride)
+        if part is None:
+            part = _read(*song, chained, checkpoint)
+        elif number == last_of_one:
+            try:
+                part = _read(*song, chained, checkpoint)
+            except AudioError as error:
+                part = _repeated(part, (last - first) * stride)
+                notices.append(
+                    f"The join dances to a repetition of the music before it, since the first song is not found "
+                    f"({error})"
+                )
+        parts.append(part)
+    return _joined(parts), notices
 
 
-def dance_music(document: Choreography, checkpoint: Checkpoint) -> DanceMusic:
-    """The music of every position. Raises AudioError for sound files that are missing or have changed."""
-    for audio in document.audio:
-        try:
-            found = file_sha256(Path(audio.path))
-        except OSError as error:
-            raise AudioError(f"{audio.path}: cannot be read ({error.strerror}). Put the song back.") from error
-        if found != audio.sha256:
-            raise AudioError(
-                f"{audio.path}: is not the song that the dance was generated for. Put that song back, or generate the "
-                "dance again."
-            )
-    return _dance_music(document.audio, len(document), document.style, document.token_rate, _ByIdentity(checkpoint))
+def covers(kept: DanceMusic | None, positions: int, checkpoint: Checkpoint) -> bool:
+    """Whether kept music is of that many positions, as this checkpoint hears it."""
+    wanted = (positions * checkpoint.stride, checkpoint.music_width)
+    return kept is not None and kept.features.shape == wanted
+
+
+def known_beats(document: Choreography) -> NDArray[np.float64]:
+    """The beats that the document itself names, in seconds of the dance, rounded to milliseconds; for moves that are
+    copied in a dance whose song is not found."""
+    rate = document.token_rate
+    times = [
+        beat + first / rate
+        for audio, first, last in _song_ranges(document)
+        for beat in audio.beats
+        if beat + first / rate < last / rate
+    ]
+    return np.array(times, np.float64)
+
+
+def is_found(audio: Audio) -> bool:
+    """Whether the song is where its path says."""
+    try:
+        check_song(audio)
+    except AudioError:
+        return False
+    return True
+
+
+def check_song(audio: Audio) -> Path:
+    """The file of a song whose path is absolute. Raises AudioError where it is missing, or another file."""
+    path = Path(audio.path)
+    try:
+        same = audio.size in (None, check_file(path).st_size) and file_sha256(path) == audio.sha256
+    except OSError as error:
+        raise AudioError(
+            f"{audio.path}: cannot be read ({error.strerror}), but moves are generated to this song. {RELINK}"
+        ) from error
+    if not same:
+        raise AudioError(
+            f"{audio.path}: is not the song that the dance was generated for, but another recording. {RELINK}"
+        )
+    return path
 
 
 def on_the_beat(beats: NDArray[np.float64], rate: float, start: int, to: int, last: int) -> int:
@@ -56,35 +126,32 @@ def on_the_beat(beats: NDArray[np.float64], rate: float, start: int, to: int, la
     return int(places[np.lexsort((np.abs(places - near), np.round(off, 3)))[0]])
 
 
-class _ByIdentity:
-    """A checkpoint compared by identity, so that the cache recomputes after a checkpoint was loaded again."""
-
-    def __init__(self, checkpoint: Checkpoint):
-        self.checkpoint = checkpoint
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _ByIdentity) and other.checkpoint is self.checkpoint
-
-    def __hash__(self) -> int:
-        return id(self.checkpoint)
+def _read(audio: Audio, first: int, last: int, document: Choreography, checkpoint: Checkpoint) -> DanceMusic:
+    song = read_song(check_song(audio), audio.start, audio.seconds, audio.speed)
+    music = checkpoint.music(song, audio.style or document.style, last - first, lambda _: None)
+    return music_of_dance(music, first, last, document.token_rate)
 
 
-@lru_cache(maxsize=4)
-def _dance_music(
-    songs: tuple[Audio, ...], positions: int, style: str | None, rate: float, key: _ByIdentity
-) -> DanceMusic:
-    features, beats = [], []
-    for audio, first, last in _song_ranges(songs, positions):
-        song = read_song(Path(audio.path), audio.start, audio.seconds, audio.speed)
-        music = key.checkpoint.music(song, audio.style or style, last - first, lambda _: None)
-        features.append(music.features)
-        times = music.beats.times + first / rate
-        beats.append(times[times < last / rate])
-    return DanceMusic(np.concatenate(features), np.concatenate(beats))
+def _cut(music: DanceMusic, first: int, last: int, offset: int, rate: float, stride: int) -> DanceMusic:
+    """The positions first..last of a dance's music, in a dance that begins `offset` positions earlier."""
+    inside = (music.beats >= first / rate) & (music.beats < last / rate)
+    return DanceMusic(music.features[first * stride : last * stride], music.beats[inside] + offset / rate)
 
 
-def _song_ranges(songs: tuple[Audio, ...], positions: int) -> Iterator[tuple[Audio, int, int]]:
+def _repeated(music: DanceMusic, frames: int) -> DanceMusic:
+    """Music of `frames` feature frames, whose end repeats what is before it."""
+    missing = frames - len(music.features)
+    end = music.features[-missing:]
+    more = np.tile(end, (math.ceil(missing / len(end)), 1))[:missing] if missing else end[:0]
+    return DanceMusic(np.concatenate([music.features, more]), music.beats)
+
+
+def _joined(parts: list[DanceMusic]) -> DanceMusic:
+    return DanceMusic(np.concatenate([part.features for part in parts]), np.concatenate([part.beats for part in parts]))
+
+
+def _song_ranges(document: Choreography) -> Iterator[tuple[Audio, int, int]]:
     """Each song with the range of positions that it plays in: until the next song begins."""
-    borders = [0, *(audio.at for audio in songs[1:]), positions]
-    for audio, (first, last) in zip(songs, pairwise(borders), strict=True):
+    borders = [0, *(audio.at for audio in document.audio[1:]), len(document)]
+    for audio, (first, last) in zip(document.audio, pairwise(borders), strict=True):
         yield audio, first, last

@@ -184,6 +184,10 @@ class Checkpoint(Protocol):
     def styles(self) -> tuple[str, ...]:
         """Names of its styles."""
 
+    @property
+    def music_width(self) -> int:
+        """Numbers of a frame of its music features, of which there are `stride` a token position."""
+
     def check(self, style: str | None, candidates: int, music_view: str | None) -> None:
         """Raise RequestError or CheckpointError for a request that this checkpoint cannot serve."""
 

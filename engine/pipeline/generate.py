@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.checkpoint_index import WEIGHTS_FILE, StyleMusic, list_checkpoints
-from engine.choreography import Audio, CheckpointIdentity, Choreography, new_choreography
+from engine.checkpoint_index import StyleMusic
+from engine.choreography import Audio, Choreography, new_choreography
 from engine.errors import CancelledError
+from engine.file_hash import file_sha256
 from engine.models.base import (
     Cancelled,
     Checkpoint,
@@ -24,14 +25,14 @@ from engine.models.base import (
     Song,
     Stopwatch,
 )
-from engine.models.loading import cached_checkpoint, find_checkpoint
+from engine.models.loading import cached_checkpoint, find_checkpoint, identity_of
 from engine.pipeline.dance_candidates import best_first, score_dance
 from engine.pipeline.post_process import PostProcessing, Processed, post_process
 from engine.pipeline.request import SEEDS, GenerateRequest, check_request
-from engine.pipeline.song import read_song
+from engine.pipeline.song import music_of_dance, read_song
 from engine.runtime.cancellable import cancellable
 from engine.runtime.device import Device, choose_device, with_cpu_fallback
-from engine.runtime.file_hash import file_sha256
+from smpl_rig.dance_motion import DanceMotion, DanceMusic
 from smpl_rig.motion import Motion, pack_npz, save_npz
 
 
@@ -40,12 +41,14 @@ class Dance:
     """A generated dance.
 
     motion: at the frame rate and of the length that were requested. frames: the whole dance at the checkpoint's frame
-    rate, a whole number of frames per position; edits change these. tokens: (N, K) codes, `token_rate` positions a
-    second, from the first frame on. document: its choreography. report: what the user is told, ready for JSON.
+    rate, a whole number of frames per position; edits change these. music: what edits need of the song. tokens: (N, K)
+    codes, `token_rate` positions a second, from the first frame on. document: its choreography. report: what the user
+    is told, ready for JSON.
     """
 
     motion: Motion
     frames: Motion
+    music: DanceMusic
     tokens: NDArray[np.int64]
     token_rate: float
     checkpoint: str
@@ -66,11 +69,10 @@ class Dance:
         return {
             "tokens": self.tokens,
             "token_rate": np.float64(self.token_rate),
-            "frames_poses": self.frames.poses,
-            "frames_trans": self.frames.trans,
             "checkpoint": self.checkpoint,
             "seed": np.int64(self.seed),
             "style": self.style,
+            **DanceMotion(self.motion, self.frames, music=self.music).arrays(()),
         }
 
 
@@ -147,6 +149,7 @@ def _generate(
     return Dance(
         processed.motion,
         processed.frames,
+        music_of_dance(music, 0, positions, checkpoint.token_rate),
         tokens,
         checkpoint.token_rate,
         checkpoint.name,
@@ -199,8 +202,6 @@ def _beats(song: Song, music: Music) -> list[float]:
 def _document(
     request: GenerateRequest, checkpoint: Checkpoint, song: Song, music: Music, tokens: list[list[int]], seed: int
 ) -> Choreography:
-    known = {entry["name"] for entry in list_checkpoints()}
-    name = request.checkpoint if request.checkpoint in known else str(checkpoint.folder.resolve())
     file = Path(request.audio).resolve()
     metre = checkpoint.style_music.get(music.style or "", StyleMusic()).beats_per_bar
     audio = Audio(
@@ -209,6 +210,7 @@ def _document(
         request.start,
         request.seconds,
         request.speed,
+        size=file.stat().st_size,
         beats=tuple(_beats(song, music)),
         beats_per_bar=metre,
     )
@@ -216,7 +218,7 @@ def _document(
         tokens,
         checkpoint.token_rate,
         audio,
-        CheckpointIdentity(name, file_sha256(checkpoint.folder / WEIGHTS_FILE)),
+        identity_of(checkpoint.folder),
         seed,
         music.style,
         request.temperature,

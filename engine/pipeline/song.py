@@ -1,4 +1,4 @@
-"""Reading the part of a sound file that a dance is generated for."""
+"""Reading the part of a sound file that a dance is generated for, and what the dance keeps of its music."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 from engine.audio.decode import check_song, load_audio, probe
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.errors import RequestError
-from engine.models.base import Song
+from engine.models.base import Music, Song
 from engine.pipeline.request import LONGEST_SECONDS
+from smpl_rig.dance_motion import DanceMusic
 
 
 def read_song(file: Path, start: float, seconds: float | None, speed: float) -> Song:
@@ -27,3 +28,10 @@ def read_song(file: Path, start: float, seconds: float | None, speed: float) -> 
     check_song(samples, SAMPLE_RATE, file.name, info.tracks)
     length = len(samples) / SAMPLE_RATE
     return Song(samples, length, lambda rate: load_audio(file, rate, start, length, speed))
+
+
+def music_of_dance(music: Music, first: int, last: int, token_rate: float) -> DanceMusic:
+    """What a dance keeps of a song that it dances to at the token positions first..last: all features, and the beats
+    in seconds of the dance."""
+    times = music.beats.times + first / token_rate
+    return DanceMusic(music.features, times[times < last / token_rate])

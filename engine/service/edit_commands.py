@@ -57,6 +57,12 @@ def add_editing_commands(commands: Any) -> None:
     edit.add_argument(
         "--loop", action=_Step, const="loop", nargs=0, help="end with the pose that the dance begins with"
     )
+    step("--relink", "relink", "SONG", "the song is in this file now")
+    edit.add_argument(
+        "--another-recording",
+        action="store_true",
+        help="--relink accepts another recording, which begins at the same moment",
+    )
     edit.add_argument("--seed", type=int, help="of what is generated; by default one not used yet")
     edit.add_argument("--variants", type=int, default=1, metavar="N", help="keep the N best of what is generated")
     edit.add_argument(
@@ -179,6 +185,8 @@ def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, 
     if do == "insert":
         file, _, at = text.rpartition("@")
         return Operation(do, _position(at, rate), file=file or None)
+    if do == "relink":
+        return Operation(do, file=text or None, another=options.another_recording)
     if do == "choose":
         at, _, index = text.rpartition("=")
         return Operation(do, _position(at, rate), index=_number(index, int, text))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine.bounded_files import read_text
 from engine.checks import shown_path
-from engine.choreography import LONGEST_TEXT, Choreography, MotionFile, from_json, to_json
+from engine.choreography import LONGEST_TEXT, Choreography, MotionFile, from_json, songs_beside, to_json
 from engine.errors import ChoreographyError, EngineError
 
 _TRIED_BYTES = 1 << 16
@@ -64,9 +64,11 @@ def write_dance(
 
     Two files cannot be replaced at once, and a document names its motion with its hash. So the new motion is written
     under a name of its own first; the document names that one while the usual one is replaced. Whenever this is broken
-    off, the document and the file that it names fit together, and they are the earlier dance or the new one.
+    off, the document and the file that it names fit together, and they are the earlier dance or the new one. Paths of
+    songs become relative to them.
     """
     earlier = _motion_name(document_file)
+    document = songs_beside(document, os.path.dirname(os.path.realpath(document_file)))  # noqa: PTH120 - text to text
     kept = motion_file.with_name(f".{os.urandom(6).hex()}{_KEPT}")
     with complete(kept) as partial:
         write_motion(partial)

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import DataError, EngineError
+from engine.checkpoint_index import version_of
+from engine.errors import DataError, EngineError, RequestError
 from engine.service.terminal import add_device
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ def add_commands(commands: Any) -> None:
         "-o", "--output", type=Path, required=True, help="the checkpoint folder, which names the checkpoint"
     )
     pack.add_argument("--description", default="", help="one sentence, shown in Blender's panel")
+    pack.add_argument(
+        "--version", type=int, default=1, help="of the checkpoint of this name; dances of an earlier one go on with it"
+    )
     pack.set_defaults(run=_pack)
 
 
@@ -163,7 +167,12 @@ def _pack(options: argparse.Namespace) -> None:
         "styles": styles,
         "style_music": music,
         "description": options.description,
+        "version": options.version,
     }
+    try:
+        version_of(description)
+    except ValueError as error:
+        raise RequestError(f"--version: {error}.") from error
     save_checkpoint(options.output, codec, decoder, description, Sampling(), FRAME_RATE)
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
 

@@ -55,8 +55,14 @@ def log_file(data: Path) -> Path:
 
 
 def sound_cache(data: Path) -> Path:
-    """The folder for sounds that have no file of their own."""
+    """The folder of a data folder for sounds that have no file of their own, where none can be kept beside the
+    .blend."""
     return data / "sounds"
+
+
+def spare_sounds() -> Path:
+    """`sound_cache` of the present data folder."""
+    return sound_cache(data_folder())
 
 
 class Preferences(Protocol):

@@ -1,4 +1,5 @@
-"""Strips and sounds: which song is meant, which seconds of it are heard, and a file that the engine can open.
+"""Strips and sounds: which song is meant, which seconds of it are heard, a file that the engine can open, and the song
+as something that moves.
 
-Imports: magma_blender.errors, smpl_rig.blender.
+Imports: engine.choreography, magma_blender.errors, smpl_rig.blender.
 """

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
 
 from ..errors import StripError
-from . import audibility, mixdown, strips
+from . import audibility, derived_sounds, mixdown, strips
 from .strips import Excerpt, Strip
-
-CACHE_LIMIT = 20
-"""Sound files kept in the cache; the oldest go first."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,9 @@ class Source:
     first: int
 
 
-def source_of(scene: bpy.types.Scene, strip: Strip, cache: Path) -> Source:
-    """The strip's file and excerpt. Packed sound is unpacked and what only Blender knows mixed down, into `cache`.
+def source_of(scene: bpy.types.Scene, strip: Strip, spare: Path) -> Source:
+    """The strip's file and excerpt. Packed sound is unpacked and what only Blender knows mixed down, see
+    `derived_sounds`; spare: the data folder's sounds.
 
     Raises StripError.
     """
@@ -40,16 +37,15 @@ def source_of(scene: bpy.types.Scene, strip: Strip, cache: Path) -> Source:
     if mixdown.is_needed(scene, strip):
         for inside in strips.sounds_inside(strip):
             _sound_of(inside)
-        _make_room(cache)
         # Blender mixes down from frame 0 on: what the strip plays before that counts as silence
         silent = max(0, -first) / fps
-        file = mixdown.mix_down(scene, strip, (first, end), cache)
+        file = derived_sounds.in_folder(spare, lambda folder: mixdown.mix_down(scene, strip, (first, end), folder))
         return Source(file, Excerpt(-silent, (end - first) / fps, 1.0), first)
     whole = strips.excerpt(strip, fps)
     played = whole.part((first - strip.frame_final_start) / fps, (end - first) / fps)
     sound = _sound_of(strip)
     packed = sound.packed_file
-    return Source(_unpack(sound, packed, cache) if packed is not None else _path_of(sound), played, first)
+    return Source(_unpack(sound, packed, spare) if packed is not None else _path_of(sound), played, first)
 
 
 def _sound_of(strip: Strip) -> bpy.types.Sound:
@@ -68,40 +64,12 @@ def _path_of(sound: bpy.types.Sound) -> Path:
     return Path(bpy.path.abspath(sound.filepath, library=sound.library))
 
 
-def _unpack(sound: bpy.types.Sound, packed: bpy.types.PackedFile, cache: Path) -> Path:
-    data = bytes(packed.data)
-    suffix = Path(sound.filepath.replace("\\", "/")).suffix
-    file = _cache_file(cache, hashlib.sha256(data).hexdigest(), suffix)
-    if not file.is_file():
-        _write(file, data)
-    return file
-
-
-def _write(file: Path, data: bytes) -> None:
+def _unpack(sound: bpy.types.Sound, packed: bpy.types.PackedFile, spare: Path) -> Path:
+    """A file with what is packed: its own, if that is still there, is not copied."""
+    data, own = bytes(packed.data), _path_of(sound)
     try:
-        part = file.with_suffix(".part")
-        part.write_bytes(data)
-        part.replace(file)
-    except OSError as error:
-        raise StripError(
-            f"The packed sound cannot be unpacked to {file.parent} ({error.strerror}): choose another data folder "
-            "in the add-on's preferences."
-        ) from error
-
-
-def _cache_file(cache: Path, key: str, suffix: str) -> Path:
-    _make_room(cache)
-    return cache / (key[:24] + suffix)
-
-
-def _make_room(cache: Path) -> None:
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        old = sorted((file for file in cache.iterdir() if file.is_file()), key=lambda file: file.stat().st_mtime)
-        for file in old[:-CACHE_LIMIT]:
-            file.unlink(missing_ok=True)
-    except OSError as error:
-        raise StripError(
-            f"The sound cache {cache} cannot be written ({error.strerror}): choose another data folder in the add-on's "
-            "preferences."
-        ) from error
+        if own.is_file() and own.stat().st_size == len(data) and own.read_bytes() == data:
+            return own
+    except (OSError, ValueError):  # as if it were not there
+        pass
+    return derived_sounds.keep(data, Path(sound.filepath.replace("\\", "/")).suffix, spare)

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 
 import bpy
 
-from engine.choreography import to_json
+from engine.choreography import Choreography, to_json
 from engine.protocol import CHAIN, EDIT, pack_bytes
 
+from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer
 from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
 from ..engine_host.session import Job, session
 from ..errors import SceneError
+from ..media import song_asset
 from ..scene import edits, own_keyframes
 from ..scene.dancer import load
 from ..scene.target import Target
@@ -27,7 +29,7 @@ def start_edit(
     dancer, setup = edits.ready(armature), session.setup()
     target = Target(armature)
     params: dict[str, object] = {
-        "document": to_json(dancer.document),
+        "document": _for_engine(dancer.document),
         "npz": pack_bytes(dancer.npz),
         "operations": list(operations),
         "follows": follows,
@@ -51,9 +53,9 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
         )
     target = Target(first)
     params: dict[str, object] = {
-        "first_document": to_json(dancer.document),
+        "first_document": _for_engine(dancer.document),
         "first_npz": pack_bytes(dancer.npz),
-        "second_document": to_json(other.document),
+        "second_document": _for_engine(other.document),
         "second_npz": pack_bytes(other.npz),
         "seconds": seconds,
         "device": setup.device,
@@ -74,7 +76,7 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
     own = own_keyframes.read(armature)
     target = Target(armature)
     params: dict[str, object] = {
-        "document": to_json(own.document),
+        "document": _for_engine(own.document),
         "npz": pack_bytes(own.npz),
         "operations": [{"do": "tokenize", "start": start, "stop": stop} for start, stop in own.ranges],
         "device": setup.device,
@@ -89,6 +91,11 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
         return Notice(own.said)
 
     return session.begin_job(EDIT, params, setup, f"Encoding your keyframes: {armature.name}", finish, tell, target)
+
+
+def _for_engine(document: Choreography) -> str:
+    """A document as JSON text, its songs where they are now."""
+    return to_json(song_asset.located(document, engine_setup.spare_sounds()))
 
 
 def _tell(armature: bpy.types.Object, answer: DanceAnswer, seconds: float) -> Notice:

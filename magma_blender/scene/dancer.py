@@ -7,20 +7,20 @@ is renamed, duplicated, saved and loaded, undo brings it back, and Blender keeps
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 import bpy
 
-from engine.checks import is_count, is_number
-from engine.choreography import Choreography, Range, from_json, to_json
-from engine.errors import ChoreographyError
+from engine.checks import is_count, is_number, shown
+from engine.choreography import Choreography, Range, to_json
 
 from ..engine_host.checkpoint_list import beats_per_bar
 from ..errors import SceneError
+from ..media import song_asset
 from . import dancer_migration
+from .document_cache import read_document
 
 if TYPE_CHECKING:
     from smpl_rig.dance_motion import DanceMotion
@@ -30,6 +30,22 @@ RECORD_KEY = "magma_dancer"
 VERSION = 2
 """Version 1 was several properties, see `dancer_migration`."""
 KEYS = (RECORD_KEY, *dancer_migration.KEYS)
+
+MOST_FRAMES = 1_000_000
+"""Keyed frames of a dance: an hour at 240 frames a second has fewer."""
+_LARGEST = 1 << 30
+"""Bytes of a motion, characters of a text."""
+_FIELDS = (
+    "version",
+    "document",
+    "motion",
+    "frame_start",
+    "fps",
+    "strip",
+    "action",
+    "beat_snap",
+    "key_prints",
+)
 
 Value = TypeVar("Value")
 
@@ -133,8 +149,8 @@ def _carries(armature: bpy.types.Object, key: str) -> bool:
 
 def load(armature: bpy.types.Object) -> Dancer:
     """What the armature carries. Raises SceneError where that is nothing, or damaged."""
-    stored = stored_in(armature)
     try:
+        stored = {key: _bounded(armature[key]) for key in KEYS if _carries(armature, key)}
         if RECORD_KEY in stored:
             return read(stored[RECORD_KEY])
         if has_dance(armature):
@@ -158,10 +174,11 @@ def load_or_none(armature: bpy.types.Object) -> Dancer | None:
 
 
 def write(armature: bpy.types.Object, dancer: Dancer) -> None:
-    """Keep a dancer on the armature, in one go, in place of what it carried of this format or the one before."""
+    """Keep a dancer on the armature, in one go, in place of what it carried of this format or the one before. The paths
+    of its songs become relative to the .blend."""
     record = {
         "version": VERSION,
-        "document": to_json(dancer.document),
+        "document": to_json(song_asset.stored(dancer.document)),
         "motion": dancer.npz,
         "frame_start": dancer.frame_start,
         "fps": dancer.fps,
@@ -179,13 +196,9 @@ def read(record: object) -> Dancer:
     if not isinstance(record, Mapping):
         raise ValueError("it is no record")
     if record.get("version") != VERSION:
-        raise ValueError(f"its version is {record.get('version')!r}, this add-on reads up to {VERSION}")
-    try:
-        document = _document(_field(record, "document", _is_text))
-    except ChoreographyError as error:
-        raise ValueError(str(error).rstrip(".")) from error
+        raise ValueError(f"its version is {shown(record.get('version'))}, this add-on reads up to {VERSION}")
     return Dancer(
-        document=document,
+        document=read_document(_field(record, "document", _is_text)),
         npz=_field(record, "motion", _is_bytes),
         frame_start=_field(record, "frame_start", _is_frame),
         fps=_field(record, "fps", _is_rate),
@@ -196,16 +209,10 @@ def read(record: object) -> Dancer:
     )
 
 
-@lru_cache(maxsize=8)
-def _document(text: str) -> Choreography:
-    """Panels read the same text at every drawing."""
-    return from_json(text)
-
-
 def _field(record: Mapping[str, object], name: str, fits: Callable[[object], TypeGuard[Value]]) -> Value:
     value = record.get(name)
     if not fits(value):
-        raise ValueError(f"its {name.replace('_', ' ')} is {value!r:.40}")
+        raise ValueError(f"its {name.replace('_', ' ')} is {shown(value)}")
     return value
 
 
@@ -248,6 +255,24 @@ def put_back(armature: bpy.types.Object, stored: Mapping[str, object]) -> None:
         armature.pop(key, None)
     for key, value in stored.items():
         armature[key] = value
+
+
+def _bounded(value: object) -> object:
+    """A property as plain values, for reading; None in place of what no dance has: a hostile one must not cost more in
+    drawing than a look at its size."""
+    get = getattr(value, "get", None)
+    if hasattr(value, "to_dict") and get is not None:
+        return {name: _bounded_field(get(name)) for name in _FIELDS}
+    return _bounded_field(value)
+
+
+def _bounded_field(value: object) -> object:
+    if hasattr(value, "to_dict") or (isinstance(value, Sized) and len(value) > _LARGEST):
+        return None
+    convert = getattr(value, "to_list", None)
+    if convert is not None or isinstance(value, list):
+        return _plain(value) if isinstance(value, Sized) and len(value) <= MOST_FRAMES else None
+    return value
 
 
 def _plain(value: object) -> object:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 
-from engine.checks import is_number
-from engine.choreography import Choreography, from_json, to_json
-from engine.errors import ChoreographyError
+from engine.checks import is_number, shown
+from engine.choreography import to_json
+
+from .document_cache import read_document
 
 ABOUT_KEY = "magma_choreography"
 DOCUMENT_KEY = "magma_document"
@@ -21,6 +21,7 @@ MOTION_KEY = "magma_take"
 PRINTS_KEY = "magma_key_prints"
 KEYS = (ABOUT_KEY, "magma_tokens", DOCUMENT_KEY, MOTION_KEY, PRINTS_KEY)
 FORMAT = 1
+_LONGEST_ABOUT = 2**20
 VERSION = 2
 """Of the record that `upgraded` gives."""
 
@@ -32,9 +33,9 @@ def upgraded(stored: Mapping[str, object], metre: Metre) -> dict[str, object]:
     """The values of a record of version `VERSION` from the properties `KEYS`, not checked yet. Raises ValueError with a
     clause that says what is wrong."""
     text, document = stored[ABOUT_KEY], stored[DOCUMENT_KEY]
-    about = json.loads(text) if isinstance(text, str) else None
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise ValueError(f"its {ABOUT_KEY} is {text!r:.40}")
+    about = _about(text)
+    if about is None or about.get("format") != FORMAT:
+        raise ValueError(f"its {ABOUT_KEY} is {shown(text)}")
     beats = about.get("beats", [])
     if not isinstance(beats, list) or not all(is_number(beat) for beat in beats):
         beats = []  # they only mark the timeline: a dance is not given up for them
@@ -51,17 +52,19 @@ def upgraded(stored: Mapping[str, object], metre: Metre) -> dict[str, object]:
     }
 
 
-@lru_cache(maxsize=8)  # panels read the same text at every drawing
-def _document(text: str) -> Choreography:
-    return from_json(text)
+def _about(text: object) -> dict[str, object] | None:
+    if not isinstance(text, str) or len(text) > _LONGEST_ABOUT:
+        return None
+    try:
+        about = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return about if isinstance(about, dict) else None
 
 
 def _with_beats(text: str, beats: Sequence[float], metre: Metre) -> str:
     """The document, whose songs had no beats and no metre: those that were kept were the first song's."""
-    try:
-        document = _document(text)
-    except ChoreographyError as error:
-        raise ValueError(str(error).rstrip(".")) from error
+    document = read_document(text)
     songs = [
         replace(audio, beats_per_bar=metre(document.checkpoint.name, audio.style or document.style))
         for audio in document.audio

@@ -65,7 +65,6 @@ def read(armature: bpy.types.Object) -> OwnKeyframes:
     import numpy as np
 
     from smpl_rig.blender.keyframes import read_motion
-    from smpl_rig.dance_motion import DanceMotion
     from smpl_rig.motion import Motion, sample
 
     engine_setup.check_numpy()
@@ -103,7 +102,7 @@ def read(armature: bpy.types.Object) -> OwnKeyframes:
             document = _lock_poses(document, start, stop, stride, before, after, clips)
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
-    npz = pack(document, DanceMotion(mine, after, clips))
+    npz = pack(document, replace(kept, motion=mine, frames=after, clips=clips))
     prints = dance_keys.prints_now(armature, dancer, len(dancer.key_prints))
     return OwnKeyframes(dancer, prints, document, npz, ranges)
 

@@ -44,6 +44,7 @@ def dance(armature: bpy.types.Object, position: int, index: int) -> bool:
         return False
     clips = dict(kept.clips)
     document = doc.choose_variant(keep_danced(document, span, there, clips), position, index)
+    document = doc.limit_poses(document, dancer.document)
     poses, trans = kept.frames.poses.copy(), kept.frames.trans.copy()
     poses[first : first + len(piece)], trans[first : first + len(piece)] = piece.poses, piece.trans
     new = kept.with_frames(replace(kept.frames, poses=poses, trans=trans), clips)

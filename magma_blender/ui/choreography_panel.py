@@ -8,9 +8,11 @@ import bpy
 
 from smpl_rig.blender.context import region_of, ui_scale
 
+from ..engine_host import engine_setup
 from ..engine_host.checkpoint_list import styles_of
 from ..errors import MagmaError
-from ..scene.dancer import load, load_or_none
+from ..media import song_asset
+from ..scene.dancer import Dancer, load, load_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
 from .draw import draw_lines, name_text, never_raises
@@ -119,17 +121,33 @@ class _Choreography(bpy.types.Panel):
 def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     armature = find_dancer(context)
     shown = spans_of(armature)
-    layout.label(text=name_text(armature.name), icon="ARMATURE_DATA")
+    dancer = load_or_none(armature)
+    name = name_text(armature.name)
+    layout.label(
+        text=name if dancer is None else f"{name} ({name_text(dancer.document.checkpoint.label)})",
+        icon="ARMATURE_DATA",
+    )
+    if dancer is not None:
+        draw_song(layout, dancer, context)
     layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
     icon: IconItems = "RESTRICT_SELECT_OFF"
     try:
-        dancer = load(armature)
+        dancer = dancer or load(armature)  # which says what is wrong with it
         ranges, where = selected(context, armature, dancer)
         text = f"For {places_text(dancer, ranges)} ({where})"
     except MagmaError as error:
         text, icon = str(error), "ERROR"
     draw_lines(layout, [text], context, icon)
     draw_buttons(layout)
+
+
+def draw_song(layout: bpy.types.UILayout, dancer: Dancer, context: bpy.types.Context) -> None:
+    """What to do where the song of the dance is not found; nothing where it is."""
+    missing = song_asset.missing(dancer.document, engine_setup.spare_sounds())
+    if missing is not None:
+        text = f"The song {name_text(missing)} is not found; moves can be edited without it."
+        draw_lines(layout, [text], context, "INFO")
+        layout.operator("magma.relink_song", icon="FILE_SOUND")
 
 
 def draw_buttons(layout: bpy.types.UILayout) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import types
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,8 @@ from magma_blender.scene.dancer import KEYS, RECORD_KEY, load, read, stored_in, 
 FORMAT_1 = Path(__file__).resolve().parent / "dancer_format_1.blend"
 """Written by the version before the record: "format 1", a waltz of 3 s whose second second is locked and whose rest was
 regenerated, and "before documents", a dance of 1 s that carries no document."""
+FORMAT_2 = FORMAT_1.with_name("dancer_format_2.blend")
+"""Written by the version before songs could move: "format 2", with the same dance as "format 1"."""
 
 
 def expect_sentence(armature, pattern):
@@ -68,7 +71,10 @@ def test_the_next_edit_writes_the_present_format(format_1, tmp_path):
     assert bpy.ops.magma.lock_spans() == {"FINISHED"}
     assert list(stored_in(format_1)) == [RECORD_KEY]
     now = load(format_1)
-    assert (now.npz, now.key_prints, now.document.audio) == (was.npz, was.key_prints, was.document.audio)
+    assert (now.npz, now.key_prints) == (was.npz, was.key_prints)
+    (song,) = now.document.audio
+    assert song.path.startswith("//") and bpy.path.abspath(song.path).endswith("/songs/song.wav")
+    assert (replace(song, path="/songs/song.wav"),) == was.document.audio
     bpy.context.scene.use_preview_range = False
     assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
     after = keys(format_1)
@@ -91,8 +97,6 @@ def test_a_dance_from_before_documents_keeps_its_keys_and_gets_one_sentence(form
 
 
 def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
-    from dataclasses import replace
-
     made = load(dancer)
     songs = (replace(made.document.audio[0], beats=()), Audio("second.wav", "0" * 64, at=10, style="salsa"))
     document = to_json(replace(made.document, audio=songs))
@@ -198,3 +202,91 @@ def test_a_dance_that_fails_leaves_the_record_of_either_format(format_1, monkeyp
             bpy.ops.magma.generate_dance()
         assert state(format_1) == before and stored_in(format_1) == shown
         assert {key for key in KEYS if key in format_1} == set(shown)
+
+
+MANY = 1_000_000
+
+
+def hostile_records(record):
+    """Records of many kinds that no add-on wrote."""
+    document = record["document"]
+    beats = "[0.25,0.75,1.25,1.75,2.25,2.75]"
+    assert beats in document
+    deep = {"document": "{}"}
+    for _ in range(50):
+        deep = {"document": deep}
+    texts = {
+        "a million beats": document.replace(beats, str(list(range(MANY)))),
+        "NaN": document.replace(beats, "[NaN]"),
+        "a million spans": document.replace('"spans":[', '"spans":[' + '{"variants":[{}]},' * MANY),
+        "a million variants": document.replace('"variants":[', '"variants":[' + '{"codes":[[1]]},' * MANY),
+        "a long text": "x" * (40 * 2**20),
+        "deep lists": "[" * 100_000,
+        "no document": "\N{GRINNING FACE}",
+    }
+    return {
+        **{name: {**record, "document": text} for name, text in texts.items()},
+        "deep groups": {**record, "document": deep},
+        "a group of frames": {**record, "key_prints": {"a": [1, 2]}},
+        "many frames": {**record, "key_prints": [1] * 3 * MANY},
+        "frames of numbers": {**record, "key_prints": [0.5] * MANY},
+        "a text of frames": {**record, "key_prints": "[1, 2]"},
+        "no numbers": {**record, "fps": float("nan"), "beat_snap": float("inf")},
+        "odd fields": {**record, "version": "2", "strip": b"\xff\xfe"},
+        "foreign fields": {"version": 2, "anything": [[1.0]] * 1000},
+    }
+
+
+def test_a_hostile_record_is_none_in_drawing_and_costs_a_look(dancer):
+    """A second's bound for what takes milliseconds: the first such file cost twelve seconds a drawing."""
+    import time
+
+    from magma_blender.scene.dancer import load_or_none
+
+    hostile = hostile_records(stored_in(dancer)[RECORD_KEY])
+    for name, record in hostile.items():
+        dancer.pop(RECORD_KEY)
+        dancer[RECORD_KEY] = record
+        begin = time.perf_counter()
+        for _ in range(3):
+            assert load_or_none(dancer) is None, name
+        assert time.perf_counter() - begin < 3, name
+    draw_everything(dancer)
+
+
+def test_a_hostile_dance_of_the_format_before_is_none(format_1):
+    from magma_blender.scene.dancer import load_or_none
+
+    for key in ("magma_choreography", "magma_document", "magma_take", "magma_key_prints"):
+        was = stored_in(format_1)[key]
+        for value in ("[" * 100_000, "{" * 100, '{"format": 1, "beats": [' * 50, {"format": 1}, [0.5] * 10, b"\0"):
+            format_1.pop(key)
+            format_1[key] = value
+            if key != "magma_take" or not isinstance(value, bytes):
+                assert load_or_none(format_1) is None
+        format_1.pop(key)
+        format_1[key] = was
+    assert load_or_none(format_1) is not None
+
+
+@pytest.fixture
+def format_2(magma):
+    bpy.ops.wm.open_mainfile(filepath=str(FORMAT_2))
+    return bpy.data.objects["format 2"]
+
+
+def test_a_dance_without_kept_music_and_versions_is_edited_and_gets_the_present_document(format_2, tmp_path):
+    """As the add-on saved it before songs could move."""
+    bpy.context.view_layer.objects.active = format_2
+    was, before = load(format_2), keys(format_2)
+    assert spans(format_2) == [(0, 5, False, 1, 2), (5, 10, True, 0, 1), (10, 15, False, 1, 2)]
+    assert json.loads(format_2[RECORD_KEY]["document"])["version"] == 2
+    assert was.document.checkpoint.label == "default@1" and was.document.audio[0].path == "/songs/song.wav"
+    assert hand_edited(format_2, was) == []
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert np.array_equal(keys(format_2)[30:60], before[30:60])
+    assert json.loads(format_2[RECORD_KEY]["document"])["version"] == 3
+    made = state(format_2)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
+    assert state(bpy.data.objects["format 2"]) == made

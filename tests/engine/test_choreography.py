@@ -158,7 +158,7 @@ def damaged(change: Any) -> str:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d.update(version=3), "version 3, this engine reads up to 2"),
+        (lambda d: d.update(version=4), "version 4, this engine reads up to 3"),
         (lambda d: d.pop("kind"), "not a choreography"),
         (lambda d: d.pop("seed"), "lacks .'seed'"),
         (lambda d: d.update(colour="red"), "unknown .'colour'"),
@@ -182,7 +182,10 @@ def damaged(change: Any) -> str:
         (lambda d: d.update(token_rate="ten"), "token rate is 'ten'"),
         (lambda d: d.update(motion={"name": "../dance.npz", "sha256": "a" * 64}), "file name is '../dance.npz'"),
         (lambda d: d.update(checkpoint=[]), "checkpoint is"),
-        (lambda d: d["audio"][0].update(beats=[n / 100 for n in range(1_000_000)]), "1000000 beats, but at most 20000"),
+        (
+            lambda d: d["audio"][0].update(beats=[n / 100 for n in range(1_000_000)]),
+            "more spans, variants or beats than any",
+        ),
         (lambda d: d["audio"][0].update(path="x" * 40_000), "The audio's path is"),
         (lambda d: d.update(style="x" * 2_000), "has style 'xxx"),
         (lambda d: d.update(audio=[d["audio"][0] | {"at": n} for n in range(2_000)]), "2000 songs, but at most 1000"),
@@ -190,6 +193,9 @@ def damaged(change: Any) -> str:
         (lambda d: d["spans"][0]["variants"][0].update(codes=[[1, 2]] * 50_000), "50000 positions, but at most 36000"),
         (lambda d: d["spans"][0]["variants"][0].update(codes=[[1] * 100] * 4), "100 codes a position, but at most 64"),
         (lambda d: d.update(motion={"name": "a\0.npz", "sha256": "a" * 64}), "file name is"),
+        (lambda d: d["checkpoint"].update(version=0), "version is 0"),
+        (lambda d: d["audio"][0].update(path="a\0b"), "path is 'a"),
+        (lambda d: d["audio"][0].update(size=-1), "size of -1"),
     ],
 )
 def test_damaged_files_are_refused_with_the_reason(change: Any, words: str) -> None:
@@ -204,14 +210,112 @@ def test_a_text_that_is_too_long_is_refused_before_it_is_parsed(monkeypatch: pyt
         doc.from_json(" " * (doc.LONGEST_TEXT + 1))
 
 
-def test_documents_of_version_1_are_read_and_have_no_beats() -> None:
-    def change(data: Any) -> None:
-        data["version"] = 1
-        for audio in data["audio"]:
-            del audio["beats"], audio["beats_per_bar"]
+def as_version_2(data: Any) -> None:
+    data["version"] = 2
+    del data["checkpoint"]["version"]
+    for audio in data["audio"]:
+        del audio["size"]
 
-    (audio,) = doc.from_json(damaged(change)).audio
+
+def as_version_1(data: Any) -> None:
+    as_version_2(data)
+    data["version"] = 1
+    for audio in data["audio"]:
+        del audio["beats"], audio["beats_per_bar"]
+
+
+def test_documents_of_version_2_are_read_as_of_the_first_version_of_their_checkpoint() -> None:
+    document = doc.from_json(damaged(as_version_2))
+    assert document == doc.lock(fresh(), 4, 10)
+    assert document.checkpoint.label == "default@1"
+
+
+def test_documents_of_version_1_are_read_and_have_no_beats() -> None:
+    (audio,) = doc.from_json(damaged(as_version_1)).audio
     assert audio == replace(AUDIO, beats=(), beats_per_bar=4)
+
+
+MANY = 1_000_000
+HOSTILE = {
+    "beats": lambda text: text.replace("[0.25,0.75,1.25]", str(list(range(MANY)))),
+    "NaN": lambda text: text.replace("0.25", "NaN"),
+    "spans": lambda text: text.replace('"spans":[', '"spans":[' + '{"variants":[{}]},' * MANY),
+    "variants": lambda text: text.replace('"variants":[', '"variants":[' + '{"codes":[[1]]},' * MANY, 1),
+    "rows": lambda text: text.replace('"codes":[', '"codes":[' + "[]," * 2 * MANY, 1),
+    "text": lambda text: text.replace("song.wav", "x" * (33 * 2**20)),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_document_is_refused_before_it_costs_time(kind: str) -> None:
+    text = HOSTILE[kind](doc.to_json(fresh()))
+    assert text != doc.to_json(fresh())
+    with pytest.raises(ChoreographyError) as caught:
+        doc.from_json(text)
+    assert len(str(caught.value)) < 300
+
+
+def test_an_hour_of_many_variants_is_no_hostile_document() -> None:
+    rows = [[n % 512] * 4 + [0] * 4 for n in range(36_000)]
+    document = doc.new_choreography(rows, 10.0, replace(AUDIO, beats=tuple(range(10_000))), CHECKPOINT, 3, None)
+    codes = document.spans[0].danced.codes
+    document = doc.replace_span(document, 0, 36_000, [Variant(codes, seed) for seed in range(3)])
+    assert doc.from_json(doc.to_json(document)) == document
+
+
+def regenerated(times: int, before: Choreography) -> Choreography:
+    """A document of one span after so many regenerations, each kept with poses."""
+    document = before
+    for number in range(times):
+        document = doc.keep_clip(document, 0, f"clip{len(document.spans[0].variants)}")
+        new = Variant(tuple((number, 9) for _ in range(len(document))), 100 + number)
+        document = doc.replace_span(document, 0, len(document), [new])
+    return document
+
+
+def with_poses(document: Choreography) -> list[int]:
+    return [index for index, variant in enumerate(document.spans[0].variants) if variant.clip is not None]
+
+
+def test_after_many_edits_the_first_the_latest_and_the_newest_variants_keep_their_poses() -> None:
+    document = regenerated(9, fresh())
+    assert with_poses(document) == list(range(9))  # the tenth is danced
+    before = doc.choose_variant(document, 0, 3)
+    kept = doc.limit_poses(document, before, 2 * COUNT)
+    assert with_poses(kept) == [0, 3, 7, 8]
+    assert [v.codes for v in kept.spans[0].variants] == [v.codes for v in document.spans[0].variants]
+    assert doc.limit_poses(document, before, 100 * COUNT) == document
+    assert with_poses(doc.limit_poses(document, before, 0)) == [0, 3]
+
+
+def test_poses_that_codes_do_not_give_back_are_always_kept() -> None:
+    document = regenerated(3, fresh())
+    mine = Variant(((7, 7),) * COUNT, 0, doc.MOTION, "mine")
+    image = Variant(((8, 8),) * COUNT, 0, doc.MIRRORED, "image", 0, document.spans[0].variants[1])
+    for variant in (mine, image):
+        document = doc.insert_variant(document, 0, variant)
+    kept = doc.limit_poses(doc.choose_variant(document, 0, 3), fresh(), 0)
+    assert with_poses(kept) == [0, 1, 4, 5]  # the second stays since the image is of its poses
+    assert kept.clips == {"clip1", "clip2", "mine", "image"}
+
+
+def test_a_clip_that_is_used_elsewhere_is_free() -> None:
+    document = doc.split(regenerated(4, fresh()), 10)
+    document = doc.replace_span(document, 0, 10, [Variant(((1, 1),) * 10, 50)])
+    kept = doc.limit_poses(document, document, COUNT)
+    assert kept.clips == {"clip1", "clip4"}  # of the first variants, and one more of 24 positions
+
+
+def test_parts_of_clips_that_nothing_uses_are_found_and_cut_off() -> None:
+    document = doc.split(doc.split(regenerated(2, fresh()), 6), 18)
+    document = doc.overwrite(document, 6, 18, Variant(((1, 1),) * 12))
+    assert doc.used_parts(document) == {"clip1": [(0, 6), (18, 24)], "clip2": [(0, 6), (18, 24)]}
+    moved = doc.move_clips(document, {("clip1", (0, 6)): "begin", ("clip1", (18, 24)): "end"})
+    assert [(v.clip, v.clip_start) for v in (moved.spans[0].variants[0], moved.spans[2].variants[0])] == [
+        ("begin", 0),
+        ("end", 0),
+    ]
+    assert doc.used_parts(moved) == {"begin": [(0, 6)], "end": [(0, 6)], "clip2": [(0, 6), (18, 24)]}
 
 
 def test_documents_without_transitions_are_read_with_hard_style_changes() -> None:

@@ -352,6 +352,7 @@ def test_checkpoints_are_listed_and_damaged_ones_named(tmp_path: Path, monkeypat
         "styles": ["Krump", "House"],
         "description": "d",
         "token_rate": 7.5,
+        "version": 1,
         "beats_per_bar": {"Krump": 4, "House": 4},
     }
     assert found["good"] == {"name": "good", "path": str(tmp_path / "good"), **expected}

@@ -63,6 +63,11 @@ class OriginalCheckpoint(OriginalNetworks):
         """Names of its styles."""
         return tuple(self.style_vectors)
 
+    @property
+    def music_width(self) -> int:
+        """Numbers of a frame of its music features."""
+        return self.decoder.config.music_features
+
     def check(self, style: str | None, candidates: int, music_view: str | None) -> None:
         """Raise CheckpointError where it needs style vectors that have not been computed yet, RequestError for a
         request that it cannot serve."""

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.choreography import Choreography, Range
-from engine.models.base import SpanTask, SpanTokens
+from engine.models.base import SpanTask, SpanTokens, check_style
 from engine.models.original.networks import OriginalNetworks
 from engine.models.original.sampling import HORIZON, fill
 from smpl_rig.motion import Motion
@@ -41,6 +41,7 @@ class OriginalSpanGenerator:
         if document.temperature is not None:
             settings = replace(settings, temperature=document.temperature)
         style = document.span_at(start).style or document.style
+        check_style(networks.name, tuple(networks.style_vectors), style)  # an earlier import may have had others
         vector = torch.from_numpy(networks.style_vectors[style]).to(networks.device) if style else None
         music = torch.from_numpy(task.features[:end]).to(networks.device)
         tokens = torch.tensor(document.tokens[:end], device=networks.device)[:, 0]

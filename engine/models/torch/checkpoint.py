@@ -98,6 +98,11 @@ class TorchCheckpoint:
         """The device of its weights."""
         return next(self.vqvae.parameters()).device
 
+    @property
+    def music_width(self) -> int:
+        """Numbers of a frame of its music features."""
+        return self.decoder.config.music_features
+
     def sampling_of(self, style: str | None) -> Sampling:
         """The sampling settings of a style; the default ones for None."""
         return self.sampling if style is None else self.style_sampling.get(style, self.sampling)

@@ -19,6 +19,7 @@ from engine.bounded_files import check_file, read_text
 from engine.checkpoint_index import MOST_CONFIG, ORIGINAL_FAMILY
 from engine.checks import shown, shown_path
 from engine.errors import CheckpointError
+from engine.file_hash import file_sha256
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
 from engine.models.original.config import (
     FRAME_RATE,
@@ -40,7 +41,6 @@ from engine.models.original.importing.sizes import (
 )
 from engine.models.original.importing.torch_file import read_state
 from engine.models.original.quantize import PRECISIONS
-from engine.runtime.file_hash import file_sha256
 
 _MOST_STATISTICS = 2**20
 """Bytes; the original's have two thousand."""

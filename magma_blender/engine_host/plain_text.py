@@ -12,9 +12,11 @@ LONGEST = 600
 ELLIPSIS = "…"
 _SCANNED = 4
 """How many times the wanted length is looked at: what is dropped may stand in between."""
-_UNSHOWN = {"Cc": " ", "Cs": "\N{REPLACEMENT CHARACTER}", "Cf": "", "Zl": " ", "Zp": " "}
-"""What control characters and line breaks, lone surrogates (of file names that are not UTF-8), and marks that turn the
-direction of what follows become. Joiners, which some scripts need, are such marks, too; their words stay readable."""
+_UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+_UNSHOWN = {"Cc": " ", "Cs": _UNKNOWN, "Co": _UNKNOWN, "Cn": _UNKNOWN, "Cf": "", "Zl": " ", "Zp": " "}
+"""What control characters and line breaks, lone surrogates (of file names that are not UTF-8), letters that no font
+has, and marks that turn the direction of what follows become. Joiners, which some scripts need, are such marks, too;
+their words stay readable."""
 
 
 def shown(value: object, longest: int = LONGEST) -> str:

@@ -490,7 +490,7 @@ def test_a_refusal_of_a_megabyte_is_one_sentence(make_client: MakeClient) -> Non
 @pytest.mark.parametrize("moment", ["start", "generation"])
 def test_an_engine_that_was_stopped_is_noticed_and_the_next_request_works(make_client: MakeClient, moment: str) -> None:
     """A user suspends the wrong process, or the computer swaps: the job must not wait for ever."""
-    client = make_client(hello_timeout=2.0, silence=0.2, answer_time=0.5)
+    client = make_client(hello_timeout=3.0, silence=0.5, answer_time=5.0)
     request = generate(client, "hang")
     if moment == "generation":
         until_dancing(client, request)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
@@ -18,11 +17,7 @@ import pytest
 from demo.song import write_demo_song
 from engine.choreography import Audio, Choreography, from_json, relative_path, relink, to_json
 from engine.editing.chain import chain
-from engine.editing.dance_files import (
-    load_choreography,
-    read_dance_motion,
-    write_dance_motion,
-)
+from engine.editing.dance_files import load_choreography, pack_dance_motion, read_dance_motion, write_dance_motion
 from engine.editing.edit import Edited, edit
 from engine.editing.operations import Operation
 from engine.errors import AudioError, ChoreographyError, RequestError
@@ -107,9 +102,7 @@ def test_a_motion_is_inserted_into_a_dance_whose_song_was_deleted(dance: State, 
 
 def test_a_dance_of_the_first_versions_keeps_its_music_from_its_first_edit_on(dance: State) -> None:
     once = do(without_music(dance), Operation("replace", 10, 20))
-    file = io.BytesIO()
-    write_dance_motion(file, once.document, once.dance)
-    kept = read_dance_motion(file.getvalue(), once.document, "dance.npz")
+    kept = read_dance_motion(pack_dance_motion(once.document, once.dance), once.document, "dance.npz")
     again = Operation("replace", 20, 30)
     assert same(do(without_song((once.document, kept)), again), do((once.document, once.dance), again))
 
@@ -134,9 +127,8 @@ def test_damaged_music_is_read_from_the_song_again(dance: State) -> None:
     assert dance[1].music is not None
     broken = dance[1].music.features.copy()
     broken[3] = np.nan
-    file = io.BytesIO()
-    write_dance_motion(file, dance[0], replace(dance[1], music=replace(dance[1].music, features=broken)))
-    assert read_dance_motion(file.getvalue(), dance[0], "dance.npz").music is None
+    data = pack_dance_motion(dance[0], replace(dance[1], music=replace(dance[1].music, features=broken)))
+    assert read_dance_motion(data, dance[0], "dance.npz").music is None
 
 
 def test_two_dances_are_joined_as_before_where_the_song_is_there_and_also_where_it_is_not(

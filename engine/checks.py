@@ -62,3 +62,8 @@ def shown_path(path: object) -> str:
     end a line."""
     text = shortened(str(path), 300)
     return text if text.isprintable() else ascii(text)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a library's error says, as a part of an error message: some put the bytes of a damaged file into it."""
+    return shortened(str(error).partition("\n")[0], 200)

@@ -95,7 +95,9 @@ def load(path: Path) -> BodyModel:
         table = data.get("kintree_table")
         parents = np.array(PARENTS) if table is None else np.asarray(table, np.int64).reshape(2, -1)[0]
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:
-        raise BodyModelError(f"{path}: its arrays cannot be used ({error}). Download the model again.") from error
+        raise BodyModelError(
+            f"{path}: its arrays cannot be used ({str(error)[:200]}). Download the model again."
+        ) from error
     _check(path, vertices, faces, weights, joints, parents)
     vertices, joints = _standing(path, vertices, joints)
     return BodyModel(
@@ -124,7 +126,9 @@ def _read(path: Path) -> Mapping[str, Any]:
     except (pickles.PickleError, MotionFileError) as error:
         raise BodyModelError(str(error)) from error
     except OSError as error:
-        raise BodyModelError(f"{path}: cannot be read ({error}). Choose an SMPL model file (.npz or .pkl).") from error
+        raise BodyModelError(
+            f"{path}: cannot be read ({str(error)[:200]}). Choose an SMPL model file (.npz or .pkl)."
+        ) from error
     if not isinstance(content, dict):
         raise BodyModelError(f"{path}: is a {type(content).__name__}, not a body model. Choose an SMPL model file.")
     return content

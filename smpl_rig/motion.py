@@ -158,7 +158,9 @@ def frame_rate(name: str, data: Mapping[str, NDArray[Any]]) -> float:
     try:
         values = np.asarray(data[key]).astype(np.float64).reshape(-1)
     except ValueError as error:
-        raise MotionFileError(f"{name}: its {key} is no number ({error}). Give frames per second.") from error
+        raise MotionFileError(
+            f"{name}: its {key} is no number ({str(error)[:200]}). Give frames per second."
+        ) from error
     if len(values) != 1 or not 1 <= values[0] <= MAX_FRAME_RATE:
         said = f"{values[0]:g}" if len(values) == 1 else f"{len(values)} numbers"
         raise MotionFileError(
@@ -174,7 +176,7 @@ def numbers(name: str, key: str, array: NDArray[Any]) -> FloatArray:
             values = np.asarray(array, np.float32)
     except (ValueError, TypeError) as error:
         raise MotionFileError(
-            f"{name}: its {key} has values that are no numbers ({error}). Export the motion again."
+            f"{name}: its {key} has values that are no numbers ({str(error)[:200]}). Export the motion again."
         ) from error
     wrong = np.argwhere(~(np.abs(values) < _LARGEST))
     if len(wrong):

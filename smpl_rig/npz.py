@@ -57,7 +57,7 @@ def read_arrays(file: Path | IO[bytes], names: Iterable[str]) -> dict[str, NDArr
     except UnsuitableFileError as error:
         raise NpzError(str(error)) from error
     except _DAMAGED as error:
-        reason = (error.strerror if isinstance(error, OSError) else "") or str(error).strip().partition("\n")[0]
+        reason = (error.strerror if isinstance(error, OSError) else "") or str(error).strip().partition("\n")[0][:200]
         raise NpzError(
             f"{name}: cannot be read as an .npz file ({reason or type(error).__name__}). Export or copy it again."
         ) from error

@@ -21,7 +21,7 @@ from engine.checkpoint_index import (
     list_checkpoints,
     version_of,
 )
-from engine.checks import shown
+from engine.checks import reason_of, shown
 from engine.choreography import CheckpointIdentity
 from engine.errors import CheckpointError
 from engine.file_hash import file_sha256
@@ -140,7 +140,8 @@ def _read_config(folder: Path) -> tuple[dict[str, Any], str]:
         config = json.loads(read_text(folder / CONFIG_FILE, MOST_CONFIG))
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(
-            f"{folder} is not a checkpoint: its config.json cannot be read ({error}). Give a checkpoint's folder."
+            f"{folder} is not a checkpoint: its config.json cannot be read ({reason_of(error)}). Give the "
+            "folder of one."
         ) from error
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         found = config.get("format") if isinstance(config, dict) else None

@@ -14,7 +14,7 @@ from original_files import save
 
 from engine.audio import encodec_weights
 from engine.checkpoint_index import list_checkpoints
-from engine.errors import CancelledError, CheckpointError, EngineError, RequestError
+from engine.errors import CancelledError, CheckpointError, RequestError
 from engine.models.original.clip import clip_style
 from engine.service.failures import describe_error
 from engine.service.jobs import run_fetch_encodec, run_import
@@ -110,9 +110,9 @@ def test_a_full_disk_is_one_sentence(params: dict[str, str], tmp_path: Path, mon
         run(params)
     assert own(tmp_path) == []
     monkeypatch.setattr("engine.models.original.importing.importer.file_sha256", full)
-    with pytest.raises(EngineError, match="seq: No space left on device") as caught:
+    with pytest.raises(OSError, match="seq") as caught:
         run(params)
-    assert not describe_error(caught.value)[1].startswith("Internal")
+    assert describe_error(caught.value)[1].startswith("seq: there is no space left on the disk.")
 
 
 def test_encodecs_weights_are_copied_from_a_file_or_refused(

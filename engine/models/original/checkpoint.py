@@ -18,7 +18,7 @@ from engine.audio.beats import choose_style, track_beats
 from engine.audio.librosa_features import SAMPLE_RATE
 from engine.bounded_files import check_file
 from engine.checkpoint_index import StyleMusic, style_music
-from engine.checks import shown
+from engine.checks import reason_of, shown
 from engine.errors import CheckpointError, RequestError
 from engine.models.base import Generated, GenerationTask, Music, Song, SpanGenerator, check_style
 from engine.models.original import generation
@@ -114,7 +114,7 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
         weights = load_file(folder / "model.safetensors", device=device)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(
-            f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Import it again."
+            f"The weights of checkpoint {folder.name!r} cannot be read ({reason_of(error)}). Import it again."
         ) from error
     with torch.device("meta"):  # shapes only: memory is allocated once the weights are known to fit
         vqvae, decoder = OriginalVQVAE(vqvae_config), OriginalDecoder(decoder_config)

@@ -26,7 +26,7 @@ from engine.audio.librosa_features import HOP, SAMPLE_RATE
 from engine.audio.music_features import MUSIC_FEATURES, music_features
 from engine.bounded_files import check_file
 from engine.checkpoint_index import CONFIG_FILE, OWN_FAMILY, WEIGHTS_FILE, StyleMusic, style_music
-from engine.checks import is_count, is_number, shown
+from engine.checks import is_count, is_number, reason_of, shown
 from engine.errors import CheckpointError, RequestError
 from engine.models.base import Generated, GenerationTask, Music, Song, SpanGenerator, check_style
 from engine.models.torch import generation
@@ -153,7 +153,7 @@ def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchChe
         weights = load_file(folder / WEIGHTS_FILE, device=device)
     except (OSError, SafetensorError, ValueError) as error:
         raise CheckpointError(
-            f"The weights of checkpoint {folder.name!r} cannot be read ({error}). Install or copy it again."
+            f"The weights of checkpoint {folder.name!r} cannot be read ({reason_of(error)}). Install or copy it again."
         ) from error
     config = _with_later_fields(config)
     weights.pop("vqvae.quantizer.started", None)  # only in early checkpoints
@@ -169,7 +169,7 @@ def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchChe
         music = style_music(config)
     except ValueError as error:
         raise CheckpointError(
-            f"Checkpoint {folder.name!r}: its config.json is damaged ({error}). Install it again."
+            f"Checkpoint {folder.name!r}: its config.json is damaged ({reason_of(error)}). Install it again."
         ) from error
     if len(music) != decoder_config.styles:
         raise CheckpointError(

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.checks import reason_of
 from engine.errors import DataError
 from smpl_rig import rotations as rot
 from smpl_rig.regular_files import UnsuitableFileError, read_regular
@@ -140,7 +141,7 @@ def parse_bvh(path: Path) -> BvhFile:
             raise ValueError("none of its joints has channels")
         values, line = _parse_values(text, begin, width)
     except ValueError as error:
-        raise DataError(f"{path.name}: is a damaged BVH file ({error}). Export the motion again.") from error
+        raise DataError(f"{path.name}: is a damaged BVH file ({reason_of(error)}). Export the motion again.") from error
     rows, rest = divmod(len(values), width)
     # a frame may be missing or cut off at the end, but values that do not stand in rows are not frames
     if not rows or abs(rows - count) > 1 or ((rows != count or rest) and line != width):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from engine.checks import shown
+from engine.checks import reason_of, shown
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_text import OUTPUT, load_text_encoder
 from engine.models.original.clip.clip_tokens import find_merges, genre_tokens, load_tokenizer, with_ends
@@ -79,7 +79,9 @@ def load_vectors(folder: Path) -> dict[str, Vector]:
     try:
         vectors = load_file(file)
     except (OSError, SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{file} cannot be read ({error}). Delete it and run style-vectors again.") from error
+        raise CheckpointError(
+            f"{file} cannot be read ({reason_of(error)}). Delete it and run style-vectors again."
+        ) from error
     for text, vector in vectors.items():
         if vector.shape != (OUTPUT,) or vector.dtype != np.float32 or not np.isfinite(vector).all():
             raise CheckpointError(

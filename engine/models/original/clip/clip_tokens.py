@@ -18,7 +18,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from engine.bounded_files import check_file, read_text
-from engine.checks import shown
+from engine.checks import reason_of, shown
 from engine.errors import CheckpointError, RequestError
 
 CONTEXT = 77
@@ -163,7 +163,9 @@ def load_tokenizer(path: Path) -> Tokenizer:
         tokenizer = Tokenizer(_read_merges(path))
         genuine = {text: tokenizer.encode(text) for text in genre_tokens()} == genre_tokens()
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: cannot be read as a list of merges ({error}). Choose {_ARCHIVE}.") from error
+        raise CheckpointError(
+            f"{path}: cannot be read as a list of merges ({reason_of(error)}). Choose {_ARCHIVE}."
+        ) from error
     if not genuine:
         raise CheckpointError(f"{path}: is not the list of merges of CLIP's tokenizer. Choose {_ARCHIVE}.")
     return tokenizer

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from engine.bounded_files import check_file, read_text
 from engine.checkpoint_index import MOST_CONFIG, ORIGINAL_FAMILY
-from engine.checks import shown, shown_path
+from engine.checks import reason_of, shown, shown_path
 from engine.errors import CheckpointError
 from engine.file_hash import file_sha256
 from engine.models.original.clip.clip_style import STYLES_FILE, load_vectors
@@ -152,7 +152,7 @@ def _statistics(mean: Path | None, std: Path | None, width: int) -> dict[str, Te
         # a damaged header may also claim more numbers than fit in memory
         except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
             raise CheckpointError(
-                f"{path.name}: cannot be read as a .npy file of numbers ({error}). Give the original's file."
+                f"{path.name}: cannot be read as a .npy file of numbers ({reason_of(error)}). Give the original's file."
             ) from error
         if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu" or array.shape != (width,):
             shape = getattr(array, "shape", "an archive")

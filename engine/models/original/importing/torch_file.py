@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from engine.bounded_files import check_file
-from engine.checks import shown, shown_path
+from engine.checks import reason_of, shown, shown_path
 from engine.errors import CheckpointError
 
 _HARMLESS: list[Any] = [
@@ -78,7 +78,7 @@ def _check_archive(path: Path) -> None:
                 raise CheckpointError(f"{path.name}: is a compressed archive, not a PyTorch checkpoint. {_ADVICE}")
             broken = archive.testzip()
     except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
-        raise CheckpointError(f"{path.name}: is damaged ({error}). Copy or download it again.") from error
+        raise CheckpointError(f"{path.name}: is damaged ({reason_of(error)}). Copy or download it again.") from error
     if broken is not None:
         raise CheckpointError(
             f"{path.name}: is damaged (the checksum of {broken} is wrong). Copy or download it again."

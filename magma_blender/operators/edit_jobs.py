@@ -8,6 +8,7 @@ import bpy
 
 from engine.choreography import Choreography, to_json
 from engine.protocol import CHAIN, EDIT, pack_bytes
+from smpl_rig.blender.context import scene_of
 
 from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer
@@ -15,10 +16,11 @@ from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
 from ..engine_host.session import Job, session
 from ..errors import SceneError
-from ..media import song_asset
+from ..media import song_asset, strips
 from ..scene import edits, own_keyframes
+from ..scene.armature_reference import ArmatureReference
 from ..scene.dancer import load
-from ..scene.target import Target
+from ..scene.target import target_of
 
 
 def start_edit(
@@ -27,7 +29,7 @@ def start_edit(
     """Ask the engine for operations (fields of `engine.editing.operations.Operation`). follows: whether what comes
     after moves that are generated again may move in the world. Raises MagmaError, with nothing begun."""
     dancer, setup = edits.ready(armature), session.setup()
-    target = Target(armature)
+    target = ArmatureReference(armature)
     params: dict[str, object] = {
         "document": _for_engine(dancer.document),
         "npz": pack_bytes(dancer.npz),
@@ -47,11 +49,12 @@ def start_edit(
 def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: float) -> Job:
     """Ask for the dance of `first`, a join, then that of `second`, all danced by `first`. Raises MagmaError."""
     dancer, other, setup = edits.ready(first), edits.ready(second), session.setup()
+    target_of(first).check_can_grow()
     if dancer.fps != other.fps:
         raise SceneError(
             f"The dances have {dancer.fps:g} and {other.fps:g} frames a second: generate one of them again."
         )
-    target = Target(first)
+    target = ArmatureReference(first)
     params: dict[str, object] = {
         "first_document": _for_engine(dancer.document),
         "first_npz": pack_bytes(dancer.npz),
@@ -74,7 +77,7 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
     """`own_keyframes.keep`, with tokens that the engine encodes from the poses. Raises MagmaError, with nothing
     begun."""
     own = own_keyframes.read(armature)
-    target = Target(armature)
+    target = ArmatureReference(armature)
     params: dict[str, object] = {
         "document": _for_engine(own.document),
         "npz": pack_bytes(own.npz),
@@ -105,4 +108,10 @@ def _tell(armature: bpy.types.Object, answer: DanceAnswer, seconds: float) -> No
         f"moved by {fill.correction_cm:.0f} cm to connect"
         for fill in answer.fills
     )
+    rate = strips.frame_rate(scene_of(bpy.context))
+    if abs(rate - dancer.fps) > 0.01:
+        details += (
+            f"The scene has {rate:g} frames a second now, and the dance was made for {dancer.fps:g}: its keyframes "
+            "stay on their frames, so it is not in time with its song. Set the rate back, or generate the dance again.",
+        )
     return Notice(f'The dance of "{armature.name}" is edited, in {seconds:.1f} s.', details=details)

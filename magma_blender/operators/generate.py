@@ -16,10 +16,11 @@ from ..engine_host.notices import Notice
 from ..engine_host.session import Job, session
 from ..media import strips
 from ..scene import build_dance, generation_plan, selection
+from ..scene.armature_reference import ArmatureReference
 from ..scene.dancer import load
 from ..scene.generation_plan import DancePlan
 from ..scene.scene_settings import settings_of
-from ..scene.target import Target, check_target
+from ..scene.target import target_of
 from .job_operator import JobOperator
 from .results import FINISHED, Result
 
@@ -41,9 +42,9 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
     """Ask the engine for a planned dance. armature: the target object, or None for a new one. Raises MagmaError."""
     session.check_idle()
     if armature is not None:
-        check_target(armature)
+        target_of(armature).check()
     build_dance.check_body(dance_plan)
-    target = Target(armature) if armature is not None else None
+    target = ArmatureReference(armature) if armature is not None else None
 
     def finish(context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         return build_dance.build(context, dance_plan, answer, target)

@@ -11,7 +11,7 @@ from smpl_rig.blender.context import manager_of, scene_of
 
 from .. import paths
 from ..errors import SceneError
-from ..scene.dancer import load
+from ..scene.dance_keys import current
 from ..scene.selection import find_dancer
 from .edit_jobs import start_edit
 from .job_operator import JobOperator
@@ -43,7 +43,7 @@ class MAGMA_OT_insert_motion(JobOperator, OnDancer):
         if not self.filepath:
             raise SceneError("No motion is given: choose a file (.npz, .bvh).")
         armature = find_dancer(context)
-        position = load(armature).position_at(scene_of(context).frame_current)
+        position = current(armature).position_at(scene_of(context).frame_current)
         file = paths.absolute(self.filepath)
         start_edit(armature, [{"do": "insert", "start": position, "file": file}], f'Inserting "{Path(file).name}"')
 

@@ -11,9 +11,10 @@ from smpl_rig.blender.context import scene_of
 from ..engine_host.session import session
 from ..errors import MagmaError, SceneError, SetupError
 from ..scene import edits, own_keyframes, variants
-from ..scene.dancer import has_dance, load
+from ..scene.armature_reference import ArmatureReference
+from ..scene.dance_keys import current
+from ..scene.dancer import has_dance
 from ..scene.selection import find_dancer, places_text, selected, selected_one
-from ..scene.target import Target
 from .edit_jobs import start_chain, start_edit, start_keeping_keyframes
 from .job_operator import JobOperator
 from .on_dancer import OnDancer
@@ -54,7 +55,7 @@ class MAGMA_OT_replace_spans(Following, JobOperator, OnDancer):
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
         armature = find_dancer(context)
-        ranges, _ = selected(context, armature, load(armature))
+        ranges, _ = selected(context, armature, current(armature))
         operations: list[dict[str, object]] = [
             {"do": "replace", "start": start, "stop": stop, "variants": self.variants} for start, stop in ranges
         ]
@@ -76,7 +77,7 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer):
     def start(self, context: bpy.types.Context) -> str | None:
         """Use the poses that are kept, or ask the engine where there are none or they do not fit any more."""
         armature = find_dancer(context)
-        dancer = load(armature)
+        dancer = current(armature)
         place = self.position if self.position >= 0 else selected_one(context, armature, dancer)[0]
         span = dancer.document.span_at(min(place, len(dancer.document) - 1))
         if len(span.variants) == 1:
@@ -98,14 +99,14 @@ class MAGMA_OT_mirror_spans(JobOperator, OnDancer):
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
         armature = find_dancer(context)
-        ranges, _ = selected(context, armature, load(armature))
+        ranges, _ = selected(context, armature, current(armature))
         start_edit(armature, [{"do": "mirror", "start": start, "stop": stop} for start, stop in ranges], "Mirroring")
 
 
 class _Clipboard:
     """Which moves were copied; outside the .blend, as clipboards are."""
 
-    target: Target | None = None
+    target: ArmatureReference | None = None
     part: Range = (0, 0)
 
 
@@ -121,9 +122,9 @@ class MAGMA_OT_copy_moves(OnDancer):
 
         def work() -> str:
             armature = find_dancer(context)
-            dancer = load(armature)
+            dancer = current(armature)
             part = selected_one(context, armature, dancer)
-            _Clipboard.target, _Clipboard.part = Target(armature), part
+            _Clipboard.target, _Clipboard.part = ArmatureReference(armature), part
             return f"Copied {places_text(dancer, [part])}."
 
         return do(self, work)
@@ -144,7 +145,7 @@ class MAGMA_OT_paste_moves(JobOperator, OnDancer):
         if _Clipboard.target.find() != armature:
             raise SceneError("The copied moves are another dancer's: copy some of this one.")
         start, stop = _Clipboard.part
-        to = load(armature).position_at(scene_of(context).frame_current)
+        to = current(armature).position_at(scene_of(context).frame_current)
         start_edit(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting")
 
 
@@ -186,12 +187,12 @@ class MAGMA_OT_keep_keyframes(JobOperator, OnDancer):
     bl_label = "Keep My Keyframes"
     bl_options = {"UNDO"}
 
-    _target: Target | None = None
+    _target: ArmatureReference | None = None
 
     def start(self, context: bpy.types.Context) -> str | None:
         """Ask the engine for their tokens, if there is one."""
         armature = find_dancer(context)
-        self._target = Target(armature)
+        self._target = ArmatureReference(armature)
         try:
             setup = session.setup()
         except SetupError as error:

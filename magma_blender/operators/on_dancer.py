@@ -11,7 +11,7 @@ from engine.choreography import Choreography, Range
 from ..engine_host.session import session
 from ..errors import SceneError
 from ..scene import edits
-from ..scene.dancer import load
+from ..scene.dance_keys import current
 from ..scene.selection import find_dancer, places_text, selected
 from .results import Result, do
 
@@ -43,7 +43,7 @@ def change_selected(
 
     def work() -> str:
         armature = find_dancer(context)
-        dancer = load(armature)
+        dancer = current(armature)
         ranges, _ = selected(context, armature, dancer)
 
         def edit_all(document: Choreography) -> Choreography:

@@ -13,6 +13,7 @@ from smpl_rig.blender.context import scene_of
 from ..engine_host.checkpoint_list import styles_of
 from ..errors import MagmaError, SceneError
 from ..scene import beat_markers, edits
+from ..scene.dance_keys import current
 from ..scene.dancer import load
 from ..scene.selection import find_dancer, selected
 from .on_dancer import OnDancer, change_selected
@@ -78,7 +79,7 @@ class MAGMA_OT_split_span(OnDancer):
 
         def work() -> str:
             armature = find_dancer(context)
-            dancer = load(armature)
+            dancer = current(armature)
             position = dancer.position_at(scene_of(context).frame_current)
             if dancer.document.span_at(position).start == position:
                 raise SceneError("A span begins here already: move the playhead.")
@@ -102,7 +103,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
 
         def work() -> str:
             armature = find_dancer(context)
-            dancer = load(armature)
+            dancer = current(armature)
             ranges, _ = selected(context, armature, dancer)
             beats = beat_markers.beats_of(dancer)
             bars = [beat for beat in beats if beat.beat == 1 and (beat.bar - 1) % self.every == 0]
@@ -192,7 +193,7 @@ class MAGMA_OT_mark_beats(OnDancer):
         """Put them."""
 
         def work() -> str:
-            beats = beat_markers.beats_of(load(find_dancer(context)))
+            beats = beat_markers.beats_of(current(find_dancer(context)))
             if not beats:
                 raise SceneError("The song's beats are not known for this dance: generate it again.")
             beat_markers.mark(scene_of(context), beats)

@@ -11,6 +11,8 @@ import bpy
 from .dancer import Dancer
 
 NAME = "bar"
+MADE_KEY = "magma_beats"
+"""The scene's custom property that says which markers the add-on made."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,32 @@ def beats_of(dancer: Dancer) -> list[Beat]:
 
 
 def mark(scene: bpy.types.Scene, beats: Sequence[Beat]) -> None:
-    """Timeline markers at the beats, in place of those of an earlier call."""
-    for marker in [marker for marker in scene.timeline_markers if _is_ours(marker.name)]:
-        scene.timeline_markers.remove(marker)
+    """Timeline markers at the beats, in place of those of an earlier call that nobody has moved or renamed."""
+    made = _made(scene)
+    for marker in [marker for marker in scene.timeline_markers if (marker.frame, marker.name) in made]:
+        if marker.camera is None:
+            scene.timeline_markers.remove(marker)
+    there = {(marker.frame, marker.name) for marker in scene.timeline_markers}
+    added = []
     for beat in beats:
-        name = f"{NAME} {beat.bar}" if beat.beat == 1 else f"{NAME} {beat.bar}.{beat.beat}"
-        marker = scene.timeline_markers.new(name, frame=round(beat.frame))
+        frame, name = round(beat.frame), f"{NAME} {beat.bar}" if beat.beat == 1 else f"{NAME} {beat.bar}.{beat.beat}"
+        if (frame, name) in there:
+            continue  # the animator's own, or from before the add-on noted its own
+        marker = scene.timeline_markers.new(name, frame=frame)
         marker.select = False  # selected markers say where to edit
+        added.append((frame, name))
+    scene.pop(MADE_KEY, None)
+    scene[MADE_KEY] = {"frames": [frame for frame, _ in added], "names": "\n".join(name for _, name in added)}
 
 
-def _is_ours(name: str) -> bool:
-    first, _, rest = name.partition(" ")
-    return first == NAME and rest.replace(".", "", 1).isdigit()
+def _made(scene: bpy.types.Scene) -> set[tuple[int, str]]:
+    """Frame and name of the markers that the add-on made. A marker cannot say so itself in Blender 5.0."""
+    noted = scene.get(MADE_KEY)
+    values = noted.to_dict() if hasattr(noted, "to_dict") else {}
+    frames, names = values.get("frames"), values.get("names")
+    if not isinstance(frames, list) or not isinstance(names, str):
+        return set()
+    return set(zip(frames, names.split("\n"), strict=False))
 
 
 def place_text(beats: Sequence[Beat], frame: float) -> str:

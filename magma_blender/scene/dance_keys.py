@@ -1,4 +1,4 @@
-"""The keys of a dancer's armature: written where frames changed, and compared with what the add-on wrote last."""
+"""The keys of a dancer's armature: keyed where frames changed, and compared with what the add-on wrote last."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 import bpy
 
 from engine.choreography import runs_of
+from smpl_rig.blender import compat
 
 from ..errors import SceneError
 from . import span_list
-from .dancer import Dancer, write
+from .dancer import Dancer, load, write
+from .smpl_target import Former, Keyed
+from .target import target_of
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -23,8 +26,9 @@ MOST_PLACES = 5
 
 def store(armature: bpy.types.Object, dancer: Dancer) -> None:
     """Keep a dancer whose keys are those that were kept before, and show its spans."""
-    animation = armature.animation_data
-    action = animation.action if animation is not None else None
+    target = target_of(armature)
+    target.own()  # of an override, it carries the record
+    action = target.action
     write(armature, replace(dancer, action=action.name if action is not None else dancer.action))
     span_list.refresh(armature)
 
@@ -32,36 +36,44 @@ def store(armature: bpy.types.Object, dancer: Dancer) -> None:
 def store_keyed(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
     """Keep a dancer whose motion of so many frames was just keyed: the keys as they are now count as those that the
     add-on wrote."""
-    store(armature, replace(dancer, key_prints=prints_now(armature, dancer, frames)))
+    prints = target_of(armature).fingerprint(frames, dancer.frame_start)
+    store(armature, replace(dancer, key_prints=prints))
 
 
-def prints_now(armature: bpy.types.Object, dancer: Dancer, frames: int) -> tuple[int, ...]:
-    """What `Dancer.key_prints` would be of the present keys of the first `frames` frames."""
-    from smpl_rig.blender.rewrite import key_prints
+def followed(armature: bpy.types.Object, dancer: Dancer) -> tuple[Dancer, tuple[int, ...]]:
+    """(the dancer at the frames where its keys are now, the frames of the dance, counted from 0, whose keys are not as
+    the add-on wrote them). Raises SceneError where there is no saying that."""
+    keyed = Keyed(dancer.motion(), dancer.frame_start, dancer.key_prints, dancer.action)
+    found = target_of(armature).compare(keyed)
+    return replace(dancer, frame_start=found.frame_start), found.edited
 
-    return tuple(key_prints(armature, frames, dancer.frame_start).tolist())
+
+def current(armature: bpy.types.Object) -> Dancer:
+    """What the armature carries, at the frames where its keys are now, if there is a saying where. Raises SceneError
+    where it carries nothing."""
+    dancer = load(armature)
+    try:
+        return followed(armature, dancer)[0]
+    except (SceneError, ImportError):  # without numpy there is no saying, either
+        return dancer
 
 
 def hand_edited(armature: bpy.types.Object, dancer: Dancer) -> list[int]:
     """The frames of the dance, counted from 0, whose keys are not as the add-on wrote them."""
-    now = prints_now(armature, dancer, len(dancer.key_prints))
-    return [frame for frame, (one, other) in enumerate(zip(dancer.key_prints, now, strict=True)) if one != other]
+    return list(followed(armature, dancer)[1])
 
 
-def check_untouched(armature: bpy.types.Object, dancer: Dancer) -> None:
-    """Raise SceneError that names the frames whose keys the animator has changed."""
-    if armature.animation_data is None or armature.animation_data.action is None:
-        raise SceneError(
-            f'"{armature.name}" has no action, so its dance cannot be changed: assign "{dancer.action}" to it again, '
-            "or restore the dance's keyframes."
-        )
-    frames = hand_edited(armature, dancer)
+def untouched(armature: bpy.types.Object) -> Dancer:
+    """What the armature carries, at the frames where its keys are now. Raises SceneError that names the frames whose
+    keys the animator has changed."""
+    dancer, frames = followed(armature, load(armature))
     if frames:
         raise SceneError(
             f'The keyframes of "{armature.name}" were changed by hand in frames '
             f"{_places(frames, dancer.frame_start)}. Press Keep My Keyframes to lock them as they are, or Restore "
             "Keyframes for the dance's own."
         )
+    return dancer
 
 
 def _places(frames: Iterable[int], first: int) -> str:
@@ -79,22 +91,38 @@ def _places(frames: Iterable[int], first: int) -> str:
 def rewrite(armature: bpy.types.Object, dancer: Dancer, before: Motion, motion: Motion) -> None:
     """Key the frames of `motion` that are not as in `before`, which is keyed now. Raises SceneError, with everything as
     it was."""
-    from smpl_rig.blender.armature import ArmatureError
-    from smpl_rig.blender.rewrite import rewrite_motion
+    import numpy as np
 
-    changed = (motion.poses != before.poses).any(axis=1) | (motion.trans != before.trans).any(axis=1)
+    changed = np.ones(len(motion), bool)
+    common = slice(min(len(before), len(motion)))
+    changed[common] = (motion.poses[common] != before.poses[common]).any(axis=1)
+    changed[common] |= (motion.trans[common] != before.trans[common]).any(axis=1)
+    target_of(armature).rewrite(motion, changed, dancer.frame_start)
+
+
+def write_new_action(armature: bpy.types.Object, dancer: Dancer, motion: Motion, name: str | None = None) -> None:
+    """Key a motion in a new action, from where the dance begins. The action before stays in the file where anything in
+    it is not the add-on's own. name: the new action's; None is that of the action before. Raises SceneError, with
+    everything as it was."""
+    former, present = _former(armature), target_of(armature).action
+    if name is None:
+        name = present.name if former is not None and present is not None else dancer.action
+    target_of(armature).write(motion, dancer.frame_start, name, former)
+
+
+def _former(armature: bpy.types.Object) -> Former | None:
+    """The dance that the armature's action holds, if it holds one. It need not be kept where it is just as the add-on
+    keyed it and nothing else is on its curves, for its seed gives it again."""
+    target, places = target_of(armature), compat.places(armature)
+    action = target.action
+    if action is None or action != places[0].action:
+        return None
     try:
-        rewrite_motion(armature, motion, changed, dancer.frame_start)
-    except ArmatureError as error:
-        raise SceneError(str(error)) from error
-
-
-def write_new_action(armature: bpy.types.Object, dancer: Dancer, motion: Motion) -> bpy.types.Action:
-    """Key a motion in a new action, from where the dance begins. Raises SceneError, with everything as it was."""
-    from smpl_rig.blender.armature import ArmatureError
-    from smpl_rig.blender.keyframes import write_motion
-
-    try:
-        return write_motion(armature, motion, dancer.frame_start, dancer.fps, dancer.strip)
-    except ArmatureError as error:
-        raise SceneError(str(error)) from error
+        dancer = load(armature)
+        now, edited = followed(armature, dancer)
+    except SceneError:
+        return None
+    first, last = now.frame_start, now.frame_start + len(now.key_prints) - 1
+    is_ours = not edited and now == dancer and target.is_plain and not target.others(first, last)
+    keep = not is_ours or action.use_fake_user or action.asset_data is not None
+    return Former(first, last, keep)

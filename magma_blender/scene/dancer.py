@@ -15,6 +15,7 @@ import bpy
 
 from engine.checks import is_count, is_number, shown
 from engine.choreography import Choreography, Range, to_json
+from smpl_rig.blender.compat import places
 
 from ..engine_host.checkpoint_list import beats_per_bar
 from ..errors import SceneError
@@ -144,13 +145,31 @@ def carries_any(armature: bpy.types.Object) -> bool:
 
 
 def _carries(armature: bpy.types.Object, key: str) -> bool:
-    return armature.get(key) is not None
+    return _value(armature, key) is not None
+
+
+def _value(armature: bpy.types.Object, key: str) -> object:
+    values = (holder.get(key) for holder in _holders(armature))
+    return next((value for value in values if value is not None), None)
+
+
+def keeper(armature: bpy.types.Object) -> bpy.types.ID:
+    """What carries the record: the armature, or its action where it is a library override. Custom properties that are
+    added to an override are not saved; its actions are this file's own."""
+    return _holders(armature)[0]
+
+
+def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
+    """What may carry the record, first of all the keeper."""
+    if armature.override_library is None:
+        return [armature]
+    return [*(place.action for place in places(armature) if place.action.library is None), armature]
 
 
 def load(armature: bpy.types.Object) -> Dancer:
     """What the armature carries. Raises SceneError where that is nothing, or damaged."""
     try:
-        stored = {key: _bounded(armature[key]) for key in KEYS if _carries(armature, key)}
+        stored = {key: _bounded(_value(armature, key)) for key in KEYS if _carries(armature, key)}
         if RECORD_KEY in stored:
             return read(stored[RECORD_KEY])
         if has_dance(armature):
@@ -245,16 +264,17 @@ def _are_prints(value: object) -> TypeGuard[list[int]]:
 
 def stored_in(armature: bpy.types.Object) -> dict[str, object]:
     """A copy of the properties that a dance is kept in, as plain values, for `put_back`."""
-    return {key: _plain(armature[key]) for key in KEYS if _carries(armature, key)}
+    return {key: _plain(_value(armature, key)) for key in KEYS if _carries(armature, key)}
 
 
 def put_back(armature: bpy.types.Object, stored: Mapping[str, object]) -> None:
     """Give the armature these properties, and no others that a dance is kept in."""
+    holder = keeper(armature)
     for key in KEYS:
         # also where a new value follows: bytes in place of bytes are cut at their first zero by Blender 4.2 to 5.0
-        armature.pop(key, None)
+        holder.pop(key, None)
     for key, value in stored.items():
-        armature[key] = value
+        holder[key] = value
 
 
 def _bounded(value: object) -> object:

@@ -14,34 +14,49 @@ from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer, unusable
 from ..errors import SceneError
 from . import dance_keys
-from .dancer import Dancer, load
+from .dancer import Dancer
 from .generated_dance import read_generated
-from .target import check_target
+from .target import target_of
+from .transaction import all_or_nothing
 
 
 def change(armature: bpy.types.Object, edit: Callable[[Choreography], Choreography]) -> None:
     """Edit the document alone, with a function of `engine.choreography`; the keys stay. Raises SceneError, and then
     nothing is changed."""
-    dancer = load(armature)
+    check_kept(armature)
+    dancer = dance_keys.current(armature)
     try:
         edited = edit(dancer.document)
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
-    dance_keys.store(armature, replace(dancer, document=edited))
+    with all_or_nothing(armature):
+        dance_keys.store(armature, replace(dancer, document=edited))
+
+
+def check_kept(armature: bpy.types.Object) -> None:
+    """Raise SceneError where Blender would not save what is changed, or not show it."""
+    if armature.library is not None:
+        raise SceneError(
+            f'"{armature.name}" is linked from another file, in which alone it can be changed: make a library override '
+            "of it first (Object > Library Override > Make), or open that file."
+        )
+    if armature.override_library is not None and target_of(armature).action is None:
+        raise SceneError(
+            f'The dance of "{armature.name}", a library override, is kept with its action, and there is none: assign '
+            "one again, or restore the dance's keyframes."
+        )
 
 
 def ready(armature: bpy.types.Object) -> Dancer:
     """What the armature carries, if other keys can be written. Raises MagmaError."""
     engine_setup.check_numpy()
-    check_target(armature)
-    dancer = load(armature)
-    dance_keys.check_untouched(armature, dancer)
-    return dancer
+    target_of(armature).check()
+    return dance_keys.untouched(armature)
 
 
 def check_same(armature: bpy.types.Object, dancer: Dancer, keys_are: bool = True) -> None:
     """Raise SceneError if the dance was changed since the engine was asked. keys_are: whether its keys are the same."""
-    if load(armature) != dancer or not keys_are:
+    if dance_keys.current(armature) != dancer or not keys_are:
         raise SceneError(
             f'The dance of "{armature.name}" was changed while the engine worked on it, so its answer does not fit any '
             "more: do it again."
@@ -51,30 +66,46 @@ def check_same(armature: bpy.types.Object, dancer: Dancer, keys_are: bool = True
 def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
     """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. Raises MagmaError,
     with everything as it was."""
-    dance_keys.check_untouched(armature, dancer)
+    dance_keys.untouched(armature)
     check_same(armature, dancer)
     edited, before = read_generated(answer), dancer.motion()
     if len(edited.motion) != len(before) or edited.motion.fps != before.fps:
         raise unusable(f"{len(edited.motion)} frames for {len(before)}")
-    dance_keys.rewrite(armature, dancer, before, edited.motion)
-    dance_keys.store_keyed(armature, replace(dancer, document=edited.document, npz=edited.npz), len(before))
+    with all_or_nothing(armature):
+        dance_keys.rewrite(armature, dancer, before, edited.motion)
+        dance_keys.store_keyed(armature, replace(dancer, document=edited.document, npz=edited.npz), len(before))
 
 
 def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
-    """Key the engine's answer to a chain that begins with `dancer` in a new action, since it is longer. Raises
+    """Key the engine's answer to a chain that begins with `dancer` in the present action, which gets longer. Raises
     MagmaError, with everything as it was."""
-    dance_keys.check_untouched(armature, dancer)
+    dance_keys.untouched(armature)
     check_same(armature, dancer)
     chained = read_generated(answer)
-    dance_keys.write_new_action(armature, dancer, chained.motion)
-    dance_keys.store_keyed(armature, replace(dancer, document=chained.document, npz=chained.npz), len(chained.motion))
+    after = dancer.frame_start + len(dancer.key_prints)
+    last = dancer.frame_start + len(chained.motion) - 1
+    others = target_of(armature).others(dancer.frame_start, after - 1)
+    in_the_way = [frame for frame in others if after <= frame <= last]
+    if in_the_way:
+        raise SceneError(
+            f'"{armature.name}" has keyframes of its own from frame {in_the_way[0]:g} to {in_the_way[-1]:g}, where the '
+            "second dance would be: move or delete them first."
+        )
+    with all_or_nothing(armature):
+        dance_keys.rewrite(armature, dancer, dancer.motion(), chained.motion)
+        longer = replace(dancer, document=chained.document, npz=chained.npz)
+        dance_keys.store_keyed(armature, longer, len(chained.motion))
 
 
 def restore(armature: bpy.types.Object) -> bpy.types.Action:
-    """Key the dance as it is kept in a new action, which is returned; the present one stays in the file. Raises
-    SceneError."""
-    dancer = load(armature)
+    """Key the dance as it is kept in a new action, which is returned. The present one stays in the file where anything
+    in it is not the add-on's own. Raises SceneError."""
+    engine_setup.check_numpy()
+    dancer = dance_keys.current(armature)
     motion = dancer.motion()
-    action = dance_keys.write_new_action(armature, dancer, motion)
-    dance_keys.store_keyed(armature, dancer, len(motion))
+    with all_or_nothing(armature):
+        dance_keys.write_new_action(armature, dancer, motion)
+        dance_keys.store_keyed(armature, dancer, len(motion))
+    action = target_of(armature).action
+    assert action is not None
     return action

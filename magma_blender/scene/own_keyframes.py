@@ -18,7 +18,8 @@ from . import dance_keys, edits, variants
 from .dancer import Dancer, load, pack
 from .generated_dance import read_generated
 from .selection import places_text
-from .target import check_target
+from .target import target_of
+from .transaction import all_or_nothing
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OwnKeyframes:
-    """The dance as it is with the animator's poses. dancer, key_prints: what the armature carries, and its present
-    keys. document, npz: with the poses, locked, at `ranges`; their tokens are still those of what was danced before."""
+    """The dance as it is with the animator's poses. dancer, key_prints: what the armature carries, where
+    it is danced now, and its present keys. document, npz: with the poses, locked, at `ranges`; their tokens are still
+    those of what was danced before."""
 
     dancer: Dancer
     key_prints: tuple[int, ...]
@@ -44,38 +46,47 @@ class OwnKeyframes:
 def keep(armature: bpy.types.Object) -> str:
     """Make the poses that are keyed now those of the dance, lock them, and say so.
 
-    The keys stay as they are. Each span there gets a variant of its own with these poses, with the tokens of what was
-    danced before, since only the engine can encode poses. Raises SceneError where no key was changed.
+    The keys stay as they are, unless something else has a say in the poses too, such as keyed Euler angles or a
+    curve's modifier: then the poses are keyed in a new action, and the present one stays in the file. Each span there
+    gets a variant of its own with these poses, with the tokens of what was danced before, since only the engine can
+    encode poses. Raises SceneError where no key was changed.
     """
     own = read(armature)
-    dance_keys.store_keyed(armature, replace(own.dancer, document=own.document, npz=own.npz), len(own.key_prints))
+    _store(armature, replace(own.dancer, document=own.document, npz=own.npz), len(own.key_prints))
     return own.said
 
 
 def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceAnswer) -> None:
     """`keep`, with the tokens that the engine encoded. Raises SceneError, with everything as it was."""
-    prints = dance_keys.prints_now(armature, own.dancer, len(own.key_prints))
+    prints = target_of(armature).fingerprint(len(own.key_prints), own.dancer.frame_start)
     edits.check_same(armature, own.dancer, prints == own.key_prints)
     encoded = read_generated(answer)
-    dance_keys.store_keyed(armature, replace(own.dancer, document=encoded.document, npz=encoded.npz), len(prints))
+    _store(armature, replace(own.dancer, document=encoded.document, npz=encoded.npz), len(prints))
+
+
+def _store(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
+    with all_or_nothing(armature):
+        if not target_of(armature).is_plain:
+            dance_keys.write_new_action(armature, dancer, dancer.motion())
+        dance_keys.store_keyed(armature, dancer, frames)
 
 
 def read(armature: bpy.types.Object) -> OwnKeyframes:
     """The dance with the poses that are keyed now. Raises SceneError where no key was changed."""
     import numpy as np
 
-    from smpl_rig.blender.keyframes import read_motion
     from smpl_rig.motion import Motion, sample
 
     engine_setup.check_numpy()
-    check_target(armature)
-    dancer = load(armature)
+    target = target_of(armature)
+    target.check()
+    dancer, edited = dance_keys.followed(armature, load(armature))
     document = dancer.document
-    frames = np.array(dance_keys.hand_edited(armature, dancer), int)
+    frames = np.array(edited, int)
     if not len(frames):
         raise SceneError(f'No keyframe of the dance of "{armature.name}" was changed by hand.')
     kept = dancer.dance_motion()
-    now = read_motion(armature, (frames + dancer.frame_start).tolist(), dancer.fps)
+    now = target.read(frames.tolist(), dancer.frame_start, dancer.fps)
     poses, trans = kept.motion.poses.copy(), kept.motion.trans.copy()
     poses[frames], trans[frames] = now.poses, now.trans
     mine = Motion(poses, trans, kept.motion.fps)
@@ -103,7 +114,7 @@ def read(armature: bpy.types.Object) -> OwnKeyframes:
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
     npz = pack(document, replace(kept, motion=mine, frames=after, clips=clips))
-    prints = dance_keys.prints_now(armature, dancer, len(dancer.key_prints))
+    prints = target.fingerprint(len(dancer.key_prints), dancer.frame_start)
     return OwnKeyframes(dancer, prints, document, npz, ranges)
 
 

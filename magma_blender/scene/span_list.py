@@ -12,7 +12,7 @@ from engine.choreography import Range, runs_of
 from smpl_rig.blender.context import windows_of
 
 from . import beat_markers
-from .dancer import load_or_none
+from .dancer import keeper, load_or_none
 
 
 class MagmaSpan(bpy.types.PropertyGroup):
@@ -36,18 +36,21 @@ class MagmaSpans(bpy.types.PropertyGroup):
 
     spans: bpy.props.CollectionProperty(type=MagmaSpan)
     active: bpy.props.IntProperty(name="Span", description="A span of the dance", options=set())
-    frame_start: bpy.props.FloatProperty()
+    frame_start: bpy.props.FloatProperty(override={"LIBRARY_OVERRIDABLE"})
     frames_per_position: bpy.props.FloatProperty(default=1.0)
 
 
 def spans_of(armature: bpy.types.Object) -> MagmaSpans:
-    """The list of an armature."""
-    shown: MagmaSpans = armature.magma_spans  # type: ignore[attr-defined]  # `register` adds it
+    """The list of an armature. It is kept where the dance is: Blender adds nothing to lists of library overrides."""
+    shown: MagmaSpans = keeper(armature).magma_spans  # type: ignore[attr-defined]  # `register` adds it
     return shown
 
 
 def refresh(armature: bpy.types.Object) -> None:
     """Show the dance that the armature carries; which spans are selected stays, as far as they go."""
+    kept = keeper(armature)
+    if kept.library is not None or kept.override_library is not None:
+        return  # what is linked is as it was
     shown = spans_of(armature)
     chosen = selected_ranges(armature)
     shown.spans.clear()
@@ -82,14 +85,16 @@ def selected_ranges(armature: bpy.types.Object) -> list[Range]:
 
 
 def register() -> None:
-    """Add `object.magma_spans`."""
+    """Add `object.magma_spans`, and `action.magma_spans` for library overrides."""
     bpy.utils.register_class(MagmaSpan)
     bpy.utils.register_class(MagmaSpans)
     bpy.types.Object.magma_spans = bpy.props.PointerProperty(type=MagmaSpans)  # type: ignore[attr-defined,func-returns-value]
+    bpy.types.Action.magma_spans = bpy.props.PointerProperty(type=MagmaSpans)  # type: ignore[attr-defined,func-returns-value]
 
 
 def unregister() -> None:
-    """Remove `object.magma_spans`."""
+    """Remove them."""
     del bpy.types.Object.magma_spans  # type: ignore[attr-defined]
+    del bpy.types.Action.magma_spans  # type: ignore[attr-defined]
     bpy.utils.unregister_class(MagmaSpans)
     bpy.utils.unregister_class(MagmaSpan)

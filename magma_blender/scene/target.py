@@ -1,39 +1,63 @@
-"""The armature that a dance is for."""
+"""The target of a dance: what owns the keys that a dancer's motion is shown with.
+
+Editing knows motions and this protocol, and never how a target is keyed. The SMPL armature is the only target so far.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Protocol
+
 import bpy
 
-from ..errors import SceneError
+from .smpl_target import Former, Found, Keyed, SmplTarget
+
+if TYPE_CHECKING:
+    from smpl_rig.blender.rewrite import Bools
+    from smpl_rig.motion import Motion
 
 
-class Target:
-    """The armature chosen before the engine was asked, found again after it, whatever the user did meanwhile."""
+class Target(Protocol):
+    """Frames are counted from the dance's first one, which is scene frame `frame_start`. Each method raises SceneError
+    with a sentence where it cannot do what it says, and then has changed nothing."""
 
-    def __init__(self, armature: bpy.types.Object) -> None:
-        self._armature = armature
-        self._name = armature.name
+    def check(self) -> None:
+        """Raise SceneError unless a dance can be keyed. Changes nothing."""
 
-    def find(self) -> bpy.types.Object:
-        """The armature. Raises SceneError when it is gone."""
-        try:
-            if self._armature.name in bpy.data.objects:  # follows a renaming
-                return self._armature
-        except ReferenceError:
-            # after an undo Blender has other objects under the old names
-            if self._name in bpy.data.objects:
-                return bpy.data.objects[self._name]
-        raise SceneError(
-            f'The armature "{self._name}" was removed while its dance was made: choose another target, or clear it, '
-            "and generate again."
-        )
+    def compare(self, keyed: Keyed) -> Found:
+        """Where a dance that was keyed is now, and which of its frames somebody has changed."""
+
+    def write(self, motion: Motion, frame_start: int, name: str, former: Former | None) -> None:
+        """Key a motion in a new action `name`, in place of a former dance where there was one. What else is keyed, also
+        before and after the dance, stays."""
+
+    def rewrite(self, motion: Motion, changed: Bools, frame_start: int) -> None:
+        """Key the changed frames (T,) of a motion, which may be longer than the one before; all others stay to the
+        bit."""
+
+    def read(self, frames: list[int], frame_start: int, fps: float) -> Motion:
+        """The motion that is keyed now, at some frames."""
+
+    def check_can_grow(self) -> None:
+        """Raise SceneError where a longer dance than the present one cannot be keyed in its place."""
+
+    def others(self, first: int, last: int) -> list[float]:
+        """The scene frames of keys where dances are keyed that are not from `first` to `last`."""
+
+    def fingerprint(self, count: int, frame_start: int) -> tuple[int, ...]:
+        """What the keys of the first `count` frames are: a number a frame."""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the keys that `write` makes alone say what is danced: no muted curves, modifiers, other channels."""
+
+    @property
+    def action(self) -> bpy.types.Action | None:
+        """Where the keys are."""
+
+    def own(self) -> None:
+        """Make what holds the keys this file's own, where it is linked from another."""
 
 
-def check_target(armature: bpy.types.Object) -> None:
-    """Raise SceneError unless a dance can be written to the armature. Changes nothing."""
-    from smpl_rig.blender.armature import ArmatureError, check_armature
-
-    try:
-        check_armature(armature)
-    except ArmatureError as error:
-        raise SceneError(str(error)) from error
+def target_of(armature: bpy.types.Object) -> Target:
+    """The target that an object is."""
+    return SmplTarget(armature)

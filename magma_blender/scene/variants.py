@@ -14,6 +14,7 @@ from engine.errors import ChoreographyError
 from ..errors import SceneError
 from . import dance_keys, edits
 from .dancer import pack
+from .transaction import all_or_nothing
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -48,9 +49,10 @@ def dance(armature: bpy.types.Object, position: int, index: int) -> bool:
     poses, trans = kept.frames.poses.copy(), kept.frames.trans.copy()
     poses[first : first + len(piece)], trans[first : first + len(piece)] = piece.poses, piece.trans
     new = kept.with_frames(replace(kept.frames, poses=poses, trans=trans), clips)
-    dance_keys.rewrite(armature, dancer, kept.motion, new.motion)
     chosen = replace(dancer, document=document, npz=pack(document, new))
-    dance_keys.store_keyed(armature, chosen, len(new.motion))
+    with all_or_nothing(armature):
+        dance_keys.rewrite(armature, dancer, kept.motion, new.motion)
+        dance_keys.store_keyed(armature, chosen, len(new.motion))
     return True
 
 

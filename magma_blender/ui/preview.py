@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import bpy
 
 from engine.protocol import GarbageError, unpack_arrays
+from smpl_rig.blender.context import scene_of, units_a_metre
 
 from ..engine_host.answers import read_frames
 from ..engine_host.client_request import Request
@@ -100,12 +101,19 @@ def _place() -> Matrix:
 
     job = session.job
     if job is None or job.target is None:
-        return Matrix.Identity(4)
+        return _in_the_scene()
     try:
         armature = job.target.find()
     except MagmaError:  # deleted meanwhile
-        return Matrix.Identity(4)
-    return armature.matrix_world @ Matrix(rest_pose(armature).world_to_armature.tolist()).to_4x4()
+        return _in_the_scene()
+    rest = rest_pose(armature)
+    return armature.matrix_world @ Matrix((rest.world_to_armature * rest.size).tolist()).to_4x4()
+
+
+def _in_the_scene() -> Matrix:
+    from mathutils import Matrix
+
+    return Matrix.Scale(units_a_metre(scene_of(bpy.context)), 4)
 
 
 def draw() -> None:

@@ -27,7 +27,16 @@ from mathutils import Vector
 from numpy.typing import NDArray
 
 from ..rotations import matrix_to_quaternion
-from ..skeleton import BODY_TO_WORLD, CHILDREN, JOINT_INDEX, JOINT_NAMES, PARENTS, SOLE_BELOW_FOOT, rest_joints
+from ..skeleton import (
+    BODY_TO_WORLD,
+    CHILDREN,
+    JOINT_INDEX,
+    JOINT_NAMES,
+    PARENTS,
+    REST_OFFSETS,
+    SOLE_BELOW_FOOT,
+    rest_joints,
+)
 from . import compat
 from .compat import armature_of, pose_of
 from .context import layer_of, scene_of
@@ -50,13 +59,15 @@ class ArmatureError(ValueError):
 class RestPose:
     """Rest pose of an armature in SMPL's terms.
 
-    heads: (24, 3) joint positions, metres, armature space. orientations: (24, 3, 3) bone axes M_j, armature space.
-    body_to_armature: (3, 3) the turn C, an exact multiple of quarter turns.
+    heads: (24, 3) joint positions, armature space and its units. orientations: (24, 3, 3) bone axes M_j, armature
+    space. body_to_armature: (3, 3) the turn C, an exact multiple of quarter turns. size: the armature's units a metre,
+    see `_units_a_metre`.
     """
 
     heads: FloatArray
     orientations: FloatArray
     body_to_armature: FloatArray
+    size: float = 1.0
 
     @property
     def world_to_armature(self) -> FloatArray:
@@ -76,20 +87,20 @@ def standing_joints() -> NDArray[np.float32]:
     return joints - np.array([0, 0, sole], np.float32)
 
 
-def create_armature(name: str) -> bpy.types.Object:
+def create_armature(name: str, size: float = 1.0) -> bpy.types.Object:
     """A new armature with SMPL's 24 joints, standing in T-pose on the floor at the origin, facing -Y.
 
-    It is linked to the active scene's collection. In object mode it also becomes the active object; what is selected
-    stays so, and somebody who is editing another object goes on editing it. Bones run from joint to joint with rolls
-    that make knees and elbows bend about their local X; pose bones use quaternions. See the module's text for how SMPL
-    rotations become theirs.
+    size: its units a metre: 100 where a unit of the scene is a centimetre. It is linked to the active scene's
+    collection. In object mode it also becomes the active object; what is selected stays so, and somebody who is editing
+    another object goes on editing it. Bones run from joint to joint with rolls that make knees and elbows bend about
+    their local X; pose bones use quaternions. See the module's text for how SMPL rotations become theirs.
     """
     data = bpy.data.armatures.new(name)
     data.display_type = "OCTAHEDRAL"
     obj = bpy.data.objects.new(name, data)
     obj.show_in_front = True
     with _edit_mode(obj):
-        _add_bones(data)
+        _add_bones(data, size)
     for bone in pose_of(obj).bones:
         bone.rotation_mode = "QUATERNION"
     compat.group_bones(
@@ -122,7 +133,7 @@ def _edit_mode(obj: bpy.types.Object) -> Iterator[None]:
         bpy.data.scenes.remove(scene)
 
 
-def _add_bones(data: bpy.types.Armature) -> None:
+def _add_bones(data: bpy.types.Armature, size: float) -> None:
     joints = standing_joints()
     # the child on the main line of the body, where a joint has several
     main_child = {"pelvis": "spine1", "spine3": "neck"}
@@ -137,11 +148,12 @@ def _add_bones(data: bpy.types.Armature) -> None:
         else:
             forearm = joints[index] - joints[PARENTS[index]]
             bone.tail = joints[index] + forearm * (HAND_LENGTH / np.linalg.norm(forearm))
+        bone.head, bone.tail = bone.head * size, bone.tail * size
         # Z forwards on limbs and spine: hinges then bend about X. A foot already points forwards, so there Z is up.
         bone.align_roll(Vector((0, 0, 1) if name.endswith(("ankle", "foot")) else (0, -1, 0)))
         if PARENTS[index] >= 0:
             bone.parent = data.edit_bones[JOINT_NAMES[PARENTS[index]]]
-            bone.use_connect = (bone.parent.tail - bone.head).length < 1e-6
+            bone.use_connect = (bone.parent.tail - bone.head).length < 1e-6 * size
 
 
 def check_armature(obj: bpy.types.Object) -> None:
@@ -159,7 +171,12 @@ def rest_pose(obj: bpy.types.Object) -> RestPose:
         kind = obj.type.lower().replace("_", " ")
         raise ArmatureError(f"{obj.name!r} is of type {kind}, not an armature. Choose an armature, or make a new one.")
     if obj.library is not None:
-        raise ArmatureError(f"{obj.name!r} is linked from another file. Make a library override of it first.")
+        raise ArmatureError(
+            f"{obj.name!r} is linked from another file, in which alone it can be changed. Make a library override of "
+            "it first (Object > Library Override > Make)."
+        )
+    if obj.mode == "EDIT":
+        raise ArmatureError(f"The bones of {obj.name!r} are being edited. Leave Edit Mode first.")
     bones = armature_of(obj).bones
     missing = [name for name in JOINT_NAMES if name not in bones]
     if missing:
@@ -180,7 +197,15 @@ def rest_pose(obj: bpy.types.Object) -> RestPose:
     heads = matrices[:, :3, 3]
     turn = _body_to_armature(heads)
     _check_t_pose(obj.name, heads @ turn)
-    return RestPose(heads, matrices[:, :3, :3], turn)
+    return RestPose(heads, matrices[:, :3, :3], turn, _units_a_metre(heads))
+
+
+def _units_a_metre(heads: FloatArray) -> float:
+    """1 for bodies from half to twice of SMPL's size: children and giants. Others are built in another unit, and as
+    large as SMPL's in it."""
+    lengths = np.linalg.norm(heads[1:] - heads[list(PARENTS[1:])], axis=1).sum()
+    ratio = float(lengths / np.linalg.norm(REST_OFFSETS[1:], axis=1).sum())
+    return 1.0 if 0.5 <= ratio <= 2.0 else ratio
 
 
 def _body_to_armature(heads: FloatArray) -> FloatArray:

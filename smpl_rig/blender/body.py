@@ -42,8 +42,8 @@ def add_body(armature: bpy.types.Object, model: BodyModel | None = None) -> bpy.
     """
     rest = rest_pose(armature)
     model = model or mannequin()
-    joints = rest.heads @ rest.body_to_armature  # armature space -> body frame
-    vertices = model.fitted(joints) @ rest.body_to_armature.T.astype(np.float32)
+    joints = rest.heads @ rest.body_to_armature / rest.size  # armature space -> body frame
+    vertices = (model.fitted(joints) * rest.size @ rest.body_to_armature.T).astype(np.float32)
 
     mesh = _mesh(model, vertices)
     body = bpy.data.objects.new(f"{armature.name} Body", mesh)

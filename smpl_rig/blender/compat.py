@@ -7,13 +7,15 @@ on bones have colours and the armature has bone collections. What Blender 5.0's 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, cast
 
 import bpy
 
 if TYPE_CHECKING:
-    from bpy.stub_internal.rna_enums import BeztripleInterpolationModeItems, ColorSetsItems
+    from bpy.stub_internal.rna_enums import ColorSetsItems
 
 LAYERED_ACTIONS: bool = bpy.app.version >= (4, 4, 0)
 BONE_COLLECTIONS: bool = bpy.app.version >= (4, 0, 0)
@@ -23,6 +25,8 @@ class _Curves(Protocol):
     def __iter__(self) -> Iterator[bpy.types.FCurve]: ...
 
     def new(self, data_path: str, *, index: int, action_group: str) -> bpy.types.FCurve: ...
+
+    def remove(self, fcurve: bpy.types.FCurve) -> None: ...
 
 
 class _UnlayeredAction(Protocol):
@@ -55,63 +59,144 @@ class _Socket(Protocol):
     default_value: object
 
 
-class NewAction:
-    """An action made for one object, not yet assigned to it: fill it with `add`, then `assign`."""
+@dataclass(frozen=True)
+class Place:
+    """Where keys of an object are: in its own action, or in that of an NLA strip.
 
-    def __init__(self, obj: bpy.types.Object, name: str) -> None:
-        self.action: bpy.types.Action = bpy.data.actions.new(name)
-        self._obj = obj
-        self._slot: bpy.types.ActionSlot | None = None
-        self._bag: bpy.types.ActionChannelbag | None = None
-        if LAYERED_ACTIONS:
-            self._slot = self.action.slots.new(id_type="OBJECT", name=obj.name)
-            strip = self.action.layers.new("Layer").strips.new(type="KEYFRAME")
-            assert isinstance(strip, bpy.types.ActionKeyframeStrip)
-            self._bag = strip.channelbag(self._slot, ensure=True)
+    holder: what the action is assigned to. slot: None before 4.4, and where none is assigned: then nothing plays.
+    offset: scene frames minus the action's frames, None where a strip plays its action at another speed, backwards or
+    repeated.
+    """
+
+    holder: bpy.types.AnimData | bpy.types.NlaStrip
+    action: bpy.types.Action
+    slot: bpy.types.ActionSlot | None
+    offset: float | None
+
+    @property
+    def in_strip(self) -> bool:
+        """Whether an NLA strip plays the action, also while it is tweaked."""
+        return not isinstance(self.holder, bpy.types.AnimData) or self.holder.use_tweak_mode
+
+    def curves(self) -> list[bpy.types.FCurve]:
+        """The F-curves that animate the object from here."""
+        if not LAYERED_ACTIONS:
+            return list(cast("_UnlayeredAction", self.action).fcurves)
+        return [curve for bag in _bags(self.action, self.slot) for curve in bag.fcurves]
+
+    def remove(self, curve: bpy.types.FCurve) -> None:
+        """Remove one of `curves`."""
+        if not LAYERED_ACTIONS:
+            cast("_UnlayeredAction", self.action).fcurves.remove(curve)
+            return
+        bag = next(bag for bag in _bags(self.action, self.slot) if curve in bag.fcurves[:])
+        bag.fcurves.remove(curve)
 
     def add(self, data_path: str, index: int, group: str) -> bpy.types.FCurve:
         """A new F-curve without keys, listed under the channel group `group`."""
-        if self._bag is None:
+        if not LAYERED_ACTIONS:
             return cast("_UnlayeredAction", self.action).fcurves.new(data_path, index=index, action_group=group)
-        curve = self._bag.fcurves.new(data_path, index=index)
-        curve.group = self._bag.groups.get(group) or self._bag.groups.new(group)
+        assert self.slot is not None
+        bag = next(iter(_bags(self.action, self.slot)), None) or _new_bag(self.action, self.slot)
+        curve = bag.fcurves.new(data_path, index=index)
+        curve.group = bag.groups.get(group) or bag.groups.new(group)
         return curve
 
     def assign(self) -> None:
-        """Make it the object's action. The action it replaces, if any, gets a fake user so that saving keeps it."""
-        data = self._obj.animation_data or self._obj.animation_data_create()
-        assert data is not None
-        if data.action is not None:
-            data.action.use_fake_user = True
-        data.action = self.action
+        """Assign the action, and its slot, to the holder."""
+        self.holder.action = self.action
         if LAYERED_ACTIONS:
-            data.action_slot = self._slot
+            self.holder.action_slot = self.slot
+
+    def copied(self) -> Place:
+        """The place with a local copy of the action, not assigned yet."""
+        copy = self.action.copy()
+        slot = None
+        if LAYERED_ACTIONS and self.slot is not None:
+            slot = copy.slots[self.slot.identifier]
+        return replace(self, action=copy, slot=slot)
+
+
+def _bags(action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> list[bpy.types.ActionChannelbag]:
+    if slot is None:
+        return []
+    strips = [strip for layer in action.layers for strip in layer.strips]
+    bags = [strip.channelbag(slot) for strip in strips if isinstance(strip, bpy.types.ActionKeyframeStrip)]
+    return [bag for bag in bags if bag is not None]
+
+
+def _new_bag(action: bpy.types.Action, slot: bpy.types.ActionSlot) -> bpy.types.ActionChannelbag:
+    layer = action.layers[0] if len(action.layers) else action.layers.new("Layer")
+    strip = layer.strips[0] if len(layer.strips) else layer.strips.new(type="KEYFRAME")
+    assert isinstance(strip, bpy.types.ActionKeyframeStrip)
+    return strip.channelbag(slot, ensure=True)
+
+
+def places(obj: bpy.types.Object | bpy.types.Scene) -> list[Place]:
+    """Where keys of an object are: its action first, then the strips of its NLA tracks, the uppermost track first."""
+    data = obj.animation_data
+    if data is None:
+        return []
+    strips = [strip for track in reversed(data.nla_tracks[:]) for strip in track.strips if strip.action is not None]
+    found = [Place(strip, strip.action, _slot(strip), _offset(strip)) for strip in strips if strip.action is not None]
+    if data.action is not None:
+        # in the NLA's tweak mode the action is a strip's, and its frames are moved as the strip is
+        tweaked = next((place for place in found if data.use_tweak_mode and place.action == data.action), None)
+        found.insert(0, Place(data, data.action, _slot(data), tweaked.offset if tweaked is not None else 0.0))
+    return found
+
+
+def _slot(holder: bpy.types.AnimData | bpy.types.NlaStrip) -> bpy.types.ActionSlot | None:
+    return holder.action_slot if LAYERED_ACTIONS else None
+
+
+def _offset(strip: bpy.types.NlaStrip) -> float | None:
+    if strip.use_reverse or strip.use_animated_time or strip.scale != 1.0 or strip.repeat != 1.0:
+        return None
+    return strip.frame_start - strip.action_frame_start
+
+
+def place_in_new_action(obj: bpy.types.Object, name: str) -> Place:
+    """A new action with a slot for the object, not assigned yet. What the object's present action holds is in it, too;
+    that action stays as it is."""
+    data = obj.animation_data or obj.animation_data_create()
+    assert data is not None
+    present = places(obj)[:1] if data.action is not None else []
+    if present:
+        new = replace(present[0].copied(), offset=0.0)
+        new.action.name = _free_name(name)
+    else:
+        new = Place(data, bpy.data.actions.new(name), None, 0.0)
+    if LAYERED_ACTIONS and new.slot is None:
+        new = replace(new, slot=new.action.slots.new(id_type="OBJECT", name=obj.name))
+    return new
+
+
+def _free_name(name: str) -> str:
+    """The name, or with a number behind it if an action has it: 3.4 would give that action another one."""
+    free = (f"{name}.{number:03d}" for number in itertools.count(1))
+    return name if name not in bpy.data.actions else next(other for other in free if other not in bpy.data.actions)
 
 
 def fcurves(obj: bpy.types.Object | bpy.types.Scene) -> list[bpy.types.FCurve]:
-    """The F-curves that animate `obj` through its assigned action; none without an action (or without a slot)."""
+    """The F-curves that animate `obj` through its own action; none without an action (or without a slot)."""
     data = obj.animation_data
-    if data is None or data.action is None:
-        return []
-    if not LAYERED_ACTIONS:
-        return list(cast("_UnlayeredAction", data.action).fcurves)
-    if data.action_slot is None:
-        return []
-    strips = [strip for layer in data.action.layers for strip in layer.strips]
-    bags = [s.channelbag(data.action_slot) for s in strips if isinstance(s, bpy.types.ActionKeyframeStrip)]
-    return [curve for bag in bags if bag is not None for curve in bag.fcurves]
+    return places(obj)[0].curves() if data is not None and data.action is not None else []
 
 
-def own_action(obj: bpy.types.Object) -> None:
-    """Give `obj` a copy of its action, if it has one, where other objects use that one too."""
-    data = obj.animation_data
-    if data is None or data.action is None or data.action.users - data.action.use_fake_user <= 1:
-        return
-    slot = data.action_slot.identifier if LAYERED_ACTIONS and data.action_slot is not None else None
-    copy = data.action.copy()
-    data.action = copy
-    if slot is not None:
-        data.action_slot = copy.slots[slot]
+def own_action(place: Place) -> Place:
+    """The place with an action that is of this file and that nothing else uses; a copy of it, assigned, where it is
+    not."""
+    if place.action.library is None and place.action.users - place.action.use_fake_user <= _uses(place):
+        return place
+    copy = place.copied()
+    copy.assign()
+    return copy
+
+
+def _uses(place: Place) -> int:
+    """How often a place alone uses its action: in the NLA's tweak mode twice, by the strip as well."""
+    return 2 if isinstance(place.holder, bpy.types.AnimData) and place.in_strip else 1
 
 
 def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:
@@ -124,13 +209,6 @@ def pose_of(obj: bpy.types.Object) -> bpy.types.Pose:
     """The pose of an object whose type is ARMATURE."""
     assert obj.pose is not None
     return obj.pose
-
-
-def interpolation(name: BeztripleInterpolationModeItems) -> int:
-    """The number of a kind of interpolation, for `foreach_set`."""
-    kinds = bpy.types.Keyframe.bl_rna.properties["interpolation"]
-    assert isinstance(kinds, bpy.types.EnumProperty)
-    return kinds.enum_items[name].value
 
 
 def group_bones(obj: bpy.types.Object, groups: Mapping[str, tuple[ColorSetsItems, Sequence[str]]]) -> None:

@@ -14,6 +14,12 @@ def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
     return context.scene
 
 
+def units_a_metre(scene: bpy.types.Scene) -> float:
+    """How many units of the scene are a metre."""
+    units = scene.unit_settings
+    return 1.0 if units.system == "NONE" else 1.0 / units.scale_length
+
+
 def layer_of(context: bpy.types.Context) -> bpy.types.ViewLayer:
     """The context's view layer, which knows the active object."""
     assert context.view_layer is not None

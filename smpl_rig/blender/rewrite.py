@@ -1,6 +1,7 @@
-"""A keyed motion changed in some of its frames, and what its keys are now, frame by frame.
+"""A keyed motion changed in some of its frames.
 
-A frame's keys are those of the curves that `write_motion` makes which are nearer to it than to any other frame.
+What is not changed stays to the bit at every frame: keys there are kept, and where a curve between two keys loses one
+of them, the frames that stay get keys of their own with the values that the curve had there.
 """
 
 from __future__ import annotations
@@ -13,61 +14,38 @@ from numpy.typing import NDArray
 
 from .. import rotations as rot
 from ..frame_runs import runs_of
+from ..key_fit import LONGEST
 from ..motion import Motion
 from ..skeleton import JOINT_COUNT, JOINT_NAMES
 from . import compat
-from .armature import ArmatureError, rest_pose
-from .compat import pose_of
-from .keyframes import Curves, bone_channels, curves_of
+from .armature import ArmatureError, RestPose, rest_pose
+from .compat import Place, pose_of
+from .key_data import KEY_ATTRIBUTES, Attributes, enum_value, read_keys
+from .keyframes import (
+    CHANNELS,
+    ROTATIONS,
+    Curves,
+    attributes,
+    bone_channels,
+    check_free,
+    fill,
+    fit,
+    our_curves,
+    place_of,
+)
 
 Bools = NDArray[np.bool_]
-CHANNELS = [(f'pose.bones["{name}"].rotation_quaternion', index) for name in JOINT_NAMES for index in range(4)]
-CHANNELS += [('pose.bones["pelvis"].location', index) for index in range(3)]
-"""Data path and array index of the F-curves that `write_motion` makes: rotations joint by joint, then the location."""
-
-_KEPT_ATTRIBUTES = {
-    "co": (np.float32, 2),
-    "handle_left": (np.float32, 2),
-    "handle_right": (np.float32, 2),
-    "handle_left_type": (np.int32, 1),
-    "handle_right_type": (np.int32, 1),
-    "interpolation": (np.int32, 1),
-    "easing": (np.int32, 1),
-    "back": (np.float32, 1),
-    "amplitude": (np.float32, 1),
-    "period": (np.float32, 1),
-    "type": (np.int32, 1),
-}
-"""What a key is made of, for `foreach_get` and `foreach_set`."""
+ON_A_FRAME = 1e-3
+"""Distance in frames within which a key is on a frame."""
 
 
-def key_prints(obj: bpy.types.Object, count: int, frame_start: float, step: float = 1.0) -> NDArray[np.int32]:
-    """(count,) a fingerprint of the keys of each frame `frame_start` + k * `step`; any moved, changed, added or removed
-    key gives its frame another one."""
-    total = np.zeros(count, np.uint64)
-    curves = curves_of(obj)
-    for number, channel in enumerate(CHANNELS):
-        curve = curves.get(channel)
-        if curve is None:
-            continue
-        keys = _read(curve, "co")
-        frames = _nearest(keys[:, 0], frame_start, step)
-        inside = (frames >= 0) & (frames < count)
-        bits = np.ascontiguousarray(keys[inside]).view(np.uint32).astype(np.uint64)
-        # a sum does not depend on the order of a frame's keys, and 64 bits of it wrap around
-        mixed = _mix(_mix(bits[:, 0] + np.uint64(number << 32)) ^ bits[:, 1])
-        np.add.at(total, frames[inside], mixed)
-    return (total >> np.uint64(32)).astype(np.uint32).view(np.int32)
+def rewrite_motion(obj: bpy.types.Object, motion: Motion, changed: Bools, frame_start: float) -> None:
+    """Key a motion where the object's keys are, in the `changed` frames (T,) only; the others evaluate as before to the
+    bit, at whole frames.
 
-
-def rewrite_motion(
-    obj: bpy.types.Object, motion: Motion, changed: Bools, frame_start: float, step: float = 1.0
-) -> None:
-    """Key a motion on the object's action in the `changed` frames (T,) only; all other keys stay bit for bit.
-
-    Frame k is scene frame `frame_start` + k * `step`. New keys are linear. Quaternions continue the sign of the kept
-    frame before them; where the kept frame after them has the other sign, which is the same rotation, the last new
-    key is held, for a straight line there would pass through zero. An action that others use too is copied first.
+    Frame k is scene frame `frame_start` + k. Quaternions continue the sign of the kept frame before them; where the
+    kept frame after them has the other sign, which is the same rotation, the last new key is held, for a straight line
+    there would pass through zero. An action that others use too, or that is another file's, is copied first.
 
     Raises ArmatureError, with everything as it was, where the object, its action or bones are not as `write_motion`
     left them.
@@ -75,10 +53,11 @@ def rewrite_motion(
     if not changed.any():
         return
     rest = rest_pose(obj)
-    curves = curves_of(obj)
-    _check(obj, curves)
+    place = _checked_place(obj)
+    assert place.offset is not None
+    times = frame_start - place.offset + np.arange(len(motion))
     quaternions, locations = bone_channels(rest, motion)
-    times = frame_start + np.arange(len(motion)) * step
+    curves = our_curves(place)
     held = np.zeros((len(motion), JOINT_COUNT), bool)
     for start, stop in runs_of(changed):
         before = _present(curves, times[start - 1]) if start > 0 else None
@@ -92,25 +71,33 @@ def rewrite_motion(
             held[stop - 1] = _sign(piece[-1], after)[:, 0] < 0
         quaternions[start:stop] = piece
     values = np.concatenate([quaternions.reshape(len(motion), -1), locations], axis=1)
-    compat.own_action(obj)
-    curves = curves_of(obj)
+    curves = our_curves(compat.own_action(place))
+    new = _new_keys(values, changed, times[0], rest)
+    constant = enum_value("interpolation", "CONSTANT")
     for number, channel in enumerate(CHANNELS):
-        holds = held[:, number // 4] if number < 4 * JOINT_COUNT else np.zeros(len(motion), bool)
-        _rewrite(curves[channel], times, values[:, number], changed, holds, step)
+        fresh = new[number]
+        if number < ROTATIONS:
+            holds = held[np.round(fresh["co"][:, 0] - times[0]).astype(int), number // 4]
+            fresh["interpolation"] = np.where(holds[:, None], constant, fresh["interpolation"])
+        _rewrite(curves[channel], times, changed, fresh)
 
 
-def _check(obj: bpy.types.Object, curves: Curves) -> None:
+def _checked_place(obj: bpy.types.Object) -> Place:
+    check_free(obj)
+    place = place_of(obj)
+    curves = our_curves(place) if place is not None else {}
     missing = [path for path, index in CHANNELS if (path, index) not in curves]
-    if missing:
+    if place is None or missing:
         raise ArmatureError(f"The action of {obj.name!r} has no keys for {missing[0]}. Restore the dance's keyframes.")
     turned = [name for name in JOINT_NAMES if pose_of(obj).bones[name].rotation_mode != "QUATERNION"]
     if turned:
         raise ArmatureError(f"Bone {turned[0]} of {obj.name!r} is not rotated by quaternions. Set its mode back.")
+    return place
 
 
 def _present(curves: Curves, time: float) -> rot.Array:
-    """(24, 4) rotations that are keyed at a scene frame."""
-    values = [curves[channel].evaluate(time) for channel in CHANNELS[: 4 * JOINT_COUNT]]
+    """(24, 4) rotations that are keyed at a frame."""
+    values = [curves[channel].evaluate(time) for channel in CHANNELS[:ROTATIONS]]
     return np.array(values).reshape(JOINT_COUNT, 4)
 
 
@@ -119,59 +106,60 @@ def _sign(one: rot.Array, other: rot.Array) -> rot.Array:
     return np.where((one * other).sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
 
 
-def _rewrite(
-    curve: bpy.types.FCurve, times: rot.Array, values: rot.Array, changed: Bools, holds: Bools, step: float
-) -> None:
-    linear, constant = compat.interpolation("LINEAR"), compat.interpolation("CONSTANT")
-    kinds = np.where(holds, constant, linear).astype(np.int32)
-    points = curve.keyframe_points
-    keys = _read(curve, "co")
-    if len(keys) == len(times) and np.allclose(keys[:, 0], times, rtol=0, atol=1e-3 * step):
-        keys[changed, 1] = values[changed]
-        interpolations = _read(curve, "interpolation")
-        interpolations[changed, 0] = kinds[changed]
-        points.foreach_set("co", keys.ravel())
-        points.foreach_set("interpolation", interpolations.ravel())
-        curve.update()
-        return
-    frames = _nearest(keys[:, 0], times[0], step)
+def _new_keys(values: rot.Array, changed: Bools, first: float, rest: RestPose) -> list[Attributes]:
+    """The keys of every channel in the changed frames. first: the time of frame 0."""
+    parts: list[list[Attributes]] = [[] for _ in CHANNELS]
+    for start, stop in runs_of(changed):
+        for part, keys in zip(parts, fit(values[start:stop], rest, start % LONGEST), strict=True):
+            part.append(attributes(keys, first + start, 1.0))
+    return [{name: np.concatenate([keys[name] for keys in part]) for name in part[0]} for part in parts]
+
+
+def _rewrite(curve: bpy.types.FCurve, times: rot.Array, changed: Bools, fresh: Attributes) -> None:
+    old: Attributes = {name: read_keys(curve, name) for name in KEY_ATTRIBUTES}
+    frames = nearest(old["co"][:, 0], times[0])
     inside = (frames >= 0) & (frames < len(times))
     stays = ~inside
     stays[inside] = ~changed[frames[inside]]
-    kept = {name: _read(curve, name)[stays] for name in _KEPT_ATTRIBUTES}
-    new = int(changed.sum())
-    order = np.argsort(np.concatenate([kept["co"][:, 0], times[changed]]), kind="stable")
-    points.clear()
-    points.add(len(order))
-    fresh: dict[str, NDArray[np.generic]] = {
-        "co": np.stack([times, values], axis=1)[changed],
-        "interpolation": kinds[changed, None],
+    kept_times = old["co"][stays, 0].astype(np.float64)
+    linear = enum_value("interpolation", "LINEAR")
+    ends = np.zeros(len(kept_times), bool)
+    pinned: dict[int, float] = {}
+    for start, stop in runs_of(changed):
+        if start > 0:
+            before = np.flatnonzero(kept_times < times[start - 1] + 0.5)
+            ends[before[-1:]] = True
+            first = kept_times[before[-1]] if len(before) else times[0]
+            between = [frame for frame in range(start) if times[frame] > first - ON_A_FRAME]
+            pinned |= _pins(curve, times, between[::-1])
+        if stop < len(times):
+            after = kept_times[kept_times > times[stop] - ON_A_FRAME]
+            last = after[0] if len(after) else times[-1] + 1
+            pinned |= _pins(curve, times, [k for k in range(stop, len(times)) if times[k] < last - ON_A_FRAME])
+    alone = [frame for frame in sorted(pinned) if not (np.abs(kept_times - times[frame]) < ON_A_FRAME).any()]
+    exact = [pinned[frame] for frame in alone]
+    # the curve after the last key that stays leads to other keys now
+    old["interpolation"][np.flatnonzero(stays)[ends]] = linear
+    at = times[alone] if alone else np.zeros(0)
+    lines: Attributes = {
+        "co": np.stack([at, np.array(exact, float)], axis=1),
+        "handle_left": np.stack([at - 1 / 3, np.array(exact, float)], axis=1),
+        "handle_right": np.stack([at + 1 / 3, np.array(exact, float)], axis=1),
+        "handle_left_type": np.full((len(at), 1), enum_value("handle_left_type", "FREE")),
+        "handle_right_type": np.full((len(at), 1), enum_value("handle_right_type", "FREE")),
+        "interpolation": np.full((len(at), 1), linear),
     }
-    for name, (kind, width) in _KEPT_ATTRIBUTES.items():
-        added = fresh.get(name)
-        if added is None:
-            # as `points.add` made them, all alike
-            added = np.repeat(_read(curve, name)[:1], new, axis=0)
-        points.foreach_set(name, np.concatenate([kept[name], added])[order].astype(kind).reshape(-1, width).ravel())
-    curve.update()
+    curve.keyframe_points.clear()
+    fill(curve, [{name: values[stays] for name, values in old.items()}, fresh, lines])
 
 
-def _read(curve: bpy.types.FCurve, name: str) -> NDArray[np.generic]:
-    """(n, width) an attribute of all keys of a curve."""
-    kind, width = _KEPT_ATTRIBUTES[name]
-    values = np.empty((len(curve.keyframe_points), width), kind)
-    flat = values.ravel()
-    curve.keyframe_points.foreach_get(name, flat)
-    return flat.reshape(values.shape)
+def _pins(curve: bpy.types.FCurve, times: rot.Array, frames: list[int]) -> dict[int, float]:
+    """What a curve is at frames beside a change, the nearest first. Where it stays the same, a key at the nearest is
+    enough."""
+    values = {frame: curve.evaluate(times[frame]) for frame in frames}
+    return values if len(set(values.values())) > 1 else dict(list(values.items())[:1])
 
 
-def _nearest(times: NDArray[Any], start: float, step: float) -> NDArray[np.int64]:
-    return np.floor((times.astype(np.float64) - start) / step + 0.5).astype(np.int64)
-
-
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scatter bits (the finaliser of SplitMix64: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators",
-    2014)."""
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+def nearest(times: NDArray[Any], start: float) -> NDArray[np.int64]:
+    """Frames, counted from `start` on, that times are nearest to."""
+    return np.floor(times.astype(np.float64) - start + 0.5).astype(np.int64)

@@ -10,21 +10,23 @@ from magma_blender.scene.dancer import load
 ELBOW = 'pose.bones["L_elbow"].rotation_quaternion'
 LOCKED = slice(30, 60)
 """Frames of the dance in the second second, which the tests lock; their scene frames are one higher."""
+SAME = 1e-3
+"""Two keyings of the same motion are so near to each other, at least."""
+
+
+def curves(armature):
+    """The dance's curves in the order of CHANNELS."""
+    from smpl_rig.blender.keyframes import CHANNELS, curves_of
+
+    found = curves_of(armature)
+    return [found[channel] for channel in CHANNELS]
 
 
 def keys(armature):
-    """(frames, curves) values of all keys of the dance's curves, bit for bit."""
-    from smpl_rig.blender import compat
-    from smpl_rig.blender.rewrite import CHANNELS
-
-    curves = {(curve.data_path, curve.array_index): curve for curve in compat.fcurves(armature)}
-    columns = []
-    for channel in CHANNELS:
-        points = curves[channel].keyframe_points
-        co = np.empty(2 * len(points), np.float32)
-        points.foreach_get("co", co)
-        columns.append(co.reshape(-1, 2)[:, 1])
-    return np.stack(columns, axis=1)
+    """(frames, curves) what the dance's curves are at every frame from their first key to the last, bit for bit."""
+    ours = curves(armature)
+    first, last = ours[0].range()
+    return np.array([[curve.evaluate(frame) for curve in ours] for frame in range(round(first), round(last) + 1)])
 
 
 def state(armature):
@@ -46,11 +48,19 @@ def lock_the_second_second(armature):
 
 
 def move_key(armature, frame, path=ELBOW, index=1, by=0.25):
+    """As an animator does: a key at the frame, with another value than the curve's there."""
     from smpl_rig.blender import compat
 
-    curve = next(c for c in compat.fcurves(armature) if (c.data_path, c.array_index) == (path, index))
-    point = next(p for p in curve.keyframe_points if round(p.co[0]) == frame)
-    point.co[1] += by
+    curve = next(
+        curve
+        for place in compat.places(armature)
+        for curve in place.curves()
+        if (curve.data_path, curve.array_index) == (path, index)
+    )
+    values = {near: curve.evaluate(near) for near in (frame - 1, frame, frame + 1)}
+    for near, value in values.items():  # its neighbours are keyed, too, so that no other frame changes
+        point = curve.keyframe_points.insert(near, value + (by if near == frame else 0))
+        point.interpolation = "LINEAR"
     curve.update()
 
 

@@ -151,10 +151,13 @@ def test_trim_and_offset_are_honoured(magma, tmp_path):
     assert tuple(armature.animation_data.action.frame_range) == (51, 95)
 
 
-def test_a_second_dance_of_the_same_armature_keeps_the_first(magma, tmp_path):
+def test_a_second_dance_of_the_same_armature_keeps_the_first_if_somebody_changed_it(magma, tmp_path):
+    from dances import move_key
+
     add_song(tmp_path)
     bpy.ops.magma.generate_dance()
     armature = bpy.data.objects["song"]
+    move_key(armature, 40)
     first = armature.animation_data.action
     bpy.context.scene.magma.target = armature
     bpy.context.scene.magma.seed = 1
@@ -162,6 +165,9 @@ def test_a_second_dance_of_the_same_armature_keeps_the_first(magma, tmp_path):
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
     assert len(bpy.data.objects) == objects
     assert armature.animation_data.action != first and first.use_fake_user
+    bpy.context.scene.magma.seed = 2
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    assert len(bpy.data.actions) == 2  # the second, which nobody changed, is not kept: its seed gives it again
 
 
 def test_a_packed_sound_is_unpacked_for_the_engine(magma, tmp_path):

@@ -61,7 +61,7 @@ def test_frames_that_cannot_be_read_are_passed_over(magma):
 
 def test_it_stands_where_the_target_of_the_dance_stands(magma):
     from magma_blender.engine_host.session import session
-    from magma_blender.scene.target import Target
+    from magma_blender.scene.armature_reference import ArmatureReference
     from magma_blender.ui import preview
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.motion import Motion
@@ -69,7 +69,7 @@ def test_it_stands_where_the_target_of_the_dance_stands(magma):
     armature = create_armature("Dancer")
     armature.location = (3, 4, 0)
     joints = Motion(np.zeros((1, 72), np.float32), np.array([[0.5, 0, 0.9]], np.float32), 20.0).joints()[0]
-    session.job = types.SimpleNamespace(target=Target(armature))
+    session.job = types.SimpleNamespace(target=ArmatureReference(armature))
     try:
         bpy.context.view_layer.update()
         placed = preview.lines(joints)

@@ -296,7 +296,7 @@ def test_a_target_that_is_not_in_the_scene_is_named(dancer):
     bpy.context.view_layer.objects.active = dancer
     bpy.ops.object.delete()  # the panel still knows it
     objects = len(bpy.context.scene.objects)
-    with pytest.raises(RuntimeError, match='The target "song" (was deleted|is not in the scene)'):
+    with pytest.raises(RuntimeError, match=r'The target "song" (was deleted|is not in the scene)'):
         bpy.ops.magma.generate_dance()
     assert len(bpy.context.scene.objects) == objects
 

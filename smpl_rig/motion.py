@@ -119,7 +119,7 @@ def mirror(motion: Motion) -> Motion:
     )
 
 
-def read_npz(file: Path | IO[bytes], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+def read_npz(file: Path | str | IO[bytes], names: Iterable[str]) -> dict[str, NDArray[Any]]:
     """The named arrays of an .npz, as far as it has them, see `npz.read_arrays`. Raises MotionFileError."""
     try:
         return read_arrays(file, names)
@@ -127,7 +127,7 @@ def read_npz(file: Path | IO[bytes], names: Iterable[str]) -> dict[str, NDArray[
         raise MotionFileError(str(error)) from error
 
 
-def load_npz(file: Path | IO[bytes]) -> Motion:
+def load_npz(file: Path | str | IO[bytes]) -> Motion:
     """The motion in an AMASS-style .npz (`poses` with 66 or more columns, `trans`, `mocap_framerate`).
 
     AMASS's SMPL-H files have 156 columns; their fingers are dropped, and SMPL's hand joints are at rest. `trans` is
@@ -196,7 +196,7 @@ def body_poses(poses: FloatArray) -> FloatArray:
     return np.concatenate([poses[:, :66], np.zeros((len(poses), 6), np.float32)], axis=1)
 
 
-def said_origin(file: Path | IO[bytes], data: Mapping[str, NDArray[Any]]) -> str | None:
+def said_origin(file: Path | str | IO[bytes], data: Mapping[str, NDArray[Any]]) -> str | None:
     """What is said of a motion file's `trans`, that it is `SMPL` or `PELVIS`, or None. Raises MotionFileError.
 
     The file says it itself. Our files before `trans_origin` had the pelvis there, which their `joints` and the names of
@@ -227,7 +227,7 @@ def _data_set_says_pelvis(path: Path) -> bool:
     return False
 
 
-def pelvis_positions(file: Path | IO[bytes], data: Mapping[str, NDArray[Any]], trans: FloatArray) -> FloatArray:
+def pelvis_positions(file: Path | str | IO[bytes], data: Mapping[str, NDArray[Any]], trans: FloatArray) -> FloatArray:
     """The pelvis joint (T, 3), metres, world, of a motion file with `trans` (T, 3).
 
     `joints` of our own files restore the pelvis to the bit, as long as they agree with `trans`. Raises MotionFileError.
@@ -250,7 +250,7 @@ def written_pelvis(data: Mapping[str, NDArray[Any]]) -> FloatArray | None:
     return joints[:, 0].astype(np.float32)
 
 
-def save_npz(file: Path | IO[bytes], motion: Motion, **extra: Any) -> None:
+def save_npz(file: Path | str | IO[bytes], motion: Motion, **extra: Any) -> None:
     """Write a motion as an AMASS-style .npz for any program, with `joints` (T, 24, 3) and any extra arrays or strings.
 
     `trans` is SMPL's translation, as in AMASS: the pelvis joint is `trans` + the rest pelvis of the neutral body
@@ -286,6 +286,6 @@ def pack_npz(motion: Motion, **extra: Any) -> bytes:
     return file.getvalue()
 
 
-def file_name(file: Path | IO[bytes]) -> str:
+def file_name(file: Path | str | IO[bytes]) -> str:
     """How a message names a file, or bytes in memory."""
     return str(file) if isinstance(file, Path) else "The motion"

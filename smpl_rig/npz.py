@@ -42,11 +42,12 @@ class NpzError(ValueError):
     """An .npz file cannot be read; the message says why and what to do."""
 
 
-def read_arrays(file: Path | IO[bytes], names: Iterable[str]) -> dict[str, NDArray[Any]]:
+def read_arrays(file: Path | str | IO[bytes], names: Iterable[str]) -> dict[str, NDArray[Any]]:
     """The named arrays of an .npz, as far as it has them: numbers and text; pickled objects are never loaded.
 
     Raises NpzError for a file that is damaged, no regular file, or would not fit into `MAX_ARRAY_BYTES`.
     """
+    file = Path(file) if isinstance(file, str) else file
     name = file if isinstance(file, Path) else "The motion"
     try:
         if isinstance(file, Path):

@@ -37,7 +37,7 @@ from ..rotations import quaternion_to_matrix, rotation_between
 from ..skeleton import CHILDREN, JOINT_COUNT, JOINT_INDEX, JOINT_NAMES, PARENTS, SOLE_BELOW_FOOT, rest_joints
 
 WHEEL_SHA256 = "c343d8ad6be17770e396ba9119d4a0fc605fad8eb8580d72e95f61fe4a6a8a6b"
-VERTICES = 1900
+VERTICES = 1700
 """About how many vertices the light mesh has: with fewer, limbs get corners."""
 INFLUENCES = 4
 MATERIALS = ("Wood", "Joints")

@@ -1,7 +1,7 @@
 """Motions as keyframes of an armature, and back.
 
-Keys are sparse: each curve has as many as its values need, with Bezier curves in between that pass every frame within
-`TOLERANCE`.
+Keys are sparse: each curve has as many as its values need, with Bezier curves in between that pass every frame within a
+tolerance, see `fit`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mathutils import Euler, Quaternion
 from .. import rotations as rot
 from ..key_fit import Keys, fit_keys
 from ..motion import Motion
-from ..skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_NAMES, PARENTS, REST_OFFSETS
+from ..skeleton import BODY_TO_WORLD, CHILDREN, JOINT_COUNT, JOINT_INDEX, JOINT_NAMES, PARENTS, REST_OFFSETS
 from . import compat
 from .armature import ArmatureError, RestPose, rest_pose
 from .compat import Place, pose_of
@@ -29,11 +29,11 @@ CHANNELS += [('pose.bones["pelvis"].location', index) for index in range(3)]
 """Data path and array index of the F-curves that `write_motion` makes: rotations joint by joint, then the location."""
 ROTATIONS = 4 * JOINT_COUNT
 """How many of `CHANNELS` are rotations."""
-TOLERANCE = 0.0005
-"""How far a joint may be put from where a frame has it by what one joint above it turns, and by the pelvis's place;
-metres. In a dance that is 0.4 mm in the mean, and its keys are a fifth of its frames."""
-LARGEST_TURN = 1e-3
-"""The most that a quaternion's numbers may be off, where a joint moves little: a tenth of a degree."""
+FEET_TOLERANCE, TOLERANCE = 0.0005, 0.001
+"""Metres that a curve may move the farthest joint that its own joint turns: where that may be a foot, which stands on a
+floor, and elsewhere. In a dance joints are 0.5 mm off in the mean, and its keys are a sixth of its frames."""
+LARGEST_TURN = 2e-3
+"""The most that a quaternion's numbers may be off, where a joint moves little: a quarter of a degree."""
 
 
 def write_motion(
@@ -199,11 +199,19 @@ def _upright() -> rot.Array:
 
 
 def fit(values: rot.Array, rest: RestPose, phase: int = 0) -> list[Keys]:
-    """Keys of the `CHANNELS` with the values (T, 99). phase: of the first frame on the grid of keys."""
-    turns = np.minimum(TOLERANCE / 2 / (_reach() + 0.05), LARGEST_TURN)
-    tolerance = np.concatenate([np.repeat(turns, 4), np.full(len(CHANNELS) - ROTATIONS, TOLERANCE * rest.size)])
+    """Keys of the `CHANNELS` with the values (T, 99), within the tolerances above. phase: of the first frame on the grid
+    of keys."""
+    carries_foot = [any(JOINT_INDEX[f"{side}_foot"] in _below(joint) for side in "LR") for joint in range(JOINT_COUNT)]
+    metres = np.where(carries_foot, FEET_TOLERANCE, TOLERANCE)
+    turns = np.minimum(metres / 2 / (_reach() + 0.05), LARGEST_TURN)
+    tolerance = np.concatenate([np.repeat(turns, 4), np.full(len(CHANNELS) - ROTATIONS, FEET_TOLERANCE * rest.size)])
     # as Blender keeps them, so that a value that does not change is one number
     return fit_keys(values.astype(np.float32), tolerance, phase)
+
+
+def _below(joint: int) -> set[int]:
+    """A joint and all that hang on it."""
+    return {joint}.union(*(_below(child) for child in CHILDREN[joint]))
 
 
 def _reach() -> rot.Array:

@@ -90,7 +90,7 @@ def test_the_default_checkpoint_dances_upright_on_the_floor(magma, tmp_path):
     from smpl_rig.skeleton import JOINT_INDEX
 
     armature, joints = dance(tmp_path, "default", 30, 8.0)
-    assert largest_error(armature, joints) < 1e-3
+    assert largest_error(armature, joints) < 3e-3
     assert (joints[:, JOINT_INDEX["head"], 2] > 1.0).mean() > 0.9
     assert -0.02 < joints[:, [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]], 2].min() < 0.1
     assert np.ptp(joints[:, JOINT_INDEX["L_wrist"]], axis=0).max() > 0.1

@@ -199,8 +199,10 @@ def _upright() -> rot.Array:
 
 
 def fit(values: rot.Array, rest: RestPose, phase: int = 0) -> list[Keys]:
-    """Keys of the `CHANNELS` with the values (T, 99), within the tolerances above. phase: of the first frame on the grid
-    of keys."""
+    """Keys of the `CHANNELS` with the values (T, 99), within the tolerances above.
+
+    phase: of the first frame on the grid of keys.
+    """
     carries_foot = [any(JOINT_INDEX[f"{side}_foot"] in _below(joint) for side in "LR") for joint in range(JOINT_COUNT)]
     metres = np.where(carries_foot, FEET_TOLERANCE, TOLERANCE)
     turns = np.minimum(metres / 2 / (_reach() + 0.05), LARGEST_TURN)

@@ -22,6 +22,7 @@ FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
 OWN_FAMILY = "magma"
 ORIGINAL_FAMILY = "original"
 LARGEST_VERSION = 1_000_000
+_COPY = "copy or download it again."
 _EARLIER: Mapping[str, Mapping[str, float]] = {
     "cha-cha": {"tempo": 124.0},
     "rumba": {"tempo": 92.0},
@@ -114,17 +115,17 @@ def _entry(folder: Path) -> dict[str, Any]:
     try:
         config = json.loads(read_text(folder / CONFIG_FILE, MOST_CONFIG))
     except OSError as error:
-        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} cannot be read ({error.strerror})."}
+        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} cannot be read ({error.strerror}): {_COPY}"}
     except (ValueError, RecursionError) as error:
-        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error})."}
+        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error}): {_COPY}"}
     if not isinstance(config, dict):
-        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged (not a JSON object)."}
+        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged (not a JSON object): {_COPY}"}
     try:
         music, version = style_music(config), version_of(config)
     except ValueError as error:
-        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error})."}
+        return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error}): {_COPY}"}
     if not (folder / WEIGHTS_FILE).is_file():
-        return base | {"error": f"Checkpoint {folder} has no {WEIGHTS_FILE}: copy or download it again."}
+        return base | {"error": f"Checkpoint {folder} has no {WEIGHTS_FILE}: {_COPY}"}
     rate = config.get("token_rate")
     return base | {
         "title": str(config.get("name", folder.name)),

@@ -16,6 +16,7 @@ from engine.checks import shown_path
 from engine.errors import CheckpointError
 
 _NAMED = 3
+_OTHER = "Choose the file that was asked for, or get it again."
 """How many of the missing or unexpected tensors a message names."""
 
 
@@ -53,12 +54,12 @@ def require_tensors(state: Mapping[str, Tensor], shapes: Mapping[str, tuple[int,
     missing = [key for key in shapes if key not in state]
     if missing:
         listed = ", ".join(missing[:_NAMED]) + (f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else "")
-        raise CheckpointError(f"{name}: {len(missing)} of {len(shapes)} tensors are missing: {listed}.")
+        raise CheckpointError(f"{name}: {len(missing)} of {len(shapes)} tensors are missing: {listed}. {_OTHER}")
     for key, shape in shapes.items():
         if tuple(state[key].shape) != shape:
-            raise CheckpointError(f"{name}: {key} is {tuple(state[key].shape)}, but {shape} is needed.")
+            raise CheckpointError(f"{name}: {key} is {tuple(state[key].shape)}, but {shape} is needed. {_OTHER}")
         if not state[key].is_floating_point():
-            raise CheckpointError(f"{name}: {key} holds {state[key].dtype}, but floating point is needed.")
+            raise CheckpointError(f"{name}: {key} holds {state[key].dtype}, but floating point is needed. {_OTHER}")
         if not state[key].isfinite().all():
             raise CheckpointError(f"{name}: {key} holds NaN or infinite numbers. Get the file again.")
     return {key: state[key].to(torch.float32).contiguous() for key in shapes}
@@ -76,5 +77,8 @@ def _reason(error: Exception) -> str:
     if "TorchScript" in text:
         return "is a TorchScript program, and programs are not run. Use the weights as safetensors or as a state dict."
     if isinstance(error, pickle.UnpicklingError):
-        return "asks for more than tensors (it may hold a program), or is damaged; nothing in it was run."
-    return f"cannot be read as weights ({text.splitlines()[0] if text else type(error).__name__})."
+        return (
+            "asks for more than tensors (it may hold a program), or is damaged; nothing in it was run. Get the file "
+            "again."
+        )
+    return f"cannot be read as weights ({text.splitlines()[0] if text else type(error).__name__}). Get the file again."

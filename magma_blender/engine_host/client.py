@@ -68,6 +68,7 @@ _STOP_GRACE = 0.5
 _DEATH_SECONDS = 2.5  # the reader thread gives a process that closed its stdout one second to exit, its log another
 _LONGEST_LOOK = 1.0  # seconds between two looks at the engine that count as silence
 _DETAIL_LINES = 12
+_AGAIN = "Try again: a new engine starts by itself."
 
 
 class EngineClient:
@@ -280,9 +281,9 @@ class EngineClient:
 
     def _handle_end(self, end: Ended) -> None:
         if end.garbage is not None:
-            message = f"The engine was stopped because it wrote something that is no message. {shown(end.garbage)}"
+            message = f"The engine was stopped: it wrote something that is no message ({shown(end.garbage)}). {_AGAIN}"
         else:
-            message = f"The engine {describe_exit(end.exit_code)}. Try again: a new engine starts by itself."
+            message = f"The engine {describe_exit(end.exit_code)}. {_AGAIN}"
         self._fail_all(EngineDied(message, self.log_tail()))
 
     def _handle_progress(self, params: object) -> None:
@@ -300,14 +301,14 @@ class EngineClient:
         if request is None:
             # the answer to a request that was given up, or an error about the bytes that we sent
             if answer.get("id") is None and isinstance(error, dict):
-                self._break(f"The engine did not understand the add-on: {shown(error.get('message'))}")
+                self._break(f"The engine did not understand the add-on ({shown(error.get('message'))}). {_AGAIN}")
             return
         if request.kill_at is not None:
             self._finish(request, "cancelled")
         elif isinstance(error, dict):
             self._finish_refused(request, error)
         elif "result" not in answer:
-            self._break("The engine sent an answer without a result.")
+            self._break(f"The engine sent an answer without a result. {_AGAIN}")
         elif request is self._greeting:
             self._handle_greeting(request, answer["result"])
         else:
@@ -323,7 +324,7 @@ class EngineClient:
             error_type = shown(data.get("type", "")) if isinstance(data, dict) else ""
             code = error.get("code")
             refusal = EngineRefused(
-                shown(error.get("message", "The engine gave no reason.")),
+                shown(error.get("message", "The engine gave no reason. Its log may say more.")),
                 error_type,
                 code if isinstance(code, int) else 0,
                 self.log_tail(),
@@ -379,8 +380,7 @@ class EngineClient:
         elif self._question is not None and self._silent >= self._answer_time:
             message = (
                 f"The engine stopped answering ({self._silence + self._answer_time:g} s without a sign of life) and "
-                "was ended: it was suspended, or the computer has run out of memory. Try again: a new engine starts by "
-                "itself."
+                f"was ended: it was suspended, or the computer has run out of memory. {_AGAIN}"
             )
             self._fail_all(EngineTimeout(message, self.log_tail()))
 

@@ -1,0 +1,200 @@
+"""docs/troubleshooting.md names every error sentence that a user can meet, and none that nobody says any more."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "troubleshooting.md"
+ROOMS = ("engine", "magma_blender", "smpl_rig")
+UNSEEN = {
+    "engine/training": "who trains a checkpoint reads its code; it is not in the add-on's zip",
+    "engine/evaluation": "as training",
+    "engine/data": "as training",
+    "engine/motion/foot_beats.py": "its errors are for training and evaluation",
+    "engine/motion/humanml3d.py": "its arrays come from a checkpoint's own decoder",
+    "engine/motion/room_bounds.py": "the request has been checked before",
+    "smpl_rig/assets": "makes the mannequin that is shipped; a developer runs it once",
+    "smpl_rig/feet.py": "its arrays come from our own code",
+    "smpl_rig/inverse_kinematics.py": "its arrays come from our own code",
+}
+"""Modules that are left out, and why no user sees what they raise."""
+_EXIT_CODES = (
+    "Exit codes: 0 all songs were written; 1 nothing was written; 2 wrong arguments; 3 some songs failed (one line "
+    "each on stderr), and the file holds the others."
+)
+_CARD = "is in the model card of an imported checkpoint"
+UNMEANT = {
+    "beat snap strength … is outside 0..1": "the request has been checked before",
+    _EXIT_CODES: "is in the help of batch.py; the page has a table",
+    "Original MAGMA, variant …, imported from ….": "describes a checkpoint in the panel",
+    "the originals, unchanged in float32; this project did not train them and grants no licence to them.": _CARD,
+    "- … parameters, and a codebook of … vectors of ….": _CARD,
+    "- VQ-VAE: … + … blocks, width …, … heads, … motion features a frame, one token a frame, … frames a second.": _CARD,
+    "- Decoder: … blocks, width …, … heads, … music features a frame….": _CARD,
+}
+"""Texts, as `plain` makes them, that look like sentences for users and are none, and why."""
+BLANK = "…"
+"""What stands in the page where a sentence has a value."""
+UNTOLD = {
+    "AssertionError",
+    "AttributeError",
+    "KeyError",
+    "NotImplementedError",
+    "RuntimeError",
+    "SystemExit",
+    "TypeError",
+}
+"""Exceptions with no text for users. ValueError is not among them: readers raise it with the reason that their error
+gives in brackets."""
+SAYING = {"require", "_fail", "Notice", ".error", ".report", ".poll_message_set"}
+"""Functions, and methods with a dot, that are given a sentence to say."""
+CLAUSES = {"describe_exit", "problem_with", "why_not_installed", "why_silent"}
+"""Functions that return a part of a sentence."""
+UNSAID = {"help", "description", "epilog"}
+"""Arguments with texts that explain something before anything went wrong."""
+FEWEST_WORDS = 5
+"""Words of a text that ends with a full stop and so is a sentence, wherever it stands."""
+
+
+def constants(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module gives names to and puts sentences together from."""
+    inside = {
+        part.id for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.BinOp) for part in _names(node)
+    }
+    return {
+        node.targets[0].id: node.value.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id in inside
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+
+
+def _names(node: ast.AST) -> Iterator[ast.Name]:
+    return (part for part in ast.walk(node) if isinstance(part, ast.Name))
+
+
+def template(node: ast.expr, names: dict[str, str]) -> str | None:
+    """A sentence with `BLANK` for each value in it; None for an expression that is no text."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.Name):
+        return names.get(node.id)
+    if isinstance(node, ast.FormattedValue):
+        return template(node.value, names) if isinstance(node.value, ast.Name) else None
+    if isinstance(node, ast.JoinedStr):
+        return "".join(template(part, names) or BLANK for part in node.values)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        sides = template(node.left, names), template(node.right, names)
+        return None if sides == (None, None) else "".join(side or BLANK for side in sides)
+    return None
+
+
+def options(node: ast.expr) -> list[ast.expr]:
+    """The expressions that a conditional one can be; else itself."""
+    return [*options(node.body), *options(node.orelse)] if isinstance(node, ast.IfExp) else [node]
+
+
+def called(node: ast.Call) -> str:
+    """The name of what is called: of a function or, after a dot, of a method."""
+    return f".{node.func.attr}" if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def said(node: ast.AST, names: dict[str, str], within: str = "") -> Iterator[tuple[int, str]]:
+    """(line, text) of what a module raises, says, or has as a sentence anywhere; docstrings and help are left out.
+
+    within: the name of the innermost function around the node.
+    """
+    given: list[ast.expr] = []
+    fewest = 2
+    parts = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        return  # a docstring
+    if isinstance(node, ast.Constant) and node.value in names.values():
+        return  # a part of this module's sentences, which are found where it is used
+    if isinstance(node, ast.FunctionDef):
+        within = node.name
+    elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        given = [] if called(node.exc).strip(".") in UNTOLD else node.exc.args
+    elif isinstance(node, ast.Return) and node.value is not None:
+        given = [node.value] if within in CLAUSES else []
+    elif isinstance(node, ast.Call):
+        given = node.args if called(node) in SAYING else []
+        parts = [part for part in parts if not (isinstance(part, ast.keyword) and part.arg in UNSAID)]
+    elif isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp) and template(node, names) is not None:
+        given, fewest = [node], FEWEST_WORDS
+        # what is inside a sentence is not one, but for what a value in it is computed from
+        parts = [part.value for part in ast.walk(node) if isinstance(part, ast.FormattedValue)]
+    for option in (option for expression in given for option in options(expression)):
+        text = template(option, names)
+        if text is not None and len(words(text)) >= fewest and (fewest == 2 or text.endswith((".", BLANK))):
+            yield option.lineno, text
+    for part in parts:
+        yield from said(part, names, within)
+
+
+def words(text: str) -> list[str]:
+    """The words of a text."""
+    return re.findall(r"[A-Za-z]+", text)
+
+
+def plain(text: str) -> str:
+    """Text to compare: markup, quotation marks and line ends do not count, and values side by side are one."""
+    text = re.sub(rf"{BLANK}+", BLANK, re.sub(r"['\"`*\\]", "", text))
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def everything() -> dict[str, str]:
+    """What the rooms say, as `plain` makes it, and a place in the code where it stands."""
+    texts: dict[str, str] = {}
+    for file in (file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))):
+        name = file.relative_to(ROOT).as_posix()
+        if not name.startswith(tuple(UNSEEN)):
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            texts |= {plain(text): f"{name}:{line}" for line, text in said(tree, constants(tree))}
+    return texts
+
+
+def listed() -> set[str]:
+    """The sentences of the page, as `plain` makes them: they stand in bold."""
+    return {plain(bold) for bold in re.findall(r"\*\*(.+?)\*\*", PAGE.read_text(encoding="utf-8"), re.DOTALL)}
+
+
+def test_the_page_has_what_users_can_meet_and_nothing_else():
+    texts, page = everything(), listed()
+    missing = [f"{place}: {text}" for text, place in texts.items() if text not in page | set(UNMEANT)]
+    assert not missing, "not in docs/troubleshooting.md (in bold, with … for values):\n" + "\n".join(missing)
+    assert not page - set(texts), "nobody says this any more:\n" + "\n".join(sorted(page - set(texts)))
+    assert not set(UNMEANT) - set(texts)
+    assert all((ROOT / module).exists() for module in UNSEEN)
+
+
+def test_sentences_are_found_wherever_they_stand():
+    """The extraction itself: what it finds in a module with each kind of text."""
+    module = ast.parse(
+        '"""A module that is not said."""\n'
+        "_GIVE = 'Give another one.'\n"
+        "def why_silent(x):\n"
+        "    return 'is muted'\n"
+        "def work(self, x):\n"
+        "    if x: raise SongError(f'{x!r}: is silent. {_GIVE}') from None\n"
+        "    if not x: raise ValueError('it ends' if x else 'it has no end')\n"
+        "    self.report({'ERROR'}, 'No song')\n"
+        "    sentence = f'The song {x} ' + 'is not there any more.'\n"
+        "    parser.add_argument('--x', help='A text that only explains an option.')\n"
+        "    return f'{x} is of {len(x)} parts', 'short.'\n"
+    )
+    assert list(dict.fromkeys(text for _, text in said(module, constants(module)))) == [
+        "is muted",
+        "…: is silent. Give another one.",
+        "it ends",
+        "it has no end",
+        "No song",
+        "The song … is not there any more.",
+    ]

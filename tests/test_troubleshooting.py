@@ -28,6 +28,7 @@ _EXIT_CODES = (
 )
 _CARD = "is in the model card of an imported checkpoint"
 UNMEANT = {
+    "is not usable": "is a line of the installation's progress",
     "beat snap strength … is outside 0..1": "the request has been checked before",
     _EXIT_CODES: "is in the help of batch.py; the page has a table",
     "Original MAGMA, variant …, imported from ….": "describes a checkpoint in the panel",
@@ -54,6 +55,8 @@ SAYING = {"require", "_fail", "Notice", ".error", ".report", ".poll_message_set"
 """Functions, and methods with a dot, that are given a sentence to say."""
 CLAUSES = {"describe_exit", "problem_with", "why_not_installed", "why_silent"}
 """Functions that return a part of a sentence."""
+CLAUSE_NAMES = {"how", "problem", "reason", "_problem"}
+"""Variables and attributes that are given a part of a sentence."""
 UNSAID = {"help", "description", "epilog"}
 """Arguments with texts that explain something before anything went wrong."""
 FEWEST_WORDS = 5
@@ -124,6 +127,9 @@ def said(node: ast.AST, names: dict[str, str], within: str = "") -> Iterator[tup
         given = [] if called(node.exc).strip(".") in UNTOLD else node.exc.args
     elif isinstance(node, ast.Return) and node.value is not None:
         given = [node.value] if within in CLAUSES else []
+    elif isinstance(node, ast.Assign):
+        target = node.targets[0]
+        given = [node.value] if getattr(target, "id", getattr(target, "attr", "")) in CLAUSE_NAMES else []
     elif isinstance(node, ast.Call):
         given = node.args if called(node) in SAYING else []
         parts = [part for part in parts if not (isinstance(part, ast.keyword) and part.arg in UNSAID)]

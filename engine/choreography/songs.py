@@ -34,7 +34,7 @@ def relink(
         require(
             bool(missing) or len({audio.sha256 for audio in document.audio}) == 1,
             f"All songs of the dance are found ({songs}), so it is unclear which one {file_name(path)} is for. "
-            "Rename the file of that one first.",
+            "Rename the file that it replaces first.",
         )
         same = {document.audio[places[0]].sha256}
     audio = (replace(a, path=path, sha256=sha256, size=size) if a.sha256 in same else a for a in document.audio)

@@ -54,9 +54,10 @@ def explained(title: str, outcome: Outcome, data: Path) -> StepError:
     missing = re.search(r"No matching distribution found for (\S+)", output)
     if missing and not _OFFLINE.search(output):
         return StepError(
-            f"{title} failed: {missing[1]} is not there for this computer ({platform.system()} {platform.machine()}) "
-            "and its Python. The engine needs a 64-bit system (on a Mac: an Apple processor and macOS 14 or later); or "
-            "choose a Python that has these packages as Engine Python in the add-on's preferences.",
+            f"{title} failed: {missing[1]} is not available for this computer ({platform.system()} "
+            f"{platform.machine()}) and its Python. The engine needs a 64-bit system (on a Mac: an Apple processor and "
+            "macOS 14 or later); or choose a Python that has these packages as Engine Python in the add-on's "
+            "preferences.",
             is_outside=True,
         )
     last = next((line for line in reversed(outcome.lines) if "ERROR" in line), (outcome.lines or ("",))[-1])

@@ -78,7 +78,7 @@ def test_install_continue_after_a_failure_and_uninstall(tmp_path, wheel, lists, 
         file.write_text(file.read_text().replace("==1.0", "==9.9"))
     failed = install.Installation(data, sys.executable, wrong, pip_options)
     assert finish(failed) == "failed"
-    assert "tinypkg==9.9 is not there for this computer" in failed.error
+    assert "tinypkg==9.9 is not available for this computer" in failed.error
     assert why_not_installed(data, wrong) == "is not installed to the end"
 
     again = install.Installation(data, sys.executable, lists, pip_options)
@@ -378,7 +378,7 @@ def test_a_password_in_pips_settings_is_used_and_not_shown(tmp_path, lists):
         ("ERROR: [Errno 28] Auf dem Gerät ist kein Speicherplatz mehr verfügbar", "no space for the engine"),
         ("WARNING: Retrying (Retry(total=4)) after connection broken\nERROR: No matching distribution found for x==1",
          r"No matching distribution found for x==1.*Check the connection"),
-        ("ERROR: No matching distribution found for numpy==2.0", r"numpy==2\.0 is not there for this computer"),
+        ("ERROR: No matching distribution found for numpy==2.0", r"numpy==2\.0 is not available for this computer"),
         ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n    numpy==2.0 from https://x/y:",
          r"numpy==2\.0 as downloaded is not the file"),
         ("Traceback\nKeyError: 'x'", r"Downloading packages failed \(KeyError: 'x'\)"),

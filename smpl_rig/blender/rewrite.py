@@ -91,7 +91,10 @@ def _checked_place(obj: bpy.types.Object) -> Place:
         raise ArmatureError(f"The action of {obj.name!r} has no keys for {missing[0]}. Restore the dance's keyframes.")
     turned = [name for name in JOINT_NAMES if pose_of(obj).bones[name].rotation_mode != "QUATERNION"]
     if turned:
-        raise ArmatureError(f"Bone {turned[0]} of {obj.name!r} is not rotated by quaternions. Set its mode back.")
+        raise ArmatureError(
+            f"Bone {turned[0]} of {obj.name!r} is not rotated by quaternions. Set its rotation mode to Quaternion "
+            "(WXYZ)."
+        )
     return place
 
 

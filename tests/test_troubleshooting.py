@@ -28,6 +28,11 @@ _EXIT_CODES = (
 )
 _CARD = "is in the model card of an imported checkpoint"
 UNMEANT = {
+    "Checkpoint …, config.json": "is the beginning of sentences that are found whole",
+    "Data folder in use: …": "is a line of the preferences",
+    "Engine Python in use: …": "is a line of the preferences",
+    "Generating … tokens on the …": "is progress",
+    "Generating … tokens… on the …": "is progress",
     "is not usable": "is a line of the installation's progress",
     "beat snap strength … is outside 0..1": "the request has been checked before",
     _EXIT_CODES: "is in the help of batch.py; the page has a table",
@@ -55,11 +60,11 @@ SAYING = {"require", "_fail", "Notice", ".error", ".report", ".poll_message_set"
 """Functions, and methods with a dot, that are given a sentence to say."""
 CLAUSES = {"describe_exit", "problem_with", "why_not_installed", "why_silent"}
 """Functions that return a part of a sentence."""
-CLAUSE_NAMES = {"how", "problem", "reason", "_problem"}
+CLAUSE_NAMES = {"garbage", "how", "need", "problem", "reason", "what", "where", "_problem"}
 """Variables and attributes that are given a part of a sentence."""
 UNSAID = {"help", "description", "epilog"}
 """Arguments with texts that explain something before anything went wrong."""
-FEWEST_WORDS = 5
+FEWEST_WORDS = 4
 """Words of a text that ends with a full stop and so is a sentence, wherever it stands."""
 
 
@@ -145,8 +150,8 @@ def said(tree: ast.Module, names: dict[str, str]) -> Iterator[tuple[int, str]]:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text."""
-    return re.findall(r"[A-Za-z]+", text)
+    """The words of a text; a name with dots is one."""
+    return [word for word in text.split() if re.search("[A-Za-z]", word)]
 
 
 def plain(text: str) -> str:

@@ -62,7 +62,7 @@ def chained_music(
                 part = _repeated(part, (last - first) * stride)
                 notices.append(
                     f"The join dances to a repetition of the music before it, since the first song is not found "
-                    f"({error})"
+                    f"({error})."
                 )
         parts.append(part)
     return _joined(parts), notices

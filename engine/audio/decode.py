@@ -20,7 +20,6 @@ import av
 import numpy as np
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
 from engine.audio.downmix import Downmix
 from engine.checks import shown_path
@@ -176,6 +175,8 @@ def check_song(audio: FloatArray, sample_rate: int, name: str, tracks: int = 1) 
 
 def _is_audible(audio: FloatArray, sample_rate: int) -> bool:
     """Whether any moment of audio (samples,) is louder than `SILENCE`, apart from what is too low to be heard."""
+    from scipy.signal import butter, sosfiltfilt  # here: it loads for a second, and edits need no sound
+
     border, moment = round(_BORDER * sample_rate), max(round(_MOMENT * sample_rate), 1)
     piece = round(_PIECE * sample_rate)
     high_pass = butter(4, _INAUDIBLE, "highpass", fs=sample_rate, output="sos")

@@ -545,7 +545,7 @@ def test_frames_of_another_token_rate_are_refused(dance: State) -> None:
     document, motion = replace(dance[0], token_rate=20.0), dance[1]
     frames = replace(motion.frames.cut(0, len(document)), fps=20.0)
     with pytest.raises(DataError, match="Give the motion that belongs to it"):
-        do((document, replace(motion, frames=frames)), lock(0, 4))
+        do((document, replace(motion, frames=frames)), Operation("mirror", start=0, stop=4))
 
 
 def test_a_chain_has_limits(dance: State) -> None:

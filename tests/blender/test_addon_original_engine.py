@@ -154,7 +154,7 @@ def test_bad_files_are_refused_in_a_sentence(magma, files, tmp_path):
     expect_refusal(r"damaged\.pt: ", files, tmp_path, vqvae=damaged)
     expect_refusal("swap the two", files, tmp_path, vqvae=files / "librosa.pt", motionseq=files / "vq.pt")
     expect_refusal("It fits the variant encodec", files, tmp_path, motionseq=files / "encodec.pt")
-    expect_refusal(r"gone\.pt: there is no such file", files, tmp_path, vqvae=files / "gone.pt")
+    expect_refusal(r"gone\.pt: cannot be read \(No such file", files, tmp_path, vqvae=files / "gone.pt")
     expect_refusal(r"vq\.pt: holds an archive", files, tmp_path, mean=files / "vq.pt")
 
 

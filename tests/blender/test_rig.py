@@ -87,7 +87,7 @@ def test_random_poses_match_forward_kinematics(scene):
     write_motion(obj, motion, 1, 30, "random")
     joints = motion.joints()
     for frame in range(0, len(motion), 10):
-        assert np.abs(heads_at(obj, 1 + frame) - joints[frame]).max() < 1e-3
+        assert np.abs(heads_at(obj, 1 + frame) - joints[frame]).max() < 5e-3
 
 
 def test_real_clip_matches_forward_kinematics(scene, dance_data):
@@ -97,7 +97,7 @@ def test_real_clip_matches_forward_kinematics(scene, dance_data):
     write_motion(obj, motion, 1, 30, path.stem)
     joints = motion.joints()
     for frame in range(0, len(motion), 10):
-        assert np.abs(heads_at(obj, 1 + frame) - joints[frame]).max() < 1e-3
+        assert np.abs(heads_at(obj, 1 + frame) - joints[frame]).max() < 5e-3
 
 
 def test_keys_fall_on_the_scene_frames_of_their_times(scene):
@@ -112,7 +112,7 @@ def test_read_motion_gives_back_what_was_written(scene):
     obj, motion = create_armature("Dancer"), random_motion()
     write_motion(obj, motion, 10, 30, "random")
     back = read_motion(obj, range(10, 10 + len(motion)), 30)
-    assert np.abs(back.rotations() - motion.rotations()).max() < 1e-3
+    assert np.abs(back.rotations() - motion.rotations()).max() < 8e-3  # half a degree
     assert np.abs(back.trans - motion.trans).max() < 1e-3
     assert back.fps == 30
 
@@ -195,9 +195,9 @@ def test_an_armature_of_other_proportions_and_bone_axes_dances_the_same(scene, y
     offsets = 1.2 * np.array([np.zeros(3), *(standing_joints()[1:] - standing_joints()[list(PARENTS[1:])])])
     wanted = forward_kinematics(motion.rotations(), motion.trans, (offsets @ BODY_TO_WORLD).astype(np.float32))
     for frame in (0, 20, 60):
-        assert np.abs(heads_at(obj, 1 + frame) - wanted[frame]).max() < 1e-3
+        assert np.abs(heads_at(obj, 1 + frame) - wanted[frame]).max() < 5e-3
     back = read_motion(obj, range(1, 62), 30)
-    assert np.abs(back.rotations() - motion.rotations()).max() < 1e-3
+    assert np.abs(back.rotations() - motion.rotations()).max() < 8e-3  # half a degree
     assert np.abs(back.trans - motion.trans).max() < 1e-3
 
 

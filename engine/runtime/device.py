@@ -14,6 +14,7 @@ from engine.runtime.memory import is_out_of_memory
 
 Result = TypeVar("Result")
 GPU_WAS_FULL = "the GPU ran out of memory"
+CONTINUING = f"Continuing on the CPU: {GPU_WAS_FULL}"
 
 
 @dataclass(frozen=True)
@@ -53,5 +54,5 @@ def with_cpu_fallback(
         if not is_out_of_memory(error):
             raise
     # outside of the handler, whose error keeps the memory of its frames
-    progress("load", 0.0, f"Continuing on the CPU: {GPU_WAS_FULL}")
+    progress("load", 0.0, CONTINUING)
     return work(Device("cpu", GPU_WAS_FULL))

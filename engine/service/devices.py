@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from engine.runtime.memory import is_out_of_memory
+
 if TYPE_CHECKING:
     from engine.editing.edit import Edited
-    from engine.runtime.device import Device
 
 
 def edited_on(wanted: str, work: Callable[[str], Edited], progress: Callable[[str, float, str], None]) -> Edited:
     """The result of `work` on the device for a setting; if its GPU runs out of memory, on the CPU, with a notice."""
-    from engine.runtime.device import GPU_WAS_FULL, choose_device, with_cpu_fallback
+    try:
+        return work(wanted)
+    except Exception as error:
+        if wanted == "cpu" or not is_out_of_memory(error):
+            raise
+        # here: it loads PyTorch, which not every edit needs
+        from engine.runtime.device import CONTINUING, GPU_WAS_FULL, choose_device
 
-    used: list[str] = []
-
-    def attempt(device: Device) -> Edited:
-        used.append(device.name)
-        return work(device.name)
-
-    edited = with_cpu_fallback(choose_device(wanted), attempt, progress)
-    if len(used) > 1:
-        edited.report["notices"].append(f"This was computed on the CPU, because {GPU_WAS_FULL}.")
+        if choose_device(wanted).name == "cpu":
+            raise
+    # outside of the handler, whose error keeps the memory of its frames
+    progress("load", 0.0, CONTINUING)
+    edited = work("cpu")
+    edited.report["notices"].append(f"This was computed on the CPU, because {GPU_WAS_FULL}.")
     return edited

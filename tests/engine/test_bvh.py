@@ -326,6 +326,24 @@ def test_absurd_sizes_are_refused_before_memory_is_used(tmp_path: Path, monkeypa
             read_bvh(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HIERARCHY }MOTION " + "; " * 60 + "\n",
+        "HIERARCHY " + "MOTION # " * 100_000,
+        "HIERARCHY " + "MOTION # \n " * 100_000,
+        "HIERARCHY MOTION " + "# \n" * 200_000,
+        "HIERARCHY\nMOTION\nFrames" + " " * 300_000,
+        "HIERARCHY\nMOTION\nFrames: 1\nFrame Time" + "\n" * 300_000,
+    ],
+    ids=["comments in comments", "one line", "many lines", "comments", "spaces", "lines"],
+)
+def test_a_text_of_comments_and_spaces_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    """Not after minutes, or never: the time of each was exponential or quadratic in its length."""
+    with pytest.raises(DataError, match=r"not a BVH file|damaged"):
+        read_text(tmp_path, text)
+
+
 def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:
     write_bvh(tmp_path / "good.bvh", dance(5))
     text = (tmp_path / "good.bvh").read_text()

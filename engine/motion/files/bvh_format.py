@@ -33,13 +33,12 @@ _CHUNK = 1 << 20
 _FPS = (1.0, 1000.0)
 _STILL = 0.01
 """Share of a joint's offset below which all its position channels count as zero."""
-_MOTION = re.compile(
-    r"(?<![^\s}])MOTION(?=\s+(?:(?:#|//|;)[^\n]*\s+)*Frames\b)|^[ \t]*MOTION\b", re.IGNORECASE | re.MULTILINE
-)
+_MOTION = re.compile(r"(?P<line>^[ \t]*)?(?<![^\s}])MOTION\b", re.IGNORECASE | re.MULTILINE)
 _HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
-_NOTHING = r"(?:\s|(?:#|//|;)[^\n]*(?:\n|$))*"
-_FRAMES = re.compile(_NOTHING + r"Frames\s*:?\s*(\S+)", re.IGNORECASE)
-_FRAME_TIME = re.compile(_NOTHING + r"Frame[ \t]*Time\s*:?\s*(\S+)", re.IGNORECASE)
+_SPACE = re.compile(r"\s*")
+_FRAMES = re.compile(r"Frames\b\s*(?::\s*)?(\S+)", re.IGNORECASE)
+_FRAME_TIME = re.compile(r"Frame[ \t]*Time\s*(?::\s*)?(\S+)", re.IGNORECASE)
+_COMMENT_SIGNS = ("#", "//", ";")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|;).*$", re.MULTILINE)
 
 
@@ -128,7 +127,7 @@ def parse_bvh(path: Path) -> BvhFile:
     del content
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    motion = _MOTION.search(text)
+    motion = _find_motion(text)
     if motion is None or not _HIERARCHY.search(text, 0, motion.start()):
         raise DataError(f"{path.name}: is not a BVH file (no HIERARCHY and MOTION). Export the motion as BVH.")
     try:
@@ -159,6 +158,30 @@ def parse_bvh(path: Path) -> BvhFile:
             "which is no number. Export the motion again without it."
         )
     return BvhFile(tuple(joints), table, fps)
+
+
+def _find_motion(text: str) -> re.Match[str] | None:
+    """The word MOTION that ends the hierarchy: at the beginning of a line, or before the word Frames."""
+    motion = _MOTION.search(text)
+    while motion is not None and motion["line"] is None:
+        after = _after_comments(text, motion.end())
+        if _FRAMES.match(text, after):
+            break
+        # on from the last line that begins before `after`: what was skipped is not searched again for each MOTION in it
+        line = text.rfind("\n", motion.end(), after) + 1
+        motion = _MOTION.search(text, line or after)
+    return motion
+
+
+def _after_comments(text: str, begin: int) -> int:
+    """Where the first word from `begin` on is that is in no comment."""
+    while True:
+        space = _SPACE.match(text, begin)
+        begin = space.end() if space else begin
+        if not text.startswith(_COMMENT_SIGNS, begin):
+            return begin
+        end = text.find("\n", begin)
+        begin = len(text) if end < 0 else end
 
 
 def _encoding(content: bytes) -> str:
@@ -252,10 +275,10 @@ def _parse_channels(words: _Words) -> tuple[str, ...]:
 
 def _parse_motion_head(text: str, begin: int) -> tuple[int, float, int]:
     """`Frames: N` and `Frame Time: S` -> (N, frames per second, where the values begin)."""
-    frames = _FRAMES.match(text, begin)
+    frames = _FRAMES.match(text, _after_comments(text, begin))
     if frames is None:
         raise ValueError("no 'Frames:' after MOTION")
-    step = _FRAME_TIME.match(text, frames.end())
+    step = _FRAME_TIME.match(text, _after_comments(text, frames.end()))
     if step is None:
         raise ValueError("no 'Frame Time:' after 'Frames:'")
     count, seconds = _number(frames[1]), _number(step[1])

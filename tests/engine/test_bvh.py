@@ -308,6 +308,32 @@ def test_a_value_that_is_no_number_is_named_with_its_frame(tmp_path: Path, spelt
         read_text(tmp_path, "\n".join(lines).replace(spelt, "abc"))
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        (0, "1e200", "the value 1e\\+200 in frame 38 of 40 .*Hips xposition.*no length"),
+        (2, "-2e8", "the value -2e\\+08 in frame 38 of 40 .*Hips zposition.*no length"),
+        (7, "1e8", "the value 1e\\+08 in frame 38 of 40 .*LeftUpLeg yrotation.*no angle in degrees"),
+        (-1, "1e200", "the value 1e\\+200 in frame 38 of 40 .*no angle in degrees"),
+        (-1, "1e308", "the value 1e\\+308 in frame 38 of 40 .*no angle in degrees"),
+    ],
+)
+def test_a_number_that_is_no_angle_or_place_is_named_with_its_frame(
+    tmp_path: Path, column: int, value: str, words: str
+) -> None:
+    lines = bvh_text(dance()).splitlines()
+    row = lines[-3].split()
+    row[column] = value
+    lines[-3] = " ".join(row)
+    with pytest.raises(DataError, match=words):
+        read_text(tmp_path, "\n".join(lines))
+
+
+def test_a_dancer_who_turned_a_thousand_times_is_read(tmp_path: Path) -> None:
+    text = rows(bvh_text(dance()), lambda row: row.rsplit(" ", 1)[0] + " 360000")
+    assert len(read_text(tmp_path, text)) == 40
+
+
 def test_absurd_sizes_are_refused_before_memory_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bvh_format, "_MAX_VALUES", 10_000)
     deep = "HIERARCHY\nROOT a\n{\n" + "JOINT b\n{\n" * 50_000 + "}" * 50_001 + "\nMOTION\nFrames: 1\nFrame Time: 0.1\n0"

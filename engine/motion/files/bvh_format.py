@@ -29,6 +29,8 @@ _MAX_JOINTS = 2000
 _MAX_VALUES = 24_000_000
 """Frames times channels: ten minutes at 120 frames a second of a hundred joints."""
 _MAX_OFFSET = 1e6
+_FARTHEST, _MOST_TURNED = 1e8, 1e6
+"""Units, a hundred kilometres in millimetres, and degrees, thousands of turns, that no dancer reaches."""
 _CHUNK = 1 << 20
 _FPS = (1.0, 1000.0)
 _STILL = 0.01
@@ -149,15 +151,25 @@ def parse_bvh(path: Path) -> BvhFile:
             f"{f', {line} in its first line' if line != width else ''}. Export the motion again."
         )
     table = values[: rows * width].reshape(rows, width)
-    wrong = np.argwhere(~np.isfinite(table))
+    _check_values(path.name, joints, table)
+    return BvhFile(tuple(joints), table, fps)
+
+
+def _check_values(name: str, joints: Sequence[BvhJoint], table: NDArray[np.float64]) -> None:
+    """Raise DataError for a value that is no number, or no place or angle of a body. table: (T, channels)."""
+    turns = [channel in _ROTATIONS for joint in joints for channel in joint.channels]
+    most = np.where(turns, _MOST_TURNED, _FARTHEST)
+    wrong = np.argwhere(~(np.abs(table) <= most))
     if len(wrong):
         frame, column = (int(index) for index in wrong[0])
-        channels = [f"{joint.name} {channel}" for joint in joints for channel in joint.channels]
+        channel = [f"{joint.name} {channel}" for joint in joints for channel in joint.channels][column]
+        value = table[frame, column]
+        kind = "angle in degrees" if turns[column] else "length"
+        what = kind if np.isfinite(value) else "number"
         raise DataError(
-            f"{path.name}: has the value {table[frame, column]} in frame {frame + 1} of {rows} ({channels[column]}), "
-            "which is no number. Export the motion again without it."
+            f"{name}: has the value {value:g} in frame {frame + 1} of {len(table)} ({channel}), which is no "
+            f"{what}. Export the motion again without it."
         )
-    return BvhFile(tuple(joints), table, fps)
 
 
 def _find_motion(text: str) -> re.Match[str] | None:

@@ -36,6 +36,8 @@ _MOST_OFF = 25.0
 """Degrees by which a part of the body may be off the file's own positions, on average."""
 _FARTHEST_FLOOR = 100.0
 """Metres from height 0 to a recording's floor; it is moved to 0."""
+_NO_LEGS = 1e-6
+"""Length of legs, in any unit, that is rounding."""
 
 
 def read_bvh(path: Path) -> Motion:
@@ -55,7 +57,7 @@ def read_bvh_recording(path: Path) -> Recording:
     joints = _match_joints(path, file)
     source = _source(file, joints)
     rest = _filled(file.rest_positions(), joints)
-    if not source.legs > 0:
+    if not source.legs > _NO_LEGS:
         raise DataError(f"{path.name}: its legs have no length, so its skeleton is empty. Export the BVH with offsets.")
     scale = _OUR_LEGS / source.legs
     if _is_ours(file, joints, scale):

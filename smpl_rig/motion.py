@@ -32,6 +32,9 @@ ORIGIN_NAMES = (ORIGIN, "joints", "frames_trans")
 RATE_NAMES = (
     "mocap_framerate", "mocap_frame_rate", "mocap_fps", "fps", "framerate", "frame_rate", "frameRate", "motion_fps",
 )  # fmt: skip
+POSE_WIDTHS = tuple(3 * joints for joints in (22, 23, 24, 25, 52, 53, 54, 55))
+"""Numbers a frame of axis-angle poses: SMPL with or without its hands, SMPL-H and SMPL-X with parts of its face. Others
+are quaternions, matrices or another body: 22 to 55 joints never have as many numbers as these in another way."""
 MAX_FRAME_RATE = 1000.0
 _LARGEST = 1e8
 """Of any number in a motion file: a hundred kilometres in millimetres."""
@@ -143,7 +146,9 @@ def load_npz(file: Path | str | IO[bytes]) -> Motion:
         )
     poses, trans = numbers(name, "poses", data["poses"]), numbers(name, "trans", data["trans"])
     rate = frame_rate(name, data)
-    if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3) or not len(poses):
+    if poses.ndim == 2:
+        check_pose_width(name, "poses", poses)
+    if poses.ndim != 2 or trans.shape != (len(poses), 3) or not len(poses):
         raise MotionFileError(
             f"{name}: poses {poses.shape} and trans {trans.shape} do not match. (T, 72) and (T, 3) are needed."
         )
@@ -184,6 +189,15 @@ def numbers(name: str, key: str, array: NDArray[Any]) -> FloatArray:
         frame = f"frame {wrong[0][0] + 1} of {len(values)} of " if values.ndim > 1 else ""
         raise MotionFileError(f"{name}: has the value {value} in {frame}its {key}. Export the motion again without it.")
     return values
+
+
+def check_pose_width(name: str, key: str, poses: FloatArray) -> None:
+    """Raise MotionFileError for poses (T, N) that are no body's in axis-angle."""
+    if poses.shape[1] not in POSE_WIDTHS:
+        raise MotionFileError(
+            f"{name}: its {key} has {poses.shape[1]} numbers a frame, which is no SMPL body in axis-angle. (T, 72) is "
+            "needed; quaternions, 6D rotations and flat matrices must be converted."
+        )
 
 
 def body_poses(poses: FloatArray) -> FloatArray:

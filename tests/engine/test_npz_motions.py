@@ -232,6 +232,25 @@ def test_what_cannot_be_told_is_refused_with_a_sentence(tmp_path: Path) -> None:
             read_arrays(tmp_path, {**arrays, **change})
 
 
+def test_rotations_that_are_no_axis_angle_are_no_poses(tmp_path: Path) -> None:
+    """Their numbers would be read as other angles of more joints: a dance of nonsense."""
+    poses = dance().poses.reshape(40, 24, 3)
+    matrices = rot.axis_angle_to_matrix(poses)
+    for values in (
+        rot.axis_angle_to_quaternion(poses),
+        matrices[..., :2],  # 6D
+        matrices,
+        matrices[:, :22, :, :2],
+    ):
+        arrays = {**amass(dance()), "poses": values.reshape(40, -1).astype(np.float32)}
+        with pytest.raises(DataError, match=rf"{values[0].size} numbers a frame, which is no SMPL body in axis-angle"):
+            read_arrays(tmp_path, arrays)
+        with pytest.raises(MotionFileError, match="no SMPL body in axis-angle"):
+            load_npz(tmp_path / "motion.npz")
+        with pytest.raises(DataError, match="no SMPL body in axis-angle"):
+            read_arrays(tmp_path, {**arrays, "trans_origin": "smpl"})
+
+
 def test_pipes_devices_folders_and_empty_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "empty.npz").touch()
     (tmp_path / "folder.npz").mkdir()

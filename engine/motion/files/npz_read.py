@@ -22,6 +22,7 @@ from smpl_rig.motion import (
     Motion,
     MotionFileError,
     body_poses,
+    check_pose_width,
     frame_rate,
     load_npz,
     numbers,
@@ -135,11 +136,7 @@ def _poses(name: str, data: Arrays) -> FloatArray:
             )
         return np.concatenate(parts, axis=1)
     poses = _flat(name, whole, data[whole])
-    if poses.shape[1] < 66 or poses.shape[1] % 3:
-        raise DataError(
-            f"{name}: its {whole} has {poses.shape[1]} numbers a frame, which are not 22 joints or more in axis-angle. "
-            "(T, 72) is needed."
-        )
+    check_pose_width(name, whole, poses)
     return poses
 
 
@@ -154,7 +151,6 @@ def _flat(name: str, key: str, array: NDArray[Any]) -> FloatArray:
     if (
         not values.size
         or values.ndim not in (2, 3)
-        or values.shape[-1] % 3
         or (values.ndim == 3 and values.shape[2] != 3)
     ):
         raise DataError(f"{name}: its {key} has the shape {values.shape}. (T, 72) or (T, 24, 3) is needed.")

@@ -241,7 +241,9 @@ def test_a_part_of_a_song_whose_channels_cancel_is_heard(tmp_path: Path, at: flo
     np.testing.assert_allclose(kept, same, atol=2e-3)
     rest = load_audio(path, 10_240, start=at, seconds=2.5)
     check_song(rest, 10_240, "the rest")
-    np.testing.assert_allclose(np.abs(rest), np.abs(load_audio(path, 10_240)[round(at * 10_240) :][: len(rest)]), atol=0.02)
+    np.testing.assert_allclose(
+        np.abs(rest), np.abs(load_audio(path, 10_240)[round(at * 10_240) :][: len(rest)]), atol=0.02
+    )
 
 
 def test_a_short_effect_with_reversed_channels_changes_nothing(tmp_path: Path) -> None:

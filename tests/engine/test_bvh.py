@@ -136,6 +136,34 @@ def test_a_reference_pose_does_not_flash_in_the_dance(
         assert same_body(motion, read_text(tmp_path, bvh_text(recording, frames=frames)), 2e-3)
 
 
+def a_pose(frames: int = 1) -> Motion:
+    """Our rest pose with lowered arms, held at the origin."""
+    still = t_pose(frames)
+    poses = still.poses.reshape(frames, 24, 3).copy()
+    poses[:, [JOINT_INDEX["L_shoulder"], JOINT_INDEX["R_shoulder"]], 2] = [-0.8, 0.8]
+    return replace(still, poses=poses.reshape(frames, 72))
+
+
+def unsteady(still: Motion) -> Motion:
+    """A held pose of somebody who stands in it: two degrees off, and never quite still."""
+    random = np.random.default_rng(5)
+    off = random.normal(0, np.radians(2), (1, 72)) + random.normal(0, np.radians(0.2), still.poses.shape)
+    return replace(still, poses=(still.poses + off.clip(-0.06, 0.06)).astype(np.float32))
+
+
+@pytest.mark.parametrize("frames", [None, bones_along_x()], ids=["zero is a t-pose", "any axes"])
+def test_several_reference_poses_and_those_of_people_do_not_flash_either(tmp_path: Path, frames: Array | None) -> None:
+    """As captures have it: a T-pose, an A-pose, then the dance, and the T-pose again; the dance may be short."""
+    for motion in (dance(), dance(120).cut(10, 16), dance(120).cut(0, 88)):
+        for before in (t_pose(1), t_pose(2), a_pose(3), joined(t_pose(2), a_pose(3)), joined(a_pose(1), t_pose(1)),
+                       joined(unsteady(t_pose(3)), unsteady(a_pose(2)))):  # fmt: skip
+            for recording in (joined(before, motion), joined(before, motion, t_pose(1)), joined(motion, before)):
+                back = read_text(tmp_path, bvh_text(recording, frames=frames))
+                assert len(back) == len(motion)
+                ours, theirs = motion.joints(), back.joints()
+                assert np.abs((ours - ours[:, :1]) - (theirs - theirs[:, :1]))[:, :22].max() < 0.06
+
+
 def test_a_dance_that_moves_on_from_a_t_pose_keeps_its_first_frames(tmp_path: Path) -> None:
     motion = dance(60)
     share = np.clip(np.arange(60) / 40, 0, 1)

@@ -148,11 +148,7 @@ def _flat(name: str, key: str, array: NDArray[Any]) -> FloatArray:
         if not np.allclose(square, np.eye(3), atol=1e-2) or (np.linalg.det(values) < 0).any():
             raise DataError(f"{name}: its {key} are 3 by 3 matrices but no rotations. Export the motion again.")
         values = rot.matrix_to_axis_angle(values)
-    if (
-        not values.size
-        or values.ndim not in (2, 3)
-        or (values.ndim == 3 and values.shape[2] != 3)
-    ):
+    if not values.size or values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] != 3):
         raise DataError(f"{name}: its {key} has the shape {values.shape}. (T, 72) or (T, 24, 3) is needed.")
     return values.reshape(len(values), -1)
 

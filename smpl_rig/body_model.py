@@ -77,8 +77,8 @@ def mannequin() -> BodyModel:
 def load(path: Path) -> BodyModel:
     """The body in an SMPL model file (.npz or .pkl) as downloaded by its owner.
 
-    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. A body in centimetres, millimetres
-    or inches, and one that lies or faces another way, is scaled and turned. Raises BodyModelError.
+    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. A body in centimetres,
+    millimetres or inches, and one that lies or faces another way, is scaled and turned. Raises BodyModelError.
     """
     path = Path(path)
     data = _read(path)

@@ -38,7 +38,7 @@ are quaternions, matrices or another body: 22 to 55 joints never have as many nu
 MAX_FRAME_RATE = 1000.0
 _LARGEST = 1e8
 """Of any number in a motion file: a hundred kilometres in millimetres."""
-_SKELETON_FILE, _MAX_SKELETON_BYTES = "skeleton.json", 1 << 20
+_SKELETON_FILE, _INDEX_FILE, _MAX_DATA_SET_BYTES = "skeleton.json", "index.json", 1 << 24
 SAME_PLACE = 1e-3
 """Metres within which `joints` and `trans` of a file agree; a `trans` changed since then counts."""
 
@@ -214,7 +214,8 @@ def said_origin(file: Path | str | IO[bytes], data: Mapping[str, NDArray[Any]]) 
     """What is said of a motion file's `trans`, that it is `SMPL` or `PELVIS`, or None. Raises MotionFileError.
 
     The file says it itself. Our files before `trans_origin` had the pelvis there, which their `joints` and the names of
-    their `frames` show. A data set says it: in its `skeleton.json` the pelvis rests at the origin.
+    their `frames` show. A data set says it of the clips that its `index.json` lists: in its
+    `skeleton.json` the pelvis rests at the origin.
     """
     if ORIGIN in data:
         origin = str(np.asarray(data[ORIGIN]).reshape(-1)[0]) if np.size(data[ORIGIN]) else ""
@@ -232,8 +233,12 @@ def said_origin(file: Path | str | IO[bytes], data: Mapping[str, NDArray[Any]]) 
 def _data_set_says_pelvis(path: Path) -> bool:
     for folder in (path.parent, path.parent.parent):
         try:
-            said = json.loads(read_regular(folder / _SKELETON_FILE, _MAX_SKELETON_BYTES))
-            return [float(value) for value in said["rest_offsets_m"][0]] == [0.0, 0.0, 0.0]
+            said = json.loads(read_regular(folder / _SKELETON_FILE, _MAX_DATA_SET_BYTES))
+            if [float(value) for value in said["rest_offsets_m"][0]] != [0.0, 0.0, 0.0]:
+                return False
+            # a file that somebody put there is not the data set's
+            index = json.loads(read_regular(folder / _INDEX_FILE, _MAX_DATA_SET_BYTES))
+            return any(clip["name"] == path.stem for clip in index["clips"])
         except FileNotFoundError:
             continue
         except (OSError, ValueError, TypeError, LookupError, RecursionError):

@@ -128,6 +128,17 @@ def test_a_data_set_may_say_that_its_places_are_the_pelvis(tmp_path: Path) -> No
     assert len(read_motion(path)) == 40
 
 
+@pytest.mark.parametrize("index", [{"clips": [{"name": "other"}]}, {"clips": [3]}, [], None], ids=str)
+def test_a_file_that_was_put_into_a_data_sets_folder_is_not_of_the_data_set(tmp_path: Path, index: object) -> None:
+    """An AMASS file beside the data set's clips: its places are SMPL's translation."""
+    (tmp_path / "motions").mkdir()
+    (tmp_path / "skeleton.json").write_text(json.dumps({"rest_offsets_m": [[0.0, 0.0, 0.0]]}))
+    if index is not None:
+        (tmp_path / "index.json").write_text(json.dumps(index))
+    for folder in (tmp_path / "motions", tmp_path):
+        assert same(dance(), read_arrays(folder, amass(dance())))
+
+
 def test_an_unknown_meaning_of_trans_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="trans_origin is 'feet'"):
         read_arrays(tmp_path, {**amass(dance()), "trans_origin": "feet"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -264,6 +265,31 @@ SPELLINGS: dict[str, Callable[[str], str | bytes]] = {
     "utf-16 big": lambda text: text.encode("utf-16-be"),
     "latin-1 comment": lambda text: "# d\xe9mo\n".encode("latin-1") + text.encode(),
     "end site with a name": lambda text: text.replace("End Site", "End Site tip"),
+    "translation": lambda text: text.replace("position", "translation"),
+    "underscores": lambda text: text.replace("rotation", "_rotation"),
+    "rot and pos": lambda text: text.replace("rotation", "rot").replace("position", "pos"),
+    "axes last": lambda text: re.sub(r"\b([XYZ])(rotation|position)", r"\2\1", text),
+    "commas between channels": lambda text: text.replace("CHANNELS 3 ", "CHANNELS 3, ").replace(
+        "rotation", "rotation,"
+    ),
+    "colons in the hierarchy": lambda text: re.sub(r"(CHANNELS|OFFSET)", r"\1:", text),
+    "a frame time in seconds": lambda text: text.replace("0.033333", "0.033333s"),
+    "a frame time with its rate": lambda text: text.replace("0.033333", "0.033333 (30 fps)"),
+    "a frame time in milliseconds": lambda text: text.replace("0.033333", "33.333 ms"),
+    "a frame time as a fraction": lambda text: text.replace("0.033333", "1/30"),
+    "a frame rate": lambda text: text.replace("Frame Time: 0.033333", "Frame Rate: 30"),
+    "semicolons": lambda text: rows(text, lambda row: row + ";"),
+    "end": lambda text: text + "END\n",
+    "a closed motion": lambda text: text + "}",
+    "no hierarchy line": lambda text: text.replace("HIERARCHY\n", ""),
+    "a prop behind": lambda text: rows(
+        text.replace("MOTION", "ROOT prop\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n}\nMOTION"),
+        lambda row: row + " 1 2 3",
+    ),
+    "a prop before": lambda text: rows(
+        text.replace("ROOT", "ROOT prop\n{\nOFFSET 0 0 0\nCHANNELS 1 Xposition\nEnd Site\n{\n}\n}\nROOT"),
+        lambda row: "1 " + row,
+    ),
     "scale channels": lambda text: rows(
         text.replace("CHANNELS 6 ", "CHANNELS 9 Xscale Yscale Zscale "), lambda row: "1 1 1 " + row
     ),
@@ -291,6 +317,14 @@ def test_positions_on_every_joint_and_joints_without_channels_are_read(tmp_path:
 def test_a_last_row_that_is_cut_off_is_left_out(tmp_path: Path) -> None:
     back = read_text(tmp_path, bvh_text(dance())[:-300])
     assert len(back) == 39
+
+
+@pytest.mark.parametrize("word", ["0x1F", "1_000", "abc"])
+@pytest.mark.parametrize("end", ["", "\n"], ids=["at the end", "in a line"])
+def test_words_that_only_look_like_numbers_are_refused(tmp_path: Path, word: str, end: str) -> None:
+    text = bvh_text(dance()).rstrip().rsplit(" ", 1)[0]
+    with pytest.raises(DataError, match=rf"'{word}' is no number, in frame 40"):
+        read_text(tmp_path, f"{text} {word}{end}")
 
 
 @pytest.mark.parametrize(

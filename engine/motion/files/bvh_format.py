@@ -23,6 +23,10 @@ _POSITIONS = {"xposition": 0, "yposition": 1, "zposition": 2}
 _ROTATIONS = {"xrotation": 0, "yrotation": 1, "zrotation": 2}
 _SCALES = ("xscale", "yscale", "zscale")
 """Channels that some programs write and none of ours needs."""
+_CHANNEL = re.compile(
+    r"(?P<axis>[xyz]?)_?(?:(?P<r>rot(?:ation)?)|(?P<p>pos(?:ition)?|trans(?:lation)?)|scale)_?(?P<last>[xyz]?)"
+)
+"""How programs spell a channel, in lower case: Xposition, Xtranslation, X_rotation, rotX."""
 MAX_FILE_BYTES = 1 << 28
 _MAX_HEAD_CHARACTERS = 1 << 22
 _MAX_JOINTS = 2000
@@ -36,10 +40,19 @@ _FPS = (1.0, 1000.0)
 _STILL = 0.01
 """Share of a joint's offset below which all its position channels count as zero."""
 _MOTION = re.compile(r"(?P<line>^[ \t]*)?(?<![^\s}])MOTION\b", re.IGNORECASE | re.MULTILINE)
-_HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
+_HIERARCHY = re.compile(r"\b(?:HIERARCHY|ROOT)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s*")
 _FRAMES = re.compile(r"Frames\b\s*(?::\s*)?(\S+)", re.IGNORECASE)
-_FRAME_TIME = re.compile(r"Frame[ \t]*Time\s*(?::\s*)?(\S+)", re.IGNORECASE)
+_FRAME_TIME = re.compile(
+    r"Frame[ \t]*(?P<kind>Time|Rate)\s*(?::\s*)?(?P<number>\S*?[\d.,])(?P<per>/\d+)?[ \t]*(?P<unit>ms|s|sec|secs|seconds|"
+    r"fps|hz)?(?=\s|\(|$)(?:[ \t]*\([^()\n]*\))?|Frame[ \t]*Time\s*(?::\s*)?(?P<other>\S+)",
+    re.IGNORECASE,
+)
+"""A frame time as programs write it: 0.033333, 33.3 ms, 1/30, 0.0333 (30 fps); or a rate."""
+_CUT_OFF = re.compile(r"[+-]|[+-]?\.|[+-]?(?:\d+\.?\d*|\.\d+)e[+-]?", re.IGNORECASE)
+"""The beginning of a number that is none yet."""
+_ENDS = ("end", "}", "\x1a", "\0")
+"""What some files have behind the last value."""
 _COMMENT_SIGNS = ("#", "//", ";")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|;).*$", re.MULTILINE)
 
@@ -209,7 +222,9 @@ class _Words:
     """The words of a text, one after the other; past the end ValueError is raised."""
 
     def __init__(self, text: str) -> None:
-        self._words = text.replace("{", " { ").replace("}", " } ").split()
+        words = text.replace("{", " { ").replace("}", " } ").split()
+        # some programs put signs between words that say nothing: CHANNELS: 3, Zrotation, Xrotation, Yrotation
+        self._words = [bare for word in words if (bare := word.rstrip(",;:"))]
         self._next = 0
 
     def more(self) -> bool:
@@ -237,12 +252,12 @@ def _parse_hierarchy(words: _Words) -> list[BvhJoint]:
         word = words.next()
         kind = word.lower()
         if kind in ("root", "joint"):
-            if kind == "root" and joints:
-                raise ValueError("it has more than one ROOT")
             if (kind == "joint" and not open_joints) or in_tip:
                 raise ValueError("a JOINT is outside of ROOT")
             if len(joints) == _MAX_JOINTS:
                 raise ValueError(f"it has more than {_MAX_JOINTS} joints")
+            if kind == "root" and open_joints:
+                raise ValueError("its hierarchy is not closed")
             joints.append(BvhJoint(words.until_brace(), open_joints[-1] if open_joints else -1))
             open_joints.append(len(joints) - 1)
         elif kind in ("end", "endsite"):
@@ -278,11 +293,16 @@ def _parse_channels(words: _Words) -> tuple[str, ...]:
     count = words.next()
     if not count.isascii() or not count.isdigit() or int(count[:4]) > 12:
         raise ValueError(f"{count[:40]!r} channels for a joint")
-    channels = tuple(words.next().lower() for _ in range(int(count)))
-    for channel in channels:
-        if channel not in _POSITIONS and channel not in _ROTATIONS and channel not in _SCALES:
-            raise ValueError(f"unknown channel {channel[:40]!r}")
-    return channels
+    return tuple(_channel(words.next()) for _ in range(int(count)))
+
+
+def _channel(word: str) -> str:
+    """A channel as most programs spell it, in lower case."""
+    match = _CHANNEL.fullmatch(word.lower())
+    axis = match["axis"] + match["last"] if match else ""
+    if match is None or len(axis) != 1:
+        raise ValueError(f"unknown channel {word[:40]!r}")
+    return axis + ("rotation" if match["r"] else "position" if match["p"] else "scale")
 
 
 def _parse_motion_head(text: str, begin: int) -> tuple[int, float, int]:
@@ -293,15 +313,27 @@ def _parse_motion_head(text: str, begin: int) -> tuple[int, float, int]:
     step = _FRAME_TIME.match(text, _after_comments(text, frames.end()))
     if step is None:
         raise ValueError("no 'Frame Time:' after 'Frames:'")
-    count, seconds = _number(frames[1]), _number(step[1])
+    count, fps = _number(frames[1]), _rate(step)
     if not 0 < count < _MAX_VALUES:
         raise ValueError(f"{frames[1][:40]} frames")
-    fps = 1 / seconds if seconds else 0.0
-    if not _FPS[0] <= fps <= _FPS[1]:
-        raise ValueError(f"its frame time is {step[1][:40]} seconds, which is no frame rate between 1 and 1000")
     # files write 0.033333 or less for 1/30; rates like 29.97 are further from a whole number than this
     fps = float(round(fps)) if abs(fps / max(round(fps), 1) - 1) < 3e-4 else round(fps, 4)
     return int(count), fps, step.end()
+
+
+def _rate(step: re.Match[str]) -> float:
+    """Frames per second. Raises ValueError for what is no rate."""
+    said = step["other"] or step["number"] + (step["per"] or "")
+    seconds = _number(step["other"] or step["number"]) / (_number(step["per"][1:]) if step["per"] else 1)
+    unit = (step["unit"] or "").lower()
+    if unit == "ms":
+        seconds /= 1000
+    if (step["kind"] or "").lower() == "rate" or unit in ("fps", "hz"):
+        seconds = 1 / seconds if seconds else 0.0
+    fps = 1 / seconds if seconds else 0.0
+    if not _FPS[0] <= fps <= _FPS[1]:
+        raise ValueError(f"its frame time is {said[:40]} seconds, which is no frame rate between 1 and 1000")
+    return fps
 
 
 def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64], int]:
@@ -316,7 +348,7 @@ def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64
             end += 1
         piece = text[begin:end]
         if any(sign in piece for sign in "#/;"):
-            piece = _COMMENT.sub("", piece)
+            piece = _COMMENT.sub("", piece).replace(";", " ")
         begin = end
         if not line:
             line = next((len(row.split()) for row in piece.splitlines() if row.strip()), 0)
@@ -325,30 +357,27 @@ def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64
             commas = commas or ("." if line == width and "." not in piece else " ")
             piece = piece.replace(",", commas)
         words = piece.split()
-        if begin == len(text) and words and not text[-1].isspace() and not _is_number(words[-1]):
-            words.pop()  # the file is cut off within it
+        if begin == len(text):
+            while words and words[-1].lower() in _ENDS:
+                words.pop()
+            if words and not text[-1].isspace() and _CUT_OFF.fullmatch(words[-1]):
+                words.pop()  # the file is cut off within it
         total += len(words)
         if total > _MAX_VALUES:
             raise ValueError(f"it has more than {_MAX_VALUES:,} values")
         try:
+            if "_" in piece:  # Python reads 1_000 as a number, and nothing else does
+                raise ValueError
             parts.append(np.array(words, np.float64))
         except ValueError:
             parts.append(np.array([_value(word, total - len(words) + k, width) for k, word in enumerate(words)]))
     return np.concatenate(parts) if parts else np.zeros(0), line
 
 
-def _is_number(word: str) -> bool:
-    try:
-        _value(word, 0, 1)
-    except ValueError:
-        return False
-    return True
-
-
 def _value(word: str, index: int, width: int) -> float:
     """A value that numpy may not know: "-nan(ind)" and "1.#QNAN" are how C writes NaN."""
     try:
-        return float(word)
+        return _number(word)
     except ValueError:
         if re.fullmatch(r"[+-]?(nan.*|1\.#.*)", word, re.IGNORECASE):
             return float("nan")
@@ -357,6 +386,8 @@ def _value(word: str, index: int, width: int) -> float:
 
 def _number(word: str) -> float:
     """The number that a word is; with a comma as decimal sign or behind it. Raises ValueError."""
+    if "_" in word:
+        raise ValueError(f"{word[:40]!r} is no number")
     return float(word.rstrip(",;").replace(",", "."))
 
 

@@ -87,15 +87,23 @@ def _motion(world: Array, places: Array, to_z_up: Array, fps: float) -> Motion:
 
 
 def _match_joints(path: Path, file: BvhFile) -> dict[int, int]:
-    """The file's joint for each of our joints that can be found."""
-    try:
-        return match_joints([joint.name for joint in file.joints], [joint.parent for joint in file.joints])
-    except UnknownJointsError as error:
-        present = ", ".join(joint.name[:40] for joint in file.joints[:30])
-        raise DataError(
-            f"{path.name}: no joint is recognised as {error} (its joints: {present}). "
-            "Rename its joints as in Mixamo or SMPL."
-        ) from error
+    """The file's joint for each of our joints that can be found, all below the first ROOT that has them: another one
+    may be a prop."""
+    roots = [index for index, joint in enumerate(file.joints) if joint.parent < 0]
+    unknown: UnknownJointsError | None = None
+    for start, stop in zip(roots, [*roots[1:], len(file.joints)], strict=True):
+        tree = file.joints[start:stop]
+        try:
+            found = match_joints([joint.name for joint in tree], [max(joint.parent - start, -1) for joint in tree])
+        except UnknownJointsError as error:
+            unknown = unknown or error
+        else:
+            return {ours: start + theirs for ours, theirs in found.items()}
+    present = ", ".join(joint.name[:40] for joint in file.joints[:30])
+    raise DataError(
+        f"{path.name}: no joint is recognised as {unknown} (its joints: {present}). Rename its joints as in Mixamo or "
+        "SMPL."
+    ) from unknown
 
 
 def _source(file: BvhFile, joints: dict[int, int]) -> SourceSkeleton:

@@ -36,6 +36,8 @@ POSE_WIDTHS = tuple(3 * joints for joints in (22, 23, 24, 25, 52, 53, 54, 55))
 """Numbers a frame of axis-angle poses: SMPL with or without its hands, SMPL-H and SMPL-X with parts of its face. Others
 are quaternions, matrices or another body: 22 to 55 joints never have as many numbers as these in another way."""
 MAX_FRAME_RATE = 1000.0
+_SAME_RATE = 2e-3
+"""Share by which two frame rates of a file may differ, as 30 and 29.97 do."""
 _LARGEST = 1e8
 """Of any number in a motion file: a hundred kilometres in millimetres."""
 _SKELETON_FILE, _INDEX_FILE, _MAX_DATA_SET_BYTES = "skeleton.json", "index.json", 1 << 24
@@ -145,7 +147,7 @@ def load_npz(file: Path | str | IO[bytes]) -> Motion:
             f"{name}: has no {' and no '.join(missing)}. Give an AMASS-style .npz, which has poses and trans."
         )
     poses, trans = numbers(name, "poses", data["poses"]), numbers(name, "trans", data["trans"])
-    rate = frame_rate(name, data)
+    rate = frame_rate(name, data, len(poses) if poses.ndim else 0)
     if poses.ndim == 2:
         check_pose_width(name, "poses", poses)
     if poses.ndim != 2 or trans.shape != (len(poses), 3) or not len(poses):
@@ -155,19 +157,34 @@ def load_npz(file: Path | str | IO[bytes]) -> Motion:
     return Motion(body_poses(poses), pelvis_positions(file, data, trans), rate)
 
 
-def frame_rate(name: str, data: Mapping[str, NDArray[Any]]) -> float:
-    """The frames per second that a motion file's arrays say, a number in any shape. Raises MotionFileError."""
-    key = next((key for key in RATE_NAMES if key in data), None)
-    if key is None:
+def frame_rate(name: str, data: Mapping[str, NDArray[Any]], frames: int) -> float:
+    """The frames per second that the arrays of a motion of so many frames say: a number in any shape, or the same one
+    for each frame. Raises MotionFileError."""
+    said = {key: _frame_rate(name, key, data[key], frames) for key in RATE_NAMES if key in data}
+    if not said:
         raise MotionFileError(f"{name}: has no mocap_framerate. Add the frame rate in frames per second.")
+    first, rate = next(iter(said.items()))
+    for key, other in said.items():
+        if abs(other - rate) > _SAME_RATE * rate:
+            raise MotionFileError(
+                f"{name}: its {first} is {rate:g} but its {key} is {other:g}. Leave out the one that is wrong."
+            )
+    return rate
+
+
+def _frame_rate(name: str, key: str, array: NDArray[Any], frames: int) -> float:
     try:
-        values = np.asarray(data[key]).astype(np.float64).reshape(-1)
+        values = np.asarray(array).astype(np.float64).reshape(-1)
     except ValueError as error:
         raise MotionFileError(
             f"{name}: its {key} is no number ({str(error)[:200]}). Give frames per second."
         ) from error
-    if len(values) != 1 or not 1 <= values[0] <= MAX_FRAME_RATE:
+    if len(values) == frames and len(set(values.tolist())) == 1:
+        values = values[:1]
+    truth = np.asarray(array).dtype == bool
+    if len(values) != 1 or truth or not 1 <= values[0] <= MAX_FRAME_RATE:
         said = f"{values[0]:g}" if len(values) == 1 else f"{len(values)} numbers"
+        said = "true or false" if truth else said
         raise MotionFileError(
             f"{name}: its {key} is {said}, which is no frame rate. Give frames per second, 1 to {MAX_FRAME_RATE:g}."
         )

@@ -80,7 +80,7 @@ def test_files_of_ours_mean_what_amass_means_and_keep_every_bit(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     path = tmp_path_factory.mktemp("npz") / "dance.npz"
-    motion = dance(60, seed=seed)
+    motion = dance(70, seed=seed).cut(5, 65)  # without its ends, which are T-poses
     motion.trans[:] += np.random.default_rng(seed).normal(0, 3, 3) * [1, 1, 0]
     save_npz(path, motion)
     for back in (read_motion(path), load_npz(path), load_npz(io.BytesIO(pack_npz(motion)))):
@@ -165,6 +165,15 @@ def test_names_and_shapes_of_other_programs_are_read(tmp_path: Path) -> None:
         {"poses": poses[:, :66], "trans": trans, "mocap_framerate": 30},
         {"poses": poses.reshape(40, 24, 3) * [1], "trans": trans[:, None], "mocap_framerate": 30},
         {"poses": rot.axis_angle_to_matrix(poses[:, :66].reshape(40, 22, 3)), "trans": trans, "frame_rate": 30},
+        {"Poses": poses, "Trans": trans, "fps": 30},
+        {"pose": poses, "trans": trans, "fps": 30},
+        {"smpl_pose": poses, "trans": trans, "fps": 30},
+        {"thetas": poses, "transl": trans, "fps": 30},
+        {"pose_aa": poses, "root_trans_offset": motion.trans, "fps": 30},
+        {"poses": poses[None], "trans": trans[None], "fps": 30},
+        {"poses": poses, "trans": trans, "fps": np.full(40, 30)},
+        {"poses": poses, "trans": trans, "fps": 30, "mocap_framerate": 30.0},
+        {"poses": poses, "trans": trans, "fps": 29.97, "mocap_framerate": 30.0},
         {"smpl_poses": y_up["poses"][:, :66], "smpl_trans": y_up["trans"] * 94, "smpl_scaling": [94.0], "fps": 30},
     ):
         back = read_arrays(tmp_path, named)
@@ -178,11 +187,18 @@ def test_frame_rates_of_any_shape_are_read(tmp_path: Path, rate: object) -> None
     assert read_arrays(tmp_path, arrays).fps == 30 and load_npz(tmp_path / "motion.npz").fps == 30
 
 
-@pytest.mark.parametrize("rate", [0, -30, np.nan, np.inf, 1e9, 1 / 30, [30, 30], [], "fast", None], ids=repr)
+@pytest.mark.parametrize(
+    "rate", [0, -30, np.nan, np.inf, 1e9, 1 / 30, [30, 30], [30] * 39 + [31], [], "fast", True, None], ids=repr
+)
 def test_absurd_frame_rates_are_refused(tmp_path: Path, rate: object) -> None:
     arrays = {**amass(dance()), "mocap_framerate": None if rate is None else np.array(rate)}
     with pytest.raises(DataError, match=r"mocap_framerate"):
         read_arrays(tmp_path, arrays)
+
+
+def test_two_frame_rates_that_differ_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="its mocap_framerate is 120 but its fps is 30"):
+        read_arrays(tmp_path, {**amass(dance()), "mocap_framerate": 120.0, "fps": 30})
 
 
 def test_a_floor_that_is_not_at_height_zero_is_moved_there(tmp_path: Path) -> None:

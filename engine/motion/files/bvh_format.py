@@ -44,8 +44,9 @@ _HIERARCHY = re.compile(r"\b(?:HIERARCHY|ROOT)\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s*")
 _FRAMES = re.compile(r"Frames\b\s*(?::\s*)?(\S+)", re.IGNORECASE)
 _FRAME_TIME = re.compile(
-    r"Frame[ \t]*(?P<kind>Time|Rate)\s*(?::\s*)?(?P<number>\S*?[\d.,])(?P<per>/\d+)?[ \t]*(?P<unit>ms|s|sec|secs|seconds|"
-    r"fps|hz)?(?=\s|\(|$)(?:[ \t]*\([^()\n]*\))?|Frame[ \t]*Time\s*(?::\s*)?(?P<other>\S+)",
+    r"Frame[ \t]*(?P<kind>Time|Rate)\s*(?::\s*)?(?P<number>\S*?[\d.,])(?P<per>/\d+)?"
+    r"[ \t]*(?P<unit>ms|s|sec|secs|seconds|fps|hz)?(?=\s|\(|$)(?:[ \t]*\([^()\n]*\))?"
+    r"|Frame[ \t]*Time\s*(?::\s*)?(?P<other>\S+)",
     re.IGNORECASE,
 )
 """A frame time as programs write it: 0.033333, 33.3 ms, 1/30, 0.0333 (30 fps); or a rate."""

@@ -2,8 +2,8 @@
 
 The names are those that programs publish: Mixamo, MotionBuilder, CMU and Acclaim, 3ds Max Biped, Unreal, Unity and VRM,
 VRoid, Rigify, MakeHuman, Daz and Poser, Second Life, Character Creator, Motive, MVN, Axis Neuron, Rokoko, iPi, Kinect,
-Advanced Skeleton, Auto-Rig Pro, CAT, MikuMikuDance, SMPL. Letter case and separators do not matter; a prefix that most joints share, a
-namespace or a model's name, does not either.
+Advanced Skeleton, Auto-Rig Pro, CAT, MikuMikuDance, SMPL. Letter case and separators do not matter; a prefix that most
+joints share, a namespace or a model's name, does not either, and neither does what all names begin or end with.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ from .skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS
 
 MANNEQUIN_FILE = Path(__file__).parent / "assets" / "mannequin.npz"
 _NAMES = ("v_template", "f", "weights", "J_regressor", "J", "kintree_table")
-_UNITS = (1.0, 0.01, 0.001)
-"""Metres in a metre, a centimetre and a millimetre."""
-_HEIGHTS = (0.45, 2.6)
-"""Metres, of people."""
+_UNITS = (1.0, 0.01, 0.001, 0.0254)
+"""Metres in a metre, a centimetre, a millimetre and an inch."""
+_HEIGHTS = ((1.2, 2.3), (0.45, 2.6))
+"""Metres: of adults, who have no height in two units, and of people."""
 _NEAR = np.cos(np.radians(35))
 """Cosine of the angle within which a direction counts as along an axis."""
 HAND_COUNTS = {52: 22, 55: 25}
@@ -77,8 +77,8 @@ def mannequin() -> BodyModel:
 def load(path: Path) -> BodyModel:
     """The body in an SMPL model file (.npz or .pkl) as downloaded by its owner.
 
-    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. A body in centimetres or
-    millimetres, and one that lies or faces another way, is scaled and turned. Raises BodyModelError.
+    It uses v_template, f, weights and J_regressor (or J), but not shape and pose corrections. A body in centimetres,
+    millimetres or inches, and one that lies or faces another way, is scaled and turned. Raises BodyModelError.
     """
     path = Path(path)
     data = _read(path)
@@ -178,7 +178,7 @@ def _standing(
         )
     vertices, joints = vertices @ quarter, joints @ quarter
     height = float(np.ptp(vertices[:, 1]))
-    unit = next((unit for unit in _UNITS if _HEIGHTS[0] <= height * unit <= _HEIGHTS[1]), None)
+    unit = next((unit for low, high in _HEIGHTS for unit in _UNITS if low <= height * unit <= high), None)
     if unit is None:
         raise BodyModelError(
             f"{path}: its body is {height:.3g} units tall, which is no person's height. Export it in metres."

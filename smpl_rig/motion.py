@@ -32,10 +32,15 @@ ORIGIN_NAMES = (ORIGIN, "joints", "frames_trans")
 RATE_NAMES = (
     "mocap_framerate", "mocap_frame_rate", "mocap_fps", "fps", "framerate", "frame_rate", "frameRate", "motion_fps",
 )  # fmt: skip
+POSE_WIDTHS = tuple(3 * joints for joints in (22, 23, 24, 25, 52, 53, 54, 55))
+"""Numbers a frame of axis-angle poses: SMPL with or without its hands, SMPL-H and SMPL-X with parts of its face. Others
+are quaternions, matrices or another body: 22 to 55 joints never have as many numbers as these in another way."""
 MAX_FRAME_RATE = 1000.0
+_SAME_RATE = 2e-3
+"""Share by which two frame rates of a file may differ, as 30 and 29.97 do."""
 _LARGEST = 1e8
 """Of any number in a motion file: a hundred kilometres in millimetres."""
-_SKELETON_FILE, _MAX_SKELETON_BYTES = "skeleton.json", 1 << 20
+_SKELETON_FILE, _INDEX_FILE, _MAX_DATA_SET_BYTES = "skeleton.json", "index.json", 1 << 24
 SAME_PLACE = 1e-3
 """Metres within which `joints` and `trans` of a file agree; a `trans` changed since then counts."""
 
@@ -142,27 +147,44 @@ def load_npz(file: Path | str | IO[bytes]) -> Motion:
             f"{name}: has no {' and no '.join(missing)}. Give an AMASS-style .npz, which has poses and trans."
         )
     poses, trans = numbers(name, "poses", data["poses"]), numbers(name, "trans", data["trans"])
-    rate = frame_rate(name, data)
-    if poses.ndim != 2 or poses.shape[1] < 66 or trans.shape != (len(poses), 3) or not len(poses):
+    rate = frame_rate(name, data, len(poses) if poses.ndim else 0)
+    if poses.ndim == 2:
+        check_pose_width(name, "poses", poses)
+    if poses.ndim != 2 or trans.shape != (len(poses), 3) or not len(poses):
         raise MotionFileError(
             f"{name}: poses {poses.shape} and trans {trans.shape} do not match. (T, 72) and (T, 3) are needed."
         )
     return Motion(body_poses(poses), pelvis_positions(file, data, trans), rate)
 
 
-def frame_rate(name: str, data: Mapping[str, NDArray[Any]]) -> float:
-    """The frames per second that a motion file's arrays say, a number in any shape. Raises MotionFileError."""
-    key = next((key for key in RATE_NAMES if key in data), None)
-    if key is None:
+def frame_rate(name: str, data: Mapping[str, NDArray[Any]], frames: int) -> float:
+    """The frames per second that the arrays of a motion of so many frames say: a number in any shape, or the same one
+    for each frame. Raises MotionFileError."""
+    said = {key: _frame_rate(name, key, data[key], frames) for key in RATE_NAMES if key in data}
+    if not said:
         raise MotionFileError(f"{name}: has no mocap_framerate. Add the frame rate in frames per second.")
+    first, rate = next(iter(said.items()))
+    for key, other in said.items():
+        if abs(other - rate) > _SAME_RATE * rate:
+            raise MotionFileError(
+                f"{name}: its {first} is {rate:g} but its {key} is {other:g}. Leave out the one that is wrong."
+            )
+    return rate
+
+
+def _frame_rate(name: str, key: str, array: NDArray[Any], frames: int) -> float:
     try:
-        values = np.asarray(data[key]).astype(np.float64).reshape(-1)
+        values = np.asarray(array).astype(np.float64).reshape(-1)
     except ValueError as error:
         raise MotionFileError(
             f"{name}: its {key} is no number ({str(error)[:200]}). Give frames per second."
         ) from error
-    if len(values) != 1 or not 1 <= values[0] <= MAX_FRAME_RATE:
+    if len(values) == frames and len(set(values.tolist())) == 1:
+        values = values[:1]
+    truth = np.asarray(array).dtype == bool
+    if len(values) != 1 or truth or not 1 <= values[0] <= MAX_FRAME_RATE:
         said = f"{values[0]:g}" if len(values) == 1 else f"{len(values)} numbers"
+        said = "true or false" if truth else said
         raise MotionFileError(
             f"{name}: its {key} is {said}, which is no frame rate. Give frames per second, 1 to {MAX_FRAME_RATE:g}."
         )
@@ -186,6 +208,15 @@ def numbers(name: str, key: str, array: NDArray[Any]) -> FloatArray:
     return values
 
 
+def check_pose_width(name: str, key: str, poses: FloatArray) -> None:
+    """Raise MotionFileError for poses (T, N) that are no body's in axis-angle."""
+    if poses.shape[1] not in POSE_WIDTHS:
+        raise MotionFileError(
+            f"{name}: its {key} has {poses.shape[1]} numbers a frame, which is no SMPL body in axis-angle. (T, 72) is "
+            "needed; quaternions, 6D rotations and flat matrices must be converted."
+        )
+
+
 def body_poses(poses: FloatArray) -> FloatArray:
     """Poses (T, 72) of SMPL's 24 joints from those of SMPL, SMPL-H or SMPL-X (T, 66 or more).
 
@@ -200,7 +231,8 @@ def said_origin(file: Path | str | IO[bytes], data: Mapping[str, NDArray[Any]]) 
     """What is said of a motion file's `trans`, that it is `SMPL` or `PELVIS`, or None. Raises MotionFileError.
 
     The file says it itself. Our files before `trans_origin` had the pelvis there, which their `joints` and the names of
-    their `frames` show. A data set says it: in its `skeleton.json` the pelvis rests at the origin.
+    their `frames` show. A data set says it of the clips that its `index.json` lists: in its
+    `skeleton.json` the pelvis rests at the origin.
     """
     if ORIGIN in data:
         origin = str(np.asarray(data[ORIGIN]).reshape(-1)[0]) if np.size(data[ORIGIN]) else ""
@@ -218,8 +250,12 @@ def said_origin(file: Path | str | IO[bytes], data: Mapping[str, NDArray[Any]]) 
 def _data_set_says_pelvis(path: Path) -> bool:
     for folder in (path.parent, path.parent.parent):
         try:
-            said = json.loads(read_regular(folder / _SKELETON_FILE, _MAX_SKELETON_BYTES))
-            return [float(value) for value in said["rest_offsets_m"][0]] == [0.0, 0.0, 0.0]
+            said = json.loads(read_regular(folder / _SKELETON_FILE, _MAX_DATA_SET_BYTES))
+            if [float(value) for value in said["rest_offsets_m"][0]] != [0.0, 0.0, 0.0]:
+                return False
+            # a file that somebody put there is not the data set's
+            index = json.loads(read_regular(folder / _INDEX_FILE, _MAX_DATA_SET_BYTES))
+            return any(clip["name"] == path.stem for clip in index["clips"])
         except FileNotFoundError:
             continue
         except (OSError, ValueError, TypeError, LookupError, RecursionError):

@@ -265,19 +265,21 @@ class _Source:
                     "Export it at one sample rate."
                 )
             channels = _channels(frame, self._path.name)
-            block = self._mix.mixed(channels)
             stamp = self._stamp(frame)
             if position is None:
                 if stamp is None:
                     raise AudioError(f"{self._path.name}: has parts without time stamps. Convert it to wav or flac.")
                 position = stamp
             gap = 0 if stamp is None else stamp - position
-            if _SHORTEST_GAP * self.rate < gap < _LONGEST_GAP * self.rate:
+            gap = gap if _SHORTEST_GAP * self.rate < gap < _LONGEST_GAP * self.rate else 0
+            begin, heard = position, position + gap
+            block = self._mix.mixed(channels, heard, self.rate)
+            if gap:
                 block = np.concatenate([np.zeros(gap, np.float32), block])
-            begin = position
             position += len(block)
             if position > first and (last is None or begin < last):
-                self._mix.measure(channels, [channel.name for channel in frame.layout.channels])
+                names = [channel.name for channel in frame.layout.channels]
+                self._mix.measure(channels, names, heard, self.rate)
             block = block[max(first - begin, 0) : None if last is None else max(last - begin, 0)]
             usable = np.abs(block) <= _LOUDEST
             if not usable.all():

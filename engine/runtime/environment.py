@@ -17,8 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 _OTHERS = (
-    "GOMP_", "JOBLIB_", "KMP_", "LIBROSA_", "MKL_", "NPY_", "NUMBA_", "NUMEXPR_", "OMP_", "OPENBLAS_", "PYTHON",
-    "SCIPY_", "TORCH", "EAGER_IMPORT",
+    "ATEN_", "BLIS_", "DNNL_", "GOMP_", "GOTO_", "JOBLIB_", "KMP_", "LIBROSA_", "MKL_", "MKLDNN_", "NPY_", "NUMBA_",
+    "NUMEXPR_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTHON", "PYTORCH_", "SCIPY_", "TORCH", "EAGER_IMPORT",
 )  # fmt: skip
 """Beginnings of variables that are settings of libraries or of Python."""
 _KEPT = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE"})

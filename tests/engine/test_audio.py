@@ -223,6 +223,36 @@ def test_channels_that_cancel_each_other_are_heard(tmp_path: Path, case: str) ->
     np.testing.assert_allclose(part, load_audio(path, 10_240)[30_720:51_200], atol=1e-4)
 
 
+def switched(at: float, reversed_first: bool = False) -> np.ndarray:
+    """The beats, with the sign reversed from a second on, or up to it."""
+    sign = np.where((np.arange(len(beats())) / RATE < at) == reversed_first, -1.0, 1.0)
+    return (sign * beats()).astype(np.float32)
+
+
+@pytest.mark.parametrize("first", [False, True], ids=["the end", "the beginning"])
+@pytest.mark.parametrize("at", [2.7, 4.0, 5.25])
+def test_a_part_of_a_song_whose_channels_cancel_is_heard(tmp_path: Path, at: float, first: bool) -> None:
+    """As two recordings in one file, one of them miswired; the other stays as it is."""
+    path = write_channels(tmp_path / "song.wav", [beats(), switched(at, first)], "stereo")
+    audio = load_audio(path, RATE)
+    np.testing.assert_allclose(np.abs(audio), np.abs(beats()), atol=0.02)
+    kept = audio[: round((at - 0.3) * RATE)] if not first else audio[round((at + 0.3) * RATE) :]
+    same = beats()[: len(kept)] if not first else beats()[-len(kept) :]
+    np.testing.assert_allclose(kept, same, atol=2e-3)
+    rest = load_audio(path, 10_240, start=at, seconds=2.5)
+    check_song(rest, 10_240, "the rest")
+    np.testing.assert_allclose(
+        np.abs(rest), np.abs(load_audio(path, 10_240)[round(at * 10_240) :][: len(rest)]), atol=0.02
+    )
+
+
+def test_a_short_effect_with_reversed_channels_changes_nothing(tmp_path: Path) -> None:
+    reverse = np.where(np.abs(np.arange(len(beats())) / RATE - 4) < 0.7, -1, 1)
+    path = write_channels(tmp_path / "song.wav", [beats(), (reverse * beats()).astype(np.float32)], "stereo")
+    audio = load_audio(path, RATE)
+    assert np.abs(audio[round(3.35 * RATE) : round(4.65 * RATE)]).max() < 2e-3
+
+
 def test_a_mix_that_keeps_the_song_is_the_mean_to_the_bit(tmp_path: Path) -> None:
     """Dances to songs that were always heard stay as they were."""
     left, right = chirp(2.0), 0.5 * chirp(2.0)[::-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +137,34 @@ def test_a_reference_pose_does_not_flash_in_the_dance(
         assert same_body(motion, read_text(tmp_path, bvh_text(recording, frames=frames)), 2e-3)
 
 
+def a_pose(frames: int = 1) -> Motion:
+    """Our rest pose with lowered arms, held at the origin."""
+    still = t_pose(frames)
+    poses = still.poses.reshape(frames, 24, 3).copy()
+    poses[:, [JOINT_INDEX["L_shoulder"], JOINT_INDEX["R_shoulder"]], 2] = [-0.8, 0.8]
+    return replace(still, poses=poses.reshape(frames, 72))
+
+
+def unsteady(still: Motion) -> Motion:
+    """A held pose of somebody who stands in it: two degrees off, and never quite still."""
+    random = np.random.default_rng(5)
+    off = random.normal(0, np.radians(2), (1, 72)) + random.normal(0, np.radians(0.2), still.poses.shape)
+    return replace(still, poses=(still.poses + off.clip(-0.06, 0.06)).astype(np.float32))
+
+
+@pytest.mark.parametrize("frames", [None, bones_along_x()], ids=["zero is a t-pose", "any axes"])
+def test_several_reference_poses_and_those_of_people_do_not_flash_either(tmp_path: Path, frames: Array | None) -> None:
+    """As captures have it: a T-pose, an A-pose, then the dance, and the T-pose again; the dance may be short."""
+    for motion in (dance(), dance(120).cut(10, 16), dance(120).cut(0, 88)):
+        for before in (t_pose(1), t_pose(2), a_pose(3), joined(t_pose(2), a_pose(3)), joined(a_pose(1), t_pose(1)),
+                       joined(unsteady(t_pose(3)), unsteady(a_pose(2)))):  # fmt: skip
+            for recording in (joined(before, motion), joined(before, motion, t_pose(1)), joined(motion, before)):
+                back = read_text(tmp_path, bvh_text(recording, frames=frames))
+                assert len(back) == len(motion)
+                ours, theirs = motion.joints(), back.joints()
+                assert np.abs((ours - ours[:, :1]) - (theirs - theirs[:, :1]))[:, :22].max() < 0.06
+
+
 def test_a_dance_that_moves_on_from_a_t_pose_keeps_its_first_frames(tmp_path: Path) -> None:
     motion = dance(60)
     share = np.clip(np.arange(60) / 40, 0, 1)
@@ -236,6 +265,31 @@ SPELLINGS: dict[str, Callable[[str], str | bytes]] = {
     "utf-16 big": lambda text: text.encode("utf-16-be"),
     "latin-1 comment": lambda text: "# d\xe9mo\n".encode("latin-1") + text.encode(),
     "end site with a name": lambda text: text.replace("End Site", "End Site tip"),
+    "translation": lambda text: text.replace("position", "translation"),
+    "underscores": lambda text: text.replace("rotation", "_rotation"),
+    "rot and pos": lambda text: text.replace("rotation", "rot").replace("position", "pos"),
+    "axes last": lambda text: re.sub(r"\b([XYZ])(rotation|position)", r"\2\1", text),
+    "commas between channels": lambda text: text.replace("CHANNELS 3 ", "CHANNELS 3, ").replace(
+        "rotation", "rotation,"
+    ),
+    "colons in the hierarchy": lambda text: re.sub(r"(CHANNELS|OFFSET)", r"\1:", text),
+    "a frame time in seconds": lambda text: text.replace("0.033333", "0.033333s"),
+    "a frame time with its rate": lambda text: text.replace("0.033333", "0.033333 (30 fps)"),
+    "a frame time in milliseconds": lambda text: text.replace("0.033333", "33.333 ms"),
+    "a frame time as a fraction": lambda text: text.replace("0.033333", "1/30"),
+    "a frame rate": lambda text: text.replace("Frame Time: 0.033333", "Frame Rate: 30"),
+    "semicolons": lambda text: rows(text, lambda row: row + ";"),
+    "end": lambda text: text + "END\n",
+    "a closed motion": lambda text: text + "}",
+    "no hierarchy line": lambda text: text.replace("HIERARCHY\n", ""),
+    "a prop behind": lambda text: rows(
+        text.replace("MOTION", "ROOT prop\n{\nOFFSET 0 0 0\nCHANNELS 3 Xposition Yposition Zposition\n}\nMOTION"),
+        lambda row: row + " 1 2 3",
+    ),
+    "a prop before": lambda text: rows(
+        text.replace("ROOT", "ROOT prop\n{\nOFFSET 0 0 0\nCHANNELS 1 Xposition\nEnd Site\n{\n}\n}\nROOT"),
+        lambda row: "1 " + row,
+    ),
     "scale channels": lambda text: rows(
         text.replace("CHANNELS 6 ", "CHANNELS 9 Xscale Yscale Zscale "), lambda row: "1 1 1 " + row
     ),
@@ -263,6 +317,14 @@ def test_positions_on_every_joint_and_joints_without_channels_are_read(tmp_path:
 def test_a_last_row_that_is_cut_off_is_left_out(tmp_path: Path) -> None:
     back = read_text(tmp_path, bvh_text(dance())[:-300])
     assert len(back) == 39
+
+
+@pytest.mark.parametrize("word", ["0x1F", "1_000", "abc"])
+@pytest.mark.parametrize("end", ["", "\n"], ids=["at the end", "in a line"])
+def test_words_that_only_look_like_numbers_are_refused(tmp_path: Path, word: str, end: str) -> None:
+    text = bvh_text(dance()).rstrip().rsplit(" ", 1)[0]
+    with pytest.raises(DataError, match=rf"'{word}' is no number, in frame 40"):
+        read_text(tmp_path, f"{text} {word}{end}")
 
 
 @pytest.mark.parametrize(
@@ -308,6 +370,32 @@ def test_a_value_that_is_no_number_is_named_with_its_frame(tmp_path: Path, spelt
         read_text(tmp_path, "\n".join(lines).replace(spelt, "abc"))
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        (0, "1e200", "the value 1e\\+200 in frame 38 of 40 .*Hips xposition.*no length"),
+        (2, "-2e8", "the value -2e\\+08 in frame 38 of 40 .*Hips zposition.*no length"),
+        (7, "1e8", "the value 1e\\+08 in frame 38 of 40 .*LeftUpLeg yrotation.*no angle in degrees"),
+        (-1, "1e200", "the value 1e\\+200 in frame 38 of 40 .*no angle in degrees"),
+        (-1, "1e308", "the value 1e\\+308 in frame 38 of 40 .*no angle in degrees"),
+    ],
+)
+def test_a_number_that_is_no_angle_or_place_is_named_with_its_frame(
+    tmp_path: Path, column: int, value: str, words: str
+) -> None:
+    lines = bvh_text(dance()).splitlines()
+    row = lines[-3].split()
+    row[column] = value
+    lines[-3] = " ".join(row)
+    with pytest.raises(DataError, match=words):
+        read_text(tmp_path, "\n".join(lines))
+
+
+def test_a_dancer_who_turned_a_thousand_times_is_read(tmp_path: Path) -> None:
+    text = rows(bvh_text(dance()), lambda row: row.rsplit(" ", 1)[0] + " 360000")
+    assert len(read_text(tmp_path, text)) == 40
+
+
 def test_absurd_sizes_are_refused_before_memory_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bvh_format, "_MAX_VALUES", 10_000)
     deep = "HIERARCHY\nROOT a\n{\n" + "JOINT b\n{\n" * 50_000 + "}" * 50_001 + "\nMOTION\nFrames: 1\nFrame Time: 0.1\n0"
@@ -324,6 +412,24 @@ def test_absurd_sizes_are_refused_before_memory_is_used(tmp_path: Path, monkeypa
     ):
         with pytest.raises(DataError, match=words):
             read_bvh(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "HIERARCHY }MOTION " + "; " * 60 + "\n",
+        "HIERARCHY " + "MOTION # " * 100_000,
+        "HIERARCHY " + "MOTION # \n " * 100_000,
+        "HIERARCHY MOTION " + "# \n" * 200_000,
+        "HIERARCHY\nMOTION\nFrames" + " " * 300_000,
+        "HIERARCHY\nMOTION\nFrames: 1\nFrame Time" + "\n" * 300_000,
+    ],
+    ids=["comments in comments", "one line", "many lines", "comments", "spaces", "lines"],
+)
+def test_a_text_of_comments_and_spaces_is_refused_at_once(tmp_path: Path, text: str) -> None:
+    """Not after minutes, or never: the time of each was exponential or quadratic in its length."""
+    with pytest.raises(DataError, match=r"not a BVH file|damaged"):
+        read_text(tmp_path, text)
 
 
 def test_damaged_and_foreign_files_are_refused(tmp_path: Path) -> None:

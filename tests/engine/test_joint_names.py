@@ -142,6 +142,26 @@ PROGRAMS: dict[str, dict[str, str]] = {
         "{side}{part}", "左", "右", "センター", "上半身", "上半身1", "上半身2", "首", "頭",
         "肩", "腕", "ひじ", "手首", "足", "ひざ", "足首", "つま先",
     ),
+    "lf and rt": naming(
+        "{side}_{part}", "lf", "rt", "pelvis", "spine_1", "spine_2", "spine_3", "neck", "head",
+        "clavicle", "arm", "forearm", "wrist", "thigh", "shin", "foot", "toe",
+    ),
+    "lt and rt at the end": naming(
+        "{part}_{side}", "LT", "RT", "Pelvis", "Spine1", "Spine2", "Spine3", "Neck", "Head",
+        "Clavicle", "UpperArm", "LowerArm", "Hand", "Thigh", "Calf", "Foot", "Toe",
+    ),
+    "Auto-Rig Pro": naming(
+        "{part}.{side}", "l", "r", "root.x", "spine_01.x", "spine_02.x", "spine_03.x", "neck.x", "head.x",
+        "shoulder", "arm_stretch", "forearm_stretch", "hand", "thigh_stretch", "leg_stretch", "foot", "toes_01",
+    ),
+    "Auto-Rig Pro's controls": naming(
+        "c_{part}.{side}", "l", "r", "c_root.x", "c_spine_01.x", "c_spine_02.x", "c_spine_03.x", "c_neck.x", "c_head.x",
+        "shoulder", "arm_fk", "forearm_fk", "hand_fk", "thigh_fk", "leg_fk", "foot_fk", "toes_fk",
+    ),
+    "Rigify's FK controls": naming(
+        "{part}_fk.{side}", "L", "R", "torso", "spine_fk", "spine_fk.001", "spine_fk.002", "neck", "head",
+        "shoulder", "upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe",
+    ),
     "leg and knee": naming("{side}{part}", "Left", "Right", *TRUNK, *HIK[:4], "Leg", "Knee", "Foot", "Toe"),
 }  # fmt: skip
 BESIDE = (
@@ -170,6 +190,26 @@ def test_joints_are_recognised_by_the_names_of_other_programs(program: str, chan
     more = [*names, *(name for _, name in BESIDE)]
     on = [*parents, *(order.index(joint) for joint, _ in BESIDE)]
     assert recognised(more, on) == wanted
+
+
+def test_joints_of_cat_say_their_limb_too() -> None:
+    wanted = naming(
+        "CATRig{side}{part}", "L", "R", "CATRigPelvis", "CATRigSpine1", "CATRigSpine2", "CATRigRibcage", "CATRigNeck1",
+        "CATRigHead", "ArmCollarbone", "ArmUpperArm", "ArmForearm", "ArmHand", "LegThigh", "LegCalf", "LegFoot",
+        "LegToe",
+    )  # fmt: skip
+    order = [name for name in JOINT_NAMES if name in wanted]
+    parents = [order.index(JOINT_NAMES[PARENTS[JOINT_INDEX[name]]]) if name != "pelvis" else -1 for name in order]
+    assert recognised([wanted[name] for name in order], parents) == wanted
+
+
+@pytest.mark.parametrize("pattern", ["{}_Dancer", "Target_{}", "Master:{}", "Master_{}", "Tail {} top"])
+def test_what_all_joints_begin_or_end_with_does_not_matter(pattern: str) -> None:
+    """A model's name, whatever it is."""
+    wanted = {ours: pattern.format(name.partition(":")[2]) for ours, name in PROGRAMS["Mixamo"].items()}
+    order = [name for name in JOINT_NAMES if name in wanted]
+    parents = [order.index(JOINT_NAMES[PARENTS[JOINT_INDEX[name]]]) if name != "pelvis" else -1 for name in order]
+    assert recognised([wanted[name] for name in order], parents) == wanted
 
 
 @pytest.mark.parametrize(("program", "number"), [("MakeHuman", "02"), ("Rigify's deforming bones", ".001")])

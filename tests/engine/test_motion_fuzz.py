@@ -27,7 +27,8 @@ COUNT = int(os.environ.get("MAGMA_FUZZ_FILES", "60"))
 WORDS = (
     b"nan", b"-1", b"0", b"1e999", b"1e-300", b"99999999999999999999", b"{", b"}", b"ROOT", b"JOINT x", b"End Site {",
     b"OFFSET 0 0 0", b"CHANNELS 6 Xposition", b"MOTION", b"Frames:", b"Frame Time:", b"\0", b"\xff\xfe", b",", b"#",
-    b"Zrotation", b"HIERARCHY", b"\r", b" ", b"\n\n",
+    b"Zrotation", b"HIERARCHY", b"\r", b" ", b"\n\n", b"; " * 60,
+    b"MOTION # " * 60, b"MOTION" + b" " * 2000,
 )  # fmt: skip
 MOST_LINES = 400
 

@@ -80,7 +80,7 @@ def test_files_of_ours_mean_what_amass_means_and_keep_every_bit(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     path = tmp_path_factory.mktemp("npz") / "dance.npz"
-    motion = dance(60, seed=seed)
+    motion = dance(70, seed=seed).cut(5, 65)  # without its ends, which are T-poses
     motion.trans[:] += np.random.default_rng(seed).normal(0, 3, 3) * [1, 1, 0]
     save_npz(path, motion)
     for back in (read_motion(path), load_npz(path), load_npz(io.BytesIO(pack_npz(motion)))):
@@ -128,6 +128,17 @@ def test_a_data_set_may_say_that_its_places_are_the_pelvis(tmp_path: Path) -> No
     assert len(read_motion(path)) == 40
 
 
+@pytest.mark.parametrize("index", [{"clips": [{"name": "other"}]}, {"clips": [3]}, [], None], ids=str)
+def test_a_file_that_was_put_into_a_data_sets_folder_is_not_of_the_data_set(tmp_path: Path, index: object) -> None:
+    """An AMASS file beside the data set's clips: its places are SMPL's translation."""
+    (tmp_path / "motions").mkdir()
+    (tmp_path / "skeleton.json").write_text(json.dumps({"rest_offsets_m": [[0.0, 0.0, 0.0]]}))
+    if index is not None:
+        (tmp_path / "index.json").write_text(json.dumps(index))
+    for folder in (tmp_path / "motions", tmp_path):
+        assert same(dance(), read_arrays(folder, amass(dance())))
+
+
 def test_an_unknown_meaning_of_trans_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="trans_origin is 'feet'"):
         read_arrays(tmp_path, {**amass(dance()), "trans_origin": "feet"})
@@ -154,6 +165,15 @@ def test_names_and_shapes_of_other_programs_are_read(tmp_path: Path) -> None:
         {"poses": poses[:, :66], "trans": trans, "mocap_framerate": 30},
         {"poses": poses.reshape(40, 24, 3) * [1], "trans": trans[:, None], "mocap_framerate": 30},
         {"poses": rot.axis_angle_to_matrix(poses[:, :66].reshape(40, 22, 3)), "trans": trans, "frame_rate": 30},
+        {"Poses": poses, "Trans": trans, "fps": 30},
+        {"pose": poses, "trans": trans, "fps": 30},
+        {"smpl_pose": poses, "trans": trans, "fps": 30},
+        {"thetas": poses, "transl": trans, "fps": 30},
+        {"pose_aa": poses, "root_trans_offset": motion.trans, "fps": 30},
+        {"poses": poses[None], "trans": trans[None], "fps": 30},
+        {"poses": poses, "trans": trans, "fps": np.full(40, 30)},
+        {"poses": poses, "trans": trans, "fps": 30, "mocap_framerate": 30.0},
+        {"poses": poses, "trans": trans, "fps": 29.97, "mocap_framerate": 30.0},
         {"smpl_poses": y_up["poses"][:, :66], "smpl_trans": y_up["trans"] * 94, "smpl_scaling": [94.0], "fps": 30},
     ):
         back = read_arrays(tmp_path, named)
@@ -167,11 +187,18 @@ def test_frame_rates_of_any_shape_are_read(tmp_path: Path, rate: object) -> None
     assert read_arrays(tmp_path, arrays).fps == 30 and load_npz(tmp_path / "motion.npz").fps == 30
 
 
-@pytest.mark.parametrize("rate", [0, -30, np.nan, np.inf, 1e9, 1 / 30, [30, 30], [], "fast", None], ids=repr)
+@pytest.mark.parametrize(
+    "rate", [0, -30, np.nan, np.inf, 1e9, 1 / 30, [30, 30], [30] * 39 + [31], [], "fast", True, None], ids=repr
+)
 def test_absurd_frame_rates_are_refused(tmp_path: Path, rate: object) -> None:
     arrays = {**amass(dance()), "mocap_framerate": None if rate is None else np.array(rate)}
     with pytest.raises(DataError, match=r"mocap_framerate"):
         read_arrays(tmp_path, arrays)
+
+
+def test_two_frame_rates_that_differ_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="its mocap_framerate is 120 but its fps is 30"):
+        read_arrays(tmp_path, {**amass(dance()), "mocap_framerate": 120.0, "fps": 30})
 
 
 def test_a_floor_that_is_not_at_height_zero_is_moved_there(tmp_path: Path) -> None:
@@ -230,6 +257,25 @@ def test_what_cannot_be_told_is_refused_with_a_sentence(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=words):
             read_arrays(tmp_path, {**arrays, **change})
+
+
+def test_rotations_that_are_no_axis_angle_are_no_poses(tmp_path: Path) -> None:
+    """Their numbers would be read as other angles of more joints: a dance of nonsense."""
+    poses = dance().poses.reshape(40, 24, 3)
+    matrices = rot.axis_angle_to_matrix(poses)
+    for values in (
+        rot.axis_angle_to_quaternion(poses),
+        matrices[..., :2],  # 6D
+        matrices,
+        matrices[:, :22, :, :2],
+    ):
+        arrays = {**amass(dance()), "poses": values.reshape(40, -1).astype(np.float32)}
+        with pytest.raises(DataError, match=rf"{values[0].size} numbers a frame, which is no SMPL body in axis-angle"):
+            read_arrays(tmp_path, arrays)
+        with pytest.raises(MotionFileError, match="no SMPL body in axis-angle"):
+            load_npz(tmp_path / "motion.npz")
+        with pytest.raises(DataError, match="no SMPL body in axis-angle"):
+            read_arrays(tmp_path, {**arrays, "trans_origin": "smpl"})
 
 
 def test_pipes_devices_folders_and_empty_files_are_refused(tmp_path: Path) -> None:

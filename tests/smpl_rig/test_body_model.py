@@ -271,7 +271,7 @@ TURNS = {
 }
 
 
-@pytest.mark.parametrize("unit", [1, 100, 1000], ids=["m", "cm", "mm"])
+@pytest.mark.parametrize("unit", [1, 100, 1000, 1 / 0.0254], ids=["m", "cm", "mm", "inch"])
 @pytest.mark.parametrize("turn", ["as smpl", *TURNS])
 def test_a_body_in_another_unit_or_along_another_axis_stands_up(tmp_path, turn, unit):
     arrays = model_arrays()

@@ -23,23 +23,38 @@ _POSITIONS = {"xposition": 0, "yposition": 1, "zposition": 2}
 _ROTATIONS = {"xrotation": 0, "yrotation": 1, "zrotation": 2}
 _SCALES = ("xscale", "yscale", "zscale")
 """Channels that some programs write and none of ours needs."""
+_CHANNEL = re.compile(
+    r"(?P<axis>[xyz]?)_?(?:(?P<r>rot(?:ation)?)|(?P<p>pos(?:ition)?|trans(?:lation)?)|scale)_?(?P<last>[xyz]?)"
+)
+"""How programs spell a channel, in lower case: Xposition, Xtranslation, X_rotation, rotX."""
 MAX_FILE_BYTES = 1 << 28
 _MAX_HEAD_CHARACTERS = 1 << 22
 _MAX_JOINTS = 2000
 _MAX_VALUES = 24_000_000
 """Frames times channels: ten minutes at 120 frames a second of a hundred joints."""
 _MAX_OFFSET = 1e6
+_FARTHEST, _MOST_TURNED = 1e8, 1e6
+"""Units, a hundred kilometres in millimetres, and degrees, thousands of turns, that no dancer reaches."""
 _CHUNK = 1 << 20
 _FPS = (1.0, 1000.0)
 _STILL = 0.01
 """Share of a joint's offset below which all its position channels count as zero."""
-_MOTION = re.compile(
-    r"(?<![^\s}])MOTION(?=\s+(?:(?:#|//|;)[^\n]*\s+)*Frames\b)|^[ \t]*MOTION\b", re.IGNORECASE | re.MULTILINE
+_MOTION = re.compile(r"(?P<line>^[ \t]*)?(?<![^\s}])MOTION\b", re.IGNORECASE | re.MULTILINE)
+_HIERARCHY = re.compile(r"\b(?:HIERARCHY|ROOT)\b", re.IGNORECASE)
+_SPACE = re.compile(r"\s*")
+_FRAMES = re.compile(r"Frames\b\s*(?::\s*)?(\S+)", re.IGNORECASE)
+_FRAME_TIME = re.compile(
+    r"Frame[ \t]*(?P<kind>Time|Rate)\s*(?::\s*)?(?P<number>\S*?[\d.,])(?P<per>/\d+)?"
+    r"[ \t]*(?P<unit>ms|s|sec|secs|seconds|fps|hz)?(?=\s|\(|$)(?:[ \t]*\([^()\n]*\))?"
+    r"|Frame[ \t]*Time\s*(?::\s*)?(?P<other>\S+)",
+    re.IGNORECASE,
 )
-_HIERARCHY = re.compile(r"\bHIERARCHY\b", re.IGNORECASE)
-_NOTHING = r"(?:\s|(?:#|//|;)[^\n]*(?:\n|$))*"
-_FRAMES = re.compile(_NOTHING + r"Frames\s*:?\s*(\S+)", re.IGNORECASE)
-_FRAME_TIME = re.compile(_NOTHING + r"Frame[ \t]*Time\s*:?\s*(\S+)", re.IGNORECASE)
+"""A frame time as programs write it: 0.033333, 33.3 ms, 1/30, 0.0333 (30 fps); or a rate."""
+_CUT_OFF = re.compile(r"[+-]|[+-]?\.|[+-]?(?:\d+\.?\d*|\.\d+)e[+-]?", re.IGNORECASE)
+"""The beginning of a number that is none yet."""
+_ENDS = ("end", "}", "\x1a", "\0")
+"""What some files have behind the last value."""
+_COMMENT_SIGNS = ("#", "//", ";")
 _COMMENT = re.compile(r"(?:^|(?<=\s))(?:#|//|;).*$", re.MULTILINE)
 
 
@@ -128,7 +143,7 @@ def parse_bvh(path: Path) -> BvhFile:
     del content
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    motion = _MOTION.search(text)
+    motion = _find_motion(text)
     if motion is None or not _HIERARCHY.search(text, 0, motion.start()):
         raise DataError(f"{path.name}: is not a BVH file (no HIERARCHY and MOTION). Export the motion as BVH.")
     try:
@@ -150,15 +165,49 @@ def parse_bvh(path: Path) -> BvhFile:
             f"{f', {line} in its first line' if line != width else ''}. Export the motion again."
         )
     table = values[: rows * width].reshape(rows, width)
-    wrong = np.argwhere(~np.isfinite(table))
+    _check_values(path.name, joints, table)
+    return BvhFile(tuple(joints), table, fps)
+
+
+def _check_values(name: str, joints: Sequence[BvhJoint], table: NDArray[np.float64]) -> None:
+    """Raise DataError for a value that is no number, or no place or angle of a body. table: (T, channels)."""
+    turns = [channel in _ROTATIONS for joint in joints for channel in joint.channels]
+    most = np.where(turns, _MOST_TURNED, _FARTHEST)
+    wrong = np.argwhere(~(np.abs(table) <= most))
     if len(wrong):
         frame, column = (int(index) for index in wrong[0])
-        channels = [f"{joint.name} {channel}" for joint in joints for channel in joint.channels]
+        channel = [f"{joint.name} {channel}" for joint in joints for channel in joint.channels][column]
+        value = table[frame, column]
+        kind = "angle in degrees" if turns[column] else "length"
+        what = kind if np.isfinite(value) else "number"
         raise DataError(
-            f"{path.name}: has the value {table[frame, column]} in frame {frame + 1} of {rows} ({channels[column]}), "
-            "which is no number. Export the motion again without it."
+            f"{name}: has the value {value:g} in frame {frame + 1} of {len(table)} ({channel}), which is no "
+            f"{what}. Export the motion again without it."
         )
-    return BvhFile(tuple(joints), table, fps)
+
+
+def _find_motion(text: str) -> re.Match[str] | None:
+    """The word MOTION that ends the hierarchy: at the beginning of a line, or before the word Frames."""
+    motion = _MOTION.search(text)
+    while motion is not None and motion["line"] is None:
+        after = _after_comments(text, motion.end())
+        if _FRAMES.match(text, after):
+            break
+        # on from the last line that begins before `after`: what was skipped is not searched again for each MOTION in it
+        line = text.rfind("\n", motion.end(), after) + 1
+        motion = _MOTION.search(text, line or after)
+    return motion
+
+
+def _after_comments(text: str, begin: int) -> int:
+    """Where the first word from `begin` on is that is in no comment."""
+    while True:
+        space = _SPACE.match(text, begin)
+        begin = space.end() if space else begin
+        if not text.startswith(_COMMENT_SIGNS, begin):
+            return begin
+        end = text.find("\n", begin)
+        begin = len(text) if end < 0 else end
 
 
 def _encoding(content: bytes) -> str:
@@ -174,7 +223,9 @@ class _Words:
     """The words of a text, one after the other; past the end ValueError is raised."""
 
     def __init__(self, text: str) -> None:
-        self._words = text.replace("{", " { ").replace("}", " } ").split()
+        words = text.replace("{", " { ").replace("}", " } ").split()
+        # some programs put signs between words that say nothing: CHANNELS: 3, Zrotation, Xrotation, Yrotation
+        self._words = [bare for word in words if (bare := word.rstrip(",;:"))]
         self._next = 0
 
     def more(self) -> bool:
@@ -202,12 +253,12 @@ def _parse_hierarchy(words: _Words) -> list[BvhJoint]:
         word = words.next()
         kind = word.lower()
         if kind in ("root", "joint"):
-            if kind == "root" and joints:
-                raise ValueError("it has more than one ROOT")
             if (kind == "joint" and not open_joints) or in_tip:
                 raise ValueError("a JOINT is outside of ROOT")
             if len(joints) == _MAX_JOINTS:
                 raise ValueError(f"it has more than {_MAX_JOINTS} joints")
+            if kind == "root" and open_joints:
+                raise ValueError("its hierarchy is not closed")
             joints.append(BvhJoint(words.until_brace(), open_joints[-1] if open_joints else -1))
             open_joints.append(len(joints) - 1)
         elif kind in ("end", "endsite"):
@@ -243,30 +294,47 @@ def _parse_channels(words: _Words) -> tuple[str, ...]:
     count = words.next()
     if not count.isascii() or not count.isdigit() or int(count[:4]) > 12:
         raise ValueError(f"{count[:40]!r} channels for a joint")
-    channels = tuple(words.next().lower() for _ in range(int(count)))
-    for channel in channels:
-        if channel not in _POSITIONS and channel not in _ROTATIONS and channel not in _SCALES:
-            raise ValueError(f"unknown channel {channel[:40]!r}")
-    return channels
+    return tuple(_channel(words.next()) for _ in range(int(count)))
+
+
+def _channel(word: str) -> str:
+    """A channel as most programs spell it, in lower case."""
+    match = _CHANNEL.fullmatch(word.lower())
+    axis = match["axis"] + match["last"] if match else ""
+    if match is None or len(axis) != 1:
+        raise ValueError(f"unknown channel {word[:40]!r}")
+    return axis + ("rotation" if match["r"] else "position" if match["p"] else "scale")
 
 
 def _parse_motion_head(text: str, begin: int) -> tuple[int, float, int]:
     """`Frames: N` and `Frame Time: S` -> (N, frames per second, where the values begin)."""
-    frames = _FRAMES.match(text, begin)
+    frames = _FRAMES.match(text, _after_comments(text, begin))
     if frames is None:
         raise ValueError("no 'Frames:' after MOTION")
-    step = _FRAME_TIME.match(text, frames.end())
+    step = _FRAME_TIME.match(text, _after_comments(text, frames.end()))
     if step is None:
         raise ValueError("no 'Frame Time:' after 'Frames:'")
-    count, seconds = _number(frames[1]), _number(step[1])
+    count, fps = _number(frames[1]), _rate(step)
     if not 0 < count < _MAX_VALUES:
         raise ValueError(f"{frames[1][:40]} frames")
-    fps = 1 / seconds if seconds else 0.0
-    if not _FPS[0] <= fps <= _FPS[1]:
-        raise ValueError(f"its frame time is {step[1][:40]} seconds, which is no frame rate between 1 and 1000")
     # files write 0.033333 or less for 1/30; rates like 29.97 are further from a whole number than this
     fps = float(round(fps)) if abs(fps / max(round(fps), 1) - 1) < 3e-4 else round(fps, 4)
     return int(count), fps, step.end()
+
+
+def _rate(step: re.Match[str]) -> float:
+    """Frames per second. Raises ValueError for what is no rate."""
+    said = step["other"] or step["number"] + (step["per"] or "")
+    seconds = _number(step["other"] or step["number"]) / (_number(step["per"][1:]) if step["per"] else 1)
+    unit = (step["unit"] or "").lower()
+    if unit == "ms":
+        seconds /= 1000
+    if (step["kind"] or "").lower() == "rate" or unit in ("fps", "hz"):
+        seconds = 1 / seconds if seconds else 0.0
+    fps = 1 / seconds if seconds else 0.0
+    if not _FPS[0] <= fps <= _FPS[1]:
+        raise ValueError(f"its frame time is {said[:40]} seconds, which is no frame rate between 1 and 1000")
+    return fps
 
 
 def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64], int]:
@@ -281,7 +349,7 @@ def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64
             end += 1
         piece = text[begin:end]
         if any(sign in piece for sign in "#/;"):
-            piece = _COMMENT.sub("", piece)
+            piece = _COMMENT.sub("", piece).replace(";", " ")
         begin = end
         if not line:
             line = next((len(row.split()) for row in piece.splitlines() if row.strip()), 0)
@@ -290,30 +358,27 @@ def _parse_values(text: str, begin: int, width: int) -> tuple[NDArray[np.float64
             commas = commas or ("." if line == width and "." not in piece else " ")
             piece = piece.replace(",", commas)
         words = piece.split()
-        if begin == len(text) and words and not text[-1].isspace() and not _is_number(words[-1]):
-            words.pop()  # the file is cut off within it
+        if begin == len(text):
+            while words and words[-1].lower() in _ENDS:
+                words.pop()
+            if words and not text[-1].isspace() and _CUT_OFF.fullmatch(words[-1]):
+                words.pop()  # the file is cut off within it
         total += len(words)
         if total > _MAX_VALUES:
             raise ValueError(f"it has more than {_MAX_VALUES:,} values")
         try:
+            if "_" in piece:  # Python reads 1_000 as a number, and nothing else does
+                raise ValueError
             parts.append(np.array(words, np.float64))
         except ValueError:
             parts.append(np.array([_value(word, total - len(words) + k, width) for k, word in enumerate(words)]))
     return np.concatenate(parts) if parts else np.zeros(0), line
 
 
-def _is_number(word: str) -> bool:
-    try:
-        _value(word, 0, 1)
-    except ValueError:
-        return False
-    return True
-
-
 def _value(word: str, index: int, width: int) -> float:
     """A value that numpy may not know: "-nan(ind)" and "1.#QNAN" are how C writes NaN."""
     try:
-        return float(word)
+        return _number(word)
     except ValueError:
         if re.fullmatch(r"[+-]?(nan.*|1\.#.*)", word, re.IGNORECASE):
             return float("nan")
@@ -322,6 +387,8 @@ def _value(word: str, index: int, width: int) -> float:
 
 def _number(word: str) -> float:
     """The number that a word is; with a comma as decimal sign or behind it. Raises ValueError."""
+    if "_" in word:
+        raise ValueError(f"{word[:40]!r} is no number")
     return float(word.rstrip(",;").replace(",", "."))
 
 

@@ -36,6 +36,8 @@ _MOST_OFF = 25.0
 """Degrees by which a part of the body may be off the file's own positions, on average."""
 _FARTHEST_FLOOR = 100.0
 """Metres from height 0 to a recording's floor; it is moved to 0."""
+_NO_LEGS = 1e-6
+"""Length of legs, in any unit, that is rounding."""
 
 
 def read_bvh(path: Path) -> Motion:
@@ -55,7 +57,7 @@ def read_bvh_recording(path: Path) -> Recording:
     joints = _match_joints(path, file)
     source = _source(file, joints)
     rest = _filled(file.rest_positions(), joints)
-    if not source.legs > 0:
+    if not source.legs > _NO_LEGS:
         raise DataError(f"{path.name}: its legs have no length, so its skeleton is empty. Export the BVH with offsets.")
     scale = _OUR_LEGS / source.legs
     if _is_ours(file, joints, scale):
@@ -85,15 +87,23 @@ def _motion(world: Array, places: Array, to_z_up: Array, fps: float) -> Motion:
 
 
 def _match_joints(path: Path, file: BvhFile) -> dict[int, int]:
-    """The file's joint for each of our joints that can be found."""
-    try:
-        return match_joints([joint.name for joint in file.joints], [joint.parent for joint in file.joints])
-    except UnknownJointsError as error:
-        present = ", ".join(joint.name[:40] for joint in file.joints[:30])
-        raise DataError(
-            f"{path.name}: no joint is recognised as {error} (its joints: {present}). "
-            "Rename its joints as in Mixamo or SMPL."
-        ) from error
+    """The file's joint for each of our joints that can be found, all below the first ROOT that has them: another one
+    may be a prop."""
+    roots = [index for index, joint in enumerate(file.joints) if joint.parent < 0]
+    unknown: UnknownJointsError | None = None
+    for start, stop in zip(roots, [*roots[1:], len(file.joints)], strict=True):
+        tree = file.joints[start:stop]
+        try:
+            found = match_joints([joint.name for joint in tree], [max(joint.parent - start, -1) for joint in tree])
+        except UnknownJointsError as error:
+            unknown = unknown or error
+        else:
+            return {ours: start + theirs for ours, theirs in found.items()}
+    present = ", ".join(joint.name[:40] for joint in file.joints[:30])
+    raise DataError(
+        f"{path.name}: no joint is recognised as {unknown} (its joints: {present}). Rename its joints as in Mixamo or "
+        "SMPL."
+    ) from unknown
 
 
 def _source(file: BvhFile, joints: dict[int, int]) -> SourceSkeleton:

@@ -2,8 +2,8 @@
 
 The names are those that programs publish: Mixamo, MotionBuilder, CMU and Acclaim, 3ds Max Biped, Unreal, Unity and VRM,
 VRoid, Rigify, MakeHuman, Daz and Poser, Second Life, Character Creator, Motive, MVN, Axis Neuron, Rokoko, iPi, Kinect,
-Advanced Skeleton, MikuMikuDance, SMPL. Letter case and separators do not matter; a prefix that most joints share, a
-namespace or a model's name, does not either.
+Advanced Skeleton, Auto-Rig Pro, CAT, MikuMikuDance, SMPL. Letter case and separators do not matter; a prefix that most
+joints share, a namespace or a model's name, does not either, and neither does what all names begin or end with.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ _NO_BODY = {
 """Words in the names of joints beside the body's: controls, parts of a limb, tips, clothes."""
 _FILLERS = {"joint", "jnt", "bone", "bn", "bend", "bind", "skin"}
 """Words in names that say nothing."""
+_MORE_FILLERS = {"fk", "stretch", "c", "x"}
+"""Words of control rigs (Rigify's and Auto-Rig Pro's) that say nothing where no joint is recognised otherwise."""
+_SHORT_SIDE = re.compile(r"(?<![^\W\d_])(?:(?P<left>lf|lt)|rt)(?![^\W\d_])", re.IGNORECASE)
 _JAPANESE = {
     "左": " left ", "右": " right ", "足首": "ankle", "つま先": "toe", "ひざ": "knee", "足": "thigh", "手首": "wrist",
     "ひじ": "elbow", "肩": "collar", "腕": "upperarm", "頭": "head", "首": "neck", "上半身": "spine",
@@ -75,7 +78,18 @@ def match_joints(names: Sequence[str], parents: Sequence[int]) -> dict[int, int]
 
     names, parents: of the skeleton's joints, parents before children. Raises UnknownJointsError.
     """
-    readings = [reading for joint, name in enumerate(names) for reading in _readings(joint, name)]
+    words = [_words(name) for name in names]
+    try:
+        return _match(words, names, parents)
+    except UnknownJointsError as error:
+        try:
+            return _match(_loosely(words), names, parents)
+        except UnknownJointsError:
+            raise error from None
+
+
+def _match(words: Sequence[list[str]], names: Sequence[str], parents: Sequence[int]) -> dict[int, int]:
+    readings = [reading for joint, name in enumerate(words) for reading in _readings(joint, name)]
     # the same limb may be there several times (controls, deforming bones); those of one prefix belong together
     counts = Counter(prefix for prefix, _, _ in {(r.prefix, r.side, r.part) for r in readings if r.side})
     helpers = [name.startswith("_") for name in names]
@@ -98,11 +112,35 @@ def match_joints(names: Sequence[str], parents: Sequence[int]) -> dict[int, int]
     return found
 
 
-def _readings(joint: int, name: str) -> list[_Reading]:
+def _words(name: str) -> list[str]:
+    """The words of a joint's name in lower case, without a namespace."""
     text = _GLUED.sub("", unicodedata.normalize("NFKC", re.split(r"[:|]", name)[-1]))
     for japanese, word in _JAPANESE.items():
         text = text.replace(japanese, word)
-    words = [word.lower() for word in _WORD.findall(text)]
+    text = _SHORT_SIDE.sub(lambda side: "left" if side["left"] else "right", text)
+    return [word.lower() for word in _WORD.findall(text)]
+
+
+def _loosely(names: Sequence[list[str]]) -> list[list[str]]:
+    """The words without those that all joints begin or end with, as a model's name, and those of control rigs."""
+    names = [list(words) for words in names]
+    for end in (0, -1):
+        while len(names) > 1 and min(map(len, names)) > 1 and len({words[end] for words in names}) == 1:
+            for words in names:
+                del words[end]
+    return [_without_limb([word for word in words if word not in _MORE_FILLERS]) for words in names]
+
+
+def _without_limb(words: list[str]) -> list[str]:
+    """Left leg thigh, as 3ds Max CAT has it, without the leg."""
+    for place, word in enumerate(words[1:-1], 1):
+        if word in ("leg", "arm") and words[place - 1] in _LEFT_OR_RIGHT and not words[place + 1].isdigit():
+            return words[:place] + words[place + 1 :]
+    return words
+
+
+def _readings(joint: int, words: Sequence[str]) -> list[_Reading]:
+    """The ways to read the words of a joint's name."""
     if not _NO_BODY.isdisjoint(words):
         return []
     words = [word for word in words if word not in _FILLERS]

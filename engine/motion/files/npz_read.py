@@ -17,11 +17,13 @@ from smpl_rig.kinematics import forward_kinematics
 from smpl_rig.motion import (
     ORIGIN_NAMES,
     PELVIS,
+    POSE_WIDTHS,
     RATE_NAMES,
     SAME_PLACE,
     Motion,
     MotionFileError,
     body_poses,
+    check_pose_width,
     frame_rate,
     load_npz,
     numbers,
@@ -35,8 +37,10 @@ Arrays = Mapping[str, NDArray[Any]]
 FloatArray = NDArray[np.float32]
 
 _POSES = ("poses", "smpl_poses", "fullpose", "full_pose")
+_RARE_POSES = ("smpl_pose", "pose_aa", "pose", "Poses", "thetas")
 _ROOT, _BODY = ("root_orient", "global_orient"), ("pose_body", "body_pose")
-_TRANS = ("trans", "smpl_trans", "transl", "translation", "root_trans")
+_PELVIS_TRANS = "root_trans_offset"
+_TRANS = ("trans", "smpl_trans", "transl", "translation", "root_trans", "Trans", _PELVIS_TRANS)
 _SCALING = "smpl_scaling"
 _MAX_FRAMES = 200_000
 _DEGREES, _TURNS = 4.5, 4 * np.pi
@@ -58,7 +62,7 @@ def read_npz_recording(path: Path) -> Recording:
     arrays as AMASS, SMPL-X or AIST++ do, have any unit and up axis, and a floor that is not at height 0.
     """
     try:
-        data = read_npz(path, (*_POSES, *_ROOT, *_BODY, *_TRANS, _SCALING, *RATE_NAMES, *ORIGIN_NAMES))
+        data = read_npz(path, (*_POSES, *_RARE_POSES, *_ROOT, *_BODY, *_TRANS, _SCALING, *RATE_NAMES, *ORIGIN_NAMES))
         if {"poses", "trans"} <= data.keys() and said_origin(path, data) and _unchanged(path, data):
             return _checked(path, load_npz(path), 0)
         return _foreign(path, data)
@@ -86,7 +90,7 @@ def _unchanged(path: Path, data: Arrays) -> bool:
 def _foreign(path: Path, data: Arrays) -> Recording:
     name = path.name
     poses, places = _poses(name, data), _places(name, data)
-    fps = frame_rate(name, data)
+    fps = frame_rate(name, data, len(poses))
     if not len(poses) or places.shape != (len(poses), 3):
         raise DataError(
             f"{name}: poses {poses.shape} and trans {places.shape} do not match. (T, 72) and (T, 3) are needed."
@@ -106,7 +110,8 @@ def _foreign(path: Path, data: Arrays) -> Recording:
     at_rest = np.asarray((np.abs(poses[:, 3:]) < 1e-6).all(axis=1))
     start, stop = dance_range(joints + places[:, None], fps, at_rest)
     poses, places, rotations, joints = (array[start:stop] for array in (poses, places, rotations, joints))
-    origin = np.zeros(3) if said_origin(path, {"trans": places, **data}) == PELVIS else SMPL_PELVIS
+    at_pelvis = _first(data, _TRANS) == _PELVIS_TRANS or said_origin(path, {"trans": places, **data}) == PELVIS
+    origin = np.zeros(3) if at_pelvis else SMPL_PELVIS
     placement = find_placement(name, joints, places, fps, ("z", "y"), origin, _FARTHEST_FLOOR)
     pelvis = (places * placement.unit + origin) @ placement.to_z_up.T
     if abs(placement.low) > _FLOOR_OFFSET:
@@ -119,9 +124,10 @@ def _foreign(path: Path, data: Arrays) -> Recording:
 
 def _poses(name: str, data: Arrays) -> FloatArray:
     """Axis-angle poses (T, 66 or more) from whichever arrays hold them."""
-    whole = _first(data, _POSES)
+    root, body = _first(data, _ROOT), _first(data, _BODY)
+    in_parts = root is not None and body is not None
+    whole = _first(data, _POSES) or (None if in_parts else _first(data, _RARE_POSES))
     if whole is None:
-        root, body = _first(data, _ROOT), _first(data, _BODY)
         if root is None or body is None:
             raise DataError(
                 f"{name}: has no poses (nor root_orient and pose_body). Give an AMASS-style .npz, which has poses and "
@@ -135,28 +141,21 @@ def _poses(name: str, data: Arrays) -> FloatArray:
             )
         return np.concatenate(parts, axis=1)
     poses = _flat(name, whole, data[whole])
-    if poses.shape[1] < 66 or poses.shape[1] % 3:
-        raise DataError(
-            f"{name}: its {whole} has {poses.shape[1]} numbers a frame, which are not 22 joints or more in axis-angle. "
-            "(T, 72) is needed."
-        )
+    check_pose_width(name, whole, poses)
     return poses
 
 
 def _flat(name: str, key: str, array: NDArray[Any]) -> FloatArray:
     """An array (T, J * 3) from (T, J * 3), (T, J, 3), or rotation matrices (T, J, 3, 3)."""
     values = numbers(name, key, array)
+    if values.ndim == 3 and len(values) == 1 and values.shape[2] in POSE_WIDTHS:
+        values = values[0]  # a batch of one motion
     if values.ndim == 4 and values.shape[2:] == (3, 3):
         square = values @ np.swapaxes(values, -1, -2)
         if not np.allclose(square, np.eye(3), atol=1e-2) or (np.linalg.det(values) < 0).any():
             raise DataError(f"{name}: its {key} are 3 by 3 matrices but no rotations. Export the motion again.")
         values = rot.matrix_to_axis_angle(values)
-    if (
-        not values.size
-        or values.ndim not in (2, 3)
-        or values.shape[-1] % 3
-        or (values.ndim == 3 and values.shape[2] != 3)
-    ):
+    if not values.size or values.ndim not in (2, 3) or (values.ndim == 3 and values.shape[2] != 3):
         raise DataError(f"{name}: its {key} has the shape {values.shape}. (T, 72) or (T, 24, 3) is needed.")
     return values.reshape(len(values), -1)
 
@@ -168,6 +167,8 @@ def _places(name: str, data: Arrays) -> FloatArray:
     places = numbers(name, key, data[key])
     if places.ndim == 3 and places.shape[1] == 1:
         places = places[:, 0]
+    elif places.ndim == 3 and len(places) == 1:
+        places = places[0]
     if key == "smpl_trans" and _SCALING in data:
         scaling = numbers(name, _SCALING, data[_SCALING]).reshape(-1)
         if len(scaling) != 1 or not scaling[0] > 0:

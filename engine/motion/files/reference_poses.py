@@ -20,6 +20,8 @@ Array = NDArray[np.floating[Any]]
 _HELD_SECONDS = 2.0
 _STILL = 0.02
 """Metres a frame within which a pose counts as held."""
+_UNSTEADY = 0.05
+"""The same for reference poses, as of somebody who stands in one."""
 _JUMP = 0.15
 _JUMP_SPEED = 4.0
 """Metres, and metres a second, from which on a joint jumps."""
@@ -57,18 +59,32 @@ def dance_range(positions: Array, fps: float, at_rest: NDArray[np.bool_]) -> tup
 
 
 def _held(positions: Array, fps: float, at_rest: NDArray[np.bool_]) -> int:
-    """How many frames at the start hold a reference pose before a jump; 0 if none do."""
+    """How many frames at the start hold reference poses, one or several, before a jump; 0 if none do."""
+    next_frames = max(1, round(_NEXT_SECONDS * fps))
     limit = min(len(positions) - 1, max(1, round(_HELD_SECONDS * fps)))
-    steps = np.linalg.norm(np.diff(positions[: limit + 2 + round(_NEXT_SECONDS * fps)], axis=0), axis=-1).max(axis=-1)
+    steps = np.linalg.norm(np.diff(positions[: limit + 2 + next_frames], axis=0), axis=-1).max(axis=-1)
+    jumps = steps > max(_JUMP, _JUMP_SPEED / fps)
+
+    def refers(frame: int) -> bool:
+        return bool(at_rest[frame]) or is_reference(positions[frame])
+
+    held = 0
     for count in range(1, limit + 1):
         jump = steps[count - 1]
-        after = steps[count : count + max(1, round(_NEXT_SECONDS * fps))]
-        if jump > max(_JUMP, _JUMP_SPEED / fps, _JUMP_RATIO * after.max(initial=0.0)):
-            held = range(count)
-            return count if all(at_rest[frame] or is_reference(positions[frame]) for frame in held) else 0
-        if jump > _STILL:
-            return 0
-    return 0
+        if jump > _STILL and not refers(count - 1):
+            break
+        if jumps[count - 1]:
+            after = steps[count : count + next_frames]
+            for step in range(1, len(after)):
+                # a short dance may end in a reference pose as well: the jump there is no motion of its own
+                if after[step] > max(_JUMP, _JUMP_RATIO * after[:step].max()) and refers(count + step + 1):
+                    after = after[:step]
+                    break
+            if jump > _JUMP_RATIO * after.max(initial=0.0):
+                held = count
+        if jump > _STILL and not ((jumps[count - 1] or jump < _UNSTEADY) and refers(count)):
+            break
+    return held if all(refers(frame) for frame in range(held)) else 0
 
 
 def is_reference(joints: Array) -> bool:

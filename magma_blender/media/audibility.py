@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
 from ..errors import StripError
 from . import strips
+from .scene_copy import without_objects
 from .strips import Strip
 
 if TYPE_CHECKING:
@@ -87,14 +88,14 @@ def _loudest(scene: bpy.types.Scene, strip: Strip, first: int, end: int) -> floa
     return max(_volumes(scene, strip, range(first, end, max(1, (end - first) // _SAMPLES))), default=0.0)
 
 
-def _volumes(scene: bpy.types.Scene, strip: Strip, frames: Iterable[int]) -> list[float]:
-    """The volume that drivers and NLA strips give at frames, which only Blender can say."""
-    now, within = scene.frame_current, scene.frame_subframe
-    found = []
-    try:
+def _volumes(scene: bpy.types.Scene, strip: Strip, frames: Iterable[int]) -> Iterator[float]:
+    """The volume that drivers and NLA strips give at frames, which only Blender can say: not in the user's scene, where
+    another frame would undo a pose that is not keyed yet."""
+    with without_objects(scene) as copy:
         for frame in frames:
-            scene.frame_set(frame)
-            found.append(strip.volume)
-    finally:
-        scene.frame_set(now, subframe=within)
-    return found
+            copy.frame_set(frame)
+            graph = copy.view_layers[0].depsgraph
+            evaluated = graph.scene_eval if graph is not None else None
+            assert evaluated is not None
+            shown = strips.all_strips(strips.editor_of(evaluated))
+            yield next(one.volume for one in shown if one.name == strip.name and one.type == "SOUND")

@@ -48,7 +48,8 @@ def in_folder(spare: Path, write: Callable[[Path], Path]) -> Path:
                 pass
             return write(folder)
         except OSError as error:
-            reasons.append(f"{folder}: {error.strerror}")
+            reasons.append(f"{folder}: {error.strerror or error}")
+        finally:
             if is_new:
                 with contextlib.suppress(OSError):  # it is not there, or not empty
                     folder.rmdir()

@@ -16,6 +16,7 @@ import bpy
 
 from ..errors import StripError
 from . import audibility, strips
+from .scene_copy import without_objects
 from .strips import Strip
 
 _SILENCE = 32
@@ -47,7 +48,7 @@ def mix_down(scene: bpy.types.Scene, strip: Strip, frames: tuple[int, int], fold
     """A 16-bit wav file in `folder`, named by its content, of what is heard of the strip from the frame
     max(0, frames[0]) on to frames[1] (exclusive): Blender plays nothing before frame 0.
 
-    Raises StripError, also when nothing is heard.
+    Raises StripError, also when nothing is heard, and then leaves no file; OSError where the disk refuses.
     """
     part = folder / f"mixdown-{os.getpid()}.part.wav"
     try:
@@ -57,18 +58,19 @@ def mix_down(scene: bpy.types.Scene, strip: Strip, frames: tuple[int, int], fold
             bpy.context.temp_override(scene=quiet, view_layer=quiet.view_layers[0]),
         ):
             bpy.ops.sound.mixdown(filepath=str(part), container="WAV", codec="PCM", format="S16")
-        is_silent = _peak(part) <= _SILENCE
-        file = part.replace(folder / f"{hashlib.sha256(part.read_bytes()).hexdigest()[:24]}.wav")
-    except (RuntimeError, OSError, wave.Error, EOFError) as error:  # such as a folder that cannot be written
+        if _peak(part) > _SILENCE:
+            return part.replace(folder / f"{hashlib.sha256(part.read_bytes()).hexdigest()[:24]}.wav")
+    except (RuntimeError, wave.Error, EOFError) as error:
         raise StripError(
             f'What is heard of the strip "{strip.name}" could not be mixed down to {folder} '
-            f"({str(error).removeprefix('Error: ').strip()}): choose another data folder in the add-on's preferences, "
-            "or mix the sound down yourself (Render > Render Audio) and dance to that."
+            f"({str(error).removeprefix('Error: ').strip()}): make room there, or mix the sound down yourself (Render "
+            "> Render Audio) and dance to that."
         ) from error
-    if is_silent:
-        how = "set its Input to Sequencer" if strip.type == "SCENE" else "make its sound audible"
-        raise StripError(f'Nothing is heard of the strip "{strip.name}": {how}, or select the sound strip to dance to.')
-    return file
+    finally:
+        with contextlib.suppress(OSError):  # what is wrong with the folder is said already
+            part.unlink(missing_ok=True)
+    how = "set its Input to Sequencer" if strip.type == "SCENE" else "make its sound audible"
+    raise StripError(f'Nothing is heard of the strip "{strip.name}": {how}, or select the sound strip to dance to.')
 
 
 def _peak(file: Path) -> int:
@@ -89,12 +91,7 @@ def _alone(scene: bpy.types.Scene, strip: Strip, frames: tuple[int, int]) -> Ite
     A copy, because speakers that were once mute for Blender's mixer stay so.
     """
     kept = {one.name for one in (strip, *strips.ancestors(strip), *_descendants(strip))}
-    quiet = scene.copy()
-    try:
-        for child in list(quiet.collection.children):
-            quiet.collection.children.unlink(child)
-        for obj in list(quiet.collection.objects):
-            quiet.collection.objects.unlink(obj)
+    with without_objects(scene) as quiet:
         for other in strips.all_strips(strips.editor_of(quiet)):
             if other.name not in kept:
                 other.mute = True
@@ -108,8 +105,6 @@ def _alone(scene: bpy.types.Scene, strip: Strip, frames: tuple[int, int]) -> Ite
         quiet.frame_start = max(0, frames[0])
         quiet.view_layers[0].update()
         yield quiet
-    finally:
-        bpy.data.scenes.remove(quiet)
 
 
 def _descendants(strip: Strip) -> list[Strip]:

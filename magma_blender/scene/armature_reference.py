@@ -16,15 +16,17 @@ class ArmatureReference:
         self._library = armature.library.filepath if armature.library is not None else None
 
     def find(self) -> bpy.types.Object:
-        """The armature. Raises SceneError when it is gone."""
+        """The armature. Raises SceneError when it is gone: also where a setting still names it, as the target, and so
+        keeps it in the file without a scene."""
+        found: bpy.types.Object | None = None
         try:
             if self._armature.name in bpy.data.objects:  # follows a renaming
-                return self._armature
+                found = self._armature
         except ReferenceError:
             # after an undo Blender has other objects under the old names; an override has its linked object's name
             found = bpy.data.objects.get((self._name, self._library))
-            if found is not None:
-                return found
+        if found is not None and found.users_scene:
+            return found
         raise SceneError(
             f'The armature "{self._name}" was removed while its dance was made: choose another target, or clear it, '
             "and generate again."

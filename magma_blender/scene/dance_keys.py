@@ -27,7 +27,8 @@ MOST_PLACES = 5
 def store(armature: bpy.types.Object, dancer: Dancer) -> None:
     """Keep a dancer whose keys are those that were kept before, and show its spans."""
     target = target_of(armature)
-    target.own()  # of an override, it carries the record
+    if armature.override_library is not None:
+        target.own()  # it carries the record
     action = target.action
     write(armature, replace(dancer, action=action.name if action is not None else dancer.action))
     span_list.refresh(armature)

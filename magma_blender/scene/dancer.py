@@ -15,7 +15,7 @@ import bpy
 
 from engine.checks import is_count, is_number, shown
 from engine.choreography import Choreography, Range, to_json
-from smpl_rig.blender.compat import places
+from smpl_rig.blender.compat import is_own, places
 
 from ..engine_host.checkpoint_list import beats_per_bar
 from ..errors import SceneError
@@ -154,16 +154,35 @@ def _value(armature: bpy.types.Object, key: str) -> object:
 
 
 def keeper(armature: bpy.types.Object) -> bpy.types.ID:
-    """What carries the record: the armature, or its action where it is a library override. Custom properties that are
-    added to an override are not saved; its actions are this file's own."""
-    return _holders(armature)[0]
+    """What carries the record: the armature, or its action where it is a library override, the one that carries a
+    record already. Custom properties that are added to an override are not saved; its actions are this file's own."""
+    holders = _holders(armature)
+    return next((holder for holder in holders if any(holder.get(key) is not None for key in KEYS)), holders[0])
 
 
 def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
-    """What may carry the record, first of all the keeper."""
+    """What may carry the record."""
     if armature.override_library is None:
         return [armature]
     return [*(place.action for place in places(armature) if place.action.library is None), armature]
+
+
+def _danced(armature: bpy.types.Object) -> bpy.types.ID:
+    """What shall carry the record: of an override's own actions, the one that holds the keys of the dance."""
+    holders = _holders(armature)
+    if armature.override_library is None:
+        return holders[0]
+    from smpl_rig.blender.keyframes import place_of
+
+    place = place_of(armature)
+    return place.action if place is not None and place.action in holders else holders[0]
+
+
+def _unshared(armature: bpy.types.Object) -> list[bpy.types.ID]:
+    """An override's own actions; another armature's record may be in what both use."""
+    if armature.override_library is None:
+        return []
+    return [place.action for place in places(armature) if is_own(place)]
 
 
 def load(armature: bpy.types.Object) -> Dancer:
@@ -269,10 +288,11 @@ def stored_in(armature: bpy.types.Object) -> dict[str, object]:
 
 def put_back(armature: bpy.types.Object, stored: Mapping[str, object]) -> None:
     """Give the armature these properties, and no others that a dance is kept in."""
-    holder = keeper(armature)
-    for key in KEYS:
-        # also where a new value follows: bytes in place of bytes are cut at their first zero by Blender 4.2 to 5.0
-        holder.pop(key, None)
+    holder = _danced(armature)
+    for other in {holder, *_unshared(armature)}:
+        for key in KEYS:
+            # also where a new value follows: bytes in place of bytes are cut at their first zero by Blender 4.2 to 5.0
+            other.pop(key, None)
     for key, value in stored.items():
         holder[key] = value
 

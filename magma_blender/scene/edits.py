@@ -9,6 +9,7 @@ import bpy
 
 from engine.choreography import Choreography
 from engine.errors import ChoreographyError
+from smpl_rig.blender import compat
 
 from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer, unusable
@@ -47,10 +48,25 @@ def check_kept(armature: bpy.types.Object) -> None:
         )
 
 
+def _check_assignable(armature: bpy.types.Object) -> None:
+    """Raise SceneError where the keys could only change in a copy of their action, and Blender would not let it be
+    assigned."""
+    data, action = armature.animation_data, target_of(armature).action
+    if data is None or not data.use_tweak_mode or action is None:
+        return
+    place = next(place for place in compat.places(armature) if place.action == action)
+    if not compat.is_own(place):
+        raise SceneError(
+            f'An NLA strip of "{armature.name}" is being tweaked, and its action "{action.name}" is used elsewhere, '
+            "too, where it has to stay as it is: leave its Tweak Mode (Tab) first."
+        )
+
+
 def ready(armature: bpy.types.Object) -> Dancer:
     """What the armature carries, if other keys can be written. Raises MagmaError."""
     engine_setup.check_numpy()
     target_of(armature).check()
+    _check_assignable(armature)
     return dance_keys.untouched(armature)
 
 
@@ -66,6 +82,7 @@ def check_same(armature: bpy.types.Object, dancer: Dancer, keys_are: bool = True
 def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
     """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. Raises MagmaError,
     with everything as it was."""
+    _check_assignable(armature)
     dance_keys.untouched(armature)
     check_same(armature, dancer)
     edited, before = read_generated(answer), dancer.motion()
@@ -79,6 +96,7 @@ def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer)
 def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
     """Key the engine's answer to a chain that begins with `dancer` in the present action, which gets longer. Raises
     MagmaError, with everything as it was."""
+    _check_assignable(armature)
     dance_keys.untouched(armature)
     check_same(armature, dancer)
     chained = read_generated(answer)

@@ -57,8 +57,8 @@ def _replace_by_present(armature: bpy.types.Object, former: bpy.types.Action) ->
 
 @dataclass
 class _Kept:
-    """One of the armature's actions. copy: as it was; None where the change cannot reach it, since others use it or it
-    is linked."""
+    """One of the armature's actions. copy: as it was; None where the change cannot reach it, since it is linked, an
+    asset, or used elsewhere, too, also by the armature itself: then a copy of it is changed."""
 
     place: compat.Place
     copy: compat.Place | None
@@ -89,19 +89,19 @@ class _Backup:
         data = self._armature.animation_data
         if data is not None and not self._kept and data.action is not None:
             data.action = None
+        copies = {kept.place.action: kept.copy.action for kept in self._kept if kept.copy is not None}
+        for changed, copy in copies.items():
+            changed.user_remap(copy)
         for kept in self._kept:
-            place, copy = kept.place, kept.copy
-            if copy is None:
-                if place.holder.action != place.action:
-                    place.assign()
-                place.action.use_fake_user = kept.fake_user
-                continue
-            name = place.action.name
-            place.action.user_remap(copy.action)
-            copy.assign()
-            bpy.data.actions.remove(place.action)
-            copy.action.name = name  # which is free now
-            copy.action.use_fake_user = kept.fake_user
+            # a strip that is tweaked, and its armature, have one action
+            action = kept.place.action
+            place = kept.place.with_copy(copies[action]) if action in copies else kept.place
+            place.assign()
+            place.action.use_fake_user = kept.fake_user
+        for changed, copy in copies.items():
+            name = changed.name
+            bpy.data.actions.remove(changed)
+            copy.name = name  # which is free now
         if not self._animated and self._armature.animation_data is not None:
             self._armature.animation_data_clear()
         for name, (mode, values) in self._pose.items():
@@ -120,4 +120,4 @@ class _Backup:
 
 
 def _copy(place: compat.Place) -> compat.Place | None:
-    return place.copied() if place.action.library is None else None
+    return place.copied() if compat.is_own(place) else None

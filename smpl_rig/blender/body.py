@@ -49,6 +49,7 @@ def add_body(armature: bpy.types.Object, model: BodyModel | None = None) -> bpy.
     body = bpy.data.objects.new(f"{armature.name} Body", mesh)
     if not body.vertex_groups:
         _skin(body, model)
+        mesh[CONTENT_KEY] += _state(mesh)
     body.parent = armature
     modifier = body.modifiers.new("Armature", "ARMATURE")
     assert isinstance(modifier, bpy.types.ArmatureModifier)
@@ -63,7 +64,9 @@ def _mesh(model: BodyModel, vertices: NDArray[np.float32]) -> bpy.types.Mesh:
     else a new one. A mesh that was edited is nobody else's."""
     content = _digest(vertices, model.faces, model.weights)
     for mesh in bpy.data.meshes:
-        if mesh.library is None and mesh.get(CONTENT_KEY) == f"{content} {_shape(mesh)}":
+        kept = str(mesh.get(CONTENT_KEY, ""))
+        # of all meshes of a file, few are worth a look at each of their vertices
+        if mesh.library is None and kept.startswith(content) and kept == content + _state(mesh):
             return mesh
     mesh = bpy.data.meshes.new("MAGMA Body")
     faces = [face[:3] if face[3:] == face[2:3] else face for face in model.faces.tolist()]
@@ -73,19 +76,23 @@ def _mesh(model: BodyModel, vertices: NDArray[np.float32]) -> bpy.types.Mesh:
         mesh.materials.append(_material(material))
     mesh.polygons.foreach_set("material_index", model.material.astype(np.int32))
     mesh.update()
-    mesh[CONTENT_KEY] = f"{content} {_shape(mesh)}"
+    mesh[CONTENT_KEY] = content
     return mesh
 
 
-def _shape(mesh: bpy.types.Mesh) -> str:
-    """A digest of what an animator can change in a mesh: vertices, faces, and the materials of both."""
+def _state(mesh: bpy.types.Mesh) -> str:
+    """A digest of what an animator can change in a mesh: vertices, their weights, faces, and the names of materials,
+    shape keys, UV maps and colours."""
     points = np.empty(3 * len(mesh.vertices), np.float32)
     mesh.vertices.foreach_get("co", points)
     corners, material = np.empty(len(mesh.loops), np.int32), np.empty(len(mesh.polygons), np.int32)
     mesh.loops.foreach_get("vertex_index", corners)
     mesh.polygons.foreach_get("material_index", material)
+    weights = [(v.index, one.group, one.weight) for v in mesh.vertices for one in v.groups]
     names = [slot.name if slot is not None else "" for slot in mesh.materials]
-    return _digest(points, corners, material) + "/".join(names)
+    names += [key.name for key in (mesh.shape_keys.key_blocks if mesh.shape_keys is not None else ())]
+    names += [layer.name for layers in (mesh.uv_layers, mesh.color_attributes) for layer in layers]
+    return f" {_digest(points, corners, material, np.array(weights, np.float32))} {'/'.join(names)}"
 
 
 def _digest(*arrays: NDArray[Any]) -> str:

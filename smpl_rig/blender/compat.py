@@ -104,13 +104,18 @@ class Place:
 
     def assign(self) -> None:
         """Assign the action, and its slot, to the holder."""
-        self.holder.action = self.action
-        if LAYERED_ACTIONS:
+        # in the NLA's tweak mode Blender refuses to set even what is assigned already
+        if self.holder.action != self.action:
+            self.holder.action = self.action
+        if LAYERED_ACTIONS and self.holder.action_slot != self.slot:
             self.holder.action_slot = self.slot
 
     def copied(self) -> Place:
         """The place with a local copy of the action, not assigned yet."""
-        copy = self.action.copy()
+        return self.with_copy(self.action.copy())
+
+    def with_copy(self, copy: bpy.types.Action) -> Place:
+        """The place with a copy of its action that was made before, not assigned yet."""
         slot = None
         if LAYERED_ACTIONS and self.slot is not None:
             slot = copy.slots[self.slot.identifier]
@@ -187,11 +192,18 @@ def fcurves(obj: bpy.types.Object | bpy.types.Scene) -> list[bpy.types.FCurve]:
 def own_action(place: Place) -> Place:
     """The place with an action that is of this file and that nothing else uses; a copy of it, assigned, where it is
     not."""
-    if place.action.library is None and place.action.users - place.action.use_fake_user <= _uses(place):
+    if is_own(place):
         return place
     copy = place.copied()
     copy.assign()
     return copy
+
+
+def is_own(place: Place) -> bool:
+    """Whether the place's action is of this file, and nothing else uses it. An asset is for others to use, and a copy
+    of it has no catalogue, description or preview."""
+    action = place.action
+    return action.library is None and action.asset_data is None and action.users - action.use_fake_user <= _uses(place)
 
 
 def _uses(place: Place) -> int:

@@ -31,10 +31,58 @@ def add_to(armature):
     tracks.new().strips.new("wave", 400, action).influence = 0.5
     tracks[0].mute = True
     armature.animation_data.action_influence = 0.75
+    add_face(armature)
+    bones = bones_with_selection(armature)
+    for name in ("L_knee", "head"):
+        bones[name].select = True
+    armature.data.bones.active = armature.data.bones["head"]
     scene.timeline_markers.new("bar 7", frame=12)
     scene.timeline_markers.new("mine", frame=31)
     scene.frame_set(44)
     scene.frame_start, scene.frame_end = 3, 77
+
+
+def add_face(armature):
+    """A mesh on the armature with shape keys that an action of their own moves."""
+    mesh = bpy.data.meshes.new("face")
+    mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+    face = bpy.data.objects.new(f"face of {armature.name}", mesh)
+    face.parent = armature
+    bpy.context.scene.collection.objects.link(face)
+    add_shape_key(face)
+
+
+def add_shape_key(obj):
+    """A shape key "smile" of a mesh object, animated."""
+    obj.shape_key_add(name="Basis")
+    smile = obj.shape_key_add(name="smile")
+    smile.data[0].co.z += 0.5
+    for frame, value in ((1, 0.0), (30, 1.0)):
+        smile.value = value
+        smile.keyframe_insert("value", frame=frame)
+
+
+def shape_keys_of(mesh):
+    """What is the animator's of a mesh's shape keys; None where it has none."""
+    keys = mesh.shape_keys
+    if keys is None:
+        return None
+    shapes = [(key.name, key.value, [tuple(point.co) for point in key.data]) for key in keys.key_blocks]
+    curves = [(curve.data_path, points_of(curve), look_of(curve)) for curve in curves_of(keys)]
+    return shapes, keys.animation_data.action.name, curves
+
+
+def bones_with_selection(armature):
+    """Bones are selected in the pose from 5.0 on."""
+    return armature.pose.bones if hasattr(bpy.types.PoseBone, "select") else armature.data.bones
+
+
+def selected_bones(armature):
+    """(names of the selected bones, name of the active one)."""
+    active = armature.data.bones.active
+    return sorted(
+        bone.name for bone in bones_with_selection(armature) if bone.select
+    ), active.name if active is not None else None
 
 
 def curves_of(obj):
@@ -80,14 +128,17 @@ def of_object(obj):
     data = obj.animation_data
     found = {
         "place": np.array(obj.matrix_basis).tolist(),
-        "parent": obj.parent,
+        "parent": obj.parent.name if obj.parent is not None else None,
         "constraints": [(c.type, c.influence) for c in obj.constraints],
         "properties": {key: value for key, value in obj.items() if not key.startswith("magma")},
         "selected": obj.select_get(),
         "mode": obj.mode,
     }
     if obj.pose is not None:
+        found["bones"] = selected_bones(obj)
         found["pose"] = {b.name: [(c.type, c.influence) for c in b.constraints] for b in obj.pose.bones}
+    if obj.type == "MESH":
+        found["shape keys"] = shape_keys_of(obj.data)
     if data is not None:
         found["curves"] = {
             (c.data_path, c.array_index): (points_of(c), look_of(c)) for c in curves_of(obj) if not is_dance(c)

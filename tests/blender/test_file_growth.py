@@ -1,0 +1,107 @@
+"""How much a dance makes a .blend grow, and that doing it again and again costs little more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+import numpy as np
+
+FPS, SECONDS = 30, 20
+MEGABYTE = 1_000_000
+CYCLES = np.array([0.5, 1, 2, 4])
+"""Movements a second, at 120 beats a minute: of two beats, of one, and of parts of one."""
+TURNS = np.array([0.3, 0.2, 0.06, 0.01])
+"""How far joints turn in each, radians."""
+
+
+def dance(seed):
+    """Joints that turn with the beats, each in its own way, with a start and an end to each movement."""
+    from smpl_rig.motion import Motion
+
+    random, frames = np.random.default_rng(seed), SECONDS * FPS
+    seconds = np.arange(frames) / FPS
+    turns = random.normal(size=(72, len(CYCLES))) * TURNS
+    waves = np.sin(2 * np.pi * (seconds[:, None, None] * CYCLES + random.random((72, len(CYCLES)))))
+    swell = 1 + np.sin(seconds[:, None] * random.uniform(0.3, 0.9, 72))
+    poses = (waves * turns).sum(axis=2) * swell / 2
+    poses[:, 0] += np.pi / 2
+    trans = np.stack([0.4 * np.sin(seconds), 0.3 * np.cos(0.7 * seconds), 0.9 + 0.03 * np.sin(4 * np.pi * seconds)], 1)
+    return Motion(poses.astype(np.float32), trans.astype(np.float32), FPS)
+
+
+def danced(motion, document):
+    from magma_blender.scene.dancer import Dancer, pack
+    from smpl_rig.dance_motion import DanceMotion
+
+    return Dancer(document, pack(document, DanceMotion(motion, motion)), 1, FPS, "song", "dance", 0.5)
+
+
+@pytest.fixture
+def size(tmp_path):
+    """Bytes of the file, saved as it is now."""
+
+    def saved():
+        file = tmp_path / "saved.blend"
+        bpy.ops.wm.save_as_mainfile(filepath=str(file), compress=False, copy=True)
+        return file.stat().st_size
+
+    return saved
+
+
+@pytest.fixture
+def document():
+    from engine.choreography import Audio, CheckpointIdentity, new_choreography
+
+    codes = [(position % 250, position % 250) for position in range(SECONDS * 5)]
+    return new_choreography(codes, 5.0, Audio("song.wav", "0" * 64), CheckpointIdentity("waltzes", "0" * 64), 0, None)
+
+
+def test_dances_and_edits_grow_a_file_by_little(addon, size, document):
+    from magma_blender.scene import dance_keys
+    from magma_blender.scene.dancer import load, pack
+    from magma_blender.scene.transaction import all_or_nothing
+    from smpl_rig.blender.armature import create_armature
+    from smpl_rig.blender.body import add_body
+    from smpl_rig.blender.key_prints import key_range
+    from smpl_rig.dance_motion import DanceMotion
+
+    empty = size()
+    armature = create_armature("dancer")
+    add_body(armature)
+
+    def generate(seed):
+        dancer, motion = danced(dance(seed), document), dance(seed)
+        with all_or_nothing(armature):
+            dance_keys.write_new_action(armature, dancer, motion, "dance")
+            dance_keys.store_keyed(armature, dancer, len(motion))
+        return motion
+
+    def rewrite(before, after):
+        dancer = load(armature)
+        with all_or_nothing(armature):
+            dance_keys.rewrite(armature, dancer, before, after)
+            npz = pack(document, DanceMotion(after, after))
+            dance_keys.store_keyed(armature, replace(dancer, npz=npz), len(after))
+
+    generate(1)
+    first = size()
+    assert first - empty <= 1.5 * MEGABYTE
+    now = generate(2)  # on the same target, in place of a dance that its seed gives again
+    second = size()
+    assert second - first <= MEGABYTE
+    random = np.random.default_rng(3)
+    for number in range(50):
+        start = int(random.integers(0, len(now) - 90))
+        other, poses, trans = dance(10 + number), now.poses.copy(), now.trans.copy()
+        poses[start : start + 90], trans[start : start + 90] = (
+            part[start : start + 90] for part in (other.poses, other.trans)
+        )
+        after = replace(now, poses=poses, trans=trans)
+        rewrite(now, after)
+        now = after
+    assert size() - second <= 3 * MEGABYTE
+    assert len(bpy.data.actions) == 1 and key_range(armature) == (1, len(now))

@@ -82,3 +82,20 @@ def test_keys_of_the_animators_own_beside_a_change_play_as_before(scene, own, sm
     after = keys(armature)
     assert np.array_equal(after[~changed], before[~changed])
     assert (after[changed] != before[changed]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("frame", [-40, 160])
+def test_an_own_key_beside_the_dance_leaves_its_prints(scene, frame):
+    """I pressed on the dance's bones some frames before it, for a walk-in."""
+    from smpl_rig.blender.armature import create_armature
+    from smpl_rig.blender.key_prints import key_prints
+    from smpl_rig.blender.keyframes import curves_of, write_motion
+    from smpl_rig.motion import Motion
+
+    armature = create_armature("walker")
+    poses = np.sin(np.arange(60)[:, None] / 9 + np.arange(72)).astype(np.float32)
+    write_motion(armature, Motion(poses, np.zeros((60, 3), np.float32), 30.0), 1, 30.0, "walk")
+    before = key_prints(armature, 60, 1)
+    for curve in curves_of(armature).values():
+        curve.keyframe_points.insert(frame, curve.evaluate(frame)).interpolation = "BEZIER"
+    assert np.array_equal(key_prints(armature, 60, 1), before)

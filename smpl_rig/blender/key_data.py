@@ -28,7 +28,7 @@ KEY_ATTRIBUTES = {
     "type": (np.int32, 1),
 }
 """What a key is made of: type and width. Types of handles come first, since they move the handles."""
-_HANDLE_TYPES = ("handle_left_type", "handle_right_type")
+HANDLE_TYPES = ("handle_left_type", "handle_right_type")
 
 
 def enum_value(attribute: str, name: str) -> int:
@@ -42,7 +42,7 @@ def read_keys(curve: bpy.types.FCurve, name: str) -> Keys:
     points = curve.keyframe_points
     action = curve.id_data
     is_linked = action is not None and action.library is not None  # 3.4 gives nothing in bulk of such
-    if is_linked or (name in _HANDLE_TYPES and not HANDLE_TYPES_IN_BULK):
+    if is_linked or (name in HANDLE_TYPES and not HANDLE_TYPES_IN_BULK):
         singly = [getattr(point, name) for point in points]
         if singly and isinstance(singly[0], str):
             numbers = {item.identifier: item.value for item in _enum_items(name)}
@@ -57,7 +57,7 @@ def write_keys(curve: bpy.types.FCurve, name: str, values: Keys) -> None:
     """Set (n, width) an attribute of all keys of a curve."""
     kind, width = KEY_ATTRIBUTES[name]
     points = curve.keyframe_points
-    if name in _HANDLE_TYPES and not HANDLE_TYPES_IN_BULK:
+    if name in HANDLE_TYPES and not HANDLE_TYPES_IN_BULK:
         names = {item.value: item.identifier for item in _enum_items(name)}
         for point, value in zip(points, values[:, 0].tolist(), strict=True):
             setattr(point, name, names[value])

@@ -28,8 +28,12 @@ def key_prints(obj: bpy.types.Object, count: int, frame_start: float) -> Prints:
         keys = read_keys(curve, "co")
         kinds = read_keys(curve, "interpolation")[:, 0]
         # handles matter where a Bezier curve begins or ends; in time they are rounded, since moving rounds them, too
+        frames = nearest(keys[:, 0], first)
         begins = kinds == bezier
         ends = np.concatenate([[False], begins[:-1]])
+        # what comes before the first frame or after the last is not the dance
+        ends &= np.concatenate([[False], frames[:-1] >= 0])
+        begins &= np.concatenate([frames[1:] < count, [False]])[: len(begins)]
         parts = [_bits(keys[:, 0] - first), _bits(keys[:, 1]), kinds.astype(np.uint64)]
         for name, matters in (("handle_left", ends), ("handle_right", begins)):
             handles = read_keys(curve, name)
@@ -38,7 +42,7 @@ def key_prints(obj: bpy.types.Object, count: int, frame_start: float) -> Prints:
         mixed = np.full(len(keys), number, np.uint64)
         for part in parts:
             mixed = _mix(mixed ^ _mix(part + np.uint64(1)))
-        _add(total, nearest(keys[:, 0], first), mixed)
+        _add(total, frames, mixed)
     return _folded(total)
 
 

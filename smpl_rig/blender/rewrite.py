@@ -20,7 +20,7 @@ from ..skeleton import JOINT_COUNT, JOINT_NAMES
 from . import compat
 from .armature import ArmatureError, RestPose, rest_pose
 from .compat import Place, pose_of
-from .key_data import KEY_ATTRIBUTES, Attributes, enum_value, read_keys
+from .key_data import HANDLE_TYPES, KEY_ATTRIBUTES, Attributes, enum_value, read_keys, write_keys
 from .keyframes import (
     CHANNELS,
     ROTATIONS,
@@ -124,22 +124,30 @@ def _rewrite(curve: bpy.types.FCurve, times: rot.Array, changed: Bools, fresh: A
     inside = (frames >= 0) & (frames < len(times))
     stays = ~inside
     stays[inside] = ~changed[frames[inside]]
-    kept_times = old["co"][stays, 0].astype(np.float64)
+    kept_times, kept_values = old["co"][stays].astype(np.float64).T
     linear = enum_value("interpolation", "LINEAR")
     ends = np.zeros(len(kept_times), bool)
     pinned: dict[int, float] = {}
-    for start, stop in runs_of(changed):
-        if start > 0:
-            before = np.flatnonzero(kept_times < times[start - 1] + 0.5)
-            ends[before[-1:]] = True
-            first = kept_times[before[-1]] if len(before) else times[0]
-            between = [frame for frame in range(start) if times[frame] > first - ON_A_FRAME]
-            pinned |= _pins(curve, times, between[::-1])
-        if stop < len(times):
-            after = kept_times[kept_times > times[stop] - ON_A_FRAME]
-            last = after[0] if len(after) else times[-1] + 1
-            pinned |= _pins(curve, times, [k for k in range(stop, len(times)) if times[k] < last - ON_A_FRAME])
-    alone = [frame for frame in sorted(pinned) if not (np.abs(kept_times - times[frame]) < ON_A_FRAME).any()]
+    runs = runs_of(changed)
+    borders = [0, *(border for run in runs for border in run), len(times)]
+    for number, (start, stop) in enumerate(runs):
+        since, until = borders[2 * number], borders[2 * number + 3]  # what stays around it
+        if start > since:
+            key = int(np.searchsorted(kept_times, times[start - 1] + 0.5)) - 1
+            first, beyond = since, None
+            if key >= 0:
+                ends[key] = True
+                first = max(first, int(np.searchsorted(times, kept_times[key] - ON_A_FRAME)))
+                beyond = kept_values[key] if kept_times[key] > times[since] - 0.5 else None
+            pinned |= _pins(curve, times, range(first, start)[::-1], beyond)
+        if stop < until:
+            key = int(np.searchsorted(kept_times, times[stop] - ON_A_FRAME))
+            last, beyond = until, None
+            if key < len(kept_times):
+                last = min(last, int(np.searchsorted(times, kept_times[key] - ON_A_FRAME)))
+                beyond = kept_values[key] if kept_times[key] < times[until - 1] + 0.5 else None
+            pinned |= _pins(curve, times, range(stop, last), beyond)
+    alone = [frame for frame in sorted(pinned) if not _has(kept_times, times[frame])]
     exact = [pinned[frame] for frame in alone]
     # the curve after the last key that stays leads to other keys now
     old["interpolation"][np.flatnonzero(stays)[ends]] = linear
@@ -152,15 +160,53 @@ def _rewrite(curve: bpy.types.FCurve, times: rot.Array, changed: Bools, fresh: A
         "handle_right_type": np.full((len(at), 1), enum_value("handle_right_type", "FREE")),
         "interpolation": np.full((len(at), 1), linear),
     }
+    kept = {name: values[stays] for name, values in old.items()}
     curve.keyframe_points.clear()
-    fill(curve, [{name: values[stays] for name, values in old.items()}, fresh, lines])
+    fill(curve, [kept, fresh, lines])
+    _hold_handles(curve, kept)
 
 
-def _pins(curve: bpy.types.FCurve, times: rot.Array, frames: list[int]) -> dict[int, float]:
+def _hold_handles(curve: bpy.types.FCurve, kept: Attributes) -> None:
+    """Put handles of kept keys back that Blender has moved, since those next to a change depend on its keys: they are
+    free from now on."""
+    free = enum_value("handle_left_type", "FREE")
+    if all((kept[name] == free).all() for name in HANDLE_TYPES):
+        return
+    at = np.searchsorted(read_keys(curve, "co")[:, 0], kept["co"][:, 0])
+    names = ("handle_left", "handle_right")
+    loose = np.zeros(len(at), bool)
+    while True:
+        moved = np.any([(read_keys(curve, name)[at] != kept[name]).any(axis=1) for name in names], axis=0)
+        if not (moved & ~loose).any():
+            return
+        loose |= moved  # free ones hold those beside them, but not to the last bit: these follow in the next round
+        for name in HANDLE_TYPES:
+            values = read_keys(curve, name)
+            values[at[loose]] = free
+            write_keys(curve, name, values)
+        for name in names:
+            values = read_keys(curve, name)
+            values[at] = kept[name]
+            write_keys(curve, name, values)
+        curve.update()
+
+
+def _pins(curve: bpy.types.FCurve, times: rot.Array, frames: range, beyond: float | None) -> dict[int, float]:
     """What a curve is at frames beside a change, the nearest first. Where it stays the same, a key at the nearest is
-    enough."""
+    enough, and one at the farthest if what comes next has another value. beyond: that value; None where nothing comes
+    or it has keys of its own."""
     values = {frame: curve.evaluate(times[frame]) for frame in frames}
-    return values if len(set(values.values())) > 1 else dict(list(values.items())[:1])
+    flat = set(values.values())
+    if len(flat) != 1:
+        return values
+    ends = frames[:1] if beyond is None or beyond in flat else (frames[0], frames[-1])
+    return {frame: values[frame] for frame in ends}
+
+
+def _has(sorted_times: rot.Array, time: float) -> bool:
+    """Whether one of some times is on a frame."""
+    index = int(np.searchsorted(sorted_times, time - ON_A_FRAME))
+    return index < len(sorted_times) and bool(sorted_times[index] < time + ON_A_FRAME)
 
 
 def nearest(times: NDArray[Any], start: float) -> NDArray[np.int64]:

@@ -34,3 +34,68 @@ def test_a_rotation_of_the_other_sign_keeps_the_kept_keys(scene):
         assert np.linalg.norm([curve.evaluate(frame) for curve in curves]) > 0.9
     held = [round(point.co[0]) for point in curves[0].keyframe_points if point.interpolation == "CONSTANT"]
     assert held == [20]
+
+
+ELBOW = ('pose.bones["L_elbow"].rotation_quaternion', 1)
+OWN_KEYS = {
+    "stepped": {20: (0.1, "FREE"), 30: (0.5, "FREE"), 90: (-0.2, "FREE")},
+    "automatic": {
+        **{20: (0.1, "AUTO_CLAMPED"), 30: (0.5, "AUTO"), 38: (0.2, "AUTO_CLAMPED")},
+        **{80: (0.6, "AUTO"), 90: (-0.2, "AUTO_CLAMPED"), 100: (0.3, "AUTO_CLAMPED")},
+    },
+    "vectors": {20: (0.1, "AUTO"), 30: (0.5, "VECTOR"), 38: (0.2, "ALIGNED"), 80: (0.6, "VECTOR"), 90: (-0.2, "AUTO")},
+}
+
+
+@pytest.mark.parametrize("smoothing", ["NONE", "CONT_ACCEL"])
+@pytest.mark.parametrize("own", OWN_KEYS)
+@pytest.mark.parametrize("runs", [[(40, 70)], [(32, 36), (42, 70), (84, 86)]])
+def test_keys_of_the_animators_own_beside_a_change_play_as_before(scene, own, smoothing, runs):
+    """An elbow keyed by hand with stepped keys, as blocking has them, or with Automatic handles, whose shape depends on
+    the keys around them."""
+    from smpl_rig.blender.armature import create_armature
+    from smpl_rig.blender.keyframes import curves_of, write_motion
+    from smpl_rig.blender.rewrite import rewrite_motion
+    from smpl_rig.motion import Motion
+
+    count = 120
+    still = Motion(np.zeros((count, 72), np.float32), np.zeros((count, 3), np.float32), 30.0)
+    armature = create_armature("elbow")
+    write_motion(armature, still, 1, 30.0, "elbow")
+    curve = curves_of(armature)[ELBOW]
+    curve.auto_smoothing = smoothing
+    for point in reversed(list(curve.keyframe_points)):
+        if 15 < point.co[0] < 105:
+            curve.keyframe_points.remove(point)
+    for frame, (value, handle) in OWN_KEYS[own].items():
+        point = curve.keyframe_points.insert(frame, value)
+        point.handle_left_type = point.handle_right_type = handle
+        point.interpolation = "CONSTANT" if own == "stepped" else "BEZIER"
+    curve.update()
+    before = keys(armature)
+    changed = np.zeros(count, bool)
+    for start, stop in runs:
+        changed[start:stop] = True
+    moving = still.poses.copy()
+    moving[:, 54] = np.sin(np.arange(count))
+    rewrite_motion(armature, Motion(moving, still.trans, 30.0), changed, 1)
+    after = keys(armature)
+    assert np.array_equal(after[~changed], before[~changed])
+    assert (after[changed] != before[changed]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("frame", [-40, 160])
+def test_an_own_key_beside_the_dance_leaves_its_prints(scene, frame):
+    """I pressed on the dance's bones some frames before it, for a walk-in."""
+    from smpl_rig.blender.armature import create_armature
+    from smpl_rig.blender.key_prints import key_prints
+    from smpl_rig.blender.keyframes import curves_of, write_motion
+    from smpl_rig.motion import Motion
+
+    armature = create_armature("walker")
+    poses = np.sin(np.arange(60)[:, None] / 9 + np.arange(72)).astype(np.float32)
+    write_motion(armature, Motion(poses, np.zeros((60, 3), np.float32), 30.0), 1, 30.0, "walk")
+    before = key_prints(armature, 60, 1)
+    for curve in curves_of(armature).values():
+        curve.keyframe_points.insert(frame, curve.evaluate(frame)).interpolation = "BEZIER"
+    assert np.array_equal(key_prints(armature, 60, 1), before)

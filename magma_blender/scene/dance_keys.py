@@ -119,9 +119,12 @@ def _former(armature: bpy.types.Object) -> Former | None:
         return None
     try:
         dancer = load(armature)
-        now, edited = followed(armature, dancer)
     except SceneError:
         return None
+    try:
+        now, edited = followed(armature, dancer)
+    except SceneError:
+        return Former(dancer.frame_start, dancer.frame_start + len(dancer.key_prints) - 1, keep=True)
     first, last = now.frame_start, now.frame_start + len(now.key_prints) - 1
     is_ours = (
         not edited and now.frame_start == dancer.frame_start and target.is_plain and not target.others(first, last)

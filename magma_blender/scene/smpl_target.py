@@ -235,7 +235,8 @@ class SmplTarget:
         """Key a motion in a new action."""
         from smpl_rig.blender.keyframes import write_motion
 
-        keep, between = (former.keep, (former.first, former.last)) if former is not None else (True, None)
+        former = former or Former(frame_start, frame_start + len(motion) - 1, keep=True)
+        keep, between = former.keep, (former.first, former.last)
         with _as_scene_errors():
             write_motion(self._armature, motion, frame_start, motion.fps, name, keep, between)
 

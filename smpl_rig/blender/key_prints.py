@@ -93,6 +93,8 @@ def between_keys(obj: bpy.types.Object, frames: NDArray[np.int64], count: int, f
     first = frame_start - _offset(obj)
     curves = [np.unique(nearest(read_keys(curve, "co")[:, 0], first)) for curve in curves_of(obj).values()]
     for keys in curves:
+        if not len(keys):
+            continue  # baked to samples
         before = keys[np.maximum(np.searchsorted(keys, frames) - 1, 0)]
         after = keys[np.minimum(np.searchsorted(keys, frames, side="right"), len(keys) - 1)]
         for start, stop in zip(np.minimum(before, frames), np.maximum(after, frames), strict=True):

@@ -199,6 +199,28 @@ def test_keys_that_are_scaled_or_between_frames_are_said(dancer, by, factor, sen
     danced_is_keyed(dancer)
 
 
+def test_a_walk_in_stays_where_the_dance_is_new_or_cannot_be_compared(dancer):
+    """An armature that was animated by hand gets its first dance; a dance whose rest pose has changed is restored."""
+    from smpl_rig.blender.armature import create_armature
+    from smpl_rig.blender.keyframes import curves_of
+
+    mine = create_armature("mine")
+    for frame, angle in ((-50, 0.1), (-10, 0.4), (20, 0.5)):
+        mine.pose.bones["neck"].rotation_quaternion = (1, angle, 0, 0)
+        mine.pose.bones["neck"].keyframe_insert("rotation_quaternion", frame=frame)
+    bpy.context.scene.magma.target = mine
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    bpy.context.view_layer.objects.active = mine
+    path = ('pose.bones["neck"].rotation_quaternion', 1)
+    assert [curves_of(mine)[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
+    danced_is_keyed(mine)
+    mine.select_set(True)
+    mine.scale = (1.5, 1.5, 1.5)
+    bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    assert [curves_of(mine)[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
+
+
 # -- channels
 
 

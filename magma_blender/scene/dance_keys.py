@@ -46,7 +46,7 @@ def followed(armature: bpy.types.Object, dancer: Dancer) -> tuple[Dancer, tuple[
     the add-on wrote them). Raises SceneError where there is no saying that."""
     keyed = Keyed(dancer.motion(), dancer.frame_start, dancer.key_prints, dancer.action)
     found = target_of(armature).compare(keyed)
-    return replace(dancer, frame_start=found.frame_start), found.edited
+    return replace(dancer, frame_start=found.frame_start, key_prints=found.prints), found.edited
 
 
 def current(armature: bpy.types.Object) -> Dancer:
@@ -120,10 +120,15 @@ def _former(armature: bpy.types.Object) -> Former | None:
         return None
     try:
         dancer = load(armature)
-        now, edited = followed(armature, dancer)
     except SceneError:
         return None
+    try:
+        now, edited = followed(armature, dancer)
+    except SceneError:
+        return Former(dancer.frame_start, dancer.frame_start + len(dancer.key_prints) - 1, keep=True)
     first, last = now.frame_start, now.frame_start + len(now.key_prints) - 1
-    is_ours = not edited and now == dancer and target.is_plain and not target.others(first, last)
+    is_ours = (
+        not edited and now.frame_start == dancer.frame_start and target.is_plain and not target.others(first, last)
+    )
     keep = not is_ours or action.use_fake_user or action.asset_data is not None
     return Former(first, last, keep)

@@ -46,10 +46,11 @@ class Keyed:
 @dataclass(frozen=True)
 class Found:
     """Where that is now. frame_start: another one where all keys were moved together. edited: frames of the dance that
-    somebody has changed, counted from 0."""
+    somebody has changed, counted from 0. prints: the fingerprint of then as it is made today."""
 
     frame_start: int
     edited: tuple[int, ...]
+    prints: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,8 @@ class SmplTarget:
         or the rest pose is not that of then."""
         import numpy as np
 
+        from smpl_rig.blender.key_prints import key_prints
+
         frame_start, same = self._place_in_time(keyed)
         count = len(keyed.prints)
         changed = np.flatnonzero(~same)
@@ -97,14 +100,18 @@ class SmplTarget:
         edited = set(changed.tolist())
         if len(near):
             edited.update(near[self._differ(keyed.motion, near, frame_start)].tolist())
-        return Found(frame_start, tuple(sorted(edited)))
+        now = key_prints(self._armature, count, frame_start)
+        # what has changed keeps a fingerprint that its keys do not have
+        prints = np.where(same, now, np.where(now != keyed.prints, keyed.prints, ~now))
+        return Found(frame_start, tuple(sorted(edited)), tuple(prints.tolist()))
 
     def _place_in_time(self, keyed: Keyed) -> tuple[int, Bools]:
         """(the scene frame of frame 0, (count,) which frames' keys are as they were keyed)."""
         import numpy as np
 
-        from smpl_rig.blender.key_prints import key_prints, key_prints_before, key_range
+        from smpl_rig.blender.key_prints import key_prints, key_prints_before, key_range, key_starts
         from smpl_rig.blender.keyframes import place_of
+        from smpl_rig.key_fit import LONGEST
 
         armature, count = self._armature, len(keyed.prints)
         place, span = place_of(armature), key_range(armature)
@@ -117,26 +124,36 @@ class SmplTarget:
                 "keyframes."
             )
         expected = np.array(keyed.prints, np.int32)
+        telling = expected != 0  # a frame without keys says nothing about where the dance is
         best, best_same = float(keyed.frame_start), np.zeros(count, bool)
-        for start in (keyed.frame_start, span[0], span[1] - (count - 1)):
-            for prints in (
-                key_prints(armature, count, start),
-                key_prints_before(armature, count, start, keyed.frame_start),
-            ):
+        starts = list(dict.fromkeys([keyed.frame_start, span[0], span[1] - (count - 1), *key_starts(armature, count)]))
+        for start in starts:
+            for before in (False, True):
+                prints = (
+                    key_prints_before(armature, count, start, keyed.frame_start)
+                    if before
+                    else key_prints(armature, count, start)
+                )
                 same = prints == expected
-                # a frame without keys says nothing about where the dance is
-                if (same & (expected != 0)).sum() > (best_same & (expected != 0)).sum():
+                if (same & telling).sum() > (best_same & telling).sum():
                     best, best_same = float(start), same
-        telling = expected != 0
+            if best_same.all():
+                break
         share = (best_same & telling).sum() / max(int(telling.sum()), 1)
-        if best != keyed.frame_start and share < SAME_DANCE:
-            best, best_same = float(keyed.frame_start), key_prints(armature, count, keyed.frame_start) == expected
+        shown = 1.0
+        if share < SAME_DANCE:
+            # keys with other handles or another interpolation have the values of then where all curves have keys
+            some = np.unique([*range(0, count, LONGEST), count - 1])
+            alike = [1 - self._differ(keyed.motion, some, start).mean() for start in starts]
+            shown = max(alike)
+            best = float(starts[alike.index(shown)] if shown >= SAME_DANCE else keyed.frame_start)
+            best_same = key_prints(armature, count, best) == expected
         if share == 0 and place.action.name != keyed.action:
             raise SceneError(
                 f'The action "{place.action.name}" of "{armature.name}" holds other keys than its dance: assign '
                 f'"{keyed.action}" to it again, or restore the dance\'s keyframes.'
             )
-        if share < SAME_DANCE and abs(span[1] - span[0] - (count - 1)) > 0.5:
+        if shown < SAME_DANCE and abs(span[1] - span[0] - (count - 1)) > 0.5:
             raise SceneError(
                 f'The keyframes of "{armature.name}" go from frame {span[0]:g} to {span[1]:g}, but its dance has '
                 f"{count} frames: they were scaled in time or cut off. Undo that, or restore the dance's keyframes."
@@ -197,7 +214,7 @@ class SmplTarget:
                 "rest pose, or undo the change."
             )
 
-    def _differ(self, motion: Motion, frames: Frames, frame_start: int) -> Bools:
+    def _differ(self, motion: Motion, frames: Frames, frame_start: float) -> Bools:
         """Which of the frames show another pose than the motion."""
         import numpy as np
 
@@ -218,7 +235,8 @@ class SmplTarget:
         """Key a motion in a new action."""
         from smpl_rig.blender.keyframes import write_motion
 
-        keep, between = (former.keep, (former.first, former.last)) if former is not None else (True, None)
+        former = former or Former(frame_start, frame_start + len(motion) - 1, keep=True)
+        keep, between = former.keep, (former.first, former.last)
         with _as_scene_errors():
             write_motion(self._armature, motion, frame_start, motion.fps, name, keep, between)
 
@@ -229,7 +247,7 @@ class SmplTarget:
         with _as_scene_errors():
             rewrite_motion(self._armature, motion, changed, frame_start)
 
-    def read(self, frames: list[int], frame_start: int, fps: float) -> Motion:
+    def read(self, frames: list[int], frame_start: float, fps: float) -> Motion:
         """The motion that is keyed now."""
         from smpl_rig.blender.keyframes import read_motion
 

@@ -34,7 +34,7 @@ class Target(Protocol):
         """Key the changed frames (T,) of a motion, which may be longer than the one before; all others stay to the
         bit."""
 
-    def read(self, frames: list[int], frame_start: int, fps: float) -> Motion:
+    def read(self, frames: list[int], frame_start: float, fps: float) -> Motion:
         """The motion that is keyed now, at some frames."""
 
     def check_can_grow(self) -> None:

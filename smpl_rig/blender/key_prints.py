@@ -5,6 +5,7 @@ A frame's keys are those of the curves that `write_motion` makes which are neare
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import bpy
@@ -16,6 +17,8 @@ from .keyframes import CHANNELS, curves_of, place_of
 from .rewrite import nearest
 
 Prints = NDArray[np.int32]
+MOST_STARTS = 4
+"""Frames that are tried as a dance's first one."""
 
 
 def key_prints(obj: bpy.types.Object, count: int, frame_start: float) -> Prints:
@@ -66,6 +69,16 @@ def key_range(obj: bpy.types.Object) -> tuple[float, float] | None:
     return float(min(keys.min() for keys in times)) + offset, float(max(keys.max() for keys in times)) + offset
 
 
+def key_starts(obj: bpy.types.Object, count: int) -> list[float]:
+    """The scene frames that a dance of `count` frames may begin at, the likeliest first: there and at its end most
+    curves have keys."""
+    starts: Counter[float] = Counter()
+    for curve in curves_of(obj).values():
+        times = np.unique(np.round(read_keys(curve, "co")[:, 0].astype(np.float64), 2))
+        starts.update(times[np.isin(np.round(times + (count - 1), 2), times)].tolist())
+    return [time + _offset(obj) for time, _ in starts.most_common(MOST_STARTS)]
+
+
 def other_keys(obj: bpy.types.Object, first: float, last: float) -> list[float]:
     """The scene frames of keys that are not between two scene frames, in order."""
     offset = _offset(obj)
@@ -80,6 +93,8 @@ def between_keys(obj: bpy.types.Object, frames: NDArray[np.int64], count: int, f
     first = frame_start - _offset(obj)
     curves = [np.unique(nearest(read_keys(curve, "co")[:, 0], first)) for curve in curves_of(obj).values()]
     for keys in curves:
+        if not len(keys):
+            continue  # baked to samples
         before = keys[np.maximum(np.searchsorted(keys, frames) - 1, 0)]
         after = keys[np.minimum(np.searchsorted(keys, frames, side="right"), len(keys) - 1)]
         for start, stop in zip(np.minimum(before, frames), np.maximum(after, frames), strict=True):

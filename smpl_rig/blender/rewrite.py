@@ -89,6 +89,12 @@ def _checked_place(obj: bpy.types.Object) -> Place:
     missing = [path for path, index in CHANNELS if (path, index) not in curves]
     if place is None or missing:
         raise ArmatureError(f"The action of {obj.name!r} has no keys for {missing[0]}. Restore the dance's keyframes.")
+    baked = next((path for (path, _), curve in curves.items() if not len(curve.keyframe_points)), None)
+    if baked is not None:
+        raise ArmatureError(
+            f"The F-curve of {baked} of {obj.name!r} has no keys, as after baking it to samples. Restore the dance's "
+            "keyframes."
+        )
     turned = [name for name in JOINT_NAMES if pose_of(obj).bones[name].rotation_mode != "QUATERNION"]
     if turned:
         raise ArmatureError(

@@ -99,3 +99,22 @@ def test_an_own_key_beside_the_dance_leaves_its_prints(scene, frame):
     for curve in curves_of(armature).values():
         curve.keyframe_points.insert(frame, curve.evaluate(frame)).interpolation = "BEZIER"
     assert np.array_equal(key_prints(armature, 60, 1), before)
+
+
+def test_a_curve_that_was_baked_to_samples_is_said(scene):
+    from smpl_rig.blender.armature import ArmatureError, create_armature
+    from smpl_rig.blender.key_prints import between_keys
+    from smpl_rig.blender.keyframes import curves_of, write_motion
+    from smpl_rig.blender.rewrite import rewrite_motion
+    from smpl_rig.motion import Motion
+
+    armature = create_armature("baked")
+    motion = Motion(np.zeros((60, 72), np.float32), np.zeros((60, 3), np.float32), 30.0)
+    write_motion(armature, motion, 1, 30.0, "baked")
+    points = curves_of(armature)[ELBOW].keyframe_points
+    while len(points):
+        points.remove(points[0])
+    assert len(between_keys(armature, np.array([3]), 60, 1))
+    changed = np.arange(60) < 30
+    with pytest.raises(ArmatureError, match="L_elbow.*has no keys.*Restore"):
+        rewrite_motion(armature, motion, changed, 1)

@@ -9,6 +9,7 @@ pytest.importorskip("bpy")
 import bpy
 import user_data
 from dances import LOCKED, SAME, keys, lock_the_second_second, move_key, select_frames, spans, state
+from test_addon_dancer import FORMAT_1
 from test_addon_generate import add_song, bone_heads, canned_joints
 
 from magma_blender.errors import SceneError
@@ -138,6 +139,57 @@ def test_moved_keys_of_which_one_was_changed_are_followed_as_well(dancer):
     assert load(dancer).frame_start == -19 and [span[:3] for span in spans(dancer)][1] == (6, 7, True)
 
 
+@pytest.mark.parametrize("own", [(), (-30,), (-30, 140)])
+@pytest.mark.parametrize("kind", ["LINEAR", "BEZIER"])
+def test_keys_that_are_all_changed_and_moved_are_kept_where_they_are(dancer, own, kind):
+    """All made Linear, or Automatic, then moved; a walk-in and a walk-out on the same curves are moved as well."""
+    from smpl_rig.blender import compat
+
+    for curve in compat.fcurves(dancer):
+        for frame in own:
+            curve.keyframe_points.insert(frame, 0.3)
+        for point in curve.keyframe_points:
+            point.handle_left_type = point.handle_right_type = "AUTO"
+            point.interpolation = kind
+        curve.update()
+    shown = bone_heads(dancer, 45)
+    shift(dancer, 100)
+    assert np.allclose(bone_heads(dancer, 145), shown, atol=1e-3)
+    with pytest.raises(RuntimeError, match=r"changed by hand in frames? 10[1-9]"):
+        bpy.ops.magma.regenerate_free()
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
+    assert load(dancer).frame_start == 101
+    assert hand_edited(dancer, load(dancer)) == []
+    keyed = target_of(dancer).read([0, 44, 89], 101, 30.0).joints()
+    assert np.abs(keyed[0] - keyed[1]).max() > 0.05  # it moves
+    assert np.allclose(bone_heads(dancer, 145), shown, atol=2e-3)
+
+
+@pytest.mark.parametrize("own", [(-30,), (-30, 140)])
+def test_a_dance_with_keys_around_it_is_followed(dancer, own):
+    from smpl_rig.blender import compat
+
+    for curve in compat.fcurves(dancer):
+        for frame in own:
+            curve.keyframe_points.insert(frame, 0.3)
+    shift(dancer, 100)
+    assert current(dancer).frame_start == 101
+    danced_is_keyed(dancer)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_dance_of_an_older_version_that_was_moved_is_edited_again_and_again(magma, version):
+    bpy.ops.wm.open_mainfile(filepath=str(FORMAT_1.with_name(f"dancer_format_{version}.blend")))
+    dancer = bpy.data.objects[f"format {version}"]
+    bpy.context.view_layer.objects.active = dancer
+    shift(dancer, 100)
+    select_frames(101, 130)
+    assert bpy.ops.magma.lock_spans() == {"FINISHED"}
+    assert load(dancer).frame_start == 101 and hand_edited(dancer, load(dancer)) == []
+    move_key(dancer, 170)
+    assert {169 - 100} <= set(hand_edited(dancer, load(dancer))) < set(range(60, 90))
+
+
 @pytest.mark.parametrize(("by", "factor", "sentence"), [(0, 2, "scaled in time"), (0.5, 1, "between two frames")])
 def test_keys_that_are_scaled_or_between_frames_are_said(dancer, by, factor, sentence):
     shift(dancer, by, factor)
@@ -145,6 +197,28 @@ def test_keys_that_are_scaled_or_between_frames_are_said(dancer, by, factor, sen
         refused(operator, f"{sentence}.*restore the dance's keyframes", dancer)
     assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
     danced_is_keyed(dancer)
+
+
+def test_a_walk_in_stays_where_the_dance_is_new_or_cannot_be_compared(dancer):
+    """An armature that was animated by hand gets its first dance; a dance whose rest pose has changed is restored."""
+    from smpl_rig.blender.armature import create_armature
+    from smpl_rig.blender.keyframes import curves_of
+
+    mine = create_armature("mine")
+    for frame, angle in ((-50, 0.1), (-10, 0.4), (20, 0.5)):
+        mine.pose.bones["neck"].rotation_quaternion = (1, angle, 0, 0)
+        mine.pose.bones["neck"].keyframe_insert("rotation_quaternion", frame=frame)
+    bpy.context.scene.magma.target = mine
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    bpy.context.view_layer.objects.active = mine
+    path = ('pose.bones["neck"].rotation_quaternion', 1)
+    assert [curves_of(mine)[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
+    danced_is_keyed(mine)
+    mine.select_set(True)
+    mine.scale = (1.5, 1.5, 1.5)
+    bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    assert [curves_of(mine)[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
 
 
 # -- channels

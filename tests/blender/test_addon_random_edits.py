@@ -9,11 +9,13 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import keys, move_key, saved_and_opened, select_frames, state
 
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
 
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 STEPS = 16
 FRAMES, POSITIONS, PER_POSITION = 90, 15, 6
 

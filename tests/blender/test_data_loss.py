@@ -10,12 +10,14 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 import user_data
 from dances import SAME, keys, move_key, select_frames, spans
 
 from magma_blender.scene.dancer import load
 from magma_blender.scene.span_list import spans_of
 
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 FILE, EMPTY = "base.blend", "empty.blend"
 
 

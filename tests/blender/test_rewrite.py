@@ -116,5 +116,5 @@ def test_a_curve_that_was_baked_to_samples_is_said(scene):
         points.remove(points[0])
     assert len(between_keys(armature, np.array([3]), 60, 1))
     changed = np.arange(60) < 30
-    with pytest.raises(ArmatureError, match="L_elbow.*has no keys.*Restore"):
+    with pytest.raises(ArmatureError, match=r"L_elbow.*has no keys.*Restore"):
         rewrite_motion(armature, motion, changed, 1)

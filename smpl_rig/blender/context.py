@@ -15,9 +15,13 @@ def scene_of(context: bpy.types.Context) -> bpy.types.Scene:
 
 
 def units_a_metre(scene: bpy.types.Scene) -> float:
-    """How many units of the scene are a metre."""
+    """How many units of the scene are a metre; 1 where a unit is nearly one, such as a yard.
+
+    An armature of half to twice SMPL's size counts as a person of another height and not as one in another unit.
+    """
     units = scene.unit_settings
-    return 1.0 if units.system == "NONE" else 1.0 / units.scale_length
+    size = 1.0 if units.system == "NONE" else 1.0 / units.scale_length
+    return 1.0 if 0.5 <= size <= 2.0 else size
 
 
 def layer_of(context: bpy.types.Context) -> bpy.types.ViewLayer:

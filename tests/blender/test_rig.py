@@ -10,6 +10,7 @@ from smpl_rig import motion as motions
 from smpl_rig.blender import compat
 from smpl_rig.blender.armature import ArmatureError, check_armature, create_armature, standing_joints
 from smpl_rig.blender.body import add_body
+from smpl_rig.blender.context import units_a_metre
 from smpl_rig.blender.keyframes import read_motion, write_motion
 from smpl_rig.body_model import BodyModel, mannequin
 from smpl_rig.kinematics import forward_kinematics, global_rotations
@@ -54,6 +55,18 @@ def test_armature_is_an_upright_smpl_skeleton(scene):
     assert np.allclose(obj.matrix_world, np.eye(4))
     assert not np.any(np.isnan(heads_at(obj, 1))) and heads_at(obj, 1)[:, 2].min() == pytest.approx(0.02, abs=1e-5)
     check_armature(obj)
+
+
+@pytest.mark.parametrize(("unit", "size"), [(0.01, 100.0), (0.3048, 3.2808), (0.9144, 1.0), (1.0, 1.0), (1.7, 1.0)])
+def test_a_dancer_stands_on_the_floor_in_scenes_of_any_unit(scene, unit, size):
+    """A scene in yards: an armature a tenth larger would be danced as one in metres, and sink into the floor."""
+    scene.unit_settings.scale_length = unit
+    assert units_a_metre(scene) == pytest.approx(size, rel=1e-3)
+    obj = create_armature("Dancer", units_a_metre(scene))
+    still = motions.Motion(np.tile(np.concatenate([UPRIGHT, np.zeros(69)]), (2, 1)), np.zeros((2, 3)), 30.0)
+    still.trans[:] = standing_joints()[0]
+    write_motion(obj, still, 1, 30, "standing")
+    assert heads_at(obj, 1)[:, 2].min() == pytest.approx(0.02 * size, abs=2e-3 * size)
 
 
 def test_left_and_right_bones_mirror_each_other(scene):

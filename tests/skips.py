@@ -14,6 +14,8 @@ EXPECTED = {
     ("4.2", "this Blender was built without sound"),
     ("4.2", ELSEWHERE),
     ("5.0", ELSEWHERE),
+    ("3.4", "actions have slots from 4.4 on"),
+    ("4.2", "actions have slots from 4.4 on"),
     ("3.4", "extensions came with Blender 4.2"),
     ("3.4", "this Blender has no validator of extensions"),
     ("3.4", "this Blender has no setting for online access"),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 
 from ..errors import StripError
 from . import strips
-from .scene_copy import without_objects
 from .strips import Strip
 
 if TYPE_CHECKING:
@@ -91,6 +90,8 @@ def _loudest(scene: bpy.types.Scene, strip: Strip, first: int, end: int) -> floa
 def _volumes(scene: bpy.types.Scene, strip: Strip, frames: Iterable[int]) -> Iterator[float]:
     """The volume that drivers and NLA strips give at frames, which only Blender can say: not in the user's scene, where
     another frame would undo a pose that is not keyed yet."""
+    from .scene_copy import without_objects  # here: the rest of this module runs without Blender
+
     with without_objects(scene) as copy:
         for frame in frames:
             copy.frame_set(frame)

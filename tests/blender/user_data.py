@@ -74,7 +74,7 @@ def shape_keys_of(mesh):
 
 def bones_with_selection(armature):
     """Bones are selected in the pose from 5.0 on."""
-    return armature.pose.bones if hasattr(bpy.types.PoseBone, "select") else armature.data.bones
+    return armature.pose.bones if bpy.app.version >= (5, 0) else armature.data.bones
 
 
 def selected_bones(armature):

@@ -563,7 +563,7 @@ def test_an_edit_that_is_too_large_for_the_gpu_is_done_on_the_cpu(monkeypatch: p
     )
     params: dict[str, Any] = dict.fromkeys(names, "") | ({"operations": []} if method == "edit" else {})
     report = HANDLERS[method](params, lambda *_: None, lambda: False)
-    assert gpu.tried == ["mps", "cpu"] and "the GPU ran out of memory" in report["notices"][0]
+    assert gpu.tried == ["auto", "cpu"] and "the GPU ran out of memory" in report["notices"][0]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from smpl_rig.blender.key_prints import DanceKeys
     from smpl_rig.blender.rewrite import Bools
     from smpl_rig.motion import Motion
 
@@ -27,6 +28,8 @@ SAMPLED = 16
 """Frames that are looked at to see whether the rest pose is the one that was keyed."""
 SAME_POSE = 2e-3
 """Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave."""
+SAME_PLACE = 4e-3
+"""Metres of any joint up to which poses are the same. Turns that are each too small to count add up along a limb."""
 SAME_REST = 0.01
 """The same where the rest pose has changed: half a degree, a centimetre."""
 SAME_DANCE = 0.5
@@ -81,17 +84,15 @@ class SmplTarget:
         or the rest pose is not that of then."""
         import numpy as np
 
-        from smpl_rig.blender.key_prints import key_prints
+        from smpl_rig.blender.key_prints import DanceKeys
 
-        frame_start, same = self._place_in_time(keyed)
-        count = len(keyed.prints)
+        keys, count = DanceKeys(self._armature), len(keyed.prints)
+        frame_start, same = self._place_in_time(keyed, keys)
         changed = np.flatnonzero(~same)
         if not self.is_plain:
             near = np.arange(count)
         elif len(changed):
-            from smpl_rig.blender.key_prints import between_keys
-
-            near = between_keys(self._armature, changed, count, frame_start)
+            near = keys.between(changed, count, frame_start)
         else:
             near = changed
         untouched = np.setdiff1d(np.flatnonzero(same), near if self.is_plain else [])
@@ -100,21 +101,20 @@ class SmplTarget:
         edited = set(changed.tolist())
         if len(near):
             edited.update(near[self._differ(keyed.motion, near, frame_start)].tolist())
-        now = key_prints(self._armature, count, frame_start)
+        now = keys.prints(count, frame_start)
         # what has changed keeps a fingerprint that its keys do not have
         prints = np.where(same, now, np.where(now != keyed.prints, keyed.prints, ~now))
         return Found(frame_start, tuple(sorted(edited)), tuple(prints.tolist()))
 
-    def _place_in_time(self, keyed: Keyed) -> tuple[int, Bools]:
+    def _place_in_time(self, keyed: Keyed, keys: DanceKeys) -> tuple[int, Bools]:
         """(the scene frame of frame 0, (count,) which frames' keys are as they were keyed)."""
         import numpy as np
 
-        from smpl_rig.blender.key_prints import key_prints, key_prints_before, key_range, key_starts
         from smpl_rig.blender.keyframes import place_of
         from smpl_rig.key_fit import LONGEST
 
         armature, count = self._armature, len(keyed.prints)
-        place, span = place_of(armature), key_range(armature)
+        place, span = place_of(armature), keys.range()
         if place is None or span is None:
             raise SceneError(self._why_no_keys(keyed))
         if place.offset is None:
@@ -126,14 +126,10 @@ class SmplTarget:
         expected = np.array(keyed.prints, np.int32)
         telling = expected != 0  # a frame without keys says nothing about where the dance is
         best, best_same = float(keyed.frame_start), np.zeros(count, bool)
-        starts = list(dict.fromkeys([keyed.frame_start, span[0], span[1] - (count - 1), *key_starts(armature, count)]))
+        starts = list(dict.fromkeys([keyed.frame_start, span[0], span[1] - (count - 1), *keys.starts(count)]))
         for start in starts:
             for before in (False, True):
-                prints = (
-                    key_prints_before(armature, count, start, keyed.frame_start)
-                    if before
-                    else key_prints(armature, count, start)
-                )
+                prints = keys.prints_before(count, start, keyed.frame_start) if before else keys.prints(count, start)
                 same = prints == expected
                 if (same & telling).sum() > (best_same & telling).sum():
                     best, best_same = float(start), same
@@ -147,7 +143,7 @@ class SmplTarget:
             alike = [1 - self._differ(keyed.motion, some, start).mean() for start in starts]
             shown = max(alike)
             best = float(starts[alike.index(shown)] if shown >= SAME_DANCE else keyed.frame_start)
-            best_same = key_prints(armature, count, best) == expected
+            best_same = keys.prints(count, best) == expected
         if share == 0 and place.action.name != keyed.action:
             raise SceneError(
                 f'The action "{place.action.name}" of "{armature.name}" holds other keys than its dance: assign '
@@ -222,13 +218,15 @@ class SmplTarget:
         from smpl_rig.skeleton import JOINT_COUNT
 
         now = self.read(frames.tolist(), frame_start, motion.fps)
+        then = type(motion)(motion.poses[frames], motion.trans[frames], motion.fps)
         one, other = (
             axis_angle_to_quaternion(poses.astype(np.float64).reshape(-1, JOINT_COUNT, 3))
-            for poses in (now.poses, motion.poses[frames])
+            for poses in (now.poses, then.poses)
         )
         turned = _distance(one, other).max(axis=1)
-        moved = np.abs(now.trans - motion.trans[frames]).max(axis=1)
-        differ: Bools = np.maximum(turned, moved) > SAME_POSE
+        moved = np.abs(now.trans - then.trans).max(axis=1)
+        away = np.linalg.norm(now.joints() - then.joints(), axis=-1).max(axis=1)
+        differ: Bools = (np.maximum(turned, moved) > SAME_POSE) | (away > SAME_PLACE)
         return differ
 
     def write(self, motion: Motion, frame_start: int, name: str, former: Former | None) -> None:
@@ -267,15 +265,15 @@ class SmplTarget:
 
     def others(self, first: int, last: int) -> list[float]:
         """Frames of keys beside a dance."""
-        from smpl_rig.blender.key_prints import other_keys
+        from smpl_rig.blender.key_prints import DanceKeys
 
-        return other_keys(self._armature, first, last)
+        return DanceKeys(self._armature).others(first, last)
 
     def fingerprint(self, count: int, frame_start: int) -> tuple[int, ...]:
         """A number a frame."""
-        from smpl_rig.blender.key_prints import key_prints
+        from smpl_rig.blender.key_prints import DanceKeys
 
-        return tuple(key_prints(self._armature, count, frame_start).tolist())
+        return tuple(DanceKeys(self._armature).prints(count, frame_start).tolist())
 
     @property
     def is_plain(self) -> bool:

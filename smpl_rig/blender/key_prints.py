@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from .key_data import enum_value, read_keys
+from .key_data import Keys, enum_value, read_keys
 from .keyframes import CHANNELS, curves_of, place_of
 from .rewrite import nearest
 
@@ -21,109 +22,104 @@ MOST_STARTS = 4
 """Frames that are tried as a dance's first one."""
 
 
-def key_prints(obj: bpy.types.Object, count: int, frame_start: float) -> Prints:
-    """(count,) a fingerprint of the keys of each scene frame `frame_start` + k; any moved, changed, added or removed
-    key gives its frame another one. Where the keys begin does not matter: moved together, they have the same prints."""
-    total = np.zeros(count, np.uint64)
-    first = frame_start - _offset(obj)
-    bezier = enum_value("interpolation", "BEZIER")
-    for number, curve in _numbered(obj):
-        keys = read_keys(curve, "co")
-        kinds = read_keys(curve, "interpolation")[:, 0]
+class DanceKeys:
+    """The keys of an armature's dance as they are now, all curves one after the other. Frames are the scene's, and
+    frames of the dance count from its first one."""
+
+    def __init__(self, obj: bpy.types.Object) -> None:
+        curves, place = curves_of(obj), place_of(obj)
+        numbers = [number for number, channel in enumerate(CHANNELS) if channel in curves]
+        present = [curves[CHANNELS[number]] for number in numbers]
+        self._offset = (place.offset or 0.0) if place is not None else 0.0
+        lengths = [len(curve.keyframe_points) for curve in present]
+        self._borders = np.cumsum([0, *lengths])
+        self._channel = np.repeat(np.array(numbers, np.uint64), lengths)
+        self._co, self._left, self._right = (
+            _joined([read_keys(curve, name) for curve in present], 2) for name in ("co", "handle_left", "handle_right")
+        )
+        self._kind = _joined([read_keys(curve, "interpolation") for curve in present], 1)[:, 0]
+
+    def prints(self, count: int, frame_start: float) -> Prints:
+        """(count,) a fingerprint of the keys of each frame `frame_start` + k; any moved, changed, added or removed key
+        gives its frame another one. Where the keys begin does not matter: moved together, they have the same
+        prints."""
+        first = frame_start - self._offset
+        times, values = self._co.T
+        frames = nearest(times, first)
         # handles matter where a Bezier curve begins or ends; in time they are rounded, since moving rounds them, too
-        frames = nearest(keys[:, 0], first)
-        begins = kinds == bezier
-        ends = np.concatenate([[False], begins[:-1]])
+        begins = self._kind == enum_value("interpolation", "BEZIER")
+        ends = np.roll(begins, 1)
         # what comes before the first frame or after the last is not the dance
-        ends &= np.concatenate([[False], frames[:-1] >= 0])
-        begins &= np.concatenate([frames[1:] < count, [False]])[: len(begins)]
-        parts = [_bits(keys[:, 0] - first), _bits(keys[:, 1]), kinds.astype(np.uint64)]
-        for name, matters in (("handle_left", ends), ("handle_right", begins)):
-            handles = read_keys(curve, name)
-            parts += [np.where(matters, _bits(np.round((handles[:, 0] - keys[:, 0]) * 64) + 0.0), 0)]
+        ends &= np.roll(frames, 1) >= 0
+        begins = begins & (np.roll(frames, -1) < count)
+        inside = self._borders[(self._borders > 0) & (self._borders < len(frames))]
+        ends[:1], ends[inside], begins[-1:], begins[inside - 1] = False, False, False, False
+        parts = [_bits(times - first), _bits(values), self._kind.astype(np.uint64)]
+        for handles, matters in ((self._left, ends), (self._right, begins)):
+            parts += [np.where(matters, _bits(np.round((handles[:, 0] - times) * 64) + 0.0), 0)]
             parts += [np.where(matters, _bits(handles[:, 1]), 0)]
-        mixed = np.full(len(keys), number, np.uint64)
+        mixed = self._channel
         for part in parts:
             mixed = _mix(mixed ^ _mix(part + np.uint64(1)))
-        _add(total, frames, mixed)
-    return _folded(total)
+        return _summed(count, frames, mixed)
+
+    def prints_before(self, count: int, frame_start: float, keyed_at: float) -> Prints:
+        """`prints` as the first versions of the add-on made them, of keys that began at `keyed_at` then."""
+        first = frame_start - self._offset
+        times = _bits(self._co[:, 0].astype(np.float64) - first + keyed_at)
+        mixed = _mix(_mix(times + (self._channel << np.uint64(32))) ^ _bits(self._co[:, 1]))
+        return _summed(count, nearest(self._co[:, 0], first), mixed)
+
+    def range(self) -> tuple[float, float] | None:
+        """The frames of the first and the last key; None where there are none."""
+        times = self._co[:, 0]
+        return (float(times.min()) + self._offset, float(times.max()) + self._offset) if len(times) else None
+
+    def starts(self, count: int) -> list[float]:
+        """The frames that a dance of `count` frames may begin at, the likeliest first: there and at its end most curves
+        have keys."""
+        starts: Counter[float] = Counter()
+        for times in self._by_curve(np.round(self._co[:, 0].astype(np.float64), 2)):
+            starts.update(times[np.isin(np.round(times + (count - 1), 2), times)].tolist())
+        return [time + self._offset for time, _ in starts.most_common(MOST_STARTS)]
+
+    def others(self, first: float, last: float) -> list[float]:
+        """The frames of keys that are not between two frames, in order."""
+        found = np.unique(self._co[:, 0] + self._offset)
+        return [float(time) for time in found[(found < first - 0.5) | (found > last + 0.5)]]
+
+    def between(self, frames: NDArray[np.int64], count: int, frame_start: float) -> NDArray[np.int64]:
+        """The frames 0 to `count` of the dance that a changed key on one of `frames` may have changed: up to the keys
+        beside it."""
+        near = np.zeros(count, bool)
+        places = nearest(self._co[:, 0], frame_start - self._offset)
+        for keys in self._by_curve(places):
+            if not len(keys):
+                continue  # baked to samples
+            before = keys[np.maximum(np.searchsorted(keys, frames) - 1, 0)]
+            after = keys[np.minimum(np.searchsorted(keys, frames, side="right"), len(keys) - 1)]
+            for start, stop in zip(np.minimum(before, frames), np.maximum(after, frames), strict=True):
+                near[max(start, 0) : stop + 1] = True
+        return np.flatnonzero(near)
+
+    def _by_curve(self, values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        """The different values of each curve's keys, rising."""
+        return map(np.unique, np.split(values, self._borders[1:-1]))
 
 
-def key_prints_before(obj: bpy.types.Object, count: int, frame_start: float, keyed_at: float) -> Prints:
-    """`key_prints` as the first versions of the add-on made them, of keys that began at `keyed_at` then."""
-    total = np.zeros(count, np.uint64)
-    first = frame_start - _offset(obj)
-    for number, curve in _numbered(obj):
-        keys = read_keys(curve, "co")
-        times = _bits(keys[:, 0].astype(np.float64) - first + keyed_at)
-        _add(total, nearest(keys[:, 0], first), _mix(_mix(times + np.uint64(number << 32)) ^ _bits(keys[:, 1])))
-    return _folded(total)
-
-
-def key_range(obj: bpy.types.Object) -> tuple[float, float] | None:
-    """The scene frames of the first and the last key; None where there are none."""
-    times = [read_keys(curve, "co")[:, 0] for curve in curves_of(obj).values() if len(curve.keyframe_points)]
-    if not times:
-        return None
-    offset = _offset(obj)
-    return float(min(keys.min() for keys in times)) + offset, float(max(keys.max() for keys in times)) + offset
-
-
-def key_starts(obj: bpy.types.Object, count: int) -> list[float]:
-    """The scene frames that a dance of `count` frames may begin at, the likeliest first: there and at its end most
-    curves have keys."""
-    starts: Counter[float] = Counter()
-    for curve in curves_of(obj).values():
-        times = np.unique(np.round(read_keys(curve, "co")[:, 0].astype(np.float64), 2))
-        starts.update(times[np.isin(np.round(times + (count - 1), 2), times)].tolist())
-    return [time + _offset(obj) for time, _ in starts.most_common(MOST_STARTS)]
-
-
-def other_keys(obj: bpy.types.Object, first: float, last: float) -> list[float]:
-    """The scene frames of keys that are not between two scene frames, in order."""
-    offset = _offset(obj)
-    times = [read_keys(curve, "co")[:, 0] + offset for curve in curves_of(obj).values()]
-    found = np.unique(np.concatenate(times)) if times else np.zeros(0)
-    return [float(time) for time in found[(found < first - 0.5) | (found > last + 0.5)]]
-
-
-def between_keys(obj: bpy.types.Object, frames: NDArray[np.int64], count: int, frame_start: float) -> NDArray[np.int64]:
-    """The frames 0 to `count` that a changed key on one of `frames` may have changed: up to the keys beside it."""
-    near = np.zeros(count, bool)
-    first = frame_start - _offset(obj)
-    curves = [np.unique(nearest(read_keys(curve, "co")[:, 0], first)) for curve in curves_of(obj).values()]
-    for keys in curves:
-        if not len(keys):
-            continue  # baked to samples
-        before = keys[np.maximum(np.searchsorted(keys, frames) - 1, 0)]
-        after = keys[np.minimum(np.searchsorted(keys, frames, side="right"), len(keys) - 1)]
-        for start, stop in zip(np.minimum(before, frames), np.maximum(after, frames), strict=True):
-            near[max(start, 0) : stop + 1] = True
-    return np.flatnonzero(near)
-
-
-def _numbered(obj: bpy.types.Object) -> Iterator[tuple[int, bpy.types.FCurve]]:
-    """The curves that there are, with their channels' numbers."""
-    curves = curves_of(obj)
-    return ((number, curves[channel]) for number, channel in enumerate(CHANNELS) if channel in curves)
-
-
-def _offset(obj: bpy.types.Object) -> float:
-    place = place_of(obj)
-    return (place.offset or 0.0) if place is not None else 0.0
+def _joined(parts: list[Keys], width: int) -> Keys:
+    return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
 
 
 def _bits(values: NDArray[np.floating]) -> NDArray[np.uint64]:
     return np.ascontiguousarray(values.astype(np.float32)).view(np.uint32).astype(np.uint64)
 
 
-def _add(total: NDArray[np.uint64], frames: NDArray[np.int64], mixed: NDArray[np.uint64]) -> None:
-    inside = (frames >= 0) & (frames < len(total))
+def _summed(count: int, frames: NDArray[np.int64], mixed: NDArray[np.uint64]) -> Prints:
+    total = np.zeros(count, np.uint64)
+    inside = (frames >= 0) & (frames < count)
     # a sum does not depend on the order of a frame's keys, and 64 bits of it wrap around
     np.add.at(total, frames[inside], mixed[inside])
-
-
-def _folded(total: NDArray[np.uint64]) -> Prints:
     return (total >> np.uint64(32)).astype(np.uint32).view(np.int32)
 
 

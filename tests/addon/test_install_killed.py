@@ -75,15 +75,28 @@ def descendants(pid):
 
 
 def kill_all(process):
-    """SIGKILL for a process and all below it, as far as possible at the same moment."""
-    below = descendants(process.pid)
-    for pid in [process.pid, *below]:
+    """SIGKILL for a process and all below it. They are stopped first: one that is just being started would live on."""
+    stopped = set()
+    while new := {process.pid, *descendants(process.pid)} - stopped:
+        for pid in new:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+        stopped |= new
+    for pid in stopped:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait(HANGS)
     deadline = time.monotonic() + HANGS
-    while any(Path(f"/proc/{pid}").exists() for pid in below) and time.monotonic() < deadline:
+    while any(map(lives, stopped)) and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def lives(pid):
+    """Whether a process still holds anything: one that has ended may stay listed where nobody asks how it ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def prepare(before, made, folder):

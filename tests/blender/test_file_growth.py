@@ -66,7 +66,7 @@ def test_dances_and_edits_grow_a_file_by_little(addon, size, document):
     from magma_blender.scene.transaction import all_or_nothing
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.blender.body import add_body
-    from smpl_rig.blender.key_prints import key_range
+    from smpl_rig.blender.key_prints import DanceKeys
     from smpl_rig.dance_motion import DanceMotion
 
     empty = size()
@@ -104,4 +104,4 @@ def test_dances_and_edits_grow_a_file_by_little(addon, size, document):
         rewrite(now, after)
         now = after
     assert size() - second <= 3 * MEGABYTE
-    assert len(bpy.data.actions) == 1 and key_range(armature) == (1, len(now))
+    assert len(bpy.data.actions) == 1 and DanceKeys(armature).range() == (1, len(now))

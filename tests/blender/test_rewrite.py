@@ -88,22 +88,22 @@ def test_keys_of_the_animators_own_beside_a_change_play_as_before(scene, own, sm
 def test_an_own_key_beside_the_dance_leaves_its_prints(scene, frame):
     """I pressed on the dance's bones some frames before it, for a walk-in."""
     from smpl_rig.blender.armature import create_armature
-    from smpl_rig.blender.key_prints import key_prints
+    from smpl_rig.blender.key_prints import DanceKeys
     from smpl_rig.blender.keyframes import curves_of, write_motion
     from smpl_rig.motion import Motion
 
     armature = create_armature("walker")
     poses = np.sin(np.arange(60)[:, None] / 9 + np.arange(72)).astype(np.float32)
     write_motion(armature, Motion(poses, np.zeros((60, 3), np.float32), 30.0), 1, 30.0, "walk")
-    before = key_prints(armature, 60, 1)
+    before = DanceKeys(armature).prints(60, 1)
     for curve in curves_of(armature).values():
         curve.keyframe_points.insert(frame, curve.evaluate(frame)).interpolation = "BEZIER"
-    assert np.array_equal(key_prints(armature, 60, 1), before)
+    assert np.array_equal(DanceKeys(armature).prints(60, 1), before)
 
 
 def test_a_curve_that_was_baked_to_samples_is_said(scene):
     from smpl_rig.blender.armature import create_armature
-    from smpl_rig.blender.key_prints import between_keys
+    from smpl_rig.blender.key_prints import DanceKeys
     from smpl_rig.blender.keyframes import curves_of, write_motion
     from smpl_rig.blender.rewrite import rewrite_motion
     from smpl_rig.motion import Motion
@@ -114,7 +114,7 @@ def test_a_curve_that_was_baked_to_samples_is_said(scene):
     points = curves_of(armature)[ELBOW].keyframe_points
     while len(points):
         points.remove(points[0])
-    assert len(between_keys(armature, np.array([3]), 60, 1))
+    assert len(DanceKeys(armature).between(np.array([3]), 60, 1))
     changed = np.arange(60) < 30
     with pytest.raises(ValueError, match=r"L_elbow.*has no keys.*Restore"):
         rewrite_motion(armature, motion, changed, 1)

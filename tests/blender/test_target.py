@@ -162,6 +162,8 @@ def test_keys_that_are_all_changed_and_moved_are_kept_where_they_are(dancer, own
     assert hand_edited(dancer, load(dancer)) == []
     keyed = target_of(dancer).read([0, 44, 89], 101, 30.0).joints()
     assert np.abs(keyed[0] - keyed[1]).max() > 0.05  # it moves
+    every = target_of(dancer).read(list(range(90)), 101, 30.0).joints()
+    assert np.linalg.norm(every - load(dancer).motion().joints(), axis=-1).max() < 5e-3  # what plays is in the dance
     assert np.allclose(bone_heads(dancer, 145), shown, atol=2e-3)
 
 

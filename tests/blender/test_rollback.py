@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
-from dances import select_frames
+from dances import move_key, select_frames
 
 from magma_blender.scene.dancer import load, stored_in
 
@@ -82,6 +82,10 @@ def shared_with_another(armature):
     bpy.context.scene.collection.objects.link(twin)
 
 
+def with_a_fake_user(armature):
+    armature.animation_data.action.use_fake_user = True
+
+
 def an_asset(armature):
     armature.animation_data.action.asset_mark()
     armature.animation_data.action.asset_data.description = "a waltz"
@@ -102,7 +106,8 @@ def keys_of(armature):
 
 
 @pytest.mark.parametrize(
-    "used", [as_own_action, also_in_a_strip, in_two_strips, tweaked, shared_with_another, an_asset]
+    "used",
+    [as_own_action, also_in_a_strip, in_two_strips, tweaked, shared_with_another, with_a_fake_user, an_asset],
 )
 def test_an_edit_that_fails(failing, used):
     armature, fail = failing
@@ -122,6 +127,18 @@ def test_other_objects_keep_the_action_itself_when_an_edit_fails(failing):
     with pytest.raises(OSError, match="disk is full"):
         bpy_edit(armature)
     assert [action] == list(bpy.data.actions) and action.users == 2
+
+
+def test_a_shared_action_is_as_it_was_when_a_new_dance_fails(failing):
+    armature, fail = failing
+    shared_with_another(armature)
+    move_key(armature, 20)  # so that it would be kept
+    before = state(armature), keys_of(armature)
+    bpy.context.scene.magma.target = armature
+    fail()
+    with pytest.raises(RuntimeError):
+        bpy.ops.magma.generate_dance()
+    assert (state(armature), keys_of(armature)) == before
 
 
 def test_an_edited_asset_stays_as_it_is_in_its_catalogue(dancer):

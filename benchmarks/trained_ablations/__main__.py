@@ -116,9 +116,9 @@ def danced(
 ) -> list[Motion]:
     """A dance per seed to music (M, C), sampled with the checkpoint's settings, in the default room, feet locked."""
     stride = network.config.music_stride
-    whole = torch.from_numpy(music[: len(music) // stride * stride])
+    whole = music[: len(music) // stride * stride]
     codes = generate_codes(network, whole, checkpoint.styles.index(style), checkpoint.sampling, range(seeds))
-    return [lock_feet(keep_in_room(checkpoint.decode(each.numpy()), ROOM)) for each in codes]
+    return [lock_feet(keep_in_room(checkpoint.decode(each), ROOM)) for each in codes]
 
 
 def length_table(checkpoint: TorchCheckpoint, networks: Networks) -> str:

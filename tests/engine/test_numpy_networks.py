@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny_engine import tiny_networks
+from tiny_engine import tiny_networks, weights_of
 
 from engine.models.numpy.codec import NumpyCodec
 from engine.models.numpy.decoder import NumpyDecoder
@@ -31,10 +31,6 @@ CODECS = [
                 coarse=2, stride=3),
 ]  # fmt: skip
 COUNT = 60
-
-
-def weights_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in network.state_dict().items()}
 
 
 def shaken(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:

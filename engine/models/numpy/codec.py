@@ -30,8 +30,13 @@ class ResidualBlock:
 
 def channel_norm(x: Floats, gain: Floats) -> Floats:
     """Root-mean-square norm over the channels of each frame (..., C)."""
-    squares = np.add.reduce(x * x, -1, keepdims=True) / np.float32(x.shape[-1])
-    return x / np.sqrt(squares + np.float32(1e-6)) * gain
+    squares = np.add.reduce(x * x, -1, keepdims=True)
+    squares /= np.float32(x.shape[-1])
+    squares += np.float32(1e-6)
+    np.sqrt(squares, out=squares)
+    y = x * gain
+    y /= squares
+    return y
 
 
 class NumpyCodec:

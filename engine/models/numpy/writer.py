@@ -128,7 +128,7 @@ class NumpyWriter:
         for layer, before, (keys, values) in zip(self.stack.layers, known, self.around, strict=True):
             query, *new = (split(y, c.heads) for y in np.split(layer.query_key_value(normalized(x)), 3, -1))
             kept.append(np.concatenate([before, np.stack(new)], 3))
-            x += product(joined(attend(query, *kept[-1], past_bias)), layer.out)
+            x += product(joined(attend(query, kept[-1][0], kept[-1][1], past_bias)), layer.out)
             query = split(layer.query(normalized(x)), c.heads)
             found = attend(query, keys[:, :, around], values[:, :, around], around_bias)
             x += product(joined(found), layer.cross_out)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from engine.models.own.weight_shapes import Shape
 _MOST_HEADER = 2**20
 """Bytes of a header; ours have 20,000."""
 _MOST_AXES = 8
-_TYPES = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
+_TYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 """Types of the numbers in our checkpoints; half precision is widened when it is read."""
 
 

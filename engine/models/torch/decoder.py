@@ -24,7 +24,6 @@ from torch.nn import functional as F
 
 from engine.models.own.config import MUSIC_LAYERS, MUSIC_WINDOW, DecoderConfig
 
-
 EMBEDDING_STD, LOGIT_STD = 0.5, 0.03
 """Initial standard deviation of the first level's embeddings, and of the weights of all logits, where they come from
 the codebooks. Embeddings are added to the memory, which has a standard deviation of 1."""

@@ -21,9 +21,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engine.audio.beats import choose_style
-from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
-from engine.audio.librosa_features import HOP, SAMPLE_RATE
 from engine.audio.music_features import MUSIC_FEATURES, music_features
+from engine.audio.rates import FRAME_RATE as MUSIC_RATE
+from engine.audio.rates import HOP, SAMPLE_RATE
 from engine.bounded_files import check_file
 from engine.checkpoint_index import CONFIG_FILE, OWN_FAMILY, WEIGHTS_FILE, StyleMusic, style_music
 from engine.checks import is_count, is_number, reason_of, shown

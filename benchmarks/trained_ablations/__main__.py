@@ -36,8 +36,8 @@ from benchmarks.trained_ablations.learning import (
 from benchmarks.trained_ablations.networks import generate_codes
 from engine.audio.beats import choose_style
 from engine.audio.decode import load_audio
-from engine.audio.librosa_features import FRAME_RATE, SAMPLE_RATE
 from engine.audio.music_features import music_features
+from engine.audio.rates import FRAME_RATE, SAMPLE_RATE
 from engine.data.dataset import DanceDataset
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of

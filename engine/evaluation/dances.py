@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.beats import UNKNOWN_TEMPO
-from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
+from engine.audio.rates import FRAME_RATE as MUSIC_RATE
 from engine.data import retime
 from engine.data.clips import FRAME_RATE
 from engine.data.songs import SongFile

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.beats import choose_style
-from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
-from engine.audio.librosa_features import HOP, SAMPLE_RATE
 from engine.audio.music_features import MUSIC_FEATURES, music_features
+from engine.audio.rates import FRAME_RATE as MUSIC_RATE
+from engine.audio.rates import HOP, SAMPLE_RATE
 from engine.checkpoint_index import WEIGHTS_FILE, StyleMusic, style_music
 from engine.checks import is_number, reason_of, shown
 from engine.errors import CheckpointError, RequestError

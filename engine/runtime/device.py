@@ -21,6 +21,7 @@ Result = TypeVar("Result")
 AUTO, CPU, CPU_TORCH, CUDA, MPS = "auto", "cpu", "cpu-torch", "cuda", "mps"
 """Names of devices. CPU_TORCH: the CPU with PyTorch, which is slower to load than numpy; for comparisons."""
 DEVICES = (AUTO, CPU, CPU_TORCH, CUDA, MPS)
+"""What can be asked for."""
 GPU_WAS_FULL = "the GPU ran out of memory"
 CONTINUING = f"Continuing on the CPU: {GPU_WAS_FULL}"
 
@@ -37,7 +38,7 @@ def choose_device(wanted: str = AUTO) -> Device:
     """The device for a setting: `auto` prefers CUDA, then Apple's MPS, then the CPU; a named device must exist. Raises
     RequestError."""
     if wanted not in DEVICES:
-        raise RequestError(f"Unknown device {shown(wanted)}. Choose {', '.join(DEVICES[:-1])} or {DEVICES[-1]}.")
+        raise RequestError(f"Unknown device {shown(wanted)}. Choose auto, cpu, cpu-torch, cuda or mps.")
     if wanted == CPU:
         return Device(CPU, "asked for")
     if wanted != AUTO and not has_torch():

@@ -211,23 +211,22 @@ def draw(logits: Floats, sampling: Sampling, noise: Floats, temperature: float) 
     # relative to the best score, so that a tiny temperature gives no infinite score
     with np.errstate(over="ignore"):
         likely = np.exp((scores - scores[:, :1]) / temperature)
-    likely /= likely.sum(-1, keepdims=True)
+    likely /= np.add.reduce(likely, -1, keepdims=True)
     cumulative = np.cumsum(likely, -1, dtype=np.float64).astype(np.float32)
-    last = cumulative.shape[-1] - 1
+    rows, last = np.arange(len(logits)), cumulative.shape[-1] - 1
     if sampling.top_p < 1:
         # keep the first codes whose probabilities add up to top_p, and always the best one
-        kept = np.minimum((cumulative < sampling.top_p).sum(-1, keepdims=True), last)
-        noise = noise * np.take_along_axis(cumulative, kept, -1)[:, 0]
-    picks = np.minimum((cumulative <= noise[:, None]).sum(-1, keepdims=True), last)
-    return np.take_along_axis(order, picks, -1)[:, 0]
+        noise = noise * cumulative[rows, np.minimum(np.add.reduce(cumulative < sampling.top_p, -1), last)]
+    return order[rows, np.minimum(np.add.reduce(cumulative <= noise[:, None], -1), last)]
 
 
 def _highest(logits: Floats, count: int) -> tuple[Floats, Codes]:
     """The `count` highest of logits (V, n), highest first, and their indices; equal ones in the order of these."""
-    if count < logits.shape[-1]:
-        order = np.sort(np.argpartition(logits, -count, -1)[:, -count:], -1)
-    else:
-        order = np.broadcast_to(np.arange(count), logits.shape)
-    scores = np.take_along_axis(logits, order, -1)
-    ranks = np.argsort(-scores, -1, kind="stable")
-    return np.take_along_axis(scores, ranks, -1), np.take_along_axis(order, ranks, -1)
+    rows = np.arange(len(logits))[:, None]
+    if count == logits.shape[-1]:
+        order = np.argsort(-logits, -1, kind="stable")
+        return logits[rows, order], order
+    some = np.argpartition(logits, -count, -1)[:, -count:]
+    some.sort(-1)
+    order = some[rows, np.argsort(-logits[rows, some], -1, kind="stable")]
+    return logits[rows, order], order

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.audio.decode import check_song, load_audio, probe
-from engine.audio.librosa_features import SAMPLE_RATE
+from engine.audio.audibility import check_song
+from engine.audio.decode import load_audio, probe
+from engine.audio.rates import SAMPLE_RATE
 from engine.errors import RequestError
 from engine.models.base import Music, Song
 from engine.pipeline.request import LONGEST_SECONDS

@@ -135,7 +135,7 @@ def unusable(reason: object) -> AnswerError:
     """The error for an answer that makes no sense. reason: what is wrong with it."""
     return AnswerError(
         f"The engine's answer cannot be used ({shown(str(reason), 200)}): engine and add-on do not belong together. "
-        "Press Install Engine in the preferences."
+        "Install the add-on again."
     )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from pathlib import Path
 
+from .find_program import on_path
 from .install_step import Outcome
 from .isolation import isolated
 
@@ -20,16 +18,6 @@ _PROBE = "import ensurepip, sys, venv; print('PYTHON', *sys.version_info[:2], sy
 def probe(python: str) -> list[str]:
     """A command line after which `problem_with` knows whether a program is a Python that can make environments."""
     return isolated(python, "-c", _PROBE)
-
-
-def on_path(name: str) -> str | None:
-    """The program of that name in a folder of PATH, and never in the current directory, which is often the .blend's."""
-    # "" and "." in PATH are the current directory
-    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    # on Windows the current directory is searched even if it is not in PATH
-    places = {os.path.normcase(Path(folder)) for folder in folders}
-    return found if found and os.path.normcase(Path(found).parent) in places else None
 
 
 def candidates() -> list[str]:

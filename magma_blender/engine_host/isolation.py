@@ -38,6 +38,12 @@ def step(python: str | Path, what: str, *arguments: str) -> list[str]:
     return isolated(python, str(_RUN_STEP), what, *arguments)
 
 
-def engine_command(python: str | Path, root: Path) -> list[str]:
-    """The engine's command line. root: the folder that holds the package `engine`."""
-    return isolated(python, str(_START_ENGINE), str(root), "serve")
+def engine_command(python: str | Path, root: Path, numpy: Path | None = None, suffix: str = "") -> list[str]:
+    """The engine's command line. root: the folder that holds the package `engine`.
+
+    numpy: the folder in which a numpy lies, for a Python that is to import that one and no packages of its own; None
+    for one that has the engine's packages. suffix: see `start_engine`.
+    """
+    if numpy is None:
+        return isolated(python, str(_START_ENGINE), str(root), "serve")
+    return isolated(python, "-S", str(_START_ENGINE), "--numpy", str(numpy), "--suffix", suffix, str(root), "serve")

@@ -96,16 +96,22 @@ class Session:
         """True while the engine's process is there."""
         return self._client is not None and self._client.alive
 
+    def python_of(self, setup: EngineSetup) -> str:
+        """The program that runs the engine: the first, unless the running engine had to take another."""
+        if self._client is None or self._client_setup is None or self._client_setup.commands != setup.commands:
+            return setup.commands[0][0]
+        return self._client.python
+
     def client(self, setup: EngineSetup) -> EngineClient:
         """The client of the engine; another interpreter or data folder stops the old one."""
-        same = self._client_setup is not None and (self._client_setup.python, self._client_setup.data) == (
-            setup.python,
+        same = self._client_setup is not None and (self._client_setup.commands, self._client_setup.data) == (
+            setup.commands,
             setup.data,
         )
         if self._client is None or not same:
             self.stop_engine()
             self._client = EngineClient(
-                setup.command(),
+                setup.commands,
                 folder=setup.work_folder,
                 log_file=setup.log_file,
                 environment={FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data)))},

@@ -52,7 +52,7 @@ def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, pre
     draw_lines(column, [f"Data folder in use: {data}"], context, "FILE_FOLDER", most=3)
     try:
         setup = session.setup()
-        draw_lines(layout, [f"Engine Python in use: {setup.python}"], context, "CHECKMARK", most=3)
+        draw_lines(layout, [f"Engine Python in use: {session.python_of(setup)}"], context, "CHECKMARK", most=3)
     except SetupError as error:
         draw_lines(layout, [str(error)], context, "ERROR")
     if not draw_running(layout, context):

@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 
 from engine import protocol
+from magma_blender.engine_host import start_engine
 from magma_blender.engine_host.client import (
     EngineClient,
     EngineDied,
@@ -44,9 +45,9 @@ MakeClient = Callable[..., EngineClient]
 def make_client(tmp_path: Path) -> Iterator[MakeClient]:
     clients = []
 
-    def make(command: list[str] = FAKE, **options: object) -> EngineClient:
+    def make(*commands: list[str], **options: object) -> EngineClient:
         options = {"folder": tmp_path / "work", "log_file": tmp_path / "logs" / "engine.log", **options}
-        client = EngineClient(command, **options)  # type: ignore[arg-type]
+        client = EngineClient(commands or [FAKE], **options)  # type: ignore[arg-type]
         clients.append(client)
         return client
 
@@ -355,7 +356,7 @@ sys.stdout.buffer.write(p.encode_message(p.response(p.MessageReader(sys.stdin.bu
 sys.stdout.buffer.flush()
 import time; time.sleep(60)"""
     client = make_client([sys.executable, "-c", code])
-    with pytest.raises(EngineTooOld, match="Install Engine"):
+    with pytest.raises(EngineTooOld, match="Clear Engine Python"):
         client.wait(generate(client, "song"), HANGS)
     assert not client.alive
 
@@ -380,7 +381,29 @@ def test_missing_interpreter_or_folder(make_client: MakeClient, tmp_path: Path) 
     for command in (["no-such-python-anywhere"], [str(tmp_path / "gone" / "python")], [str(text)], [str(tmp_path)]):
         request = make_client(command).request("generate", {})
         assert request.state == "failed" and isinstance(request.error, EngineNotFound)
-        assert command[0] in str(request.error) and "Install Engine" in str(request.error)
+        assert command[0] in str(request.error) and "cannot be started" in str(request.error)
+
+
+NO_PYTHON = ["no-such-python-anywhere"]
+UNFIT = [sys.executable, "-c", f"import sys; sys.exit({start_engine.UNFIT})"]
+SILENT = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_the_first_python_that_starts_the_engine_is_used(make_client: MakeClient) -> None:
+    client = make_client(NO_PYTHON, UNFIT, SILENT, FAKE, hello_timeout=3.0)
+    first, second = generate(client, "song"), generate(client, "song")  # both wait for it
+    assert client.wait(first, HANGS) and client.wait(second, HANGS)
+    assert client.python == FAKE[0]
+    assert_works(client)
+
+
+def test_no_python_starts_the_engine(make_client: MakeClient) -> None:
+    client = make_client(NO_PYTHON, UNFIT)
+    for _ in range(2):  # it begins with the first one again: something may have been installed
+        with pytest.raises(EngineNotFound, match=r"No Python 3\.\d+ that starts the engine was found") as caught:
+            client.wait(generate(client, "song"), HANGS)
+        assert "no-such-python-anywhere cannot be started (" in str(caught.value)
+        assert f"{UNFIT[0]} ended with exit code {start_engine.UNFIT}" in str(caught.value)
 
 
 def test_folders_with_unusual_names(make_client: MakeClient, tmp_path: Path) -> None:
@@ -429,7 +452,7 @@ def test_the_engine_ends_with_blender(tmp_path: Path) -> None:
 import os, sys
 from pathlib import Path
 from magma_blender.engine_host.client import EngineClient
-client = EngineClient(sys.argv[2:], folder=Path(sys.argv[1]).parent, log_file=Path(sys.argv[1]))
+client = EngineClient([sys.argv[2:]], folder=Path(sys.argv[1]).parent, log_file=Path(sys.argv[1]))
 client.wait(client.request("doctor", {}), 30)
 print(client.pid, flush=True)
 """

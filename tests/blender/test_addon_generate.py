@@ -226,13 +226,13 @@ def test_no_engine(magma, tmp_path):
     expect_error("The engine's Python .*nowhere.* is not there")
 
 
-def test_an_engine_that_is_not_installed(magma, tmp_path, monkeypatch):
-    from magma_blender import paths
+def test_no_python_for_the_engine(magma, tmp_path, monkeypatch):
+    from magma_blender.engine_host import blender_python
 
     add_song(tmp_path)
     magma.engine_python = ""
-    monkeypatch.setattr(paths, "engine_root", lambda: tmp_path)
-    expect_error("The engine is not installed: press Install Engine")
+    monkeypatch.setattr(blender_python, "candidates", lambda: ())
+    expect_error(r"No Python 3\.\d+ that starts the engine was found \(there is none\)")
 
 
 def test_an_engine_of_another_version(magma, tmp_path):

@@ -12,7 +12,8 @@ The engine starts with the first request and stays. `hello` is exchanged first, 
 command lines the first that comes so far is used.
 When the process dies, running requests fail with the reason and the next request starts a new process. So they do when
 it stops answering: a working engine that says nothing for a while is sent another `hello`, which its main thread
-answers however busy it is.
+answers however busy it is. Where it needs a sound that it cannot decode, the sound is decoded here and the request sent
+again.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ from engine.protocol import (
 )
 from engine.protocol import request as request_message
 
-from ..errors import AnswerError
-from .answers import Progress, read_progress
+from ..errors import AnswerError, MagmaError
+from .answers import NeededSound, Progress, read_needed_sound, read_progress
 from .client_errors import (
     ClientError,
     EngineDied,
@@ -46,7 +47,7 @@ from .client_errors import (
     EngineTooOld,
     RequestCancelled,
 )
-from .client_request import Request, State
+from .client_request import Decoding, Request, State
 from .engine_log import EngineLog
 from .engine_process import Ended, EngineProcess, describe_exit
 from .launcher import Launcher
@@ -80,7 +81,7 @@ class EngineClient:
     need be. log_file: where the engine's stderr goes. environment: variables to add. hello_timeout: seconds in which a
     fresh engine must answer. cancel_grace: seconds after which an engine that ignores a cancel is killed. silence:
     seconds without a message after which a working engine is asked whether it still runs. answer_time: seconds in which
-    it must answer then.
+    it must answer then. decode: begins to decode a sound that the engine asks for; None where nobody can.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class EngineClient:
         folder: Path,
         log_file: Path,
         environment: dict[str, str] | None = None,
+        decode: Callable[[NeededSound], Decoding] | None = None,
         *,
         hello_timeout: float = 30.0,
         cancel_grace: float = 1.0,
@@ -97,6 +99,7 @@ class EngineClient:
     ) -> None:
         self._log = EngineLog(Path(log_file))
         self._launcher = Launcher(commands, Path(folder), self._log, environment or {})
+        self._decode = decode
         self._hello_timeout = hello_timeout
         self._cancel_grace = cancel_grace
         self._silence = silence
@@ -182,6 +185,7 @@ class EngineClient:
                 event = self._process.inbox.get_nowait()
             except queue.Empty:
                 self._check_deadlines()
+                self._go_on_decoding()
                 return
             self._handle(event)
 
@@ -245,6 +249,9 @@ class EngineClient:
 
     def _finish(self, request: Request, state: State, result: object = None, error: ClientError | None = None) -> None:
         self._running.pop(request.id, None)
+        if request.decoding is not None:
+            request.decoding.cancel()
+            request.decoding = None
         request.state, request.result, request.error = state, result, error
 
     def _wait_for_event(self) -> None:
@@ -341,6 +348,8 @@ class EngineClient:
             self._break(f"The engine refused to start: {shown(error.get('message'))}")
         elif error.get("code") == REQUEST_CANCELLED:
             self._finish(request, "cancelled")
+        elif self._begin_decoding(request, error):
+            request.sent = False
         else:
             data = error.get("data")
             error_type = shown(data.get("type", "")) if isinstance(data, dict) else ""
@@ -353,6 +362,31 @@ class EngineClient:
             )
             self._finish(request, "failed", error=refusal)
 
+    def _begin_decoding(self, request: Request, error: dict[str, object]) -> bool:
+        """Whether the engine only needs a sound decoded, which has begun then; the request is sent again after it."""
+        try:
+            needed = read_needed_sound(error)
+        except AnswerError:
+            return False
+        if needed is None or self._decode is None or needed in request.asked:
+            return False
+        request.asked.append(needed)
+        request.decoding = self._decode(needed)
+        request.progress = Progress("audio", 0.0, "Decoding the song", None)
+        return True
+
+    def _go_on_decoding(self) -> None:
+        for request in [one for one in self._running.values() if one.decoding is not None]:
+            try:
+                if request.decoding is None or not request.decoding.poll():
+                    continue
+            except MagmaError as error:
+                self._finish(request, "failed", error=ClientError(str(error)))
+                continue
+            request.decoding = None
+            if self._greeting is None and self._process is not None:
+                self._send(request)
+
     def _handle_greeting(self, greeting: Request, hello: object) -> None:
         protocol = hello.get("protocol") if isinstance(hello, dict) else None
         if protocol != PROTOCOL_VERSION:
@@ -364,7 +398,7 @@ class EngineClient:
             return
         self._greeting = None
         self._finish(greeting, "done", result=hello)
-        for request in list(self._running.values()):
+        for request in [one for one in self._running.values() if one.decoding is None]:
             request.progress = request.progress._replace(message="Waiting for the engine")
             self._send(request)
 

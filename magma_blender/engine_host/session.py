@@ -16,6 +16,7 @@ from typing import Protocol
 import bpy
 
 from engine.checkpoint_index import FOLDERS_VARIABLE
+from engine.decoded_sounds import FOLDER_VARIABLE
 from smpl_rig.blender.context import windows_of
 
 from .. import paths
@@ -23,6 +24,7 @@ from ..errors import AnswerError, MagmaError
 from . import engine_setup
 from .answers import DanceAnswer, Progress, read_dance
 from .client import EngineClient, Request
+from .decoding import Decoding
 from .engine_setup import EngineSetup
 from .install import Installation
 from .notices import LOG_LINES, Notice, of_error
@@ -110,11 +112,16 @@ class Session:
         )
         if self._client is None or not same:
             self.stop_engine()
+            decoded = paths.decoded_sounds_folder()
             self._client = EngineClient(
                 setup.commands,
                 folder=setup.work_folder,
                 log_file=setup.log_file,
-                environment={FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data)))},
+                environment={
+                    FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data))),
+                    FOLDER_VARIABLE: str(decoded),
+                },
+                decode=lambda needed: Decoding(needed, decoded, at_once=bpy.app.background),
             )
             self._client_setup = setup
         return self._client

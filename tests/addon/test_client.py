@@ -19,7 +19,9 @@ import pytest
 
 from engine import protocol
 from magma_blender.engine_host import start_engine
+from magma_blender.engine_host.answers import NeededSound
 from magma_blender.engine_host.client import (
+    ClientError,
     EngineClient,
     EngineDied,
     EngineNotFound,
@@ -33,6 +35,7 @@ from magma_blender.engine_host.client import (
 from magma_blender.engine_host.engine_log import LOG_LIMIT_BYTES
 from magma_blender.engine_host.engine_process import describe_exit
 from magma_blender.engine_host.isolation import engine_command
+from magma_blender.errors import StripError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAKE = [sys.executable, str(ROOT / "tests" / "fake_engine.py")]
@@ -431,6 +434,76 @@ def test_the_childs_environment(make_client: MakeClient, monkeypatch: pytest.Mon
         environment={"MAGMA_CHECKPOINTS": "/more"},
     )
     assert client.wait(client.request("env", {}), HANGS) == [None] * 5 + ["1", "2", "/more"]
+
+
+ASKS = """
+sound = {"file": "song.mp3", "first": 3, "last": None}
+asked = 0
+while request := reader.read():
+    if asked < TIMES and request["method"] == "generate":
+        asked += 1
+        say(p.error_response(request["id"], -32000, "It is no wav file.", "UndecodedError", {**sound, "first": FIRST}))
+    elif "id" in request:
+        say(p.response(request["id"], asked))
+"""
+
+
+class MadeUpDecoding:
+    """Decodes in a few steps, or not at all."""
+
+    def __init__(self, steps: int, fails: bool = False) -> None:
+        self.steps, self.fails, self.cancelled = steps, fails, False
+
+    def poll(self) -> bool:
+        self.steps -= 1
+        if self.fails:
+            raise StripError("Blender cannot read it.")
+        return self.steps < 0
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def asking(times: int, first: str = "3") -> list[str]:
+    return script(ASKS.replace("TIMES", str(times)).replace("FIRST", first))
+
+
+def test_a_sound_is_decoded_for_the_engine_and_the_request_sent_again(make_client: MakeClient) -> None:
+    needed: list[NeededSound] = []
+
+    def decode(sound: NeededSound) -> MadeUpDecoding:
+        needed.append(sound)
+        return MadeUpDecoding(steps=3)
+
+    client = make_client(asking(2, "asked"), decode=decode)
+    seen = []
+    assert client.wait(generate(client, "song.mp3"), HANGS, lambda progress: seen.append(progress.message)) == 2
+    assert needed == [NeededSound("song.mp3", first, None) for first in (1, 2)]
+    assert "Decoding the song" in seen
+
+
+def test_a_sound_that_nobody_can_decode(make_client: MakeClient) -> None:
+    def message(times: int, **options: object) -> str:
+        client = make_client(asking(times), **options)
+        with pytest.raises(ClientError) as caught:
+            client.wait(generate(client, "song.mp3"), HANGS)
+        assert client.wait(client.request("doctor", {}), HANGS) == times  # it is not ended for that
+        return str(caught.value)
+
+    assert message(1) == "It is no wav file."
+    assert message(1, decode=lambda _: MadeUpDecoding(2, fails=True)) == "Blender cannot read it."
+    assert message(2, decode=lambda _: MadeUpDecoding(2)) == "It is no wav file."  # it did not help
+
+
+def test_a_cancel_while_a_sound_is_decoded(make_client: MakeClient) -> None:
+    decoding = MadeUpDecoding(steps=10**9)
+    client = make_client(asking(1), decode=lambda _: decoding)
+    request = generate(client, "song.mp3")
+    while request.decoding is None:
+        client.poll()
+    client.cancel(request)
+    assert request.state == "cancelled" and decoding.cancelled
+    assert client.wait(client.request("doctor", {}), HANGS) == 1
 
 
 def test_stop_ends_the_engine_and_may_be_repeated(client: EngineClient) -> None:

@@ -15,8 +15,8 @@ from smpl_rig.blender.context import preferences_of
 from .. import paths
 from ..errors import SetupError
 from .blender_python import engine_commands, none_starts
-from .environment import environment_python, is_installed
 from .find_program import on_path
+from .installation.environment import environment_python, is_installed
 from .isolation import engine_command
 
 DEVICES = (
@@ -127,8 +127,15 @@ def _chosen_python(chosen: str) -> Path:
     return Path(found).absolute()
 
 
+def check_device(setup: EngineSetup) -> None:
+    """Raise SetupError for a GPU without PyTorch."""
+    if setup.device in GPUS:
+        label = next(label for name, label, _ in DEVICES if name == setup.device)
+        check_torch(setup, f"The device {label}")
+
+
 def check_torch(setup: EngineSetup, what: str) -> None:
-    """Raise SetupError where PyTorch is missing. what: the clause that says what needs it."""
+    """Raise SetupError where PyTorch is missing. what: what needs it."""
     if setup.lacks_torch:
         raise SetupError(
             f"{what} needs PyTorch, which is not installed: press Install PyTorch under GPU and Original Checkpoints "

@@ -26,7 +26,7 @@ from .answers import DanceAnswer, Progress, read_dance
 from .client import EngineClient, Request
 from .decoding import Decoding
 from .engine_setup import EngineSetup
-from .install import Installation
+from .installation.install import Installation
 from .notices import LOG_LINES, Notice, of_error
 
 TICK = 0.1
@@ -147,6 +147,7 @@ class Session:
     ) -> Job:
         """Ask the engine for a change of the scene; see `Job`. Raises MagmaError, with nothing begun."""
         self.check_idle()
+        engine_setup.check_device(setup)
         request = self.client(setup).request(method, params)
         self.notice = None
         self.job = Job(title, request, finish, tell, target, preview, time.monotonic())
@@ -157,7 +158,7 @@ class Session:
         if self.job is not None:
             raise MagmaError("A dance is being made already: wait for it, or press Cancel.")
         if self.installation is not None:
-            raise MagmaError("The engine is being installed: wait for it, or press Cancel.")
+            raise MagmaError("PyTorch is being installed: wait for it, or press Cancel.")
         if self.task is not None:
             raise MagmaError(f"The engine is busy ({self.task.title}): wait for it, or press Cancel.")
 
@@ -228,8 +229,8 @@ class Session:
             self._client.cancel(self.task.request)
 
     def start_installation(self) -> None:
-        """Begin to install the engine. Raises MagmaError."""
-        engine_setup.check_online("Installing the engine downloads packages", "Install Engine")
+        """Begin to install PyTorch. Raises MagmaError."""
+        engine_setup.check_online("Installing PyTorch downloads packages", "Install PyTorch")
         self.check_idle()
         self.stop_engine()
         self.notice = None
@@ -272,9 +273,9 @@ class Session:
     def _end_installation(self, installation: Installation) -> None:
         self.installation = None
         if installation.state == "done":
-            self.notice = Notice("The engine is installed.")
+            self.notice = Notice("PyTorch is installed, and the engine uses it from now on.")
         elif installation.state == "cancelled":
-            self.notice = Notice("Cancelled: press Install Engine again to continue where it stopped.")
+            self.notice = Notice("Cancelled: press Install PyTorch again to continue where it stopped.")
         else:
             self.notice = Notice(installation.error, True, tuple(installation.lines[-LOG_LINES:]))
 

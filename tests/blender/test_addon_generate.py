@@ -369,7 +369,7 @@ def test_installing_is_refused_offline(magma):
         pytest.skip("this Blender has no setting for online access")
     bpy.context.preferences.system.use_online_access = False
     with pytest.raises(RuntimeError, match="Allow Online Access"):
-        bpy.ops.magma.install_engine()
+        bpy.ops.magma.install_pytorch()
 
 
 def test_new_seed_changes_the_seed(magma):

@@ -1,12 +1,12 @@
-"""Which Python makes the engine's environment: the first good one on this computer. Plain Python."""
+"""Which Python makes the environment with PyTorch: the first good one on this computer. Plain Python."""
 
 from __future__ import annotations
 
 import sys
 
-from .find_program import on_path
+from ..find_program import on_path
+from ..isolation import isolated
 from .install_step import Outcome
-from .isolation import isolated
 
 OLDEST = (3, 11)
 NEWEST = (3, 14)
@@ -47,7 +47,7 @@ def none_found(problems: list[str]) -> str:
     """The sentence for a computer without such a Python. problems: what is wrong with each candidate."""
     tried = "; ".join(problems) or "none was found"
     return (
-        f"No Python {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))} to build the engine's environment "
+        f"No Python {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))} to build PyTorch's environment "
         f"with ({tried}): install Python from python.org or your system's packages (on Debian and Ubuntu: sudo apt "
         "install python3-venv)."
     )

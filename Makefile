@@ -55,7 +55,7 @@ lock: $(VENV)/.ready
 	$(PY) $(PIP) uv==0.13.9
 	$(PY) lock_requirements.py
 
-# the engine's packages are those that Install Engine installs, file by file
+# the engine's packages are those that Install PyTorch installs, file by file
 $(VENV)/.ready: $(LOCK) requirements-dev.txt requirements-references.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) $(PIP) --require-hashes --no-deps --only-binary :all: -r $(LOCK)

@@ -37,7 +37,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         song = options.song or _synthesise(options.engine_python, Path(folder) / "song.wav", options.seconds)
         command = engine_command(options.engine_python, ROOT)
-        client = EngineClient(command, Path(folder), Path(folder) / "engine.log")
+        client = EngineClient([command], Path(folder), Path(folder) / "engine.log")
         begin = time.perf_counter()
         client.start()
         while not client.ready:

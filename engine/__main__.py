@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 10):  # noqa: UP036 - whoever starts it with an older one is told so
     found = ".".join(map(str, sys.version_info[:2]))
-    sys.exit(f"error: {sys.executable} is Python {found}, but the engine needs 3.11 or later. Choose another Python.")
+    sys.exit(f"error: {sys.executable} is Python {found}, but the engine needs 3.10 or later. Choose another Python.")
 
 from engine.runtime.environment import prepare
 

@@ -11,6 +11,15 @@ class AudioError(EngineError):
     """The audio file is missing, unreadable, too short, too long, or silent."""
 
 
+class UndecodedError(AudioError):
+    """Seconds first..last (None: to the end) of a file's sound, which this process cannot decode and Blender may, see
+    `engine.decoded_sounds`."""
+
+    def __init__(self, message: str, file: str, first: int, last: int | None) -> None:
+        super().__init__(message)
+        self.file, self.first, self.last = file, first, last
+
+
 class CheckpointError(EngineError):
     """A checkpoint is missing, damaged, or of another version."""
 

@@ -9,7 +9,9 @@ Notifications: `$/cancelRequest {id}` and `exit` to the engine; `progress {id, s
 to the client, where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null; `motion {id,
 first_frame, frame_rate, npz}` while a dance is being generated, if `generate` was asked to `stream`: the next frames'
 `poses` and `trans` (packed arrays) at the checkpoint's frame rate, before feet are locked. An error is `{code, message,
-data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the error class.
+data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the error class. Where
+the request needs the sound of a file that the engine cannot decode, `data.sound` is `{file, first, last}`: who decodes
+these seconds (whole ones; `last` is null for the rest) as `engine.decoded_sounds` says may ask again.
 """
 
 from __future__ import annotations
@@ -209,9 +211,13 @@ def response(request_id: int | str, result: object) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": request_id, "result": result}
 
 
-def error_response(request_id: int | str | None, code: int, message: str, error_type: str) -> dict[str, Any]:
-    """The answer to a request that failed; `request_id` is None where the request could not be read."""
-    error = {"code": code, "message": message, "data": {"type": error_type}}
+def error_response(
+    request_id: int | str | None, code: int, message: str, error_type: str, sound: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """The answer to a request that failed; `request_id` is None where the request could not be read. sound: what must
+    be decoded first, if that is why."""
+    data = {"type": error_type} if sound is None else {"type": error_type, "sound": dict(sound)}
+    error = {"code": code, "message": message, "data": data}
     return {"jsonrpc": "2.0", "id": request_id, "error": error}
 
 

@@ -28,6 +28,11 @@ def default_data_folder() -> Path:
     return Path(folder) if folder else Path(tempfile.gettempdir()) / "magma_blender"
 
 
+def decoded_sounds_folder() -> Path:
+    """The folder for sounds that are decoded for the engine, which Blender removes when it ends."""
+    return Path(bpy.app.tempdir or tempfile.gettempdir()) / "magma_decoded"
+
+
 def own_checkpoint_folders(data: Path) -> list[Path]:
     """Folders with the user's own checkpoints: those of the environment's MAGMA_CHECKPOINTS, then the data folder's."""
     named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)

@@ -40,9 +40,10 @@ sys.path.insert(0, sys.argv[-2] if sys.argv[-1] == "serve" else str(Path(__file_
 import engine
 from engine import choreography as doc
 from engine import protocol
+from engine.decoded_sounds import FOLDER_VARIABLE, place_of
 from engine.editing.dance_files import pack_dance_motion
 from engine.editing.operations import Operation
-from engine.errors import AudioError, CancelledError, EngineError
+from engine.errors import AudioError, CancelledError, EngineError, UndecodedError
 from engine.pipeline.request import GenerateRequest
 from engine.service import jobs, json_values, server
 from smpl_rig.dance_motion import DanceMotion, clip_name
@@ -179,10 +180,23 @@ def generating(mode: str) -> Callable[..., Dance]:
 
         progress("decode", 0.5, "half way")
         behave(song_name(request) if mode == "ok" else mode, reported, cancelled)
+        if mode == "needs-decoding":
+            check_decoded(request)
         reported(TOKENS, 1.0, "Choosing tokens")
         return dance(request)
 
     return generate
+
+
+def check_decoded(request: GenerateRequest) -> None:
+    """Ask for the seconds that are danced to, with one more at both ends."""
+    file = Path(request.audio)
+    if file.suffix == ".wav":
+        return
+    first = max(math.floor(request.start - 1), 0)
+    last = None if request.seconds is None else math.ceil(request.start + request.seconds + 1)
+    if not place_of(Path(os.environ[FOLDER_VARIABLE]), file, first, last).is_file():
+        raise UndecodedError("It is no wav file.", request.audio, first, last)
 
 
 def song_name(request: GenerateRequest) -> str:

@@ -19,6 +19,8 @@ EXPECTED = {
     ("3.4", "extensions came with Blender 4.2"),
     ("3.4", "this Blender has no validator of extensions"),
     ("3.4", "this Blender has no setting for online access"),
+    ("3.4", "a network of its own is not permitted here"),
+    (WHEEL, "a network of its own is not permitted here"),
 }
 """(Blender, or any wheel; the reason that the test gives)."""
 

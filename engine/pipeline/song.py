@@ -2,33 +2,68 @@
 
 from __future__ import annotations
 
+import math
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 from engine.audio.audibility import check_song
 from engine.audio.decode import load_audio, probe
 from engine.audio.rates import SAMPLE_RATE
-from engine.errors import RequestError
+from engine.audio.sound_source import AudioInfo
+from engine.decoded_sounds import FOLDER_VARIABLE, place_of
+from engine.errors import AudioError, RequestError, UndecodedError
 from engine.models.base import Music, Song
 from engine.pipeline.request import LONGEST_SECONDS
 from smpl_rig.dance_motion import DanceMusic
 
+_MARGIN = 1.0
+"""Seconds around the wanted part that are decoded with it, for the filter that resamples it."""
+
 
 def read_song(file: Path, start: float, seconds: float | None, speed: float) -> Song:
-    """Seconds start..start + seconds (None: to its end) of a file, played at `speed`. Raises AudioError, and
-    RequestError for more than `LONGEST_SECONDS`."""
-    info = probe(file)
-    left = info.seconds - start
+    """Seconds start..start + seconds (None: to its end) of a file, played at `speed`. Raises AudioError, RequestError
+    for more than `LONGEST_SECONDS`, and UndecodedError where Blender must decode the file first."""
+    sound, begin, info = _readable(file, start, seconds)
+    left = begin + info.seconds - start
     length = (left if seconds is None else min(seconds, left)) / speed
     if length > LONGEST_SECONDS:
         raise RequestError(
             f"{file.name}: {length / 60:.0f} minutes are too long for one dance, which lasts at most "
             f"{LONGEST_SECONDS / 60:.0f} minutes. Choose a part with a start and a length."
         )
+    if length <= 0 and sound is not file:
+        raise _ends_before(file, start)
     # where the file ends before the start, load_audio raises an error that names the file's length
-    samples = load_audio(file, SAMPLE_RATE, start, length if length > 0 else None, speed)
+    samples = load_audio(sound, SAMPLE_RATE, start - begin, length if length > 0 else None, speed)
     check_song(samples, SAMPLE_RATE, file.name, info.tracks)
     length = len(samples) / SAMPLE_RATE
-    return Song(samples, length, lambda rate: load_audio(file, rate, start, length, speed))
+    return Song(samples, length, lambda rate: load_audio(sound, rate, start - begin, length, speed))
+
+
+def _readable(file: Path, start: float, seconds: float | None) -> tuple[Path, int, AudioInfo]:
+    """(a file that can be read here, the second of the song at which it begins, facts about it): the song's own, or
+    what Blender has decoded of it. Raises AudioError."""
+    try:
+        return file, 0, probe(file)
+    except AudioError as error:
+        folder = os.environ.get(FOLDER_VARIABLE)
+        # FFmpeg knows what Blender knows, which has it, too
+        if not folder or not file.is_file() or find_spec("av") is not None:
+            raise
+        first = max(math.floor(start - _MARGIN), 0)
+        last = None if seconds is None else max(math.ceil(start + seconds + _MARGIN), first + 1)
+        sound = place_of(Path(folder), file, first, last)
+        if not sound.is_file():
+            raise UndecodedError(str(error), str(file), first, last) from error
+        try:
+            return sound, first, probe(sound)
+        except AudioError as empty:
+            raise _ends_before(file, start) from empty
+
+
+def _ends_before(file: Path, start: float) -> AudioError:
+    return AudioError(f"{file.name}: has no sound from second {max(start, 0):g} on. Choose an earlier start.")
 
 
 def music_of_dance(music: Music, first: int, last: int, token_rate: float) -> DanceMusic:

@@ -7,7 +7,7 @@ import sys
 
 from engine import protocol
 from engine.checks import shortened, shown_path
-from engine.errors import CancelledError, EngineError, RequestError
+from engine.errors import CancelledError, EngineError, RequestError, UndecodedError
 from engine.runtime.memory import is_out_of_memory
 
 LONGEST_MESSAGE = 1_000
@@ -18,6 +18,13 @@ def describe_error(error: BaseException) -> tuple[int, str, str]:
     """The protocol's code, a sentence for the user, and the type's name, of what a job raised."""
     code, text, name = _describe(error)
     return code, shortened(text, LONGEST_MESSAGE), name
+
+
+def needed_sound(error: BaseException) -> dict[str, object] | None:
+    """What must be decoded before the job can be done, for the protocol; None for any other error."""
+    if not isinstance(error, UndecodedError):
+        return None
+    return {"file": error.file, "first": error.first, "last": error.last}
 
 
 def _describe(error: BaseException) -> tuple[int, str, str]:
@@ -38,8 +45,8 @@ def _describe(error: BaseException) -> tuple[int, str, str]:
     if isinstance(error, ImportError):
         return (
             protocol.INTERNAL_ERROR,
-            f"The engine's Python {sys.executable} lacks a package ({error}). Press Install Engine in the add-on's "
-            "preferences, or choose a Python there that has the engine's packages.",
+            f"The engine's Python {sys.executable} lacks a package ({error}). Press Install PyTorch in the add-on's "
+            "preferences, or clear Engine Python there.",
             name,
         )
     if isinstance(error, OSError):

@@ -23,7 +23,7 @@ from engine.checkpoint_index import list_checkpoints
 from engine.checks import is_number, shortened, shown
 from engine.errors import CancelledError, EngineError
 from engine.protocol import MessageReader, ProtocolError, TruncatedError
-from engine.service.failures import describe_error
+from engine.service.failures import describe_error, needed_sound
 from engine.service.jobs import HANDLERS
 from engine.service.log import Log, claim_streams, summary
 
@@ -261,7 +261,7 @@ class _Server:
                 self._log.failure(error)
             if job.cancelled.is_set():
                 code, text, error_type = describe_error(CancelledError())
-            return protocol.error_response(job.id, code, text, error_type)
+            return protocol.error_response(job.id, code, text, error_type, needed_sound(error))
 
     # -- both threads -------------------------------------------------------------------------------------------
 

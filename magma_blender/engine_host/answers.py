@@ -62,6 +62,15 @@ class Fill:
 
 
 @dataclass(frozen=True)
+class NeededSound:
+    """Seconds first..last (None: to the end) of a file's sound that the engine cannot decode itself."""
+
+    file: str
+    first: int
+    last: int | None
+
+
+@dataclass(frozen=True)
 class DanceAnswer:
     """A generated or edited dance.
 
@@ -131,11 +140,20 @@ def read_frames(params: object) -> Frames:
     return Frames(_count(params, "first_frame"), rate, _get(params, "npz", str))
 
 
+def read_needed_sound(error: object) -> NeededSound | None:
+    """What an error asks to be decoded; None where it is another one."""
+    sound = _value(_value(error, "data"), "sound")
+    if sound is None:
+        return None
+    last = None if _value(sound, "last") is None else _count(sound, "last")
+    return NeededSound(_get(sound, "file", str), _count(sound, "first"), last)
+
+
 def unusable(reason: object) -> AnswerError:
     """The error for an answer that makes no sense. reason: what is wrong with it."""
     return AnswerError(
         f"The engine's answer cannot be used ({shown(str(reason), 200)}): engine and add-on do not belong together. "
-        "Press Install Engine in the preferences."
+        "Install the add-on again."
     )
 
 

@@ -9,6 +9,7 @@ from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
 
 from .. import paths
 from . import engine_setup
+from .engine_setup import EngineSetup
 from .plain_text import shown
 
 DEFAULT_CHECKPOINT = "default"
@@ -56,6 +57,13 @@ def _can_be_listed(name: str) -> bool:
 def find_checkpoint(name: str) -> KnownCheckpoint | None:
     """The checkpoint of that name, or None where it is not installed here."""
     return next((entry for entry in known_checkpoints() if entry.name == name), None)
+
+
+def check_can_dance(name: str, setup: EngineSetup) -> None:
+    """Raise SetupError for a checkpoint of the original's without PyTorch."""
+    found = find_checkpoint(name)
+    if found is not None and found.is_original:
+        engine_setup.check_torch(setup, f'The imported checkpoint "{name}"')
 
 
 def styles_of(name: str) -> tuple[str, ...]:

@@ -3,15 +3,17 @@
 Everything here returns at once, except `wait` and `stop`: Blender's window calls `request` and then `poll` from its
 timer; `blender --background` calls `request` and `wait`. All methods belong to one thread, Blender's main one.
 
-    client = EngineClient(engine_command(python, folder_with_engine), folder=own_folder, log_file=log)
+    client = EngineClient([engine_command(python, folder_with_engine)], folder=own_folder, log_file=log)
     job = client.request("generate", {"audio": "/music/song.ogg", "seed": 3})
     client.poll()          # from a timer, until job.state != "running"
     job.progress.fraction, answers.read_dance(job.result), job.error
 
-The engine starts with the first request and stays. `hello` is exchanged first, so that both know they fit.
+The engine starts with the first request and stays. `hello` is exchanged first, so that both know they fit; of several
+command lines the first that comes so far is used.
 When the process dies, running requests fail with the reason and the next request starts a new process. So they do when
 it stops answering: a working engine that says nothing for a while is sent another `hello`, which its main thread
-answers however busy it is.
+answers however busy it is. Where it needs a sound that it cannot decode, the sound is decoded here and the request sent
+again.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 import atexit
 import queue
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from engine.protocol import (
@@ -34,8 +36,8 @@ from engine.protocol import (
 )
 from engine.protocol import request as request_message
 
-from ..errors import AnswerError
-from .answers import Progress, read_progress
+from ..errors import AnswerError, MagmaError
+from .answers import NeededSound, Progress, read_needed_sound, read_progress
 from .client_errors import (
     ClientError,
     EngineDied,
@@ -45,9 +47,10 @@ from .client_errors import (
     EngineTooOld,
     RequestCancelled,
 )
-from .client_request import Request, State
+from .client_request import Decoding, Request, State
 from .engine_log import EngineLog
 from .engine_process import Ended, EngineProcess, describe_exit
+from .launcher import Launcher
 from .plain_text import shown
 
 __all__ = [
@@ -74,29 +77,29 @@ _AGAIN = "Try again: a new engine starts by itself."
 class EngineClient:
     """Talks to one engine process at a time, and starts it when needed.
 
-    command: program and arguments. folder: where the process works, a folder of its own, made if need be.
-    log_file: where the engine's stderr goes. environment: variables to add. hello_timeout: seconds in which a fresh
-    engine must answer. cancel_grace: seconds after which an engine that ignores a cancel is killed. silence: seconds
-    without a message after which a working engine is asked whether it still runs. answer_time: seconds in which it must
-    answer then.
+    commands: programs with arguments, the best first. folder: where the process works, a folder of its own, made if
+    need be. log_file: where the engine's stderr goes. environment: variables to add. hello_timeout: seconds in which a
+    fresh engine must answer. cancel_grace: seconds after which an engine that ignores a cancel is killed. silence:
+    seconds without a message after which a working engine is asked whether it still runs. answer_time: seconds in which
+    it must answer then. decode: begins to decode a sound that the engine asks for; None where nobody can.
     """
 
     def __init__(
         self,
-        command: list[str],
+        commands: Sequence[Sequence[str]],
         folder: Path,
         log_file: Path,
         environment: dict[str, str] | None = None,
+        decode: Callable[[NeededSound], Decoding] | None = None,
         *,
         hello_timeout: float = 30.0,
         cancel_grace: float = 1.0,
         silence: float = 15.0,
         answer_time: float = 45.0,  # loading PyTorch from a slow disk stops all threads for half a minute
     ) -> None:
-        self._command = command
-        self._folder = Path(folder)
         self._log = EngineLog(Path(log_file))
-        self._environment = environment or {}
+        self._launcher = Launcher(commands, Path(folder), self._log, environment or {})
+        self._decode = decode
         self._hello_timeout = hello_timeout
         self._cancel_grace = cancel_grace
         self._silence = silence
@@ -121,6 +124,11 @@ class EngineClient:
         return self.alive and self._greeting is None
 
     @property
+    def python(self) -> str:
+        """The program that runs the engine, or is to run it."""
+        return self._launcher.python
+
+    @property
     def pid(self) -> int | None:
         """The engine's process id, None when there is none."""
         return self._process.pid if self._process is not None else None
@@ -136,7 +144,7 @@ class EngineClient:
             self._handle_rest()
         if self._process is not None:
             return
-        self._process = EngineProcess(self._command, self._folder, self._log, self._environment)
+        self._process = self._launcher.start()
         self._greet_by = time.monotonic() + self._hello_timeout
         self._restart_silence()
         self._greeting = self._new_request(HELLO, {})
@@ -177,6 +185,7 @@ class EngineClient:
                 event = self._process.inbox.get_nowait()
             except queue.Empty:
                 self._check_deadlines()
+                self._go_on_decoding()
                 return
             self._handle(event)
 
@@ -240,6 +249,9 @@ class EngineClient:
 
     def _finish(self, request: Request, state: State, result: object = None, error: ClientError | None = None) -> None:
         self._running.pop(request.id, None)
+        if request.decoding is not None:
+            request.decoding.cancel()
+            request.decoding = None
         request.state, request.result, request.error = state, result, error
 
     def _wait_for_event(self) -> None:
@@ -280,11 +292,28 @@ class EngineClient:
         return self._running.get(request_id) if isinstance(request_id, int) else None
 
     def _handle_end(self, end: Ended) -> None:
+        if self._greeting is not None and self._start_with_another(describe_exit(end.exit_code)):
+            return
         if end.garbage is not None:
             message = f"The engine was stopped: it wrote something that is no message ({shown(end.garbage)}). {_AGAIN}"
         else:
             message = f"The engine {describe_exit(end.exit_code)}. {_AGAIN}"
         self._fail_all(EngineDied(message, self.log_tail()))
+
+    def _start_with_another(self, reason: str) -> bool:
+        """After an engine that has not said hello: whether there is another Python to go on with, or all have failed
+        with that. reason: the end of a sentence."""
+        if not self._launcher.has_several:
+            return False
+        if not self._launcher.pass_on(reason):
+            self._fail_all(self._launcher.error())
+            return True
+        self._kill()
+        try:
+            self.start()
+        except EngineNotFound as error:
+            self._fail_all(error)
+        return True
 
     def _handle_progress(self, params: object) -> None:
         request = self._request_of(params)
@@ -319,6 +348,8 @@ class EngineClient:
             self._break(f"The engine refused to start: {shown(error.get('message'))}")
         elif error.get("code") == REQUEST_CANCELLED:
             self._finish(request, "cancelled")
+        elif self._begin_decoding(request, error):
+            request.sent = False
         else:
             data = error.get("data")
             error_type = shown(data.get("type", "")) if isinstance(data, dict) else ""
@@ -331,25 +362,51 @@ class EngineClient:
             )
             self._finish(request, "failed", error=refusal)
 
+    def _begin_decoding(self, request: Request, error: dict[str, object]) -> bool:
+        """Whether the engine only needs a sound decoded, which has begun then; the request is sent again after it."""
+        try:
+            needed = read_needed_sound(error)
+        except AnswerError:
+            return False
+        if needed is None or self._decode is None or needed in request.asked:
+            return False
+        request.asked.append(needed)
+        request.decoding = self._decode(needed)
+        request.progress = Progress("audio", 0.0, "Decoding the song", None)
+        return True
+
+    def _go_on_decoding(self) -> None:
+        for request in [one for one in self._running.values() if one.decoding is not None]:
+            try:
+                if request.decoding is None or not request.decoding.poll():
+                    continue
+            except MagmaError as error:
+                self._finish(request, "failed", error=ClientError(str(error)))
+                continue
+            request.decoding = None
+            if self._greeting is None and self._process is not None:
+                self._send(request)
+
     def _handle_greeting(self, greeting: Request, hello: object) -> None:
         protocol = hello.get("protocol") if isinstance(hello, dict) else None
         if protocol != PROTOCOL_VERSION:
             message = (
                 f"The engine speaks version {shown(protocol)} of the protocol and the add-on version "
-                f"{PROTOCOL_VERSION}. Install the engine that came with this add-on: press Install Engine in the "
-                "preferences."
+                f"{PROTOCOL_VERSION}. Clear Engine Python in the add-on's preferences, or install the add-on again."
             )
             self._fail_all(EngineTooOld(message, self.log_tail()))
             return
         self._greeting = None
         self._finish(greeting, "done", result=hello)
-        for request in list(self._running.values()):
+        for request in [one for one in self._running.values() if one.decoding is None]:
             request.progress = request.progress._replace(message="Waiting for the engine")
             self._send(request)
 
     def _check_deadlines(self) -> None:
         now = time.monotonic()
         if self._greeting is not None and now >= self._greet_by:
+            if self._start_with_another(f"did not answer in {self._hello_timeout:g} s"):
+                return
             message = (
                 f"The engine did not answer in {self._hello_timeout:g} s after its start. "
                 "Check the engine's Python in the add-on's preferences."

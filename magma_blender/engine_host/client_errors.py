@@ -17,7 +17,12 @@ class ClientError(Exception):
 
 
 class EngineNotFound(ClientError):
-    """The engine's Python or its folder is not there or cannot be run."""
+    """The engine's Python or its folder is not there or cannot be run. reason: why, the end of a sentence that begins
+    with its path."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class EngineDied(ClientError):

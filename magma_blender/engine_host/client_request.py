@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Protocol
 
-from .answers import Progress
+from .answers import NeededSound, Progress
 from .client_errors import ClientError
 
 State = Literal["running", "done", "failed", "cancelled"]
+
+
+class Decoding(Protocol):
+    """A sound being decoded that the engine needs for a request."""
+
+    def poll(self) -> bool:
+        """Go on for a moment; whether it is done. Raises MagmaError."""
+
+    def cancel(self) -> None:
+        """Stop, and leave nothing behind."""
 
 
 class Request:
@@ -27,4 +37,6 @@ class Request:
         self.result: object = None
         self.error: ClientError | None = None
         self.sent = False
+        self.asked: list[NeededSound] = []  # what the engine asked for so far
+        self.decoding: Decoding | None = None  # the last of it, meanwhile
         self.kill_at: float | None = None  # when a cancel counts as ignored

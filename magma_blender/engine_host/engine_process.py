@@ -57,7 +57,8 @@ class EngineProcess:
             reason = getattr(error, "strerror", None) or str(error)
             raise EngineNotFound(
                 f"The engine's Python {command[0]} cannot be started ({reason}). "
-                "Press Install Engine in the add-on's preferences, or choose another Python there."
+                "Choose another one in the add-on's preferences, or clear it for Blender's own.",
+                f"cannot be started ({reason})",
             ) from error
         assert self._process.stderr is not None
         self._logging = log.follow(self._process.stderr)

@@ -14,8 +14,9 @@ from smpl_rig.blender.context import preferences_of
 
 from .. import paths
 from ..errors import SetupError
-from .environment import environment_python, why_not_installed
-from .find_python import on_path
+from .blender_python import engine_commands, none_starts
+from .find_program import on_path
+from .installation.environment import environment_python, is_installed
 from .isolation import engine_command
 
 DEVICES = (
@@ -26,17 +27,19 @@ DEVICES = (
 )
 
 
+GPUS = ("cuda", "mps")
+"""Those of them that only PyTorch computes on."""
+
+
 @dataclass(frozen=True)
 class EngineSetup:
-    """How to run the engine. python: interpreter with its packages. data: folder for environment, log and sounds."""
+    """How to run the engine. commands: command lines, the best first. lacks_torch: whether it is known to have no
+    PyTorch. data: folder for environment, log and sounds."""
 
-    python: Path
+    commands: tuple[tuple[str, ...], ...]
+    lacks_torch: bool
     device: str
     data: Path
-
-    def command(self) -> list[str]:
-        """The engine's command line."""
-        return engine_command(self.python, paths.engine_root())
 
     @property
     def work_folder(self) -> Path:
@@ -88,38 +91,56 @@ def data_folder() -> Path:
 
 
 def find(python: str | None = None, device: str | None = None) -> EngineSetup:
-    """The engine as given here or else in the preferences. Raises SetupError when there is no Python for it."""
+    """The engine as given here or else in the preferences: run by the Python chosen there, else by that of the
+    environment with PyTorch, if it is installed, else by Blender's own. Raises SetupError when there is none."""
     chosen = preferences()
     data = data_folder()
+    root = paths.engine_root()
+    own = python or (chosen.engine_python if chosen else "")
+    has_torch = bool(own) or is_installed(data)
+    if own:
+        commands = [engine_command(_chosen_python(own), root)]
+    else:
+        # Blender's Python follows, should the environment's not start
+        with_torch = [engine_command(environment_python(data), root)] if has_torch else []
+        commands = [*with_torch, *engine_commands(root)]
+    if not commands:
+        raise SetupError(none_starts([]))
     return EngineSetup(
-        python=_python(python or (chosen.engine_python if chosen else ""), data),
+        commands=tuple(map(tuple, commands)),
+        lacks_torch=not has_torch,
         device=device or (chosen.device if chosen else "auto"),
         data=data,
     )
 
 
-def _python(chosen: str, data: Path) -> Path:
-    if chosen:
-        # not resolved: the python of a virtual environment is a link that must be called by its own name
-        path = Path(bpy.path.abspath(os.path.expanduser(chosen)))  # noqa: PTH111
-        found = shutil.which(path.absolute()) if path.parent.name or path.is_absolute() else on_path(chosen)
-        if found is None:
-            raise SetupError(
-                f"The engine's Python {path} is not there or cannot be run: correct it in the add-on's preferences, or "
-                "clear it and press Install Engine."
-            )
-        return Path(found).absolute()
-    problem = why_not_installed(data)
-    if problem is None:
-        return environment_python(data)
-    checkout = paths.engine_root() / ".venv"
-    python = checkout / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    if python.is_file():
-        return python
-    raise SetupError(
-        f"The engine {problem}: press Install Engine in the add-on's preferences, or choose a Python there that has "
-        "its packages."
-    )
+def _chosen_python(chosen: str) -> Path:
+    """The Python that the user names. Raises SetupError where it is not there."""
+    # not resolved: the python of a virtual environment is a link that must be called by its own name
+    path = Path(bpy.path.abspath(os.path.expanduser(chosen)))  # noqa: PTH111
+    found = shutil.which(path.absolute()) if path.parent.name or path.is_absolute() else on_path(chosen)
+    if found is None:
+        raise SetupError(
+            f"The engine's Python {path} is not there or cannot be run: correct it in the add-on's preferences, or "
+            "clear it for Blender's own."
+        )
+    return Path(found).absolute()
+
+
+def check_device(setup: EngineSetup) -> None:
+    """Raise SetupError for a GPU without PyTorch."""
+    if setup.device in GPUS:
+        label = next(label for name, label, _ in DEVICES if name == setup.device)
+        check_torch(setup, f"The device {label}")
+
+
+def check_torch(setup: EngineSetup, what: str) -> None:
+    """Raise SetupError where PyTorch is missing. what: what needs it."""
+    if setup.lacks_torch:
+        raise SetupError(
+            f"{what} needs PyTorch, which is not installed: press Install PyTorch under GPU and Original Checkpoints "
+            "in the add-on's preferences."
+        )
 
 
 def check_numpy() -> None:

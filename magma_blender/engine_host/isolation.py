@@ -11,9 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-_HERE = Path(__file__).resolve().parent
-_START_ENGINE = _HERE / "start_engine.py"
-_RUN_STEP = _HERE / "run_step.py"
+_START_ENGINE = Path(__file__).resolve().parent / "start_engine.py"
 
 _DROPPED = ("PYTHON", "__PYVENV_LAUNCHER__", "NUMBA_", "LIBROSA_", "TORCH", "PYTORCH_", "PIP_")
 """How names of variables begin that other Pythons do not get. Those of Blender's own Python confuse another one. Those
@@ -33,11 +31,12 @@ def isolated(python: str | Path, *arguments: str) -> list[str]:
     return [str(python), "-I", "-u", "-X", "utf8", *arguments]
 
 
-def step(python: str | Path, what: str, *arguments: str) -> list[str]:
-    """A command line that runs a module or a .py file of a Python, and ends as soon as its stdin closes."""
-    return isolated(python, str(_RUN_STEP), what, *arguments)
+def engine_command(python: str | Path, root: Path, numpy: Path | None = None, suffix: str = "") -> list[str]:
+    """The engine's command line. root: the folder that holds the package `engine`.
 
-
-def engine_command(python: str | Path, root: Path) -> list[str]:
-    """The engine's command line. root: the folder that holds the package `engine`."""
-    return isolated(python, str(_START_ENGINE), str(root), "serve")
+    numpy: the folder in which a numpy lies, for a Python that is to import that one and no packages of its own; None
+    for one that has the engine's packages. suffix: see `start_engine`.
+    """
+    if numpy is None:
+        return isolated(python, str(_START_ENGINE), str(root), "serve")
+    return isolated(python, "-S", str(_START_ENGINE), "--numpy", str(numpy), "--suffix", suffix, str(root), "serve")

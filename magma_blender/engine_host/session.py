@@ -16,6 +16,7 @@ from typing import Protocol
 import bpy
 
 from engine.checkpoint_index import FOLDERS_VARIABLE
+from engine.decoded_sounds import FOLDER_VARIABLE
 from smpl_rig.blender.context import windows_of
 
 from .. import paths
@@ -23,8 +24,9 @@ from ..errors import AnswerError, MagmaError
 from . import engine_setup
 from .answers import DanceAnswer, Progress, read_dance
 from .client import EngineClient, Request
+from .decoding import Decoding
 from .engine_setup import EngineSetup
-from .install import Installation
+from .installation.install import Installation
 from .notices import LOG_LINES, Notice, of_error
 
 TICK = 0.1
@@ -96,19 +98,30 @@ class Session:
         """True while the engine's process is there."""
         return self._client is not None and self._client.alive
 
+    def python_of(self, setup: EngineSetup) -> str:
+        """The program that runs the engine: the first, unless the running engine had to take another."""
+        if self._client is None or self._client_setup is None or self._client_setup.commands != setup.commands:
+            return setup.commands[0][0]
+        return self._client.python
+
     def client(self, setup: EngineSetup) -> EngineClient:
         """The client of the engine; another interpreter or data folder stops the old one."""
-        same = self._client_setup is not None and (self._client_setup.python, self._client_setup.data) == (
-            setup.python,
+        same = self._client_setup is not None and (self._client_setup.commands, self._client_setup.data) == (
+            setup.commands,
             setup.data,
         )
         if self._client is None or not same:
             self.stop_engine()
+            decoded = paths.decoded_sounds_folder()
             self._client = EngineClient(
-                setup.command(),
+                setup.commands,
                 folder=setup.work_folder,
                 log_file=setup.log_file,
-                environment={FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data)))},
+                environment={
+                    FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data))),
+                    FOLDER_VARIABLE: str(decoded),
+                },
+                decode=lambda needed: Decoding(needed, decoded, at_once=bpy.app.background),
             )
             self._client_setup = setup
         return self._client
@@ -134,6 +147,7 @@ class Session:
     ) -> Job:
         """Ask the engine for a change of the scene; see `Job`. Raises MagmaError, with nothing begun."""
         self.check_idle()
+        engine_setup.check_device(setup)
         request = self.client(setup).request(method, params)
         self.notice = None
         self.job = Job(title, request, finish, tell, target, preview, time.monotonic())
@@ -144,7 +158,7 @@ class Session:
         if self.job is not None:
             raise MagmaError("A dance is being made already: wait for it, or press Cancel.")
         if self.installation is not None:
-            raise MagmaError("The engine is being installed: wait for it, or press Cancel.")
+            raise MagmaError("PyTorch is being installed: wait for it, or press Cancel.")
         if self.task is not None:
             raise MagmaError(f"The engine is busy ({self.task.title}): wait for it, or press Cancel.")
 
@@ -215,8 +229,8 @@ class Session:
             self._client.cancel(self.task.request)
 
     def start_installation(self) -> None:
-        """Begin to install the engine. Raises MagmaError."""
-        engine_setup.check_online("Installing the engine downloads packages", "Install Engine")
+        """Begin to install PyTorch. Raises MagmaError."""
+        engine_setup.check_online("Installing PyTorch downloads packages", "Install PyTorch")
         self.check_idle()
         self.stop_engine()
         self.notice = None
@@ -259,9 +273,9 @@ class Session:
     def _end_installation(self, installation: Installation) -> None:
         self.installation = None
         if installation.state == "done":
-            self.notice = Notice("The engine is installed.")
+            self.notice = Notice("PyTorch is installed, and the engine uses it from now on.")
         elif installation.state == "cancelled":
-            self.notice = Notice("Cancelled: press Install Engine again to continue where it stopped.")
+            self.notice = Notice("Cancelled: press Install PyTorch again to continue where it stopped.")
         else:
             self.notice = Notice(installation.error, True, tuple(installation.lines[-LOG_LINES:]))
 

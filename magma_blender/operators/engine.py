@@ -1,4 +1,4 @@
-"""The operators for the engine itself: install, check, uninstall, open the log."""
+"""The operators for the engine itself: check it, open its log; install and remove PyTorch for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import bpy
 
 from smpl_rig.blender.context import manager_of
 
-from ..engine_host import engine_setup, environment
+from ..engine_host import engine_setup
+from ..engine_host.installation import environment
 from ..engine_host.notices import Notice
 from ..engine_host.session import session
 from ..errors import InstallError, MagmaError
@@ -18,11 +19,11 @@ from .job_operator import print_progress
 from .results import CANCELLED, FINISHED, Result
 
 
-class MAGMA_OT_install_engine(bpy.types.Operator):
-    """Make a Python environment for the engine in the data folder and download its packages (about 1 GB)"""
+class MAGMA_OT_install_pytorch(bpy.types.Operator):
+    """Download PyTorch (about 1 GB) into an environment in the data folder, for GPUs and checkpoints of the original"""
 
-    bl_idname = "magma.install_engine"
-    bl_label = "Install Engine"
+    bl_idname = "magma.install_pytorch"
+    bl_label = "Install PyTorch"
     bl_options = {"INTERNAL"}
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -37,11 +38,11 @@ class MAGMA_OT_install_engine(bpy.types.Operator):
         return _reported(self) if bpy.app.background else FINISHED
 
 
-class MAGMA_OT_uninstall_engine(bpy.types.Operator):
-    """Remove the engine's Python environment; songs, scenes and checkpoints stay"""
+class MAGMA_OT_remove_pytorch(bpy.types.Operator):
+    """Remove the environment with PyTorch; songs, scenes and checkpoints stay"""
 
-    bl_idname = "magma.uninstall_engine"
-    bl_label = "Uninstall Engine"
+    bl_idname = "magma.remove_pytorch"
+    bl_label = "Remove PyTorch"
     bl_options = {"INTERNAL"}
 
     @classmethod
@@ -62,7 +63,7 @@ class MAGMA_OT_uninstall_engine(bpy.types.Operator):
         except InstallError as error:
             self.report({"ERROR"}, str(error))
             return CANCELLED
-        session.notice = Notice("The engine is uninstalled.")
+        session.notice = Notice("PyTorch is removed.")
         return FINISHED
 
 
@@ -139,8 +140,8 @@ def _reported(operator: bpy.types.Operator) -> Result:
 
 
 CLASSES = (
-    MAGMA_OT_install_engine,
-    MAGMA_OT_uninstall_engine,
+    MAGMA_OT_install_pytorch,
+    MAGMA_OT_remove_pytorch,
     MAGMA_OT_check_engine,
     MAGMA_OT_open_log,
     MAGMA_OT_copy_message,

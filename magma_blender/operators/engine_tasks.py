@@ -40,6 +40,7 @@ def import_checkpoint(
         raise SetupError("Choose both files of the original: its VQ-VAE and its motion decoder.")
     if bool(mean) != bool(std):
         raise SetupError("Choose both Mean and Std, or neither: one without the other cannot be used.")
+    engine_setup.check_torch(session.setup(), "Importing a checkpoint")
     folder = _own_folder(name)
     files = {"vqvae": vqvae, "motionseq": motionseq, "mean": mean, "std": std}
     given = {what: paths.absolute(path) for what, path in files.items() if path}
@@ -69,6 +70,7 @@ def _own_folder(name: str) -> Path:
 
 def fetch_encodec(file: str = "") -> None:
     """Ask for EnCodec's weights: downloaded, or copied from a file. Raises MagmaError."""
+    engine_setup.check_torch(session.setup(), "A checkpoint that hears with EnCodec")
     if not file:
         engine_setup.check_online("Fetching EnCodec's weights downloads 93 MB", "Fetch EnCodec Weights")
     params: dict[str, object] = {"file": paths.absolute(file)} if file else {}

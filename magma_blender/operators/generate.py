@@ -11,6 +11,7 @@ from smpl_rig.blender.context import scene_of
 
 from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer
+from ..engine_host.checkpoint_list import check_can_dance
 from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
 from ..engine_host.session import Job, session
@@ -43,6 +44,7 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
     session.check_idle()
     if armature is not None:
         target_of(armature).check()
+    check_can_dance(dance_plan.checkpoint, setup)
     build_dance.check_body(dance_plan)
     target = ArmatureReference(armature) if armature is not None else None
 

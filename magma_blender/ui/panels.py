@@ -105,9 +105,7 @@ def _draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         engine_setup.check_numpy()
         session.setup()
     except SetupError as error:
-        box = layout.box()
-        draw_lines(box, [str(error)], context, "ERROR")
-        box.operator("magma.install_engine", icon="IMPORT")
+        draw_lines(layout.box(), [str(error)], context, "ERROR")
         return
     row = layout.row()
     row.scale_y = 1.6

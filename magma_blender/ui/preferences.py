@@ -1,13 +1,15 @@
-"""The add-on's preferences: the engine's Python, device and data folder, and the buttons to install and check it."""
+"""The add-on's preferences: the engine's Python, device and data folder, and what PyTorch is installed for."""
 
 # Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
+
+import os
 
 import bpy
 
 from .. import paths
 from ..engine_host import engine_setup
-from ..engine_host.environment import is_installed
+from ..engine_host.installation.environment import ENVIRONMENT, why_not_installed
 from ..engine_host.session import session
 from ..errors import SetupError
 from ..operators.import_checkpoint import IMPORT_SETTINGS, MagmaOriginal
@@ -21,7 +23,7 @@ class MagmaPreferences(bpy.types.AddonPreferences):
 
     engine_python: bpy.props.StringProperty(
         name="Engine Python",
-        description="Python that has the engine's packages; empty is the one that Install Engine made",
+        description="Python to run the engine with; empty is Blender's own, or the one that Install PyTorch made",
         subtype="FILE_PATH",
     )
     device: bpy.props.EnumProperty(
@@ -52,20 +54,36 @@ def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, pre
     draw_lines(column, [f"Data folder in use: {data}"], context, "FILE_FOLDER", most=3)
     try:
         setup = session.setup()
-        draw_lines(layout, [f"Engine Python in use: {setup.python}"], context, "CHECKMARK", most=3)
+        draw_lines(layout, [f"Engine Python in use: {session.python_of(setup)}"], context, "CHECKMARK", most=3)
     except SetupError as error:
         draw_lines(layout, [str(error)], context, "ERROR")
     if not draw_running(layout, context):
         row = layout.row()
-        installed = is_installed(data)
-        row.operator("magma.install_engine", text="Reinstall Engine" if installed else "Install Engine", icon="IMPORT")
         row.operator("magma.check_engine", icon="CHECKMARK")
         row.operator("magma.open_log", icon="TEXT")
-        row.operator("magma.uninstall_engine", icon="TRASH")
     if session.notice is not None:
         draw_notice(layout, session.notice, context)
     if not session.occupied:
-        draw_original(layout, preferences.original)
+        draw_pytorch(layout, context, preferences)
+
+
+def draw_pytorch(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: MagmaPreferences) -> None:
+    """The box for what Blender's own Python cannot do."""
+    data = engine_setup.data_folder()
+    problem = why_not_installed(data)
+    box = layout.box()
+    box.label(text="GPU and Original Checkpoints")
+    if problem is None:
+        lines = ["PyTorch is installed, and the engine uses it."]
+    elif os.path.lexists(data / ENVIRONMENT):
+        lines = [f"PyTorch {problem}: press Install PyTorch to use it again. Dances are made without it."]
+    else:
+        lines = ["Only these need PyTorch, about 1 GB to download."]
+    draw_lines(box, lines, context, "INFO" if problem else "CHECKMARK", most=3)
+    row = box.row()
+    row.operator("magma.install_pytorch", text="Install PyTorch" if problem else "Reinstall PyTorch", icon="IMPORT")
+    row.operator("magma.remove_pytorch", icon="TRASH")
+    draw_original(box, preferences.original)
 
 
 def draw_original(layout: bpy.types.UILayout, settings: MagmaOriginal) -> None:

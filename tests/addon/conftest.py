@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from wheels import TINY, make_lists, make_wheel, options
 
-from magma_blender.engine_host.install import Installation
+from magma_blender.engine_host.installation.install import Installation
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def test_a_report_may_say_nothing() -> None:
     ],
 )
 def test_a_dance_that_makes_no_sense_is_one_sentence_for_the_user(answer: object) -> None:
-    with pytest.raises(AnswerError, match=r"The engine's answer cannot be used \(.+\).*Press Install Engine"):
+    with pytest.raises(AnswerError, match=r"The engine's answer cannot be used \(.+\).*[Ii]nstall the add-on again"):
         answers.read_dance(answer)
 
 

@@ -70,6 +70,7 @@ def test_it_is_compressed(archive):
     entries = archive.infolist()
     assert all(entry.compress_type == zipfile.ZIP_DEFLATED for entry in entries)
     assert sum(entry.compress_size for entry in entries) < 0.95 * sum(entry.file_size for entry in entries)
+    assert sum(entry.compress_size for entry in entries) < 65 * 2**20
 
 
 def imported(tree: ast.AST, place: str, names: set[str], base: str) -> Iterator[str]:
@@ -101,6 +102,12 @@ def reached(archive, starts: set[str], base: str) -> set[str]:
         done.add(name)
         left |= set(imported(ast.parse(archive.read(name)), name, names, base)) - done
     return done
+
+
+def test_every_file_is_read_by_the_python_of_the_oldest_blender(archive):
+    """Blender 3.4 to 4.0 have Python 3.10, which runs the engine, too."""
+    for name in python_files(archive, ADDON):
+        ast.parse(archive.read(name), name, feature_version=(3, 10))
 
 
 def python_files(archive, folder: str) -> set[str]:

@@ -18,7 +18,10 @@ import numpy as np
 import pytest
 
 from engine import protocol
+from magma_blender.engine_host import start_engine
+from magma_blender.engine_host.answers import NeededSound
 from magma_blender.engine_host.client import (
+    ClientError,
     EngineClient,
     EngineDied,
     EngineNotFound,
@@ -32,6 +35,7 @@ from magma_blender.engine_host.client import (
 from magma_blender.engine_host.engine_log import LOG_LIMIT_BYTES
 from magma_blender.engine_host.engine_process import describe_exit
 from magma_blender.engine_host.isolation import engine_command
+from magma_blender.errors import StripError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FAKE = [sys.executable, str(ROOT / "tests" / "fake_engine.py")]
@@ -44,9 +48,9 @@ MakeClient = Callable[..., EngineClient]
 def make_client(tmp_path: Path) -> Iterator[MakeClient]:
     clients = []
 
-    def make(command: list[str] = FAKE, **options: object) -> EngineClient:
+    def make(*commands: list[str], **options: object) -> EngineClient:
         options = {"folder": tmp_path / "work", "log_file": tmp_path / "logs" / "engine.log", **options}
-        client = EngineClient(command, **options)  # type: ignore[arg-type]
+        client = EngineClient(commands or [FAKE], **options)  # type: ignore[arg-type]
         clients.append(client)
         return client
 
@@ -355,7 +359,7 @@ sys.stdout.buffer.write(p.encode_message(p.response(p.MessageReader(sys.stdin.bu
 sys.stdout.buffer.flush()
 import time; time.sleep(60)"""
     client = make_client([sys.executable, "-c", code])
-    with pytest.raises(EngineTooOld, match="Install Engine"):
+    with pytest.raises(EngineTooOld, match="Clear Engine Python"):
         client.wait(generate(client, "song"), HANGS)
     assert not client.alive
 
@@ -380,7 +384,29 @@ def test_missing_interpreter_or_folder(make_client: MakeClient, tmp_path: Path) 
     for command in (["no-such-python-anywhere"], [str(tmp_path / "gone" / "python")], [str(text)], [str(tmp_path)]):
         request = make_client(command).request("generate", {})
         assert request.state == "failed" and isinstance(request.error, EngineNotFound)
-        assert command[0] in str(request.error) and "Install Engine" in str(request.error)
+        assert command[0] in str(request.error) and "cannot be started" in str(request.error)
+
+
+NO_PYTHON = ["no-such-python-anywhere"]
+UNFIT = [sys.executable, "-c", f"import sys; sys.exit({start_engine.UNFIT})"]
+SILENT = [sys.executable, "-c", "import time; time.sleep(60)"]
+
+
+def test_the_first_python_that_starts_the_engine_is_used(make_client: MakeClient) -> None:
+    client = make_client(NO_PYTHON, UNFIT, SILENT, FAKE, hello_timeout=3.0)
+    first, second = generate(client, "song"), generate(client, "song")  # both wait for it
+    assert client.wait(first, HANGS) and client.wait(second, HANGS)
+    assert client.python == FAKE[0]
+    assert_works(client)
+
+
+def test_no_python_starts_the_engine(make_client: MakeClient) -> None:
+    client = make_client(NO_PYTHON, UNFIT)
+    for _ in range(2):  # it begins with the first one again: something may have been installed
+        with pytest.raises(EngineNotFound, match=r"No Python 3\.\d+ that starts the engine was found") as caught:
+            client.wait(generate(client, "song"), HANGS)
+        assert "no-such-python-anywhere cannot be started (" in str(caught.value)
+        assert f"{UNFIT[0]} ended with exit code {start_engine.UNFIT}" in str(caught.value)
 
 
 def test_folders_with_unusual_names(make_client: MakeClient, tmp_path: Path) -> None:
@@ -410,6 +436,76 @@ def test_the_childs_environment(make_client: MakeClient, monkeypatch: pytest.Mon
     assert client.wait(client.request("env", {}), HANGS) == [None] * 5 + ["1", "2", "/more"]
 
 
+ASKS = """
+sound = {"file": "song.mp3", "first": 3, "last": None}
+asked = 0
+while request := reader.read():
+    if asked < TIMES and request["method"] == "generate":
+        asked += 1
+        say(p.error_response(request["id"], -32000, "It is no wav file.", "UndecodedError", {**sound, "first": FIRST}))
+    elif "id" in request:
+        say(p.response(request["id"], asked))
+"""
+
+
+class MadeUpDecoding:
+    """Decodes in a few steps, or not at all."""
+
+    def __init__(self, steps: int, fails: bool = False) -> None:
+        self.steps, self.fails, self.cancelled = steps, fails, False
+
+    def poll(self) -> bool:
+        self.steps -= 1
+        if self.fails:
+            raise StripError("Blender cannot read it.")
+        return self.steps < 0
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+def asking(times: int, first: str = "3") -> list[str]:
+    return script(ASKS.replace("TIMES", str(times)).replace("FIRST", first))
+
+
+def test_a_sound_is_decoded_for_the_engine_and_the_request_sent_again(make_client: MakeClient) -> None:
+    needed: list[NeededSound] = []
+
+    def decode(sound: NeededSound) -> MadeUpDecoding:
+        needed.append(sound)
+        return MadeUpDecoding(steps=3)
+
+    client = make_client(asking(2, "asked"), decode=decode)
+    seen = []
+    assert client.wait(generate(client, "song.mp3"), HANGS, lambda progress: seen.append(progress.message)) == 2
+    assert needed == [NeededSound("song.mp3", first, None) for first in (1, 2)]
+    assert "Decoding the song" in seen
+
+
+def test_a_sound_that_nobody_can_decode(make_client: MakeClient) -> None:
+    def message(times: int, **options: object) -> str:
+        client = make_client(asking(times), **options)
+        with pytest.raises(ClientError) as caught:
+            client.wait(generate(client, "song.mp3"), HANGS)
+        assert client.wait(client.request("doctor", {}), HANGS) == times  # it is not ended for that
+        return str(caught.value)
+
+    assert message(1) == "It is no wav file."
+    assert message(1, decode=lambda _: MadeUpDecoding(2, fails=True)) == "Blender cannot read it."
+    assert message(2, decode=lambda _: MadeUpDecoding(2)) == "It is no wav file."  # it did not help
+
+
+def test_a_cancel_while_a_sound_is_decoded(make_client: MakeClient) -> None:
+    decoding = MadeUpDecoding(steps=10**9)
+    client = make_client(asking(1), decode=lambda _: decoding)
+    request = generate(client, "song.mp3")
+    while request.decoding is None:
+        client.poll()
+    client.cancel(request)
+    assert request.state == "cancelled" and decoding.cancelled
+    assert client.wait(client.request("doctor", {}), HANGS) == 1
+
+
 def test_stop_ends_the_engine_and_may_be_repeated(client: EngineClient) -> None:
     client.stop()
     for audio in ("slow", "hang"):
@@ -429,7 +525,7 @@ def test_the_engine_ends_with_blender(tmp_path: Path) -> None:
 import os, sys
 from pathlib import Path
 from magma_blender.engine_host.client import EngineClient
-client = EngineClient(sys.argv[2:], folder=Path(sys.argv[1]).parent, log_file=Path(sys.argv[1]))
+client = EngineClient([sys.argv[2:]], folder=Path(sys.argv[1]).parent, log_file=Path(sys.argv[1]))
 client.wait(client.request("doctor", {}), 30)
 print(client.pid, flush=True)
 """

@@ -1,4 +1,4 @@
-"""Installing the engine into an environment of its own, with tiny packages made here in place of the real ones."""
+"""Installing PyTorch into an environment of its own, with tiny packages made here in place of the real ones."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from wheels import TINY, make_lists, make_wheel, options
 
-from magma_blender.engine_host import environment, find_python, install, install_errors, install_step, isolation
-from magma_blender.engine_host.environment import environment_python, is_installed, why_not_installed
+from magma_blender.engine_host import isolation
+from magma_blender.engine_host.installation import environment, find_python, install, install_errors, install_step
+from magma_blender.engine_host.installation.environment import environment_python, is_installed, why_not_installed
 from magma_blender.errors import InstallError
 
 HANGS = 180.0
@@ -318,7 +319,7 @@ def test_a_step_ends_with_blender(tmp_path):
     """Blender crashes while pip unpacks: a pip that went on alone would fight with the next installation."""
     slow = tmp_path / "slow.py"
     slow.write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
-    command = isolation.step(sys.executable, str(slow))
+    command = install_step.step_command(sys.executable, str(slow))
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert child.stdin and child.stdout
     assert int(child.stdout.readline()) == child.pid
@@ -338,6 +339,25 @@ def test_pytorch_alone_comes_from_its_own_index_and_everything_else_by_hash(tmp_
     monkeypatch.setattr(install, "wants_cpu_index", lambda settings: False)
     last = [line for line in run_with_stand_in(tmp_path, lists)[0] if "pip install" in line][-1]
     assert last.endswith(f"--require-hashes --only-binary :all: --no-deps -r {lists.torch}")
+
+
+@on_posix
+@pytest.mark.parametrize(
+    ("complaint", "goes_on"),
+    [
+        ("ERROR: No matching distribution found for torch==1.0", True),  # also said of an index that is not reached
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", False),
+    ],
+)
+def test_where_pytorchs_own_index_fails_the_public_one_has_it(tmp_path, lists, monkeypatch, complaint, goes_on):
+    monkeypatch.setattr(install, "wants_cpu_index", lambda settings: True)
+    lists.wanted.write_text("torch==1.0\nnumpy==2.0\n")
+    script = f"""case "$*" in *"{install.CPU_INDEX}"*) echo "{complaint}"; exit 1;; esac"""
+    calls, installation = run_with_stand_in(tmp_path, lists, script)
+    last = [line for line in calls if "pip install" in line][-1]
+    assert (f"--no-deps -r {lists.torch}" in last) == goes_on
+    assert installation.state == ("done" if goes_on else "failed"), installation.error
+    assert goes_on or "There is no space" in installation.error
 
 
 def run_with_stand_in(tmp_path, lists, script="true", damage=lambda data: None):
@@ -374,8 +394,8 @@ def test_a_password_in_pips_settings_is_used_and_not_shown(tmp_path, lists):
 @pytest.mark.parametrize(
     ("output", "words"),
     [
-        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "no space for the"),
-        ("ERROR: [Errno 28] Auf dem Gerät ist kein Speicherplatz mehr verfügbar", "no space for the engine"),
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "no space for"),
+        ("ERROR: [Errno 28] Auf dem Gerät ist kein Speicherplatz mehr verfügbar", "no space for PyTorch"),
         ("WARNING: Retrying (Retry(total=4)) after connection broken\nERROR: No matching distribution found for x==1",
          r"No matching distribution found for x==1.*Check the connection"),
         ("ERROR: No matching distribution found for numpy==2.0", r"numpy==2\.0 is not available for this computer"),
@@ -506,8 +526,8 @@ def test_an_installation_ends_with_the_program_that_runs_it(tmp_path, lists):
 import sys, time
 sys.path.insert(0, {str(Path(__file__).resolve().parents[2])!r})
 from pathlib import Path
-from magma_blender.engine_host.environment import PackageLists
-from magma_blender.engine_host.install import Installation
+from magma_blender.engine_host.installation.environment import PackageLists
+from magma_blender.engine_host.installation.install import Installation
 installation = Installation(Path(sys.argv[1]), sys.argv[2], PackageLists(*map(Path, sys.argv[3:])))
 while not installation.lines:
     installation.poll()

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from wheels import TINY, make_lists, make_wheel, options
 
-from magma_blender.engine_host.environment import environment_python, is_installed
+from magma_blender.engine_host.installation.environment import environment_python, is_installed
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 180.0
@@ -25,8 +25,8 @@ INSTALL = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
-from magma_blender.engine_host.environment import PackageLists
-from magma_blender.engine_host.install import Installation
+from magma_blender.engine_host.installation.environment import PackageLists
+from magma_blender.engine_host.installation.install import Installation
 data, *lists = map(Path, sys.argv[1:5])
 installation = Installation(data, {sys.executable!r}, PackageLists(*lists), sys.argv[5:])
 while installation.state == "running":
@@ -122,7 +122,7 @@ def lasting(made, wanted, tmp_path_factory):
 def test_an_installation_that_was_killed_at_any_moment_is_finished_by_the_next(
     made, wanted, lasting, tmp_path, before, number
 ):
-    """A user ends Blender, the computer crashes or runs out of memory while the engine is being installed."""
+    """A user ends Blender, the computer crashes or runs out of memory while PyTorch is being installed."""
     data = prepare(before, made, tmp_path)
     process = start(data, wanted)
     share = random.Random(f"{before} {number}").random()

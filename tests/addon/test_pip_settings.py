@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from magma_blender.engine_host import install
-from magma_blender.engine_host.pip_settings import as_variables, followed_settings
+from magma_blender.engine_host.installation import install
+from magma_blender.engine_host.installation.pip_settings import as_variables, followed_settings
 
 
 def test_a_companys_index_proxy_and_certificates_are_followed():

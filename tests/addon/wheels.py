@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from magma_blender.engine_host.environment import PackageLists
+from magma_blender.engine_host.installation.environment import PackageLists
 
 TINY = {"tinypkg/__init__.py": "from .part import ANSWER\n", "tinypkg/part.py": "ANSWER = 42\n"}
 """The files of a package."""

@@ -15,26 +15,24 @@ from typing import Any
 
 import bpy
 
-HOW, ZIP, *DANCE = sys.argv[sys.argv.index("--") + 1 :]
 
-
-def main() -> int:
-    name = install(HOW)
+def main(how: str, zip_file: str, *dancing: str) -> int:
+    name = install(how, zip_file)
     found = {"name": name, "folder": str(Path(sys.modules[name].__file__).parent)}
-    if DANCE:
-        install(HOW)  # an update over itself
-        found |= dance(name, *DANCE)
+    if dancing:
+        install(how, zip_file)  # an update over itself
+        found |= dance(name, *dancing)
     print("FOUND " + json.dumps(found), flush=True)
     return 0
 
 
-def install(how: str) -> str:
+def install(how: str, zip_file: str) -> str:
     """Install and enable the zip; the name of the add-on's package."""
     if how == "legacy" or (how == "newest" and bpy.app.version < (4, 2, 0)):
-        bpy.ops.preferences.addon_install(filepath=ZIP, overwrite=True)
+        bpy.ops.preferences.addon_install(filepath=zip_file, overwrite=True)
         bpy.ops.preferences.addon_enable(module="magma_blender")
         return "magma_blender"
-    bpy.ops.extensions.package_install_files(filepath=ZIP, repo="user_default", enable_on_install=True)
+    bpy.ops.extensions.package_install_files(filepath=zip_file, repo="user_default", enable_on_install=True)
     return "bl_ext.user_default.magma_blender"
 
 
@@ -56,4 +54,4 @@ def dance(name: str, engine_python: str, song: str, out: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[sys.argv.index("--") + 1 :]))

@@ -186,7 +186,7 @@ def test_a_data_folder_that_cannot_be_used_is_a_sentence_when_it_is_needed(magma
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
     if chosen in ("file", "read-only"):
         with pytest.raises(RuntimeError, match=r"The data folder .* cannot be used"):
-            bpy.ops.magma.install_engine()
+            bpy.ops.magma.install_pytorch()
 
 
 def test_a_checkpoint_that_describes_itself_at_length_has_a_few_lines(magma, tmp_path):

@@ -226,13 +226,13 @@ def test_no_engine(magma, tmp_path):
     expect_error("The engine's Python .*nowhere.* is not there")
 
 
-def test_an_engine_that_is_not_installed(magma, tmp_path, monkeypatch):
-    from magma_blender import paths
+def test_no_python_for_the_engine(magma, tmp_path, monkeypatch):
+    from magma_blender.engine_host import blender_python
 
     add_song(tmp_path)
     magma.engine_python = ""
-    monkeypatch.setattr(paths, "engine_root", lambda: tmp_path)
-    expect_error("The engine is not installed: press Install Engine")
+    monkeypatch.setattr(blender_python, "candidates", lambda: ())
+    expect_error(r"No Python 3\.\d+ that starts the engine was found \(there is none\)")
 
 
 def test_an_engine_of_another_version(magma, tmp_path):
@@ -369,7 +369,7 @@ def test_installing_is_refused_offline(magma):
         pytest.skip("this Blender has no setting for online access")
     bpy.context.preferences.system.use_online_access = False
     with pytest.raises(RuntimeError, match="Allow Online Access"):
-        bpy.ops.magma.install_engine()
+        bpy.ops.magma.install_pytorch()
 
 
 def test_new_seed_changes_the_seed(magma):

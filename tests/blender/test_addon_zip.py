@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -46,6 +47,17 @@ def test_blenders_own_validator_accepts_it():
     for target in (ZIP, installed.FOLDER):
         done = subprocess.run([sys.executable, tool, "validate", target], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_without_a_choice_the_engine_runs_in_blenders_own_python(addon):
+    from magma_blender.engine_host import engine_setup
+    from magma_blender.engine_host.session import session
+
+    client = session.client(engine_setup.find())
+    found = client.wait(client.request("hello", {}), 60)
+    assert found["python"] == platform.python_version() and found["torch"] is None
+    assert Path(client.python).name.startswith("python")
+    client.stop()
 
 
 def test_the_engines_process_sees_the_bundle_and_nothing_else_of_ours(magma):

@@ -232,7 +232,7 @@ def test_libraries_cannot_eat_the_protocols_input(engine: Engine) -> None:
         ("fail", protocol.ENGINE_ERROR, "AudioError", "The song is silent: choose another."),
         ("crash", protocol.INTERNAL_ERROR, "KeyError", "Internal error: KeyError: 'surprise'"),
         ("sysexit", protocol.INTERNAL_ERROR, "SystemExit", "Internal error"),
-        ("package", protocol.INTERNAL_ERROR, "ModuleNotFoundError", "No module named 'torch'). Press Install Engine"),
+        ("package", protocol.INTERNAL_ERROR, "ModuleNotFoundError", "No module named 'torch'). Press Install PyTorch"),
         ("memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),
         ("torch-memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),
         ("cpu-memory", protocol.OUT_OF_MEMORY, "OutOfMemory", "not enough memory"),

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import wave
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +17,13 @@ import pytest
 
 from demo.song import write_demo_song
 from engine.choreography import Audio, Choreography, from_json, relative_path, relink, to_json
+from engine.decoded_sounds import FOLDER_VARIABLE, place_of
 from engine.editing.chain import chain
 from engine.editing.dance_files import load_choreography, pack_dance_motion, read_dance_motion, write_dance_motion
 from engine.editing.edit import Edited, edit
 from engine.editing.operations import Operation
-from engine.errors import AudioError, ChoreographyError, RequestError
+from engine.errors import AudioError, ChoreographyError, RequestError, UndecodedError
+from engine.pipeline import song as reading
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from engine.service.output_files import write_dance
@@ -270,3 +273,53 @@ def test_the_command_line_relinks_and_edits_without_the_song(dance: State, music
     document = from_json((tmp_path / "two.json").read_text())
     assert document.audio[0].path == "found.wav"
     assert from_json(to_json(document)) == document
+
+
+def test_a_song_that_the_engine_cannot_read_is_asked_for_and_read_as_blender_decoded_it(
+    music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without PyAV: wav files alone are read here."""
+    compressed = tmp_path / "song.mp3"
+    compressed.write_bytes(b"not for us")
+    probed = reading.probe
+
+    def only_wav(file: Path) -> object:
+        if file.suffix != ".wav":
+            raise AudioError(f"{file.name}: is no wav file.")
+        return probed(file)
+
+    monkeypatch.setattr(reading, "probe", only_wav)
+    with pytest.raises(AudioError) as with_pyav:
+        reading.read_song(compressed, 1.5, 2.0, 1.0)
+    monkeypatch.setattr(reading, "find_spec", lambda name: None)
+    with pytest.raises(AudioError) as alone:  # on the command line
+        reading.read_song(compressed, 1.5, 2.0, 1.0)
+    assert not isinstance(with_pyav.value, UndecodedError) and not isinstance(alone.value, UndecodedError)
+
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    wanted = {(1.5, 2.0): (0, 5), (-0.5, 2.0): (0, 3), (2.5, None): (1, None)}
+    for (start, seconds), (first, last) in wanted.items():
+        with pytest.raises(UndecodedError, match=r"song\.mp3: is no wav file") as caught:
+            reading.read_song(compressed, start, seconds, 1.0)
+        assert (caught.value.file, caught.value.first, caught.value.last) == (str(compressed), first, last)
+        decoded = place_of(tmp_path, compressed, first, last)
+        cut(music, decoded, first, last)
+        ours, direct = (reading.read_song(file, start, seconds, 1.0) for file in (compressed, music))
+        assert ours.seconds == direct.seconds
+        assert np.allclose(ours.samples, direct.samples, atol=1e-6)
+        assert np.allclose(ours.resampled(16_000), direct.resampled(16_000), atol=1e-6)
+    cut(music, place_of(tmp_path, compressed, 98, 102), 98, 102)
+    with pytest.raises(AudioError, match=r"song\.mp3: has no sound from second 99 on"):
+        reading.read_song(compressed, 99.0, 2.0, 1.0)
+    with pytest.raises(AudioError, match=r"gone\.mp3: is no wav file"):
+        reading.read_song(tmp_path / "gone.mp3", 0.0, None, 1.0)
+
+
+def cut(source: Path, target: Path, first: int, last: int | None) -> None:
+    """Seconds first..last of a 16-bit wav file as another."""
+    with wave.open(str(source)) as sound, wave.open(str(target), "wb") as out:
+        out.setparams(sound.getparams())
+        count = sound.getnframes()
+        begin = min(first * sound.getframerate(), count)
+        sound.setpos(begin)
+        out.writeframes(sound.readframes((count if last is None else last * sound.getframerate()) - begin))

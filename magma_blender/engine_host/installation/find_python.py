@@ -1,14 +1,12 @@
-"""Which Python makes the engine's environment: the first good one on this computer. Plain Python."""
+"""Which Python makes the environment with PyTorch: the first good one on this computer. Plain Python."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-from pathlib import Path
 
+from ..find_program import on_path
+from ..isolation import isolated
 from .install_step import Outcome
-from .isolation import isolated
 
 OLDEST = (3, 11)
 NEWEST = (3, 14)
@@ -20,16 +18,6 @@ _PROBE = "import ensurepip, sys, venv; print('PYTHON', *sys.version_info[:2], sy
 def probe(python: str) -> list[str]:
     """A command line after which `problem_with` knows whether a program is a Python that can make environments."""
     return isolated(python, "-c", _PROBE)
-
-
-def on_path(name: str) -> str | None:
-    """The program of that name in a folder of PATH, and never in the current directory, which is often the .blend's."""
-    # "" and "." in PATH are the current directory
-    folders = [folder for folder in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(folder).is_absolute()]
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    # on Windows the current directory is searched even if it is not in PATH
-    places = {os.path.normcase(Path(folder)) for folder in folders}
-    return found if found and os.path.normcase(Path(found).parent) in places else None
 
 
 def candidates() -> list[str]:
@@ -59,7 +47,7 @@ def none_found(problems: list[str]) -> str:
     """The sentence for a computer without such a Python. problems: what is wrong with each candidate."""
     tried = "; ".join(problems) or "none was found"
     return (
-        f"No Python {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))} to build the engine's environment "
+        f"No Python {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))} to build PyTorch's environment "
         f"with ({tried}): install Python from python.org or your system's packages (on Debian and Ubuntu: sudo apt "
         "install python3-venv)."
     )

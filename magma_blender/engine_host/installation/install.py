@@ -1,4 +1,4 @@
-"""Installing the engine's packages into an environment of their own. Plain Python: runs without Blender.
+"""Installing PyTorch and what goes with it into an environment of their own. Plain Python: runs without Blender.
 
 The packages go into a virtual environment in the data folder, none into Blender's own Python. Every step is a child
 process that `poll` follows, so the window is never blocked.
@@ -16,7 +16,8 @@ import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
-from ..errors import InstallError
+from ...errors import InstallError
+from ..isolation import isolated
 from .environment import (
     ENVIRONMENT,
     INSTALLED,
@@ -32,13 +33,13 @@ from .environment import (
     write_marker,
 )
 from .find_python import candidates, none_found, probe, problem_with
-from .install_errors import StepError, explained, unusable_folder, unusable_package
-from .install_step import Outcome, RunningStep, Step
-from .isolation import isolated, step
+from .install_errors import StepError, explained, has_no_space, unusable_folder, unusable_package
+from .install_step import Outcome, RunningStep, Step, step_command
 from .pip_settings import as_variables, followed_settings, own_variables
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 """PyTorch's own index, for PyTorch alone: the Python Package Index's build for Linux brings 2 GB of CUDA libraries.
+Where this index cannot be reached, that build is taken all the same.
 
 Its files are pinned by version only: the index serves a build a Python version and system, and none of their hashes
 stand in the lock, which is made of what the Python Package Index publishes. All other packages are locked by hash.
@@ -189,10 +190,10 @@ class Installation:
         title = "Making the environment"
         # pip is put in by a step of its own: venv would start a Python that is not isolated for it
         yield from _succeed(
-            Step(title, 0.01, step(python, "venv", "--clear", "--without-pip", folder), _HANGS), self._data
+            Step(title, 0.01, step_command(python, "venv", "--clear", "--without-pip", folder), _HANGS), self._data
         )
         own = environment_python(self._data)
-        yield from _succeed(Step(title, 0.04, step(own, "ensurepip", "--default-pip"), _HANGS), self._data)
+        yield from _succeed(Step(title, 0.04, step_command(own, "ensurepip", "--default-pip"), _HANGS), self._data)
         write_marker(self._data, MADE, str(base_of(self._data)))
 
     def _find_python(self) -> Generator[Step, Outcome, str]:
@@ -221,7 +222,7 @@ class Installation:
             raise unusable_package(name, reason)
 
     def _install(self, settings: dict[str, str]) -> Steps:
-        pip = [*step(environment_python(self._data), "pip", "install", *PIP), *self._pip_options]
+        pip = [*step_command(environment_python(self._data), "pip", "install", *PIP), *self._pip_options]
         locked, torch = str(self._lists.locked), str(self._lists.torch)
         variables = as_variables(settings)
         # those that PyTorch needs too come from here, so that the next step finds them
@@ -233,14 +234,18 @@ class Installation:
             return
         if wants_cpu_index(settings):
             source = ["--only-binary", ":all:", "--no-deps", "--index-url", CPU_INDEX, f"torch=={version}"]
-        else:
-            source = [*LOCKED, "-r", torch]
+            outcome = yield Step("Downloading PyTorch", 0.5, [*pip, *source], variables=variables)
+            if outcome.code == 0:
+                return
+            if has_no_space(outcome):
+                raise explained("Downloading PyTorch", outcome, self._data)
+        source = [*LOCKED, "-r", torch]
         yield from _succeed(Step("Downloading PyTorch", 0.5, [*pip, *source], variables=variables), self._data)
 
     def _check(self) -> Generator[Step, Outcome, dict[str, str]]:
         """Use each package once: what is wrong with those that fail."""
         names = list(self._lists.versions())
-        command = step(environment_python(self._data), str(_HERE / "check_packages.py"), *names)
+        command = step_command(environment_python(self._data), str(_HERE / "check_packages.py"), *names)
         outcome = yield Step("Trying the packages", 0.9, command, _HANGS)
         broken = {}
         for line in outcome.having("BROKEN "):
@@ -253,7 +258,7 @@ class Installation:
 
     def _repair(self, *names: str) -> list[str]:
         """The command line that removes what is damaged, and the named packages."""
-        return step(environment_python(self._data), str(_HERE / "repair_packages.py"), *names)
+        return step_command(environment_python(self._data), str(_HERE / "repair_packages.py"), *names)
 
 
 def _succeed(wanted: Step, data: Path) -> Steps:

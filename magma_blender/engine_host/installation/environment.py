@@ -1,4 +1,4 @@
-"""The engine's own Python environment as it lies in the data folder: whether it is complete, and its end.
+"""The environment with PyTorch as it lies in the data folder: whether it is complete, and its end.
 
     engine-env/                      the virtual environment
     engine-env/magma-made.txt        there once it has a working pip: an installation can go on with it
@@ -18,14 +18,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import InstallError
+from ...errors import InstallError
 
 ENVIRONMENT = "engine-env"
 WORK_FOLDER = "engine-install"
 MADE = "magma-made.txt"
 INSTALLED = "magma-installed.txt"
 _LOCK = "engine-install.lock"
-_ADDON = Path(__file__).resolve().parents[1]
+_ADDON = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class FolderLock:
         except BlockingIOError as error:
             os.close(self.descriptor)
             raise InstallError(
-                f"Another Blender is installing or removing the engine in {data}: wait until it has finished, then "
+                f"Another Blender is installing or removing PyTorch in {data}: wait until it has finished, then "
                 "press the button again."
             ) from error
 

@@ -13,12 +13,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .isolation import clean_environment
+from ..isolation import clean_environment, isolated
+
+_RUN_STEP = Path(__file__).resolve().parent / "run_step.py"
 
 KEPT_LINES = 2000
 LONGEST_LINE = 4000
 _OUTPUT_GRACE = 2.0
 """Seconds for the last output of a process that has ended: a child of its own may keep the pipe open for ever."""
+
+
+def step_command(python: str | Path, what: str, *arguments: str) -> list[str]:
+    """A command line that runs a module or a .py file of a Python, and ends as soon as its stdin closes."""
+    return isolated(python, str(_RUN_STEP), what, *arguments)
 
 
 @dataclass(frozen=True)

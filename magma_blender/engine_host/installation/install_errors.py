@@ -1,4 +1,4 @@
-"""What went wrong while the engine was installed: one sentence or two, and whether going on can help."""
+"""What went wrong while PyTorch was installed: one sentence or two, and whether going on can help."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import re
 import shutil
 from pathlib import Path
 
-from ..errors import InstallError
-from .engine_process import describe_exit
+from ...errors import InstallError
+from ..engine_process import describe_exit
+from ..plain_text import shown
 from .install_step import Outcome
-from .plain_text import shown
 
-AGAIN = "press Install Engine again: it continues where it stopped."
+AGAIN = "press Install PyTorch again: it continues where it stopped."
 LONGEST_REASON = 300
 _OUTSIDE = re.compile(
     r"\[Errno (13|30)\]|\[WinError (5|32)\]|Read-only file system|Permission denied|connection|timed out|timeout"
@@ -34,12 +34,17 @@ class StepError(InstallError):
         self.is_outside = is_outside
 
 
+def has_no_space(outcome: Outcome) -> bool:
+    """Whether a step failed because the disk is full."""
+    return bool(_NO_SPACE.search("\n".join(outcome.lines)))
+
+
 def explained(title: str, outcome: Outcome, data: Path) -> StepError:
     """The error for a step that did not succeed."""
     output = "\n".join(outcome.lines)
-    if _NO_SPACE.search(output):
+    if has_no_space(outcome):
         return StepError(
-            f"There is no space for the engine in {data}{_free(data)}: it needs 2 GB, and 8 GB for an NVIDIA GPU. Make "
+            f"There is no space for PyTorch in {data}{_free(data)}: it needs 2 GB, and 8 GB for an NVIDIA GPU. Make "
             f"room or choose another data folder, then {AGAIN}",
             is_outside=True,
         )
@@ -55,9 +60,8 @@ def explained(title: str, outcome: Outcome, data: Path) -> StepError:
     if missing and not _OFFLINE.search(output):
         return StepError(
             f"{title} failed: {missing[1]} is not available for this computer ({platform.system()} "
-            f"{platform.machine()}) and its Python. The engine needs a 64-bit system (on a Mac: an Apple processor and "
-            "macOS 14 or later); or choose a Python that has these packages as Engine Python in the add-on's "
-            "preferences.",
+            f"{platform.machine()}) and its Python. PyTorch needs a 64-bit system (on a Mac: an Apple processor and "
+            "macOS 14 or later).",
             is_outside=True,
         )
     last = next((line for line in reversed(outcome.lines) if "ERROR" in line), (outcome.lines or ("",))[-1])
@@ -75,7 +79,7 @@ def explained(title: str, outcome: Outcome, data: Path) -> StepError:
 def unusable_package(name: str, reason: str) -> StepError:
     """The error for a package that cannot be used, although it was installed twice."""
     return StepError(
-        f"The package {name} was installed and cannot be used ({shown(reason, LONGEST_REASON)}). Press Install Engine "
+        f"The package {name} was installed and cannot be used ({shown(reason, LONGEST_REASON)}). Press Install PyTorch "
         "again: it begins with a new environment. If that says the same, this computer lacks what the package needs.",
         is_outside=False,
     )

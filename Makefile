@@ -1,7 +1,8 @@
 # `make demo` and `make test` do all their own set-up on a machine with Python 3.11.
 #
-#   TORCH   how to install PyTorch. PyPI's wheel for Linux brings the CUDA libraries (2 GB); for a CPU-only machine:
-#           make demo TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
+#   TORCH   how to install PyTorch, which the tests need and the demo does not. PyPI's wheel for Linux brings the CUDA
+#           libraries (2 GB); for a CPU-only machine:
+#           make test TORCH="torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu"
 #   BPY     versions of the bpy wheels that `make test` runs the Blender tests in
 #   PYTHON  the interpreter that makes the virtual environments
 
@@ -20,8 +21,8 @@ export OMP_WAIT_POLICY = PASSIVE
 
 .PHONY: demo test lint unit blender blender-on-path addon benchmark lock clean $(BPY_TESTS)
 
-demo: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready
-	$(PY) -m demo --bpy-python .venv-bpy-$(DEMO_BPY)/bin/python
+demo: .venv-bpy-$(DEMO_BPY)/.ready
+	.venv-bpy-$(DEMO_BPY)/bin/python -m demo
 
 # two at a time, each telling when it ends: one after the other needs half an hour on a slow machine
 test: lint
@@ -41,7 +42,7 @@ blender: blender-on-path $(BPY_TESTS)
 blender-on-path: $(VENV)/.ready
 	$(PY) tests/run_blender_tests.py
 
-$(BPY_TESTS): blender-%: $(VENV)/.ready .venv-bpy-%/.ready
+$(BPY_TESTS): blender-%: $(VENV)/.ready .venv-bpy-%/.ready-for-tests
 	$(PY) tests/run_blender_tests.py .venv-bpy-$*/bin/python
 
 addon: $(VENV)/.ready
@@ -66,8 +67,15 @@ $(VENV)/.ready: $(LOCK) requirements-dev.txt requirements-references.txt benchma
 
 .venv-bpy-%/.ready:
 	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/python $(PIP) bpy==$* pytest==9.2.0
+	$(@D)/bin/python $(PIP) bpy==$*
 	touch $@
+
+.venv-bpy-%/.ready-for-tests: .venv-bpy-%/.ready
+	$(@D)/bin/python $(PIP) pytest==9.2.0
+	touch $@
+
+# or make deletes it, a step to another file
+.PRECIOUS: .venv-bpy-%/.ready
 
 clean:
 	rm -rf .venv .venv-bpy-* out magma_blender.zip

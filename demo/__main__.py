@@ -1,9 +1,10 @@
 """The whole pipeline once, on a generated song: song, dance, Blender scene, pictures.
 
-    python -m demo --bpy-python .venv-bpy-4.5.15/bin/python [--out out] [--style waltz] [--seconds 20] [--seed 1]
+    .venv-bpy-4.5.15/bin/python -m demo [--out out] [--style waltz] [--seconds 20] [--seed 1]
 
-Run by the Python that has the engine's packages; Blender's part (demo.scene) is run by the Python given, which has
-bpy. Exit code 0; 1 after an error, which is one line on stderr; 2 for wrong arguments.
+Run by a Python that has bpy and numpy; it needs no other package. The engine and Blender's parts (demo.scene,
+demo.film) are processes of their own. Exit code 0; 1 after an error, which is one line on stderr; 2 for wrong
+arguments.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from demo import pictures
 from demo.report import Report
 from demo.song import DEMO_STYLES, write_demo_song
 
@@ -29,6 +29,13 @@ VIDEO_FPS = 15.0
 CELLS = 12
 RENDERERS = 4
 """Processes that render at most; each needs about half a gigabyte."""
+TASKS = {
+    "build": "build the scene",
+    "render": "render the scene",
+    "video": "write the video",
+    "stills": "write the pictures",
+}
+"""What demo.scene and demo.film are asked for, and what a message about it calls it."""
 NO_OPENGL = " Rendering needs OpenGL; on Debian and Ubuntu: apt install libegl1 libgl1-mesa-dri."
 
 
@@ -67,7 +74,6 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m demo", description="Make a short song, a dance to it, and pictures."
     )
-    parser.add_argument("--bpy-python", type=Path, required=True, help="a Python with bpy")
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the files")
     parser.add_argument("--style", choices=DEMO_STYLES, default="waltz")
     parser.add_argument("--seconds", type=float, default=20.0, help="length of song and dance, 2 to 120")
@@ -81,7 +87,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def _make(options: argparse.Namespace) -> dict[Path, str]:
     """Run all stages; returns a description of each file."""
-    _check_bpy(options.bpy_python)
+    _check_bpy()
     options.out.mkdir(parents=True, exist_ok=True)
     song, dance, document, blend, video, sheet, gif = (
         options.out / f"demo.{suffix}" for suffix in ("wav", "npz", "json", "blend", "mp4", "png", "gif")
@@ -95,23 +101,20 @@ def _make(options: argparse.Namespace) -> dict[Path, str]:
         with _stage("scene"):
             report_file = folder / "report.json"
             report_file.write_text(json.dumps(report), encoding="utf-8")
-            files = [str(file) for file in (dance, document, song, blend, report_file)]
-            _run_bpy(options.bpy_python, folder, [["build", *files]])
+            _run_bpy("demo.scene", folder, [["build", *map(str, (dance, document, song, blend, report_file))]])
         with _stage("render"):
-            _render(options.bpy_python, blend, folder)
+            _render(blend, folder)
         with _stage("pictures"):
-            seconds, beats = report["frames"] / report["fps"], report["beats"]
-            frames = sorted(folder.glob("video_*.png"))
-            codecs = pictures.write_video(video, frames, VIDEO_FPS, song, beats, seconds)
-            cells = [pictures.read_png(file) for file in sorted(folder.glob("cell_*.png"))]
-            pictures.write_png(sheet, pictures.contact_sheet(cells, song, beats, seconds))
-            pictures.write_gif(gif, frames, VIDEO_FPS)
+            inputs = [str(file) for file in (folder, song, report_file)]
+            rate = ["--video-fps", str(VIDEO_FPS)]
+            outputs = {"video": [video], "stills": [sheet, gif]}
+            _run_bpy("demo.film", folder, [[what, *inputs, *map(str, files), *rate] for what, files in outputs.items()])
     return {
         song: f"the song, {options.seconds:g} s of {report['style']} at {report['tempo']:.0f} beats a minute",
         dance: f"the dance, {report['frames']} frames at {report['fps']:g} per second, seed {options.seed}",
         document: "its choreography, for `python -m engine edit`",
         blend: "the scene: open it in Blender and press play, or edit the dance in the add-on's panel",
-        video: f"the dance with sound ({codecs})",
+        video: "the dance with sound (H.264 and AAC)",
         sheet: f"{CELLS} moments of it above the song's beats",
         gif: "its first seconds, small",
     }
@@ -124,16 +127,13 @@ def _stage(name: str) -> Iterator[None]:
     print(f"{name:8}{time.perf_counter() - begin:6.1f} s", flush=True)
 
 
-def _check_bpy(python: Path) -> None:
-    """Raise DemoError if Blender cannot be used, before time is spent on the dance."""
-    advice = "`make demo` sets one up; or give one with --bpy-python."
-    if not python.is_file():
-        raise DemoError(f"There is no Python at {python}. {advice}")
-    found = subprocess.run(
-        [python, "-c", "import bpy; print(bpy.app.version_string)"], capture_output=True, text=True, check=False
-    )
+def _check_bpy() -> None:
+    """Raise DemoError if this Python cannot use Blender, before time is spent on the dance."""
+    code = "import bpy; print(bpy.app.version_string)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if found.returncode:
-        raise DemoError(f"{python} cannot import bpy ({_last_line(found.stderr)}). {advice}")
+        reason = _last_line(found.stderr)
+        raise DemoError(f"{sys.executable} cannot import bpy ({reason}). `make demo` sets up a Python that can.")
     print(f"Blender {_last_line(found.stdout)}", flush=True)
 
 
@@ -150,33 +150,32 @@ def _generate(options: argparse.Namespace, song: Path, dance: Path, document: Pa
     return {**report, "seed": options.seed, "checkpoint": options.checkpoint}
 
 
-def _render(python: Path, blend: Path, folder: Path) -> None:
+def _render(blend: Path, folder: Path) -> None:
     parts = min(os.cpu_count() or 1, RENDERERS)
     print(f"Rendering in {parts} processes; this is the longest stage ...", flush=True)
     wanted = ["--video-fps", str(VIDEO_FPS), "--cells", str(CELLS), "--parts", str(parts)]
-    _run_bpy(
-        python, folder, [["render", str(blend), str(folder), *wanted, "--part", str(part)] for part in range(parts)]
-    )
+    commands = [["render", str(blend), str(folder), *wanted, "--part", str(part)] for part in range(parts)]
+    _run_bpy("demo.scene", folder, commands)
 
 
-def _run_bpy(python: Path, folder: Path, commands: Sequence[Sequence[str]]) -> None:
-    """Run demo.scene with each of the argument lists at the same time. Raises DemoError with its last output."""
+def _run_bpy(module: str, folder: Path, commands: Sequence[Sequence[str]]) -> None:
+    """Run a module of Blender's with each of the argument lists at the same time. Raises DemoError with its last
+    output."""
     running = []
     try:
         for number, command in enumerate(commands):
             log = (folder / f"log_{number}.txt").open("w+", encoding="utf-8", errors="replace")
             process = subprocess.Popen(
-                [python, "-m", "demo.scene", *command], stdout=log, stderr=subprocess.STDOUT, env=_environment()
+                [sys.executable, "-m", module, *command], stdout=log, stderr=subprocess.STDOUT, env=_environment()
             )
-            running.append((process, log))
-        for process, log in running:
+            running.append((command[0], process, log))
+        for task, process, log in running:
             if process.wait():
                 log.seek(0)
-                stage = commands[0][0]
-                hint = NO_OPENGL if stage == "render" else ""
-                raise DemoError(f"{python} could not {stage} the scene ({_last_line(log.read())}).{hint}")
+                hint = NO_OPENGL if task == "render" else ""
+                raise DemoError(f"Blender could not {TASKS[task]} ({_last_line(log.read())}).{hint}")
     finally:
-        for process, log in running:
+        for _, process, log in running:
             process.kill()
             process.wait()
             log.close()

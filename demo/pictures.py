@@ -1,18 +1,13 @@
-"""The demo's pictures: its rendered frames as a video with sound, a contact sheet and a small animation.
-
-Below the frames is a time bar with the song's loudness, its beats and, in the video, the current time.
-"""
+"""The demo's pictures in numpy: the time bar with the song's loudness and its beats, and the contact sheet."""
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
-import av
 import numpy as np
-from av.filter import Graph
 from numpy.typing import NDArray
 
 from engine.audio.decode import load_audio
@@ -23,30 +18,28 @@ Image = NDArray[np.uint8]
 BAR_HEIGHT = 24
 SHEET_COLUMNS = 6
 GAP = 4
-GIF_SIZE = (320, 240)
-GIF_SECONDS = 6.0
 
 PAPER = (245, 245, 246)
 WAVE = (176, 190, 205)
 BEAT = (60, 64, 72)
 MARK = (214, 84, 30)
 
-SOUND_RATE = 44_100
-
-
-def read_png(file: Path) -> Image:
-    """The pixels of a PNG."""
-    with av.open(str(file)) as container:
-        return np.asarray(next(container.decode(video=0)).to_ndarray(format="rgb24"), np.uint8)
-
 
 def write_png(file: Path, image: Image) -> None:
-    """Write pixels as a PNG."""
-    encoder: Any = av.CodecContext.create("png", "w")
-    encoder.height, encoder.width = image.shape[:2]
-    encoder.pix_fmt, encoder.time_base = "rgb24", Fraction(1)
-    packets = [*encoder.encode(av.VideoFrame.from_ndarray(image, format="rgb24")), *encoder.encode(None)]
-    file.write_bytes(b"".join(bytes(packet) for packet in packets))
+    """Write pixels as a PNG, each row as differences from the row above."""
+    height, width = image.shape[:2]
+    rows = np.diff(image.reshape(height, -1), axis=0, prepend=np.uint8(0))
+    filtered = np.pad(rows, ((0, 0), (1, 0)), constant_values=2)  # 2 is that filter's number
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(filtered.tobytes()),
+        b"IEND": b"",
+    }
+    packed = [
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in chunks.items()
+    ]
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(packed))
 
 
 def time_bar(width: int, loudness: NDArray[np.float32], beats: Iterable[float], start: float, stop: float) -> Image:
@@ -61,6 +54,18 @@ def time_bar(width: int, loudness: NDArray[np.float32], beats: Iterable[float], 
             column = int((beat - start) / (stop - start) * width)
             bar[-BAR_HEIGHT // 3 :, column : column + 2] = BEAT
     return bar
+
+
+def moving_bars(
+    width: int, song: Path, beats: Sequence[float], seconds: float, count: int, fps: float
+) -> Iterator[Image]:
+    """The time bar of a video's first `seconds`, for each of its `count` frames with a mark at the frame's time."""
+    bar = time_bar(width, loudness_of(song, seconds, width), beats, 0.0, seconds)
+    for number in range(count):
+        marked = bar.copy()
+        column = int(number / fps / seconds * width)
+        marked[:, max(column - 1, 0) : column + 2] = MARK
+        yield marked
 
 
 def loudness_of(song: Path, seconds: float, steps: int) -> NDArray[np.float32]:
@@ -86,96 +91,3 @@ def contact_sheet(cells: Sequence[Image], song: Path, beats: Sequence[float], se
             cell[:, -GAP:] = PAPER
         rows += [np.concatenate(row, axis=1), bar]
     return np.concatenate(rows)
-
-
-def write_video(
-    file: Path, frames: Sequence[Path], fps: float, song: Path, beats: Sequence[float], seconds: float
-) -> str:
-    """Write rendered frames and the song as .mp4 with a time bar below; returns the names of the codecs."""
-    width = read_png(frames[0]).shape[1]
-    bar = time_bar(width, loudness_of(song, seconds, width), beats, 0.0, seconds)
-
-    def images() -> Iterator[Image]:
-        for number, png in enumerate(frames):
-            marked = bar.copy()
-            column = int(number / fps / seconds * width)
-            marked[:, max(column - 1, 0) : column + 2] = MARK
-            yield np.concatenate([read_png(png), marked])
-
-    return write_film(file, images(), fps, _sound_of(song, seconds))
-
-
-def write_film(file: Path, images: Iterable[Image], fps: float, sound: Iterable[av.AudioFrame]) -> str:
-    """Write pictures of one size with sound as .mp4; returns the names of the codecs."""
-    rate = Fraction(fps).limit_denominator(1000)
-    with av.open(str(file), "w", options={"movflags": "faststart"}) as container:
-        h264 = "libx264" in av.codecs_available
-        video: Any = container.add_stream(
-            "libx264" if h264 else "mpeg4", rate=rate, options={"crf": "20"} if h264 else {"q:v": "3"}
-        )
-        stream: Any = container.add_stream("aac", rate=SOUND_RATE, layout="stereo")
-        for number, image in enumerate(images):
-            if not number:
-                video.height, video.width = image.shape[:2]
-                video.pix_fmt = "yuv420p"
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts, frame.time_base = number, 1 / rate
-            container.mux(video.encode(frame))
-        container.mux(video.encode(None))
-        add_sound(container, stream, sound)
-    return f"{video.codec_context.name} and {stream.codec_context.name}"
-
-
-def add_sound(container: Any, stream: Any, sound: Iterable[av.AudioFrame]) -> None:
-    """Encode a sound into an audio stream of a container, at that stream's rate and channels."""
-    resampler = av.AudioResampler(format=stream.format.name, layout=stream.layout.name, rate=stream.rate)
-    for frame in sound:
-        for piece in resampler.resample(frame):
-            container.mux(stream.encode(piece))
-    for piece in resampler.resample(None):
-        container.mux(stream.encode(piece))
-    container.mux(stream.encode(None))
-
-
-def _sound_of(song: Path, seconds: float) -> Iterator[av.AudioFrame]:
-    with av.open(str(song)) as source:
-        for frame in source.decode(audio=0):
-            if frame.time is not None and frame.time >= seconds:
-                break
-            yield frame
-
-
-def write_gif(file: Path, frames: Sequence[Path], fps: float) -> None:
-    """Write the dance's first seconds as a small .gif: every second frame, with one palette made for them."""
-    chosen = [read_png(png) for png in frames[: round(GIF_SECONDS * fps) : 2]]
-    height, width = chosen[0].shape[:2]
-    step = Fraction(2) / Fraction(fps).limit_denominator(1000)
-    graph: Any = Graph()
-    source = graph.add_buffer(width=width, height=height, format="rgb24", time_base=step)
-    crop = graph.add("crop", "ih*4/3:ih")  # the dancer is in the middle
-    scale = graph.add("scale", f"{GIF_SIZE[0]}:{GIF_SIZE[1]}:flags=area")
-    split, palette, sink = graph.add("split"), graph.add("palettegen", "max_colors=96"), graph.add("buffersink")
-    use = graph.add("paletteuse", "dither=bayer:bayer_scale=4:diff_mode=rectangle")
-    source.link_to(crop)
-    crop.link_to(scale)
-    scale.link_to(split)
-    split.link_to(use, 0, 0)
-    split.link_to(palette, 1, 0)
-    palette.link_to(use, 0, 1)
-    use.link_to(sink)
-    graph.configure()
-    frame: Any
-    for number, image in enumerate(chosen):
-        frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        frame.pts, frame.time_base = number, step
-        source.push(frame)
-    source.push(None)
-    with av.open(str(file), "w") as container:
-        stream: Any = container.add_stream("gif", rate=1 / step)
-        stream.width, stream.height = GIF_SIZE
-        stream.pix_fmt = "pal8"
-        for number in range(len(chosen)):
-            frame = sink.pull()
-            frame.pts, frame.time_base = number, step
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))

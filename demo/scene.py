@@ -252,6 +252,7 @@ def _set_look(scene: bpy.types.Scene, yaw: float) -> None:
     x, y, z = _light_in_world(yaw)
     display.light_direction = (x, z, -y)  # Workbench wants it y up
     display.shadow_focus = 0.2
+    display.shadow_shift = 0.35  # with less, coarse surfaces that the light grazes get speckles
     assert display.shading is not None
     _shade(display.shading)
 

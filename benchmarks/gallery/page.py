@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gallery import body
+from benchmarks.gallery.encoding import SOUND_RATE, add_sound
 from benchmarks.gallery.plot import write_plot
 from benchmarks.gallery.scenes import HIT_SECONDS, Dancer, Scene, sound
-from demo.pictures import SOUND_RATE, add_sound
 from engine.errors import EngineError
 from engine.motion.foot_beats import ENVELOPE_RATE
 

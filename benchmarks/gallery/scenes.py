@@ -13,7 +13,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.pictures import SOUND_RATE, loudness_of
+from benchmarks.gallery.encoding import SOUND_RATE
+from demo.pictures import loudness_of
 from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
 from engine.audio.rates import SAMPLE_RATE

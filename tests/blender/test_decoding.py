@@ -148,7 +148,7 @@ def test_a_dance_to_a_song_that_blender_decodes(magma, tmp_path):
 @needs_sound
 @pytest.mark.slow
 def test_dances_to_a_compressed_song_are_edited_and_joined(real_engine, tmp_path):
-    """A join reads the first dance's song beyond what that danced to; a dance without its music reads the song again."""
+    """A join reads the first dance's song beyond its end; a dance without its music reads the song again."""
     from dances import select_frames
 
     from magma_blender.media import strips

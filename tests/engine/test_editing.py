@@ -584,4 +584,4 @@ def test_a_cancel_stops_between_two_positions(dance: State) -> None:
     operations: Sequence[Operation] = [Operation("replace", 30, 50)]
     with pytest.raises(CancelledError):
         edit(*dance, operations, lambda *_: None, cancelled, device="cpu")
-    assert asked == 6
+    assert 6 <= asked <= 7  # two threads generate candidates, and each asks

@@ -61,6 +61,10 @@ class NumpyDecoder:
     def reach(self) -> int:
         return self.config.reach
 
+    @property
+    def threads(self) -> int:
+        return 2
+
     def memory(
         self, music: Floats, codes: Codes, locked: NDArray[np.bool_], style: Codes, has_music: NDArray[np.bool_]
     ) -> Floats:

@@ -62,6 +62,10 @@ class Decoder(Protocol):
     def reach(self) -> int:
         """Token positions on each side that one vector of the memory depends on."""
 
+    @property
+    def threads(self) -> int:
+        """How many of our threads should share many candidates between them. 1: it shares its work by itself."""
+
     def memory(
         self, music: Floats, codes: Codes, locked: NDArray[np.bool_], style: Codes, has_music: NDArray[np.bool_]
     ) -> Floats:

@@ -7,9 +7,11 @@ the next kept codes, with a context that does not contain them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,8 @@ from engine.models.own.sampling import Conditions, generate_span
 from engine.motion import representation
 from smpl_rig.motion import Motion
 
+Rows = TypeVar("Rows", bound=Sequence[int] | NDArray[Any])
+Result = TypeVar("Result")
 JUDGED = 15
 """Kept positions after a span that count for its likelihood."""
 COOLER = 0.7
@@ -59,28 +63,41 @@ class OwnSpanGenerator:
         """Candidates for a span, one for each seed. Raises CancelledError."""
         start, stop = task.span
         conditions = self._conditions(task.document, task.features, task.kept)
+        sampling = self._sampling(task.document, start)
+        after = int(np.argmin(np.append(task.kept[stop : stop + JUDGED], False)))
 
         def report(codes: Codes) -> None:
             task.progress(codes.shape[1] / (stop - start))
 
-        sampling = self._sampling(task.document, start)
-        codes = generate_span(self.decoder, conditions, task.span, sampling, task.seeds, report, task.cancelled)
-        after = int(np.argmin(np.append(task.kept[stop : stop + JUDGED], False)))
-        likelihood = np.zeros(len(task.seeds))
-        if after:
-            likelihood = follow_likelihood(self.decoder, conditions, codes, task.span, after)
-        return SpanTokens(codes, likelihood)
+        def generated(seeds: Sequence[int]) -> tuple[Codes, NDArray[np.float64]]:
+            tell = report if seeds[0] == task.seeds[0] else _tell_nobody
+            codes = generate_span(self.decoder, conditions, task.span, sampling, seeds, tell, task.cancelled)
+            likelihood = np.zeros(len(seeds))
+            if after:
+                likelihood = follow_likelihood(self.decoder, conditions, codes, task.span, after)
+            return codes, likelihood
+
+        parts = list(self._at_once(generated, task.seeds))
+        return SpanTokens(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
         reach, stride = self.codec.config.reach, self.codec.config.stride
         end = min(tokens.shape[1], span[1] + 1)
         first, last = max(0, span[0] - reach), min(tokens.shape[1], end + reach)
-        features = self.codec.decode(tokens[:, first:last])
+        features = np.concatenate(list(self._at_once(self.codec.decode, tokens[:, first:last])))
         part = slice((span[0] - first) * stride, (end - first) * stride)
         return [representation.decode(row[part], self.frame_rate) for row in features], span[0] * stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.codec.encode(representation.encode(motion)[None])[0]
+
+    def _at_once(self, work: Callable[[Rows], Result], rows: Rows) -> Iterable[Result]:
+        """The results of `work` on as many parts of `rows` (candidates) as the decoder has threads for. There are
+        equally many parts on every machine, since sums in other orders could lead to other candidates."""
+        size = -(-len(rows) // self.decoder.threads)
+        parts = [rows[first : first + size] for first in range(0, len(rows), size)]
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return pool.map(work, parts)
 
     def _sampling(self, document: Choreography, start: int) -> Sampling:
         own = self._own(document, start)
@@ -103,6 +120,10 @@ class OwnSpanGenerator:
         return Conditions(
             features, np.array(indices), np.array(document.tokens), kept, guidance.astype(np.float32), style
         )
+
+
+def _tell_nobody(_: Codes) -> None:
+    """The report of those that are generated beside the first ones."""
 
 
 def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:

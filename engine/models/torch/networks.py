@@ -50,6 +50,10 @@ class TorchDecoder:
     def reach(self) -> int:
         return self.network.context.reach
 
+    @property
+    def threads(self) -> int:
+        return 1
+
     @torch.inference_mode()
     def memory(
         self, music: Floats, codes: Codes, locked: NDArray[np.bool_], style: Codes, has_music: NDArray[np.bool_]

@@ -103,7 +103,8 @@ def _triple_metre(decibels: FloatArray, tempo: float) -> float:
     over three bands. Right for 28 of 28 waltzes and 21 of 21 other songs of the data set, all splits; these are the
     songs that the rule was found on, so this is not a test.
     """
-    rises = np.maximum(np.diff(decibels, axis=0), 0)
+    rises = np.diff(decibels, axis=0)
+    np.maximum(rises, np.float32(0.0), out=rises)
     bands = [rises[:, part].mean(axis=1) for part in _METRE_BANDS]
     period = 60.0 / tempo * _RATE
     three = np.mean([_repetition(band, beats * period) for band in bands for beats in (3, 6)])

@@ -17,7 +17,8 @@ def onset_strength(decibels: FloatArray, window: int, hop: int) -> FloatArray:
     """The onset strength (T,) of a mel spectrum (T, B) in decibels: the mean over the bands of how much it rises from
     frame to frame (spectral flux). window, hop: samples, of the spectrum; the flux of a frame is moved half a window
     later, to where the window's centre has reached what began at its end."""
-    flux = np.maximum(np.diff(decibels, axis=0), np.float32(0.0)).mean(axis=1)
+    rises = np.diff(decibels, axis=0)
+    flux = np.maximum(rises, np.float32(0.0), out=rises).mean(axis=1)
     later = 1 + window // (2 * hop)
     return np.concatenate([np.zeros(later, np.float32), flux])[: len(decibels)]
 

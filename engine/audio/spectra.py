@@ -54,9 +54,15 @@ def power_spectra(audio: FloatArray, window: int, hop: int) -> Iterator[_Array]:
 
 def mel_db(audio: FloatArray, window: int, hop: int) -> FloatArray:
     """Mel power (T, 128) in decibels of audio (samples,) at `SAMPLE_RATE`, at most `_RANGE` below its largest value."""
-    power = np.concatenate([_mel_power(block, window) for block in power_spectra(audio, window, hop)])
-    decibels = np.float32(10.0) * np.log10(np.maximum(power, np.float32(_LEAST_POWER)))
-    return np.maximum(decibels, decibels.max() - np.float32(_RANGE))
+    decibels = np.empty((frame_count(len(audio), hop), MEL_BANDS), np.float32)
+    place = 0
+    for power in power_spectra(audio, window, hop):
+        decibels[place : place + len(power)] = _mel_power(power, window)
+        place += len(power)
+    # in place: for an hour this is the largest array there is
+    np.log10(np.maximum(decibels, np.float32(_LEAST_POWER), out=decibels), out=decibels)
+    decibels *= np.float32(10.0)
+    return np.maximum(decibels, decibels.max() - np.float32(_RANGE), out=decibels)
 
 
 def cepstrum(decibels: FloatArray, count: int) -> _Array:

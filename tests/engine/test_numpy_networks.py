@@ -216,7 +216,7 @@ def test_the_default_checkpoint_dances_alike_with_both(pair: tuple[OwnCheckpoint
         found.append(np.stack([checkpoint.decoder.logits(states, codes[None, :, :k].repeat(3, 0)) for k in levels]))
     assert_near(found[0], torch.from_numpy(found[1]))
     logits = [rows[:, 0] + (rows[:, 0] - rows[:, 1] + rows[:, 0] - rows[:, 2]) / 2 for rows in found]
-    noise = generator.random((20, len(levels), count), np.float32)
+    noise = generator.gumbel(size=(20, *logits[0].shape)).astype(np.float32)
     drawn = [[[draw(k, sampling, u, 1.0) for k, u in zip(each, v, strict=True)] for v in noise] for each in logits]
     assert np.mean(np.equal(*drawn)) > 0.999
 

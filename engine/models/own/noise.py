@@ -1,18 +1,23 @@
-"""The noise of the sampling. It is the one that torch's generator for CPUs gives, so that a saved seed gives the same
-dance with every back end, with torch or without."""
+"""The noise of the sampling. It does not depend on the back end, so a seed gives the same dance with any of them."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+_BITS = 23
+"""Of a uniform number: with half a step more, as many as float32 holds, and neither 0 nor 1."""
 
-def uniform_noise(seed: int, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Uniform numbers in [0, 1), as from `torch.rand(*shape, generator=torch.Generator().manual_seed(seed))`.
 
-    Both are the Mersenne twister (Matsumoto & Nishimura 1998), begun from the seed's lower 32 bits as its authors do;
-    torch takes the lower 24 bits of each of its numbers.
+def gumbel_noise(seed: int, shape: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
+    """Arrays of independent numbers of the standard Gumbel distribution, without an end.
+
+    They are made of the numbers of the Mersenne twister (Matsumoto & Nishimura 1998) as `RandomState` has it, whose
+    stream numpy promises never to change.
     """
     twister = np.random.RandomState(seed & 0xFFFFFFFF)
-    bits = twister.randint(0, 2**32, size=shape, dtype=np.uint32)
-    return (bits & np.uint32(0xFFFFFF)).astype(np.float32) * np.float32(2**-24)
+    while True:
+        bits = twister.randint(0, 1 << 32, size=shape, dtype=np.uint32) >> np.uint32(32 - _BITS)
+        yield -np.log(-np.log((bits.astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-_BITS)))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from engine.errors import CancelledError
 from engine.models.own.config import Sampling
 from engine.models.own.networks import Codes, Decoder, Floats, Writer
-from engine.models.own.noise import uniform_noise
+from engine.models.own.noise import gumbel_noise
 
 CHUNK = 512  # token positions of context encoded at once
 LAST_COARSE = 2
@@ -161,8 +161,8 @@ def _sample_positions(
     start, stop = span
     codes = np.repeat(conditions.codes[None, start:stop], len(seeds), 0)
     free = (~conditions.locked[start:stop]).tolist()
-    shape = sum(free), decoder.config.levels
-    noises = iter(np.stack([uniform_noise(seed, shape) for seed in seeds], 2))
+    shape = decoder.config.levels, decoder.config.codes
+    noises = [gumbel_noise(seed, shape) for seed in seeds]
     before = None if start == 0 else np.repeat(conditions.codes[start - 1 : start], len(seeds), 0)
     for n in range(stop - start):
         if cancelled():
@@ -170,7 +170,8 @@ def _sample_positions(
         state = writer.step(before)
         if free[n]:
             strengths = [(row, strength[n]) for row, strength in guidance]
-            sampled = _sample_position(decoder, state, sampling, strengths, next(noises))
+            noise = np.stack([next(candidate) for candidate in noises], 1)
+            sampled = _sample_position(decoder, state, sampling, strengths, noise)
             codes[:, n, : sampled.shape[-1]] = sampled
             codes[:, n, sampled.shape[-1] :] = 0  # the fine levels
         before = codes[:, n]
@@ -186,8 +187,8 @@ def _sample_position(
     guidance: list[tuple[int, float]],
     noise: Floats,
 ) -> Codes:
-    """One position's codes (V, K), coarse to fine, from states (rows * V, W) and noise (K, V)."""
-    levels, candidates = noise.shape
+    """One position's codes (V, K), coarse to fine, from states (rows * V, W) and noise (K, V, codes)."""
+    levels, candidates, _ = noise.shape
     codes = np.zeros((candidates, levels), np.int64)
     state = state.reshape(-1, candidates, state.shape[-1])  # (rows, V, W)
     for level in range(levels):
@@ -203,30 +204,31 @@ def _sample_position(
 def draw(logits: Floats, sampling: Sampling, noise: Floats, temperature: float) -> Codes:
     """Indices (V,) drawn from logits (V, n) with `temperature`, top-k and top-p (nucleus, Holtzman et al. 2020).
 
-    noise: (V,) uniform in [0, 1), looked up in the cumulative probabilities, the most likely first.
+    noise: (V, n) Gumbel's; the code whose sum of logit and noise is the largest is drawn (Maddison, Tarlow, Minka,
+    "A* Sampling", 2014). Two back ends, whose logits differ by 1e-6, hardly ever draw different codes that way; looking
+    one number up in cumulative probabilities, they differ ten times as often.
     """
     if np.float32(temperature) <= 0:
         return logits.argmax(-1)
-    scores, order = _highest(logits, min(sampling.top_k or logits.shape[-1], logits.shape[-1]))
+    rows = np.arange(len(logits))[:, None]
+    count = min(sampling.top_k or logits.shape[-1], logits.shape[-1])
+    kept = np.argpartition(logits, -count, -1)[:, -count:]
+    scores = logits[rows, kept]
     # relative to the best score, so that a tiny temperature gives no infinite score
     with np.errstate(over="ignore"):
-        likely = np.exp((scores - scores[:, :1]) / temperature)
-    likely /= np.add.reduce(likely, -1, keepdims=True)
-    cumulative = np.cumsum(likely, -1, dtype=np.float64).astype(np.float32)
-    rows, last = np.arange(len(logits)), cumulative.shape[-1] - 1
+        scores = (scores - scores.max(-1, keepdims=True)) / np.float32(temperature)
     if sampling.top_p < 1:
-        # keep the first codes whose probabilities add up to top_p, and always the best one
-        noise = noise * cumulative[rows, np.minimum(np.add.reduce(cumulative < sampling.top_p, -1), last)]
-    return order[rows, np.minimum(np.add.reduce(cumulative <= noise[:, None], -1), last)]
+        scores[~_nucleus(scores, sampling.top_p)] = -np.inf
+    return kept[rows[:, 0], (scores + noise[rows, kept]).argmax(-1)]
 
 
-def _highest(logits: Floats, count: int) -> tuple[Floats, Codes]:
-    """The `count` highest of logits (V, n), highest first, and their indices; equal ones in the order of these."""
-    rows = np.arange(len(logits))[:, None]
-    if count == logits.shape[-1]:
-        order = np.argsort(-logits, -1, kind="stable")
-        return logits[rows, order], order
-    some = np.argpartition(logits, -count, -1)[:, -count:]
-    some.sort(-1)
-    order = some[rows, np.argsort(-logits[rows, some], -1, kind="stable")]
-    return logits[rows, order], order
+def _nucleus(scores: Floats, top_p: float) -> NDArray[np.bool_]:
+    """Which of scores (V, n) are among the first whose probabilities add up to `top_p`; always the best one."""
+    order = np.argsort(-scores, -1, kind="stable")
+    likely = np.exp(np.take_along_axis(scores, order, -1), dtype=np.float64)
+    likely /= likely.sum(-1, keepdims=True)
+    inside = np.cumsum(likely, -1) - likely < top_p
+    inside[:, 0] = True
+    found = np.empty_like(inside)
+    np.put_along_axis(found, order, inside, -1)
+    return found

@@ -16,7 +16,8 @@ import torch
 
 from engine.data.clips import FRAME_RATE, StyledMotion, at_rate, styled
 from engine.data.dataset import DanceDataset
-from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
+from engine.models.own.config import VQVAEConfig
+from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation
 from engine.training.loop import TrainOptions
 from engine.training.vqvae import reconstruction_figures, train_vqvae

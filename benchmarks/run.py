@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 # two programs whose OpenMP threads spin while they wait slow each other down
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from benchmarks import tables  # noqa: E402
+from benchmarks import back_ends, tables  # noqa: E402
 from benchmarks.served import Engine, engine  # noqa: E402
 from engine.models.original.quantize import PRECISIONS  # noqa: E402
 
@@ -61,6 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found |= whole_dances(Path(folder), OURS[:2] if quick else OURS)
     found["minutes"] = (datetime.datetime.now(datetime.UTC) - begin).total_seconds() / 60
+    found["back_ends"] = back_ends.text(found["back_ends"], OURS[1])
     text = tables.text(found)
     print(text)
     if not quick:
@@ -88,6 +89,7 @@ def whole_dances(folder: Path, lengths: tuple[int, ...]) -> dict[str, Any]:
         # in turns, so that other load on the machine does not affect one length alone
         rounds = [{seconds: running.dance(song, seconds, "default") for seconds in lengths} for _ in range(ROUNDS)]
         ours = {seconds: min((one[seconds] for one in rounds), key=lambda found: found[1]) for seconds in lengths}
+    sides = back_ends.measure(song, lengths[1], ROUNDS)
     measure("checkpoint", "--folder", str(full))
     originals = {}
     for precision in PRECISIONS:
@@ -97,7 +99,7 @@ def whole_dances(folder: Path, lengths: tuple[int, ...]) -> dict[str, Any]:
             cold = running.dance(song, FULL_SIZE, str(full))
             originals[precision] = {"cold": cold, "warm": best_dance(running, song, FULL_SIZE, str(full))}
     rate = json.loads((ROOT / "checkpoints" / "default" / "config.json").read_text())["token_rate"]
-    return {"hello": hello, "first": first, "ours": ours, "rate": rate, "originals": originals}
+    return {"hello": hello, "first": first, "ours": ours, "rate": rate, "originals": originals, "back_ends": sides}
 
 
 def best_dance(running: Engine, song: Path, seconds: int, checkpoint: str) -> tuple[dict[str, Any], float]:

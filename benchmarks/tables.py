@@ -13,7 +13,8 @@ STAGES = ("load", "audio", "features", "tokens", "motion", "feet")
 
 def text(found: dict[str, Any]) -> str:
     """All results as sections."""
-    sections = [machine(found), speed(found), memory(found), quality(found), ours(found), full_size(found)]
+    sections = [machine(found), speed(found), memory(found), quality(found), ours(found)]
+    sections += [found["back_ends"], full_size(found)]
     return "\n\n".join(sections) + "\n"
 
 

@@ -14,6 +14,8 @@ from .bounded_files import read_text
 from .checks import is_count, is_number, shown
 
 ROOT = Path(__file__).resolve().parent.parent
+FORMAT = 1
+"""Of the checkpoints that this engine reads."""
 CONFIG_FILE = "config.json"
 MOST_CONFIG = 2**20
 """Bytes of a config; ours have two thousand."""

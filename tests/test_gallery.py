@@ -20,7 +20,7 @@ from benchmarks.gallery import body, film, page, plot, scenes, view
 from demo.song import write_demo_song
 from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
-from engine.audio.librosa_features import SAMPLE_RATE
+from engine.audio.rates import SAMPLE_RATE
 from engine.data.clips import at_rate
 from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats

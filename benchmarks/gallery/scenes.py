@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from demo.pictures import SOUND_RATE, loudness_of
 from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
-from engine.audio.librosa_features import SAMPLE_RATE
+from engine.audio.rates import SAMPLE_RATE
 from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import DanceDataset
 from engine.data.styles import usual_tempo

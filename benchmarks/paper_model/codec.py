@@ -15,8 +15,8 @@ from benchmarks.paper_model.vectors import Vectors, VectorWindows
 from engine.data.clips import StyledMotion, at_rate
 from engine.models.original.config import OriginalVQVAEConfig
 from engine.models.original.vqvae import OriginalVQVAE
+from engine.models.own.config import VQVAEConfig as QuantizerConfig
 from engine.models.torch.vqvae import ResidualQuantizer
-from engine.models.torch.vqvae import VQVAEConfig as QuantizerConfig
 from engine.motion import humanml3d
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.vqvae import perplexity

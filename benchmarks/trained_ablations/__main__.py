@@ -36,8 +36,8 @@ from benchmarks.trained_ablations.learning import (
 from benchmarks.trained_ablations.networks import generate_codes
 from engine.audio.beats import choose_style
 from engine.audio.decode import load_audio
-from engine.audio.librosa_features import FRAME_RATE, SAMPLE_RATE
 from engine.audio.music_features import music_features
+from engine.audio.rates import FRAME_RATE, SAMPLE_RATE
 from engine.data.dataset import DanceDataset
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of
@@ -116,9 +116,9 @@ def danced(
 ) -> list[Motion]:
     """A dance per seed to music (M, C), sampled with the checkpoint's settings, in the default room, feet locked."""
     stride = network.config.music_stride
-    whole = torch.from_numpy(music[: len(music) // stride * stride])
+    whole = music[: len(music) // stride * stride]
     codes = generate_codes(network, whole, checkpoint.styles.index(style), checkpoint.sampling, range(seeds))
-    return [lock_feet(keep_in_room(checkpoint.decode(each.numpy()), ROOM)) for each in codes]
+    return [lock_feet(keep_in_room(checkpoint.decode(each), ROOM)) for each in codes]
 
 
 def length_table(checkpoint: TorchCheckpoint, networks: Networks) -> str:

@@ -14,8 +14,9 @@ from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids
 from engine.data.clips import at_rate
 from engine.data.dataset import DanceDataset
 from engine.data.songs import RecordedDance, SongFile, all_songs, with_songs
+from engine.models.own.config import DecoderConfig
 from engine.models.torch.checkpoint import TorchCheckpoint
-from engine.models.torch.decoder import DecoderConfig, MotionDecoder
+from engine.models.torch.decoder import MotionDecoder
 from engine.training.decoder import train_decoder
 from engine.training.loop import TrainOptions
 from engine.training.pair_maker import PairMaker

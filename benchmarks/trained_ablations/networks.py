@@ -7,13 +7,17 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.models.original.layers import sinusoid
-from engine.models.torch.decoder import Attention, ContextEncoder, DecoderConfig, MotionDecoder
-from engine.models.torch.sampling import Conditions, Sampling, generate_span
+from engine.models.own.config import DecoderConfig, Sampling
+from engine.models.own.networks import Codes, Decoder, Floats
+from engine.models.own.sampling import Conditions, generate_span
+from engine.models.torch.decoder import Attention, ContextEncoder, MotionDecoder
+from engine.models.torch.networks import TorchDecoder
 from engine.training.decoder import POSITIONS
 
 
@@ -114,22 +118,23 @@ class Sinusoids(MotionDecoder):
 
 
 def generate_codes(
-    decoder: MotionDecoder, music: Tensor, style: int, sampling: Sampling, seeds: Sequence[int]
-) -> Tensor:
+    network: MotionDecoder, music: Floats, style: int, sampling: Sampling, seeds: Sequence[int]
+) -> Codes:
     """Codes (V, N, 1) of a dance per seed to music (N * stride, C), at the generated level.
 
     With a bag of frames in windows as long as those of its training, each of which overlaps half of the previous one.
     """
-    count = len(music) // decoder.config.music_stride
-    whole = Conditions(music, style, torch.zeros(count, 1, dtype=torch.int64), torch.zeros(count, dtype=torch.bool))
-    if not isinstance(decoder, BagOfFrames):
+    count = len(music) // network.config.music_stride
+    whole = Conditions(music, style, np.zeros((count, 1), np.int64), np.zeros(count, bool))
+    decoder = TorchDecoder(network)
+    if not isinstance(network, BagOfFrames):
         return _span(decoder, whole, 0, sampling, seeds)
-    return torch.stack([_in_windows(decoder, whole, sampling, seed) for seed in seeds])
+    return np.stack([_in_windows(decoder, whole, sampling, seed) for seed in seeds])
 
 
-def _in_windows(decoder: MotionDecoder, whole: Conditions, sampling: Sampling, seed: int) -> Tensor:
+def _in_windows(decoder: Decoder, whole: Conditions, sampling: Sampling, seed: int) -> Codes:
     assert whole.music is not None
-    stride, codes, done = decoder.config.music_stride, whole.codes.clone(), 0
+    stride, codes, done = decoder.config.music_stride, whole.codes.copy(), 0
     while done < len(codes):
         first = max(0, min(done - POSITIONS // 2, len(codes) - POSITIONS))
         stop = min(first + POSITIONS, len(codes))
@@ -145,8 +150,6 @@ def _in_windows(decoder: MotionDecoder, whole: Conditions, sampling: Sampling, s
     return codes
 
 
-def _span(
-    decoder: MotionDecoder, conditions: Conditions, start: int, sampling: Sampling, seeds: Sequence[int]
-) -> Tensor:
+def _span(decoder: Decoder, conditions: Conditions, start: int, sampling: Sampling, seeds: Sequence[int]) -> Codes:
     span = start, len(conditions.codes)
     return generate_span(decoder, conditions, span, sampling, seeds, lambda _: None, lambda: False)

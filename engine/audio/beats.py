@@ -1,8 +1,8 @@
 """Beat tracking: beats, tempo, beat phase and metre of a song, with a tempo expected from the style.
 
-Beats are tracked with librosa's dynamic programming (Ellis, "Beat Tracking by Dynamic Programming", 2007) on an onset
-envelope of 80 frames a second. The tempo comes from the envelope's autocorrelation times a log-normal prior around the
-style's usual tempo: without it librosa doubles the tempo of a third of the training songs.
+Beats are tracked by dynamic programming on an onset envelope of 80 frames a second. The tempo comes from the
+envelope's autocorrelation times a log-normal prior around the style's usual tempo: without it the tempo of a third of
+the training songs is doubled.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import librosa
 import numpy as np
-import soxr
 from numpy.typing import NDArray
 
-from engine.audio.compile_lock import first_alone
-from engine.audio.librosa_features import SAMPLE_RATE, mel_spectrogram
+from engine.audio.beat_tracking import track_frames
+from engine.audio.onsets import onset_strength
+from engine.audio.rates import SAMPLE_RATE
+from engine.audio.resampling import resampled
+from engine.audio.spectra import mel_db
+from engine.audio.tempo import likely_tempo, tempogram
 from engine.checkpoint_index import StyleMusic
 
 FloatArray = NDArray[np.float32]
@@ -52,27 +54,13 @@ class BeatTrack:
     strength: float
 
 
-@first_alone
 def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None) -> BeatTrack:
     """Beats of mono audio (samples,). tempo: expected beats per minute; None if unknown.
 
     The result may have any tempo, but between half and double tempo the one nearer to the expected tempo is preferred.
     Silence gives no beats, the expected tempo and strength 0.
     """
-    if sample_rate != SAMPLE_RATE:
-        audio = soxr.resample(audio, sample_rate, SAMPLE_RATE)
-    centre, octaves = (tempo, _STYLE_OCTAVES) if tempo else (UNKNOWN_TEMPO, _UNKNOWN_OCTAVES)
-    mel_db = librosa.power_to_db(mel_spectrogram(audio, _WINDOW, _HOP))
-    onset = librosa.onset.onset_strength(S=mel_db, sr=SAMPLE_RATE, hop_length=_HOP, n_fft=_WINDOW)
-    if not onset.any():
-        return BeatTrack(np.zeros(0), centre, 0.0)
-    tempi = np.empty(len(onset))
-    for start in range(0, len(onset), _BLOCK):
-        tempi[start : start + _BLOCK] = _tempo(onset[start : start + _BLOCK], centre, octaves)
-    _, frames = librosa.beat.beat_track(onset_envelope=onset, sr=SAMPLE_RATE, hop_length=_HOP, bpm=tempi, trim=False)
-    strength = float(onset[frames].mean() / onset.mean()) if len(frames) else 0.0
-    times = np.maximum(frames / _RATE - _LATENCY, 0.0)
-    return BeatTrack(times, _mean_tempo(times, float(np.median(tempi))), strength)
+    return _tracked(_mel(audio, sample_rate), tempo)
 
 
 def choose_style(audio: FloatArray, sample_rate: int, styles: Mapping[str, StyleMusic]) -> str:
@@ -80,26 +68,43 @@ def choose_style(audio: FloatArray, sample_rate: int, styles: Mapping[str, Style
 
     A style without a usual tempo is chosen only where no style has one.
     """
-    if sample_rate != SAMPLE_RATE:
-        audio = soxr.resample(audio, sample_rate, SAMPLE_RATE)
-    tempo = track_beats(audio, SAMPLE_RATE).tempo
+    decibels = _mel(audio, sample_rate)
+    tempo = _tracked(decibels, None).tempo
     usual = {style: music.tempo for style, music in styles.items() if music.tempo is not None}
-    in_three = triple_metre(audio, tempo) > 0
+    in_three = _triple_metre(decibels, tempo) > 0
     fitting = [style for style in usual if (styles[style].beats_per_bar == 3) == in_three] or list(usual)
     return min(fitting, key=lambda style: abs(np.log(tempo / usual[style]))) if fitting else next(iter(styles))
 
 
-def triple_metre(audio: FloatArray, tempo: float) -> float:
-    """Evidence for a triple metre in mono audio (samples,) at `SAMPLE_RATE` with a known tempo: above 0 for a song in
-    three, below 0 for one in two or four.
+def _mel(audio: FloatArray, sample_rate: int) -> FloatArray:
+    """The mel spectrum (T, 128) in decibels at `_RATE`."""
+    return mel_db(audio if sample_rate == SAMPLE_RATE else resampled(audio, sample_rate, SAMPLE_RATE), _WINDOW, _HOP)
+
+
+def _tracked(decibels: FloatArray, tempo: float | None) -> BeatTrack:
+    centre, octaves = (tempo, _STYLE_OCTAVES) if tempo else (UNKNOWN_TEMPO, _UNKNOWN_OCTAVES)
+    onset = onset_strength(decibels, _WINDOW, _HOP)
+    if not onset.any():
+        return BeatTrack(np.zeros(0), centre, 0.0)
+    tempi = np.empty(len(onset))
+    for start in range(0, len(onset), _BLOCK):
+        tempi[start : start + _BLOCK] = _tempo(onset[start : start + _BLOCK], centre, octaves)
+    frames = track_frames(onset, tempi, _RATE, trim=False)
+    strength = float(onset[frames].mean() / onset.mean()) if len(frames) else 0.0
+    times = np.maximum(frames / _RATE - _LATENCY, 0.0)
+    return BeatTrack(times, _mean_tempo(times, float(np.median(tempi))), strength)
+
+
+def _triple_metre(decibels: FloatArray, tempo: float) -> float:
+    """Evidence for a triple metre in a mel spectrum (T, 128) with a known tempo: above 0 for a song in three, below 0
+    for one in two or four.
 
     It is how much more the rises of loudness repeat after 3 and 6 beats than after 2, 4 and 8, as correlations averaged
     over three bands. Right for 28 of 28 waltzes and 21 of 21 other songs of the data set, all splits; these are the
     songs that the rule was found on, so this is not a test.
     """
-    mel_db = librosa.power_to_db(mel_spectrogram(audio, _WINDOW, _HOP))
-    rises = np.maximum(np.diff(mel_db, axis=1), 0)
-    bands = [rises[part].mean(axis=0) for part in _METRE_BANDS]
+    rises = np.maximum(np.diff(decibels, axis=0), 0)
+    bands = [rises[:, part].mean(axis=1) for part in _METRE_BANDS]
     period = 60.0 / tempo * _RATE
     three = np.mean([_repetition(band, beats * period) for band in bands for beats in (3, 6)])
     four = np.mean([_repetition(band, beats * period) for band in bands for beats in (2, 4, 8)])
@@ -144,13 +149,8 @@ def _tempo(onset: FloatArray, centre: float, octaves: float) -> float:
     memory."""
     lags = round(_LONGEST_LAG * _RATE)
     pieces = [onset[start : start + _PIECE] for start in range(0, max(len(onset) - lags, 1), _PIECE)]
-    tempograms = [
-        librosa.feature.tempogram(onset_envelope=piece, sr=SAMPLE_RATE, hop_length=_HOP, win_length=lags).mean(axis=-1)
-        for piece in pieces
-    ]
-    mean = np.average(tempograms, axis=0, weights=[len(piece) for piece in pieces])
-    tempo = librosa.feature.tempo(tg=mean[:, None], sr=SAMPLE_RATE, hop_length=_HOP, start_bpm=centre, std_bpm=octaves)
-    return float(tempo[0])
+    mean = np.average([tempogram(piece, lags) for piece in pieces], axis=0, weights=[len(piece) for piece in pieces])
+    return likely_tempo(mean, _RATE, centre, octaves)
 
 
 def _mean_tempo(beats: NDArray[np.float64], fallback: float) -> float:

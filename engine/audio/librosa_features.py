@@ -10,10 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.compile_lock import first_alone
+from engine.audio.rates import HOP, SAMPLE_RATE
 
-SAMPLE_RATE = 10_240
-HOP = 512
-FRAME_RATE = SAMPLE_RATE // HOP
 FEATURE_COUNT = 35
 ONSET, MFCC, CHROMA, PEAK, BEAT = slice(0, 1), slice(1, 21), slice(21, 33), slice(33, 34), slice(34, 35)
 

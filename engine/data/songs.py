@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTrack
 from engine.audio.decode import load_audio
-from engine.audio.librosa_features import SAMPLE_RATE
 from engine.audio.music_features import music_features
+from engine.audio.rates import SAMPLE_RATE
 from engine.data.clips import StyledMotion, styled
 from engine.data.dataset import Clip
 from engine.data.styles import usual_tempo

@@ -9,19 +9,18 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from engine.audio.beats import UNKNOWN_TEMPO
-from engine.audio.librosa_features import FRAME_RATE as MUSIC_RATE
+from engine.audio.rates import FRAME_RATE as MUSIC_RATE
 from engine.data import retime
 from engine.data.clips import FRAME_RATE
 from engine.data.songs import SongFile
 from engine.data.styles import usual_tempo
 from engine.evaluation.codec import Reconstruction, reconstruct
 from engine.models.loading import load_checkpoint
+from engine.models.own.sampling import Conditions, generate_codes
 from engine.models.torch.checkpoint import TorchCheckpoint
-from engine.models.torch.sampling import Conditions, generate_codes
 from engine.pipeline.generate import Dance, generate
 from engine.pipeline.request import GenerateRequest
 from smpl_rig.feet import lock_feet
@@ -159,17 +158,16 @@ class DanceMaker:
 def dance_without_music(checkpoint: TorchCheckpoint, style: str, positions: int, seed: int) -> Motion:
     """A dance generated with the music masked from the decoder, otherwise with the settings of `generate`; feet
     locked."""
-    device = next(checkpoint.decoder.parameters()).device
     conditions = Conditions(
         music=None,
         style=checkpoint.styles.index(style) if style in checkpoint.styles else None,
-        codes=torch.zeros(positions, checkpoint.vqvae.config.levels, dtype=torch.int64, device=device),
-        locked=torch.zeros(positions, dtype=torch.bool, device=device),
+        codes=np.zeros((positions, checkpoint.levels), np.int64),
+        locked=np.zeros(positions, bool),
     )
     codes = generate_codes(
         checkpoint.decoder, conditions, checkpoint.sampling_of(style), seed, lambda _: None, lambda: False
     )
-    return lock_feet(checkpoint.decode(codes.cpu().numpy()))
+    return lock_feet(checkpoint.decode(codes))
 
 
 def _generate(

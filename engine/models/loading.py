@@ -1,6 +1,7 @@
 """Loading of checkpoints by name or folder: a folder with `model.safetensors`, `config.json` and `MODEL_CARD.md`.
 
-A new family of checkpoints is added to `FAMILIES`.
+A new family of checkpoints is added to `FAMILIES`. Our own is computed with numpy on the CPU and with PyTorch on GPUs;
+imported ones always need PyTorch. It is loaded where it is needed only, since it may not be installed.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.bounded_files import read_text
 from engine.checkpoint_index import (
     CONFIG_FILE,
+    FORMAT,
     MOST_CONFIG,
     ORIGINAL_FAMILY,
     OWN_FAMILY,
@@ -26,14 +28,37 @@ from engine.choreography import CheckpointIdentity
 from engine.errors import CheckpointError
 from engine.file_hash import file_sha256
 from engine.models.base import Checkpoint
-from engine.models.original.checkpoint import load_original
-from engine.models.torch.checkpoint import FORMAT, TorchCheckpoint, load_torch
+from engine.models.numpy.checkpoint import load_numpy
+from engine.runtime.device import CPU, has_torch, torch_device
+
+if TYPE_CHECKING:
+    from engine.models.torch.checkpoint import TorchCheckpoint
+
+
+def _load_own(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoint:
+    if device == CPU:
+        return load_numpy(folder, config)
+    from engine.models.torch.checkpoint import load_torch
+
+    return load_torch(folder, config, torch_device(device))
+
+
+def _load_imported(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoint:
+    if not has_torch():
+        raise CheckpointError(
+            f"Checkpoint {folder.name!r} is an imported one, which needs PyTorch. Press Install Engine in the add-on's "
+            "preferences, or choose another checkpoint."
+        )
+    from engine.models.original.checkpoint import load_original
+
+    return load_original(folder, config, torch_device(device))
+
 
 FAMILIES: dict[str, Callable[[Path, Mapping[str, Any], str], Checkpoint]] = {
-    OWN_FAMILY: load_torch,
-    ORIGINAL_FAMILY: load_original,
+    OWN_FAMILY: _load_own,
+    ORIGINAL_FAMILY: _load_imported,
 }
-"""The function of each family that loads a folder, given its parsed config and a device."""
+"""The function of each family that loads a folder, given its parsed config and the name of a device."""
 
 
 def find_checkpoint(name_or_path: str) -> Path:
@@ -101,21 +126,23 @@ def _weights_are(folder: Path, sha256: str) -> bool:
         return False
 
 
-def load_checkpoint(name_or_path: str, device: str = "cpu") -> Checkpoint:
+def load_checkpoint(name_or_path: str, device: str = CPU) -> Checkpoint:
     """Load a checkpoint by name or folder. Raises CheckpointError if it is missing, damaged or of another format."""
     folder = find_checkpoint(name_or_path)
     config, family = _read_config(folder)
     return FAMILIES[family](folder, config, device)
 
 
-def load_own_checkpoint(name_or_path: str, device: str = "cpu") -> TorchCheckpoint:
-    """Load a checkpoint of our own family by name or folder, for training and evaluation, which use its networks.
-    Raises CheckpointError."""
+def load_own_checkpoint(name_or_path: str, device: str = CPU) -> TorchCheckpoint:
+    """Load a checkpoint of our own family by name or folder with PyTorch's networks, on the CPU too, for training and
+    evaluation. Raises CheckpointError."""
+    from engine.models.torch.checkpoint import load_torch
+
     folder = find_checkpoint(name_or_path)
     config, family = _read_config(folder)
     if family != OWN_FAMILY:
         raise CheckpointError(f"Checkpoint {folder.name!r} is an imported one. Give one of this project's own.")
-    return load_torch(folder, config, device)
+    return load_torch(folder, config, torch_device(device))
 
 
 @lru_cache(maxsize=2)

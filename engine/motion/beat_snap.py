@@ -13,11 +13,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import CubicSpline
-from scipy.ndimage import gaussian_filter1d
 
 from engine.audio.beats import BeatTrack
 from engine.motion.foot_beats import expected_foot_beats, foot_beats
+from engine.motion.signals import smooth, spline_at
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion
 
@@ -61,7 +60,7 @@ def snap_to_beats(motion: Motion, beats: BeatTrack, strength: float) -> Snapped:
     frames = np.arange(len(motion)) / motion.fps
     times = _played(frames, foot_beats(motion.joints(), motion.fps), beats.times, strength)
     moved = 1000 * np.abs(times - frames)
-    return Snapped(_play(motion, frames, times), float(moved.mean()), float(moved.max()))
+    return Snapped(_play(motion, times), float(moved.mean()), float(moved.max()))
 
 
 def _played(frames: Times, steps: Times, beats: Times, strength: float) -> Times:
@@ -73,7 +72,7 @@ def _played(frames: Times, steps: Times, beats: Times, strength: float) -> Times
     # averaging keeps slopes within their bounds, and the odd reflection keeps both ends in place
     margin = round(4 * _SMOOTHING * _RATE)
     padded = np.pad(early, margin, mode="reflect", reflect_type="odd")
-    early = gaussian_filter1d(padded, _SMOOTHING * _RATE)[margin:-margin]
+    early = smooth(padded, _SMOOTHING * _RATE)[margin:-margin]
     return np.interp(frames, moments - strength * early, moments)
 
 
@@ -107,10 +106,11 @@ def _reward(times: Times, beats: Times) -> Times:
     return np.asarray((heights * bells).max(axis=1, initial=0.0))
 
 
-def _play(motion: Motion, frames: Times, times: Times) -> Motion:
+def _play(motion: Motion, times: Times) -> Motion:
     """The motion at `times`, by cubic splines through its frames: linear interpolation would remove a tenth of the
     jerk."""
-    quaternions = rot.normalize(CubicSpline(frames, motion.quaternions().astype(np.float64))(times))
-    trans = CubicSpline(frames, motion.trans.astype(np.float64))(times)
+    places = times * motion.fps
+    quaternions = rot.normalize(spline_at(motion.quaternions().astype(np.float64), places))
+    trans = spline_at(motion.trans.astype(np.float64), places)
     poses = rot.quaternion_to_axis_angle(quaternions).reshape(len(motion), -1)
     return Motion(poses.astype(np.float32), trans.astype(np.float32), motion.fps)

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
-from scipy.signal import find_peaks
 
+from engine.motion.signals import peaks, smooth
 from smpl_rig.skeleton import JOINT_INDEX
 
 Times = NDArray[np.float64]
@@ -73,7 +72,7 @@ def foot_envelope(joints: NDArray[np.floating[Any]], fps: float) -> NDArray[np.f
     speed = _speeds(joints[:, _ANKLES], fps)
     braking = np.maximum(-np.gradient(speed, axis=0), 0).sum(axis=1)
     total = speed.sum(axis=1)
-    troughs = np.maximum(gaussian_filter1d(total, _TROUGH_WINDOW * _RATE) - total, 0)
+    troughs = np.maximum(smooth(total, _TROUGH_WINDOW * _RATE) - total, 0)
     return _unit(braking) + _unit(troughs)
 
 
@@ -127,10 +126,10 @@ def _speeds(positions: NDArray[np.floating[Any]], fps: float) -> NDArray[np.floa
     part = (frames - before)[:, None, None]
     after = np.minimum(before + 1, len(positions) - 1)
     even = positions[before] * (1 - part) + positions[after] * part
-    smooth = gaussian_filter1d(even.astype(np.float64), _SMOOTHING * _RATE, axis=0)
-    if len(smooth) < 2:
-        return np.zeros(smooth.shape[:2])
-    return np.linalg.norm(np.gradient(smooth, axis=0), axis=-1) * _RATE
+    smoothed = smooth(even.astype(np.float64), _SMOOTHING * _RATE)
+    if len(smoothed) < 2:
+        return np.zeros(smoothed.shape[:2])
+    return np.linalg.norm(np.gradient(smoothed, axis=0), axis=-1) * _RATE
 
 
 def _unit(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -139,9 +138,8 @@ def _unit(envelope: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _peaks(envelope: NDArray[np.float64]) -> Times:
-    envelope = gaussian_filter1d(envelope, 1.5)
+    envelope = smooth(envelope, 1.5)
     spread = float(envelope.std())
     if spread < 1e-9:  # a body that does not move has no beats
         return np.zeros(0)
-    found, _ = find_peaks(envelope, distance=round(_CLOSEST * _RATE), prominence=_PROMINENCE * spread)
-    return found / _RATE
+    return peaks(envelope, round(_CLOSEST * _RATE), _PROMINENCE * spread) / _RATE

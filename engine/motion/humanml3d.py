@@ -23,9 +23,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 from engine.errors import DataError
+from engine.motion.signals import smooth
 from smpl_rig import rotations as rot
 from smpl_rig.inverse_kinematics import solve_rotations
 from smpl_rig.motion import Motion, from_rotations
@@ -195,7 +195,7 @@ def _canonical(points: Array) -> Array:
 def _heading(points: Array) -> Array:
     """(T, 4) yaw that turns the body's smoothed forward direction to +Z; the identity in frame 0."""
     across = points[:, 1] - points[:, 2] + points[:, 17] - points[:, 16]
-    forward = gaussian_filter1d(_forward(across), _HEADING_SIGMA, axis=0, mode="nearest")
+    forward = smooth(_forward(across), _HEADING_SIGMA, "edge")
     heading = _yaw_to_z(forward)
     heading[0] = [1, 0, 0, 0]
     return heading

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from engine.motion.signals import smooth
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion, from_rotations
 
@@ -52,11 +53,9 @@ def keep_in_room(motion: Motion, diameter: float) -> Motion:
 
 def _turned_back(place: np.ndarray, fps: float, radius: float) -> tuple[np.ndarray, np.ndarray]:
     """The angle (T,) by which every frame is turned, and the resulting path (T, 2); `place` (T, 2) begins at 0."""
-    from scipy.ndimage import gaussian_filter1d  # here: the limits above are needed by requests, which load fast
-
     steps = np.diff(place, axis=0)
     sigma = min(_TRAVEL_SECONDS * fps, len(steps) / 4)
-    travel = gaussian_filter1d(steps, sigma, axis=0) * fps if sigma > 0 else steps * fps
+    travel = smooth(steps, sigma) * fps if sigma > 0 else steps * fps
     # complex numbers: turning is a product
     moves, going = steps @ [1, 1j], travel @ [1, 1j]
     angles, path = np.zeros(len(place)), np.zeros(len(place), complex)
@@ -68,7 +67,7 @@ def _turned_back(place: np.ndarray, fps: float, radius: float) -> tuple[np.ndarr
         off = np.angle(-here * np.conj(going[frame] * np.exp(1j * angle))) if near_wall else 0.0
         wanted = np.clip(off / (np.pi / 2), -1, 1) * min(abs(going[frame]) / _PACE, 1.0)
         angles[frame + 1] = angle + _FASTEST / fps * near_wall * wanted
-    angles = gaussian_filter1d(angles, 0.1 * fps, mode="nearest") if len(angles) > 1 else angles
+    angles = smooth(angles, 0.1 * fps, "edge") if len(angles) > 1 else angles
     turned_steps = moves * np.exp(1j * angles[:-1])
     path = np.concatenate([[0], np.cumsum(turned_steps)])
     return angles, np.stack([path.real, path.imag], axis=-1)

@@ -7,8 +7,10 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-from engine.audio.decode import AudioInfo, check_song, load_audio, probe
-from engine.audio.librosa_features import SAMPLE_RATE
+from engine.audio.audibility import check_song
+from engine.audio.decode import load_audio, probe
+from engine.audio.rates import SAMPLE_RATE
+from engine.audio.sound_source import AudioInfo
 from engine.decoded_sounds import FOLDER_VARIABLE, place_of
 from engine.errors import AudioError, RequestError, UndecodedError
 from engine.models.base import Music, Song

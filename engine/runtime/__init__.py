@@ -1,4 +1,5 @@
-"""Services of the process: device, threads, waiting that can be cancelled, file hashes, reading foreign weight files.
+"""Services of the process: environment, device, waiting that can be cancelled. With PyTorch: its threads, and reading
+of foreign weight files.
 
 Imports: the shared modules of `engine` only.
 """

@@ -23,7 +23,8 @@ _OTHERS = (
 """Beginnings of variables that are settings of libraries or of Python."""
 _KEPT = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONUTF8", "PYTHONNOUSERSITE", "PYTHONDONTWRITEBYTECODE"})
 """What the Pythons that the engine starts need as well."""
-_THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_NUMPY_THREADS = "OPENBLAS_NUM_THREADS"
+_THREADS = ("MKL_NUM_THREADS", "OMP_NUM_THREADS", _NUMPY_THREADS)
 """Limits that a render farm sets: kept where they are numbers from 1 to that of the processors."""
 _DIGITS = 4300
 """Digits of the longest number that is read from text, as by default: reading longer ones takes for ever."""
@@ -47,6 +48,8 @@ def _drop_settings() -> None:
     for name in [name for name in os.environ if name.startswith(_OTHERS) and name not in _KEPT]:
         del os.environ[name]
     os.environ.update({n: v for n, v in threads.items() if v.isdecimal() and 1 <= int(v[:9]) <= processors})
+    # numpy's products are those of one position, too small to share: with two threads they are slower
+    os.environ.setdefault(_NUMPY_THREADS, "1")
     if sys.warnoptions:
         sys.warnoptions.clear()
         warnings.resetwarnings()

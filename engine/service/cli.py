@@ -261,7 +261,7 @@ def _doctor(options: argparse.Namespace) -> None:
 
 def _readable(found: dict[str, Any]) -> str:
     lines = [f"engine {found['engine']}, Python {found.get('python')}, {found.get('system')}"]
-    lines += [f"  {name} {version or 'MISSING'}" for name, version in found["libraries"].items()]
+    lines += [f"  {name} {version or 'not installed'}" for name, version in found["libraries"].items()]
     lines.append(f"device: {found.get('device')} ({found.get('device_reason')}), {found.get('processors')} processors")
     for entry in found.get("checkpoints", []):
         lines.append(f"checkpoint {entry['name']}: {entry.get('error', ', '.join(entry.get('styles', [])))}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import platform
 from typing import Any
@@ -11,7 +12,8 @@ from engine import VERSION
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import EngineError
 
-_LIBRARIES = ("torch", "numpy", "scipy", "librosa", "av", "soxr", "safetensors")
+_LIBRARIES = ("numpy", "av", "torch", "safetensors", "librosa")
+"""numpy is needed; av reads other sound files than wav, the rest is for GPUs and imported checkpoints."""
 
 
 def report() -> dict[str, Any]:
@@ -19,12 +21,14 @@ def report() -> dict[str, Any]:
     problems: list[str] = []
     versions: dict[str, str | None] = {}
     for name in _LIBRARIES:
+        versions[name] = None
+        if name != "numpy" and importlib.util.find_spec(name) is None:
+            continue
         try:
             versions[name] = str(importlib.import_module(name).__version__)
         except ImportError as error:
-            versions[name] = None
             problems.append(f"{name} cannot be imported ({error}). Install the engine again.")
-    if versions["torch"] is None:
+    if versions["numpy"] is None:
         return {"engine": VERSION, "libraries": versions, "problems": problems}
     from engine.models.loading import load_checkpoint
     from engine.runtime.device import choose_device

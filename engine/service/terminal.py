@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 
+from engine.runtime.device import AUTO, DEVICES
+
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     """Add the option `--device`."""
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda", "mps"], default="auto")
+    parser.add_argument("--device", choices=DEVICES, default=AUTO)
 
 
 class TerminalProgress:

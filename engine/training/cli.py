@@ -17,9 +17,9 @@ from engine.service.terminal import add_device
 if TYPE_CHECKING:
     from torch import nn
 
+    from engine.models.own.config import DecoderConfig, VQVAEConfig
     from engine.models.torch.checkpoint import TorchCheckpoint
-    from engine.models.torch.decoder import DecoderConfig
-    from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
+    from engine.models.torch.vqvae import MotionVQVAE
     from engine.training.loop import TrainOptions
 
 
@@ -88,7 +88,7 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
 def _train_vqvae(options: argparse.Namespace) -> None:
     from engine.data.clips import styled
     from engine.data.dataset import DanceDataset
-    from engine.models.torch.vqvae import VQVAEConfig
+    from engine.models.own.config import VQVAEConfig
     from engine.training.vqvae import train_vqvae
 
     data = DanceDataset(options.data, options.clips)
@@ -142,20 +142,20 @@ def _train_decoder(options: argparse.Namespace) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
     start = _start(options)
-    if start and (start.decoder.config, list(start.styles)) != (config, styles):
+    if start and (start.network.config, list(start.styles)) != (config, styles):
         raise DataError(
-            f"Checkpoint {start.name!r} has the styles {', '.join(start.styles)} and {start.decoder.config}, but the "
+            f"Checkpoint {start.name!r} has the styles {', '.join(start.styles)} and {start.network.config}, but the "
             f"data and the codec need {', '.join(styles)} and {config}. Leave out --start-from."
         )
-    train_decoder(train, val, config, _options(options), start.decoder if start else None, codec.quantizer.codebook)
+    train_decoder(train, val, config, _options(options), start.network if start else None, codec.quantizer.codebook)
 
 
 def _pack(options: argparse.Namespace) -> None:
     from engine.data.clips import FRAME_RATE
     from engine.data.styles import music_of
+    from engine.models.own.config import Sampling
     from engine.models.torch.checkpoint import save_checkpoint
     from engine.models.torch.decoder import MotionDecoder
-    from engine.models.torch.sampling import Sampling
 
     codec = load_vqvae_run(options.vqvae)
     styles = _read_styles(options.decoder)
@@ -178,7 +178,7 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:
-    from engine.models.torch.decoder import DecoderConfig
+    from engine.models.own.config import DecoderConfig
 
     return DecoderConfig(codes=codec.config.codes, levels=codec.config.coarse, styles=len(styles))
 
@@ -200,7 +200,7 @@ def load_vqvae_run(folder: Path) -> MotionVQVAE:
 
 
 def _read_codec_config(folder: Path) -> VQVAEConfig:
-    from engine.models.torch.vqvae import VQVAEConfig
+    from engine.models.own.config import VQVAEConfig
 
     try:
         return VQVAEConfig(**json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8")))

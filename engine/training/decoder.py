@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.errors import DataError
-from engine.models.torch.decoder import DecoderConfig, MotionDecoder
+from engine.models.own.config import DecoderConfig
+from engine.models.torch.decoder import MotionDecoder
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.pairs import Pair
 from engine.training.windows import style_weights

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from engine.data.clips import StyledMotion, at_rate
 from engine.data.torch_kinematics import joint_steps, joints_in_heading_frame, root_path
-from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
+from engine.models.own.config import VQVAEConfig
+from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
 from engine.training.windows import FeatureWindows

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
 from engine.models.torch.checkpoint import save_checkpoint
-from engine.models.torch.sampling import Sampling
+from engine.models.own.config import Sampling
 description = {"name": "tiny", "styles": STYLES, "style_music": STYLE_MUSIC}
 save_checkpoint(Path(sys.argv[1]), *tiny_networks(), description, Sampling(), 20.0)
 """

@@ -14,8 +14,8 @@ from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
 
 from demo.song import write_demo_song
 from engine import checkpoint_index
+from engine.models.own.config import Sampling
 from engine.models.torch.checkpoint import save_checkpoint
-from engine.models.torch.sampling import Sampling
 
 torch.set_num_threads(1)
 

@@ -19,9 +19,11 @@ from engine.editing.chain import chain
 from engine.editing.edit import Edited, edit
 from engine.editing.operations import Operation
 from engine.errors import AudioError, CheckpointError
+from engine.models.base import Checkpoint
 from engine.models.loading import find_again, identity_of
-from engine.models.torch.checkpoint import TorchCheckpoint, save_checkpoint
-from engine.models.torch.sampling import Sampling
+from engine.models.own.checkpoint import OwnCheckpoint
+from engine.models.own.config import Sampling
+from engine.models.torch.checkpoint import save_checkpoint
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from smpl_rig.dance_motion import DanceMotion
@@ -108,10 +110,10 @@ def test_an_updated_checkpoint_goes_on_with_a_saved_dance(dance: State, installe
     assert frames_are(again.dance, dance[1], 0, 8)
 
 
-def load(folder: Path) -> TorchCheckpoint:
-    from engine.models.loading import load_own_checkpoint
+def load(folder: Path) -> Checkpoint:
+    from engine.models.loading import load_checkpoint
 
-    return load_own_checkpoint(str(folder))
+    return load_checkpoint(str(folder))
 
 
 def test_a_mirrored_span_is_mirrored_back_after_an_update(dance: State, installed: Path) -> None:
@@ -171,7 +173,7 @@ def test_an_update_of_another_rate_says_which_version_to_install(
     dance: State, installed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     update(installed)
-    monkeypatch.setattr(TorchCheckpoint, "token_rate", 5.0)
+    monkeypatch.setattr(OwnCheckpoint, "token_rate", 5.0)
     with pytest.raises(CheckpointError, match=r"by mine@1, with 10 tokens .* mine@2.* has 5 .*Install mine@1"):
         do(dance, Operation("replace", 32, 38))
 

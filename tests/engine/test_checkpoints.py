@@ -19,8 +19,8 @@ from tiny_engine import SMALL_CODEC, STYLE_MUSIC, STYLES, tiny_networks
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CheckpointError
 from engine.models.loading import load_checkpoint, load_own_checkpoint
+from engine.models.own.config import Sampling
 from engine.models.torch.checkpoint import save_checkpoint
-from engine.models.torch.sampling import Sampling
 from engine.models.torch.vqvae import MotionVQVAE
 
 
@@ -63,10 +63,10 @@ def test_a_saved_checkpoint_loads_as_it_was(tmp_path: Path) -> None:
         settings,
         20.0,
     )
-    back = load_checkpoint(str(tmp_path / "mine"))
+    back = load_own_checkpoint(str(tmp_path / "mine"))
     assert (back.name, back.styles, back.sampling, back.token_rate) == ("Mine", tuple(STYLES), settings, 10)
-    assert back.vqvae.config == codec.config and back.decoder.config == decoder.config
-    for network, loaded in ((codec, back.vqvae), (decoder, back.decoder)):
+    assert back.codec.config == codec.config and back.decoder.config == decoder.config
+    for network, loaded in ((codec, back.vqvae), (decoder, back.network)):
         expected = network.state_dict()
         for name, value in loaded.state_dict().items():
             if not name.endswith(("usage", "total")):  # only needed for training, not stored
@@ -93,13 +93,14 @@ def test_a_checkpoint_is_found_by_name(known_tiny: str, tmp_path: Path, monkeypa
 
 def test_the_file_may_be_overwritten_while_the_checkpoint_is_in_use(tiny: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny, tmp_path / "copy"))
-    checkpoint = load_checkpoint(str(folder))
-    before = {name: value.clone() for name, value in checkpoint.decoder.state_dict().items()}
+    numpy, torchs = load_checkpoint(str(folder)), load_own_checkpoint(str(folder))
+    tokens = np.random.default_rng(0).integers(SMALL_CODEC.codes, size=(20, SMALL_CODEC.levels))
+    before = [checkpoint.decode(tokens).poses for checkpoint in (numpy, torchs)]
     file = folder / "model.safetensors"
     with file.open("r+b") as out:  # in place, as `cp` does
         out.write(bytes(file.stat().st_size))
-    for name, value in checkpoint.decoder.state_dict().items():
-        assert torch.equal(value, before[name])
+    for checkpoint, poses in zip((numpy, torchs), before, strict=True):
+        assert np.array_equal(checkpoint.decode(tokens).poses, poses)
 
 
 class Trap:
@@ -129,6 +130,22 @@ def shorten(folder: Path, part: float) -> None:
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * part)])
 
 
+def header(folder: Path, content: bytes, length: int | None = None) -> None:
+    """Replace the header of the weights; `length` is the one that it claims."""
+    file = folder / "model.safetensors"
+    data = file.read_bytes()
+    rest = data[8 + int.from_bytes(data[:8], "little") :]
+    file.write_bytes((len(content) if length is None else length).to_bytes(8, "little") + content + rest)
+
+
+def entry(folder: Path, **changes: object) -> None:
+    """Change what the header of the weights says of one tensor."""
+    data = (folder / "model.safetensors").read_bytes()
+    content = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    content[HEAD].update(changes)
+    header(folder, json.dumps(content).encode())
+
+
 def setting(section: str, name: str, value: object) -> Callable[[Path], None]:
     return lambda folder: edit(folder, lambda config: config[section].update({name: value}))
 
@@ -152,6 +169,20 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "an unknown tensor": lambda f: rewrite(f, lambda w: w.update({"decoder.more": torch.zeros(3)})),
     "a wrong shape": lambda f: rewrite(f, lambda w: w.update({HEAD: torch.zeros(3, 3)})),
     "a NaN": lambda f: rewrite(f, lambda w: w[HEAD][0, 0].fill_(float("nan"))),
+    "a header of a terabyte": lambda f: header(f, b"{}", 2**40),
+    "a header that is no JSON": lambda f: header(f, b"{{"),
+    "a header that is too deep": lambda f: header(f, b"[" * 100_000),
+    "a header that lists nothing": lambda f: header(f, b"[1]"),
+    "a tensor of a terabyte": lambda f: entry(f, shape=[2**20, 2**20], data_offsets=[0, 2**42]),
+    "a tensor beyond the end": lambda f: entry(f, data_offsets=[0, 2**40]),
+    "a tensor before the beginning": lambda f: entry(f, data_offsets=[-8, 0]),
+    "a tensor that ends before it begins": lambda f: entry(f, data_offsets=[8, 0]),
+    "too few numbers": lambda f: entry(f, data_offsets=[0, 8]),
+    "numbers of 8 bits": lambda f: entry(f, dtype="F8_E5M2"),
+    "numbers of an unknown type": lambda f: entry(f, dtype=["F16"]),
+    "negative axes": lambda f: entry(f, shape=[-32, -32]),
+    "a shape of words": lambda f: entry(f, shape=["32", "32"]),
+    "a tensor that is a number": lambda f: header(f, json.dumps({HEAD: 3}).encode()),
     "config no JSON": lambda f: (f / "config.json").write_text("{"),
     "config no text": lambda f: (f / "config.json").write_bytes(b"\xff\xfe\x00\x80"),
     "config a list": lambda f: (f / "config.json").write_text("[1]"),
@@ -193,6 +224,8 @@ def test_a_damaged_checkpoint_is_refused_in_a_sentence(tiny: Path, tmp_path: Pat
     DAMAGES[damage](folder)
     with pytest.raises(CheckpointError, match="damaged") as caught:
         load_checkpoint(str(folder))
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_own_checkpoint(str(folder))
     message = str(caught.value)
     assert message.endswith(".") and "\n" not in message and len(message) < 400
     assert not (tmp_path / "damaged" / "trapped").exists()
@@ -247,6 +280,6 @@ def test_a_checkpoint_without_fine_levels_generates_the_same_dance_as_before(tmp
     older = load_own_checkpoint(str(tmp_path))
     assert older.sampling.cooling == 1.0
     assert {style: asdict(music) for style, music in older.style_music.items()} == STYLE_MUSIC
-    assert older.vqvae.config.coarse == older.vqvae.config.levels == older.decoder.config.levels
+    assert older.codec.config.coarse == older.codec.config.levels == older.decoder.config.levels
     codes = torch.randint(SMALL_CODEC.codes, (1, 9, SMALL_CODEC.coarse))
     torch.testing.assert_close(older.vqvae.decode(codes), codec.decode(codes), atol=1e-2, rtol=1e-2)

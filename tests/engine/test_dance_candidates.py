@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from test_metrics import FPS, standing
-from tiny_engine import stepping, tiny_networks
+from tiny_engine import stepping, tiny_networks, weights_of
 
-from engine.models.torch.likelihood import whole_likelihood
-from engine.models.torch.sampling import Conditions
+from engine.models.numpy.decoder import NumpyDecoder
+from engine.models.own.likelihood import whole_likelihood
+from engine.models.own.sampling import Conditions
+from engine.models.torch.networks import TorchDecoder
 from engine.pipeline.dance_candidates import SPREAD, DanceScores, best_first, sliding, variety
 from smpl_rig.skeleton import JOINT_INDEX
 
@@ -42,17 +44,19 @@ def test_repeated_phrases_have_no_variety() -> None:
 
 
 def test_a_whole_dance_is_as_likely_as_its_codes_are_in_training() -> None:
-    _, decoder = tiny_networks()
-    c = decoder.config
+    network = tiny_networks()[1]
+    c = network.config
     generator = torch.Generator().manual_seed(0)
     codes = torch.randint(c.codes, (70, c.levels), generator=generator)
     music = torch.randn(70 * c.music_stride, c.music_features, generator=generator)
     free = torch.zeros(70, dtype=torch.bool)
-    found = whole_likelihood(decoder, Conditions(music, 1, torch.zeros_like(codes), free), codes)
     with torch.inference_mode():
-        logits = decoder(codes[None], codes[None], music[None], free[None], torch.tensor([1]), torch.tensor([True]))
+        logits = network(codes[None], codes[None], music[None], free[None], torch.tensor([1]), torch.tensor([True]))
     rows = torch.stack([level[0].log_softmax(-1) for level in logits], 1)
-    assert found == pytest.approx(float(rows.gather(-1, codes[..., None]).mean()), abs=1e-4)
+    expected = float(rows.gather(-1, codes[..., None]).mean())
+    dance = Conditions(music.numpy(), 1, np.zeros(codes.shape, np.int64), free.numpy())
+    for decoder in (TorchDecoder(network), NumpyDecoder(c, weights_of(network))):
+        assert whole_likelihood(decoder, dance, codes.numpy()) == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize(("figure", "better"), [("likelihood", 1), ("beats", 1), ("sliding", -1), ("variety", 1)])

@@ -32,11 +32,12 @@ from engine.editing.operations import Operation
 from engine.editing.song_music import on_the_beat
 from engine.errors import AudioError, CancelledError, ChoreographyError, DataError, RequestError
 from engine.models.base import SpanTask
-from engine.models.loading import load_own_checkpoint
-from engine.models.torch import sampling, span_generator
+from engine.models.loading import load_checkpoint
+from engine.models.own import sampling, span_generator
+from engine.models.own.config import Sampling
+from engine.models.own.sampling import Conditions
+from engine.models.own.span_generator import FAR, NEAR, openness, style_strengths
 from engine.models.torch.checkpoint import save_checkpoint
-from engine.models.torch.sampling import Conditions, Sampling
-from engine.models.torch.span_generator import FAR, NEAR, openness, style_strengths
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from engine.service.jobs import HANDLERS
@@ -318,7 +319,7 @@ def test_a_style_is_sampled_with_its_own_settings(dance: State, tmp_path: Path) 
         "style_sampling": greedy,
     }
     save_checkpoint(tmp_path, *tiny_networks(), description, Sampling(), 20.0)
-    generator = load_own_checkpoint(str(tmp_path)).span_generator()
+    generator = load_checkpoint(str(tmp_path)).span_generator()
     features = np.zeros((2 * len(document), MUSIC_FEATURES), np.float32)
     span, kept = (0, len(document)), np.zeros(len(document), bool)
     sampled = {}

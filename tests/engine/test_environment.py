@@ -86,6 +86,7 @@ def test_the_environment_is_made_the_engines_own(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     found, digits = json.loads(done.stdout.splitlines()[0])
     assert kept.items() <= found.items() and digits == 4300
+    assert found["OPENBLAS_NUM_THREADS"] == "1"
     assert not {name for name in HOSTILE if name != "TMPDIR"} & (set(found) - set(kept))
     home = Path(found["HOME"])
     assert home.is_dir() and home.stat().st_uid == os.getuid() and not home.stat().st_mode & 0o077

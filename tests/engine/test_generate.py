@@ -63,7 +63,7 @@ def test_the_seed_alone_decides_whatever_random_numbers_were_drawn_before(reques
 def test_threads_are_left_as_they_were(request_: GenerateRequest) -> None:
     torch.set_num_threads(2)
     try:
-        dance_to(request_)
+        dance_to(replace(request_, device="cpu-torch"))
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(1)
@@ -268,8 +268,8 @@ def hour(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_checkpoint_that_changes_on_disk_is_loaded_again(request_: GenerateRequest, tmp_path: Path) -> None:
+    from engine.models.own.config import Sampling
     from engine.models.torch.checkpoint import save_checkpoint
-    from engine.models.torch.sampling import Sampling
 
     folder, description = (
         tmp_path / "changing",
@@ -305,6 +305,13 @@ def test_gpu_out_of_memory_continues_on_the_cpu(request_: GenerateRequest, monke
     assert any("memory" in message for message in messages)
 
 
+def test_torch_generates_the_same_dance(request_: GenerateRequest) -> None:
+    usual, by_torch = dance_to(request_), dance_to(replace(request_, device="cpu-torch"))
+    assert (usual.report["device"], by_torch.report["device"]) == ("cpu", "cpu-torch")
+    assert np.mean(usual.tokens == by_torch.tokens) > 0.999
+    np.testing.assert_allclose(usual.motion.joints(), by_torch.motion.joints(), atol=1e-4)
+
+
 def test_the_report_can_be_sent_as_json(request_: GenerateRequest) -> None:
     report = json.loads(json.dumps(dance_to(request_).report))
     assert report["frames"] == 80 and report["fps"] == 20
@@ -319,7 +326,7 @@ def test_a_cancel_does_not_wait_for_a_slow_library(
     slow = {
         "load": "pipeline.generate.cached_checkpoint",
         "audio": "pipeline.generate.read_song",
-        "features": "models.torch.checkpoint.music_features",
+        "features": "models.own.checkpoint.music_features",
         "feet": "pipeline.post_process.lock_feet",
         "document": "pipeline.generate.file_sha256",
     }[stage]

@@ -31,6 +31,16 @@ OURS = ("engine", "smpl_rig", "magma_blender")
 ENTRY_POINTS = {"engine.__main__", "magma_blender", "magma_blender.registration", "magma_blender.batch"}
 """Modules above all rooms, which connect them."""
 
+NUMPY_ALONE = (
+    "engine.audio", "engine.choreography", "engine.editing", "engine.models", "engine.motion", "engine.pipeline",
+    "engine.runtime", "engine.service",
+)  # fmt: skip
+WITH_MORE = (
+    "engine.audio.encodec", "engine.audio.ffmpeg_source", "engine.audio.librosa_features", "engine.models.original",
+    "engine.models.torch", "engine.runtime.threads", "engine.runtime.weight_files",
+)  # fmt: skip
+"""Of these, what GPUs, imported checkpoints and other sound files than wav need."""
+
 IMPORT_ALL = """
 import importlib, sys
 
@@ -187,6 +197,17 @@ def test_smpl_rig_needs_only_numpy() -> None:
             continue
         extra = {"bpy", "mathutils", "bpy_extras"} if "blender" in path.parts else set()
         assert set(imported(path)) <= allowed | extra, path
+
+
+def test_dancing_needs_only_numpy() -> None:
+    """All that our own checkpoints dance and are edited with can be imported without any other package, and the rooms
+    with their networks ask for none anywhere."""
+    plain = [name for name in modules("engine") if name.startswith(NUMPY_ALONE) and not name.startswith(WITH_MORE)]
+    import_all(plain, HEAVY)
+    allowed = {"numpy", "engine", "smpl_rig", "__future__", *sys.stdlib_module_names}
+    for room in ("models/own", "models/numpy", "motion", "pipeline", "editing", "choreography"):
+        for path in files(f"engine/{room}"):
+            assert set(imported(path)) <= allowed, path
 
 
 def test_the_engine_never_touches_blender() -> None:

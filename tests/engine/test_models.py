@@ -10,17 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.torch_kinematics import joints_in_heading_frame
-from engine.models.torch.decoder import (
-    Attention,
-    DecoderConfig,
-    MotionDecoder,
-    alibi_slopes,
-    band_bias,
-    distance_bias,
-)
+from engine.models.own.config import DecoderConfig, VQVAEConfig
+from engine.models.torch.decoder import Attention, MotionDecoder, alibi_slopes, band_bias, distance_bias
 from engine.models.torch.half_weights import HalfWeightLinear, read_in_half
 from engine.models.torch.kv_cache import DecoderCache
-from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
+from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from smpl_rig import motion as motions
 

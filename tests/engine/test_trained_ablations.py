@@ -16,9 +16,11 @@ from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids, genera
 from demo.song import write_demo_song
 from engine.data.clips import StyledMotion, at_rate
 from engine.data.songs import RecordedDance, SongFile
+from engine.models.own.config import Sampling
+from engine.models.own.sampling import Conditions, encode_context
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.kv_cache import DecoderCache
-from engine.models.torch.sampling import Conditions, Sampling, encode_context
+from engine.models.torch.networks import TorchDecoder
 from engine.training.decoder import Batch
 from engine.training.pair_maker import PairMaker
 from engine.training.pairs import Pair, PairSource
@@ -87,14 +89,15 @@ def test_the_padding_of_a_short_window_is_not_in_the_bag() -> None:
 def test_sinusoids_tell_where_a_dance_is_and_distances_do_not() -> None:
     """Positions far from the start, in the same surroundings: ours does not distinguish them."""
     count = 120
-    even = Conditions(music(2).repeat(count, 1), 0, torch.ones(count, 1, dtype=torch.int64), torch.ones(count) > 0)
+    even = Conditions(np.tile(music(2).numpy(), (count, 1)), 0, np.ones((count, 1), np.int64), np.ones(count, bool))
     for kind, distinguished in ((MotionDecoder, False), (Sinusoids, True)):
-        memory = encode_context(shaken(kind), even, [True], [True])[0]
+        memory = torch.from_numpy(encode_context(TorchDecoder(shaken(kind)), even, [True], [True])[0])
         assert bool(differs(memory[50], memory[60])) == distinguished
     placed = shaken(Sinusoids)
     assert not placed.context.slopes(torch.device("cpu")).any()
     # where the context is encoded in chunks, the second does not begin at position 0 again
-    assert differs(encode_context(placed, even, [True], [True])[0, 0], memory[60])
+    second = torch.from_numpy(encode_context(TorchDecoder(placed), even, [True], [True])[0])
+    assert differs(second[0], memory[60])
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -115,12 +118,12 @@ def test_dances_are_as_long_as_their_music(kind: type[MotionDecoder], monkeypatc
     monkeypatch.setattr(networks, "POSITIONS", 20)
     network = shaken(kind)
     for count in (9, 20, 47):
-        codes = generate_codes(network, music(2 * count), 1, Sampling(), [0, 1])
-        assert codes.shape == (2, count, 1) and not torch.equal(codes[0], codes[1])
-        assert torch.equal(codes[1:], generate_codes(network, music(2 * count), 1, Sampling(), [1]))
+        codes = generate_codes(network, music(2 * count).numpy(), 1, Sampling(), [0, 1])
+        assert codes.shape == (2, count, 1) and not np.array_equal(codes[0], codes[1])
+        assert np.array_equal(codes[1:], generate_codes(network, music(2 * count).numpy(), 1, Sampling(), [1]))
     if kind is BagOfFrames:  # generated again in every window: no two are alike
-        assert not torch.equal(codes[0, 20:30], codes[0, 30:40])
-        louder = music(94)
+        assert not np.array_equal(codes[0, 20:30], codes[0, 30:40])
+        louder = music(94).numpy()
         louder[80:] += 5
         changed = generate_codes(network, louder, 1, Sampling(), [0])[0] != codes[0]
         assert changed.any() and not changed[:30].any()  # no window that is generated there contains second 4

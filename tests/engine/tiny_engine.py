@@ -12,8 +12,9 @@ import torch
 
 from demo.song import write_demo_song
 from engine.data.styles import music_of
-from engine.models.torch.decoder import DecoderConfig, MotionDecoder
-from engine.models.torch.vqvae import MotionVQVAE, VQVAEConfig
+from engine.models.own.config import DecoderConfig, VQVAEConfig
+from engine.models.torch.decoder import MotionDecoder
+from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation
 from smpl_rig.motion import Motion, save_npz
 
@@ -37,6 +38,11 @@ def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
     for parameter in decoder.parameters():
         torch.nn.init.normal_(parameter, std=0.15)
     return codec.eval(), decoder.eval()
+
+
+def weights_of(network: torch.nn.Module) -> dict[str, np.ndarray]:
+    """A module's tensors as arrays, which share its memory."""
+    return {name: value.numpy() for name, value in network.state_dict().items()}
 
 
 def stepping(seconds: float, bpm: float, fps: float = 30.0) -> Motion:

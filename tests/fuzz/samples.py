@@ -20,8 +20,8 @@ from engine.choreography import to_json
 from engine.editing.dance_files import write_dance_motion
 from engine.editing.edit import Edited, edit
 from engine.editing.operations import Operation
+from engine.models.own.config import Sampling
 from engine.models.torch.checkpoint import save_checkpoint
-from engine.models.torch.sampling import Sampling
 from engine.motion.files.write import write_motion
 from engine.pipeline.generate import Dance, generate
 from engine.pipeline.request import GenerateRequest

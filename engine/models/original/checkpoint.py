@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.audio.beats import choose_style, track_beats
-from engine.audio.librosa_features import SAMPLE_RATE
+from engine.audio.rates import SAMPLE_RATE
 from engine.bounded_files import check_file
 from engine.checkpoint_index import StyleMusic, style_music
 from engine.checks import reason_of, shown

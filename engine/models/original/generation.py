@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.audio.librosa_features import HOP, librosa_features
+from engine.audio.librosa_features import librosa_features
+from engine.audio.rates import HOP
 from engine.models.base import Generated, GenerationTask, Show, Song
 from engine.models.original.config import FRAME_RATE, OriginalSampling
 from engine.models.original.kv_cache import OriginalCodecStream

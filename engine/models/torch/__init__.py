@@ -1,4 +1,4 @@
-"""Our own family, computed with PyTorch: codec, decoder, KV caches, sampling, filling spans.
+"""The networks of our own family in PyTorch: for training and evaluation, and for dancing on GPUs.
 
-Imports: engine.audio, engine.choreography, engine.models.base, engine.motion, engine.runtime, smpl_rig.
+Imports: engine.models.own, engine.runtime.
 """

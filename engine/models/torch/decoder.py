@@ -17,30 +17,12 @@ The K residual codes of a position are generated coarse to fine, each by a small
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """Sizes of the network. `music_stride` music frames belong to one token position."""
-
-    codes: int = 512
-    levels: int = 4
-    music_features: int = 37
-    music_stride: int = 2
-    styles: int = 5
-    width: int = 256
-    heads: int = 8
-    encoder_layers: int = 2
-    decoder_layers: int = 4
-    past: int = 128  # positions of self-attention: as many as a training window has
-    around: int = 48  # positions on each side in the encoder's self-attention and the decoder's cross-attention
-    dropout: float = 0.15
-
+from engine.models.own.config import MUSIC_LAYERS, MUSIC_WINDOW, DecoderConfig
 
 EMBEDDING_STD, LOGIT_STD = 0.5, 0.03
 """Initial standard deviation of the first level's embeddings, and of the weights of all logits, where they come from
@@ -147,7 +129,9 @@ class ContextEncoder(nn.Module):
         self.register_buffer("music_mean", torch.zeros(c.music_features))
         self.register_buffer("music_std", torch.ones(c.music_features))
         self.music_in = nn.Linear(c.music_features * c.music_stride, c.width)
-        self.music_window = nn.ModuleList([nn.Conv1d(c.width, c.width, 5, padding=2) for _ in range(2)])
+        self.music_window = nn.ModuleList(
+            [nn.Conv1d(c.width, c.width, MUSIC_WINDOW, padding=MUSIC_WINDOW // 2) for _ in range(MUSIC_LAYERS)]
+        )
         self.no_music = nn.Parameter(torch.zeros(c.width))
         self.free = nn.Parameter(torch.zeros(c.width))
         self.style = nn.Embedding(c.styles + 1, c.width)  # the last one means "no style given"
@@ -157,7 +141,7 @@ class ContextEncoder(nn.Module):
     @property
     def reach(self) -> int:
         """Token positions on each side that one memory vector depends on."""
-        return len(self.layers) * self.config.around + 2 * len(self.music_window)
+        return self.config.reach
 
     def slopes(self, device: torch.device) -> Tensor:
         """ALiBi's slopes (heads,) of every attention, the decoder's too."""

@@ -10,43 +10,11 @@ overlapping pieces with the same result.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class VQVAEConfig:
-    """Sizes of the network. `stride` motion frames make one token position.
-
-    coarse: how many of the `levels` are generated for a new dance. Fine levels can hardly be predicted from music and
-    past, but reproduce an encoded motion much more closely; their code 0 is the zero vector, so a generated position
-    has zeros there.
-    """
-
-    features: int = 128
-    frame_width: int = 256
-    token_width: int = 384
-    frame_blocks: int = 2
-    token_blocks: int = 4
-    code_dim: int = 128
-    codes: int = 512
-    levels: int = 8
-    coarse: int = 4
-    stride: int = 2
-
-    @property
-    def reach(self) -> int:
-        """Token positions on each side that one token's features can depend on or change."""
-        token_side = sum(_dilation(index) for index in range(self.token_blocks)) + 1
-        frame_side = sum(_dilation(index) for index in range(self.frame_blocks)) + 2
-        return token_side + -(-frame_side // self.stride) + 1
-
-
-def _dilation(index: int) -> int:
-    return 3 ** (index % 2)
+from engine.models.own.config import VQVAEConfig, dilation
 
 
 class ChannelNorm(nn.Module):
@@ -72,7 +40,7 @@ class ResidualBlock(nn.Module):
 
 
 def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*[ResidualBlock(channels, _dilation(index)) for index in range(count)])
+    return nn.Sequential(*[ResidualBlock(channels, dilation(index)) for index in range(count)])
 
 
 class ResidualQuantizer(nn.Module):

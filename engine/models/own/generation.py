@@ -1,19 +1,18 @@
-"""Generation of a whole dance's tokens by our networks, with a preview while they are generated."""
+"""Generation of a whole dance's tokens by networks of our family, with a preview while they are generated."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from engine.models.base import Generated, GenerationTask
-from engine.models.torch.codec_stream import CodecStream
-from engine.models.torch.decoder import MotionDecoder
-from engine.models.torch.likelihood import whole_likelihood
-from engine.models.torch.sampling import Conditions, Sampling, generate_span
-from engine.models.torch.vqvae import MotionVQVAE
+from engine.models.own.codec_stream import CodecStream
+from engine.models.own.config import Sampling
+from engine.models.own.likelihood import whole_likelihood
+from engine.models.own.networks import Codec, Codes, Decoder
+from engine.models.own.sampling import Conditions, generate_span
 from engine.motion import representation
 
 SHOWN_POSITIONS = 30
@@ -21,17 +20,23 @@ SHOWN_POSITIONS = 30
 
 
 def generate(
-    vqvae: MotionVQVAE, decoder: MotionDecoder, style: int, sampling: Sampling, frame_rate: float, task: GenerationTask
+    codec: Codec,
+    decoder: Decoder,
+    style: int,
+    sampling: Sampling,
+    frame_rate: float,
+    device: str,
+    task: GenerationTask,
 ) -> Generated:
-    """The tokens of every candidate. style: the decoder's index. Raises CancelledError between two positions."""
-    device = next(decoder.parameters()).device
+    """The tokens of every candidate. style: the decoder's index. device: as users read it. Raises CancelledError
+    between two positions."""
     conditions = Conditions(
-        torch.from_numpy(task.music.features).to(device),
+        task.music.features,
         style,
-        codes=torch.zeros(task.positions, vqvae.config.levels, dtype=torch.int64, device=device),
-        locked=torch.zeros(task.positions, dtype=torch.bool, device=device),
+        codes=np.zeros((task.positions, codec.config.levels), np.int64),
+        locked=np.zeros(task.positions, bool),
     )
-    preview = _Preview(vqvae, frame_rate, task, device)
+    preview = _Preview(codec, frame_rate, device, task)
     with task.watch("tokens"):
         codes = generate_span(
             decoder,
@@ -49,7 +54,7 @@ def generate(
     def likelihood(candidate: int) -> float:
         return whole_likelihood(decoder, conditions, codes[candidate])
 
-    return Generated(codes.cpu().numpy(), None, likelihood, report)
+    return Generated(codes, None, likelihood, report)
 
 
 class _Preview:
@@ -58,15 +63,15 @@ class _Preview:
     first_motion: seconds after which the first frames were shown.
     """
 
-    def __init__(self, vqvae: MotionVQVAE, frame_rate: float, task: GenerationTask, device: torch.device) -> None:
-        self.task, self.reach = task, vqvae.config.reach
-        self.stream, self.motion = CodecStream(vqvae), representation.RunningDecoder(frame_rate)
+    def __init__(self, codec: Codec, frame_rate: float, device: str, task: GenerationTask) -> None:
+        self.task, self.reach = task, codec.config.reach
+        self.stream, self.motion = CodecStream(codec), representation.RunningDecoder(frame_rate)
         self.shown = 0
         self.first_motion: float | None = None
         times = f", {len(task.seeds)} times," if len(task.seeds) > 1 else ""
-        self.message = f"Generating {task.positions} tokens{times} on the {device.type.upper()}"
+        self.message = f"Generating {task.positions} tokens{times} on the {device}"
 
-    def update(self, all_codes: Tensor) -> None:
+    def update(self, all_codes: Codes) -> None:
         """Report progress and show new frames, given the codes (V, n, K) so far."""
         task, codes = self.task, all_codes[0]
         task.advance("tokens", 0.1 + 0.83 * len(codes) / task.positions, self.message)
@@ -75,7 +80,7 @@ class _Preview:
         new = len(codes) - self.stream.done - self.reach if self.stream.done else SHOWN_POSITIONS
         if task.show is None or (new < SHOWN_POSITIONS and not ended):
             return
-        features = self.stream.extend(codes, ended).cpu().numpy()
+        features = self.stream.extend(codes, ended)
         if len(features):
             self.first_motion = self.first_motion or task.watch.elapsed()
             task.show(self.shown, self.motion.extend(features))

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from engine.models.torch.vqvae import MotionVQVAE
+from engine.models.own.networks import Codec, Codes, Floats
 
 
 class CodecStream:
     """A dance decoded in pieces, which together equal decoding it whole (tested)."""
 
-    def __init__(self, vqvae: MotionVQVAE):
-        self.vqvae = vqvae
+    def __init__(self, codec: Codec):
+        self.codec = codec
         self.done = 0  # positions whose frames have been returned
 
-    @torch.inference_mode()
-    def extend(self, codes: Tensor, ended: bool) -> Tensor:
-        """The motion features (T, 128) of the frames that are new and final, given all codes (n, K) so far, n >= 1.
+    def extend(self, codes: Codes, ended: bool) -> Floats:
+        """The motion features (T, F) of the frames that are new and final, given all codes (n, K) so far, n >= 1.
 
         ended: no code will follow, so that everything is final. T may be 0.
         """
-        reach, stride = self.vqvae.config.reach, self.vqvae.config.stride
+        config = self.codec.config
+        reach, stride = config.reach, config.stride
         begin, stop = self.done, len(codes) if ended else len(codes) - reach
         if stop <= begin:
-            return codes.new_zeros((0, self.vqvae.config.features), dtype=torch.float32)
+            return np.zeros((0, config.features), np.float32)
         self.done = stop
         first = max(0, begin - reach)
-        features = self.vqvae.decode(codes[None, first:])[0]
+        features = self.codec.decode(codes[None, first:])[0]
         return features[(begin - first) * stride : (stop - first) * stride]

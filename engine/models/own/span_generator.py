@@ -1,4 +1,4 @@
-"""Filling of a dance's spans with our networks, given the kept tokens on both sides, the music and the style.
+"""Filling of a dance's spans with networks of our family, given the kept tokens on both sides, the music and the style.
 
 Only what is needed is computed: the context of the span and its surroundings, the past in one parallel pass, and no
 position after the span. The network itself judges how well a candidate connects to what follows: by the likelihood of
@@ -12,16 +12,14 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from engine.choreography import Choreography, Range
 from engine.models.base import SpanTask, SpanTokens
-from engine.models.torch.decoder import MotionDecoder
-from engine.models.torch.likelihood import follow_likelihood
-from engine.models.torch.sampling import Conditions, Sampling, generate_span
-from engine.models.torch.vqvae import MotionVQVAE
+from engine.models.own.config import Sampling
+from engine.models.own.likelihood import follow_likelihood
+from engine.models.own.networks import Codec, Codes, Decoder
+from engine.models.own.sampling import Conditions, generate_span
 from engine.motion import representation
 from smpl_rig.motion import Motion
 
@@ -35,22 +33,21 @@ NEAR, FAR = 20, 40
 the music and in which style; from `FAR` on it is that of a new dance. Chosen as `COOLER` was."""
 
 
-class TorchSpanGenerator:
-    """A span generator for our networks; implements `engine.models.base.SpanGenerator`."""
+class OwnSpanGenerator:
+    """A span generator for networks of our family; implements `engine.models.base.SpanGenerator`."""
 
     most = 40
 
     def __init__(
         self,
-        vqvae: MotionVQVAE,
-        decoder: MotionDecoder,
+        codec: Codec,
+        decoder: Decoder,
         styles: Sequence[str],
         sampling_of: Callable[[str | None], Sampling],
         frame_rate: float,
     ):
-        self.vqvae, self.decoder, self.styles = vqvae, decoder, styles
+        self.codec, self.decoder, self.styles = codec, decoder, styles
         self.sampling_of, self.frame_rate = sampling_of, frame_rate
-        self.device = next(decoder.parameters()).device
 
     def temperature(self, document: Choreography, position: int) -> float:
         return self._own(document, position).temperature
@@ -63,30 +60,27 @@ class TorchSpanGenerator:
         start, stop = task.span
         conditions = self._conditions(task.document, task.features, task.kept)
 
-        def report(codes: Tensor) -> None:
+        def report(codes: Codes) -> None:
             task.progress(codes.shape[1] / (stop - start))
 
         sampling = self._sampling(task.document, start)
         codes = generate_span(self.decoder, conditions, task.span, sampling, task.seeds, report, task.cancelled)
         after = int(np.argmin(np.append(task.kept[stop : stop + JUDGED], False)))
-        likelihood = torch.zeros(len(task.seeds))
+        likelihood = np.zeros(len(task.seeds))
         if after:
             likelihood = follow_likelihood(self.decoder, conditions, codes, task.span, after)
-        return SpanTokens(codes.cpu().numpy(), likelihood.double().cpu().numpy())
+        return SpanTokens(codes, likelihood)
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
-        vqvae, stride = self.vqvae, self.vqvae.config.stride
+        reach, stride = self.codec.config.reach, self.codec.config.stride
         end = min(tokens.shape[1], span[1] + 1)
-        first, last = max(0, span[0] - vqvae.config.reach), min(tokens.shape[1], end + vqvae.config.reach)
-        window = torch.from_numpy(tokens[:, first:last]).to(self.device)
-        with torch.inference_mode():
-            features = vqvae.decode(window).cpu().numpy()
+        first, last = max(0, span[0] - reach), min(tokens.shape[1], end + reach)
+        features = self.codec.decode(tokens[:, first:last])
         part = slice((span[0] - first) * stride, (end - first) * stride)
         return [representation.decode(row[part], self.frame_rate) for row in features], span[0] * stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
-        features = torch.from_numpy(representation.encode(motion))[None].to(self.device)
-        return self.vqvae.encode(features)[0].cpu().numpy()
+        return self.codec.encode(representation.encode(motion)[None])[0]
 
     def _sampling(self, document: Choreography, start: int) -> Sampling:
         own = self._own(document, start)
@@ -104,16 +98,10 @@ class TorchSpanGenerator:
         other = [span.style not in (None, document.style) for span in document.spans for _ in range(len(span))]
         strengths = np.array([each.style_guidance for each in own])
         style = style_strengths(document, 1 + (strengths - 1) * np.maximum(share, other))
-        device = self.device
         # the index beyond the last style means none
         indices = [styles.index(name) if name in styles else len(styles) for name in names]
         return Conditions(
-            torch.from_numpy(features).to(device),
-            torch.tensor(indices, device=device),
-            torch.tensor(document.tokens, device=device),
-            torch.from_numpy(kept).to(device),
-            torch.from_numpy(guidance).float().to(device),
-            torch.from_numpy(style).to(device),
+            features, np.array(indices), np.array(document.tokens), kept, guidance.astype(np.float32), style
         )
 
 

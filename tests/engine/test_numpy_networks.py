@@ -1,0 +1,184 @@
+"""The networks in numpy equal those that torch trains, and known positions at once equal one after the other."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from tiny_engine import tiny_networks, weights_of
+
+from engine.models.numpy.codec import NumpyCodec
+from engine.models.numpy.decoder import NumpyDecoder
+from engine.models.numpy.layers import gelu
+from engine.models.own.config import DecoderConfig, VQVAEConfig
+from engine.models.own.weight_shapes import codec_shapes, decoder_shapes
+from engine.models.torch.decoder import MotionDecoder
+from engine.models.torch.kv_cache import DecoderCache
+from engine.models.torch.vqvae import MotionVQVAE
+
+SIZES = [
+    DecoderConfig(codes=20, levels=3, music_features=5, width=32, heads=4, past=12, around=6),
+    DecoderConfig(
+        codes=9, levels=1, music_features=3, music_stride=3, width=24, heads=2, encoder_layers=1, decoder_layers=1,
+        past=1, around=1,
+    ),
+]  # fmt: skip
+CODECS = [
+    VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=8, codes=16, levels=3, coarse=2),
+    VQVAEConfig(features=7, frame_width=8, token_width=9, frame_blocks=3, token_blocks=1, code_dim=5, codes=6, levels=2,
+                coarse=2, stride=3),
+]  # fmt: skip
+COUNT = 60
+
+
+def shaken(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    torch.manual_seed(seed)
+    for value in network.state_dict().values():
+        value.normal_(std=0.2)
+    for name in ("std", "context.music_std"):
+        if name in network.state_dict():
+            network.state_dict()[name].uniform_(0.5, 2)
+    return network.eval()
+
+
+def both(config: DecoderConfig) -> tuple[MotionDecoder, NumpyDecoder]:
+    network = shaken(MotionDecoder(config))
+    assert isinstance(network, MotionDecoder)
+    return network, NumpyDecoder(config, weights_of(network))
+
+
+def context(config: DecoderConfig, count: int = COUNT, changing: bool = False) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(count)
+    styles = generator.integers(config.styles + 1, size=(3, count) if changing else 3)
+    return {
+        "music": generator.normal(size=(3, count * config.music_stride, config.music_features)).astype(np.float32),
+        "codes": generator.integers(config.codes, size=(3, count, config.levels)),
+        "locked": generator.random((3, count)) < 0.3,
+        "style": styles,
+        "has_music": np.array([True, False, True]),
+    }
+
+
+def tensors(arrays: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def assert_near(found: np.ndarray, expected: torch.Tensor) -> None:
+    assert found.dtype == np.float32 and found.shape == expected.shape
+    wanted = expected.numpy()
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-4 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("config", SIZES)
+def test_names_and_shapes_of_the_weights_are_those_of_the_modules(config: DecoderConfig) -> None:
+    state = MotionDecoder(config).state_dict()
+    assert {name: tuple(value.shape) for name, value in state.items()} == decoder_shapes(config)
+    for codec in CODECS:
+        state = MotionVQVAE(codec).state_dict()
+        found = {name: tuple(value.shape) for name, value in state.items()}
+        assert found == {
+            **codec_shapes(codec),
+            "quantizer.usage": (codec.levels, codec.codes),
+            "quantizer.total": (codec.levels, codec.codes, codec.code_dim),
+        }
+
+
+def test_gelu_is_exact() -> None:
+    x = np.concatenate([np.linspace(-12, 12, 50_001), [-1e4, 1e4, 0.0]]).astype(np.float32)
+    exact = np.array([value * 0.5 * math.erfc(-value / math.sqrt(2)) for value in x.astype(np.float64)])
+    found = gelu(x.reshape(-1, 2))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found.reshape(-1), exact, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("config", SIZES)
+@pytest.mark.parametrize("count", [1, 5, 7, COUNT])
+@pytest.mark.parametrize("changing", [False, True])
+@torch.no_grad()
+def test_the_memory_equals_torchs(config: DecoderConfig, count: int, changing: bool) -> None:
+    network, ours = both(config)
+    given = context(config, count, changing)
+    assert_near(ours.memory(**given), network.memory(**tensors(given)))
+    assert ours.reach == network.context.reach
+
+
+@pytest.mark.parametrize("config", SIZES)
+@torch.no_grad()
+def test_the_logits_of_every_step_equal_those_of_torchs_whole_pass(config: DecoderConfig) -> None:
+    network, ours = both(config)
+    given = context(config)
+    codes = given["codes"]
+    whole = network(history=torch.from_numpy(codes), **tensors(given))
+    writer = ours.writer(ours.memory(**given))
+    for n in range(COUNT):  # many more than the window of the past, and than the buffer is longer than that
+        state = writer.step(codes[:, n - 1] if n else None)
+        for level, logits in enumerate(whole):
+            assert_near(ours.logits(state, codes[:, n, :level]), logits[:, n])
+
+
+@pytest.mark.parametrize("parts", [(COUNT,), (1, COUNT - 1), (5, 12, 43), (13, 1, 46), (50, 10), (3, 40, 17)])
+def test_known_positions_at_once_equal_one_after_the_other(parts: tuple[int, ...]) -> None:
+    """Also in parts, and with steps in between, from a position in the middle of a memory, too."""
+    config = SIZES[0]
+    ours, given = both(config)[1], context(config, COUNT + 9)
+    codes, memory = given["codes"], ours.memory(**given)
+    for begin in (0, 9):
+        writer = ours.writer(memory, begin)
+        steps = [writer.step(codes[:, n - 1] if n else None) for n in range(begin, begin + COUNT)]
+        expected = torch.from_numpy(np.stack(steps, 1))
+        before = np.concatenate([codes[:, :1], codes[:, :-1]], 1)
+        for single in (False, True):
+            writer, states, first = ours.writer(memory, begin), [], begin
+            for index, count in enumerate(parts):
+                if single and index % 2:
+                    states += [writer.step(codes[:, n - 1])[:, None] for n in range(first, first + count)]
+                else:
+                    states.append(writer.prefill(before[:, first : first + count], begins=first == 0))
+                first += count
+            assert_near(np.concatenate(states, 1), expected)
+
+
+@torch.no_grad()
+def test_repeated_rows_continue_as_torchs_do() -> None:
+    network, ours = both(SIZES[0])
+    given = context(SIZES[0])
+    codes = given["codes"]
+    memory = ours.memory(**given)
+    writer, cache = ours.writer(memory), DecoderCache(network, torch.from_numpy(memory))
+    writer.prefill(codes[:, :20], begins=True)
+    cache.prefill(torch.from_numpy(codes[:, :20]), begins=True)
+    writer.repeat(4)
+    cache.repeat(4)
+    generator = np.random.default_rng(0)
+    for _ in range(COUNT - 20):
+        before = generator.integers(20, size=(4, 3))  # fewer rows than the batch has: repeated
+        assert_near(writer.step(before), cache.step(torch.from_numpy(before)))
+
+
+@pytest.mark.parametrize("config", CODECS)
+@pytest.mark.parametrize("count", [1, 2, 9, 50])
+@torch.no_grad()
+def test_the_codec_equals_torchs(config: VQVAEConfig, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = shaken(MotionVQVAE(config))
+    assert isinstance(network, MotionVQVAE)
+    generator = np.random.default_rng(count)
+    features = generator.normal(size=(2, count * config.stride, config.features)).astype(np.float32)
+    codes = generator.integers(config.codes, size=(2, count, config.levels))
+    ours = NumpyCodec(config, weights_of(network))
+    for piece in (1024, 7):  # also in pieces, which longer motions are decoded in
+        monkeypatch.setattr("engine.models.numpy.codec._PIECE", piece)
+        assert_near(ours.decode(codes), network.decode(torch.from_numpy(codes)))
+        coarse = codes[..., : config.coarse]
+        assert_near(ours.decode(coarse), network.decode(torch.from_numpy(coarse)))
+        assert np.array_equal(ours.encode(features), network.encode(torch.from_numpy(features)).numpy())
+
+
+def test_the_tiny_networks_are_as_torchs() -> None:
+    codec, decoder = tiny_networks()
+    codes = np.random.default_rng(0).integers(32, size=(1, 40, 3))
+    with torch.no_grad():
+        expected = codec.decode(torch.from_numpy(codes))
+    assert_near(NumpyCodec(codec.config, weights_of(codec)).decode(codes), expected)
+    assert NumpyDecoder(decoder.config, weights_of(decoder)).config == decoder.config

@@ -61,11 +61,17 @@ def magma(addon, tmp_path):
 
 @pytest.fixture
 def real_engine(addon, monkeypatch):
-    """The enabled add-on with the real engine, on the CPU; gives the preferences."""
+    """The enabled add-on with the real engine, in Blender's own Python; gives the preferences."""
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    addon.engine_python = str(blenders.engine_python())
     addon.device = "cpu"
     return addon
+
+
+@pytest.fixture
+def torch_engine(real_engine):
+    """The same with an engine that has PyTorch."""
+    real_engine.engine_python = str(blenders.engine_python())
+    return real_engine
 
 
 @pytest.fixture

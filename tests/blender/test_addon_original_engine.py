@@ -49,9 +49,9 @@ def files(tmp_path_factory):
 
 
 @pytest.fixture
-def magma(real_engine, tmp_path, monkeypatch):
+def magma(torch_engine, tmp_path, monkeypatch):
     monkeypatch.setenv("MAGMA_CACHE", str(tmp_path / "cache"))
-    return real_engine
+    return torch_engine
 
 
 def run_import(files, **changed):

@@ -143,3 +143,49 @@ def test_a_dance_to_a_song_that_blender_decodes(magma, tmp_path):
     (audio,) = load(session.finish_job(bpy.context)).document.audio
     assert audio.path == str(song) and audio.size == song.stat().st_size
     assert math.isclose(audio.start, 0.0)
+
+
+@needs_sound
+@pytest.mark.slow
+def test_dances_to_a_compressed_song_are_edited_and_joined(real_engine, tmp_path):
+    """A join reads the first dance's song beyond what that danced to; a dance without its music reads the song again."""
+    from dances import select_frames
+
+    from magma_blender.media import strips
+    from magma_blender.scene.dancer import load
+
+    scene = bpy.context.scene
+    song = write_song(tmp_path, "ogg", 12)
+    scene.magma.use_body = False
+    scene.magma.length = 4
+    strips.add_sound(scene, "song", song, 1, 1).select = True
+    for seed in (1, 2):
+        scene.magma.seed = seed
+        assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    first, second = bpy.data.objects["song"], bpy.data.objects["song.001"]
+    bpy.context.view_layer.objects.active = first
+    select_frames(31, 60)
+    assert bpy.ops.magma.replace_spans(variants=2) == {"FINISHED"}
+    forget_music(first)
+    assert bpy.ops.magma.replace_spans(variants=2) == {"FINISHED"}
+    scene.use_preview_range = False
+    first.select_set(True)
+    second.select_set(True)
+    assert bpy.ops.magma.chain_dances(seconds=1.0) == {"FINISHED"}
+    assert {audio.path for audio in load(first).document.audio} == {str(song)}
+    assert [file.suffix for file in tmp_path.iterdir() if file.is_file()] == [".ogg"]
+
+
+def forget_music(armature):
+    """Make a dance one of the first versions', which kept no music."""
+    import io
+    from dataclasses import replace
+
+    from magma_blender.scene.dancer import load, write
+
+    made = load(armature)
+    with np.load(io.BytesIO(made.npz)) as arrays:
+        kept = {name: arrays[name] for name in arrays.files if not name.startswith("music")}
+    packed = io.BytesIO()
+    np.savez(packed, **kept)
+    write(armature, replace(made, npz=packed.getvalue()))

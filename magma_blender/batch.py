@@ -65,7 +65,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--candidates", type=int, help="generate so many dances to each song and keep the best")
     parser.add_argument("--checkpoint", help="name of the checkpoint (default: the scene's)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what the engine computes on")
-    parser.add_argument("--engine-python", help="Python that has the engine's packages")
+    parser.add_argument("--engine-python", help="Python to run the engine with (default: as in the preferences)")
     parser.add_argument("--fps", type=float, help="frames per second of the scene")
     values = parser.parse_args(arguments)
     for name in ("seconds", "fps"):

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-KEPT = 3
-"""Decoded sounds that are kept in the folder: for another dance to the same song."""
+KEPT_BYTES = 256 * 2**20
+"""What the newest of the decoded sounds may have together that are kept, for other dances to these songs: the folder is
+often in memory."""
 _LOUDEST = 1e6
 """As in `engine.audio.decode`."""
 _LOUDSPEAKERS = {1: 0x4, 2: 0x3, 6: 0x3F, 8: 0x63F}
@@ -73,10 +74,12 @@ def _decode(needed: NeededSound, folder: Path) -> Generator[None, None, None]:
 def _make_room(folder: Path) -> None:
     """Remove all but the newest sounds. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(OSError):
-        files = sorted(folder.glob("*.wav"), key=lambda file: file.stat().st_mtime)
-        for file in files[: -(KEPT - 1)]:
-            file.unlink()
+    with contextlib.suppress(OSError):  # another Blender removes them, too
+        kept = 0
+        for file in sorted(folder.glob("*.wav"), key=lambda file: file.stat().st_mtime, reverse=True):
+            kept += file.stat().st_size
+            if kept > KEPT_BYTES:
+                file.unlink()
 
 
 def _write(sound: BlenderSound, needed: NeededSound, out: BinaryIO) -> Iterator[None]:

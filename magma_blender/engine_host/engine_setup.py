@@ -105,6 +105,7 @@ def find(python: str | None = None, device: str | None = None) -> EngineSetup:
         with_torch = [engine_command(environment_python(data), root)] if has_torch else []
         commands = [*with_torch, *engine_commands(root)]
     if not commands:
+        check_numpy()
         raise SetupError(none_starts([]))
     return EngineSetup(
         commands=tuple(map(tuple, commands)),

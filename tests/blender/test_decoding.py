@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import blenders
 import bpy
@@ -66,10 +67,11 @@ def test_a_short_song_is_decoded_in_one_go(magma, tmp_path):
 
 @needs_sound
 @pytest.mark.parametrize("last", [33, None])
-def test_a_part_becomes_a_wav_file(magma, tmp_path, last):
+def test_a_part_becomes_a_wav_file(magma, tmp_path, monkeypatch, last):
     import aud
 
     from engine.decoded_sounds import place_of
+    from magma_blender.engine_host import decoding as decoding_module
     from magma_blender.engine_host.answers import NeededSound
     from magma_blender.engine_host.decoding import Decoding
 
@@ -87,9 +89,11 @@ def test_a_part_becomes_a_wav_file(magma, tmp_path, last):
     time = wav.stat().st_mtime_ns
     assert Decoding(NeededSound(str(file), 21, last), folder, at_once=True).poll()
     assert wav.stat().st_mtime_ns == time  # it is there already
-    for first in range(5):
+    monkeypatch.setattr(decoding_module, "KEPT_BYTES", 3 * 8 * RATE + 1000)  # of three seconds
+    for first in range(6):
         assert Decoding(NeededSound(str(file), first, first + 1), folder, at_once=True).poll()
-    assert len(list(folder.iterdir())) == 3  # the newest
+        os.utime(place_of(folder, file, first, first + 1), (first, first))
+    assert {file.name.partition("-")[2] for file in folder.iterdir()} == {"2-3.wav", "3-4.wav", "4-5.wav", "5-6.wav"}
     decoding = Decoding(NeededSound(str(file), 40, None), folder, at_once=False)
     assert not decoding.poll()
     decoding.cancel()
@@ -148,7 +152,7 @@ def test_a_dance_to_a_song_that_blender_decodes(magma, tmp_path):
 @needs_sound
 @pytest.mark.slow
 def test_dances_to_a_compressed_song_are_edited_and_joined(real_engine, tmp_path):
-    """A join reads the first dance's song beyond what that danced to; a dance without its music reads the song again."""
+    """A join reads the first song beyond what was danced to, and a dance without its music reads the song again."""
     from dances import select_frames
 
     from magma_blender.media import strips

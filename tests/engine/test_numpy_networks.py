@@ -9,10 +9,13 @@ import pytest
 import torch
 from tiny_engine import tiny_networks, weights_of
 
+from engine.models.loading import load_checkpoint
 from engine.models.numpy.codec import NumpyCodec
 from engine.models.numpy.decoder import NumpyDecoder
 from engine.models.numpy.layers import gelu
+from engine.models.own.checkpoint import OwnCheckpoint
 from engine.models.own.config import DecoderConfig, VQVAEConfig
+from engine.models.own.sampling import Conditions, draw, encode_context, generate_codes
 from engine.models.own.weight_shapes import codec_shapes, decoder_shapes
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.kv_cache import DecoderCache
@@ -182,3 +185,41 @@ def test_the_tiny_networks_are_as_torchs() -> None:
         expected = codec.decode(torch.from_numpy(codes))
     assert_near(NumpyCodec(codec.config, weights_of(codec)).decode(codes), expected)
     assert NumpyDecoder(decoder.config, weights_of(decoder)).config == decoder.config
+
+
+@pytest.fixture(scope="module")
+def pair() -> tuple[OwnCheckpoint, OwnCheckpoint]:
+    """The default checkpoint with both back ends, numpy first."""
+    one, two = (load_checkpoint("default", device) for device in ("cpu", "cpu-torch"))
+    assert isinstance(one, OwnCheckpoint) and isinstance(two, OwnCheckpoint)
+    return one, two
+
+
+@pytest.mark.parametrize("style", [0, 2, 4])
+def test_the_default_checkpoint_dances_alike_with_both(pair: tuple[OwnCheckpoint, OwnCheckpoint], style: int) -> None:
+    """Over a dance of 30 s, given the same past: logits, draws of 20 seeds, motion, and tokens of the motion."""
+    count, generator = 300, np.random.default_rng(style)
+    context = pair[1].decoder.network.context  # type: ignore[attr-defined]
+    mean, std = context.music_mean.numpy(), context.music_std.numpy()
+    waves = np.sin(np.arange(2 * count)[:, None] * generator.uniform(0.05, 1.5, len(mean)) + np.arange(len(mean)))
+    music = (mean + std * waves).astype(np.float32)
+    nothing = np.zeros((count, pair[0].levels), np.int64)
+    dance = Conditions(music, style, nothing, np.zeros(count, bool))
+    sampling = pair[0].sampling
+    codes = generate_codes(pair[1].decoder, dance, sampling, style, lambda _: None, lambda: False)
+    found = []
+    for checkpoint in pair:
+        memory = encode_context(checkpoint.decoder, dance, [True, False, True], [True, True, False])
+        before = np.repeat(codes[None, np.maximum(np.arange(-1, count - 1), 0)], 3, 0)
+        states = checkpoint.decoder.writer(memory).prefill(before, begins=True)
+        levels = range(pair[0].decoder.config.levels)
+        found.append(np.stack([checkpoint.decoder.logits(states, codes[None, :, :k].repeat(3, 0)) for k in levels]))
+    assert_near(found[0], torch.from_numpy(found[1]))
+    logits = [rows[:, 0] + (rows[:, 0] - rows[:, 1] + rows[:, 0] - rows[:, 2]) / 2 for rows in found]
+    noise = generator.random((20, len(levels), count), np.float32)
+    drawn = [[[draw(k, sampling, u, 1.0) for k, u in zip(each, v, strict=True)] for v in noise] for each in logits]
+    assert np.mean(np.equal(*drawn)) > 0.999
+
+    motions = [checkpoint.decode(codes) for checkpoint in pair]
+    np.testing.assert_allclose(motions[0].joints(), motions[1].joints(), rtol=0, atol=1e-4)  # 0.1 mm
+    assert np.array_equal(*(checkpoint.encode(motions[0]) for checkpoint in pair))

@@ -60,6 +60,8 @@ SAYING = {"require", "_fail", "Notice", ".error", ".report", ".poll_message_set"
 """Functions, and methods with a dot, that are given a sentence to say."""
 CLAUSES = {"describe_exit", "problem_with", "why_not_installed", "why_silent"}
 """Functions that return a part of a sentence."""
+SHARED = {"ADVICE"}
+"""Texts that other modules import and end their sentences with."""
 CLAUSE_NAMES = {"garbage", "how", "need", "problem", "reason", "what", "where", "_problem"}
 """Variables and attributes that are given a part of a sentence."""
 UNSAID = {"help", "description", "epilog"}
@@ -68,17 +70,23 @@ FEWEST_WORDS = 4
 """Words of a text that ends with a full stop and so is a sentence, wherever it stands."""
 
 
-def constants(tree: ast.Module) -> dict[str, str]:
-    """The texts that a module gives names to and puts sentences together from."""
+def constants(tree: ast.Module, shared: dict[str, str]) -> dict[str, str]:
+    """The texts that a module gives names to and puts sentences together from; shared: those it imports."""
     inside = {
         part.id for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.BinOp) for part in _names(node)
     }
+    imported = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    own = {name: text for name, text in named(tree).items() if name in inside | SHARED}
+    return own | {name: text for name, text in shared.items() if name in imported & inside}
+
+
+def named(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module gives names to."""
     return {
         node.targets[0].id: node.value.value
         for node in tree.body
         if isinstance(node, ast.Assign)
         and isinstance(node.targets[0], ast.Name)
-        and node.targets[0].id in inside
         and isinstance(node.value, ast.Constant)
         and isinstance(node.value.value, str)
     }
@@ -163,11 +171,12 @@ def plain(text: str) -> str:
 def everything() -> dict[str, str]:
     """What the rooms say, as `plain` makes it, and a place in the code where it stands."""
     texts: dict[str, str] = {}
-    for file in (file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))):
-        name = file.relative_to(ROOT).as_posix()
+    files = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
+    trees = {file.relative_to(ROOT).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+    shared = {name: text for tree in trees.values() for name, text in named(tree).items() if name in SHARED}
+    for name, tree in trees.items():
         if not name.startswith(tuple(UNSEEN)):
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-            texts |= {plain(text): f"{name}:{line}" for line, text in said(tree, constants(tree))}
+            texts |= {plain(text): f"{name}:{line}" for line, text in said(tree, constants(tree, shared))}
     return texts
 
 
@@ -200,7 +209,7 @@ def test_sentences_are_found_wherever_they_stand():
         "    parser.add_argument('--x', help='A text that only explains an option.')\n"
         "    return f'{x} is of {len(x)} parts', 'short.'\n"
     )
-    assert list(dict.fromkeys(text for _, text in sorted(said(module, constants(module))))) == [
+    assert list(dict.fromkeys(text for _, text in sorted(said(module, constants(module, {}))))) == [
         "is muted",
         "…: is silent. Give another one.",
         "it ends",

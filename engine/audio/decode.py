@@ -12,7 +12,6 @@ import errno
 import stat
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -129,13 +128,13 @@ def _joined(blocks: Iterator[FloatArray]) -> Iterator[FloatArray]:
 def _open(path: Path) -> AbstractContextManager[SoundSource]:
     """The sound of a file. Raises AudioError, also while the source is used."""
     _require_file(path)
-    if find_spec("av") is not None:
+    try:
         from engine.audio.ffmpeg_source import open_any
+    except ImportError:  # without PyAV
+        from engine.audio.wav_source import open_wav
 
-        return open_any(path)
-    from engine.audio.wav_source import open_wav
-
-    return open_wav(path)
+        return open_wav(path)
+    return open_any(path)
 
 
 def _require_file(path: Path) -> None:

@@ -65,7 +65,7 @@ def chain(
     after = opened_with(identity, checkpoint, two, second[1])  # as the same checkpoint reads it
     one, two = opened.document, after.document
     document = _document(one, two, join)
-    music, notices = chained_music(one, first[1].music, two, second[1].music, document, checkpoint)
+    music, notices = chained_music(one, opened.music, two, after.music, document, checkpoint)
     motion = replace(_motion((one, first[1]), (two, second[1]), join), music=music)
     state = EditState(document, motion, progress, cancelled, True)
     state.use(checkpoint)

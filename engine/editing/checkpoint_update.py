@@ -10,19 +10,22 @@ from dataclasses import dataclass, replace
 
 from engine.checks import shown
 from engine.choreography import CheckpointIdentity, Choreography, Codes, Range, Span, Variant
+from engine.editing.song_music import music_heard_again
 from engine.errors import CheckpointError, ChoreographyError, DataError
 from engine.models.base import Checkpoint, SpanGenerator
 from engine.models.loading import cached_checkpoint, find_again, identity_of
-from smpl_rig.dance_motion import DanceMotion
+from smpl_rig.dance_motion import DanceMotion, DanceMusic
 from smpl_rig.motion import Motion, mirror
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A dance's checkpoint, the document as that checkpoint reads it, and notices for the user."""
+    """A dance's checkpoint, the document as that checkpoint reads it, the music as it hears it (None where it is not
+    known before the songs are read), and notices for the user."""
 
     checkpoint: Checkpoint
     document: Choreography
+    music: DanceMusic | None
     notices: list[str]
 
 
@@ -48,7 +51,7 @@ def opened_with(
         )
     if dance.frames.fps != checkpoint.frame_rate or len(dance.frames) != len(document) * checkpoint.stride:
         raise _wrong_frames(document, dance, checkpoint.stride)
-    return Opened(checkpoint, replace(document, checkpoint=identity), [])
+    return Opened(checkpoint, replace(document, checkpoint=identity), dance.music, [])
 
 
 def check_frames(document: Choreography, dance: DanceMotion) -> None:
@@ -88,7 +91,13 @@ def _updated(
     if lost:
         known = ", ".join(checkpoint.styles) or "none"
         notices.append(f"{new} does not know {', '.join(lost)} (it knows {known}): set another style for new moves.")
-    return Opened(checkpoint, replace(encoded, checkpoint=identity), notices)
+    music, reason = music_heard_again(document, checkpoint, dance.music)
+    if music is not None and reason is not None:
+        notices.append(
+            f"New moves follow the music as {old} heard it, which {new} may hear a little differently, since a song is "
+            f"not found ({reason})."
+        )
+    return Opened(checkpoint, replace(encoded, checkpoint=identity), music, notices)
 
 
 def _labels(old: CheckpointIdentity, new: CheckpointIdentity) -> tuple[str, str]:

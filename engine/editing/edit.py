@@ -91,7 +91,7 @@ def use_checkpoint(state: EditState, device: str) -> None:
     """Let a state have the checkpoint of its dance, or an update of it, and read the document as that does. Raises
     CheckpointError, ChoreographyError, DataError."""
     opened = open_checkpoint(state.document, state.edited(), device)
-    state.document = opened.document
+    state.document, state.known_music = opened.document, opened.music
     state.notices += opened.notices
     state.use(opened.checkpoint)
 

@@ -31,6 +31,20 @@ def dance_music(document: Choreography, checkpoint: Checkpoint, kept: DanceMusic
     return _joined(parts)
 
 
+def music_heard_again(
+    document: Choreography, checkpoint: Checkpoint, kept: DanceMusic | None
+) -> tuple[DanceMusic | None, str | None]:
+    """The music of every position as an update of the dance's checkpoint hears it, and why not, if so.
+
+    Where a song is not found it is what is kept, which the checkpoint before computed: features of the same number are
+    nearly the same. None where nothing fits.
+    """
+    try:
+        return dance_music(document, checkpoint), None
+    except AudioError as error:
+        return (kept if covers(kept, len(document), checkpoint) else None), str(error)
+
+
 def chained_music(
     one: Choreography,
     kept: DanceMusic | None,

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from engine.checkpoint_index import version_of
+from engine.checkpoint_index import WEIGHTS_FILE, version_of
 from engine.errors import DataError, EngineError, RequestError
 from engine.service.terminal import add_device
 
@@ -46,7 +46,12 @@ def add_commands(commands: Any) -> None:
     decoder = commands.add_parser("train-decoder", help="stage two: train the generation of codes to music")
     _add_run(decoder, steps=4000, batch=24, learning_rate=6e-4)
     _add_start(decoder)
-    decoder.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae or finetune-vqvae")
+    decoder.add_argument(
+        "--vqvae",
+        type=Path,
+        required=True,
+        help="the run folder of train-vqvae or finetune-vqvae, or a checkpoint's, whose codec stays as it is",
+    )
     decoder.add_argument("--songs", type=Path, help="a folder of more songs for rhythm pairs")
     decoder.add_argument(
         "--rhythm-pairs", type=int, default=4, help="number of other songs that each motion is re-timed onto"
@@ -54,7 +59,7 @@ def add_commands(commands: Any) -> None:
     decoder.set_defaults(run=_train_decoder)
 
     pack = commands.add_parser("pack", help="make a checkpoint folder from two finished runs")
-    pack.add_argument("--vqvae", type=Path, required=True)
+    pack.add_argument("--vqvae", type=Path, required=True, help="as of train-decoder")
     pack.add_argument("--decoder", type=Path, required=True)
     pack.add_argument(
         "-o", "--output", type=Path, required=True, help="the checkpoint folder, which names the checkpoint"
@@ -191,9 +196,12 @@ def _start(options: argparse.Namespace) -> TorchCheckpoint | None:
 
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:
-    """The averaged codec of a run folder. Raises DataError."""
+    """The averaged codec of a run folder, or the codec of a checkpoint's. Raises DataError, CheckpointError."""
+    from engine.models.loading import load_own_checkpoint
     from engine.models.torch.vqvae import MotionVQVAE
 
+    if (folder / WEIGHTS_FILE).is_file():
+        return load_own_checkpoint(str(folder)).vqvae
     codec = MotionVQVAE(_read_codec_config(folder))
     _load_averaged(codec, folder, "train-vqvae")
     return codec.eval().requires_grad_(False)

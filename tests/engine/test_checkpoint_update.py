@@ -192,6 +192,55 @@ def test_an_update_that_hears_other_features_reads_the_song_again(
         do((gone, other), Operation("replace", 32, 38))
 
 
+def with_strange_music(state: State) -> State:
+    """The dance with features that an earlier version computed otherwise."""
+    document, motion = state
+    assert motion.music is not None
+    return document, replace(motion, music=replace(motion.music, features=motion.music.features + 3.0))
+
+
+def test_an_update_computes_the_music_anew_from_the_song(dance: State, installed: Path) -> None:
+    strange = with_strange_music(dance)
+    update(installed)
+    expected, edited = (do(state, Operation("replace", 32, 38)) for state in (dance, strange))
+    assert edited.document.tokens == expected.document.tokens
+    assert edited.dance.music is not None and dance[1].music is not None
+    assert np.array_equal(edited.dance.music.features, dance[1].music.features)
+    assert not any("heard" in notice for notice in edited.report["notices"])
+    # an edit that needs no music, too: the dance is one of the update from now on
+    mirrored = do(strange, Operation("mirror", 25, 30))
+    assert mirrored.dance.music is not None
+    assert np.array_equal(mirrored.dance.music.features, dance[1].music.features)
+
+
+def test_an_update_goes_on_with_kept_music_where_the_song_is_gone_and_says_so(dance: State, installed: Path) -> None:
+    document, motion = with_strange_music(dance)
+    gone = replace(document, audio=(replace(document.audio[0], path="/gone.wav"),))
+    update(installed)
+    edited = do((gone, motion), Operation("replace", 32, 38))
+    notices = edited.report["notices"]
+    assert sum("as mine@1 heard it" in notice and "/gone.wav" in notice for notice in notices) == 1
+    assert edited.dance.music is motion.music
+    again = do((edited.document, edited.dance), Operation("replace", 20, 24))
+    assert not any("heard" in notice for notice in again.report["notices"])
+    bare = do((gone, replace(motion, music=None)), Operation("mirror", 25, 30))  # nothing that could be heard
+    assert bare.dance.music is None and not any("heard" in notice for notice in bare.report["notices"])
+
+
+def test_of_a_chain_only_the_dance_of_the_earlier_version_is_heard_anew(
+    dance: State, installed: Path, song: Path
+) -> None:
+    update(installed)
+    request = GenerateRequest(str(song), seconds=4.0, style="rumba", checkpoint="mine", device="cpu", fps=30.0)
+    made = generate(request, lambda *_: None, lambda: False)
+    new = made.document, DanceMotion(made.motion, made.frames, music=made.music)
+    for second, shift in ((dance, 0.0), (new, 3.0)):
+        joined = chain(new, with_strange_music(second), 1.0, 5, lambda *_: None, lambda: False, "cpu")
+        assert joined.dance.music is not None and second[1].music is not None
+        expected = second[1].music.features + np.float32(shift)
+        assert np.array_equal(joined.dance.music.features[-2 * len(second[0]) :], expected)
+
+
 def test_dances_of_two_versions_are_chained(dance: State, installed: Path, song: Path) -> None:
     update(installed)
     request = GenerateRequest(str(song), seconds=4.0, style="rumba", checkpoint="mine", device="cpu", fps=30.0)

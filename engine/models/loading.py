@@ -46,8 +46,8 @@ def _load_own(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoin
 def _load_imported(folder: Path, config: Mapping[str, Any], device: str) -> Checkpoint:
     if not has_torch():
         raise CheckpointError(
-            f"Checkpoint {folder.name!r} is an imported one, which needs PyTorch. Press Install Engine in the add-on's "
-            "preferences, or choose another checkpoint."
+            f"Checkpoint {folder.name!r} is an imported one, which needs PyTorch. Press Install PyTorch in the "
+            "add-on's preferences, or choose another checkpoint."
         )
     from engine.models.original.checkpoint import load_original
 

@@ -43,7 +43,7 @@ def choose_device(wanted: str = AUTO) -> Device:
         return Device(CPU, "asked for")
     if wanted != AUTO and not has_torch():
         raise RequestError(
-            f"The device {wanted} needs PyTorch, which is not installed. Press Install Engine in the add-on's "
+            f"The device {wanted} needs PyTorch, which is not installed. Press Install PyTorch in the add-on's "
             "preferences, or choose the device auto or cpu."
         )
     if wanted == CPU_TORCH:

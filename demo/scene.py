@@ -19,6 +19,7 @@ import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol, cast
 
 import bpy
 import numpy as np
@@ -61,6 +62,10 @@ Path2D = NDArray[np.float64]
 
 VIDEO_SIZE = (640, 360)
 CELL_SIZE = (300, 450)
+
+
+class _SceneUpTo45(Protocol):
+    node_tree: bpy.types.NodeTree
 
 
 def build(dance_file: Path, document: Path, song: Path, blend: Path, report: Report) -> None:
@@ -296,17 +301,38 @@ def render(blend: Path, folder: Path, video_fps: float, cells: int, part: int, p
     settings.file_format, settings.color_mode, settings.compression = "PNG", "RGB", 10
     scene.render.resolution_percentage = 100
     seconds = (scene.frame_end - scene.frame_start + 1) / scene.render.fps
-    _display(scene).render_aa = "FXAA"
+    _display(scene).render_aa = "OFF"
+    _smooth_edges(scene)
     scene.render.resolution_x, scene.render.resolution_y = VIDEO_SIZE
     for number in range(part, math.floor(seconds * video_fps + 1e-6), parts):
         _render(scene, number / video_fps, folder / f"video_{number:05d}.png")
     _display(scene).render_aa = "5"
+    scene.render.use_compositing = False
     scene.render.resolution_x, scene.render.resolution_y = CELL_SIZE
     _set_stamp(scene.render)
     for number in range(part, cells, parts):
         time = seconds * (number + 0.5) / cells
         scene.render.stamp_note_text = f" {time:.1f} s"
         _render(scene, time, folder / f"cell_{number:02d}.png")
+
+
+def _smooth_edges(scene: bpy.types.Scene) -> None:
+    """Anti-aliasing by the compositor. Without a GPU, frames take three quarters of the time that they take with
+    Workbench's own."""
+    if bpy.app.version >= (5, 0):
+        tree = bpy.data.node_groups.new("Smooth Edges", "CompositorNodeTree")
+        assert tree.interface is not None
+        tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
+        scene.compositing_node_group = tree
+        output = tree.nodes.new("NodeGroupOutput")
+    else:
+        scene.use_nodes = True
+        tree = cast("_SceneUpTo45", scene).node_tree
+        tree.nodes.clear()
+        output = tree.nodes.new("CompositorNodeComposite")
+    layers, smooth = tree.nodes.new("CompositorNodeRLayers"), tree.nodes.new("CompositorNodeAntiAliasing")
+    tree.links.new(layers.outputs[0], smooth.inputs[0])
+    tree.links.new(smooth.outputs[0], output.inputs[0])
 
 
 def _render(scene: bpy.types.Scene, seconds: float, file: Path) -> None:

@@ -135,3 +135,7 @@ def test_pictures_are_rendered_in_parts(dance, tmp_path: Path) -> None:
         "video_00001.png",
         "video_00002.png",
     ]
+    for file in folder.iterdir():
+        image = bpy.data.images.load(str(file))
+        shades = np.array(image.pixels).reshape(-1, 4)[:, :3]
+        assert 0.4 < shades.mean() < 0.9 and shades.std() > 0.05  # the light studio, and the dancer

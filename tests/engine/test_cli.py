@@ -172,7 +172,7 @@ def test_an_old_python_gets_a_sentence_that_names_the_one_needed() -> None:
     code += "runpy.run_module('engine', run_name='__main__')"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stdout == ""
-    assert re.fullmatch(r"error: .* is Python 3\.9, but the engine needs 3\.11 or later\. .*\n", done.stderr)
+    assert re.fullmatch(r"error: .* is Python 3\.9, but the engine needs 3\.10 or later\. .*\n", done.stderr)
 
 
 def test_an_output_that_is_a_folder(arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny_engine import SMALL_CODEC, SMALL_DECODER, kill_at_step, own_folder, stepping, tiny_networks
 
 from engine.__main__ import main
@@ -287,6 +289,15 @@ def test_from_a_data_folder_to_a_dance(
     assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", second, *start, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", second, "--start-from", "gone", *few) == 1
     assert "gone" in capsys.readouterr().err
+
+    learned, again = tmp_path / "learned", tmp_path / "again"
+    assert run("train-decoder", "--data", data, "--vqvae", made, "--out", learned, *start, *few) == 0
+    assert run("pack", "--vqvae", made, "--decoder", learned, "-o", again, "--version", 2) == 0
+    old, new = (load_file(folder / "model.safetensors") for folder in (made, again))
+    assert all(torch.equal(old[name], new[name]) for name in old if name.startswith("vqvae."))
+    assert any(not torch.equal(old[name], new[name]) for name in old if name.startswith("decoder."))
+    shutil.rmtree(again)
+    capsys.readouterr()
 
     monkeypatch.setenv("MAGMA_CHECKPOINTS", str(tmp_path))
     run("doctor", "--json")

@@ -14,6 +14,8 @@ EXPECTED = {
     ("4.2", "this Blender was built without sound"),
     ("4.2", ELSEWHERE),
     ("5.0", ELSEWHERE),
+    ("3.4", "the demo brings a newer Blender of its own"),
+    ("4.2", "the demo brings a newer Blender of its own"),
     ("3.4", "actions have slots from 4.4 on"),
     ("4.2", "actions have slots from 4.4 on"),
     ("3.4", "extensions came with Blender 4.2"),

@@ -8,11 +8,15 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import LOCKED, keys, lock_the_second_second, move_key, select_frames
 
 from magma_blender.scene.dancer import load
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE),
+]
 
 
 @pytest.fixture(params=["cpu", "cpu-torch"])

@@ -15,7 +15,7 @@ from magma_blender.scene.dancer import load
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE),
+    pytest.mark.skipif(bpy.app.version[:2] != skips.ONCE_IN, reason=skips.ONCE),
 ]
 
 

@@ -21,8 +21,11 @@ _PASSED = 0.913
 """Share of the lower rate's Nyquist frequency up to which nothing is lost."""
 _ATTENUATION = 125.0
 """Decibels."""
-_SMALLEST, _LARGEST = 4096, 8192
-"""Samples of a block at the lower rate, least and most."""
+_SMALLEST, _USUAL = 512, 4096
+"""Samples of a block at the lower rate: at least so many in any case, and for ratios that occur. Up to twice as many
+are used."""
+_MOST = 1 << 22
+"""Samples of a block at the higher rate that only an absurd ratio needs more than."""
 _NEAR = 1e-6
 """Samples; block lengths whose ratios are off by this more than the best one's are as good."""
 
@@ -107,7 +110,8 @@ def _low_pass(half: int, cutoff: float, length: int) -> _Array:
 def _block_lengths(step: float) -> tuple[int, int]:
     """Inputs and outputs of a block, whose ratio is `step` or very near it."""
     ratio = max(step, 1.0 / step)
-    lower = np.arange(_SMALLEST, _LARGEST + 1)
+    least = max(_SMALLEST, min(_USUAL, int(_MOST / ratio)))
+    lower = np.arange(least, 2 * least + 1)
     off = np.abs(lower * ratio - np.round(lower * ratio))
     good = [int(count) for count in lower[off <= off.min() + _NEAR]]
     count = min(good[:16], key=lambda count: max(_largest_factor(count), _largest_factor(round(count * ratio))))

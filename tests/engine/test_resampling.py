@@ -55,6 +55,12 @@ def test_time_is_kept_over_an_hour() -> None:
     assert np.argmax(out) / 500 == pytest.approx(round(at * rate) / rate, abs=0.001)
 
 
+@pytest.mark.parametrize("rate", [10_000_000, 30_000_017.3])
+def test_absurd_rates_need_no_absurd_memory(rate: float) -> None:
+    out = resampled(np.ones(300_000, np.float32), rate, 10_240)
+    assert len(out) == round(300_000 * 10_240 / rate) and np.abs(middle(out) - 1).max() < 0.01
+
+
 @pytest.mark.parametrize("count", [0, 1, 100])
 def test_a_few_samples_are_enough(count: int) -> None:
     out = resampled(np.ones(count, np.float32), 44_100, 10_240)

@@ -53,7 +53,7 @@ class Stopwatch:
 class Song:
     """The part of a sound file that a dance is generated for.
 
-    samples: (S,) mono at `engine.audio.librosa_features.SAMPLE_RATE`. seconds: its length. resampled: returns the same
+    samples: (S,) mono at `engine.audio.rates.SAMPLE_RATE`. seconds: its length. resampled: returns the same
     part at another sample rate.
     """
 

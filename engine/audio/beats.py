@@ -8,7 +8,7 @@ the training songs is doubled.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +47,14 @@ class BeatTrack:
     """Beats of a song. times: (B,) seconds, rising. tempo: beats per minute over the whole song.
 
     strength: mean onset strength on the beats over the mean everywhere; about 1 means that there is no audible beat.
+    bars: (D,) indices into times of the first beat of each bar. beats_per_bar: 3 or 4.
     """
 
     times: NDArray[np.float64]
     tempo: float
     strength: float
+    bars: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    beats_per_bar: int = 4
 
 
 def track_beats(audio: FloatArray, sample_rate: int, tempo: float | None = None) -> BeatTrack:

@@ -16,10 +16,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .motion import Motion, MotionFileError, load_npz, numbers, read_npz, sample
+from .motion import (
+    ORIGIN,
+    PELVIS,
+    RATE_NAMES,
+    Motion,
+    MotionFileError,
+    frame_rate,
+    load_npz,
+    npz_bytes,
+    numbers,
+    pack_npz,
+    read_npz,
+    sample,
+)
 from .skeleton import JOINT_COUNT
 
 _MUSIC = ("music_features", "music_beats")
+_LENGTH, _FRAMES_RATE = "sampled_frames", "frames_framerate"
+"""Of a motion that is sampled from the frames: how many there are, and the frames' own rate."""
+_FRAMES = ("frames_poses", "frames_trans")
 _ON_A_FRAME = 1e-6
 """Distance in frames within which a time counts as a frame's."""
 
@@ -76,6 +92,40 @@ class DanceMotion:
         return arrays if self.music is None else {**arrays, **self.music.arrays()}
 
 
+def pack_dance_motion(dance: DanceMotion, clips: Iterable[str], **extra: Any) -> bytes:
+    """A dance motion as the bytes of an .npz that engine and add-on give each other and keep in a .blend, with the
+    named clips and any extra arrays or texts.
+
+    The motion at the user's rate is left out where it is just what `sample` makes of the frames, as it is until
+    keys are changed by hand; `read_motion` samples it again.
+    """
+    arrays = {**extra, **dance.arrays(clips)}
+    motion, frames = dance.motion, dance.frames
+    if not (
+        _covers(frames, len(motion), motion.fps) and _same(motion, _sampled(frames, len(motion), motion.fps)).all()
+    ):
+        return pack_npz(motion, **arrays)
+    arrays |= {_LENGTH: np.int64(len(motion)), "mocap_framerate": np.float64(motion.fps)}
+    return npz_bytes({ORIGIN: PELVIS, _FRAMES_RATE: np.float64(frames.fps), **arrays})
+
+
+def read_motion(data: bytes) -> Motion:
+    """The motion at the user's rate in the bytes of `pack_dance_motion` or `pack_npz`. Raises MotionFileError."""
+    arrays = read_npz(BytesIO(data), ("poses", _LENGTH, _FRAMES_RATE, *_FRAMES, *RATE_NAMES))
+    if "poses" in arrays or any(name not in arrays for name in (_LENGTH, _FRAMES_RATE, *_FRAMES)):
+        return load_npz(BytesIO(data))
+    said = arrays[_LENGTH]
+    length = int(said.reshape(-1)[0]) if said.dtype.kind == "i" and said.size == 1 else 0
+    fps = frame_rate("It", arrays, length)
+    frames = _motion(arrays, *_FRAMES, frame_rate("It", {"fps": arrays[_FRAMES_RATE]}, 1))
+    if not _covers(frames, length, fps):
+        raise MotionFileError(
+            f"it has {len(frames)} frames at {frames.fps:g} a second, of which {length} at {fps:g} a second cannot be "
+            "sampled. Generate the dance again."
+        )
+    return _sampled(frames, length, fps)
+
+
 def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_rate: float) -> DanceMotion:
     """The dance motion in the bytes of an .npz, with the named clips.
 
@@ -84,7 +134,7 @@ def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_r
     """
     names = ["frames", *(f"clip_{name}" for name in sorted(clips))]
     keys = [(f"{name}_poses", f"{name}_trans") for name in names]
-    motion = load_npz(BytesIO(data))
+    motion = read_motion(data)
     arrays = read_npz(BytesIO(data), [*(key for pair in keys for key in pair), *_MUSIC])
     missing = [key for pair in keys for key in pair if key not in arrays]
     if missing:
@@ -109,6 +159,15 @@ def _music(arrays: Mapping[str, NDArray[Any]]) -> DanceMusic | None:
     if not fits or (np.diff(beats) <= 0).any():
         return None
     return DanceMusic(features.astype(np.float32), beats.astype(np.float64))
+
+
+def _covers(frames: Motion, length: int, fps: float) -> bool:
+    """Whether frames last as long as a motion of `length` frames at `fps`."""
+    return 1 <= length <= frames.seconds * fps + 1
+
+
+def _sampled(frames: Motion, length: int, fps: float) -> Motion:
+    return replace(sample(frames, np.arange(length) / fps), fps=fps)
 
 
 def _same(one: Motion, other: Motion) -> NDArray[np.bool_]:

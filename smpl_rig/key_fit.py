@@ -17,8 +17,6 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
 
-LONGEST = 32
-"""Frames of the longest piece. Also the grid on which every curve has a key, so that an edit fits few frames again."""
 _PATIENCE = 2
 """Lengths that may fail before longer ones are not tried: a longer piece may fit where a shorter one does not."""
 
@@ -35,17 +33,20 @@ class Keys:
     straight: NDArray[np.bool_]
 
 
-def fit_keys(values: Floats, tolerance: Floats, phase: int = 0) -> list[Keys]:
+def fit_keys(values: Floats, tolerance: Floats, longest: int, phase: int = 0) -> list[Keys]:
     """Keys of the curves `values` (T, C), each within its `tolerance` (C,) at every frame; the first and the last frame
-    are keys. phase: how many frames after a frame of the grid the first one is.
+    are keys.
+
+    longest: frames of the longest piece. It is also the grid on which every curve has a key, so that an edit fits few
+    frames again. phase: how many frames after a frame of the grid the first one is.
 
     Greedy: every piece is as long as the tolerance lets it be.
     """
     count = len(values)
-    borders = sorted({0, count - 1, *range((-phase) % LONGEST, count, LONGEST)})
+    borders = sorted({0, count - 1, *range((-phase) % longest, count, longest)})
     curves = range(len(tolerance))
     rows = [(curve, first, last) for first, last in itertools.pairwise(borders) for curve in curves]
-    pieces = _pieces(values.T.astype(np.float64), np.array(rows, np.int64).reshape(-1, 3), tolerance)
+    pieces = _pieces(values.T.astype(np.float64), np.array(rows, np.int64).reshape(-1, 3), tolerance, longest)
     limits = np.searchsorted(pieces["curve"], range(len(tolerance) + 1))
     return [_joined(values[:, curve], pieces[limits[curve] : limits[curve + 1]]) for curve in curves]
 
@@ -55,7 +56,7 @@ _PIECE = np.dtype(
 )
 
 
-def _pieces(values: Floats, rows: NDArray[np.int64], tolerance: Floats) -> NDArray[np.void]:
+def _pieces(values: Floats, rows: NDArray[np.int64], tolerance: Floats, longest: int) -> NDArray[np.void]:
     """All pieces, sorted by curve and start. values: (C, T). rows: (n, 3) curve, first and last frame of what is fitted
     beside each other."""
     found = []
@@ -64,7 +65,7 @@ def _pieces(values: Floats, rows: NDArray[np.int64], tolerance: Floats) -> NDArr
         best = np.zeros(len(curve), _PIECE)
         best["curve"], best["start"] = curve, start
         failed, trying = np.zeros(len(curve), int), np.arange(len(curve))
-        for length in range(1, LONGEST + 1):
+        for length in range(1, longest + 1):
             trying = trying[(start[trying] + length <= last[trying]) & (failed[trying] < _PATIENCE)]
             if not len(trying):
                 break
@@ -94,7 +95,7 @@ _EXACT = 1e-7
 """Distance from a line within which a piece is one."""
 
 
-@lru_cache(maxsize=LONGEST)
+@lru_cache(maxsize=256)
 def _basis(length: int) -> tuple[Floats, Floats, Floats]:
     """Of a piece of so many frames: (2, n) weights of its ends on a line, (4, n) of its coefficients, and (n, 2) what
     solves for the handles."""

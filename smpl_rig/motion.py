@@ -317,6 +317,11 @@ def pack_npz(motion: Motion, **extra: Any) -> bytes:
         "mocap_framerate": np.float64(motion.fps),
         **extra,
     }
+    return npz_bytes(arrays)
+
+
+def npz_bytes(arrays: Mapping[str, Any]) -> bytes:
+    """Arrays and texts as the bytes of a compressed .npz."""
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()

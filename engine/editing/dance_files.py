@@ -16,7 +16,7 @@ from engine.editing.song_music import is_found
 from engine.errors import ChoreographyError, DataError
 from smpl_rig import dance_motion
 from smpl_rig.dance_motion import DanceMotion
-from smpl_rig.motion import MotionFileError, pack_npz, save_npz
+from smpl_rig.motion import MotionFileError, save_npz
 
 _MOST_MOTION = 2**30
 """Bytes of a dance's motion file, several times what the longest dance has."""
@@ -24,22 +24,21 @@ _MOST_MOTION = 2**30
 
 def write_dance_motion(path: Path, document: Choreography, dance: DanceMotion) -> None:
     """Write the AMASS-style .npz of a dance with what edits need; clips that no variant uses are left out."""
-    save_npz(path, dance.motion, **_dance_arrays(document, dance))
+    save_npz(path, dance.motion, **_facts(document), **dance.arrays(document.clips))
 
 
 def pack_dance_motion(document: Choreography, dance: DanceMotion) -> bytes:
-    """What `write_dance_motion` writes as bytes for the add-on, see `smpl_rig.motion.pack_npz`."""
-    return pack_npz(dance.motion, **_dance_arrays(document, dance))
+    """A dance's motion as bytes for the add-on, see `smpl_rig.dance_motion.pack_dance_motion`."""
+    return dance_motion.pack_dance_motion(dance, document.clips, **_facts(document))
 
 
-def _dance_arrays(document: Choreography, dance: DanceMotion) -> dict[str, Any]:
+def _facts(document: Choreography) -> dict[str, Any]:
     return {
         "tokens": np.array(document.tokens, np.int64),
         "token_rate": np.float64(document.token_rate),
         "checkpoint": document.checkpoint.name,
         "seed": np.int64(document.seed),
         "style": document.style or "",
-        **dance.arrays(document.clips),
     }
 
 

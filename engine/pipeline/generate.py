@@ -32,8 +32,8 @@ from engine.pipeline.request import SEEDS, GenerateRequest, check_request
 from engine.pipeline.song import music_of_dance, read_song
 from engine.runtime.cancellable import cancellable
 from engine.runtime.device import Device, choose_device, with_cpu_fallback
-from smpl_rig.dance_motion import DanceMotion, DanceMusic
-from smpl_rig.motion import Motion, pack_npz, save_npz
+from smpl_rig.dance_motion import DanceMotion, DanceMusic, pack_dance_motion
+from smpl_rig.motion import Motion, save_npz
 
 
 @dataclass(frozen=True)
@@ -58,21 +58,23 @@ class Dance:
     report: dict[str, Any] = field(default_factory=dict)
 
     def to_npz(self) -> bytes:
-        """The dance as the bytes of an .npz for the add-on, see `smpl_rig.motion.pack_npz`."""
-        return pack_npz(self.motion, **self._arrays())
+        """The dance as the bytes of an .npz for the add-on, see `smpl_rig.dance_motion.pack_dance_motion`."""
+        return pack_dance_motion(self._dance_motion(), (), **self._facts())
 
     def write(self, path: Path) -> None:
         """Write the dance as an AMASS-style .npz."""
-        save_npz(path, self.motion, **self._arrays())
+        save_npz(path, self.motion, **self._facts(), **self._dance_motion().arrays(()))
 
-    def _arrays(self) -> dict[str, Any]:
+    def _dance_motion(self) -> DanceMotion:
+        return DanceMotion(self.motion, self.frames, music=self.music)
+
+    def _facts(self) -> dict[str, Any]:
         return {
             "tokens": self.tokens,
             "token_rate": np.float64(self.token_rate),
             "checkpoint": self.checkpoint,
             "seed": np.int64(self.seed),
             "style": self.style,
-            **DanceMotion(self.motion, self.frames, music=self.music).arrays(()),
         }
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MOST_PLACES = 5
 """Places that a message lists."""
+ROUNDING = 1e-6
+"""Radians and metres by which the same motion may differ where two versions of numpy have sampled it."""
 
 
 def store(armature: bpy.types.Object, dancer: Dancer) -> None:
@@ -96,8 +98,8 @@ def rewrite(armature: bpy.types.Object, dancer: Dancer, before: Motion, motion: 
 
     changed = np.ones(len(motion), bool)
     common = slice(min(len(before), len(motion)))
-    changed[common] = (motion.poses[common] != before.poses[common]).any(axis=1)
-    changed[common] |= (motion.trans[common] != before.trans[common]).any(axis=1)
+    changed[common] = (np.abs(motion.poses[common] - before.poses[common]) > ROUNDING).any(axis=1)
+    changed[common] |= (np.abs(motion.trans[common] - before.trans[common]) > ROUNDING).any(axis=1)
     target_of(armature).rewrite(motion, changed, dancer.frame_start)
 
 

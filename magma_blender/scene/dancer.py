@@ -6,9 +6,9 @@ is renamed, duplicated, saved and loaded, undo brings it back, and Blender keeps
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 import bpy
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from smpl_rig.motion import Motion
 
 RECORD_KEY = "magma_dancer"
-VERSION = 2
-"""Version 1 was several properties, see `dancer_migration`."""
+VERSION = 3
+"""Version 1 was several properties, see `dancer_migration`. Version 2 always had the motion at the scene's rate."""
+_READ_VERSIONS = (2, VERSION)
 KEYS = (RECORD_KEY, *dancer_migration.KEYS)
 
 MOST_FRAMES = 1_000_000
@@ -103,10 +104,10 @@ class Dancer:
 
     def motion(self) -> Motion:
         """The motion at the scene's rate. Raises SceneError where it is damaged."""
-        from smpl_rig.motion import MotionFileError, load_npz
+        from smpl_rig.motion import MotionFileError
 
         try:
-            return load_npz(io.BytesIO(self.npz))
+            return _motion(self.npz)
         except MotionFileError as error:
             raise _unusable(error) from error
 
@@ -127,9 +128,20 @@ def _unusable(error: Exception) -> SceneError:
 
 def pack(document: Choreography, dance_motion: DanceMotion) -> bytes:
     """The .npz of a document's motion; clips that no variant is kept in are left out."""
-    from smpl_rig.motion import pack_npz
+    from smpl_rig.dance_motion import pack_dance_motion
 
-    return pack_npz(dance_motion.motion, **dance_motion.arrays(document.clips))
+    return pack_dance_motion(dance_motion, document.clips)
+
+
+@lru_cache(maxsize=4)
+def _motion(npz: bytes) -> Motion:
+    """A dance's motion. Buttons look at it several times, and that of a long dance takes a second to sample."""
+    from smpl_rig.dance_motion import read_motion
+
+    motion = read_motion(npz)
+    for array in (motion.poses, motion.trans):
+        array.setflags(write=False)
+    return motion
 
 
 def has_dance(armature: bpy.types.Object) -> bool:
@@ -233,7 +245,7 @@ def read(record: object) -> Dancer:
     what is wrong."""
     if not isinstance(record, Mapping):
         raise ValueError("it is no record")
-    if record.get("version") != VERSION:
+    if record.get("version") not in _READ_VERSIONS:
         raise ValueError(f"its version is {shown(record.get('version'))}, this add-on reads up to {VERSION}")
     return Dancer(
         document=read_document(_field(record, "document", _is_text)),

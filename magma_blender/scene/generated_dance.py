@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,11 +25,11 @@ class GeneratedDance:
 
 def read_generated(answer: DanceAnswer) -> GeneratedDance:
     """The dance in an answer of the engine. Raises AnswerError where it makes no sense."""
-    from smpl_rig.motion import load_npz
+    from smpl_rig.dance_motion import read_motion
 
     try:
         document = from_json(answer.document)
-        motion = load_npz(io.BytesIO(answer.npz))
+        motion = read_motion(answer.npz)
     except (ChoreographyError, ValueError) as error:  # errors of motion files are ValueErrors
         raise unusable(error) from error
     return GeneratedDance(document, motion, answer.npz)

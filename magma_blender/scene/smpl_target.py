@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 SAMPLED = 16
 """Frames that are looked at to see whether the rest pose is the one that was keyed."""
-SAME_POSE = 2e-3
-"""Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave."""
-SAME_PLACE = 4e-3
+SAME_POSE = 4e-3
+"""Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave, whose
+tolerance grows with the frame rate, and so does this."""
+SAME_PLACE = 5e-3
 """Metres of any joint up to which poses are the same. Turns that are each too small to count add up along a limb."""
 SAME_REST = 0.01
 """The same where the rest pose has changed: half a degree, a centimetre."""
@@ -110,8 +111,7 @@ class SmplTarget:
         """(the scene frame of frame 0, (count,) which frames' keys are as they were keyed)."""
         import numpy as np
 
-        from smpl_rig.blender.keyframes import place_of
-        from smpl_rig.key_fit import LONGEST
+        from smpl_rig.blender.keyframes import longest_piece, place_of
 
         armature, count = self._armature, len(keyed.prints)
         place, span = place_of(armature), keys.range()
@@ -139,7 +139,7 @@ class SmplTarget:
         shown = 1.0
         if share < SAME_DANCE:
             # keys with other handles or another interpolation have the values of then where all curves have keys
-            some = np.unique([*range(0, count, LONGEST), count - 1])
+            some = np.unique([*range(0, count, longest_piece(keyed.motion.fps)), count - 1])
             alike = [1 - self._differ(keyed.motion, some, start).mean() for start in starts]
             shown = max(alike)
             best = float(starts[alike.index(shown)] if shown >= SAME_DANCE else keyed.frame_start)
@@ -214,6 +214,7 @@ class SmplTarget:
         """Which of the frames show another pose than the motion."""
         import numpy as np
 
+        from smpl_rig.blender.keyframes import tolerance_growth
         from smpl_rig.rotations import axis_angle_to_quaternion
         from smpl_rig.skeleton import JOINT_COUNT
 
@@ -226,7 +227,8 @@ class SmplTarget:
         turned = _distance(one, other).max(axis=1)
         moved = np.abs(now.trans - then.trans).max(axis=1)
         away = np.linalg.norm(now.joints() - then.joints(), axis=-1).max(axis=1)
-        differ: Bools = (np.maximum(turned, moved) > SAME_POSE) | (away > SAME_PLACE)
+        growth = tolerance_growth(motion.fps)
+        differ: Bools = (np.maximum(turned, moved) > growth * SAME_POSE) | (away > growth * SAME_PLACE)
         return differ
 
     def write(self, motion: Motion, frame_start: int, name: str, former: Former | None) -> None:

@@ -34,6 +34,11 @@ FEET_TOLERANCE, TOLERANCE = 0.0005, 0.001
 floor, and elsewhere. In a dance joints are 0.5 mm off in the mean, and its keys are a sixth of its frames."""
 LARGEST_TURN = 2e-3
 """The most that a quaternion's numbers may be off, where a joint moves little: a quarter of a degree."""
+USUAL_RATE, MOST_GROWTH = 30.0, 2.0
+"""Frames a second up to which these tolerances hold, and how much they grow at most beyond it. Most frames lie between
+two of the checkpoint's then, on straight lines whose corners would cost a key each."""
+LONGEST_PIECE = 32
+"""Frames of the longest piece of a curve, up to the usual rate."""
 
 
 def write_motion(
@@ -73,7 +78,7 @@ def write_motion(
         if former_range is not None:
             first, last = min(first, former_range[0]), max(last, former_range[1])
         present = our_curves(new)
-        for number, (keys, channel) in enumerate(zip(fit(values, rest), CHANNELS, strict=True)):
+        for number, (keys, channel) in enumerate(zip(fit(values, rest, motion.fps), CHANNELS, strict=True)):
             bone = JOINT_NAMES[number // 4] if number < ROTATIONS else JOINT_NAMES[0]
             outside: list[Attributes] = []
             if channel in present:
@@ -198,17 +203,28 @@ def _upright() -> rot.Array:
     return rot.matrix_to_quaternion(BODY_TO_WORLD.astype(np.float64))
 
 
-def fit(values: rot.Array, rest: RestPose, phase: int = 0) -> list[Keys]:
+def fit(values: rot.Array, rest: RestPose, fps: float, frame: int = 0) -> list[Keys]:
     """Keys of the `CHANNELS` with the values (T, 99), within the tolerances above.
 
-    phase: of the first frame on the grid of keys.
+    fps: of the values. frame: number of the first one in the motion, whose keys lie on a grid.
     """
+    growth, longest = tolerance_growth(fps), longest_piece(fps)
     carries_foot = [any(JOINT_INDEX[f"{side}_foot"] in _below(joint) for side in "LR") for joint in range(JOINT_COUNT)]
     metres = np.where(carries_foot, FEET_TOLERANCE, TOLERANCE)
     turns = np.minimum(metres / 2 / (_reach() + 0.05), LARGEST_TURN)
     tolerance = np.concatenate([np.repeat(turns, 4), np.full(len(CHANNELS) - ROTATIONS, FEET_TOLERANCE * rest.size)])
     # as Blender keeps them, so that a value that does not change is one number
-    return fit_keys(values.astype(np.float32), tolerance, phase)
+    return fit_keys(values.astype(np.float32), tolerance * growth, longest, frame % longest)
+
+
+def tolerance_growth(fps: float) -> float:
+    """How much larger the tolerances are at a frame rate."""
+    return float(np.clip(fps / USUAL_RATE, 1.0, MOST_GROWTH))
+
+
+def longest_piece(fps: float) -> int:
+    """Frames of the longest piece of a curve at that rate: every curve has a key on each such frame of the motion."""
+    return round(LONGEST_PIECE * max(fps / USUAL_RATE, 1.0))
 
 
 def _below(joint: int) -> set[int]:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from .. import rotations as rot
 from ..frame_runs import runs_of
-from ..key_fit import LONGEST
 from ..motion import Motion
 from ..skeleton import JOINT_COUNT, JOINT_NAMES
 from . import compat
@@ -72,7 +71,7 @@ def rewrite_motion(obj: bpy.types.Object, motion: Motion, changed: Bools, frame_
         quaternions[start:stop] = piece
     values = np.concatenate([quaternions.reshape(len(motion), -1), locations], axis=1)
     curves = our_curves(compat.own_action(place))
-    new = _new_keys(values, changed, times[0], rest)
+    new = _new_keys(values, changed, times[0], rest, motion.fps)
     constant = enum_value("interpolation", "CONSTANT")
     for number, channel in enumerate(CHANNELS):
         fresh = new[number]
@@ -115,11 +114,11 @@ def _sign(one: rot.Array, other: rot.Array) -> rot.Array:
     return np.where((one * other).sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
 
 
-def _new_keys(values: rot.Array, changed: Bools, first: float, rest: RestPose) -> list[Attributes]:
+def _new_keys(values: rot.Array, changed: Bools, first: float, rest: RestPose, fps: float) -> list[Attributes]:
     """The keys of every channel in the changed frames. first: the time of frame 0."""
     parts: list[list[Attributes]] = [[] for _ in CHANNELS]
     for start, stop in runs_of(changed):
-        for part, keys in zip(parts, fit(values[start:stop], rest, start % LONGEST), strict=True):
+        for part, keys in zip(parts, fit(values[start:stop], rest, fps, start), strict=True):
             part.append(attributes(keys, first + start, 1.0))
     return [{name: np.concatenate([keys[name] for keys in part]) for name in part[0]} for part in parts]
 

@@ -115,7 +115,7 @@ def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
 
 
 DAMAGE = {
-    "version": 3,
+    "version": 4,
     "document": "{}",
     "motion": "text",
     "frame_start": 1.5,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smpl_rig.key_fit import LONGEST, Keys, fit_keys
+from smpl_rig.key_fit import Keys, fit_keys
+
+LONGEST = 32
 
 
 def evaluated(keys: Keys, count: int) -> np.ndarray:
@@ -27,7 +29,7 @@ def test_every_frame_is_within_the_tolerance_and_smooth_curves_need_few_keys(pha
     noise = np.random.default_rng(0).normal(0, 0.3, 200)
     values = np.stack([np.sin(frames / 9), noise, 0.02 * frames, np.full(200, 0.7)], axis=1).astype(np.float32)
     tolerance = np.array([1e-3, 1e-3, 1e-3, 1e-3])
-    fitted = fit_keys(values, tolerance, phase)
+    fitted = fit_keys(values, tolerance, LONGEST, phase)
     for curve, keys in enumerate(fitted):
         assert keys.frames[0] == 0 and keys.frames[-1] == 199 and (np.diff(keys.frames) > 0).all()
         assert np.abs(evaluated(keys, 200) - values[:, curve]).max() <= tolerance[curve] + 1e-6
@@ -38,12 +40,12 @@ def test_every_frame_is_within_the_tolerance_and_smooth_curves_need_few_keys(pha
 
 
 def test_what_does_not_change_is_straight_and_the_same_number() -> None:
-    (keys,) = fit_keys(np.full((100, 1), 0.1, np.float32), np.array([1e-3]))
+    (keys,) = fit_keys(np.full((100, 1), 0.1, np.float32), np.array([1e-3]), LONGEST)
     assert keys.straight.all() and set(keys.values.tolist()) == {float(np.float32(0.1))}
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_short_motions(count: int) -> None:
     values = np.arange(count, dtype=np.float32)[:, None] ** 2
-    (keys,) = fit_keys(values, np.array([1e-6]))
+    (keys,) = fit_keys(values, np.array([1e-6]), LONGEST)
     assert np.abs(evaluated(keys, count) - values[:, 0]).max() < 1e-5

@@ -4,6 +4,7 @@ that the add-on reads and edits it without the engine.
 Imports: the shared modules of `engine` only.
 """
 
+from .correction import FASTEST, LONGEST_BAR, NO_CORRECTION, SLOWEST, Correction, correction_from
 from .document import (
     COPIED,
     GENERATED,
@@ -44,12 +45,16 @@ from .songs import relative_path, relink, songs_beside, with_paths
 
 __all__ = [
     "COPIED",
+    "FASTEST",
     "GENERATED",
+    "LONGEST_BAR",
     "LONGEST_TEXT",
     "LONGEST_TRANSITION",
     "MIRRORED",
     "MOST_SONGS",
     "MOTION",
+    "NO_CORRECTION",
+    "SLOWEST",
     "SOURCES",
     "STYLE_TRANSITION",
     "VERSION",
@@ -57,11 +62,13 @@ __all__ = [
     "CheckpointIdentity",
     "Choreography",
     "Codes",
+    "Correction",
     "MotionFile",
     "Range",
     "Span",
     "Variant",
     "choose_variant",
+    "correction_from",
     "from_json",
     "insert_variant",
     "keep_clip",

@@ -13,6 +13,7 @@ from itertools import chain, pairwise
 
 from ..checks import LARGEST_COUNT, is_count, is_number, shown
 from ..errors import ChoreographyError
+from .correction import MOST_BEATS, NO_CORRECTION, Correction, rises
 
 Codes = tuple[tuple[int, ...], ...]
 """(n, K): K residual codes a position."""
@@ -26,8 +27,8 @@ STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0
 MOST_POSITIONS = 36_000
 """An hour at ten positions a second. These bounds are far above what any dance has: with them, a damaged or hostile
 document is refused before it costs time or memory."""
-MOST_SONGS, MOST_BEATS = 1_000, 20_000
-"""Songs of a dance, and beats of a song."""
+MOST_SONGS = 1_000
+"""Songs of a dance."""
 MOST_VARIANTS, MOST_LEVELS = 1_000, 64
 """Variants of a span, and codes of a position."""
 LONGEST_PATH, LONGEST_NAME = 32_768, 1_000
@@ -162,7 +163,8 @@ class Audio:
     hint, for sha256, of its content, says which file it is. size: bytes, None if unknown. start, seconds: the part, in
     seconds of the file; None for its end. speed: of playback. style: the one with the usual tempo for tracking its
     beats; None for the document's. beats: rising seconds from position `at` to each beat of this part; empty if
-    unknown. beats_per_bar: its metre.
+    unknown. beats_per_bar: its metre. ones: rising indices into `beats` of those that begin a bar; empty if unknown.
+    correction: what a person said of the song's rhythm, in seconds of the file.
     """
 
     path: str
@@ -175,6 +177,8 @@ class Audio:
     beats: tuple[float, ...] = ()
     beats_per_bar: int = 4
     size: int | None = None
+    ones: tuple[int, ...] = ()
+    correction: Correction = NO_CORRECTION
 
     def __post_init__(self) -> None:
         named = _is_text(self.path, LONGEST_PATH) and "\0" not in self.path
@@ -187,12 +191,14 @@ class Audio:
         require(is_count(self.at), f"The audio begins at position {shown(self.at)}. Use a position of at least 0.")
         _check_style("The audio", self.style)
         _check_most("The audio", "beats", len(self.beats), MOST_BEATS)
-        rising = all(is_number(beat) for beat in self.beats) and all(one < two for one, two in pairwise(self.beats))
-        require(rising, "The audio's beats do not rise. Give seconds, each after the one before.")
+        require(rises(self.beats), "The audio's beats do not rise. Give seconds, each after the one before.")
         require(
             is_count(self.beats_per_bar, 1, MOST_BEATS_PER_BAR),
             f"The audio has {shown(self.beats_per_bar)} beats a bar. Give 1 to {MOST_BEATS_PER_BAR}.",
         )
+        known_ones = rises(self.ones) and all(is_count(one, 0, len(self.beats) - 1) for one in self.ones)
+        require(known_ones, "The audio's ones are not rising numbers of its beats.")
+        require(isinstance(self.correction, Correction), "The audio's correction is none.")
         sized = self.size is None or is_count(self.size)
         require(sized, f"The audio has a size of {shown(self.size)}. Give bytes, or nothing if it is unknown.")
 

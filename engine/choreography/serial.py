@@ -9,13 +9,14 @@ from typing import Any, TypeVar
 
 from ..checks import shown
 from ..errors import ChoreographyError
+from .correction import correction_from
 from .document import Audio, CheckpointIdentity, Choreography, MotionFile, Span, Variant, require
 
 KIND = "magma choreography"
-VERSION = 3
+VERSION = 4
 """Version 1 stored no beats and no metre of its songs; version 2 no size of their files and no version of the
-checkpoint, and its paths were absolute."""
-READABLE = (1, 2, VERSION)
+checkpoint, and its paths were absolute; version 3 did not say which beats begin bars, and nobody could correct them."""
+READABLE = (1, 2, 3, VERSION)
 LONGEST_TEXT = 32 * 2**20
 """Characters of a document's text; an hour of dance with 30 variants of every move has about as many."""
 _MOST = {"{": 400_000, "[": 1_500_000}
@@ -77,9 +78,11 @@ def from_json(text: str) -> Choreography:
 
 def _audio(data: Any) -> Audio:
     values = _mapping(data, "audio")
-    earlier = {"beats": [], "beats_per_bar": 4, "size": None}  # missing in version 1, the size in version 2
+    # missing in version 1, the size in version 2, ones and correction in version 3
+    earlier = {"beats": [], "beats_per_bar": 4, "size": None, "ones": [], "correction": None}
     values = {**earlier, **values}
-    return _part(Audio, {**values, "beats": tuple(_list(values["beats"], "beats"))}, "audio")
+    values |= {name: tuple(_list(values[name], name)) for name in ("beats", "ones")}
+    return _part(Audio, {**values, "correction": correction_from(values["correction"])}, "audio")
 
 
 def _span(data: Any) -> Span:

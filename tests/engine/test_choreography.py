@@ -158,7 +158,7 @@ def damaged(change: Any) -> str:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d.update(version=4), "version 4, this engine reads up to 3"),
+        (lambda d: d.update(version=5), "version 5, this engine reads up to 4"),
         (lambda d: d.pop("kind"), "not a choreography"),
         (lambda d: d.pop("seed"), "lacks .'seed'"),
         (lambda d: d.update(colour="red"), "unknown .'colour'"),

@@ -1,5 +1,5 @@
-"""Beats and bars together, by dynamic programming: the best sequence of beats, each of which is the first, second ... of
-its bar (as Ellis, "Beat Tracking by Dynamic Programming", 2007, for beats alone).
+"""Beats and bars together, by dynamic programming: the best sequence of beats, each of which is the first, second ...
+of its bar (as Ellis, "Beat Tracking by Dynamic Programming", 2007, for beats alone).
 
 The best sequence that ends with the second beat of a bar in a frame is the best one that ends with a first beat about a
 period earlier, and that frame. The shortest beat is longer than a block of frames, so a block is computed at once.

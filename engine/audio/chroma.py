@@ -53,8 +53,8 @@ def chroma(audio: FloatArray) -> FloatArray:
 
 
 def pitch_shares(audio: FloatArray, hop: int) -> Iterator[tuple[_Array, _Array]]:
-    """Blocks of the share (frames, 12) of each pitch class, and of the power (frames,) of all notes, of audio (samples,)
-    at `SAMPLE_RATE`; frame k is centred on sample k * hop."""
+    """Blocks of the share (frames, 12) of each pitch class, and of the power (frames,) of all notes, of audio
+    (samples,) at `SAMPLE_RATE`; frame k is centred on sample k * hop."""
     bins, first, weights = _notes()
     for spectra in power_spectra(audio, _WINDOW, hop):
         power = np.add.reduceat(spectra[:, bins], first, axis=1)

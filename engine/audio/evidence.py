@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,8 +47,9 @@ _PIECE = 60
 
 @dataclass(frozen=True)
 class Evidence:
-    """onset: (T, BANDS) onset strength at `RATE`; frame k is about second k / RATE. harmony: (H, 12) shares of the pitch
-    classes at `HARMONY_RATE`; zeros where nothing sounds. loudness: (H,) power relative to the song's loud moments."""
+    """onset: (T, BANDS) onset strength at `RATE`; frame k is about second k / RATE. harmony: (H, 12) shares of the
+    pitch classes at `HARMONY_RATE`; zeros where nothing sounds. loudness: (H,) power relative to the song's loud
+    moments."""
 
     onset: FloatArray
     harmony: FloatArray
@@ -95,10 +97,11 @@ def _level(audio: FloatArray) -> float:
 
 @cache
 def _narrow_bands() -> _Array:
-    """Weights (1 + window // 2, BANDS * _NARROW) of the bins in the narrow bands, each divided by the number of bins."""
+    """Weights (1 + window // 2, BANDS * _NARROW) of the bins in the narrow bands: triangles as wide as a bin, at
+    least."""
     frequencies = np.arange(1 + _WINDOW // 2) * (SAMPLE_RATE / _WINDOW)
     edges = np.concatenate(
-        [np.geomspace(low, high, _NARROW, endpoint=False) for low, high in zip(_EDGES, _EDGES[1:])] + [[_EDGES[-1]]]
+        [np.geomspace(low, high, _NARROW, endpoint=False) for low, high in pairwise(_EDGES)] + [[_EDGES[-1]]]
     )
     centres = np.sqrt(edges[1:] * edges[:-1])
     width = np.maximum(np.diff(edges), SAMPLE_RATE / _WINDOW)

@@ -1,4 +1,4 @@
-"""Listening to a whole song: the evidence of its rhythm, and the rhythm itself, as heard and as a person corrects it."""
+"""Listening to a whole song: the evidence of its rhythm, and the rhythm, as heard and as a person corrects it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.bar_profile import SLOTS, bar_profile, features_around, likeness_of_one
+from engine.audio.bar_profile import bar_profile, features_around, likeness_of_one
 from engine.audio.bar_tracking import track_bars
 from engine.audio.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
 from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, pulses

@@ -13,12 +13,10 @@ with known tempo and metre (`benchmarks/listening_weights.py`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.evidence import BANDS, RATE
+from engine.audio.evidence import RATE
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -118,14 +116,14 @@ def _at_harmonics(pulse: Array) -> Array:
     taper = np.hanning(width)
     size = 16 * _SPECTRUM_WINDOW
     starts = range(0, len(together) - width + 1, max(width // 2, 1))
-    spectrum = sum(np.abs(np.fft.rfft(together[start : start + width] * taper, size)) for start in starts)
-    spectrum = spectrum / (len(starts) * width)
+    spectra = [np.abs(np.fft.rfft(together[start : start + width] * taper, size)) for start in starts]
+    spectrum = np.mean(spectra, axis=0) / width
     places = np.outer(TEMPI / 60.0, _HARMONICS) * (size / RATE)
     return np.log(np.interp(places, np.arange(len(spectrum)), spectrum) + 1e-3)
 
 
 def likelihoods(pulse: Array, weights: Array) -> Array:
-    """The logarithms of the likelihoods (tempi, METRES) of a stretch of pulses (T, BANDS); all the same where nothing is
-    heard. weights: (1 + D, METRES), the first row for any stretch."""
+    """The logarithms of the likelihoods (tempi, METRES) of a stretch of pulses (T, BANDS); all the same where nothing
+    is heard. weights: (1 + D, METRES), the first row for any stretch."""
     score = descriptors(pulse) @ weights[1:] + weights[0] if pulse.any() else np.zeros((len(TEMPI), len(METRES)))
     return np.asarray(score - score.max() - np.log(np.exp(score - score.max()).sum()))

@@ -31,8 +31,8 @@ _SHORT = 3 * RATE
 
 @dataclass(frozen=True)
 class TempoEvidence:
-    """The likelihoods (windows, tempi, METRES), logarithms, of windows of a song of `frames` frames. centres: (windows,)
-    frames. total: (tempi, METRES), of the whole song."""
+    """The likelihoods (windows, tempi, METRES), logarithms, of windows of a song of `frames` frames. centres:
+    (windows,) frames. total: (tempi, METRES), of the whole song."""
 
     frames: int
     centres: Array
@@ -55,7 +55,7 @@ def tempo_evidence(pulse: Array, weights: Array) -> TempoEvidence:
         whole = likelihoods(pulse[first:stop], weights)
         total += whole
         windows[inside] += whole / max(int(inside.sum()), 1)
-    return TempoEvidence(count, centres, windows, windows.sum(axis=0))
+    return TempoEvidence(count, np.asarray(centres, np.float64), windows, windows.sum(axis=0))
 
 
 def near(tempi: Array | float) -> NDArray[np.bool_]:

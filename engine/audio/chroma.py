@@ -16,6 +16,7 @@ Steps 3 and 4 are those of CENS. On real songs the columns correlate 0.97 with l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -42,21 +43,24 @@ _NOTHING = 1e-20
 def chroma(audio: FloatArray) -> FloatArray:
     """The chroma (T, 12) of audio (samples,) at `SAMPLE_RATE`, C first, T = 1 + samples // HOP; zeros where nothing
     sounds."""
-    bins, first, weights = _notes()
-    amplitudes = np.concatenate(
-        [
-            np.sqrt(np.add.reduceat(power[:, bins], first, axis=1)) @ weights
-            for power in power_spectra(audio, _WINDOW, HOP)
-        ]
-    )
-    total = amplitudes.sum(axis=1, keepdims=True)
-    shares = amplitudes / np.where(total > _NOTHING, total, np.inf)
+    shares = np.concatenate([part for part, _ in pitch_shares(audio, HOP)])
     counts = np.stack([shares > step for step in _STEPS]).mean(axis=0)
     bell = np.hanning(_SMOOTHING + 2)[1:-1]
     half = _SMOOTHING // 2
     smooth = np.stack([np.convolve(row, bell)[half : half + len(counts)] for row in counts.T], axis=1)
     length = np.linalg.norm(smooth, axis=1, keepdims=True)
     return (smooth / np.where(length > 0, length, 1.0)).astype(np.float32)
+
+
+def pitch_shares(audio: FloatArray, hop: int) -> Iterator[tuple[_Array, _Array]]:
+    """Blocks of the share (frames, 12) of each pitch class, and of the power (frames,) of all notes, of audio
+    (samples,) at `SAMPLE_RATE`; frame k is centred on sample k * hop."""
+    bins, first, weights = _notes()
+    for spectra in power_spectra(audio, _WINDOW, hop):
+        power = np.add.reduceat(spectra[:, bins], first, axis=1)
+        amplitudes = np.sqrt(power) @ weights
+        total = amplitudes.sum(axis=1, keepdims=True)
+        yield amplitudes / np.where(total > _NOTHING, total, np.inf), power.sum(axis=1)
 
 
 @cache

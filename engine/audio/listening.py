@@ -1,34 +1,37 @@
-"""Listening to a whole song: the evidence of its rhythm, and the rhythm itself, as heard and as corrected."""
+"""Listening to a whole song: the evidence of its rhythm, and the rhythm, as heard and as a person corrects it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.beat_tracking import track_frames
-from engine.audio.onsets import onset_strength
-from engine.audio.rates import SAMPLE_RATE
-from engine.audio.rhythm import Correction, Rhythm, with_anchors, with_one
-from engine.audio.spectra import mel_db
-from engine.audio.tempo import likely_tempo, tempogram
+from engine.audio.bar_profile import bar_profile, features_around, likeness_of_one
+from engine.audio.bar_tracking import track_bars
+from engine.audio.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
+from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, pulses
+from engine.audio.rhythm import NO_CORRECTION, Correction, Rhythm, with_anchors, with_one
+from engine.audio.tempo_path import TempoEvidence, likeliest, near, tempo_evidence, tempo_frames
 
 FloatArray = NDArray[np.float32]
+Array = NDArray[np.float64]
 
-RATE = 80
-"""Frames a second of the evidence."""
-_HOP = SAMPLE_RATE // RATE
-_WINDOW = 1024
-_LATENCY = 0.015
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the rhythm of a song is heard from: small enough to be kept. onset: (T, bands) onset strength at `RATE`."""
-
-    onset: FloatArray
+_WEIGHTS = Path(__file__).with_name("listening_weights.json")
+_LATENCY = 0.0055
+"""Seconds by which the onset strength follows a drum (measured on composed songs)."""
+_BAR, _ONSET = 1.0, 0.5
+"""Weights of a beat's likeness to its place in the bar, and of the onsets on it."""
+_SOUND = 1e-4
+"""Power, of loud moments, above which a song has begun and not ended."""
+_BEFORE, _AFTER = 0.1, 0.5
+"""Seconds before the first sound, and beats after the last onset, in which there may be a beat."""
+_LAST = 0.25
+"""Of the usual onset strength on a beat, that of the last onset."""
 
 
 @dataclass(frozen=True)
@@ -39,43 +42,139 @@ class Heard:
     rhythm: Rhythm
 
 
+@dataclass(frozen=True)
+class Weights:
+    """Learned weights. tempo: (1 + D, METRES), see `engine.audio.pulse.likelihoods`. bars: by beats per bar, see
+    `engine.audio.bar_profile.likeness_of_one`."""
+
+    tempo: Array
+    bars: dict[int, Array]
+
+
 def listen(audio: FloatArray, progress: Callable[[float], None] = lambda _: None) -> Heard:
     """Hear a whole song. audio: (samples,) mono at `SAMPLE_RATE`. progress: called with the fraction done."""
-    decibels = mel_db(audio, _WINDOW, _HOP)
-    progress(0.5)
-    evidence = Evidence(onset_strength(decibels, _WINDOW, _HOP)[:, None])
-    progress(1.0)
-    return Heard(evidence, _rhythm(evidence, Correction(), None))
+    return heard(evidence_of(audio, lambda part: progress(0.8 * part)))
+
+
+def heard(evidence: Evidence) -> Heard:
+    """A song by its evidence."""
+    return Heard(evidence, _rhythm(evidence, NO_CORRECTION, learned_weights()))
 
 
 def corrected(heard: Heard, correction: Correction) -> Rhythm:
     """The rhythm of a song as a person corrects it. It depends on what is heard and on the correction alone, so a tempo
     that was wrong for a while leaves nothing behind."""
-    if correction == Correction():
+    if correction == NO_CORRECTION:
         return heard.rhythm
-    rhythm = _rhythm(heard.evidence, correction, heard.rhythm)
+    rhythm = _rhythm(heard.evidence, correction, learned_weights())
     if correction.one is not None:
         rhythm = with_one(rhythm, correction.one)
     return with_anchors(rhythm, correction.anchors)
 
 
-def _rhythm(evidence: Evidence, correction: Correction, heard: Rhythm | None) -> Rhythm:
-    onset = evidence.onset.mean(axis=1)
-    tempo = correction.tempo
-    if tempo is None and correction.factor is not None and heard is not None:
-        tempo = heard.tempo * correction.factor
-    if correction.beats:
-        times = np.array(correction.beats)
-        frames = np.clip(np.round((times + _LATENCY) * RATE).astype(np.int64), 0, len(onset) - 1)
-    else:
-        centre, octaves = (100.0, 0.7) if tempo is None else (tempo, 0.05)
-        found = likely_tempo(tempogram(onset, 8 * RATE), RATE, centre, octaves) if onset.any() else centre
-        frames = track_frames(onset, np.full(len(onset), found), RATE, trim=False)
-        times = np.maximum(frames / RATE - _LATENCY, 0.0)
-    mean = 60.0 / float(np.median(np.diff(times))) if len(times) > 1 else tempo or 100.0
-    beats_per_bar = correction.beats_per_bar or 4
-    strength = onset[frames] / max(float(onset.max(initial=0.0)), 1e-9)
-    bars = np.arange(0, len(times), beats_per_bar)
-    told = bool(correction.beats) or tempo is not None
-    rhythm = Rhythm(times, bars, beats_per_bar, mean, 1.0 if told else 0.5, None, 0.5, strength.astype(np.float32))
-    return replace(rhythm, told=told)
+@cache
+def learned_weights() -> Weights:
+    """The weights that come with the engine."""
+    stored = json.loads(_WEIGHTS.read_text(encoding="utf-8"))
+    return Weights(np.array(stored["tempo"]), {int(beats): np.array(rows) for beats, rows in stored["bars"].items()})
+
+
+def _rhythm(evidence: Evidence, correction: Correction, weights: Weights) -> Rhythm:
+    pulse = pulses(evidence.onset)
+    told = correction.tempo is not None or correction.factor is not None or bool(correction.beats)
+    if not pulse.any():
+        beats = correction.beats_per_bar or METRES[0]
+        nothing = np.zeros(0)
+        tempo = correction.tempo or 100.0
+        return Rhythm(nothing, np.zeros(0, np.int64), beats, tempo, 0.0, None, 0.0, nothing.astype(np.float32), told)
+    found = tempo_evidence(pulse, weights.tempo)
+    metre, path = _best_path(found, correction)
+    tempi = tempo_frames(found, path, pulse)
+    features = features_around(evidence, pulse, tempi)
+    beats_per_bar = METRES[metre]
+    likeness = likeness_of_one(features, tempi, weights.bars[beats_per_bar])
+    onset = np.maximum(pulse, 0.0).sum(axis=1)
+    onset /= onset.std()
+    periods = 60.0 * RATE / tempi
+    frames = np.arange(len(onset))
+    score = np.stack([np.interp(frames - place * periods, frames, likeness) for place in range(beats_per_bar)], axis=1)
+    score = _BAR * (score - likeness.mean()) / beats_per_bar + _ONSET * onset[:, None]
+    at, places = track_bars(score, periods)
+    inside = _in_music(at, onset, evidence, periods)
+    at, places = at[inside], places[inside]
+    times = np.maximum(at / RATE - _LATENCY, 0.0)
+    ones = np.flatnonzero(places == 0)
+    return Rhythm(
+        times,
+        ones,
+        beats_per_bar,
+        _mean_tempo(times, float(np.median(tempi))),
+        *_tempo_confidence(found, path),
+        _bar_confidence(bar_profile(features, at / RATE, ones, beats_per_bar), weights.bars[beats_per_bar]),
+        _strength(onset, at),
+        told,
+    )
+
+
+def _best_path(found: TempoEvidence, correction: Correction) -> tuple[int, Array]:
+    """The metre (an index of METRES), and the tempo (windows,) of each window."""
+    metres = [number for number, beats in enumerate(METRES) if correction.beats_per_bar in (None, beats)]
+    everywhere = np.ones((len(found.windows), len(TEMPI)), bool)
+    metre, path = likeliest(found, metres or [0], everywhere)
+    tempi = TEMPI[path]
+    usual = float(np.median(tempi))
+    if correction.beats or (correction.tempo is None and correction.factor is None):
+        return metre, tempi
+    told = correction.tempo or usual * (correction.factor or 1.0)
+    octaves = 0  # the grid's tempi are those of most music; others are heard an octave away
+    while told * 2.0**octaves < SLOWEST:
+        octaves += 1
+    while told * 2.0**octaves > FASTEST:
+        octaves -= 1
+    wanted = told * 2.0**octaves
+    allowed = near(wanted) | near(tempi * (wanted / usual))
+    metre, path = likeliest(found, metres or [0], allowed)
+    return metre, TEMPI[path] / 2.0**octaves
+
+
+def _in_music(frames: NDArray[np.int64], onset: Array, evidence: Evidence, periods: Array) -> NDArray[np.bool_]:
+    """Which beats (B,) are in the music and not in the silence before and after it."""
+    sounds = np.flatnonzero(evidence.loudness > _SOUND) * (RATE / HARMONY_RATE)
+    if not len(sounds) or not len(frames):
+        return np.ones(len(frames), bool)
+    usual = float(np.median(onset[frames]))
+    struck = np.flatnonzero(onset > _LAST * max(usual, 0.0))
+    first = max(float(sounds[0]), float(struck[0])) - _BEFORE * RATE
+    last = min(float(sounds[-1]), float(struck[-1]) + _AFTER * float(periods[struck[-1]]))
+    return np.asarray((frames >= first) & (frames <= last))
+
+
+def _mean_tempo(times: Array, otherwise: float) -> float:
+    """Beats per minute of most beats; `otherwise` where there are not two."""
+    return 60.0 / float(np.median(np.diff(times))) if len(times) > 1 else otherwise
+
+
+def _tempo_confidence(found: TempoEvidence, path: Array) -> tuple[float, float | None]:
+    """How likely the tempi of the path are, 0..1, and the likeliest other tempo."""
+    likely = np.exp(0.5 * (found.total - found.total.max())).sum(axis=1)
+    likely /= likely.sum()
+    chosen = near(path).any(axis=0)
+    others = np.where(chosen, 0.0, likely)
+    confidence = 1.0 - float(others.sum())
+    return confidence, float(TEMPI[others.argmax()]) if others.any() else None
+
+
+def _bar_confidence(profile: Array, weights: Array) -> float:
+    """How likely the bars begin where they do and not on another beat or between two, 0..1."""
+    scores = np.array([(np.roll(profile, -shift, axis=0) * weights).sum() for shift in range(len(profile))])
+    likely = np.exp(scores - scores.max())
+    return float(likely[0] / likely.sum())
+
+
+def _strength(onset: Array, frames: NDArray[np.int64]) -> FloatArray:
+    """How clearly each beat is heard (B,), 0..1."""
+    if not len(frames):
+        return np.zeros(0, np.float32)
+    around = np.clip(frames[:, None] + np.arange(-2, 3), 0, len(onset) - 1)
+    strength = onset[around].max(axis=1)
+    return np.clip(strength / max(float(np.quantile(strength, 0.9)), 1e-9), 0.0, 1.0).astype(np.float32)

@@ -56,6 +56,9 @@ class Correction:
     beats: tuple[float, ...] = ()
 
 
+NO_CORRECTION = Correction()
+
+
 def with_anchors(rhythm: Rhythm, anchors: tuple[float, ...]) -> Rhythm:
     """The rhythm with a beat at each of the anchors (seconds, rising): the nearest one is moved there, and the beats
     around it with it, up to the next anchor or less and less over `_AROUND` beats."""

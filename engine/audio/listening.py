@@ -15,8 +15,9 @@ from engine.audio.bar_profile import bar_profile, features_around, likeness_of_o
 from engine.audio.bar_tracking import track_bars
 from engine.audio.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
 from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, pulses
-from engine.audio.rhythm import NO_CORRECTION, Correction, Rhythm, with_anchors, with_one
+from engine.audio.rhythm import Rhythm, with_anchors, with_one
 from engine.audio.tempo_path import TempoEvidence, likeliest, near, tempo_evidence, tempo_frames
+from engine.choreography import NO_CORRECTION, Correction
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -81,7 +82,7 @@ def learned_weights() -> Weights:
 
 def _rhythm(evidence: Evidence, correction: Correction, weights: Weights) -> Rhythm:
     pulse = pulses(evidence.onset)
-    told = correction.tempo is not None or correction.factor is not None or bool(correction.beats)
+    told = correction.tempo is not None or bool(correction.beats)
     if not pulse.any():
         beats = correction.beats_per_bar or METRES[0]
         nothing = np.zeros(0)
@@ -123,9 +124,9 @@ def _best_path(found: TempoEvidence, correction: Correction) -> tuple[int, Array
     metre, path = likeliest(found, metres or [0], everywhere)
     tempi = TEMPI[path]
     usual = float(np.median(tempi))
-    if correction.beats or (correction.tempo is None and correction.factor is None):
+    if correction.beats or correction.tempo is None:
         return metre, tempi
-    told = correction.tempo or usual * (correction.factor or 1.0)
+    told = correction.tempo
     octaves = 0  # the grid's tempi are those of most music; others are heard an octave away
     while told * 2.0**octaves < SLOWEST:
         octaves += 1

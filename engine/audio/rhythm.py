@@ -39,26 +39,6 @@ class Rhythm:
     told: bool = False
 
 
-@dataclass(frozen=True)
-class Correction:
-    """What a person says of a song's rhythm; all of it optional, all times in seconds of the file.
-
-    factor: of the tempo that is heard, such as 0.5 or 2. tempo: beats per minute, in place of `factor`. one: a moment
-    at which a bar begins. beats_per_bar: the metre. anchors: moments that are beats (markers that were moved), rising.
-    beats: all beats, rising, as from a file of annotations; nothing is tracked then.
-    """
-
-    factor: float | None = None
-    tempo: float | None = None
-    one: float | None = None
-    beats_per_bar: int | None = None
-    anchors: tuple[float, ...] = ()
-    beats: tuple[float, ...] = ()
-
-
-NO_CORRECTION = Correction()
-
-
 def with_anchors(rhythm: Rhythm, anchors: tuple[float, ...]) -> Rhythm:
     """The rhythm with a beat at each of the anchors (seconds, rising): the nearest one is moved there, and the beats
     around it with it, up to the next anchor or less and less over `_AROUND` beats."""

@@ -21,7 +21,7 @@ from engine.editing.checkpoint_update import open_checkpoint
 from engine.editing.edit_state import EditState
 from engine.editing.extrapolate import extrapolated
 from engine.editing.operations import Operation
-from engine.editing.song_music import is_found, known_beats, on_the_beat
+from engine.editing.song_music import is_found, known_beats, on_the_beat, with_correction
 from engine.editing.splice import placed
 from engine.editing.unchosen_variants import fit_unchosen_variants, tidy
 from engine.errors import AudioError, CancelledError, RequestError
@@ -245,6 +245,17 @@ def _relink(state: EditState, operation: Operation) -> None:
     state.document = doc.relink(state.document, str(path), found, size, missing, operation.another)
 
 
+def _rhythm(state: EditState, operation: Operation) -> None:
+    number, songs = operation.position("song"), len(state.document.audio)
+    if not 0 <= number < songs:
+        raise RequestError(f"There is no song {number}; the dance has {songs}, counted from 0.")
+    correction = doc.correction_from(operation.correction)
+    with state.watch("music"):
+        state.document, state.known_music = with_correction(
+            state.document, number, correction, state.checkpoint, state.known_music
+        )
+
+
 _APPLY: dict[str, Callable[[EditState, Operation], None]] = {
     "lock": _lock,
     "unlock": _unlock,
@@ -258,4 +269,5 @@ _APPLY: dict[str, Callable[[EditState, Operation], None]] = {
     "loop": _loop,
     "tokenize": _tokenize,
     "relink": _relink,
+    "rhythm": _rhythm,
 }

@@ -21,6 +21,7 @@ DO = {
     "loop": (),
     "tokenize": ("start", "stop"),
     "relink": ("file",),
+    "rhythm": ("song", "correction"),
 }
 """The operations, with the fields that each needs."""
 
@@ -37,6 +38,8 @@ class Operation:
     - mirror: exchange left and right. copy: repeat the positions start..stop near `to`, at the same phase of a beat.
     - insert: put the motion of a `file` at `start`, locked. loop: make the last frame equal to the first.
     - tokenize: encode the kept poses of start..stop as its tokens; the poses stay.
+    - rhythm: correct the rhythm of song number `song`, see `engine.choreography.Correction`; what is generated from
+      then on follows it.
     - relink: the song is in this `file`. another: even if that is another recording, which begins at the same moment.
     """
 
@@ -52,6 +55,8 @@ class Operation:
     transition: float | None = None
     file: str | None = None
     another: bool = False
+    song: int | None = None
+    correction: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.do not in DO:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.bounded_files import check_file
-from engine.choreography import Audio, Choreography
+from engine.choreography import Audio, Choreography, Correction
 from engine.errors import AudioError
 from engine.file_hash import file_sha256
-from engine.models.base import Checkpoint
-from engine.pipeline.song import music_of_dance, read_song
+from engine.models.base import Checkpoint, Music
+from engine.pipeline.song import beats_of_song, music_of_dance, read_song
 from smpl_rig.dance_motion import DanceMusic
 
 RELINK = "Put it back, or relink it (Relink Song; on the command line: edit --relink)."
@@ -29,6 +30,25 @@ def dance_music(document: Choreography, checkpoint: Checkpoint, kept: DanceMusic
         return kept
     parts = [_read(*song, document, checkpoint) for song in _song_ranges(document)]
     return _joined(parts)
+
+
+def with_correction(
+    document: Choreography, number: int, correction: Correction, checkpoint: Checkpoint, kept: DanceMusic | None
+) -> tuple[Choreography, DanceMusic]:
+    """The document with the rhythm of its song `number` corrected, and the music of every position, of which that
+    song's is computed again. Raises AudioError."""
+    ranges = list(_song_ranges(document))
+    music = dance_music(document, checkpoint, kept)
+    audio, first, last = ranges[number]
+    audio = replace(audio, correction=correction)
+    heard, seconds = _heard(audio, first, last, document, checkpoint)
+    beats, ones = beats_of_song(heard, seconds)
+    audio = replace(audio, beats=tuple(beats), ones=tuple(ones), beats_per_bar=heard.beats.beats_per_bar)
+    songs = (*document.audio[:number], audio, *document.audio[number + 1 :])
+    rate, stride = document.token_rate, checkpoint.stride
+    parts = [_cut(music, start, stop, 0, rate, stride) for _, start, stop in ranges]
+    parts[number] = music_of_dance(heard, first, last, rate)
+    return replace(document, audio=songs), _joined(parts)
 
 
 def music_heard_again(
@@ -141,9 +161,13 @@ def on_the_beat(beats: NDArray[np.float64], rate: float, start: int, to: int, la
 
 
 def _read(audio: Audio, first: int, last: int, document: Choreography, checkpoint: Checkpoint) -> DanceMusic:
-    song = read_song(check_song(audio), audio.start, audio.seconds, audio.speed)
-    music = checkpoint.music(song, audio.style or document.style, last - first, lambda _: None)
-    return music_of_dance(music, first, last, document.token_rate)
+    return music_of_dance(_heard(audio, first, last, document, checkpoint)[0], first, last, document.token_rate)
+
+
+def _heard(audio: Audio, first: int, last: int, document: Choreography, checkpoint: Checkpoint) -> tuple[Music, float]:
+    """The music of a song, and its seconds."""
+    song = read_song(check_song(audio), audio.start, audio.seconds, audio.speed, audio.correction)
+    return checkpoint.music(song, audio.style or document.style, last - first, lambda _: None), song.seconds
 
 
 def _cut(music: DanceMusic, first: int, last: int, offset: int, rate: float, stride: int) -> DanceMusic:

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.checkpoint_index import StyleMusic
-from engine.choreography import Audio, Choreography, new_choreography
+from engine.choreography import Audio, Choreography, Correction, correction_from, new_choreography
 from engine.errors import CancelledError
 from engine.file_hash import file_sha256
 from engine.models.base import (
@@ -29,7 +28,7 @@ from engine.models.loading import cached_checkpoint, find_checkpoint, identity_o
 from engine.pipeline.dance_candidates import best_first, score_dance
 from engine.pipeline.post_process import PostProcessing, Processed, post_process
 from engine.pipeline.request import SEEDS, GenerateRequest, check_request
-from engine.pipeline.song import music_of_dance, read_song
+from engine.pipeline.song import beats_of_song, music_of_dance, read_song
 from engine.runtime.cancellable import cancellable
 from engine.runtime.device import Device, choose_device, with_cpu_fallback
 from smpl_rig.dance_motion import DanceMotion, DanceMusic, pack_dance_motion
@@ -110,8 +109,11 @@ def _generate(
     checkpoint.check(style, request.candidates, request.music_view)
     file = Path(request.audio)
     advance("audio", 0.02, f"Reading {file.name}")
+    correction = correction_from(request.correction)
     with watch("audio"):
-        song = cancellable(lambda: read_song(file, request.start, request.seconds, request.speed), cancelled)
+        song = cancellable(
+            lambda: read_song(file, request.start, request.seconds, request.speed, correction), cancelled
+        )
     positions = math.ceil((math.ceil(song.seconds * checkpoint.frame_rate) + 1) / checkpoint.stride)
     advance_features(0.0)
     with watch("features"):
@@ -136,7 +138,8 @@ def _generate(
         processed = post_process(motion, music.beats, wanted, cancelled)
     tokens, seed = generated.tokens[best], task.seeds[best]
     with watch("document"):  # hashes the song and the checkpoint; a song in a video can be a large file
-        document = cancellable(lambda: _document(request, checkpoint, song, music, tokens.tolist(), seed), cancelled)
+        made = tokens.tolist(), seed
+        document = cancellable(lambda: _document(request, correction, checkpoint, song, music, *made), cancelled)
     advance("done", 1.0, "Done")
     report = {
         **_report(request, device, song, music, processed),
@@ -189,23 +192,23 @@ def _report(request: GenerateRequest, device: Device, song: Song, music: Music, 
         "device_reason": device.reason,
         "style": music.style or "",
         "tempo": round(music.beats.tempo, 2),
-        "beats": _beats(song, music),
+        "beats": beats_of_song(music, song.seconds)[0],
         "frames": len(processed.motion),
         "fps": processed.motion.fps,
     }
 
 
-def _beats(song: Song, music: Music) -> list[float]:
-    """Times of the song's beats within the dance, seconds, rising."""
-    times = music.beats.times
-    return np.unique(np.round(times[times < song.seconds], 3)).tolist()
-
-
 def _document(
-    request: GenerateRequest, checkpoint: Checkpoint, song: Song, music: Music, tokens: list[list[int]], seed: int
+    request: GenerateRequest,
+    correction: Correction,
+    checkpoint: Checkpoint,
+    song: Song,
+    music: Music,
+    tokens: list[list[int]],
+    seed: int,
 ) -> Choreography:
     file = Path(request.audio).resolve()
-    metre = checkpoint.style_music.get(music.style or "", StyleMusic()).beats_per_bar
+    beats, ones = beats_of_song(music, song.seconds)
     audio = Audio(
         str(file),
         file_sha256(file),
@@ -213,8 +216,10 @@ def _document(
         request.seconds,
         request.speed,
         size=file.stat().st_size,
-        beats=tuple(_beats(song, music)),
-        beats_per_bar=metre,
+        beats=tuple(beats),
+        beats_per_bar=music.beats.beats_per_bar,
+        ones=tuple(ones),
+        correction=correction,
     )
     return new_choreography(
         tokens,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from engine.checks import LARGEST_COUNT
 from engine.errors import RequestError
@@ -32,7 +33,8 @@ class GenerateRequest:
     own. beat_snap: how far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay
     as they were generated. room: metres; the dance stays in a circle of that diameter around its start, 0 lets it
     travel. candidates: how many dances are generated; the best is kept (see `engine.pipeline.dance_candidates`), and
-    its seed is the dance's.
+    its seed is the dance's. correction: what a person says of the song's rhythm, see `engine.choreography.Correction`,
+    by name.
     """
 
     audio: str
@@ -50,6 +52,7 @@ class GenerateRequest:
     beat_snap: float = 0.0
     room: float = ROOM
     candidates: int = 1
+    correction: dict[str, Any] | None = None
 
     @property
     def wanted_style(self) -> str | None:

@@ -7,10 +7,13 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from engine.audio.audibility import check_song
 from engine.audio.decode import load_audio, probe
 from engine.audio.rates import SAMPLE_RATE
 from engine.audio.sound_source import AudioInfo
+from engine.choreography import NO_CORRECTION, Correction
 from engine.decoded_sounds import FOLDER_VARIABLE, place_of
 from engine.errors import AudioError, RequestError, UndecodedError
 from engine.models.base import Music, Song
@@ -21,7 +24,9 @@ _MARGIN = 1.0
 """Seconds around the wanted part that are decoded with it, for the filter that resamples it."""
 
 
-def read_song(file: Path, start: float, seconds: float | None, speed: float) -> Song:
+def read_song(
+    file: Path, start: float, seconds: float | None, speed: float, correction: Correction = NO_CORRECTION
+) -> Song:
     """Seconds start..start + seconds (None: to its end) of a file, played at `speed`. Raises AudioError, RequestError
     for more than `LONGEST_SECONDS`, and UndecodedError where Blender must decode the file first."""
     sound, begin, info = _readable(file, start, seconds)
@@ -64,6 +69,17 @@ def _readable(file: Path, start: float, seconds: float | None) -> tuple[Path, in
 
 def _ends_before(file: Path, start: float) -> AudioError:
     return AudioError(f"{file.name}: has no sound from second {max(start, 0):g} on. Choose an earlier start.")
+
+
+def beats_of_song(music: Music, seconds: float) -> tuple[list[float], list[int]]:
+    """(the beats within a song's `seconds` of dance, rounded to milliseconds, rising; the indices of those that begin a
+    bar)."""
+    times = music.beats.times
+    ones = np.zeros(len(times), bool)
+    ones[music.beats.bars] = True
+    inside = times < seconds
+    beats, first = np.unique(np.round(times[inside], 3), return_index=True)
+    return beats.tolist(), np.flatnonzero(ones[inside][first]).tolist()
 
 
 def music_of_dance(music: Music, first: int, last: int, token_rate: float) -> DanceMusic:

@@ -19,6 +19,7 @@ from engine.runtime.memory import is_out_of_memory
 from engine.service.edit_commands import add_editing_commands, check_pair
 from engine.service.failures import describe_error
 from engine.service.output_files import check_output, complete, write_dance
+from engine.service.rhythm_commands import add_correction, add_listen_command, correction_of
 from engine.service.terminal import TerminalProgress, add_device
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     generate.add_argument(
         "--candidates", type=int, default=1, metavar="N", help="generate so many dances and keep the best"
     )
+    add_correction(generate)
     generate.add_argument("--json", action="store_true", help="print the report as JSON on stdout")
     add_device(generate)
     generate.set_defaults(run=_generate)
@@ -139,7 +141,7 @@ def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     styles.add_argument("--merges", type=Path, metavar="FILE", help="bpe_simple_vocab_16e6.txt.gz or tokenizer.json")
     styles.set_defaults(run=_style_vectors)
 
-    for add_commands in (add_editing_commands, *others):
+    for add_commands in (add_editing_commands, add_listen_command, *others):
         add_commands(commands)
     return parser
 
@@ -166,6 +168,7 @@ def _generate(options: argparse.Namespace) -> None:
         beat_snap=options.beat_snap,
         room=ROOM if options.room is None else options.room,
         candidates=options.candidates,
+        correction=correction_of(options),
     )
     begin = time.perf_counter()
     with TerminalProgress() as progress:

@@ -13,6 +13,7 @@ from engine.checks import shown
 from engine.errors import EngineError, RequestError
 from engine.service.devices import edited_on
 from engine.service.output_files import check_output, write_dance
+from engine.service.rhythm_commands import add_correction, correction_of
 from engine.service.terminal import TerminalProgress, add_device
 
 if TYPE_CHECKING:
@@ -58,6 +59,15 @@ def add_editing_commands(commands: Any) -> None:
         "--loop", action=_Step, const="loop", nargs=0, help="end with the pose that the dance begins with"
     )
     step("--relink", "relink", "SONG", "the song is in this file now")
+    edit.add_argument(
+        "--rhythm",
+        action=_Step,
+        const="rhythm",
+        nargs=0,
+        help="correct the rhythm of the song, as the options below say (without any: as it is heard)",
+    )
+    edit.add_argument("--song", type=int, default=0, metavar="K", help="which song of a chain --rhythm is about, from 0")
+    add_correction(edit)
     edit.add_argument(
         "--another-recording",
         action="store_true",
@@ -179,6 +189,8 @@ def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, 
     rate = document.token_rate
     if do == "regenerate":
         return Operation(do, seed=options.seed, variants=options.variants)
+    if do == "rhythm":
+        return Operation(do, song=options.song, correction=correction_of(options) or {})
     if do == "loop":
         return Operation(do, seed=options.seed)
     assert isinstance(text, str)

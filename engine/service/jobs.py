@@ -153,6 +153,15 @@ def _pack_dance(edited: Edited) -> dict[str, Any]:
     }
 
 
+def run_listen(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+    """Listen to a song. params: the fields of `ListenRequest`. Returns those of `SongRhythm`. Raises EngineError."""
+    progress("load", 0.0, "Loading the engine's libraries")
+    from engine.pipeline.listen import ListenRequest, song_rhythm
+
+    rhythm = song_rhythm(build_request(ListenRequest, params), progress, cancelled)
+    return to_plain(dataclasses.asdict(rhythm))
+
+
 def run_doctor(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
     """What works on this machine. There are no parameters."""
     if params:
@@ -250,6 +259,7 @@ HANDLERS: dict[str, Handler] = {
     protocol.GENERATE: run_generate,
     protocol.EDIT: run_edit,
     protocol.CHAIN: run_chain,
+    protocol.LISTEN: run_listen,
     protocol.DOCTOR: run_doctor,
     protocol.IMPORT: run_import,
     protocol.FETCH_ENCODEC: run_fetch_encodec,

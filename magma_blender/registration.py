@@ -8,9 +8,9 @@ import bpy
 
 from . import batch
 from .engine_host.session import session
-from .operators import engine, generate, import_checkpoint, insert_motion, moves, relink_song, spans
+from .operators import engine, generate, import_checkpoint, insert_motion, moves, relink_song, rhythm, spans
 from .scene import scene_settings, span_list
-from .ui import choreography_panel, panels, preferences, preview, timeline_band
+from .ui import choreography_panel, panels, preferences, preview, rhythm_panel, timeline_band
 
 CLASSES = (
     *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
@@ -21,7 +21,9 @@ CLASSES = (
     *moves.CLASSES,
     *insert_motion.CLASSES,
     *relink_song.CLASSES,
+    *rhythm.CLASSES,
     *panels.CLASSES,
+    *rhythm_panel.CLASSES,
     *choreography_panel.CLASSES,
 )
 

@@ -4,6 +4,7 @@ that the add-on reads and edits it without the engine.
 Imports: the shared modules of `engine` only.
 """
 
+from .beats_file import annotated_beats
 from .correction import FASTEST, LONGEST_BAR, NO_CORRECTION, SLOWEST, Correction, correction_from
 from .document import (
     COPIED,
@@ -67,6 +68,7 @@ __all__ = [
     "Range",
     "Span",
     "Variant",
+    "annotated_beats",
     "choose_variant",
     "correction_from",
     "from_json",

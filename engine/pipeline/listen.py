@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.listening import corrected
+from engine.audio.listening import Heard, corrected
+from engine.audio.rhythm import Rhythm
 from engine.audio.song_styles import likely_styles
 from engine.choreography import correction_from
 from engine.errors import CancelledError
 from engine.file_hash import file_sha256
-from engine.models.base import Cancelled, Progress
+from engine.models.base import Cancelled, Checkpoint, Progress
 from engine.models.loading import cached_checkpoint, find_checkpoint
 from engine.pipeline.song import hear_song
 from engine.runtime.cancellable import cancellable
@@ -66,9 +67,14 @@ def song_rhythm(request: ListenRequest, progress: Progress, cancelled: Cancelled
 
     advance(0.0)
     heard = cancellable(lambda: hear_song(file, advance), cancelled)
-    rhythm = corrected(heard, correction)
+    return as_shown(file_sha256(file), heard, corrected(heard, correction), checkpoint)
+
+
+def as_shown(sha256: str, heard: Heard, rhythm: Rhythm, checkpoint: Checkpoint) -> SongRhythm:
+    """What is shown of a file's rhythm."""
+    styles = likely_styles(heard.evidence, rhythm, checkpoint.style_music)
     return SongRhythm(
-        sha256=file_sha256(file),
+        sha256=sha256,
         tempo=round(rhythm.tempo, 2),
         confidence=round(rhythm.confidence, 2),
         other_tempo=None if rhythm.other_tempo is None else round(rhythm.other_tempo, 2),
@@ -77,5 +83,5 @@ def song_rhythm(request: ListenRequest, progress: Progress, cancelled: Cancelled
         beats_per_bar=rhythm.beats_per_bar,
         bar_confidence=round(rhythm.bar_confidence, 2),
         strength=np.round(rhythm.strength.astype(np.float64), 2).tolist(),
-        styles=[(style, round(weight, 3)) for style, weight in likely_styles(heard.evidence, rhythm, checkpoint.style_music)],
+        styles=[(style, round(weight, 3)) for style, weight in styles],
     )

@@ -8,13 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from engine.bounded_files import read_text
-from engine.checks import shown
-from engine.errors import RequestError
+from engine.choreography import annotated_beats
 from engine.service.terminal import TerminalProgress, add_device
-
-_LARGEST = 4 * 2**20
-"""Bytes of a file of beats."""
 
 
 def add_correction(parser: Any) -> None:
@@ -32,39 +27,12 @@ def add_correction(parser: Any) -> None:
 
 
 def correction_of(options: argparse.Namespace) -> dict[str, Any] | None:
-    """What those options say, by name; None where they say nothing. Raises RequestError for a file of beats that cannot
-    be used."""
+    """What those options say, by name; None where they say nothing. Raises ChoreographyError for a file of beats that
+    cannot be used."""
     said = {"tempo": options.tempo, "one": options.one, "beats_per_bar": options.metre}
     if options.beats is not None:
-        said = {**_annotated(options.beats), **{name: value for name, value in said.items() if value is not None}}
+        said = {**annotated_beats(options.beats), **{name: value for name, value in said.items() if value is not None}}
     return {name: value for name, value in said.items() if value is not None} or None
-
-
-def _annotated(file: Path) -> dict[str, Any]:
-    """The beats of a file, and the metre and the first one, where it numbers the beats of a bar."""
-    try:
-        lines = read_text(file, _LARGEST).splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise RequestError(f"{file}: cannot be read ({reason}). Give a text file with the seconds of beats.") from error
-    beats, numbers = list[float](), list[float]()
-    for count, line in enumerate(lines, 1):
-        words = line.partition("#")[0].replace(",", " ").split()
-        if not words:
-            continue
-        try:
-            values = [float(word) for word in words[:2]]
-        except ValueError:
-            raise RequestError(
-                f"{file}: line {count} is {shown(line)}. Give the second of a beat, and after it, if you like, its "
-                "number in the bar."
-            ) from None
-        beats.append(values[0])
-        numbers += values[1:]
-    said: dict[str, Any] = {"beats": beats}
-    if len(numbers) == len(beats) and 1 in numbers:
-        said |= {"one": beats[numbers.index(1)], "beats_per_bar": int(max(numbers))}
-    return said
 
 
 def add_listen_command(commands: Any) -> None:

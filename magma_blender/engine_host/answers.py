@@ -6,6 +6,7 @@ Every function raises AnswerError for an answer that makes no sense.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from engine.checks import is_count, is_number
@@ -18,6 +19,8 @@ Value = TypeVar("Value")
 
 MOST_ENTRIES = 10_000
 """Entries of a list in an answer: a dance has as many moves at most."""
+MOST_BEATS = 100_000
+"""Of a song: hours of it have fewer."""
 LONGEST_WAIT = 7 * 24 * 3600.0
 """Seconds that a request may still last, as it says."""
 FASTEST = 1000.0
@@ -71,17 +74,39 @@ class NeededSound:
 
 
 @dataclass(frozen=True)
+class SongRhythm:
+    """A song's rhythm, in seconds of its file.
+
+    sha256: of the file's content. tempo: beats per minute. confidence: of the tempo, 0..1. other_tempo: the second
+    best, None without one. beats: rising. ones: rising indices of the beats that begin a bar. bar_confidence: of metre
+    and ones. strength: how clearly each beat is heard, 0..1. styles: of the checkpoint with their weights, best first.
+    """
+
+    sha256: str
+    tempo: float
+    confidence: float
+    other_tempo: float | None
+    beats: tuple[float, ...]
+    ones: tuple[int, ...]
+    beats_per_bar: int
+    bar_confidence: float
+    strength: tuple[float, ...]
+    styles: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class DanceAnswer:
     """A generated or edited dance.
 
     npz: bytes of the motion file. document: its choreography as JSON text. notices: sentences for the user. fills: what
-    an edit generated.
+    an edit generated. rhythm: of the song of a new dance.
     """
 
     npz: bytes
     document: str
     notices: tuple[str, ...]
     fills: tuple[Fill, ...]
+    rhythm: SongRhythm | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +128,37 @@ def read_dance(result: object) -> DanceAnswer:
         Fill(_count(fill, "start"), _count(fill, "stop"), _count(fill, "tried"), _number(fill, "correction_cm"))
         for fill in _list(report, "fills", dict)
     )
-    return DanceAnswer(npz, _get(result, "document", str), _sentences(report, "notices"), fills)
+    rhythm = read_rhythm(report["rhythm"]) if report.get("rhythm") is not None else None
+    return DanceAnswer(npz, _get(result, "document", str), _sentences(report, "notices"), fills, rhythm)
+
+
+def read_rhythm(result: object) -> SongRhythm:
+    """The answer to `listen`."""
+    beats, strength = _numbers(result, "beats"), _numbers(result, "strength")
+    ones = _list(result, "ones", int)
+    other = None if _value(result, "other_tempo") is None else _number(result, "other_tempo")
+    rising = all(one < two for times in (beats, ones) for one, two in pairwise(times))
+    if not rising or len(strength) != len(beats) or (ones and not 0 <= ones[0] <= ones[-1] < len(beats)):
+        raise unusable("its beats are in no order")
+    return SongRhythm(
+        _get(result, "sha256", str),
+        _number(result, "tempo"),
+        _number(result, "confidence"),
+        other,
+        beats,
+        ones,
+        max(_count(result, "beats_per_bar"), 1),
+        _number(result, "bar_confidence"),
+        strength,
+        tuple(_style(entry) for entry in _list(result, "styles", list)),
+    )
+
+
+def _style(entry: list[object]) -> tuple[str, float]:
+    match entry:
+        case [str(style), float() | int() as weight] if is_number(weight, 0, 1):
+            return style, float(weight)
+    raise unusable(f"a style is {shown(entry, _EXCERPT)}")
 
 
 def read_check(result: object) -> CheckAnswer:
@@ -185,12 +240,20 @@ def _number(data: object, name: str) -> float:
     return float(value)
 
 
+def _numbers(data: object, name: str) -> tuple[float, ...]:
+    """A named list of numbers of a JSON object."""
+    values = _value(data, name)
+    if not isinstance(values, list) or len(values) > MOST_BEATS or not all(is_number(value) for value in values):
+        raise unusable(f"{name} is {shown(values, _EXCERPT)}, not a list of numbers")
+    return tuple(map(float, values))
+
+
 def _list(data: object, name: str, kind: type[Value]) -> tuple[Value, ...]:
     """A named list of a JSON object; empty where it is not named."""
     values = data.get(name, []) if isinstance(data, dict) else None
     if not isinstance(values, list) or not all(isinstance(value, kind) for value in values):
         raise unusable(f"{name} is {shown(values, _EXCERPT)}, not a list of {kind.__name__}")
-    if len(values) > MOST_ENTRIES:
+    if len(values) > (MOST_BEATS if kind is int else MOST_ENTRIES):
         raise unusable(f"{name} has {len(values)} entries")
     return tuple(values)
 

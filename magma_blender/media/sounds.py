@@ -20,6 +20,14 @@ class Source:
     excerpt: Excerpt
     first: int
 
+    def second_at(self, frame: float, fps: float) -> float:
+        """The second of the file that is heard at a scene frame."""
+        return self.excerpt.start + (frame - self.first) / fps * self.excerpt.speed
+
+    def frame_of(self, second: float, fps: float) -> float:
+        """The scene frame at which a second of the file is heard."""
+        return self.first + (second - self.excerpt.start) / self.excerpt.speed * fps
+
 
 def source_of(scene: bpy.types.Scene, strip: Strip, spare: Path) -> Source:
     """The strip's file and excerpt. Packed sound is unpacked and what only Blender knows mixed down, see
@@ -27,6 +35,8 @@ def source_of(scene: bpy.types.Scene, strip: Strip, spare: Path) -> Source:
 
     Raises StripError.
     """
+    key = _key(scene, strip)
+    _mixed.pop(key, None)
     first, end = audibility.audible_frames(scene, strip)
     if strip.type == "MOVIE":
         raise StripError(
@@ -40,12 +50,46 @@ def source_of(scene: bpy.types.Scene, strip: Strip, spare: Path) -> Source:
         # Blender mixes down from frame 0 on: what the strip plays before that counts as silence
         silent = max(0, -first) / fps
         file = derived_sounds.in_folder(spare, lambda folder: mixdown.mix_down(scene, strip, (first, end), folder))
-        return Source(file, Excerpt(-silent, (end - first) / fps, 1.0), first)
-    whole = strips.excerpt(strip, fps)
-    played = whole.part((first - strip.frame_final_start) / fps, (end - first) / fps)
+        return _noted(key, Source(file, Excerpt(-silent, (end - first) / fps, 1.0), first))
     sound = _sound_of(strip)
-    packed = sound.packed_file
-    return Source(_unpack(sound, packed, spare) if packed is not None else _path_of(sound), played, first)
+    played = _played(strip, fps, first, end)
+    if sound.packed_file is None:
+        return Source(_path_of(sound), played, first)
+    return _noted(key, Source(_unpack(sound, sound.packed_file, spare), played, first))
+
+
+def source_seen(scene: bpy.types.Scene, strip: Strip) -> Source | None:
+    """`source_of` for drawing: of what would have to be mixed down or unpacked it is what was made last, if anything."""
+    try:
+        first, end = audibility.audible_frames(scene, strip)
+        if strip.type == "MOVIE":
+            return None
+        if mixdown.is_needed(scene, strip) or strip.sound is None or strip.sound.packed_file is not None:
+            return _mixed.get(_key(scene, strip))
+        return Source(_path_of(strip.sound), _played(strip, strips.frame_rate(scene), first, end), first)
+    except StripError:
+        return None
+
+
+_Key = tuple[str, str, int, int]
+_mixed: dict[_Key, Source] = {}
+_MOST_MIXED = 32
+
+
+def _key(scene: bpy.types.Scene, strip: Strip) -> _Key:
+    return scene.name, strip.name, strip.frame_final_start, strip.frame_final_end
+
+
+def _noted(key: _Key, source: Source) -> Source:
+    while len(_mixed) >= _MOST_MIXED:
+        _mixed.pop(next(iter(_mixed)))
+    _mixed[key] = source
+    return source
+
+
+def _played(strip: Strip, fps: float, first: int, end: int) -> Excerpt:
+    """What a strip plays of its file in the scene frames first..end."""
+    return strips.excerpt(strip, fps).part((first - strip.frame_final_start) / fps, (end - first) / fps)
 
 
 def _sound_of(strip: Strip) -> bpy.types.Sound:

@@ -1,13 +1,15 @@
-"""The beats of a dance's songs in scene frames, their bars, and timeline markers for them."""
+"""The beats of songs in scene frames, their bars, and timeline markers for them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
+from itertools import pairwise
 
 import bpy
 
+from ..engine_host.answers import SongRhythm
+from ..media.sounds import Source
 from .dancer import Dancer
 
 NAME = "bar"
@@ -17,26 +19,65 @@ MADE_KEY = "magma_beats"
 
 @dataclass(frozen=True)
 class Beat:
-    """frame: scene frame, not rounded. bar, beat: counted from 1 on, as if the first beat of each song began a bar:
-    which beats begin bars is not detected."""
+    """frame: scene frame, not rounded. bar, beat: counted from 1 on; beats before the first bar are in bar 0. strength:
+    how clearly it is heard, 0..1."""
 
     frame: float
     bar: int
     beat: int
+    strength: float = 1.0
 
 
 def beats_of(dancer: Dancer) -> list[Beat]:
     """The beats of a dance's songs, each until the next song begins; none where they are not known."""
-    document, beats, bars = dancer.document, list[Beat](), 0
+    document, beats, before = dancer.document, list[Beat](), 0
     ends = [*(audio.at for audio in document.audio[1:]), len(document)]
     for audio, end in zip(document.audio, ends, strict=True):
         begin = dancer.seconds_of(audio.at)
         played = [seconds for seconds in audio.beats if begin + seconds < dancer.seconds_of(end)]
-        for index, seconds in enumerate(played):
-            bar, beat = divmod(index, audio.beats_per_bar)
-            beats.append(Beat(dancer.frame_start + (begin + seconds) * dancer.fps, bars + bar + 1, beat + 1))
-        bars += ceil(len(played) / audio.beats_per_bar)
+        places = _places(len(played), audio.ones, audio.beats_per_bar)
+        for seconds, (bar, beat) in zip(played, places, strict=True):
+            beats.append(Beat(dancer.frame_start + (begin + seconds) * dancer.fps, before + bar, beat))
+        before += places[-1][0] if places else 0
     return beats
+
+
+def beats_heard(rhythm: SongRhythm, source: Source, fps: float) -> list[Beat]:
+    """The beats of a song within what a strip plays of it."""
+    places = _places(len(rhythm.beats), rhythm.ones, rhythm.beats_per_bar)
+    played = source.excerpt
+    return [
+        Beat(source.frame_of(second, fps), *place, strength)
+        for second, place, strength in zip(rhythm.beats, places, rhythm.strength, strict=True)
+        if played.start <= second < played.start + played.seconds
+    ]
+
+
+def _places(count: int, ones: Sequence[int], beats_per_bar: int) -> list[tuple[int, int]]:
+    """(bar, beat) of each of `count` beats, of which those numbered `ones` begin bars. Where these are not known, the
+    first beat begins one."""
+    starts = [one for one in ones if one < count] or list(range(0, count, beats_per_bar))
+    if not starts:
+        return []
+    upbeat = [(0, max(beats_per_bar - starts[0] + number, 0) + 1) for number in range(starts[0])]
+    bars = [(bar, start, stop) for bar, (start, stop) in enumerate(pairwise([*starts, count]), 1)]
+    return upbeat + [(bar, number - start + 1) for bar, start, stop in bars for number in range(start, stop)]
+
+
+def has_marks(scene: bpy.types.Scene) -> bool:
+    """Whether the add-on made markers of beats."""
+    return bool(_made(scene))
+
+
+def moved(scene: bpy.types.Scene) -> list[tuple[int, int]]:
+    """(frame where the add-on put it, frame where it is now) of every marker of a beat that somebody has moved."""
+    there = [(marker.frame, marker.name) for marker in scene.timeline_markers]
+    found = []
+    for frame, name in sorted(_made(scene) - set(there)):
+        now = [at for at, named in there if named == name]
+        if len(now) == 1:
+            found.append((frame, now[0]))
+    return found
 
 
 def mark(scene: bpy.types.Scene, beats: Sequence[Beat]) -> None:

@@ -13,7 +13,7 @@ from smpl_rig.blender.context import scene_of, units_a_metre
 
 from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
-from . import dance_keys
+from . import dance_keys, song_rhythms
 from .armature_reference import ArmatureReference
 from .dancer import Dancer
 from .generated_dance import read_generated
@@ -57,6 +57,8 @@ def build(
         armature = found if found is not None else _new_armature(plan, scene)
         dance_keys.write_new_action(armature, dancer, generated.motion, plan.name)
         dance_keys.store_keyed(armature, dancer, len(generated.motion))
+    if answer.rhythm is not None:
+        song_rhythms.keep(scene, plan.audio, answer.rhythm, plan.correction)
     return armature
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import bpy
+
+from engine.choreography import NO_CORRECTION, Correction
+from engine.file_hash import file_sha256
 
 from ..engine_host import engine_setup
 from ..engine_host.engine_setup import EngineSetup
 from ..errors import SceneError
 from ..media import sounds, strips
 from ..media.strips import Excerpt, Strip
-from . import scene_settings
+from . import scene_settings, song_rhythms
 from .scene_reference import SceneReference, check_scene
 
 
@@ -22,7 +25,7 @@ class DancePlan:
     """scene: the one that gets the dance. name: of strip, action and armature. frame_start: scene frame of the dance's
     first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
     whether frames are to be shown while they are generated. beat_snap: 0 to 1. room: metres of floor, 0 for any.
-    candidates: dances of which one is kept."""
+    candidates: dances of which one is kept. correction: of the song's rhythm."""
 
     scene: SceneReference
     name: str
@@ -41,6 +44,7 @@ class DancePlan:
     music_view: str | None = None
     preview: bool = False
     candidates: int = 1
+    correction: Correction = NO_CORRECTION
 
     def request(self, device: str) -> dict[str, object]:
         """Parameters of the engine's `generate`."""
@@ -60,6 +64,7 @@ class DancePlan:
             "beat_snap": self.beat_snap,
             "room": self.room,
             "candidates": self.candidates,
+            "correction": asdict(self.correction) if self.correction else None,
         }
 
 
@@ -113,4 +118,15 @@ def _plan(scene: bpy.types.Scene, name: str, source: sounds.Source) -> DancePlan
         candidates=scene_settings.candidates_of(settings),
         use_body=settings.use_body,
         body_file=body_file,
+        correction=_correction(scene, source.file),
     )
+
+
+def _correction(scene: bpy.types.Scene, file: Path) -> Correction:
+    """What the user said of a song's rhythm."""
+    if not song_rhythms.all_known(scene):
+        return NO_CORRECTION
+    try:
+        return song_rhythms.correction_of(scene, file_sha256(file))
+    except OSError:
+        return NO_CORRECTION  # the engine says what is wrong with the file

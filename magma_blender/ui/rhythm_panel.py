@@ -1,0 +1,140 @@
+"""The sub-panel "Rhythm" in both sidebars: what is heard of the selected song, and how to correct it."""
+
+from __future__ import annotations
+
+import bpy
+
+from smpl_rig.blender.context import scene_of
+
+from ..engine_host.answers import SongRhythm
+from ..errors import StripError
+from ..media import sounds, strips
+from ..media.sounds import Source
+from ..operators import rhythm as operators
+from ..scene import beat_markers, song_rhythms
+from ..scene.dancer import load_or_none
+from ..scene.scene_settings import AUTO_STYLE, settings_of
+from ..scene.selection import dancer_or_none
+from ..scene.song_rhythms import KnownRhythm
+from .draw import name_text, never_raises
+
+SURE = 0.8
+"""Confidence from which on a second best is not worth a button."""
+METRES = (2, 3, 4, 6)
+
+
+def heard_song(context: bpy.types.Context) -> tuple[Source, KnownRhythm] | None:
+    """What the selected strip plays, and what is known of that song; None where that is nothing."""
+    try:
+        strip_scene, strip = strips.pick(context)
+    except StripError:
+        return None
+    source = sounds.source_seen(strip_scene, strip)
+    known = song_rhythms.of_file(scene_of(context), source.file) if source is not None else None
+    return (source, known) if source is not None and known is not None else None
+
+
+class _Rhythm(bpy.types.Panel):
+    """Common to both sidebars."""
+
+    bl_label = "Rhythm"
+    bl_category = "MAGMA"
+    bl_region_type = "UI"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the panel."""
+        assert self.layout is not None
+        with never_raises(self.layout):
+            draw_rhythm(self.layout, context)
+
+
+def draw_rhythm(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Listen, or what was heard with the corrections."""
+    found = heard_song(context)
+    if found is None:
+        layout.operator("magma.listen", icon="SOUND")
+        _draw_dance(layout, context)
+        return
+    _, known = found
+    rhythm = known.rhythm
+    _draw_tempo(layout, rhythm)
+    _draw_bars(layout, rhythm)
+    _draw_styles(layout, context, rhythm)
+    column = layout.column(align=True)
+    column.operator("magma.mark_song_beats", icon="MARKER_HLT")
+    if moved := len(beat_markers.moved(scene_of(context))):
+        column.operator(
+            "magma.follow_markers", text=f"Follow {moved} Moved Markers" if moved > 1 else "", icon="SNAP_ON"
+        )
+    if known.correction:
+        layout.operator("magma.reset_rhythm", icon="LOOP_BACK")
+    _draw_dance(layout, context)
+
+
+def _draw_tempo(layout: bpy.types.UILayout, rhythm: SongRhythm) -> None:
+    column = layout.column(align=True)
+    column.label(text=f"{rhythm.tempo:.1f} beats/min, {rhythm.confidence:.0%} sure", icon="TIME")
+    row = column.row(align=True)
+    row.operator("magma.scale_tempo", text="½ ×").factor = 0.5
+    row.operator("magma.scale_tempo", text="2 ×").factor = 2.0
+    row.operator("magma.set_tempo", text="Set").tempo = rhythm.tempo
+    if rhythm.other_tempo is not None and rhythm.confidence < SURE:
+        row.operator_context = "EXEC_DEFAULT"
+        row.operator("magma.set_tempo", text=f"{rhythm.other_tempo:.1f}?").tempo = rhythm.other_tempo
+    row = column.row(align=True)
+    row.operator("magma.tap_tempo", icon="HAND")
+    tapped = operators.tapped_tempo()
+    if tapped is not None:
+        row.operator("magma.use_taps", text=f"Use {tapped:.1f}")
+
+
+def _draw_bars(layout: bpy.types.UILayout, rhythm: SongRhythm) -> None:
+    column = layout.column(align=True)
+    column.label(text=f"{rhythm.beats_per_bar} beats a bar, {rhythm.bar_confidence:.0%} sure", icon="SNAP_INCREMENT")
+    row = column.row(align=True)
+    for beats in METRES:
+        row.operator("magma.set_metre", text=str(beats), depress=beats == rhythm.beats_per_bar).beats = beats
+    column.operator("magma.this_is_one")
+
+
+def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context, rhythm: SongRhythm) -> None:
+    """The two styles that fit best; nothing where the style is chosen already."""
+    settings = settings_of(scene_of(context))
+    if settings.style not in ("", AUTO_STYLE) or not rhythm.styles:
+        return
+    column = layout.column(align=True)
+    unsure = rhythm.styles[0][1] < SURE
+    column.label(
+        text="Unsure which style fits:" if unsure else "Style that fits:", icon="QUESTION" if unsure else "NONE"
+    )
+    row = column.row(align=True)
+    for style, weight in rhythm.styles[:2]:
+        row.operator("magma.use_style", text=f"{name_text(style.title())} {weight:.0%}").style = style
+
+
+def _draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Where a dance has another rhythm than what is known of its song."""
+    armature = dancer_or_none(context)
+    dancer = load_or_none(armature) if armature is not None else None
+    if dancer is not None and song_rhythms.outdated(scene_of(context), dancer.document):
+        layout.operator("magma.update_rhythm", icon="FILE_REFRESH")
+
+
+class MAGMA_PT_sequencer_rhythm(_Rhythm):
+    """In the sequencer."""
+
+    bl_idname = "MAGMA_PT_sequencer_rhythm"
+    bl_parent_id = "MAGMA_PT_sequencer"
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class MAGMA_PT_viewport_rhythm(_Rhythm):
+    """In the 3D viewport."""
+
+    bl_idname = "MAGMA_PT_viewport_rhythm"
+    bl_parent_id = "MAGMA_PT_viewport"
+    bl_space_type = "VIEW_3D"
+
+
+CLASSES = (MAGMA_PT_sequencer_rhythm, MAGMA_PT_viewport_rhythm)

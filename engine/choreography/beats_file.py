@@ -15,7 +15,7 @@ _LARGEST = 4 * 2**20
 
 
 def annotated_beats(file: Path) -> dict[str, Any]:
-    """What a file of beats says, by the names of a `Correction`: the beats, and metre and first one where it numbers the
+    """What a file of beats says, by the names of a `Correction`: the beats, and metre and first one where it numbers
     beats of bars. Raises ChoreographyError."""
     try:
         lines = read_text(file, _LARGEST).splitlines()

@@ -66,9 +66,7 @@ def add_editing_commands(commands: Any) -> None:
         nargs=0,
         help="correct the rhythm of the song, as the options below say (without any: as it is heard)",
     )
-    edit.add_argument(
-        "--song", type=int, default=0, metavar="K", help="which song of a chain --rhythm is about, from 0"
-    )
+    edit.add_argument("--song", type=int, default=0, metavar="K", help="which song --rhythm is about, from 0")
     add_correction(edit)
     edit.add_argument(
         "--another-recording",

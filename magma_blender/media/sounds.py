@@ -59,7 +59,7 @@ def source_of(scene: bpy.types.Scene, strip: Strip, spare: Path) -> Source:
 
 
 def source_seen(scene: bpy.types.Scene, strip: Strip) -> Source | None:
-    """`source_of` for drawing: of what would have to be mixed down or unpacked it is what was made last, if anything."""
+    """`source_of` for drawing: of what would have to be mixed down or unpacked it is what was made last, if any."""
     try:
         first, end = audibility.audible_frames(scene, strip)
         if strip.type == "MOVIE":

@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import pairwise
 
 import bpy
 
@@ -49,7 +50,7 @@ def tapped_tempo() -> float | None:
     """Beats per minute of the last taps; None while there are too few."""
     if len(_taps) < FEWEST_TAPS:
         return None
-    return 60.0 / statistics.median(later - earlier for earlier, later in zip(_taps, _taps[1:], strict=False))
+    return 60.0 / statistics.median(later - earlier for earlier, later in pairwise(_taps))
 
 
 def _start_listening(context: bpy.types.Context, change: Change) -> None:

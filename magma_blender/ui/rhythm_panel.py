@@ -64,9 +64,8 @@ def draw_rhythm(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column = layout.column(align=True)
     column.operator("magma.mark_song_beats", icon="MARKER_HLT")
     if moved := len(beat_markers.moved(scene_of(context))):
-        column.operator(
-            "magma.follow_markers", text=f"Follow {moved} Moved Markers" if moved > 1 else "", icon="SNAP_ON"
-        )
+        text = "Follow Moved Marker" if moved == 1 else f"Follow {moved} Moved Markers"
+        column.operator("magma.follow_markers", text=text, icon="SNAP_ON")
     if known.correction:
         layout.operator("magma.reset_rhythm", icon="LOOP_BACK")
     _draw_dance(layout, context)

@@ -11,11 +11,13 @@ import bpy
 
 from smpl_rig.blender.context import region_of, ui_scale
 
+from ..media import strips
 from ..scene import beat_markers
 from ..scene.dancer import load_or_none
 from ..scene.selection import dancer_or_none
 from ..scene.span_list import spans_of
 from .draw import name_text, never_raises
+from .rhythm_panel import heard_song
 
 BOTTOM, HEIGHT, TICK, BAR_TICK = 24, 18, 5, 10
 """Pixels at a scale of 1: the band above the region's lower edge, which has a scroll bar, and ticks on top of it."""
@@ -23,7 +25,9 @@ HATCH = 7
 TEXT_SIZE = 11
 GAP = 1.0
 LOCK_COLOR = (1.0, 1.0, 1.0, 0.75)
-TICK_COLOR = (1.0, 1.0, 1.0, 0.55)
+TICK_COLOR = (1.0, 1.0, 1.0, 0.7)
+STRENGTHS, WEAKEST = 4, 0.15
+"""How many strengths of a beat are told apart, and the opacity of the weakest."""
 TEXT_COLOR = (1.0, 1.0, 1.0, 0.9)
 _handlers: list[object] = []
 
@@ -40,6 +44,20 @@ class Bar:
     color: Color
     locked: bool
     text: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A beat at a pixel. strength: how clearly it is heard, 0 to STRENGTHS - 1."""
+
+    x: float
+    is_bar: bool
+    strength: int
+
+
+def strength_step(strength: float) -> int:
+    """A beat's strength, 0..1, as one of the few that are drawn: lines of one colour are drawn at once."""
+    return min(max(round(strength * (STRENGTHS - 1)), 0), STRENGTHS - 1)
 
 
 def color_of(style: str) -> Color:
@@ -84,7 +102,9 @@ def draw() -> None:
 def _draw() -> None:
     context = bpy.context
     armature = dancer_or_none(context)
-    if armature is None:
+    dancer = load_or_none(armature) if armature is not None else None
+    beats = beat_markers.beats_of(dancer) if dancer is not None else _beats_of_song(context)
+    if armature is None and not beats:
         return
     view, scale = region_of(context).view2d, ui_scale(context)
 
@@ -92,16 +112,24 @@ def _draw() -> None:
         return float(view.view_to_region(frame, 0, clip=False)[0])
 
     width = region_of(context).width
-    shown = [bar for bar in bars(armature, to_pixel) if bar.right > 0 and bar.left < width]
+    found = bars(armature, to_pixel) if armature is not None else []
+    shown = [bar for bar in found if bar.right > 0 and bar.left < width]
     # hatching far outside the region would be drawn for nothing
     shown = [Bar(max(b.left, -width), min(b.right, 2 * width), b.color, b.locked, b.text) for b in shown]
-    dancer = load_or_none(armature)
-    beats = beat_markers.beats_of(dancer) if dancer is not None else []
-    ticks = [(to_pixel(beat.frame), beat.beat == 1) for beat in beats]
-    _paint(shown, [tick for tick in ticks if 0 <= tick[0] <= width], scale)
+    ticks = [Tick(to_pixel(beat.frame), beat.beat == 1, strength_step(beat.strength)) for beat in beats]
+    _paint(shown, [tick for tick in ticks if 0 <= tick.x <= width], scale)
 
 
-def _paint(shown: list[Bar], ticks: list[tuple[float, bool]], scale: float) -> None:
+def _beats_of_song(context: bpy.types.Context) -> list[beat_markers.Beat]:
+    """The beats of the selected song, if it was heard."""
+    found = heard_song(context)
+    if found is None:
+        return []
+    source, known = found
+    return beat_markers.beats_heard(known.rhythm, source, strips.frame_rate(strips.sequencer_scene(context)))
+
+
+def _paint(shown: list[Bar], ticks: list[Tick], scale: float) -> None:
     import blf
     import gpu
     from gpu_extras.batch import batch_for_shader
@@ -123,8 +151,14 @@ def _paint(shown: list[Bar], ticks: list[tuple[float, bool]], scale: float) -> N
         paint("TRIS", [a, b, c, a, c, d], bar.color)
         if bar.locked:
             paint("LINES", hatching(bar, bottom, height, HATCH * scale), LOCK_COLOR)
-    marks = [[(x, top), (x, top + (BAR_TICK if is_bar else TICK) * scale)] for x, is_bar in ticks]
-    paint("LINES", [point for mark in marks for point in mark], TICK_COLOR)
+    for strength in range(STRENGTHS):
+        marks = [
+            ((tick.x, top), (tick.x, top + (BAR_TICK if tick.is_bar else TICK) * scale))
+            for tick in ticks
+            if tick.strength == strength
+        ]
+        color = (*TICK_COLOR[:3], WEAKEST + (TICK_COLOR[3] - WEAKEST) * strength / (STRENGTHS - 1))
+        paint("LINES", [point for mark in marks for point in mark], color)
     gpu.state.blend_set("NONE")
     blf.size(0, *((TEXT_SIZE * scale,) if bpy.app.version >= (4, 0, 0) else (round(TEXT_SIZE * scale), 72)))
     blf.color(0, *TEXT_COLOR)

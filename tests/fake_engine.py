@@ -9,7 +9,7 @@ The second way the server comes from that folder, which is the add-on's bundle w
 by k / 100 radians. `edit` keeps what the real engine keeps, the frames of kept positions and the one after them: a
 variant of another seed than the dance's turns the left elbow about another axis, by an angle that depends on the seed;
 a mirror image turns it the other way, and so does a motion from elsewhere. `chain` dances one after the other, the join
-standing still. `import` writes a folder that looks like an imported checkpoint; `fetch_encodec` answers with the file
+standing still. `listen` hears a beat each half second from a quarter on, and heeds corrections. `import` writes a folder that looks like an imported checkpoint; `fetch_encodec` answers with the file
 it was given.
 
 MODE says how each request goes: ok (as above), or one of `MISBEHAVIOUR`. A song with such a name does the same to its
@@ -209,9 +209,13 @@ def dance(request: GenerateRequest) -> Dance:
     positions = math.ceil(seconds * TOKEN_RATE)
     tokens = (np.arange(positions * CODES).reshape(positions, CODES) + request.seed) % 512
     style = request.style or "waltz"
-    beats = tuple(np.arange(0.25, seconds, 0.5).tolist())
-    metre = 3 if style == "waltz" else 4
     sha256, size = content(request.audio)
+    correction = doc.correction_from(request.correction)
+    heard = listen(request.audio, correction, (seconds + request.start) * request.speed)
+    played = [(beat - request.start) / request.speed for beat in heard["beats"]]
+    first = sum(beat < 0 for beat in played)
+    beats = tuple(beat for beat in played[first:] if beat < seconds)
+    ones = tuple(one - first for one in heard["ones"] if first <= one < first + len(beats))
     audio = doc.Audio(
         request.audio,
         sha256,
@@ -219,17 +223,42 @@ def dance(request: GenerateRequest) -> Dance:
         request.seconds,
         request.speed,
         beats=beats,
-        beats_per_bar=metre,
+        beats_per_bar=heard["beats_per_bar"],
         size=size,
+        ones=ones,
+        correction=correction,
     )
     checkpoint = doc.CheckpointIdentity(request.checkpoint, "0" * 64)
     document = doc.new_choreography(
         tokens.tolist(), TOKEN_RATE, audio, checkpoint, request.seed, style, guidance=request.guidance
     )
     report = {"device": "cpu", "params": dataclasses.asdict(request), "beats": beats, "nothing": float("nan")}
+    report["rhythm"] = heard
     if song_name(request) == "unsendable":
         report["bad"] = object()
     return Dance(document, sampled(motion(document, fps), max(1, math.floor(seconds * fps)), fps), report)
+
+
+def listen(audio: str, correction: doc.Correction, seconds: float = 4.0) -> dict[str, Any]:
+    """What is heard of a song, as `engine.pipeline.listen.SongRhythm` by name."""
+    tempo = correction.tempo or 120.0
+    beats = list(correction.beats) or np.round(np.arange(0.25, seconds, 60 / tempo), 6).tolist()
+    metre = correction.beats_per_bar or 3
+    for anchor in correction.anchors:
+        beats[int(np.argmin(np.abs(np.array(beats) - anchor)))] = anchor
+    first = 0 if correction.one is None else int(np.argmin(np.abs(np.array(beats) - correction.one))) % metre
+    return {
+        "sha256": content(audio)[0],
+        "tempo": tempo,
+        "confidence": 1.0 if correction.tempo else 0.6,
+        "other_tempo": 60.0,
+        "beats": beats,
+        "ones": list(range(first, len(beats), metre)),
+        "beats_per_bar": metre,
+        "bar_confidence": 0.7,
+        "strength": [0.5] * len(beats),
+        "styles": [["waltz", 0.6], ["rumba", 0.3]],
+    }
 
 
 def content(path: str) -> tuple[str, int | None]:
@@ -410,6 +439,21 @@ def tokenize(editing: Editing, operation: Operation) -> None:
         editing.notices.append("As tokens it is 12 mm off.")
 
 
+def rhythm(editing: Editing, operation: Operation) -> None:
+    audio = editing.document.audio[operation.song]
+    heard = listen(audio.path, doc.correction_from(operation.correction), audio.beats[-1] + 0.01)
+    changed = dataclasses.replace(
+        audio,
+        beats=tuple(heard["beats"]),
+        ones=tuple(heard["ones"]),
+        beats_per_bar=heard["beats_per_bar"],
+        correction=doc.correction_from(operation.correction),
+    )
+    songs = list(editing.document.audio)
+    songs[operation.song] = changed
+    editing.document = dataclasses.replace(editing.document, audio=tuple(songs))
+
+
 APPLY = {
     "regenerate": regenerate,
     "replace": replace,
@@ -419,6 +463,7 @@ APPLY = {
     "insert": insert,
     "loop": loop,
     "tokenize": tokenize,
+    "rhythm": rhythm,
 }
 
 
@@ -450,6 +495,10 @@ def import_checkpoint(params: dict) -> dict:
 
 def fetch_encodec(params: dict) -> dict:
     return {"path": json_values.build_request(jobs.FetchRequest, params).file or "downloaded"}
+
+
+def listening(params: dict) -> dict:
+    return listen(params["audio"], doc.correction_from(params.get("correction")))
 
 
 def handler(mode: str, work: Callable[[dict], dict]) -> jobs.Handler:
@@ -500,6 +549,7 @@ def main(mode: str) -> None:
     stand_in("engine.service.doctor", report=doctor)
     jobs.HANDLERS[protocol.IMPORT] = handler(mode, import_checkpoint)
     jobs.HANDLERS[protocol.FETCH_ENCODEC] = handler(mode, fetch_encodec)
+    jobs.HANDLERS[protocol.LISTEN] = handler(mode, listening)
     if mode == "nonsense":
         jobs.HANDLERS.update(dict.fromkeys((protocol.GENERATE, protocol.EDIT, protocol.CHAIN), no_motion))
     elif mode == "old":

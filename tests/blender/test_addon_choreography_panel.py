@@ -53,7 +53,7 @@ class Layout:
         self.seen.append(text)
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
 
-    def operator(self, name, text="", icon="NONE", emboss=True):
+    def operator(self, name, text="", icon="NONE", emboss=True, depress=False):
         kind = getattr(bpy.types, "MAGMA_OT_" + name.partition(".")[2])
         self.label(text or kind.bl_label, icon)
         properties = kind.bl_rna.properties if hasattr(kind, "bl_rna") else {}

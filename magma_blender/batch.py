@@ -21,12 +21,15 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import bpy
 
 if TYPE_CHECKING:
+    from engine.choreography import Correction
+
     from .engine_host.engine_setup import EngineSetup
     from .media.strips import Strip
     from .scene.scene_settings import MagmaSettings
@@ -67,6 +70,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what the engine computes on")
     parser.add_argument("--engine-python", help="Python to run the engine with (default: as in the preferences)")
     parser.add_argument("--fps", type=float, help="frames per second of the scene")
+    _add_correction(parser)
     values = parser.parse_args(arguments)
     for name in ("seconds", "fps"):
         number = getattr(values, name)
@@ -79,6 +83,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if values.out.suffix.lower() != ".blend":
         parser.error(f"--out is {values.out}: give the name of a .blend file.")
     return values
+
+
+def _add_correction(parser: argparse.ArgumentParser) -> None:
+    from engine.choreography.correction_options import add_correction
+
+    add_correction(parser)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -122,10 +132,10 @@ def _make(values: argparse.Namespace) -> int:
         setup = session.setup()
         _apply_settings(scene, values)
         is_fresh = not bpy.data.filepath
-        frame = scene.frame_start
+        frame, correction = scene.frame_start, _correction(values)
         made = 0
         for audio in values.audio:
-            armature, frame = _dance_or_complain(scene, audio.absolute(), frame, setup)
+            armature, frame = _dance_or_complain(scene, audio.absolute(), frame, setup, correction)
             if armature is not None:
                 armature.location.x = made * DANCER_SPACING
                 made += 1
@@ -142,6 +152,21 @@ def _make(values: argparse.Namespace) -> int:
         f"MAGMA: wrote {values.out}" + (f" without {failed} of {len(values.audio)} songs" if failed else ""), flush=True
     )
     return SOME_FAILED if failed else 0
+
+
+def _correction(values: argparse.Namespace) -> Correction | None:
+    """What the command line says of the songs' rhythm. Raises MagmaError."""
+    from engine.choreography import correction_from
+    from engine.choreography.correction_options import correction_of
+    from engine.errors import ChoreographyError
+
+    from .errors import MagmaError
+
+    try:
+        said = correction_of(values)
+        return correction_from(said) if said else None
+    except ChoreographyError as error:
+        raise MagmaError(str(error)) from error
 
 
 def _check_folder(out: Path) -> None:
@@ -202,7 +227,7 @@ def _choose(settings: MagmaSettings, name: str, value: str) -> None:
 
 
 def _dance_or_complain(
-    scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup
+    scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup, correction: Correction | None
 ) -> tuple[bpy.types.Object | None, int]:
     """One song from `frame` on: (armature, the frame after its end), or (None, `frame`) and a line on stderr."""
     from .engine_host.client import ClientError
@@ -215,7 +240,7 @@ def _dance_or_complain(
     strip = None
     try:
         strip = _add_strip(scene, audio, frame)
-        return _dance(scene, strip, audio, frame, setup)
+        return _dance(scene, strip, audio, frame, setup, correction)
     except (MagmaError, ClientError) as error:
         _complain(error if str(audio) in str(error) else MagmaError(f"{audio}: {error}"))
     except Exception as error:  # a fault of the add-on: the other songs are kept all the same
@@ -227,7 +252,12 @@ def _dance_or_complain(
 
 
 def _dance(
-    scene: bpy.types.Scene, strip: Strip | None, audio: Path, frame: int, setup: EngineSetup
+    scene: bpy.types.Scene,
+    strip: Strip | None,
+    audio: Path,
+    frame: int,
+    setup: EngineSetup,
+    correction: Correction | None,
 ) -> tuple[bpy.types.Object, int]:
     """The dance to a strip, or to a file from `frame` on: (armature, the frame after its end)."""
     from .engine_host.session import session
@@ -240,6 +270,8 @@ def _dance(
         dance_plan = generation_plan.for_strip(scene, scene, strip, setup)
     else:
         dance_plan = generation_plan.for_file(scene, audio.name, audio, frame)
+    if correction is not None:
+        dance_plan = replace(dance_plan, correction=correction)
     start_plan(dance_plan, None, setup)
     session.wait_for_job(lambda progress: print(f"MAGMA: {audio.name}: {progress_text(progress)}", flush=True))
     armature = session.finish_job(bpy.context)

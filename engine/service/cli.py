@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import VERSION
+from engine.choreography.correction_options import add_correction, correction_of
 from engine.errors import EngineError
 from engine.runtime.memory import is_out_of_memory
 from engine.service.edit_commands import add_editing_commands, check_pair
 from engine.service.failures import describe_error
+from engine.service.listen_command import add_listen_command
 from engine.service.output_files import check_output, complete, write_dance
-from engine.service.rhythm_commands import add_correction, add_listen_command, correction_of
 from engine.service.terminal import TerminalProgress, add_device
 
 if TYPE_CHECKING:

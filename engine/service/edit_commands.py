@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.checks import shown
+from engine.choreography.correction_options import add_correction, correction_of
 from engine.errors import EngineError, RequestError
 from engine.service.devices import edited_on
 from engine.service.output_files import check_output, write_dance
-from engine.service.rhythm_commands import add_correction, correction_of
 from engine.service.terminal import TerminalProgress, add_device
 
 if TYPE_CHECKING:

@@ -24,6 +24,8 @@ FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
 OWN_FAMILY = "magma"
 ORIGINAL_FAMILY = "original"
 LARGEST_VERSION = 1_000_000
+_LARGEST = 1000.0
+"""Of the numbers of a pattern, which are about 1."""
 _COPY = "copy or download it again."
 _EARLIER: Mapping[str, Mapping[str, float]] = {
     "cha-cha": {"tempo": 124.0},
@@ -37,17 +39,20 @@ style never goes here: it is the checkpoint's."""
 
 @dataclass(frozen=True)
 class StyleMusic:
-    """The music that a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre."""
+    """The music that a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre.
+    pattern: the rhythm of a bar, how much stronger than usual onsets are at every quarter of a beat (rows) in every
+    band of `engine.audio.evidence`; empty where it is unknown."""
 
     tempo: float | None = None
     beats_per_bar: int = 4
+    pattern: tuple[tuple[float, ...], ...] = ()
 
 
 def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
     """The music of every style of a checkpoint's config, in the order of its styles.
 
-    `styles` lists the names; `style_music` holds `tempo` and `beats_per_bar` of those that have them. Raises ValueError
-    with a clause that says what is wrong.
+    `styles` lists the names; `style_music` holds `tempo`, `beats_per_bar` and `pattern` of those that have them. Raises
+    ValueError with a clause that says what is wrong.
     """
     names = config.get("styles", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -59,14 +64,24 @@ def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
 
 
 def _music_of(name: str, values: object) -> StyleMusic:
-    if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar"}:
-        raise ValueError(f"style_music of {shown(name)} must hold tempo and beats_per_bar")
-    tempo, beats = values.get("tempo"), values.get("beats_per_bar", 4)
+    if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar", "pattern"}:
+        raise ValueError(f"style_music of {shown(name)} must hold tempo, beats_per_bar and pattern")
+    tempo, beats, pattern = values.get("tempo"), values.get("beats_per_bar", 4), values.get("pattern", [])
     if tempo is not None and not is_number(tempo, 1, 1000):
         raise ValueError(f"the tempo of {shown(name)} is {shown(tempo)}")
     if not is_count(beats, 1, 32):
         raise ValueError(f"{shown(name)} has {shown(beats)} beats a bar")
-    return StyleMusic(None if tempo is None else float(tempo), beats)
+    if not isinstance(pattern, (list, tuple)) or not all(_is_row(row, pattern[0]) for row in pattern):
+        raise ValueError(f"the pattern of {shown(name)} is no table of numbers")
+    rows = tuple(tuple(float(value) for value in row) for row in pattern)
+    return StyleMusic(None if tempo is None else float(tempo), beats, rows)
+
+
+def _is_row(row: object, first: object) -> bool:
+    """Whether it is a row of a table with that first row."""
+    if not isinstance(row, (list, tuple)) or not isinstance(first, (list, tuple)) or len(row) != len(first):
+        return False
+    return all(is_number(value, -_LARGEST, _LARGEST) for value in row)
 
 
 def version_of(config: Mapping[str, Any]) -> int:

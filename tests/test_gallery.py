@@ -18,9 +18,9 @@ import pytest
 from benchmarks.gallery import __main__ as gallery
 from benchmarks.gallery import body, film, page, plot, scenes, view
 from demo.song import write_demo_song
-from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
-from engine.audio.rates import SAMPLE_RATE
+from engine.audio.heard_files import heard_song
+from engine.audio.rhythm import beats_in_style
 from engine.data.clips import at_rate
 from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats
@@ -102,8 +102,7 @@ def test_figures_on_the_page_are_the_motions_joints(written: Path, scene: scenes
 
 def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path) -> None:
     shown = handed_over(written)
-    audio = load_audio(data / "wavs" / "a walk.wav", SAMPLE_RATE)
-    beats = track_beats(audio, SAMPLE_RATE, usual_tempo("waltz")).times
+    beats = beats_in_style(heard_song(data / "wavs" / "a walk.wav").rhythm, usual_tempo("waltz")).times
     assert len(beats) > 3 and shown["beats"] == beats[beats < shown["seconds"]].tolist()
     for dancer, motion in zip(shown["dancers"], (walk(87), walk(120, 20.0), walk(60, 20.0)), strict=True):
         even = at_rate(motion).cut(0, dancer["frames"])

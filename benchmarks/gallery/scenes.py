@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from benchmarks.gallery.encoding import SOUND_RATE
 from demo.pictures import loudness_of
-from engine.audio.beats import track_beats
 from engine.audio.decode import load_audio
-from engine.audio.rates import SAMPLE_RATE
+from engine.audio.heard_files import heard_song
+from engine.audio.rhythm import beats_in_style
 from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import DanceDataset
 from engine.data.styles import usual_tempo
@@ -97,7 +97,7 @@ def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
     assert subject.song is not None
     song = subject.song.path
     seconds = BORROWED_SECONDS if subject.borrowed else subject.motion.seconds
-    beats = track_beats(load_audio(song, SAMPLE_RATE), SAMPLE_RATE, usual_tempo(subject.style)).times
+    beats = beats_in_style(heard_song(song).rhythm, usual_tempo(subject.style)).times
     beats = beats[beats < seconds]
     expected = expected_foot_beats(beats) if len(beats) > 1 else np.zeros(0)
     frames = round(seconds * FRAME_RATE)

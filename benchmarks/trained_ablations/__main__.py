@@ -34,10 +34,12 @@ from benchmarks.trained_ablations.learning import (
     validation_pairs,
 )
 from benchmarks.trained_ablations.networks import generate_codes
-from engine.audio.beats import choose_style
 from engine.audio.decode import load_audio
+from engine.audio.listening import listen
 from engine.audio.music_features import music_features
 from engine.audio.rates import FRAME_RATE, SAMPLE_RATE
+from engine.audio.rhythm import beats_in_style
+from engine.audio.song_styles import likely_styles
 from engine.data.dataset import DanceDataset
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of
@@ -129,8 +131,10 @@ def length_table(checkpoint: TorchCheckpoint, networks: Networks) -> str:
         if not Path(path).is_file():
             continue
         audio = np.resize(load_audio(path, SAMPLE_RATE), longest * SAMPLE_RATE)
-        style = choose_style(audio, SAMPLE_RATE, checkpoint.style_music)
-        music, track = music_features(audio, checkpoint.style_music[style].tempo)
+        heard = listen(audio)
+        style = likely_styles(heard.evidence, heard.rhythm, checkpoint.style_music)[0][0]
+        track = beats_in_style(heard.rhythm, checkpoint.style_music[style].tempo)
+        music = music_features(audio, track)
         for variant, network in networks.items():
             for seconds in LENGTHS:
                 for start in range(0, longest, seconds):

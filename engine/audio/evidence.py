@@ -22,6 +22,7 @@ from engine.audio.rates import SAMPLE_RATE
 from engine.audio.spectra import frame_count, power_spectra
 
 FloatArray = NDArray[np.float32]
+HalfArray = NDArray[np.float16]
 _Array = NDArray[np.float64]
 
 RATE = 80
@@ -41,19 +42,18 @@ _LAG = 2
 """Frames over which a rise is measured."""
 _LOUD = 0.9
 """Share of the moments that are quieter than the level."""
-_PIECE = 60
-"""Seconds of which harmony is computed at once."""
+_LARGEST = np.float32(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
 class Evidence:
     """onset: (T, BANDS) onset strength at `RATE`; frame k is about second k / RATE. harmony: (H, 12) shares of the
     pitch classes at `HARMONY_RATE`; zeros where nothing sounds. loudness: (H,) power relative to the song's loud
-    moments."""
+    moments. All in half precision."""
 
-    onset: FloatArray
-    harmony: FloatArray
-    loudness: FloatArray
+    onset: HalfArray
+    harmony: HalfArray
+    loudness: HalfArray
 
     @property
     def seconds(self) -> float:
@@ -84,7 +84,9 @@ def evidence_of(audio: FloatArray, progress: Callable[[float], None]) -> Evidenc
         loudness[place : place + len(shares)] = power
         place += len(shares)
         progress(0.6 + 0.4 * place / count)
-    return Evidence(onset, harmony, loudness / np.float32(max(float(np.quantile(loudness, _LOUD)), 1e-20)))
+    loudness /= np.float32(max(float(np.quantile(loudness, _LOUD)), 1e-20))
+    # rounded as they are kept, so that a song that was kept is heard as it was when it was new
+    return Evidence(*(np.minimum(each, _LARGEST).astype(np.float16) for each in (onset, harmony, loudness)))
 
 
 def _level(audio: FloatArray) -> float:

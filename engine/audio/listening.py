@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from engine.audio.bar_profile import bar_profile, features_around, likeness_of_one
 from engine.audio.bar_tracking import track_bars
+from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
 from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, pulses
-from engine.audio.rhythm import Rhythm, with_anchors, with_one
+from engine.audio.rhythm import Rhythm, counted, with_anchors, with_one
 from engine.audio.tempo_path import TempoEvidence, likeliest, near, tempo_evidence, tempo_frames
 from engine.choreography import NO_CORRECTION, Correction
 
@@ -31,6 +32,10 @@ _SOUND = 1e-4
 """Power, of loud moments, above which a song has begun and not ended."""
 _BEFORE, _AFTER = 0.1, 0.5
 """Seconds before the first sound, and beats after the last onset, in which there may be a beat."""
+_STEADY = 0.1
+"""Share by which a beat may be longer or shorter than usual and tell the tempo."""
+_LEAST_TEMPO, _MOST_TEMPO = 20.0, 400.0
+"""Beats per minute that a list of beats is believed."""
 _LAST = 0.25
 """Of the usual onset strength on a beat, that of the last onset."""
 
@@ -84,58 +89,89 @@ def _rhythm(evidence: Evidence, correction: Correction, weights: Weights) -> Rhy
     pulse = pulses(evidence.onset)
     told = correction.tempo is not None or bool(correction.beats)
     if not pulse.any():
-        beats = correction.beats_per_bar or METRES[0]
-        nothing = np.zeros(0)
-        tempo = correction.tempo or 100.0
-        return Rhythm(nothing, np.zeros(0, np.int64), beats, tempo, 0.0, None, 0.0, nothing.astype(np.float32), told)
+        return _without_sound(correction, told)
     found = tempo_evidence(pulse, weights.tempo)
-    metre, path = _best_path(found, correction)
-    tempi = tempo_frames(found, path, pulse)
-    features = features_around(evidence, pulse, tempi)
+    metre, path, octaves = _best_path(found, correction)
     beats_per_bar = METRES[metre]
+    given = np.array(correction.beats)
+    tempi = _tempi_of(given, len(pulse)) if len(given) else tempo_frames(found, path, pulse)
+    features = features_around(evidence, pulse, tempi)
     likeness = likeness_of_one(features, tempi, weights.bars[beats_per_bar])
     onset = np.maximum(pulse, 0.0).sum(axis=1)
     onset /= onset.std()
+    if len(given):
+        times = given
+        at = np.clip(np.round((times + _LATENCY) * RATE).astype(np.int64), 0, len(pulse) - 1)
+        sums = [likeness[at[place::beats_per_bar]].mean() for place in range(min(beats_per_bar, len(at)))]
+        ones = np.arange(int(np.argmax(sums)), len(at), beats_per_bar)
+    else:
+        at, ones = _tracked(evidence, onset, likeness, tempi, beats_per_bar)
+        times = np.maximum(at / RATE - _LATENCY, 0.0)
+    profile = bar_profile(features, at / RATE, ones, beats_per_bar)
+    confidence, other = (1.0, None) if len(given) else _tempo_confidence(found, path)
+    rhythm = Rhythm(
+        times,
+        ones,
+        beats_per_bar,
+        _mean_tempo(times, float(np.median(tempi))),
+        confidence,
+        other,
+        _bar_confidence(profile, weights.bars[beats_per_bar]),
+        _strength(onset, at),
+        told,
+    )
+    return rhythm if len(given) else counted(rhythm, octaves)
+
+
+def _without_sound(correction: Correction, told: bool) -> Rhythm:
+    """The rhythm of a song in which nothing is heard."""
+    times = np.array(correction.beats)
+    beats_per_bar = correction.beats_per_bar or METRES[0]
+    tempo = _mean_tempo(times, correction.tempo or UNKNOWN_TEMPO)
+    ones = np.arange(0, len(times), beats_per_bar)
+    return Rhythm(times, ones, beats_per_bar, tempo, 0.0, None, 0.0, np.zeros(len(times), np.float32), told)
+
+
+def _tempi_of(beats: Array, count: int) -> Array:
+    """The tempo (count,) at every frame of beats (B,) seconds."""
+    if len(beats) < 2:
+        return np.full(count, UNKNOWN_TEMPO)
+    middles = (beats[1:] + beats[:-1]) / 2
+    return np.clip(np.interp(np.arange(count) / RATE, middles, 60.0 / np.diff(beats)), _LEAST_TEMPO, _MOST_TEMPO)
+
+
+def _tracked(
+    evidence: Evidence, onset: Array, likeness: Array, tempi: Array, beats_per_bar: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The frames of the beats (B,), and which of them are ones (D,)."""
     periods = 60.0 * RATE / tempi
     frames = np.arange(len(onset))
     score = np.stack([np.interp(frames - place * periods, frames, likeness) for place in range(beats_per_bar)], axis=1)
     score = _BAR * (score - likeness.mean()) / beats_per_bar + _ONSET * onset[:, None]
     at, places = track_bars(score, periods)
     inside = _in_music(at, onset, evidence, periods)
-    at, places = at[inside], places[inside]
-    times = np.maximum(at / RATE - _LATENCY, 0.0)
-    ones = np.flatnonzero(places == 0)
-    return Rhythm(
-        times,
-        ones,
-        beats_per_bar,
-        _mean_tempo(times, float(np.median(tempi))),
-        *_tempo_confidence(found, path),
-        _bar_confidence(bar_profile(features, at / RATE, ones, beats_per_bar), weights.bars[beats_per_bar]),
-        _strength(onset, at),
-        told,
-    )
+    return at[inside], np.flatnonzero(places[inside] == 0)
 
 
-def _best_path(found: TempoEvidence, correction: Correction) -> tuple[int, Array]:
-    """The metre (an index of METRES), and the tempo (windows,) of each window."""
-    metres = [number for number, beats in enumerate(METRES) if correction.beats_per_bar in (None, beats)]
-    everywhere = np.ones((len(found.windows), len(TEMPI)), bool)
-    metre, path = likeliest(found, metres or [0], everywhere)
+def _best_path(found: TempoEvidence, correction: Correction) -> tuple[int, Array, int]:
+    """The metre (an index of METRES), the tempo (windows,) of each window in which beats are tracked, and by how many
+    octaves they are counted faster than that."""
+    metres = [number for number, beats in enumerate(METRES) if correction.beats_per_bar in (None, beats)] or [0]
+    metre, path = likeliest(found, metres, np.ones((len(found.windows), len(TEMPI)), bool))
     tempi = TEMPI[path]
     usual = float(np.median(tempi))
-    if correction.beats or correction.tempo is None:
-        return metre, tempi
-    told = correction.tempo
-    octaves = 0  # the grid's tempi are those of most music; others are heard an octave away
-    while told * 2.0**octaves < SLOWEST:
-        octaves += 1
-    while told * 2.0**octaves > FASTEST:
+    told = correction.tempo or usual
+    octaves = round(float(np.log2(told / usual)))
+    if correction.beats or near(usual)[np.abs(np.log(TEMPI * 2.0**octaves / told)).argmin()]:
+        return metre, tempi, octaves
+    octaves = 0  # the grid has the tempi of most music; others are tracked an octave away
+    while told < SLOWEST * 2.0**octaves:
         octaves -= 1
-    wanted = told * 2.0**octaves
-    allowed = near(wanted) | near(tempi * (wanted / usual))
-    metre, path = likeliest(found, metres or [0], allowed)
-    return metre, TEMPI[path] / 2.0**octaves
+    while told > FASTEST * 2.0**octaves:
+        octaves += 1
+    wanted = told / 2.0**octaves
+    metre, path = likeliest(found, metres, near(wanted) | near(tempi * (wanted / usual)))
+    return metre, TEMPI[path], octaves
 
 
 def _in_music(frames: NDArray[np.int64], onset: Array, evidence: Evidence, periods: Array) -> NDArray[np.bool_]:
@@ -152,7 +188,11 @@ def _in_music(frames: NDArray[np.int64], onset: Array, evidence: Evidence, perio
 
 def _mean_tempo(times: Array, otherwise: float) -> float:
     """Beats per minute of most beats; `otherwise` where there are not two."""
-    return 60.0 / float(np.median(np.diff(times))) if len(times) > 1 else otherwise
+    if len(times) < 2:
+        return otherwise
+    periods = np.diff(times)
+    usual = float(np.median(periods))
+    return 60.0 / float(periods[np.abs(periods - usual) <= _STEADY * usual].mean())
 
 
 def _tempo_confidence(found: TempoEvidence, path: Array) -> tuple[float, float | None]:

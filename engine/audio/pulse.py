@@ -16,9 +16,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.evidence import RATE
+from engine.audio.evidence import RATE, HalfArray
 
-FloatArray = NDArray[np.float32]
 Array = NDArray[np.float64]
 
 SLOWEST, FASTEST = 48.0, 220.0
@@ -41,7 +40,7 @@ _SPECTRUM_WINDOW = 8 * RATE
 _USUAL = 110.0
 
 
-def pulses(onset: FloatArray) -> Array:
+def pulses(onset: HalfArray) -> Array:
     """The onset strength (T, BANDS) of every band without its slow changes: smoothed, above its mean of two seconds,
     with mean 0 and deviation 1; zeros for a band without onsets."""
     reach = int(4 * _SMOOTH)

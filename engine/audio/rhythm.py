@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTrack
+from engine.choreography import Correction
 
 Times = NDArray[np.float64]
 
@@ -75,15 +76,25 @@ def with_one(rhythm: Rhythm, one: float) -> Rhythm:
 
 def at_octave(rhythm: Rhythm, tempo: float | None) -> Rhythm:
     """The rhythm counted twice or half as fast, where that is nearer to `tempo`, the usual one of a style; the same
-    where that is None or a person told the tempo. Bars keep the number of their beats."""
+    where that is None or a person told the tempo."""
     if tempo is None or rhythm.told or len(rhythm.times) < 2:
         return rhythm
-    octaves = int(np.round(np.log2(tempo / rhythm.tempo)))
+    return counted(rhythm, round(float(np.log2(tempo / rhythm.tempo))))
+
+
+def counted(rhythm: Rhythm, octaves: int) -> Rhythm:
+    """The rhythm counted so many times twice as fast, or half as fast for less than 0. A bar keeps the number of its
+    beats, so it lasts half or twice as long."""
     for _ in range(octaves):
         rhythm = _doubled(rhythm)
     for _ in range(-octaves):
         rhythm = _halved(rhythm)
     return rhythm
+
+
+def beats_in_style(rhythm: Rhythm, tempo: float | None) -> BeatTrack:
+    """The beats of a whole file as a style with that usual tempo counts them."""
+    return part(at_octave(rhythm, tempo), 0.0, np.inf)
 
 
 def part(rhythm: Rhythm, start: float, seconds: float, speed: float = 1.0) -> BeatTrack:
@@ -104,16 +115,40 @@ def part(rhythm: Rhythm, start: float, seconds: float, speed: float = 1.0) -> Be
     )
 
 
+def played(correction: Correction, start: float, speed: float) -> Correction:
+    """A correction in seconds of a part that begins with second `start` of the file and is played at `speed`."""
+
+    def moved(seconds: float) -> float:
+        return (seconds - start) / speed
+
+    return replace(
+        correction,
+        tempo=None if correction.tempo is None else correction.tempo * speed,
+        one=None if correction.one is None else moved(correction.one),
+        anchors=tuple(moved(anchor) for anchor in correction.anchors),
+        beats=tuple(moved(beat) for beat in correction.beats),
+    )
+
+
 def _doubled(rhythm: Rhythm) -> Rhythm:
-    times = np.interp(np.arange(2 * len(rhythm.times) - 1) / 2, np.arange(len(rhythm.times)), rhythm.times)
-    strength = np.interp(np.arange(len(times)) / 2, np.arange(len(rhythm.times)), rhythm.strength).astype(np.float32)
-    bars = np.arange(int(rhythm.bars[0] * 2) % rhythm.beats_per_bar, len(times), rhythm.beats_per_bar)
-    return replace(rhythm, times=times, strength=strength, bars=bars, tempo=2 * rhythm.tempo)
+    numbers = np.arange(len(rhythm.times))
+    halves = np.arange(max(2 * len(numbers) - 1, 0)) / 2
+    ones = 2 * rhythm.bars
+    bars = np.unique(np.concatenate([ones - rhythm.beats_per_bar, ones, ones + rhythm.beats_per_bar]))
+    return replace(
+        rhythm,
+        times=np.interp(halves, numbers, rhythm.times) if len(numbers) else rhythm.times,
+        strength=np.interp(halves, numbers, rhythm.strength).astype(np.float32) if len(numbers) else rhythm.strength,
+        bars=bars[(bars >= 0) & (bars < len(halves))],
+        tempo=2 * rhythm.tempo,
+    )
 
 
 def _halved(rhythm: Rhythm) -> Rhythm:
     first = int(rhythm.bars[0] % 2) if len(rhythm.bars) else 0
-    bars = np.arange(0, len(rhythm.times[first::2]), rhythm.beats_per_bar)
+    bars = rhythm.bars[(rhythm.bars - first) % 2 == 0] // 2
+    if len(bars) > 1 and np.median(np.diff(bars)) < rhythm.beats_per_bar:
+        bars = bars[::2]
     return replace(
         rhythm, times=rhythm.times[first::2], strength=rhythm.strength[first::2], bars=bars, tempo=rhythm.tempo / 2
     )

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTrack
 from engine.audio.decode import load_audio
+from engine.audio.heard_files import heard_song
 from engine.audio.music_features import music_features
 from engine.audio.rates import SAMPLE_RATE
+from engine.audio.rhythm import beats_in_style
 from engine.data.clips import StyledMotion, styled
 from engine.data.dataset import Clip
 from engine.data.styles import usual_tempo
@@ -29,9 +31,11 @@ class SongFile:
     by_style: dict[str, tuple[NDArray[np.float32], BeatTrack]] = field(default_factory=dict)
 
     def music(self, style: str) -> tuple[NDArray[np.float32], BeatTrack]:
-        """Features (T, 37) and beats, tracked near the usual tempo of `style`."""
+        """Features (T, 37) and beats, counted as `style` counts them."""
         if style not in self.by_style:
-            self.by_style[style] = music_features(load_audio(self.path, SAMPLE_RATE), usual_tempo(style))
+            samples = load_audio(self.path, SAMPLE_RATE)
+            beats = beats_in_style(heard_song(self.path).rhythm, usual_tempo(style))
+            self.by_style[style] = music_features(samples, beats), beats
         return self.by_style[style]
 
     def danceable(self, style: str) -> bool:

@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTrack
+from engine.audio.listening import Heard
+from engine.audio.rhythm import Rhythm, at_octave, part
 from engine.checkpoint_index import StyleMusic
 from engine.checks import shown
 from engine.choreography import Choreography, Range
@@ -54,12 +56,22 @@ class Song:
     """The part of a sound file that a dance is generated for.
 
     samples: (S,) mono at `engine.audio.rates.SAMPLE_RATE`. seconds: its length. resampled: returns the same
-    part at another sample rate.
+    part at another sample rate. heard, rhythm: the whole file as it was heard, and its rhythm with a person's
+    corrections. start, speed: the second of the file that the part begins with, and how fast it is played.
     """
 
     samples: NDArray[np.float32]
     seconds: float
     resampled: Callable[[int], NDArray[np.float32]]
+    heard: Heard
+    rhythm: Rhythm
+    start: float
+    speed: float
+
+    def beats(self, usual_tempo: float | None) -> BeatTrack:
+        """The beats of the part, in seconds of the dance, counted as a style with that usual tempo counts them."""
+        usual = None if usual_tempo is None else usual_tempo / self.speed
+        return part(at_octave(self.rhythm, usual), self.start, self.seconds, self.speed)
 
 
 @dataclass(frozen=True)

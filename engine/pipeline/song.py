@@ -1,17 +1,23 @@
-"""Reading the part of a sound file that a dance is generated for, and what the dance keeps of its music."""
+"""Reading the part of a sound file that a dance is generated for, hearing the file's rhythm, and what the dance keeps
+of its music."""
 
 from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.audio.audibility import check_song
 from engine.audio.decode import load_audio, probe
+from engine.audio.heard_files import heard_file, is_kept
+from engine.audio.listening import Heard, corrected, listen
 from engine.audio.rates import SAMPLE_RATE
+from engine.audio.rhythm import played
 from engine.audio.sound_source import AudioInfo
 from engine.choreography import NO_CORRECTION, Correction
 from engine.decoded_sounds import FOLDER_VARIABLE, place_of
@@ -22,13 +28,16 @@ from smpl_rig.dance_motion import DanceMusic
 
 _MARGIN = 1.0
 """Seconds around the wanted part that are decoded with it, for the filter that resamples it."""
+_LONGEST_HEARD = 7200.0
+"""Seconds of a file that is heard as a whole; of a longer one only the part that is danced to is."""
 
 
 def read_song(
     file: Path, start: float, seconds: float | None, speed: float, correction: Correction = NO_CORRECTION
 ) -> Song:
-    """Seconds start..start + seconds (None: to its end) of a file, played at `speed`. Raises AudioError, RequestError
-    for more than `LONGEST_SECONDS`, and UndecodedError where Blender must decode the file first."""
+    """Seconds start..start + seconds (None: to its end) of a file, played at `speed`, and the rhythm of the whole file
+    with a person's corrections. Raises AudioError, RequestError for more than `LONGEST_SECONDS`, and UndecodedError
+    where Blender must decode the file first."""
     sound, begin, info = _readable(file, start, seconds)
     left = begin + info.seconds - start
     length = (left if seconds is None else min(seconds, left)) / speed
@@ -39,16 +48,52 @@ def read_song(
         )
     if length <= 0 and sound is not file:
         raise _ends_before(file, start)
-    # where the file ends before the start, load_audio raises an error that names the file's length
-    samples = load_audio(sound, SAMPLE_RATE, start - begin, length if length > 0 else None, speed)
+
+    def resampled(rate: int) -> NDArray[np.float32]:
+        # where the file ends before the start, load_audio raises an error that names the file's length
+        return load_audio(sound, rate, start - begin, length if length > 0 else None, speed)
+
+    samples = resampled(SAMPLE_RATE)
     check_song(samples, SAMPLE_RATE, file.name, info.tracks)
     length = len(samples) / SAMPLE_RATE
-    return Song(samples, length, lambda rate: load_audio(sound, rate, start - begin, length, speed))
+    heard = _heard_whole(file, begin + info.seconds)
+    if heard is None:
+        alone = listen(samples)
+        return Song(samples, length, resampled, alone, corrected(alone, played(correction, start, speed)), 0.0, 1.0)
+    return Song(samples, length, resampled, heard, corrected(heard, correction), start, speed)
+
+
+def hear_song(file: Path, progress: Callable[[float], None] = lambda _: None) -> Heard:
+    """What is heard of a whole file, kept by its content. progress: called with the fraction done. Raises AudioError,
+    and UndecodedError where Blender must decode the file first."""
+
+    def hear() -> Heard:
+        sound, begin, _ = _readable(file, 0.0, None)
+        samples = load_audio(sound, SAMPLE_RATE, -begin)
+        check_song(samples, SAMPLE_RATE, file.name)
+        return listen(samples, progress)
+
+    try:
+        return heard_file(file, hear)
+    except OSError as error:
+        raise AudioError(f"{file.name}: cannot be read ({error.strerror}). Copy the file again.") from error
+
+
+def _heard_whole(file: Path, seconds: float) -> Heard | None:
+    """What is heard of a whole file; None of one that is too long, or damaged somewhere else than in the part."""
+    if seconds > _LONGEST_HEARD:
+        return None
+    try:
+        return hear_song(file)
+    except UndecodedError:
+        raise
+    except AudioError:
+        return None
 
 
 def _readable(file: Path, start: float, seconds: float | None) -> tuple[Path, int, AudioInfo]:
     """(a file that can be read here, the second of the song at which it begins, facts about it): the song's own, or
-    what Blender has decoded of it. Raises AudioError."""
+    what Blender has decoded of it, which is asked for whole until the song was heard. Raises AudioError."""
     try:
         return file, 0, probe(file)
     except AudioError as error:
@@ -58,6 +103,9 @@ def _readable(file: Path, start: float, seconds: float | None) -> tuple[Path, in
             raise
         first = max(math.floor(start - _MARGIN), 0)
         last = None if seconds is None else max(math.ceil(start + seconds + _MARGIN), first + 1)
+        whole = place_of(Path(folder), file, 0, None)
+        if whole.is_file() or not is_kept(file):
+            first, last = 0, None
         sound = place_of(Path(folder), file, first, last)
         if not sound.is_file():
             raise UndecodedError(str(error), str(file), first, last) from error

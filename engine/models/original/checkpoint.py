@@ -14,8 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine.audio.beats import choose_style, track_beats
-from engine.audio.rates import SAMPLE_RATE
+from engine.audio.song_styles import likely_styles
 from engine.bounded_files import check_file
 from engine.checkpoint_index import StyleMusic, style_music
 from engine.checks import reason_of, shown
@@ -85,9 +84,8 @@ class OriginalCheckpoint(OriginalNetworks):
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
         """The features for `positions` tokens, and the song's beats. Raises EngineError."""
         if style is None and self.styles:
-            style = choose_style(song.samples, SAMPLE_RATE, self.style_music)
-        beats = track_beats(song.samples, SAMPLE_RATE)
-        return Music(generation.music_features(self, song, positions, progress), beats, style)
+            style = likely_styles(song.heard.evidence, song.rhythm, self.style_music)[0][0]
+        return Music(generation.music_features(self, song, positions, progress), song.beats(None), style)
 
     def generate(self, task: GenerationTask) -> Generated:
         """Tokens and motion of a whole dance. Raises CancelledError between two tokens."""

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.beats import choose_style
 from engine.audio.music_features import MUSIC_FEATURES, music_features
 from engine.audio.rates import FRAME_RATE as MUSIC_RATE
-from engine.audio.rates import HOP, SAMPLE_RATE
+from engine.audio.rates import HOP
+from engine.audio.song_styles import likely_styles
 from engine.checkpoint_index import WEIGHTS_FILE, StyleMusic, style_music
 from engine.checks import is_number, reason_of, shown
 from engine.errors import CheckpointError, RequestError
@@ -144,11 +144,11 @@ class OwnCheckpoint:
 
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
         """The features for `positions` tokens, `stride` frames each; silence follows the song. Raises EngineError."""
-        name = style or choose_style(song.samples, SAMPLE_RATE, self.style_music)
+        name = style or likely_styles(song.heard.evidence, song.rhythm, self.style_music)[0][0]
         frames = positions * self.stride
         samples = np.pad(song.samples, (0, max(0, frames * HOP - len(song.samples))))
-        features, beats = music_features(samples, self.style_music.get(name, StyleMusic()).tempo)
-        return Music(features[:frames], beats, name)
+        beats = song.beats(self.style_music.get(name, StyleMusic()).tempo)
+        return Music(music_features(samples, beats)[:frames], beats, name)
 
     def generate(self, task: GenerationTask) -> Generated:
         """Tokens for a whole dance. Raises CancelledError between two tokens."""

@@ -26,6 +26,7 @@ from engine.models.base import (
 )
 from engine.models.loading import cached_checkpoint, find_checkpoint, identity_of
 from engine.pipeline.dance_candidates import best_first, score_dance
+from engine.pipeline.listen import as_shown
 from engine.pipeline.post_process import PostProcessing, Processed, post_process
 from engine.pipeline.request import SEEDS, GenerateRequest, check_request
 from engine.pipeline.song import beats_of_song, music_of_dance, read_song
@@ -147,6 +148,8 @@ def _generate(
         **ranking,
         **generated.report,
     }
+    if (song.start, song.speed) == (request.start, request.speed):  # and not of a file too long to be heard whole
+        report["rhythm"] = asdict(as_shown(document.audio[0].sha256, song.heard, song.rhythm, checkpoint))
     if request.beat_snap:
         snapped = processed.snapped
         report["beat_snap"] = {"mean_ms": round(snapped.mean_ms, 1), "max_ms": round(snapped.max_ms, 1)}

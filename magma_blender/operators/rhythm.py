@@ -15,7 +15,7 @@ from engine.choreography import FASTEST, LONGEST_BAR, NO_CORRECTION, SLOWEST, Co
 from engine.errors import ChoreographyError
 from engine.file_hash import file_sha256
 from engine.protocol import LISTEN
-from smpl_rig.blender.context import manager_of, scene_of
+from smpl_rig.blender.context import manager_of, scene_of, windows_of
 
 from ..engine_host import engine_setup
 from ..engine_host.answers import SongRhythm, read_rhythm
@@ -79,10 +79,19 @@ def _start_listening(context: bpy.types.Context, change: Change) -> None:
         song_rhythms.keep(heard_in, source.file, rhythm, correction)
         if marked and known is not None:
             beat_markers.mark(heard_in, beat_markers.beats_heard(rhythm, source, fps))
+        _redraw_sequencers()
         return Notice(_said(strip_name, rhythm))
 
     strip_name = strip.name
     session.start_task(f'Listening to "{strip_name}"', LISTEN, params, tell)
+
+
+def _redraw_sequencers() -> None:
+    """Show the beats: nothing that Blender looks at has changed."""
+    for window in windows_of(bpy.context):
+        for area in window.screen.areas:
+            if area.type == "SEQUENCE_EDITOR":
+                area.tag_redraw()
 
 
 def _said(name: str, rhythm: SongRhythm) -> str:

@@ -82,7 +82,7 @@ def _draw_tempo(layout: bpy.types.UILayout, rhythm: SongRhythm) -> None:
         row.operator_context = "EXEC_DEFAULT"
         row.operator("magma.set_tempo", text=f"{rhythm.other_tempo:.1f}?").tempo = rhythm.other_tempo
     row = column.row(align=True)
-    row.operator("magma.tap_tempo", icon="HAND")
+    row.operator("magma.tap_tempo")
     tapped = operators.tapped_tempo()
     if tapped is not None:
         row.operator("magma.use_taps", text=f"Use {tapped:.1f}")

@@ -151,9 +151,10 @@ def _paint(shown: list[Bar], ticks: list[Tick], scale: float) -> None:
         paint("TRIS", [a, b, c, a, c, d], bar.color)
         if bar.locked:
             paint("LINES", hatching(bar, bottom, height, HATCH * scale), LOCK_COLOR)
+    low = top if shown else bottom
     for strength in range(STRENGTHS):
         marks = [
-            ((tick.x, top), (tick.x, top + (BAR_TICK if tick.is_bar else TICK) * scale))
+            ((tick.x, low), (tick.x, top + (BAR_TICK if tick.is_bar else TICK) * scale))
             for tick in ticks
             if tick.strength == strength
         ]

@@ -192,7 +192,8 @@ def _mean_tempo(times: Array, otherwise: float) -> float:
         return otherwise
     periods = np.diff(times)
     usual = float(np.median(periods))
-    return 60.0 / float(periods[np.abs(periods - usual) <= _STEADY * usual].mean())
+    steady = periods[np.abs(periods - usual) <= _STEADY * usual]
+    return 60.0 / float(steady.mean() if len(steady) else usual)
 
 
 def _tempo_confidence(found: TempoEvidence, path: Array) -> tuple[float, float | None]:

@@ -18,7 +18,7 @@ from engine.audio.pulse import METRES, TEMPI, likelihoods
 
 Array = NDArray[np.float64]
 
-_WINDOW, _HOP = 24 * RATE, 4 * RATE
+_WINDOW, _HOP = 12 * RATE, 3 * RATE
 _BLOCK = 300 * RATE
 """Frames that speak as a whole; a longer recording is a medley more often than one song."""
 _DRIFT, _CHANGE = 0.3, 4.0

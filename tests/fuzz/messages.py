@@ -35,6 +35,7 @@ OPERATIONS = [
     {"do": "insert", "start": 2, "file": "motion.npz"},
     {"do": "loop"},
     {"do": "tokenize", "start": 0, "stop": 4},
+    {"do": "rhythm", "song": 0, "correction": {"tempo": 90.0, "one": 0.5, "anchors": [0.5]}},
 ]
 
 
@@ -155,7 +156,11 @@ def _garbage(random: Random) -> bytes:
 
 def _request(random: Random, samples: Samples) -> tuple[str, dict[str, Any]]:
     method = random.choice(
-        ["generate"] * 4 + ["edit"] * 5 + ["chain"] * 2 + ["import", "fetch_encodec", "doctor", "hello"]
+        ["generate"] * 4
+        + ["edit"] * 5
+        + ["chain"] * 2
+        + ["listen"] * 2
+        + ["import", "fetch_encodec", "doctor", "hello"]
     )
     times = [0, 0, 0, 1] if method in ("edit", "chain") else [0, 1, 1, 2, 4]  # these have damages in them already
     params = mutated(random, _params(random, method, samples), random.choice(times))
@@ -173,7 +178,11 @@ def _params(random: Random, method: str, samples: Samples) -> dict[str, Any]:
         # too short to dance to, or not there: what is refused is refused quickly
         audio = random.choice([str(samples.short), str(samples.folder), "gone.wav", "/dev/zero", *TEXTS])
         return {"audio": audio, "seed": 1, "seconds": 2.0, "start": 0.0, "speed": 1.0, "style": "rumba", "fps": 25.0,
-                "checkpoint": "tiny", "device": "cpu", "stream": True, "room": 6.0, "candidates": 2}  # fmt: skip
+                "checkpoint": "tiny", "device": "cpu", "stream": True, "room": 6.0, "candidates": 2,
+                "correction": _correction(random)}  # fmt: skip
+    if method == "listen":
+        audio = random.choice([str(samples.short), str(samples.folder), "gone.wav", "/dev/zero", *TEXTS])
+        return {"audio": audio, "checkpoint": "tiny", "device": "cpu", "correction": _correction(random)}
     if method == "edit":
         operations = [
             mutated(random, random.choice(OPERATIONS), random.choice([0, 0, 1]))
@@ -190,6 +199,11 @@ def _params(random: Random, method: str, samples: Samples) -> dict[str, Any]:
         folder = str(samples.folder / random.choice(["imported", "checkpoints/tiny", "song.wav/x"]))
         return {"vqvae": file, "motionseq": file, "variant": "librosa", "folder": folder, "mean": file, "std": file}
     return {"file": str(samples.short)} if method == "fetch_encodec" else {}
+
+
+def _correction(random: Random) -> Any:
+    said = {"tempo": 90.0, "one": 0.5, "beats_per_bar": 3, "anchors": [0.5, 1.0], "beats": [0.1, 0.6, 1.1]}
+    return mutated(random, said, random.choice([0, 1, 1, 2]))
 
 
 def _document(random: Random, samples: Samples) -> str:

@@ -27,7 +27,8 @@ HALVES = {"dev": range(30), "reported": range(30, 60)}
 class ComposedSong:
     """samples: (n, C) float32 in -1..1 at `RATE`; two channels, or the six of 5.1 in the order FL FR FC LFE BL BR.
     beats: (B,) seconds of the file. ones: (D,) those of them that begin a bar. tempi: beats/min as a dancer of the
-    style counts, one, or both of a song that changes its tempo. has_bars: whether more than drums says where a bar begins.
+    style counts, one, or both of a song that changes its tempo. has_bars: whether more than drums says where a bar
+    begins.
     """
 
     plan: Plan

@@ -120,7 +120,7 @@ class _Composer:
         alone = self._kind.band if self._kind.band in ("piano", "guitar", "strings") else None
         self._chord_sound = alone or _one(groove.chord_sounds, random)
         self._lead = alone or _one(groove.lead_sounds, random)
-        self._bass = {"piano": "piano", "guitar": "guitar", "strings": "bowed bass"}.get(
+        self._bass = {"piano": "piano", "guitar": "guitar", "strings": "upright bass"}.get(
             alone or "", _one(groove.bass_sounds, random)
         )
         self._chord_pattern = _one(groove.chords, random)
@@ -130,6 +130,7 @@ class _Composer:
         if len(groove.drums) > 4:  # not every band has everything
             self._dropped = {_one(tuple(name for name in groove.drums if name not in groove.light), random)}
         self._gains = {name: float(random.uniform(0.8, 1.2)) for name in ("drums", "bass", "chords", "melody", "pad")}
+        self._gains["drums"] *= 1.7 if self._kind.style in ("hip-hop", "house", "break") else 1.15
 
     def section(self, name: str, first: int, length: int) -> None:
         """Compose the bars `first`..`first + length` (half-open)."""
@@ -203,15 +204,15 @@ class _Composer:
     def _chords(self, begin: int, bar: int, chord: int) -> None:
         pitches = self._voicing(chord)
         steps, beats = self._groove.steps, self._kind.beats_per_bar
-        gain = 0.2 * self._gains["chords"] * (1.6 if not self._kind.drums else 1.0)
+        gain = 0.2 * self._gains["chords"] * (1.0 if self._kind.drums else 1.6)
+        short = 0.35 if self._kind.band == "strings" else None  # bowed long, they have no beat that one hears
         strokes = _characters(self._chord_pattern, steps, beats, bar)
         ends = [position for position, _ in strokes[1:]] + [float(beats)]
         for (position, character), following in zip(strokes, ends, strict=True):
-            length = min(0.95 * (following - position), self._groove.held)
+            length = short or min(0.95 * (following - position), self._groove.held)
             if character.isdigit():
-                self._add(
-                    self._chord_sound, begin + position, 0.9, 1.3 * gain, [*pitches, pitches[0] + 12][int(character)]
-                )
+                pitch = [*pitches, pitches[0] + 12][int(character)]
+                self._add(self._chord_sound, begin + position, short or 0.9, 1.4 * gain * _accent(position), pitch)
                 continue
             for number, pitch in enumerate(pitches):
                 # a guitar is strummed
@@ -240,7 +241,7 @@ class _Composer:
             if position > 0:
                 degree += int(step)
             degree = degree - 7 if degree > 9 else degree + 7 if degree < -1 else degree
-            gain = (0.3 if position == 0 else 0.25) * self._gains["melody"]
+            gain = 0.25 * _accent(position) * self._gains["melody"]
             self._add(self._lead, begin + position, 0.92 * length, gain, self._step(degree) + 12)
 
     def _step(self, degree: int) -> int:
@@ -262,6 +263,11 @@ _LOUDNESS = {
     "maracas": 0.15, "guiro": 0.2, "short guiro": 0.17, "slap": 0.35, "conga": 0.4, "mute": 0.2, "bongo": 0.25,
     "tom": 0.4, "timbale": 0.35, "clave": 0.22, "cowbell": 0.2, "rim": 0.25,
 }  # fmt: skip
+
+
+def _accent(position: float) -> float:
+    """How loud a player plays a note at a beat of the bar."""
+    return 1.15 if position == 0 else 1.0 if position == int(position) else 0.75
 
 
 def _characters(pattern: str, steps: int, beats: int, bar: int) -> list[tuple[float, str]]:

@@ -366,6 +366,8 @@ def grooves(style: str, beats_per_bar: int, swing: str, tempo: float) -> tuple[G
     """The grooves that a song of a style may have. tempo: beats/min."""
     if style == "waltz" and swing:
         return _WALTZ[2:]
+    if style == "waltz" and tempo > 140:  # Viennese
+        return (_OOM_PAH_PAH,)
     if beats_per_bar == 2:
         return _SIX_EIGHT
     if swing == "8":

@@ -12,6 +12,8 @@ import numpy as np
 from demo.instruments import RATE, Wave, bass, hat, kick, pluck, snare, tone
 
 _TABLE = 4096
+_LASTING = ("strings", "organ", "brass", "flute", "voice", "synth", "synth bass", "bowed bass")
+"""Instruments whose notes keep their loudness."""
 
 
 class Timbres:
@@ -23,7 +25,7 @@ class Timbres:
         self._tuning = float(random.uniform(0.9, 1.15))
         self._kept: dict[tuple[str, int, float], Wave] = {}
         self._drums: dict[str, Callable[[], Wave]] = {
-            "kick": lambda: _tuned(kick(), self._tuning),
+            "kick": self._kick,
             "snare": lambda: _tuned(snare(random), self._tuning),
             "brush": lambda: self._noise(0.16, 0.02, 1, 18) * 0.7,
             "clap": self._clap,
@@ -51,8 +53,8 @@ class Timbres:
             "guitar": lambda pitch, s: pluck(pitch, max(0.9, s), round(9 * self._bright)),
             "bass guitar": lambda pitch, s: bass(pitch + 12, s / 0.9),
             "upright bass": lambda pitch, s: pluck(pitch, max(0.5, s), 4),
-            "synth bass": lambda pitch, s: self._sustained(pitch, s, 0.004, 10, 0.0),
-            "strings": lambda pitch, s: self._sustained(pitch, s, 0.045, 14, 0.004),
+            "synth bass": lambda pitch, s: self._sustained(pitch, s, 0.004, 5, 0.0),
+            "strings": lambda pitch, s: self._sustained(pitch, s, 0.035, 14, 0.003),
             "bowed bass": lambda pitch, s: self._sustained(pitch, s, 0.03, 12, 0.002),
             "organ": lambda pitch, s: self._sustained(pitch, s, 0.01, 4, 0.002),
             "brass": lambda pitch, s: self._sustained(pitch, s, 0.02, 16, 0.003),
@@ -73,7 +75,7 @@ class Timbres:
         seconds = max(round(seconds, 2), 0.06)
         key = (name, pitch, seconds)
         if key not in self._kept:
-            self._kept[key] = _levelled(self._notes[name](pitch, seconds))
+            self._kept[key] = _levelled(self._notes[name](pitch, seconds)) * (0.6 if name in _LASTING else 1.0)
         return self._kept[key]
 
     def _noise(self, seconds: float, attack: float, steepness: int, decay: float) -> Wave:
@@ -81,6 +83,12 @@ class Timbres:
         time = _times(seconds)
         noise = np.diff(self._random.standard_normal(len(time) + steepness), n=steepness)
         return noise * np.exp(-decay * time) * np.minimum(time / attack, 1)
+
+    def _kick(self) -> Wave:
+        sound = _tuned(kick(), self._tuning)
+        beater = self._noise(0.012, 0.0003, 1, 300)
+        sound[: len(beater)] += 0.12 * beater
+        return sound
 
     def _clap(self) -> Wave:
         sound = self._noise(0.2, 0.0005, 1, 22)
@@ -130,7 +138,7 @@ class Timbres:
             vibrato = detuned * np.sin(2 * np.pi * 5.3 * time + player) / (2 * np.pi * 5.3)
             phase = frequency * ((1 + 0.7 * player * detuned) * time + vibrato) + self._random.random()
             sound += table[(phase * _TABLE).astype(np.int64) % _TABLE]
-        rise = np.minimum(time / attack, 1) * (0.75 + 0.25 * np.exp(-time / 0.15))
+        rise = np.minimum(time / attack, 1) * (0.6 + 0.4 * np.exp(-time / 0.12))
         return sound * rise * np.clip((time[-1] - time) / release, 0, 1)
 
 

@@ -4,7 +4,7 @@
 
 The songs are those of `benchmarks.composed_songs`, whose rhythm is known; of a folder of free music (wavs/ and
 index.json) those with a stated tempo (`bpm_stated`) or an exact one (repeated loops); and the songs of dance data, with
-the tempo that the data states. Develop on the half "dev"; "reported" is only measured, so it is not listed song by song.
+the tempo that the data states. Develop on the half "dev"; "reported" is only measured, not listed song by song.
 
 - tempo: share of songs within 4 % of the truth or of its style's own octave; the columns after it count what is wrong
 - in style: the same, and the beats, as a dance hears them once its style is known
@@ -46,6 +46,7 @@ from engine.errors import AudioError
 
 EXCERPTS = (12.0, 20.0, 30.0)
 """Seconds."""
+_METRES = {"three": StyleMusic(100.0, 3), "four": StyleMusic(100.0, 4)}
 _WRONG = ("3:2", "4:3", "octave", "3:1", "other")
 _HEAD = (
     "songs", "tempo", *_WRONG, "tempo in style", "beats F", "in style", "least", "ones F", "metre", "style",
@@ -54,7 +55,7 @@ _HEAD = (
 
 @dataclass(frozen=True)
 class Song:
-    """A song's file. kinds: the groups of the table that it belongs to. fits: the phase of its beats is unknown."""
+    """A song's file. kinds: the groups of the table that it belongs to, one of each sort. fits: the phase of its beats is unknown."""
 
     path: Path
     name: str
@@ -97,9 +98,6 @@ def hear(path: Path, usual: float | None) -> Hearing | None:
     )
 
 
-_METRES = {"three": StyleMusic(100.0, 3), "four": StyleMusic(100.0, 4)}
-
-
 def _heard(track: BeatTrack, beats_per_bar: int) -> Heard:
     return Heard(track.tempo, track.times, track.times[::beats_per_bar], beats_per_bar)
 
@@ -124,14 +122,13 @@ def main() -> None:
             sets["Songs of the dance data"] = _dance_songs(options.dances)
         for title, songs in sets.items():
             print(f"\n### {title}\n")
-            began, seconds = time.process_time(), 0.0
-            results = []
-            hearing = 0.0
+            results: list[Result] = []
+            minutes = spent = 0.0
             for song in songs:
                 began = time.process_time()
                 result = Result(song, hear(song.path, song.reference.usual))
-                hearing += time.process_time() - began
-                seconds += soundfile.info(song.path).duration
+                spent += time.process_time() - began
+                minutes += soundfile.info(song.path).duration / 60
                 if options.excerpts:
                     result.excerpts = list(_excerpts(song, folder, len(results)))
                 results.append(result)
@@ -139,7 +136,7 @@ def main() -> None:
                     print(_line(result), flush=True)
             _print_table(results)
             print(
-                f"\n{seconds / 60:.0f} minutes heard in {hearing:.0f} s of processor time: {seconds / hearing:.0f} x."
+                f"\n{minutes:.0f} minutes, heard {60 * minutes / spent:.0f} times as fast as they last (processor time)."
             )
             if options.excerpts:
                 _print_excerpts(results)
@@ -207,7 +204,8 @@ def _excerpts(song: Song, folder: Path, number: int) -> Iterator[tuple[float, Re
 
 def _print_table(results: list[Result]) -> None:
     print(f"| kind | {' | '.join(_HEAD)} |\n|---|{'---|' * len(_HEAD)}")
-    kinds = list(dict.fromkeys(kind for result in results for kind in result.song.kinds))
+    columns = zip(*(result.song.kinds for result in results), strict=True)
+    kinds = [kind for column in columns for kind in dict.fromkeys(column)]
     for kind in kinds:
         print(_row(kind, [result for result in results if kind in result.song.kinds]))
     if len(kinds) > 1:

@@ -33,8 +33,8 @@ class Heard:
 class Reference:
     """What is known of a song; what is unknown is None or empty.
 
-    tempi: beats/min, more than one where it changes. usual: tempo of its style, which may count in another octave. beats:
-    (B,) seconds. ones: (D,) seconds, of the beats that begin a bar. metres: beats per bar that are right.
+    tempi: beats/min, more than one where it changes. usual: tempo of its style, which may count in another octave.
+    beats: (B,) seconds. ones: (D,) seconds, of the beats that begin a bar. metres: beats per bar that are right.
     """
 
     tempi: tuple[float, ...]
@@ -50,8 +50,11 @@ def octave_near(tempo: float, usual: float | None) -> int:
 
 
 def tempo_error(tempo: float, reference: Reference) -> str:
-    """ "right", or by which ratio a tempo is wrong: "octave", "3:2", "4:3", "3:1", "other". A song that changes its tempo
-    may be heard at any tempo between its own. The octave nearest to the style's usual tempo is right as well."""
+    """How a tempo is wrong: "right", "octave", "3:2", "4:3", "3:1" or "other".
+
+    A song that changes its tempo may be heard at any tempo between its own. The octave nearest to the style's usual
+    tempo is right as well.
+    """
     ratios: list[float] = []
     for octave in {0, octave_near(reference.tempi[0], reference.usual)}:
         slowest, fastest = (2.0**octave * limit(reference.tempi) for limit in (min, max))

@@ -55,7 +55,8 @@ _HEAD = (
 
 @dataclass(frozen=True)
 class Song:
-    """A song's file. kinds: the groups of the table that it belongs to, one of each sort. fits: the phase of its beats is unknown."""
+    """A song's file. kinds: the groups of the table that it belongs to, one of each sort. fits: its tempo is exact, but
+    the phase of its beats is unknown."""
 
     path: Path
     name: str
@@ -135,9 +136,7 @@ def main() -> None:
                 if options.list:
                     print(_line(result), flush=True)
             _print_table(results)
-            print(
-                f"\n{minutes:.0f} minutes, heard {60 * minutes / spent:.0f} times as fast as they last (processor time)."
-            )
+            print(f"\n{minutes:.0f} minutes, heard at {60 * minutes / spent:.0f} times their speed (processor time).")
             if options.excerpts:
                 _print_excerpts(results)
 

@@ -139,6 +139,8 @@ class _Composer:
             layers = {"light"} if "intro" in name or name == "break" else {"drums"}
         elif not self._kind.drums:
             layers = (layers - {"drums", "light", "pad"}) | {"chords"} | ({"bass"} if name != "break" else set())
+        elif "drums" not in layers and self._chord_pattern.startswith("."):
+            layers = layers | {"light"}  # chords off the beat alone would be heard on it
         progression = self._progressions[name == "chorus"]
         phrase = self._phrase()
         for bar in range(length):

@@ -7,17 +7,15 @@ arguments give the same bytes.
 from __future__ import annotations
 
 import wave
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-DEMO_RATE = 44_100
+from demo.instruments import RATE, Wave, bass, hat, kick, pluck, snare
 
-Wave = NDArray[np.float64]
+DEMO_RATE = RATE
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ def demo_song(style: str = "waltz", seconds: float = 20.0, bpm: float | None = N
     mix = np.zeros((round(seconds * DEMO_RATE), 2))
     beat = 60.0 / tempo
     drums = np.random.default_rng(1)
-    kick, snare, hat = _kick(), _snare(drums), _hat(drums)
+    kick_sound, snare_sound, hat_sound = kick(), snare(drums), hat(drums)
     for bar in range(int(np.ceil(seconds / (beat * groove.beats)))):
         root, mode = _PROGRESSION[bar % len(_PROGRESSION)]
         scale = _SCALES[mode]
@@ -83,19 +81,19 @@ def demo_song(style: str = "waltz", seconds: float = 20.0, bpm: float | None = N
             mix[start : start + len(piece)] += piece * gain * np.array([1 - pan, 1 + pan])
 
         for position in groove.kick:
-            play(kick, position, 0.9, 0.0)
+            play(kick_sound, position, 0.9, 0.0)
         for position in groove.snare:
-            play(snare, position, 0.35, 0.1)
+            play(snare_sound, position, 0.35, 0.1)
         for position in groove.hat:
-            play(hat, position, 0.12, -0.25)
+            play(hat_sound, position, 0.12, -0.25)
         for index, position in enumerate(groove.bass):
-            play(_bass(root - 12 + (7 if index % 2 else 0), beat), position, 0.5, 0.0)
+            play(bass(root - 12 + (7 if index % 2 else 0), beat), position, 0.5, 0.0)
         for position in groove.chord:
             for step, pan in ((0, -0.4), (1, 0.0), (2, 0.4)):
-                play(_pluck(root + scale[step], 0.6 * beat, 4), position, 0.16, pan)
+                play(pluck(root + scale[step], 0.6 * beat, 4), position, 0.16, pan)
         lower = bar % 2  # every second bar answers a step lower
         for position, step in groove.melody:
-            play(_pluck(root + 12 + scale[max(step - lower, 0)], 1.2 * beat, 8), position, 0.22, 0.2)
+            play(pluck(root + 12 + scale[max(step - lower, 0)], 1.2 * beat, 8), position, 0.22, 0.2)
     fade = min(len(mix), round(0.5 * DEMO_RATE))
     mix[-fade:] *= np.linspace(1, 0, fade)[:, None]
     return (mix * (_PEAK / max(float(np.abs(mix).max()), 1e-9))).astype(np.float32)
@@ -109,44 +107,3 @@ def write_demo_song(path: str | Path, style: str = "waltz", seconds: float = 20.
         out.setsampwidth(2)
         out.setframerate(DEMO_RATE)
         out.writeframes(samples.tobytes())
-
-
-def _tone(pitch: int, seconds: float, harmonics: int, envelope: Callable[[Any], Any]) -> Wave:
-    """A tone of a MIDI pitch: harmonics of amplitude 1/h without those that would alias, times an envelope of the time
-    in seconds."""
-    time = np.arange(round(seconds * DEMO_RATE)) / DEMO_RATE
-    frequency = 440.0 * 2 ** ((pitch - 69) / 12)
-    sound = np.zeros_like(time)
-    for h in range(1, harmonics + 1):
-        if h * frequency < DEMO_RATE / 2:
-            # higher harmonics decay faster, as on a string
-            sound += np.sin(2 * np.pi * h * frequency * time) / h * np.exp(-1.5 * (h - 1) * time / seconds)
-    attack = np.minimum(time / 0.004, 1)
-    release = np.minimum((time[-1] - time) / 0.02, 1) if len(time) else time
-    return sound * envelope(time) * attack * release
-
-
-def _pluck(pitch: int, seconds: float, harmonics: int) -> Wave:
-    return _tone(pitch, seconds, harmonics, lambda time: np.exp(-3.0 * time / seconds))
-
-
-def _bass(pitch: int, beat: float) -> Wave:
-    return _tone(pitch - 12, 0.9 * beat, 5, lambda time: np.exp(-1.5 * time / beat))
-
-
-def _kick() -> Wave:
-    time = np.arange(round(0.25 * DEMO_RATE)) / DEMO_RATE
-    phase = 2 * np.pi * (50 * time + 100 / 35 * (1 - np.exp(-35 * time)))  # falls from 150 to 50 Hz
-    return np.sin(phase) * np.exp(-14 * time)
-
-
-def _snare(random: np.random.Generator) -> Wave:
-    time = np.arange(round(0.18 * DEMO_RATE)) / DEMO_RATE
-    noise = random.standard_normal(len(time)) * np.exp(-26 * time)
-    return 0.6 * noise + 0.5 * np.sin(2 * np.pi * 190 * time) * np.exp(-30 * time)
-
-
-def _hat(random: np.random.Generator) -> Wave:
-    time = np.arange(round(0.05 * DEMO_RATE)) / DEMO_RATE
-    noise = random.standard_normal(len(time))
-    return np.diff(noise, prepend=0.0) * np.exp(-90 * time)

@@ -33,6 +33,11 @@ def decoded_sounds_folder() -> Path:
     return Path(bpy.app.tempdir or tempfile.gettempdir()) / "magma_decoded"
 
 
+def heard_songs_folder(data: Path) -> Path:
+    """The folder of a data folder in which the engine keeps what it has heard of songs."""
+    return data / "heard"
+
+
 def own_checkpoint_folders(data: Path) -> list[Path]:
     """Folders with the user's own checkpoints: those of the environment's MAGMA_CHECKPOINTS, then the data folder's."""
     named = os.environ.get(FOLDERS_VARIABLE, "").split(os.pathsep)

@@ -22,15 +22,16 @@ from engine.audio.evidence import BANDS, Evidence
 from engine.audio.listening import Heard, heard, listen
 from engine.audio.rates import SAMPLE_RATE
 from engine.file_hash import file_sha256
+from engine.heard_songs import FOLDER_VARIABLE
 
-FOLDER_VARIABLE = "MAGMA_HEARD"
-"""The environment variable that names the folder; without it songs are kept as long as the engine's process lives."""
 _VERSION = 1
 """Of the evidence."""
 _MOST = 8
 """Songs that are kept in memory."""
 _LARGEST = 1 << 26
 """Bytes of a file that is kept; an hour of music takes two million."""
+_MOST_FILES = 500
+"""Songs that are kept in the folder: those that were heard last."""
 
 _in_memory: dict[str, Heard] = {}
 
@@ -97,3 +98,6 @@ def _store(key: str, evidence: Evidence) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         part.write_bytes(data.getvalue())
         part.replace(place)
+        kept = sorted(place.parent.glob(f"*-{_VERSION}.npz"), key=lambda file: file.stat().st_mtime)
+        for old in kept[:-_MOST_FILES]:
+            old.unlink()

@@ -17,6 +17,7 @@ import bpy
 
 from engine.checkpoint_index import FOLDERS_VARIABLE
 from engine.decoded_sounds import FOLDER_VARIABLE
+from engine.heard_songs import FOLDER_VARIABLE as HEARD_VARIABLE
 from smpl_rig.blender.context import windows_of
 
 from .. import paths
@@ -120,6 +121,7 @@ class Session:
                 environment={
                     FOLDERS_VARIABLE: os.pathsep.join(map(str, paths.own_checkpoint_folders(setup.data))),
                     FOLDER_VARIABLE: str(decoded),
+                    HEARD_VARIABLE: str(paths.heard_songs_folder(setup.data)),
                 },
                 decode=lambda needed: Decoding(needed, decoded, at_once=bpy.app.background),
             )

@@ -24,7 +24,7 @@ BUILD_TOOLS = ("smpl_rig.assets.bake_mannequin",)
 """Scripts run by hand to make a shipped data file; not part of the library."""
 SHARED = {
     "engine", "engine.VERSION", "engine.protocol", "engine.bounded_files", "engine.checkpoint_index", "engine.checks",
-    "engine.decoded_sounds", "engine.errors", "engine.file_hash",
+    "engine.decoded_sounds", "engine.errors", "engine.file_hash", "engine.heard_songs",
 }  # fmt: skip
 """Modules that import the standard library only; every room may import them, and the add-on shares them."""
 OURS = ("engine", "smpl_rig", "magma_blender")

@@ -11,7 +11,7 @@ from demo.song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.audio import heard_files
 from engine.audio.beats import beat_features
 from engine.audio.decode import load_audio
-from engine.audio.heard_files import FOLDER_VARIABLE, heard_file, heard_song, is_kept
+from engine.audio.heard_files import heard_file, heard_song, is_kept
 from engine.audio.listening import Heard, corrected, listen
 from engine.audio.music_features import music_features
 from engine.audio.rates import SAMPLE_RATE
@@ -20,6 +20,7 @@ from engine.audio.rhythm import at_octave, beats_in_style, part, played
 from engine.audio.song_styles import likely_styles
 from engine.choreography import Correction
 from engine.data.styles import music_of, usual_tempo
+from engine.heard_songs import FOLDER_VARIABLE
 
 STYLES = music_of(("cha-cha", "modern", "rumba", "salsa", "waltz"))
 

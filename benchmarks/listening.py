@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ from benchmarks.rhythm_scores import (
 from engine.audio.beats import BeatTrack, choose_style, track_beats
 from engine.audio.decode import load_audio
 from engine.audio.rates import SAMPLE_RATE
-from engine.checkpoint_index import StyleMusic
+from engine.checkpoint_index import CONFIG_FILE, ROOT, StyleMusic, style_music
 from engine.data.dataset import DanceDataset
 from engine.data.styles import known_styles, usual_tempo
 from engine.errors import AudioError
@@ -95,8 +96,15 @@ def hear(path: Path, usual: float | None) -> Hearing | None:
     return Hearing(
         _heard(track_beats(audio, SAMPLE_RATE), beats_per_bar),
         _heard(track_beats(audio, SAMPLE_RATE, usual), beats_per_bar),
-        choose_style(audio, SAMPLE_RATE, known_styles()),
+        choose_style(audio, SAMPLE_RATE, default_styles()),
     )
+
+
+@cache
+def default_styles() -> dict[str, StyleMusic]:
+    """The styles between which Automatic chooses with the default checkpoint."""
+    config = ROOT / "checkpoints" / "default" / CONFIG_FILE
+    return style_music(json.loads(config.read_text(encoding="utf-8")))
 
 
 def _heard(track: BeatTrack, beats_per_bar: int) -> Heard:

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,17 +37,16 @@ from benchmarks.rhythm_scores import (
     same_tempo,
     tempo_error,
 )
-from engine.audio.beats import BeatTrack, choose_style, track_beats
-from engine.audio.decode import load_audio
-from engine.audio.rates import SAMPLE_RATE
-from engine.checkpoint_index import StyleMusic
+from engine.audio.heard_files import heard_song
+from engine.audio.rhythm import Rhythm, at_octave
+from engine.audio.song_styles import likely_styles
+from engine.checkpoint_index import CONFIG_FILE, ROOT, StyleMusic, style_music
 from engine.data.dataset import DanceDataset
 from engine.data.styles import known_styles, usual_tempo
 from engine.errors import AudioError
 
 EXCERPTS = (12.0, 20.0, 30.0)
 """Seconds."""
-_METRES = {"three": StyleMusic(100.0, 3), "four": StyleMusic(100.0, 4)}
 _WRONG = ("3:2", "4:3", "octave", "3:1", "other")
 _HEAD = (
     "songs", "tempo", *_WRONG, "tempo in style", "beats F", "in style", "least", "ones F", "metre", "style",
@@ -88,19 +88,25 @@ class Result:
 def hear(path: Path, usual: float | None) -> Hearing | None:
     """What the engine hears of a file. usual: tempo of its style. None where it refuses the file."""
     try:
-        audio = load_audio(path, SAMPLE_RATE)
+        heard = heard_song(path)
     except AudioError:
         return None
-    beats_per_bar = {"three": 3, "four": 4}[choose_style(audio, SAMPLE_RATE, _METRES)]
     return Hearing(
-        _heard(track_beats(audio, SAMPLE_RATE), beats_per_bar),
-        _heard(track_beats(audio, SAMPLE_RATE, usual), beats_per_bar),
-        choose_style(audio, SAMPLE_RATE, known_styles()),
+        _heard(heard.rhythm),
+        _heard(at_octave(heard.rhythm, usual)),
+        likely_styles(heard.evidence, heard.rhythm, default_styles())[0][0],
     )
 
 
-def _heard(track: BeatTrack, beats_per_bar: int) -> Heard:
-    return Heard(track.tempo, track.times, track.times[::beats_per_bar], beats_per_bar)
+@cache
+def default_styles() -> dict[str, StyleMusic]:
+    """The styles between which Automatic chooses with the default checkpoint."""
+    config = ROOT / "checkpoints" / "default" / CONFIG_FILE
+    return style_music(json.loads(config.read_text(encoding="utf-8")))
+
+
+def _heard(rhythm: Rhythm) -> Heard:
+    return Heard(rhythm.tempo, rhythm.times, rhythm.times[rhythm.bars], rhythm.beats_per_bar)
 
 
 def main() -> None:

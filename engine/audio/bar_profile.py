@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engine.audio.evidence import BANDS, HARMONY_RATE, RATE, Evidence
+from engine.audio.evidence import BANDS, RATE, Evidence
+from engine.audio.slow_changes import harmony_change, rise
 
 Array = NDArray[np.float64]
 
@@ -37,8 +38,8 @@ def features_around(evidence: Evidence, pulse: Array, tempi: Array) -> Array:
     times, periods = np.arange(len(pulse)) / RATE, 60.0 / tempi
     harmony = evidence.harmony.astype(np.float64)
     loud = np.log1p(_LOUD * evidence.loudness.astype(np.float64))[:, None]
-    changes = [_change(harmony, times, periods), _change(harmony, times, 2 * periods), _rise(loud, times, periods)]
-    found = np.column_stack([onsets, *changes])
+    changes = [harmony_change(harmony, times, seconds) for seconds in (periods, 2 * periods)]
+    found = np.column_stack([onsets, *changes, rise(loud, times, periods)])
     return np.minimum(found / np.maximum(found.mean(axis=0), 1e-6), _STRONGEST)
 
 
@@ -65,29 +66,3 @@ def likeness_of_one(features: Array, tempi: Array, weights: Array) -> Array:
             inside = (at >= 0) & (at < len(features))
             total += 0.5 * np.where(inside, values[np.clip(at, 0, len(features) - 1)], values.mean())
     return total
-
-
-def _means(values: Array, times: Array, seconds: Array) -> tuple[Array, Array]:
-    """The sums of values (H, C) over so many seconds before and after each of `times`."""
-    total = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-
-    def up_to(moments: Array) -> Array:
-        places = np.clip(moments * HARMONY_RATE + 0.5, 0, len(values))
-        low = places.astype(np.int64)
-        part = (places - low)[:, None]
-        return np.asarray(total[low] * (1 - part) + total[np.minimum(low + 1, len(values))] * part)
-
-    middle = up_to(times)
-    return middle - up_to(times - seconds), up_to(times + seconds) - middle
-
-
-def _change(harmony: Array, times: Array, seconds: Array) -> Array:
-    """How different the harmony is after each of `times` from before it, 0..1."""
-    before, after = _means(harmony, times, seconds)
-    lengths = np.linalg.norm(before, axis=1) * np.linalg.norm(after, axis=1)
-    return np.where(lengths > 1e-9, 1 - (before * after).sum(axis=1) / np.maximum(lengths, 1e-9), 0.0)
-
-
-def _rise(loud: Array, times: Array, seconds: Array) -> Array:
-    before, after = _means(loud, times, seconds)
-    return np.maximum(after - before, 0.0)[:, 0]

@@ -1,9 +1,10 @@
 """The mix of a song's channels to one, in which all of them can be heard.
 
 Usually it is their mean. Where channels are copies of each other with the sign reversed (a wide or miswired stereo, a
-subwoofer wired in reverse), the mean loses what they share, up to the whole song. Then the low-frequency channel is
-left out, else the channels get the signs that they have in common with the loudest one, else that one is used alone.
-A part of a song that its mix loses, as of a file joined from two recordings, gets a mix of its own.
+subwoofer wired in reverse), the mean loses what they share, up to the whole song. A low-frequency channel that takes
+the bass from the others gets the other sign. Where the mean still loses the song, the low-frequency channel is left
+out, else the channels get the signs that they have in common with the loudest one, else that one is used alone. A part
+of a song that its mix loses, as of a file joined from two recordings, gets a mix of its own.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ _CANCELLED = 0.1
 """Share of the energy of a mix of unrelated channels below which channels count as cancelling each other: that of two
 equally loud channels with a correlation of -0.9."""
 _LOW_FREQUENCY = ("LFE", "LFE2")
+_REVERSED = 0.25
+"""Share of a low-frequency channel's energy by which the others' bass is against it, from which on it is reversed. What
+is heard in all channels together loses little of its energy when only their bass cancels, so that says nothing."""
 _STRETCH = 0.25
 """Seconds that are measured at once."""
 _LEAST_PART = 2.0
@@ -79,7 +83,9 @@ class Downmix:
 
     def cancels(self) -> bool:
         """Whether the channels that were measured cancel each other in their mean, or do so in a part of the song."""
-        return len(self._products) > 1 and not self._weights and (not self._keeps_mean() or bool(self._lost_parts()))
+        if len(self._products) < 2 or self._weights:
+            return False
+        return bool((self._mean() < 0).any()) or not self._keeps_mean() or bool(self._lost_parts())
 
     def audible(self) -> Downmix:
         """The mix for the channels that were measured."""
@@ -95,7 +101,13 @@ class Downmix:
         return _keeps(self._mean(), self._products)
 
     def _mean(self) -> _Array:
-        return np.full(len(self._products), 1 / len(self._products))
+        """The weights of the mean, negative for a low-frequency channel that is reversed."""
+        low = self._low()
+        against = self._products[:, ~low].sum(axis=1) < -_REVERSED * np.diag(self._products)
+        return np.where(low & against, -1.0, 1.0) / len(self._products)
+
+    def _low(self) -> NDArray[np.bool_]:
+        return np.array([name in _LOW_FREQUENCY for name in self._names])
 
     def _usual(self) -> _Array:
         """The weights for the song on the whole."""
@@ -105,7 +117,7 @@ class Downmix:
         """The weights for a part with these products that its usual mix loses."""
         count = len(products)
         loudest = int(np.argmax(np.diag(products)))
-        low = np.array([name in _LOW_FREQUENCY for name in self._names])
+        low = self._low()
         signs = np.where(products[loudest] < 0, -1.0, 1.0)
         tried = [~low / max(count - low.sum(), 1), signs / count]
         alone = (np.arange(count) == loudest).astype(np.float64)

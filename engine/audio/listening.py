@@ -15,7 +15,7 @@ from engine.audio.bar_profile import bar_profile, features_around, likeness_of_o
 from engine.audio.bar_tracking import track_bars
 from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
-from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, pulses
+from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, harmony_pulse, pulses
 from engine.audio.rhythm import Rhythm, counted, with_anchors, with_one
 from engine.audio.tempo_path import TempoEvidence, likeliest, near, tempo_evidence, tempo_frames
 from engine.choreography import NO_CORRECTION, Correction
@@ -90,7 +90,7 @@ def _rhythm(evidence: Evidence, correction: Correction, weights: Weights) -> Rhy
     told = correction.tempo is not None or bool(correction.beats)
     if not pulse.any():
         return _without_sound(correction, told)
-    found = tempo_evidence(pulse, weights.tempo)
+    found = tempo_evidence(np.column_stack([pulse, harmony_pulse(evidence)]), weights.tempo)
     metre, path, octaves = _best_path(found, correction)
     beats_per_bar = METRES[metre]
     given = np.array(correction.beats)

@@ -2,13 +2,14 @@
 
 For a beat of period P the onset strength of each band, without its slow changes, tells
 
-- its autocorrelation at P/4 ... 8P, where bars of three and of four beats, and halves and thirds of a beat, repeat;
+- its autocorrelation at P/4 ... 8P, where bars of three and of four beats, and halves and thirds of a beat, repeat, and
+  so the autocorrelation of the changes of harmony;
 - its spectrum at fractions and multiples of the beat's frequency, which, unlike the autocorrelation, has no peaks at
   slower tempi than the music's (Peeters, "Template-based estimation of time-varying tempo", 2007);
 - how usual the tempo is.
 
 A softmax over all tempi and metres with linear weights makes likelihoods of them. The weights were learned from songs
-with known tempo and metre (`benchmarks/listening_weights.py`).
+with known tempo and metre (`benchmarks/learn_listening.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.evidence import RATE, HalfArray
+from engine.audio.evidence import BANDS, RATE, Evidence, HalfArray
+from engine.audio.slow_changes import harmony_change
 
 Array = NDArray[np.float64]
 
@@ -38,6 +40,8 @@ _SMOOTH = 1.5
 """Frames, the standard deviation of the bell under which onsets that are nearly together are one."""
 _SPECTRUM_WINDOW = 8 * RATE
 _USUAL = 110.0
+_CHORD = 0.5
+"""Seconds before and after a moment whose harmony is compared."""
 
 
 def pulses(onset: HalfArray) -> Array:
@@ -55,6 +59,16 @@ def pulses(onset: HalfArray) -> Array:
     return found
 
 
+def harmony_pulse(evidence: Evidence) -> Array:
+    """The changes of harmony (T, 1) at the frames of the onset strength, without their slow changes, with mean 0 and
+    deviation 1; zeros where there is no harmony."""
+    times = np.arange(len(evidence.onset)) / RATE
+    change = harmony_change(evidence.harmony.astype(np.float64), times, np.full(len(times), _CHORD))
+    above = np.maximum(change - moving_mean(change, _SLOW), 0.0)
+    spread = above.std()
+    return ((above - above.mean()) / spread if spread > 1e-9 else np.zeros(len(times)))[:, None]
+
+
 def moving_mean(values: Array, half: int) -> Array:
     """The mean (T,) of the values (T,) up to `half` frames before and after each."""
     total = np.concatenate([[0.0], np.cumsum(values)])
@@ -64,11 +78,11 @@ def moving_mean(values: Array, half: int) -> Array:
 
 
 def descriptors(pulse: Array) -> Array:
-    """The evidence (tempi, D) of a stretch of pulses (T, BANDS) at every tempo of the grid."""
+    """The evidence (tempi, D) of a stretch of pulses (T, BANDS + 1), the last of harmony, at every tempo."""
     longest = min(int(_MULTIPLES[-1] * _PERIODS[0] * 1.02), len(pulse) - 2)
     repeats = _autocorrelation(pulse, longest)
-    whole = _at_multiples(repeats.mean(axis=1))
-    columns = [whole, _at_multiples(repeats[:, 0]), _at_multiples(repeats[:, 3]), _at_harmonics(pulse)]
+    whole = _at_multiples(repeats[:, :BANDS].mean(axis=1))
+    columns = [whole, *(_at_multiples(repeats[:, each]) for each in (0, 3, BANDS)), _at_harmonics(pulse[:, :BANDS])]
     octaves = np.log2(TEMPI / _USUAL)
     beat, two, three, four, six, eight = whole[:, [5, 7, 8, 9, 10, 11]].T
     columns.append(
@@ -122,7 +136,7 @@ def _at_harmonics(pulse: Array) -> Array:
 
 
 def likelihoods(pulse: Array, weights: Array) -> Array:
-    """The logarithms of the likelihoods (tempi, METRES) of a stretch of pulses (T, BANDS); all the same where nothing
-    is heard. weights: (1 + D, METRES), the first row for any stretch."""
+    """The logarithms of the likelihoods (tempi, METRES) of a stretch of pulses (T, BANDS + 1); all the same where
+    nothing is heard. weights: (1 + D, METRES), the first row for any stretch."""
     score = descriptors(pulse) @ weights[1:] + weights[0] if pulse.any() else np.zeros((len(TEMPI), len(METRES)))
     return np.asarray(score - score.max() - np.log(np.exp(score - score.max()).sum()))

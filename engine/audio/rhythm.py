@@ -14,6 +14,8 @@ Times = NDArray[np.float64]
 
 _AROUND = 8
 """Beats on each side of a nudged one that move with it, less and less."""
+_KEPT = 0.6
+"""Octaves by which a tempo may be off a style's usual one and stays as it is heard."""
 _SHORTEST = 1e-3
 """Seconds between two beats, at least."""
 
@@ -75,11 +77,12 @@ def with_one(rhythm: Rhythm, one: float) -> Rhythm:
 
 
 def at_octave(rhythm: Rhythm, tempo: float | None) -> Rhythm:
-    """The rhythm counted twice or half as fast, where that is nearer to `tempo`, the usual one of a style; the same
-    where that is None or a person told the tempo."""
+    """The rhythm counted twice or half as fast, where that is clearly nearer to `tempo`, the usual one of a style; the
+    same where that is None or a person told the tempo."""
     if tempo is None or rhythm.told or len(rhythm.times) < 2:
         return rhythm
-    return counted(rhythm, round(float(np.log2(tempo / rhythm.tempo))))
+    octaves = float(np.log2(tempo / rhythm.tempo))
+    return rhythm if abs(octaves) < _KEPT else counted(rhythm, round(octaves))
 
 
 def counted(rhythm: Rhythm, octaves: int) -> Rhythm:

@@ -54,9 +54,9 @@ def pattern_of(evidence: Evidence, rhythm: Rhythm, music: StyleMusic) -> Array |
 def _score(evidence: Evidence, rhythm: Rhythm, music: StyleMusic) -> float:
     if music.tempo is None:
         return _ANY_TEMPO + _PATTERN * _USUAL_LIKENESS
-    octaves = float(np.log2(music.tempo / rhythm.tempo))
-    whole = round(octaves)
-    score = -0.5 * ((octaves - whole) / _SPREAD) ** 2 - _OCTAVE * abs(whole)
+    counts = at_octave(rhythm, music.tempo).tempo
+    off, octaves = np.log2(counts / music.tempo), np.log2(counts / rhythm.tempo)
+    score = -0.5 * float(off / _SPREAD) ** 2 - _OCTAVE * abs(float(octaves))
     if (rhythm.beats_per_bar == 3) != (music.beats_per_bar == 3):
         return score - _METRE
     return score + _PATTERN * _likeness(evidence, rhythm, music)

@@ -41,7 +41,7 @@ class TempoEvidence:
 
 
 def tempo_evidence(pulse: Array, weights: Array) -> TempoEvidence:
-    """The likelihoods of tempi and metres in pulses (T, BANDS)."""
+    """The likelihoods of tempi and metres in pulses (T, BANDS + 1), the last of harmony."""
     count = len(pulse)
     starts = np.arange(0, max(count - _WINDOW, 0) + _HOP, _HOP)
     starts = np.minimum(starts, max(count - _WINDOW, 0))

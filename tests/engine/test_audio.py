@@ -205,7 +205,7 @@ NOTHING = np.zeros(8 * RATE, np.float32)
 CANCELLING = {
     "wide or miswired stereo": ("stereo", [beats(), -beats()], 1.0),
     "one side louder": ("stereo", [beats(), -0.9 * beats()], 0.95),
-    "a subwoofer wired in reverse": ("5.1", [beats() / 2, beats() / 2, NOTHING, -beats(), NOTHING, NOTHING], 0.2),
+    "a subwoofer wired in reverse": ("5.1", [beats() / 2, beats() / 2, NOTHING, -beats(), NOTHING, NOTHING], 1 / 3),
     "a front speaker wired in reverse": ("5.1", [beats(), -beats(), NOTHING, NOTHING, NOTHING, NOTHING], 1 / 3),
 }
 

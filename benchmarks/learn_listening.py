@@ -1,0 +1,244 @@
+"""Learns the weights with which tempo, metre and bars are heard (`engine/audio/listening_weights.json`).
+
+    python -m benchmarks.learn_listening --keep FOLDER [--songs 240] [--dances DATA] [--music MUSIC] [--folds 4]
+
+From composed songs whose seeds are in neither half of the benchmark; from the songs of dance data, with their tempi and
+the metres of their styles; and from the free music with stated tempi and exact loops. --keep keeps what is heard of the
+composed songs, which takes long. --folds measures instead: how many songs are heard right by weights that were learned
+without them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from benchmarks.composed_songs import composed_song, write_song
+from engine.audio import listening
+from engine.audio.bar_profile import FEATURES, bar_profile, features_around
+from engine.audio.decode import load_audio
+from engine.audio.evidence import RATE, Evidence, evidence_of
+from engine.audio.pulse import METRES, TEMPI, descriptors, harmony_pulse, pulses
+from engine.audio.rates import SAMPLE_RATE
+from engine.checkpoint_index import StyleMusic
+from engine.data.dataset import DanceDataset
+from engine.data.styles import known_styles
+
+Array = NDArray[np.float64]
+
+FIRST_SEED = 300
+NEAR = 0.025
+"""Share by which a tempo of the grid may be off the true one and be right."""
+STRETCHES = (24, 12)
+"""Seconds of stretches of each song that are learned from, beside the whole."""
+TEMPO_DECAY, BAR_DECAY = 0.003, 0.03
+"""Weight of the squares of the weights."""
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is heard of a song, and what is true: tempi; beats per bar, None where that is unknown; the beats (B,) of a
+    composed song, from the first of a bar on. group: songs that are parts of one recording share it."""
+
+    evidence: Evidence
+    tempi: tuple[float, ...]
+    beats_per_bar: int | None
+    beats: Array | None
+    group: str
+
+
+def main() -> None:
+    """Learn and write, or measure."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep", type=Path, required=True, metavar="FOLDER")
+    parser.add_argument("--songs", type=int, default=240)
+    parser.add_argument("--dances", type=Path, metavar="DATA")
+    parser.add_argument("--music", type=Path, metavar="FOLDER")
+    parser.add_argument("--folds", type=int, default=0)
+    options = parser.parse_args()
+    lessons = list(composed_lessons(options.songs, options.keep))
+    lessons += dance_lessons(options.dances) if options.dances else []
+    lessons += music_lessons(options.music) if options.music else []
+    if options.folds:
+        measure(lessons, options.folds)
+        return
+    stored = {"tempo": learn_tempo(lessons).round(DIGITS).tolist(), "bars": {}}
+    for beats in METRES:
+        stored["bars"][str(beats)] = learn_bars(lessons, beats).round(DIGITS).tolist()
+    listening._WEIGHTS.write_text(as_text(stored), encoding="utf-8")
+
+
+def composed_lessons(count: int, keep: Path) -> Iterator[Lesson]:
+    """Composed songs of seeds from `FIRST_SEED` on."""
+    keep.mkdir(parents=True, exist_ok=True)
+    for seed in range(FIRST_SEED, FIRST_SEED + count):
+        place = keep / f"{seed}.npz"
+        if not place.is_file():
+            song = composed_song(seed)
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder) / "song.wav"
+                write_song(file, song)
+                heard = heard_in(file)
+            np.savez(
+                place,
+                onset=heard.onset,
+                harmony=heard.harmony,
+                loudness=heard.loudness,
+                tempi=np.array(song.tempi),
+                beats_per_bar=np.array(song.kind.beats_per_bar),
+                beats=song.beats,
+            )
+        with np.load(place) as kept:
+            evidence = Evidence(kept["onset"], kept["harmony"], kept["loudness"])
+            tempi = tuple(kept["tempi"].tolist())
+            yield Lesson(evidence, tempi, int(kept["beats_per_bar"]), kept["beats"], f"composed {seed}")
+
+
+def dance_lessons(data: Path) -> list[Lesson]:
+    """The songs of dance data. Excerpts of one song follow each other in names: a, b, c."""
+    clips = [clip for clip in DanceDataset(data) if clip.audio_path is not None and clip.bpm is not None]
+    metres = {clip.name: known_styles().get(clip.style, StyleMusic()).beats_per_bar for clip in clips}
+    return [
+        Lesson(heard_in(clip.audio_path), (clip.bpm,), metres[clip.name], None, clip.name.rstrip("_abc"))
+        for clip in clips
+        if clip.audio_path is not None and clip.bpm is not None
+    ]
+
+
+def music_lessons(folder: Path) -> list[Lesson]:
+    """Free music with a stated tempo, and repeated loops, whose tempo is exact."""
+    tracks = json.loads((folder / "index.json").read_text(encoding="utf-8"))["tracks"]
+    known = [track for track in tracks if track.get("bpm_stated") or track["name"].startswith("loop_")]
+    return [
+        Lesson(heard_in(folder / "wavs" / f"{track['name']}.ogg"), (float(track["bpm"]),), None, None, track["name"])
+        for track in known
+    ]
+
+
+def heard_in(file: Path) -> Evidence:
+    """The evidence of a file."""
+    return evidence_of(load_audio(file, SAMPLE_RATE), lambda _: None)
+
+
+def learn_tempo(lessons: Sequence[Lesson]) -> Array:
+    """Weights (1 + D, METRES) of `engine.audio.pulse.likelihoods`: of a softmax over all tempi and metres."""
+    examples = [(stretch, right(lesson)) for lesson in lessons for stretch in stretches(lesson)]
+    every = np.concatenate([stretch for stretch, _ in examples])
+    mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-9
+    scaled = [(np.column_stack([np.ones(len(TEMPI)), (stretch - mean) / spread]), good) for stretch, good in examples]
+    shape = (1 + len(mean), len(METRES))
+
+    def loss(flat: Array) -> tuple[float, Array]:
+        weights = flat.reshape(shape)
+        total, slope = 0.0, np.zeros(shape)
+        for stretch, good in scaled:
+            scores = stretch @ weights
+            likely = np.exp(scores - scores.max())
+            likely /= likely.sum()
+            hit = likely * good
+            total -= np.log(hit.sum() + 1e-300)
+            slope -= stretch.T @ (hit / (hit.sum() + 1e-300) - likely)
+        decay = TEMPO_DECAY * np.square(weights).sum()
+        return total / len(scaled) + decay, (slope / len(scaled) + 2 * TEMPO_DECAY * weights).ravel()
+
+    found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300})
+    weights = found.x.reshape(shape)
+    weights[1:] /= spread[:, None]
+    weights[0] -= mean @ weights[1:]
+    return np.asarray(weights)
+
+
+def right(lesson: Lesson) -> NDArray[np.bool_]:
+    """Which tempi and metres (tempi, METRES) are right."""
+    near = np.any([np.abs(np.log(TEMPI / tempo)) < NEAR for tempo in lesson.tempi], axis=0)
+    metres = [lesson.beats_per_bar in (None, beats) for beats in METRES]
+    return np.outer(near, metres)
+
+
+def stretches(lesson: Lesson) -> list[Array]:
+    """The evidence (tempi, D) of the whole song and of stretches of it."""
+    pulse = np.column_stack([pulses(lesson.evidence.onset), harmony_pulse(lesson.evidence)])
+    random = np.random.default_rng(len(pulse))
+    parts = [pulse]
+    for seconds in STRETCHES:
+        start = int(random.integers(max(len(pulse) - seconds * RATE, 0) + 1))
+        parts.append(pulse[start : start + seconds * RATE])
+    return [descriptors(part) for part in parts]
+
+
+def learn_bars(lessons: Sequence[Lesson], beats_per_bar: int) -> Array:
+    """Weights (slots of a bar, FEATURES) of `engine.audio.bar_profile.likeness_of_one`: of a softmax over all slots in
+    which a bar may begin."""
+    profiles = [
+        profile_of(lesson.evidence, lesson.beats, beats_per_bar)
+        for lesson in lessons
+        if lesson.beats is not None and lesson.beats_per_bar == beats_per_bar
+    ]
+    shifts = [np.stack([np.roll(each, -shift, axis=0).ravel() for shift in range(len(each))]) for each in profiles]
+
+    def loss(weights: Array) -> tuple[float, Array]:
+        total, slope = 0.0, np.zeros_like(weights)
+        for shifted in shifts:
+            likely = np.exp(shifted @ weights - (shifted @ weights).max())
+            likely /= likely.sum()
+            total -= np.log(likely[0] + 1e-300)
+            slope -= shifted[0] - likely @ shifted
+        decay = BAR_DECAY * float(np.square(weights).sum())
+        return total / len(shifts) + decay, slope / len(shifts) + 2 * BAR_DECAY * weights
+
+    found = minimize(loss, np.zeros(shifts[0].shape[1]), jac=True, method="L-BFGS-B")
+    return np.asarray(found.x.reshape(-1, FEATURES))
+
+
+def profile_of(evidence: Evidence, beats: Array, beats_per_bar: int) -> Array:
+    """The bar of a song whose beats are known."""
+    pulse = pulses(evidence.onset)
+    middles = (beats[1:] + beats[:-1]) / 2
+    tempi = np.interp(np.arange(len(pulse)) / RATE, middles, 60.0 / np.diff(beats))
+    ones = np.arange(0, len(beats), beats_per_bar)
+    return bar_profile(features_around(evidence, pulse, tempi), beats, ones, beats_per_bar)
+
+
+def measure(lessons: Sequence[Lesson], folds: int) -> None:
+    """Print how many songs have the right tempo, and which are wrong, by weights learned without them."""
+    groups = sorted({lesson.group for lesson in lessons})
+    fold = dict(zip(groups, np.random.default_rng(0).permutation(len(groups)) % folds, strict=True))
+    counts: dict[str, list[bool]] = {}
+    for number in range(folds):
+        weights = learn_tempo([lesson for lesson in lessons if fold[lesson.group] != number])
+        for lesson in lessons:
+            if fold[lesson.group] == number:
+                scores = stretches(lesson)[0] @ weights[1:] + weights[0]
+                tempo, metre = np.unravel_index(int(scores.argmax()), scores.shape)
+                good = bool(right(lesson)[tempo, metre])
+                counts.setdefault(lesson.group.partition("_")[0].partition(" ")[0], []).append(good)
+                if not good:
+                    print(f"{lesson.group}: {lesson.tempi} heard as {TEMPI[tempo]:.1f} in {METRES[metre]}", flush=True)
+    for name, good_ones in counts.items():
+        print(f"{name}: {sum(good_ones)} of {len(good_ones)}")
+
+
+def as_text(stored: dict[str, Any]) -> str:
+    """JSON with a row of numbers in a line."""
+    rows = partial(json.dumps, separators=(",", ":"))
+
+    def table(lines: Sequence[Sequence[float]]) -> str:
+        return "[\n" + ",\n".join(f"  {rows(line)}" for line in lines) + "\n ]"
+
+    bars = ",\n ".join(f'"{beats}": {table(lines)}' for beats, lines in stored["bars"].items())
+    return f'{{"tempo": {table(stored["tempo"])},\n "bars": {{{bars}}}}}\n'
+
+
+if __name__ == "__main__":
+    main()

@@ -211,7 +211,7 @@ def dance(request: GenerateRequest) -> Dance:
     style = request.style or "waltz"
     sha256, size = content(request.audio)
     correction = doc.correction_from(request.correction)
-    heard = listen(request.audio, correction, (seconds + request.start) * request.speed)
+    heard = listen(request.audio, correction, (seconds + request.start) * request.speed, 3 if style == "waltz" else 4)
     played = [(beat - request.start) / request.speed for beat in heard["beats"]]
     first = sum(beat < 0 for beat in played)
     beats = tuple(beat for beat in played[first:] if beat < seconds)
@@ -239,11 +239,11 @@ def dance(request: GenerateRequest) -> Dance:
     return Dance(document, sampled(motion(document, fps), max(1, math.floor(seconds * fps)), fps), report)
 
 
-def listen(audio: str, correction: doc.Correction, seconds: float = 4.0) -> dict[str, Any]:
+def listen(audio: str, correction: doc.Correction, seconds: float = 4.0, metre: int = 3) -> dict[str, Any]:
     """What is heard of a song, as `engine.pipeline.listen.SongRhythm` by name."""
     tempo = correction.tempo or 120.0
     beats = list(correction.beats) or np.round(np.arange(0.25, seconds, 60 / tempo), 6).tolist()
-    metre = correction.beats_per_bar or 3
+    metre = correction.beats_per_bar or metre
     for anchor in correction.anchors:
         beats[int(np.argmin(np.abs(np.array(beats) - anchor)))] = anchor
     first = 0 if correction.one is None else int(np.argmin(np.abs(np.array(beats) - correction.one))) % metre

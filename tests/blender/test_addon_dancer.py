@@ -98,7 +98,7 @@ def test_a_dance_from_before_documents_keeps_its_keys_and_gets_one_sentence(form
 
 def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
     made = load(dancer)
-    songs = (replace(made.document.audio[0], beats=()), Audio("second.wav", "0" * 64, at=10, style="salsa"))
+    songs = (replace(made.document.audio[0], beats=(), ones=()), Audio("second.wav", "0" * 64, at=10, style="salsa"))
     document = to_json(replace(made.document, audio=songs))
     about = {"format": 1, "frame_start": 5, "fps": 24.0, "strip": "s", "action": "a", "beats": [0.5, 1.5, 2.5]}
     old = dict.fromkeys(dancer_migration.KEYS) | {"magma_document": document, "magma_choreography": json.dumps(about)}
@@ -287,7 +287,7 @@ def test_a_dance_without_kept_music_and_versions_is_edited_and_gets_the_present_
     assert hand_edited(format_2, was) == []
     assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
     assert np.array_equal(keys(format_2)[30:60], before[30:60])
-    assert json.loads(format_2[RECORD_KEY]["document"])["version"] == 3
+    assert json.loads(format_2[RECORD_KEY]["document"])["version"] == 4
     made = state(format_2)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))

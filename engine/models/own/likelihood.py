@@ -26,9 +26,12 @@ def follow_likelihood(
     memory = encode_context(decoder, replace(conditions, locked=hidden), [True], [True], first, last)
     sequences = np.repeat(conditions.codes[None], len(codes), 0)
     sequences[:, start:stop] = codes
-    places = np.maximum(np.arange(known - 1, stop + count - 1), 0)
-    writer = decoder.writer(np.repeat(memory, len(codes), 0), known - first)
-    states = writer.prefill(sequences[:, places], begins=known == 0)[:, -count:]
+    before = sequences[:, np.maximum(np.arange(known - 1, stop + count - 1), 0)]
+    writer, shared = decoder.writer(memory, known - first), max(0, start - known)
+    if shared:
+        writer.prefill(before[:1, :shared], begins=known == 0, last=0)
+    writer.repeat(len(codes))
+    states = writer.prefill(before[:, shared:], begins=known == 0 and not shared, last=count)
     follow = sequences[:, stop : stop + count]
     likely = [_log_likelihood(decoder.logits(states, follow[..., :k]), follow[..., k]) for k in range(c.levels)]
     return np.mean(likely, (0, 2))

@@ -69,16 +69,14 @@ class OwnSpanGenerator:
         def report(codes: Codes) -> None:
             task.progress(codes.shape[1] / (stop - start))
 
-        def generated(seeds: Sequence[int]) -> tuple[Codes, NDArray[np.float64]]:
-            tell = report if seeds[0] == task.seeds[0] else _tell_nobody
-            codes = generate_span(self.decoder, conditions, task.span, sampling, seeds, tell, task.cancelled)
-            likelihood = np.zeros(len(seeds))
-            if after:
-                likelihood = follow_likelihood(self.decoder, conditions, codes, task.span, after)
-            return codes, likelihood
-
-        parts = list(self._at_once(generated, task.seeds))
-        return SpanTokens(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+        codes = generate_span(self.decoder, conditions, task.span, sampling, task.seeds, report, task.cancelled)
+        likelihood = np.zeros(len(codes))
+        if after:
+            parts = self._at_once(
+                lambda part: follow_likelihood(self.decoder, conditions, part, task.span, after), codes
+            )
+            likelihood = np.concatenate(list(parts))
+        return SpanTokens(codes, likelihood)
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
         reach, stride = self.codec.config.reach, self.codec.config.stride
@@ -120,10 +118,6 @@ class OwnSpanGenerator:
         return Conditions(
             features, np.array(indices), np.array(document.tokens), kept, guidance.astype(np.float32), style
         )
-
-
-def _tell_nobody(_: Codes) -> None:
-    """The report of those that are generated beside the first ones."""
 
 
 def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:

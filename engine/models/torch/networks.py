@@ -90,8 +90,9 @@ class TorchWriter:
             return self.cache.step(codes).cpu().numpy()
 
     @torch.inference_mode()
-    def prefill(self, before: Codes, begins: bool = False) -> Floats:
-        return self.cache.prefill(torch.from_numpy(before).to(self.cache.memory.device), begins).cpu().numpy()
+    def prefill(self, before: Codes, begins: bool = False, last: int | None = None) -> Floats:
+        states = self.cache.prefill(torch.from_numpy(before).to(self.cache.memory.device), begins)
+        return states[:, 0 if last is None else max(0, states.shape[1] - last) :].cpu().numpy()
 
     @torch.inference_mode()
     def repeat(self, times: int) -> None:

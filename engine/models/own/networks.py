@@ -29,8 +29,9 @@ class Codec(Protocol):
     def encode(self, features: Floats) -> Codes:
         """Codes (B, T / stride, K) of features (B, T, F); the stride divides T."""
 
-    def decode(self, codes: Codes) -> Floats:
-        """Features (B, N * stride, F) of codes (B, N, k), k of the K levels, the coarse ones first."""
+    def decode(self, codes: Codes, begin: int = 0, end: int | None = None) -> Floats:
+        """Features (B, (end - begin) * stride, F) of the positions begin..end of codes (B, N, k), k of the K levels,
+        the coarse ones first. end: None for N."""
 
 
 class Writer(Protocol):

@@ -79,12 +79,10 @@ class OwnSpanGenerator:
         return SpanTokens(codes, likelihood)
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
-        reach, stride = self.codec.config.reach, self.codec.config.stride
         end = min(tokens.shape[1], span[1] + 1)
-        first, last = max(0, span[0] - reach), min(tokens.shape[1], end + reach)
-        features = np.concatenate(list(self._at_once(self.codec.decode, tokens[:, first:last])))
-        part = slice((span[0] - first) * stride, (end - first) * stride)
-        return [representation.decode(row[part], self.frame_rate) for row in features], span[0] * stride
+        features = np.concatenate(list(self._at_once(lambda rows: self.codec.decode(rows, span[0], end), tokens)))
+        motions = [representation.decode(row, self.frame_rate) for row in features]
+        return motions, span[0] * self.codec.config.stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.codec.encode(representation.encode(motion)[None])[0]

@@ -31,8 +31,12 @@ class TorchCodec:
         return self.network.encode(torch.from_numpy(features).to(self.device)).cpu().numpy()
 
     @torch.inference_mode()
-    def decode(self, codes: Codes) -> Floats:
-        return self.network.decode(torch.from_numpy(codes).to(self.device)).cpu().numpy()
+    def decode(self, codes: Codes, begin: int = 0, end: int | None = None) -> Floats:
+        reach, stride = self.config.reach, self.config.stride
+        end = codes.shape[1] if end is None else end
+        first = max(0, begin - reach)
+        features = self.network.decode(torch.from_numpy(codes[:, first : end + reach]).to(self.device))
+        return features[:, (begin - first) * stride : (end - first) * stride].cpu().numpy()
 
 
 class TorchDecoder:

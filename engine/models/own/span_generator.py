@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from engine.choreography import Choreography, Range
 from engine.models.base import SpanTask, SpanTokens
 from engine.models.own.config import Sampling
-from engine.models.own.likelihood import follow_likelihood
+from engine.models.own.likelihood import follow_likelihood, follow_memory
 from engine.models.own.networks import Codec, Codes, Decoder
 from engine.models.own.sampling import Conditions, generate_span
 from engine.motion import representation
 from smpl_rig.motion import Motion
 
-Rows = TypeVar("Rows", bound=Sequence[int] | NDArray[Any])
 Result = TypeVar("Result")
 JUDGED = 15
 """Kept positions after a span that count for its likelihood."""
@@ -72,26 +71,28 @@ class OwnSpanGenerator:
         codes = generate_span(self.decoder, conditions, task.span, sampling, task.seeds, report, task.cancelled)
         likelihood = np.zeros(len(codes))
         if after:
-            parts = self._at_once(
-                lambda part: follow_likelihood(self.decoder, conditions, part, task.span, after), codes
-            )
-            likelihood = np.concatenate(list(parts))
+            memory = follow_memory(self.decoder, conditions, task.span, after)
+
+            def judged(part: Codes) -> NDArray[np.float64]:
+                return follow_likelihood(self.decoder, conditions, memory, part, task.span, after)
+
+            likelihood = np.concatenate(list(self._at_once(judged, codes)))
         return SpanTokens(codes, likelihood)
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
         end = min(tokens.shape[1], span[1] + 1)
-        features = np.concatenate(list(self._at_once(lambda rows: self.codec.decode(rows, span[0], end), tokens)))
+        features = np.concatenate(list(self._at_once(lambda part: self.codec.decode(part, span[0], end), tokens)))
         motions = [representation.decode(row, self.frame_rate) for row in features]
         return motions, span[0] * self.codec.config.stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.codec.encode(representation.encode(motion)[None])[0]
 
-    def _at_once(self, work: Callable[[Rows], Result], rows: Rows) -> Iterable[Result]:
-        """The results of `work` on as many parts of `rows` (candidates) as the decoder has threads for. There are
+    def _at_once(self, work: Callable[[Codes], Result], codes: Codes) -> Iterable[Result]:
+        """The results of `work` on as many parts of the candidates' `codes` as the decoder has threads for. There are
         equally many parts on every machine, since sums in other orders could lead to other candidates."""
-        size = -(-len(rows) // self.decoder.threads)
-        parts = [rows[first : first + size] for first in range(0, len(rows), size)]
+        size = -(-len(codes) // self.decoder.threads)
+        parts = [codes[first : first + size] for first in range(0, len(codes), size)]
         with ThreadPoolExecutor(len(parts)) as pool:
             return pool.map(work, parts)
 

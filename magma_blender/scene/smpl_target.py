@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 SAMPLED = 16
 """Frames that are looked at to see whether the rest pose is the one that was keyed."""
-SAME_POSE = 2e-3
-"""Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave."""
+SAME_TURN, SAME_PELVIS = 4e-3, 2e-3
+"""Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave. They
+leave half of that in each number of a bone's quaternion, and in the joint's axes these may be one number."""
 SAME_PLACE = 4e-3
 """Metres of any joint up to which poses are the same. Turns that are each too small to count add up along a limb."""
 SAME_REST = 0.01
@@ -226,7 +227,7 @@ class SmplTarget:
         turned = _distance(one, other).max(axis=1)
         moved = np.abs(now.trans - then.trans).max(axis=1)
         away = np.linalg.norm(now.joints() - then.joints(), axis=-1).max(axis=1)
-        differ: Bools = (np.maximum(turned, moved) > SAME_POSE) | (away > SAME_PLACE)
+        differ: Bools = (turned > SAME_TURN) | (moved > SAME_PELVIS) | (away > SAME_PLACE)
         return differ
 
     def write(self, motion: Motion, frame_start: int, name: str, former: Former | None) -> None:

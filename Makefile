@@ -19,7 +19,7 @@ BPY_TESTS = $(BPY:%=blender-%)
 # two programs with OpenMP threads that spin while they wait slow each other down twentyfold
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: demo test lint unit blender blender-on-path addon benchmark lock clean $(BPY_TESTS)
+.PHONY: demo test lint unit blender blender-on-path blender-real-engines addon benchmark lock clean $(BPY_TESTS)
 
 demo: .venv-bpy-$(DEMO_BPY)/.ready
 	.venv-bpy-$(DEMO_BPY)/bin/python -m demo
@@ -44,6 +44,12 @@ blender-on-path: $(VENV)/.ready
 
 $(BPY_TESTS): blender-%: $(VENV)/.ready .venv-bpy-%/.ready-for-tests
 	$(PY) tests/run_blender_tests.py .venv-bpy-$*/bin/python
+
+# the tests that edit dances, with the real engine on numpy and on PyTorch instead of the fake one: a quarter of an hour
+blender-real-engines: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready-for-tests
+	for engine in numpy torch; do \
+		$(PY) tests/run_blender_tests.py .venv-bpy-$(DEMO_BPY)/bin/python -- --engine $$engine || exit 1; \
+	done
 
 addon: $(VENV)/.ready
 	$(PY) build_addon.py --output magma_blender.zip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -26,6 +27,7 @@ class Engine:
         self._stdin, self._reader = process.stdin, protocol.MessageReader(process.stdout)
         self._ids = itertools.count(1)
         self.pid = process.pid
+        self.last_dance: dict[str, Any] = {}
 
     def ask(self, method: str, params: dict[str, Any]) -> tuple[Any, float]:
         """The result of a request and the seconds until it arrived. Raises RuntimeError with the engine's message."""
@@ -48,9 +50,34 @@ class Engine:
     def dance(self, song: Path, seconds: float, checkpoint: str, device: str = "cpu") -> tuple[dict[str, Any], float]:
         """The report on a dance to the song's first seconds, and the seconds until it arrived."""
         params = {"audio": str(song), "seconds": seconds, "checkpoint": checkpoint, "fps": 24.0, "device": device}
-        result, waited = self.ask(protocol.GENERATE, {**params, "stream": True})
+        self.last_dance, waited = self.ask(protocol.GENERATE, {**params, "stream": True})
         # when it reaches the add-on, not when the engine sends it
-        return result["report"] | {"first_motion_seconds": self.first_motion}, waited
+        return self.last_dance["report"] | {"first_motion_seconds": self.first_motion}, waited
+
+    def regenerate(self, seconds: float, device: str = "cpu") -> float:
+        """Seconds until the middle `seconds` of the last dance have been generated again."""
+        dance = {name: self.last_dance[name] for name in ("document", "npz")}
+        document = json.loads(dance["document"])
+        count, length = document["spans"][-1]["stop"], round(seconds * document["token_rate"])
+        start = (count - length) // 2
+        operation = {"do": "replace", "start": start, "stop": start + length}
+        return self.ask(protocol.EDIT, {**dance, "operations": [operation], "device": device})[1]
+
+    def processor_seconds(self) -> float:
+        """Processor time that its process has used; NaN where the system does not tell."""
+        try:
+            used = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+        except OSError:
+            return float("nan")
+        return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
+
+    def peak_memory(self) -> float:
+        """The most memory, in MB, that its process has had resident; NaN where the system does not tell."""
+        try:
+            lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        except OSError:
+            return float("nan")
+        return next(float(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM:"))
 
 
 @contextmanager

@@ -14,6 +14,11 @@ FAKE_ENGINE = ROOT / "tests" / "fake_engine.py"
 ZIP_VARIABLE, NAME_VARIABLE, FOLDER_VARIABLE = "MAGMA_TEST_ZIP", "MAGMA_TEST_ADDON", "MAGMA_TEST_ADDON_FOLDER"
 """In Blender's tests, these variables of the environment say what run_blender_tests.py installed, and where."""
 
+ENGINES = {"fake": None, "numpy": "cpu", "torch": "cpu-torch"}
+"""The engines that Blender's tests can run with, and the devices that the real ones use."""
+working_engine = "fake"
+"""The one that they run with: what pytest's option --engine says."""
+
 
 def in_ci() -> bool:
     """Whether this is continuous integration, in which nothing may be left out."""
@@ -86,8 +91,11 @@ def fake_engine(folder: Path, mode: str = "ok") -> Path:
 
 
 def use_engine(preferences: Any, folder: Path, mode: str) -> None:
-    """Give the add-on the fake engine in the given mode."""
-    preferences.engine_python = str(fake_engine(folder, mode))
+    """Give the add-on the fake engine in the given mode; for "ok" the one that works, see `ENGINES`."""
+    if mode != "ok" or working_engine == "fake":
+        preferences.engine_python = str(fake_engine(folder, mode))
+    else:
+        preferences.engine_python = str(engine_python()) if working_engine == "torch" else ""
 
 
 def engine_python() -> Path:

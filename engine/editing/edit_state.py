@@ -15,7 +15,7 @@ from engine.editing.checkpoint_update import check_frames
 from engine.editing.extrapolate import one_frame_longer
 from engine.editing.song_music import dance_music
 from engine.editing.span_candidates import Candidate, how_many, ranked
-from engine.editing.splice import Fitted, fit, plant
+from engine.editing.splice import Fitted, fit, fit_all, moved, plant
 from engine.errors import ChoreographyError, RequestError
 from engine.models.base import Cancelled, Checkpoint, Progress, SpanGenerator, SpanTask, Stopwatch
 from smpl_rig.dance_motion import DanceMotion, DanceMusic, clip_name
@@ -165,7 +165,7 @@ class EditState:
             tokens[:, start:stop] = generated.tokens
             pieces, offset = self.generator.decode(tokens, run)
         with self.watch("splice"):
-            fits = [self._fit(start, stop, piece, offset) for piece in pieces]
+            fits = fit_all(self.frames, pieces, offset, *self._pins(start, stop), self.follows)
         rows = zip(generated.tokens, seeds, generated.likelihood.tolist(), fits, strict=True)
         return [Candidate(*row) for row in rows]
 
@@ -203,7 +203,7 @@ class EditState:
         inside = fitted.motion.cut(begin - fitted.first, last - fitted.first)
         with self.watch("feet"):
             if fitted.after is not None and end is not None:
-                self.write(end, fitted.after)
+                self.write(end, moved(self.frames.cut(end, len(self.frames)), *fitted.after))
             self.write(begin, inside)
             kept = np.ones(len(self.frames), dtype=bool)
             kept[begin:last] = False

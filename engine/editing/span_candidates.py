@@ -62,7 +62,7 @@ def how_many(positions: int, most: int) -> int:
 
 def ranked(candidates: Sequence[Candidate], seconds: float) -> list[Candidate]:
     """The candidates for a span of so many seconds, best first; those within the limits come before all others."""
-    unusual = distances([candidate.fitted.motion.joints() for candidate in candidates])
+    unusual = distances([candidate.fitted.joints for candidate in candidates])
     costs = [candidate.cost(seconds, distance) for candidate, distance in zip(candidates, unusual, strict=True)]
     order = sorted(range(len(costs)), key=lambda index: (not candidates[index].is_good(seconds), costs[index]))
     return [candidates[index] for index in order]
@@ -70,6 +70,12 @@ def ranked(candidates: Sequence[Candidate], seconds: float) -> list[Candidate]:
 
 def distances(motions: Sequence[NDArray[np.floating]]) -> NDArray[np.float64]:
     """(V,) mean joint distance in metres of each of V motions (T, 24, 3) from the others, place and facing aligned."""
-    bodies = np.stack([in_body_frame(joints) for joints in motions])
-    pairwise = np.array([np.linalg.norm(bodies - body, axis=-1).mean((1, 2)) for body in bodies])
-    return pairwise.sum(1) / max(len(motions) - 1, 1)
+    bodies = in_body_frame(np.concatenate(motions)).reshape(len(motions), -1, 3)
+    planes = np.ascontiguousarray(np.moveaxis(bodies, -1, 0))  # (3, V, T * 24)
+    total = np.zeros(len(motions))
+    for index in range(len(motions) - 1):
+        squares = np.square(planes[:, index + 1 :] - planes[:, index : index + 1]).sum(0)
+        away = np.sqrt(squares, out=squares).mean(1)
+        total[index] += away.sum()
+        total[index + 1 :] += away
+    return total / max(len(motions) - 1, 1)

@@ -8,6 +8,7 @@ the pose is corrected within `BLEND` of each end. Then the feet are locked again
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from engine.motion.representation import heading
 from smpl_rig import rotations as rot
 from smpl_rig.feet import lock_feet
+from smpl_rig.kinematics import forward_kinematics
 from smpl_rig.motion import Motion
 from smpl_rig.rotations import Array
 from smpl_rig.skeleton import JOINT_COUNT
@@ -36,23 +38,30 @@ _DERIVATIVES = {
 }
 _FEET_AROUND = 10
 """Pinned frames on each side that the foot locking is given."""
+_AT_ONCE = 1024
+"""Frames of all pieces that are fitted at once: what bounds the memory, and stays in the processor's cache."""
+
+Move = tuple[float, tuple[float, float]]
+"""A turn about the world's Z axis, radians, and a shift, metres."""
 
 
 @dataclass(frozen=True)
 class Fitted:
     """A fitted piece: frames first..first + len(motion) of the dance. Its pinned frames equal the kept ones nearly.
 
-    correction_cm, correction_degrees: the error of path and heading at the end, before it was corrected.
-    seam_acceleration: mean joint acceleration beside the pinned frames, m/s^2, the larger of both ends. after: the rest
-    of the dance, moved to the end of the piece; None if it stays where it is.
+    joints: (T, 24, 3) of the motion, metres, world. correction_cm, correction_degrees: the error of path and heading at
+    the end, before it was corrected. seam_acceleration: mean joint acceleration beside the pinned frames, m/s^2, the
+    larger of both ends. after: the turn and shift, as for `moved`, that bring the rest of the dance to the end of the
+    piece; None if it stays where it is.
     """
 
     motion: Motion
     first: int
+    joints: NDArray[np.float32]
     correction_cm: float
     correction_degrees: float
     seam_acceleration: float
-    after: Motion | None = None
+    after: Move | None = None
 
 
 def moved(motion: Motion, turn: float, shift: tuple[float, float]) -> Motion:
@@ -67,42 +76,30 @@ def moved(motion: Motion, turn: float, shift: tuple[float, float]) -> Motion:
 
 def placed(motion: Motion, like: Motion) -> Motion:
     """The motion moved so that its first frame has the heading and the place of the first frame of `like`."""
-    return _aligned(motion, 0, like, 0)
+    turns, shifts = _way(_bodies([motion.cut(0, 1)]), 0, _bodies([like.cut(0, 1)]), 0)
+    return moved(motion, *_moves(turns, shifts)[0])
 
 
 def fit(old: Motion, piece: Motion, offset: int, start: int | None, end: int | None, follows: bool = False) -> Fitted:
-    """Fit `piece`, whose first frame is frame `offset` of the dance, into `old`.
+    """`fit_all` for one piece."""
+    return fit_all(old, [piece], offset, start, end, follows)[0]
+
+
+def fit_all(
+    old: Motion, pieces: Sequence[Motion], offset: int, start: int | None, end: int | None, follows: bool = False
+) -> list[Fitted]:
+    """Fit each of `pieces`, whose first frame is frame `offset` of the dance, into `old`.
 
     start, end: the pinned frames of `old` that the result begins and ends with; None where the dance itself begins or
-    ends. The piece covers at least frames start..end. follows: what comes after the end is moved to the end of the
+    ends. A piece covers at least frames start..end. follows: what comes after the end is moved to the end of the
     piece, instead of the piece being corrected to end there.
     """
     first = 0 if start is None else start
     last = len(old) - 1 if end is None else end
-    begin, stop = first - offset, last - offset
-    if start is not None:
-        piece = _aligned(piece, begin, old, start)
-    elif end is not None:
-        piece = _aligned(piece, stop, old, end)
-    else:
-        piece = _aligned(piece, begin, old, 0)
-    after = None
-    if follows and start is not None and end is not None:
-        after = _aligned(old.cut(end, len(old)), 0, _correct_path(old, piece, offset, start, None, last), last - first)
-        before = old.cut(0, end)
-        poses, trans = (np.concatenate(pair) for pair in ((before.poses, after.poses), (before.trans, after.trans)))
-        old = replace(old, poses=poses, trans=trans)
-    error = _path_error(old, piece, offset, start, end, last)
-    motion = _correct_path(old, piece, offset, start, end, last)
-    motion = _blend(old, motion, start, end)
-    return Fitted(
-        motion,
-        first,
-        float(np.linalg.norm(error[1:])) * 100,
-        abs(float(np.degrees(error[0]))),
-        _seam_acceleration(motion, start is not None, end is not None),
-        after,
-    )
+    inside = [piece.cut(first - offset, last - offset + 1) for piece in pieces]
+    size = max(1, _AT_ONCE // (last - first + 1))
+    groups = (inside[begin : begin + size] for begin in range(0, len(inside), size))
+    return [fitted for group in groups for fitted in _fitted(old, group, start, end, follows)]
 
 
 def plant(motion: Motion, kept: NDArray[np.bool_]) -> Motion:
@@ -119,100 +116,137 @@ def plant(motion: Motion, kept: NDArray[np.bool_]) -> Motion:
     return replace(motion, poses=poses, trans=trans)
 
 
-def _headings(motion: Motion) -> Array:
-    return heading(rot.axis_angle_to_matrix(motion.poses[:, :3].astype(np.float64)))
+@dataclass(frozen=True)
+class _Bodies:
+    """V motions side by side, time first. headings: (T, V), radians, continuous in time. places, heights: (T, V, 2) and
+    (T, V) of the pelvis, metres. quaternions: (T, V, 24, 4), the pelvis without its heading."""
+
+    headings: Array
+    places: Array
+    heights: Array
+    quaternions: Array
+    fps: float
 
 
-def _aligned(piece: Motion, frame: int, like: Motion, other: int) -> Motion:
-    """The piece moved so that its `frame` has the heading and the place of frame `other` of `like`."""
-    turn = float(_headings(like.cut(other, other + 1))[0] - _headings(piece.cut(frame, frame + 1))[0])
-    turned = rot.yaw(np.array(turn)) @ piece.trans[frame].astype(np.float64)
-    shift = like.trans[other].astype(np.float64) - turned
-    return moved(piece, turn, (float(shift[0]), float(shift[1])))
+def _bodies(motions: Sequence[Motion]) -> _Bodies:
+    """Motions of the same length side by side."""
+    poses = np.stack([motion.poses for motion in motions], 1).astype(np.float64)
+    trans = np.stack([motion.trans for motion in motions], 1).astype(np.float64)
+    quaternions = rot.axis_angle_to_quaternion(poses.reshape(*poses.shape[:2], JOINT_COUNT, 3))
+    pelvis = rot.quaternion_to_matrix(quaternions[:, :, 0])
+    headings = heading(pelvis)
+    quaternions[:, :, 0] = rot.matrix_to_quaternion(rot.yaw(-headings) @ pelvis)
+    return _Bodies(headings, trans[..., :2], trans[..., 2], quaternions, motions[0].fps)
 
 
-def _root(motion: Motion) -> Array:
-    """(T, 3) heading, x, y."""
-    return np.concatenate([_headings(motion)[:, None], motion.trans[:, :2].astype(np.float64)], axis=1)
+def _way(bodies: _Bodies, frame: int, like: _Bodies, other: int) -> tuple[Array, Array]:
+    """Turns (V,) and shifts (V, 2) that give a frame the heading and the place of frame `other` of `like`."""
+    turns = like.headings[other] - bodies.headings[frame]
+    return turns, like.places[other] - _turned(bodies.places[frame], turns)
 
 
-def _path_error(old: Motion, piece: Motion, offset: int, start: int | None, end: int | None, last: int) -> Array:
-    """(3,) heading (radians), x, y by which the piece, aligned at `start`, would miss the end."""
-    if start is None or end is None:
-        return np.zeros(3)
-    free = _correct_path(old, piece, offset, start, None, last)
-    error = _root(old.cut(end, end + 1))[0] - _root(free)[-1]
-    error[0] = _wrapped(error[0])
+def _moves(turns: Array, shifts: Array) -> list[Move]:
+    """Turns (V,) and shifts (V, 2) one by one."""
+    return [(float(turn), (float(x), float(y))) for turn, (x, y) in zip(turns, shifts, strict=True)]
+
+
+def _moved(bodies: _Bodies, turns: Array, shifts: Array) -> _Bodies:
+    return replace(bodies, headings=bodies.headings + turns, places=_turned(bodies.places, turns) + shifts)
+
+
+def _turned(places: Array, angles: Array) -> Array:
+    """Vectors (..., 2) turned by angles (...,); the leading axes broadcast."""
+    cosine, sine = np.cos(angles), np.sin(angles)
+    x, y = places[..., 0], places[..., 1]
+    return np.stack([cosine * x - sine * y, sine * x + cosine * y], -1)
+
+
+def _fitted(
+    old: Motion, pieces: Sequence[Motion], start: int | None, end: int | None, follows: bool
+) -> Iterator[Fitted]:
+    """Fit pieces that have exactly the frames start..end."""
+    new = _bodies(pieces)
+    before = None if start is None else _bodies([_outwards(old, start, -1)])
+    after = None if end is None else _bodies([_outwards(old, end, 1)])
+    if before is None and after is not None:
+        new = _moved(new, *_way(new, -1, after, 0))
+    else:
+        new = _moved(new, *_way(new, 0, before or _bodies([old.cut(0, 1)]), 0))
+    moves: Sequence[Move | None] = [None] * len(pieces)
+    if follows and before is not None and after is not None:
+        turns, shifts = _way(after, 0, _on_path(new, before, None), -1)
+        after, moves = _moved(after, turns, shifts), _moves(turns, shifts)
+    headings, places = _path_errors(new, before, after)
+    blended = _blended(_on_path(new, before, after), before, after)
+    rotations = rot.quaternion_to_matrix(blended.quaternions)
+    rotations[:, :, 0] = rot.yaw(blended.headings) @ rotations[:, :, 0]
+    vectors = rot.quaternion_to_axis_angle(blended.quaternions)
+    vectors[:, :, 0] = rot.matrix_to_axis_angle(rotations[:, :, 0])
+    poses = vectors.reshape(*vectors.shape[:2], -1).astype(np.float32)
+    trans = np.concatenate([blended.places, blended.heights[..., None]], -1).astype(np.float32)
+    joints = forward_kinematics(rotations.reshape(-1, JOINT_COUNT, 3, 3).astype(np.float32), trans.reshape(-1, 3))
+    joints = joints.reshape(*vectors.shape)
+    seams = _seam_accelerations(joints, old.fps, start is not None, end is not None)
+    for index, (error, place, seam, move) in enumerate(zip(headings, places, seams, moves, strict=True)):
+        yield Fitted(
+            Motion(poses[:, index].copy(), trans[:, index].copy(), old.fps),
+            0 if start is None else start,
+            joints[:, index],
+            float(np.linalg.norm(place)) * 100,
+            abs(float(np.degrees(error))),
+            float(seam),
+            move,
+        )
+
+
+def _path_errors(bodies: _Bodies, before: _Bodies | None, after: _Bodies | None) -> tuple[Array, Array]:
+    """Heading (V,) (radians) and place (V, 2) by which pieces, placed at their start, would miss the end."""
+    if before is None or after is None:
+        return np.zeros(bodies.headings.shape[1]), np.zeros(bodies.places.shape[1:])
+    headings = _wrapped(after.headings[0] - _on_path(bodies, before, None).headings[-1])
     # correcting the heading turns the whole path; what that moves is not counted again as a shift
-    turned = _correct_path(old, piece, offset, start, None, last, error[0])
-    error[1:] = old.trans[end, :2].astype(np.float64) - turned.trans[-1, :2].astype(np.float64)
-    return error
+    return headings, after.places[0] - _on_path(bodies, before, None, headings).places[-1]
 
 
-def _wrapped(angle: float) -> float:
-    return float((angle + np.pi) % (2 * np.pi) - np.pi)
+def _wrapped(angle: Array) -> Array:
+    return (angle + np.pi) % (2 * np.pi) - np.pi
 
 
-def _correct_path(
-    old: Motion, piece: Motion, offset: int, start: int | None, end: int | None, last: int, turn: float = 0.0
-) -> Motion:
-    """Frames first..last of the piece with heading and path corrected: velocities match at the pins, and the piece ends
-    at the place and heading of the end. turn: radians that the heading turns over the whole piece if end is None."""
-    first = 0 if start is None else start
-    inside = piece.cut(first - offset, last - offset + 1)
-    own, count = _root(inside), len(inside)
-    ramp = 1 - _hermite_curves(count, count - 1)[0]
-    offsets = np.zeros(count)
-    if start is not None:
-        offsets += _velocity_correction(_root(_outwards(old, start, -1))[:, 0], own[:, 0], old.fps)
-    if end is not None:
-        kept = _root(_outwards(old, end, 1))[:, 0]
-        if start is not None:
-            turn = _wrapped(kept[0] - own[-1, 0] - offsets[-1])
-        offsets += _velocity_correction(kept, own[::-1, 0], old.fps)[::-1]
-    offsets += turn * ramp
-    steps = np.diff(own[:, 1:], axis=0)
-    turned = np.einsum("tij,tj->ti", rot.yaw(offsets[:-1])[:, :2, :2], steps)
-    path: Array = own[0, 1:] + np.concatenate([np.zeros((1, 2)), np.cumsum(turned, axis=0)])
+def _on_path(bodies: _Bodies, before: _Bodies | None, after: _Bodies | None, turns: Array | float = 0.0) -> _Bodies:
+    """Pieces with headings and paths corrected: velocities match at the pins, and they end at the place and heading of
+    the end. turns: (V,) radians that the headings turn over the whole piece if there is no end."""
+    own, fps = bodies.headings, bodies.fps
+    ramp = 1 - _hermite_curves(len(own), len(own) - 1)[0][:, None]
+    offsets = np.zeros_like(own)
+    if before is not None:
+        offsets += _velocity_correction(before.headings, own, fps)
+    if after is not None:
+        if before is not None:
+            turns = _wrapped(after.headings[0] - own[-1] - offsets[-1])
+        offsets += _velocity_correction(after.headings, own[::-1], fps)[::-1]
+    offsets += turns * ramp
+    steps = _turned(np.diff(bodies.places, axis=0), offsets[:-1])
+    path = bodies.places[0] + np.concatenate([np.zeros_like(bodies.places[:1]), np.cumsum(steps, axis=0)])
     corrections = np.zeros_like(path)
-    if start is not None:
-        corrections += _velocity_correction(_root(_outwards(old, start, -1))[:, 1:], path, old.fps)
-    if end is not None:
-        kept = _root(_outwards(old, end, 1))[:, 1:]
-        corrections += _velocity_correction(kept, path[::-1], old.fps)[::-1]
-        corrections += (kept[0] - path[-1]) * (ramp[:, None] if start is not None else 1.0)
-    rotations = rot.axis_angle_to_matrix(inside.poses[:, :3].astype(np.float64))
-    poses, trans = inside.poses.astype(np.float64), inside.trans.astype(np.float64)
-    poses[:, :3] = rot.matrix_to_axis_angle(rot.yaw(offsets) @ rotations)
-    trans[:, :2] = path + corrections
-    return Motion(poses.astype(np.float32), trans.astype(np.float32), old.fps)
+    if before is not None:
+        corrections += _velocity_correction(before.places, path, fps)
+    if after is not None:
+        corrections += _velocity_correction(after.places, path[::-1], fps)[::-1]
+        corrections += (after.places[0] - path[-1]) * (ramp[..., None] if before is not None else 1.0)
+    return replace(bodies, headings=own + offsets, places=path + corrections)
 
 
-def _blend(old: Motion, motion: Motion, start: int | None, end: int | None) -> Motion:
-    """`motion` with pose and height blended with those of `old` at the pinned frames `start` and `end`."""
-    own, heights = _upright(motion), motion.trans[:, 2].astype(np.float64)
-    quaternions, rises = own, np.zeros(len(motion))
-    for pin, side in ((start, -1), (end, 1)):
-        if pin is None:
+def _blended(bodies: _Bodies, before: _Bodies | None, after: _Bodies | None) -> _Bodies:
+    """Pieces with poses and heights blended with those that are kept at the pins."""
+    own, heights = bodies.quaternions, bodies.heights
+    quaternions, rises = own, np.zeros_like(heights)
+    for kept, inwards in ((before, slice(None)), (after, slice(None, None, -1))):
+        if kept is None:
             continue
-        kept, inwards = _outwards(old, pin, side), slice(None, None, -side)
-        curve = _decaying(_rotation_error(_upright(kept), own[inwards]), len(motion), old.fps)[inwards]
-        quaternions = rot.quaternion_multiply(rot.axis_angle_to_quaternion(curve), quaternions)
-        error = _error(kept.trans[:, 2].astype(np.float64), heights[inwards])
-        rises += _decaying(error, len(motion), old.fps)[inwards]
-    rotations = rot.quaternion_to_matrix(quaternions)
-    rotations[:, 0] = rot.yaw(_headings(motion)) @ rotations[:, 0]
-    poses = rot.matrix_to_axis_angle(rotations).reshape(len(motion), -1)
-    trans = motion.trans.copy()
-    trans[:, 2] = heights + rises
-    return replace(motion, poses=poses.astype(np.float32), trans=trans)
-
-
-def _upright(motion: Motion) -> Array:
-    """(T, 24, 4) quaternions, the pelvis without its heading."""
-    rotations = rot.axis_angle_to_matrix(motion.poses.reshape(-1, JOINT_COUNT, 3).astype(np.float64))
-    rotations[:, 0] = rot.yaw(-heading(rotations[:, 0])) @ rotations[:, 0]
-    return rot.matrix_to_quaternion(rotations)
+        turns = _decaying(_rotation_error(kept.quaternions, own[inwards]), len(own), bodies.fps)[inwards]
+        quaternions = rot.quaternion_multiply(rot.axis_angle_to_quaternion(turns), quaternions)
+        rises += _decaying(_error(kept.heights, heights[inwards]), len(own), bodies.fps)[inwards]
+    return replace(bodies, quaternions=quaternions, heights=heights + rises)
 
 
 def _outwards(old: Motion, pin: int, side: int) -> Motion:
@@ -235,7 +269,7 @@ def _error(kept: Array, own: Array) -> Array:
 
 
 def _rotation_error(kept: Array, own: Array) -> Array:
-    """`_error` for quaternions (n, 24, 4): (n, 24, 3) rotation vectors, which do not jump at a half turn."""
+    """`_error` for quaternions (n, ..., 4): rotation vectors (n, ..., 3), which do not jump at a half turn."""
     count = min(len(kept), len(own))
     change = rot.quaternion_to_axis_angle(rot.quaternion_multiply(kept[:count], rot.quaternion_conjugate(kept[:1])))
     expected = rot.quaternion_multiply(rot.axis_angle_to_quaternion(_extrapolated(change)), kept[:1])
@@ -272,12 +306,13 @@ def _decaying(error: Array, count: int, fps: float) -> Array:
     return np.tensordot(curves.T, start, 1)
 
 
-def _seam_acceleration(motion: Motion, pinned_start: bool, pinned_end: bool) -> float:
-    """Mean joint acceleration within `_NEAR` of the pinned ends, m/s^2: the larger of them; 0 without any."""
-    if len(motion) < 3:
-        return 0.0
-    near = round(_NEAR * motion.fps)
-    differences = np.diff(motion.joints().astype(np.float64), n=2, axis=0)
-    accelerations = np.linalg.norm(differences, axis=-1).mean(axis=-1) * motion.fps**2
-    ends = [accelerations[:near]] * pinned_start + [accelerations[-near:]] * pinned_end
-    return max((float(end.mean()) for end in ends), default=0.0)
+def _seam_accelerations(joints: Array, fps: float, pinned_start: bool, pinned_end: bool) -> Array:
+    """(V,) mean joint acceleration within `_NEAR` of the pinned ends, m/s^2, of joints (T, V, 24, 3): the larger of
+    them; 0 without any."""
+    near = round(_NEAR * fps) + 2
+    largest = np.zeros(joints.shape[1])
+    for end in [joints[:near]] * pinned_start + [joints[-near:]] * pinned_end:
+        if len(end) > 2:
+            accelerations = np.linalg.norm(np.diff(end.astype(np.float64), n=2, axis=0), axis=-1) * fps**2
+            largest = np.maximum(largest, accelerations.mean(axis=(0, 2)))
+    return largest

@@ -34,9 +34,9 @@ FEATURES = CONTACTS.stop
 
 
 def heading(pelvis: rot.Array) -> rot.Array:
-    """Heading (T,) in radians, continuous in time, of pelvis rotations (T, 3, 3) in the world."""
+    """Heading (T, ...) in radians, continuous in time, of pelvis rotations (T, ..., 3, 3) in the world."""
     quaternion = rot.matrix_to_quaternion(pelvis @ BODY_TO_WORLD.T.astype(pelvis.dtype))
-    return np.unwrap(2.0 * np.arctan2(quaternion[:, 3], quaternion[:, 0]))
+    return np.unwrap(2.0 * np.arctan2(quaternion[..., 3], quaternion[..., 0]), axis=0)
 
 
 def encode(motion: Motion) -> FloatArray:

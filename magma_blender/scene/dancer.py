@@ -97,6 +97,8 @@ class Dancer:
         """The token positions of scene frames `first` to `last`. Raises SceneError if there are none."""
         start = round((first - self.frame_start) / self.frames_per_position)
         stop = round((last + 1 - self.frame_start) / self.frames_per_position)
+        if 0 < len(self.key_prints) <= last + 1 - self.frame_start:
+            stop = len(self.document)  # the last position may begin where the last frame ends, and show in none
         start, stop = max(start, 0), min(stop, len(self.document))
         if start >= stop:
             raise SceneError(f"Frames {first:g} to {last:g} hold no move of the dance: choose a longer range in it.")

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 SAMPLED = 16
 """Frames that are looked at to see whether the rest pose is the one that was keyed."""
-SAME_POSE = 4e-3
+SAME_TURN, SAME_PELVIS = 4e-3, 2e-3
 """Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave, whose
-tolerance grows with the frame rate, and so does this."""
+tolerance grows with the frame rate, and so does this. They leave half of that in each number of a bone's quaternion,
+and in the joint's axes these may be one number."""
 SAME_PLACE = 5e-3
 """Metres of any joint up to which poses are the same. Turns that are each too small to count add up along a limb."""
 SAME_REST = 0.01
@@ -228,7 +229,8 @@ class SmplTarget:
         moved = np.abs(now.trans - then.trans).max(axis=1)
         away = np.linalg.norm(now.joints() - then.joints(), axis=-1).max(axis=1)
         growth = tolerance_growth(motion.fps)
-        differ: Bools = (np.maximum(turned, moved) > growth * SAME_POSE) | (away > growth * SAME_PLACE)
+        same = (turned <= growth * SAME_TURN) & (moved <= growth * SAME_PELVIS) & (away <= growth * SAME_PLACE)
+        differ: Bools = ~same
         return differ
 
     def write(self, motion: Motion, frame_start: int, name: str, former: Former | None) -> None:

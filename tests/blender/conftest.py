@@ -21,6 +21,26 @@ if HAS_BPY:
     sys.path.append(str(blenders.ROOT))  # for `demo`
 
 
+def pytest_addoption(parser):
+    """Let the tests run with real engines, too."""
+    parser.addoption("--engine", choices=sorted(blenders.ENGINES), default="fake", help="that works in the tests")
+
+
+def pytest_configure(config):
+    """Pass on which engine works."""
+    blenders.working_engine = config.getoption("--engine")
+    config.addinivalue_line("markers", "made_up: the test knows figures that the fake engine makes up")
+
+
+def pytest_collection_modifyitems(config, items):
+    """With a real engine, leave only the tests that edit a dance, but for those of the fake's figures."""
+    if blenders.working_engine == "fake":
+        return
+    kept = [item for item in items if "dancer" in item.fixturenames and item.get_closest_marker("made_up") is None]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _installed_only():
     """What the tests have loaded of the add-on and the engine comes from the installed zip."""
@@ -53,8 +73,11 @@ def addon(scene, tmp_path):
 
 
 @pytest.fixture
-def magma(addon, tmp_path):
-    """The enabled add-on with a fake engine that works; gives the preferences."""
+def magma(addon, tmp_path, monkeypatch):
+    """The enabled add-on with an engine that works, the fake one or that of --engine; gives the preferences."""
+    from magma_blender.engine_host.session import session
+
+    monkeypatch.setattr(session, "device", blenders.ENGINES[blenders.working_engine])
     blenders.use_engine(addon, tmp_path, "ok")
     return addon
 
@@ -76,11 +99,12 @@ def torch_engine(real_engine):
 
 @pytest.fixture
 def dancer(magma, tmp_path):
-    """A dance of 3 s at 30 frames/s from frame 1 on, which has 15 token positions."""
+    """A dance of 3 s at 30 frames/s from frame 1 on, a waltz; from the fake engine it has 15 token positions."""
     import bpy
     from test_addon_generate import add_song
 
     add_song(tmp_path)
     bpy.context.scene.magma.use_body = False
+    bpy.context.scene.magma.style = "waltz"
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
     return bpy.data.objects["song"]

@@ -10,8 +10,10 @@ from magma_blender.scene.dancer import load
 ELBOW = 'pose.bones["L_elbow"].rotation_quaternion'
 LOCKED = slice(30, 60)
 """Frames of the dance in the second second, which the tests lock; their scene frames are one higher."""
-SAME = 1e-3
-"""Two keyings of the same motion are so near to each other, at least."""
+SAME = 4e-3
+"""Two keyings of the same motion are so near to each other, at least: twice what sparse keys leave of a number."""
+NEAR = 5e-3
+"""Metres that the joints of keys and of the motion that was keyed are apart at most: turns add up along a limb."""
 
 
 def curves(armature):
@@ -64,8 +66,24 @@ def move_key(armature, frame, path=ELBOW, index=1, by=0.25):
     curve.update()
 
 
+def fifths(document, position):
+    """A position in whole fifths of a second: the fake engine's positions."""
+    return int(position / document.token_rate * 5 + 1e-6)
+
+
 def spans(armature):
-    return [(s.start, s.stop, s.locked, s.chosen, len(s.variants)) for s in load(armature).document.spans]
+    """Start and stop, in fifths of a second, lock, chosen variant and number of variants of every span."""
+    document = load(armature).document
+    return [
+        (fifths(document, s.start), fifths(document, s.stop), s.locked, s.chosen, len(s.variants))
+        for s in document.spans
+    ]
+
+
+def span_at(armature, place):
+    """The span at a place in fifths of a second."""
+    document = load(armature).document
+    return document.span_at(round(place / 5 * document.token_rate))
 
 
 def saved_and_opened(folder):

@@ -11,6 +11,7 @@ from dances import lock_the_second_second, select_frames, spans
 from magma_blender.scene.dancer import load
 
 
+@pytest.mark.made_up
 def test_selection_is_ticked_spans_then_preview_range_then_markers_then_playhead(dancer):
     from magma_blender.scene.selection import selected
 
@@ -78,6 +79,7 @@ class Layout:
             draw_item(None, self.context, self, data, item, 0, active_data, active, index, 0)
 
 
+@pytest.mark.made_up
 def test_the_panel_shows_the_spans(dancer, monkeypatch):
     import types
 
@@ -108,6 +110,7 @@ def test_the_panel_shows_the_spans(dancer, monkeypatch):
     assert any("outside" in text for text in layout.seen)
 
 
+@pytest.mark.made_up
 def test_the_band_lies_where_the_spans_are(dancer):
     from magma_blender.ui import timeline_band
 

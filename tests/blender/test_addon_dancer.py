@@ -96,6 +96,7 @@ def test_a_dance_from_before_documents_keeps_its_keys_and_gets_one_sentence(form
     assert np.array_equal(keys(older), before) and list(stored_in(older)) == ["magma_choreography", "magma_tokens"]
 
 
+@pytest.mark.made_up
 def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
     made = load(dancer)
     songs = (replace(made.document.audio[0], beats=(), ones=()), Audio("second.wav", "0" * 64, at=10, style="salsa"))
@@ -239,6 +240,16 @@ def hostile_records(record):
     }
 
 
+@pytest.mark.made_up
+def test_frames_up_to_the_last_one_select_all_positions(dancer):
+    """A dance of three seconds needs 31 positions of a tenth, of which the last one shows in no frame."""
+    kept = load(dancer)
+    shorter = replace(kept, key_prints=kept.key_prints[:85])
+    assert [shorter.positions_in(1, last) for last in (84, 85, 200)] == [(0, 14), (0, 15), (0, 15)]
+    assert kept.positions_in(1, 85) == (0, 14)
+
+
+@pytest.mark.made_up
 def test_a_hostile_record_is_none_in_drawing_and_costs_a_look(dancer):
     """A second's bound for what takes milliseconds: the first such file cost twelve seconds a drawing."""
     import time

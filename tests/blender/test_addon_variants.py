@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
-from dances import LOCKED, SAME, keys, move_key, saved_and_opened, select_frames, spans, state
+from dances import LOCKED, SAME, keys, move_key, saved_and_opened, select_frames, span_at, spans, state
 
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
@@ -69,12 +69,14 @@ def test_variants_are_danced_without_the_engine_as_it_would_dance_them(magma, ch
         assert hand_edited(choices, kept) == []
         changed = (keys(choices) != before).any(axis=1)
         assert changed[REPLACED].all() and not np.delete(changed, REPLACED).any()
-        chosen = kept.document.span_at(5).chosen
+        chosen = span_at(choices, 5).chosen
         assert seen.setdefault(chosen, keys(choices).tobytes()) == keys(choices).tobytes()
     assert len(set(seen.values())) == 5
     blenders.use_engine(magma, tmp_path, "ok")
     for index in range(5):
-        edit_jobs.start_edit(choices, [{"do": "choose", "start": 5, "index": index}], "Choosing")
+        edit_jobs.start_edit(
+            choices, [{"do": "choose", "start": span_at(choices, 5).start, "index": index}], "Choosing"
+        )
         session.wait_for_job(lambda progress: None)
         session.finish_job(bpy.context)
         assert keys(choices).tobytes() == seen[index]
@@ -87,10 +89,10 @@ def test_what_a_variant_meets_has_changed_so_the_engine_is_asked(magma, choices,
     before = state(choices)
     blenders.use_engine(magma, tmp_path, "die")
     with pytest.raises(RuntimeError, match="The engine"):
-        bpy.ops.magma.switch_variant(position=5)
+        bpy.ops.magma.switch_variant(position=span_at(choices, 5).start)
     assert state(choices) == before
     blenders.use_engine(magma, tmp_path, "ok")
-    assert bpy.ops.magma.switch_variant(position=5) == {"FINISHED"}
+    assert bpy.ops.magma.switch_variant(position=span_at(choices, 5).start) == {"FINISHED"}
     changed = (keys(choices) != np.frombuffer(before[3]).reshape(90, -1)).any(axis=1)
     assert changed[31:48].all() and not changed[:31].any() and not changed[49:].any()
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 import user_data
-from dances import LOCKED, SAME, keys, lock_the_second_second, move_key, select_frames, spans, state
+from dances import ELBOW, LOCKED, NEAR, keys, lock_the_second_second, move_key, select_frames, spans, state
 from test_addon_dancer import FORMAT_1
 from test_addon_generate import add_song, bone_heads, canned_joints
 
@@ -25,7 +25,7 @@ def danced_is_keyed(armature):
     assert hand_edited(armature, dancer) == []
     motion = dancer.motion()
     keyed = target_of(armature).read(list(range(len(motion))), dancer.frame_start, motion.fps)
-    assert np.abs(keyed.joints() - motion.joints()).max() < 3 * SAME
+    assert np.abs(keyed.joints() - motion.joints()).max() < NEAR
 
 
 def refused(operator, sentence, armature):
@@ -502,3 +502,25 @@ def test_an_error_that_names_a_reason_is_the_users(dancer):
     with pytest.raises(SceneError, match="is of type empty"):
         empty = bpy.data.objects.new("empty", None)
         target_of(empty).check()
+
+
+def test_what_sparse_keys_leave_between_them_is_no_edit(dancer):
+    """A body that moves as much as in a real dance: its keys pass within a tolerance."""
+    from magma_blender.scene.smpl_target import Keyed
+    from smpl_rig.blender import compat
+    from smpl_rig.motion import Motion
+
+    rates, phases = np.array([1, 2, 4]), np.random.default_rng(0).uniform(0, 2 * np.pi, (72, 3))
+    turns = 2 * np.pi * np.arange(90)[:, None, None] / 30 * rates + phases
+    poses = load(dancer).motion().poses + (0.2 / rates * np.sin(turns)).sum(-1)
+    motion, target = Motion(poses.astype(np.float32), load(dancer).motion().trans, 30.0), target_of(dancer)
+    target.write(motion, 1, "waves", None)
+    keyed = Keyed(motion, 1, target.fingerprint(90, 1), dancer.animation_data.action.name)
+    assert target.compare(keyed).edited == ()
+    curve = next(c for c in compat.fcurves(dancer) if (c.data_path, c.array_index) == (ELBOW, 2))
+    frames = [round(point.co[0]) - 1 for point in curve.keyframe_points]
+    number = len(frames) // 2
+    curve.keyframe_points.remove(curve.keyframe_points[number])
+    edited = target.compare(keyed).edited
+    assert frames[number] in edited
+    assert set(edited) <= set(range(frames[number - 1], frames[number + 1] + 1))

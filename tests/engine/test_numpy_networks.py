@@ -18,7 +18,7 @@ from engine.models.own.config import DecoderConfig, VQVAEConfig
 from engine.models.own.sampling import Conditions, draw, encode_context, generate_codes
 from engine.models.own.weight_shapes import codec_shapes, decoder_shapes
 from engine.models.torch.decoder import MotionDecoder
-from engine.models.torch.kv_cache import DecoderCache
+from engine.models.torch.networks import TorchCodec, TorchDecoder
 from engine.models.torch.vqvae import MotionVQVAE
 
 SIZES = [
@@ -143,21 +143,30 @@ def test_known_positions_at_once_equal_one_after_the_other(parts: tuple[int, ...
             assert_near(np.concatenate(states, 1), expected)
 
 
+@pytest.mark.parametrize("known", [0, 3, 20])
 @torch.no_grad()
-def test_repeated_rows_continue_as_torchs_do() -> None:
+def test_repeated_rows_continue_as_those_of_a_repeated_memory(known: int) -> None:
+    """With numpy and with torch, by steps and by many positions at once, in any order."""
     network, ours = both(SIZES[0])
     given = context(SIZES[0])
-    codes = given["codes"]
-    memory = ours.memory(**given)
-    writer, cache = ours.writer(memory), DecoderCache(network, torch.from_numpy(memory))
-    writer.prefill(codes[:, :20], begins=True)
-    cache.prefill(torch.from_numpy(codes[:, :20]), begins=True)
-    writer.repeat(4)
-    cache.repeat(4)
-    generator = np.random.default_rng(0)
-    for _ in range(COUNT - 20):
-        before = generator.integers(20, size=(4, 3))  # fewer rows than the batch has: repeated
-        assert_near(writer.step(before), cache.step(torch.from_numpy(before)))
+    codes, memory = given["codes"], ours.memory(**given)
+    later = np.random.default_rng(0).integers(20, size=(4, COUNT, 3))  # fewer rows than the batch has: repeated
+    whole = ours.writer(np.repeat(memory, 4, 0))
+    before = np.concatenate([np.repeat(codes[:, :known], 4, 0), np.tile(later, (3, 1, 1))], 1)[:, :COUNT]
+    expected = torch.from_numpy(whole.prefill(before, begins=True)[:, known:])
+    for parts in ([1] * (COUNT - known), [COUNT - known], [1, 1, 4, 1, 20, 1]):
+        for writer in (ours.writer(memory), TorchDecoder(network).writer(memory)):
+            if known:
+                assert writer.prefill(codes[:, :known], begins=True, last=0).shape == (3, 0, 32)
+            writer.repeat(4)
+            first = 0
+            for count in parts:
+                begins, part = known + first == 0, later[:, first : first + count]
+                if count == 1:
+                    assert_near(writer.step(None if begins else part[:, 0]), expected[:, first])
+                else:
+                    assert_near(writer.prefill(part, begins, last=3), expected[:, first + count - 3 : first + count])
+                first += count
 
 
 @pytest.mark.parametrize("config", CODECS)
@@ -176,6 +185,10 @@ def test_the_codec_equals_torchs(config: VQVAEConfig, count: int, monkeypatch: p
         coarse = codes[..., : config.coarse]
         assert_near(ours.decode(coarse), network.decode(torch.from_numpy(coarse)))
         assert np.array_equal(ours.encode(features), network.encode(torch.from_numpy(features)).numpy())
+        for begin, end in ((0, (count + 1) // 2), (count // 2, count), (count // 3, count // 3 + 1)):
+            part = network.decode(torch.from_numpy(codes))[:, begin * config.stride : end * config.stride]
+            for codec in (ours, TorchCodec(network)):
+                assert_near(codec.decode(codes, begin, end), part)
 
 
 def test_the_tiny_networks_are_as_torchs() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tiny_engine import stepping
 
-from engine.editing.splice import fit, moved, placed, plant
+from engine.editing.splice import fit, fit_all, moved, placed, plant
 from smpl_rig import rotations as rot
 from smpl_rig.motion import Motion
 
@@ -89,9 +89,10 @@ def test_what_follows_moves_rigidly_to_the_end_of_the_piece() -> None:
     old = travelling()
     fitted = fit(old, other(), START - 1, START, END, follows=True)
     assert fitted.after is not None and fitted.correction_cm < 0.01
-    np.testing.assert_allclose(fitted.motion.joints()[-1], fitted.after.joints()[0], atol=1e-5)
-    assert np.array_equal(fitted.after.poses[:, 3:], old.poses[END:, 3:])
-    np.testing.assert_allclose(placed(fitted.after, old.cut(END, END + 1)).joints(), old.joints()[END:], atol=1e-4)
+    after = moved(old.cut(END, len(old)), *fitted.after)
+    np.testing.assert_allclose(fitted.motion.joints()[-1], after.joints()[0], atol=1e-5)
+    assert np.array_equal(after.poses[:, 3:], old.poses[END:, 3:])
+    np.testing.assert_allclose(placed(after, old.cut(END, END + 1)).joints(), old.joints()[END:], atol=1e-4)
 
 
 def test_locking_feet_leaves_what_is_kept_bit_for_bit() -> None:
@@ -107,3 +108,19 @@ def test_locking_feet_leaves_what_is_kept_bit_for_bit() -> None:
     steps = np.linalg.norm(np.diff(planted.joints(), axis=0), axis=-1).max(axis=1)
     untouched = np.r_[steps[:START], steps[END:]]
     assert steps[[START, END - 1]].max() < 1.5 * untouched.max() and steps.max() < 0.5
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_many_pieces_are_fitted_as_each_by_itself(follows: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    old, pieces = travelling(), [other(), moved(other(), 1.0, (3.0, 2.0)), swaying(2.6, 0.4).cut(11, 54)]
+    alone = [fit(old, piece, START - 1, START, END, follows) for piece in pieces]
+    for at_once in (1000, 1):  # all together, or in turns
+        monkeypatch.setattr("engine.editing.splice._AT_ONCE", at_once)
+        for one, fitted in zip(fit_all(old, pieces, START - 1, START, END, follows), alone, strict=True):
+            np.testing.assert_allclose(fitted.joints, one.motion.joints(), atol=1e-5)
+            np.testing.assert_allclose(fitted.motion.poses, one.motion.poses, atol=1e-5)
+            assert fitted.correction_cm == pytest.approx(one.correction_cm)
+            assert fitted.seam_acceleration == pytest.approx(one.seam_acceleration)
+            assert (fitted.after is None) == (not follows)
+            if fitted.after is not None and one.after is not None:
+                np.testing.assert_allclose(np.hstack(fitted.after), np.hstack(one.after), atol=1e-9)

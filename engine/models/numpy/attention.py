@@ -44,6 +44,28 @@ def attend(queries: Floats, keys: Floats, values: Floats, bias: Floats) -> Float
     return softmax(scores) @ values
 
 
+def attend_after(queries: Floats, shared: Floats, own: Floats, bias: Floats) -> Floats:
+    """What one query of each row, (B, heads, size), finds in keys and values that groups of rows share, followed by its
+    own: (B, heads, size).
+
+    shared: (2, B / times, heads, m, size), m may be 0. own: (2, B, heads, n, size). bias: (heads, 1, m + n).
+    """
+    if not shared.shape[3]:
+        return attend(queries[:, :, None], own[0], own[1], bias)[:, :, 0]
+    rows, count = shared.shape[1], shared.shape[3]
+    grouped = queries.reshape(rows, -1, *queries.shape[1:]).swapaxes(1, 2)  # (rows, heads, times, size)
+    scores = np.empty((*grouped.shape[:3], bias.shape[-1]), np.float32)
+    scores[..., :count] = grouped @ shared[0].swapaxes(-1, -2)
+    among = (queries[:, :, None] @ own[0].swapaxes(-1, -2))[:, :, 0]
+    scores[..., count:] = among.reshape(rows, -1, *among.shape[1:]).swapaxes(1, 2)
+    scores += bias
+    weights = softmax(scores)
+    found = (weights[..., :count] @ shared[1]).swapaxes(1, 2).reshape(queries.shape)
+    own_weights = weights[..., count:].swapaxes(1, 2).reshape(among.shape)
+    found += (own_weights[:, :, None] @ own[1])[:, :, 0]
+    return found
+
+
 def attend_in_band(queries: Floats, keys: Floats, values: Floats, penalty: Floats, around: int) -> Floats:
     """Attention of every position to those up to `around` away, (B, heads, N, size) each, in time linear in N.
 

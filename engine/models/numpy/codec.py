@@ -68,21 +68,17 @@ class NumpyCodec:
             parts.append(self._quantized(latent[:, begin - first : end - first]))
         return np.concatenate(parts, 1)
 
-    def decode(self, codes: Codes) -> Floats:
-        stride = self.config.stride
+    def decode(self, codes: Codes, begin: int = 0, end: int | None = None) -> Floats:
         parts = []
-        for first, begin, end, last in self._pieces(codes.shape[1]):
-            features = self._synthesized(codes[:, first:last])
-            parts.append(features[:, (begin - first) * stride : (end - first) * stride])
+        for first, start, stop, last in self._pieces(codes.shape[1], begin, end):
+            parts.append(self._synthesized(codes[:, first:last], (start - first, last - stop)))
         return np.concatenate(parts, 1)
 
-    def _pieces(self, count: int) -> list[tuple[int, int, int, int]]:
-        """Pieces of `count` positions, and the positions before and after each that it depends on."""
-        reach = self.config.reach
-        return [
-            (max(0, begin - reach), begin, min(begin + _PIECE, count), min(begin + _PIECE + reach, count))
-            for begin in range(0, max(count, 1), _PIECE)
-        ]
+    def _pieces(self, count: int, begin: int = 0, end: int | None = None) -> list[tuple[int, int, int, int]]:
+        """Pieces of begin..end of `count` positions, and the positions before and after each that it depends on."""
+        reach, end = self.config.reach, count if end is None else end
+        pieces = ((start, min(start + _PIECE, end)) for start in range(begin, max(end, begin + 1), _PIECE))
+        return [(max(0, start - reach), start, stop, min(stop + reach, count)) for start, stop in pieces]
 
     def _latent(self, features: Floats) -> Floats:
         """The latent (B, N, D) before quantisation."""
@@ -99,14 +95,34 @@ class NumpyCodec:
             residual = residual - book[codes[:, level]]
         return codes.reshape(*latent.shape[:2], -1)
 
-    def _synthesized(self, codes: Codes) -> Floats:
-        latent = np.zeros((*codes.shape[:2], self.config.code_dim), np.float32)
+    def _synthesized(self, codes: Codes, spare: tuple[int, int]) -> Floats:
+        """Features of codes (B, n, k), without those of the `spare` positions at both ends. Every layer computes only
+        what those after it depend on."""
+        c = self.config
+        frame_reach = sum(block.wide.dilation for block in self.decoder_frame_side) + 1
+        reach = sum(block.wide.dilation for block in self.decoder_token_side) + -(-frame_reach // c.stride)
+        latent = np.zeros((*codes.shape[:2], c.code_dim), np.float32)
         for level in range(codes.shape[2]):
             latent += self.codebook[level][codes[..., level]]
-        x = _through(self.decoder_token_side, self.latent_in(latent)) @ self.parted
-        x = x.reshape(len(x), -1, self.config.frame_width) + self.parted_bias
-        x = channel_norm(_through(self.decoder_frame_side, x), self.frame_gain)
-        return self.frames_out(x) * self.std + self.mean
+        latent, spare = _narrowed(latent, spare, reach + 1)
+        x, spare = _narrowed(self.latent_in(latent), spare, reach)
+        for block in self.decoder_token_side:
+            reach -= block.wide.dilation
+            x, spare = _narrowed(block(x), spare, reach)
+        x = (x @ self.parted).reshape(len(x), -1, c.frame_width) + self.parted_bias
+        x, spare = _narrowed(x, (spare[0] * c.stride, spare[1] * c.stride), frame_reach)
+        for block in self.decoder_frame_side:
+            frame_reach -= block.wide.dilation
+            x, spare = _narrowed(block(x), spare, frame_reach)
+        x, _ = _narrowed(self.frames_out(channel_norm(x, self.frame_gain)), spare, 0)
+        return x * self.std + self.mean
+
+
+def _narrowed(x: Floats, spare: tuple[int, int], reach: int) -> tuple[Floats, tuple[int, int]]:
+    """x (B, T, C) without those of the `spare` at both ends that are further than `reach` from what is wanted; and how
+    many are spare then."""
+    first, last = (max(0, end - reach) for end in spare)
+    return x[:, first : x.shape[1] - last], (spare[0] - first, spare[1] - last)
 
 
 def _blocks(weights: Weights, name: str, count: int) -> list[ResidualBlock]:

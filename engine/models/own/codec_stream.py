@@ -19,12 +19,9 @@ class CodecStream:
 
         ended: no code will follow, so that everything is final. T may be 0.
         """
-        config = self.codec.config
-        reach, stride = config.reach, config.stride
-        begin, stop = self.done, len(codes) if ended else len(codes) - reach
+        config, begin = self.codec.config, self.done
+        stop = len(codes) if ended else len(codes) - config.reach
         if stop <= begin:
             return np.zeros((0, config.features), np.float32)
         self.done = stop
-        first = max(0, begin - reach)
-        features = self.codec.decode(codes[None, first:])[0]
-        return features[(begin - first) * stride : (stop - first) * stride]
+        return self.codec.decode(codes[None], begin, stop)[0]

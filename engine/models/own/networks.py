@@ -29,8 +29,9 @@ class Codec(Protocol):
     def encode(self, features: Floats) -> Codes:
         """Codes (B, T / stride, K) of features (B, T, F); the stride divides T."""
 
-    def decode(self, codes: Codes) -> Floats:
-        """Features (B, N * stride, F) of codes (B, N, k), k of the K levels, the coarse ones first."""
+    def decode(self, codes: Codes, begin: int = 0, end: int | None = None) -> Floats:
+        """Features (B, (end - begin) * stride, F) of the positions begin..end of codes (B, N, k), k of the K levels,
+        the coarse ones first. end: None for N."""
 
 
 class Writer(Protocol):
@@ -42,14 +43,16 @@ class Writer(Protocol):
         Fewer rows of codes, (V, K), are repeated: row i of the batch gets row i modulo V.
         """
 
-    def prefill(self, before: Codes, begins: bool = False) -> Floats:
-        """States (B, n, W) of the next n positions, given the codes (B, n, K) before each; equals n steps.
+    def prefill(self, before: Codes, begins: bool = False, last: int | None = None) -> Floats:
+        """States (B, n, W) of the next n positions, given the codes (B, n, K) before each; equals n steps. Fewer rows
+        of codes are repeated as by `step`.
 
-        begins: the first of them is the dance's first, and its `before` is not read. Not to be called after `repeat`.
+        begins: the first of them is the dance's first, and its `before` is not read. last: the states of so many of the
+        positions are wanted, the last ones; None for all.
         """
 
     def repeat(self, times: int) -> None:
-        """Repeat every row of the batch `times` times, copies next to each other."""
+        """Repeat every row of the batch `times` times, copies next to each other. Not to be called twice."""
 
 
 class Decoder(Protocol):

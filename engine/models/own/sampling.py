@@ -142,7 +142,7 @@ def generate_span(
     if start > known:
         # nothing comes before the dance's first position; its own codes are a placeholder and are not read
         places = np.maximum(np.arange(known - 1, start - 1), 0)
-        writer.prefill(np.repeat(conditions.codes[None, places], len(memory), 0), begins=known == 0)
+        writer.prefill(conditions.codes[None, places], begins=known == 0, last=0)
     writer.repeat(len(seeds))
     return _sample_positions(decoder, conditions, span, sampling, seeds, writer, guidance, report, cancelled)
 

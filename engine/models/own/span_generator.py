@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,12 @@ from numpy.typing import NDArray
 from engine.choreography import Choreography, Range
 from engine.models.base import SpanTask, SpanTokens
 from engine.models.own.config import Sampling
-from engine.models.own.likelihood import follow_likelihood
+from engine.models.own.likelihood import follow_likelihood, follow_memory
 from engine.models.own.networks import Codec, Codes, Decoder
 from engine.models.own.sampling import Conditions, generate_span
 from engine.motion import representation
 from smpl_rig.motion import Motion
 
-Rows = TypeVar("Rows", bound=Sequence[int] | NDArray[Any])
 Result = TypeVar("Result")
 JUDGED = 15
 """Kept positions after a span that count for its likelihood."""
@@ -69,33 +68,31 @@ class OwnSpanGenerator:
         def report(codes: Codes) -> None:
             task.progress(codes.shape[1] / (stop - start))
 
-        def generated(seeds: Sequence[int]) -> tuple[Codes, NDArray[np.float64]]:
-            tell = report if seeds[0] == task.seeds[0] else _tell_nobody
-            codes = generate_span(self.decoder, conditions, task.span, sampling, seeds, tell, task.cancelled)
-            likelihood = np.zeros(len(seeds))
-            if after:
-                likelihood = follow_likelihood(self.decoder, conditions, codes, task.span, after)
-            return codes, likelihood
+        codes = generate_span(self.decoder, conditions, task.span, sampling, task.seeds, report, task.cancelled)
+        likelihood = np.zeros(len(codes))
+        if after:
+            memory = follow_memory(self.decoder, conditions, task.span, after)
 
-        parts = list(self._at_once(generated, task.seeds))
-        return SpanTokens(*(np.concatenate(values) for values in zip(*parts, strict=True)))
+            def judged(part: Codes) -> NDArray[np.float64]:
+                return follow_likelihood(self.decoder, conditions, memory, part, task.span, after)
+
+            likelihood = np.concatenate(list(self._at_once(judged, codes)))
+        return SpanTokens(codes, likelihood)
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
-        reach, stride = self.codec.config.reach, self.codec.config.stride
         end = min(tokens.shape[1], span[1] + 1)
-        first, last = max(0, span[0] - reach), min(tokens.shape[1], end + reach)
-        features = np.concatenate(list(self._at_once(self.codec.decode, tokens[:, first:last])))
-        part = slice((span[0] - first) * stride, (end - first) * stride)
-        return [representation.decode(row[part], self.frame_rate) for row in features], span[0] * stride
+        features = np.concatenate(list(self._at_once(lambda part: self.codec.decode(part, span[0], end), tokens)))
+        motions = [representation.decode(row, self.frame_rate) for row in features]
+        return motions, span[0] * self.codec.config.stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.codec.encode(representation.encode(motion)[None])[0]
 
-    def _at_once(self, work: Callable[[Rows], Result], rows: Rows) -> Iterable[Result]:
-        """The results of `work` on as many parts of `rows` (candidates) as the decoder has threads for. There are
+    def _at_once(self, work: Callable[[Codes], Result], codes: Codes) -> Iterable[Result]:
+        """The results of `work` on as many parts of the candidates' `codes` as the decoder has threads for. There are
         equally many parts on every machine, since sums in other orders could lead to other candidates."""
-        size = -(-len(rows) // self.decoder.threads)
-        parts = [rows[first : first + size] for first in range(0, len(rows), size)]
+        size = -(-len(codes) // self.decoder.threads)
+        parts = [codes[first : first + size] for first in range(0, len(codes), size)]
         with ThreadPoolExecutor(len(parts)) as pool:
             return pool.map(work, parts)
 
@@ -120,10 +117,6 @@ class OwnSpanGenerator:
         return Conditions(
             features, np.array(indices), np.array(document.tokens), kept, guidance.astype(np.float32), style
         )
-
-
-def _tell_nobody(_: Codes) -> None:
-    """The report of those that are generated beside the first ones."""
 
 
 def openness(kept: NDArray[np.bool_]) -> NDArray[np.float32]:

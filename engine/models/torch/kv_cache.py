@@ -79,11 +79,8 @@ class DecoderCache:
         Fewer rows of codes, (V, K), are repeated: row i of the batch gets row i modulo V.
         """
         decoder, n = self.decoder, self.position
-        x = self.memory[:, n].repeat_interleave(self.times, 0)
-        if before is None:
-            x = x + decoder.start
-        else:
-            x = (x.view(-1, len(before), x.shape[-1]) + decoder.embed(before)).flatten(0, 1)
+        embedded = decoder.start[None] if before is None else decoder.embed(before)
+        x = self._inputs(embedded, self.memory[:, n])
         past_bias = self.past.bias(n, self.begin, n + 1)
         around_bias = self._store_memory(n)
         slot = n % self.past.slots
@@ -98,9 +95,10 @@ class DecoderCache:
         return decoder.norm(x)
 
     def prefill(self, before: Tensor, begins: bool = False) -> Tensor:
-        """States (B, n, W) of the next n positions, given the codes (B, n, K) before each; equals n steps.
+        """States (B, n, W) of the next n positions, given the codes (B, n, K) before each; equals n steps. Fewer rows
+        of codes are repeated as by `step`.
 
-        begins: the first of them is the dance's first, and its `before` is not read. Not to be called after `repeat`.
+        begins: the first of them is the dance's first, and its `before` is not read.
         """
         x = self.decoder.embed(before)
         if begins:
@@ -119,6 +117,11 @@ class DecoderCache:
         past.kept, past.penalty = copied(past.kept, 2), copied(past.penalty, 0)
         self.rows *= times
 
+    def _inputs(self, embedded: Tensor, memory: Tensor) -> Tensor:
+        """The input (B, ...) at a place of the memory, given embeddings (V, ...) of as many rows, or fewer."""
+        x = memory.repeat_interleave(self.times, 0)
+        return (x.view(-1, *embedded.shape) + embedded).flatten(0, 1)
+
     def _store_memory(self, n: int) -> Tensor:
         """Store the memory's keys and values up to the end of the window around position n; returns the bias there."""
         count, around = self.memory.shape[1], self.around
@@ -133,10 +136,11 @@ class DecoderCache:
 
     def _prefill(self, x: Tensor) -> Tensor:
         decoder, c, n = self.decoder, self.decoder.config, self.position
-        batch, count, _ = x.shape
+        count, memories = x.shape[1], len(self.memory)
         oldest, end = max(self.begin, n - c.past + 1), n + count
         first, last = max(0, n - c.around), min(self.memory.shape[1], end + c.around)
-        x = x + self.memory[:, n:end]
+        x = self._inputs(x, self.memory[:, n:end])
+        batch = len(x)
         places = torch.arange(n, end, device=x.device)
         slopes = decoder.context.slopes(x.device)
         past_bias = distance_bias(places, torch.arange(oldest, end, device=x.device), slopes, c.past - 1, 0)
@@ -148,7 +152,8 @@ class DecoderCache:
             new.append(torch.stack(layer.self_attention.keys_values(normed)))  # type: ignore[operator,union-attr]
             keys, values = torch.cat([past.unflatten(1, (batch, -1)), new[-1]], 3)
             x = x + layer.self_attention(normed, keys, values, past_bias)  # type: ignore[operator]
-            keys, values = around[:, :, first:last].unflatten(1, (batch, -1))
+            shared = around[:, :, first:last].unflatten(1, (memories, -1))
+            keys, values = shared.repeat_interleave(self.times, 1)
             x = x + layer.cross_attention(layer.cross_norm(x), keys, values, around_bias)  # type: ignore[operator]
             x = x + layer.feed_forward(layer.forward_norm(x))  # type: ignore[operator]
         self.past.put(n, torch.stack(new).flatten(2, 3))

@@ -31,8 +31,12 @@ class TorchCodec:
         return self.network.encode(torch.from_numpy(features).to(self.device)).cpu().numpy()
 
     @torch.inference_mode()
-    def decode(self, codes: Codes) -> Floats:
-        return self.network.decode(torch.from_numpy(codes).to(self.device)).cpu().numpy()
+    def decode(self, codes: Codes, begin: int = 0, end: int | None = None) -> Floats:
+        reach, stride = self.config.reach, self.config.stride
+        end = codes.shape[1] if end is None else end
+        first = max(0, begin - reach)
+        features = self.network.decode(torch.from_numpy(codes[:, first : end + reach]).to(self.device))
+        return features[:, (begin - first) * stride : (end - first) * stride].cpu().numpy()
 
 
 class TorchDecoder:
@@ -90,8 +94,9 @@ class TorchWriter:
             return self.cache.step(codes).cpu().numpy()
 
     @torch.inference_mode()
-    def prefill(self, before: Codes, begins: bool = False) -> Floats:
-        return self.cache.prefill(torch.from_numpy(before).to(self.cache.memory.device), begins).cpu().numpy()
+    def prefill(self, before: Codes, begins: bool = False, last: int | None = None) -> Floats:
+        states = self.cache.prefill(torch.from_numpy(before).to(self.cache.memory.device), begins)
+        return states[:, 0 if last is None else max(0, states.shape[1] - last) :].cpu().numpy()
 
     @torch.inference_mode()
     def repeat(self, times: int) -> None:

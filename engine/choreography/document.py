@@ -26,8 +26,8 @@ STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0
 MOST_POSITIONS = 36_000
 """An hour at ten positions a second. These bounds are far above what any dance has: with them, a damaged or hostile
 document is refused before it costs time or memory."""
-MOST_SONGS, MOST_BEATS = 1_000, 20_000
-"""Songs of a dance, and beats of a song."""
+MOST_SONGS, MOST_BEATS = 1_000, 40_000
+"""Songs of a dance, and beats of all of them together. Panels draw all beats."""
 MOST_VARIANTS, MOST_LEVELS = 1_000, 64
 """Variants of a span, and codes of a position."""
 LONGEST_PATH, LONGEST_NAME = 32_768, 1_000
@@ -272,6 +272,7 @@ class Choreography:
                 value is None or is_number(value, 0, 100), f"The {name} is {shown(value)}. Use a number from 0 to 100."
             )
         _check_most("The choreography", "songs", len(self.audio), MOST_SONGS)
+        _check_most("The choreography", "beats", sum(len(audio.beats) for audio in self.audio), MOST_BEATS)
         places = [audio.at for audio in self.audio]
         ordered = places[:1] == [0] and all(one < two for one, two in pairwise(places))
         require(

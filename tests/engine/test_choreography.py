@@ -255,6 +255,15 @@ def test_a_hostile_document_is_refused_before_it_costs_time(kind: str) -> None:
     assert len(str(caught.value)) < 300
 
 
+def test_beats_are_few_however_many_songs_they_are_spread_over() -> None:
+    """Panels draw all of them at once, of every song."""
+    dance = doc.new_choreography([[1] * 8] * 20, 10.0, AUDIO, CHECKPOINT, 3, None)
+    songs = [replace(AUDIO, at=at, beats=tuple(range(5_000))) for at in range(20)]
+    with pytest.raises(ChoreographyError, match="100000 beats, but at most 40000"):
+        replace(dance, audio=tuple(songs))
+    assert len(replace(dance, audio=tuple(songs[:8])).audio) == 8
+
+
 def test_an_hour_of_many_variants_is_no_hostile_document() -> None:
     rows = [[n % 512] * 4 + [0] * 4 for n in range(36_000)]
     document = doc.new_choreography(rows, 10.0, replace(AUDIO, beats=tuple(range(10_000))), CHECKPOINT, 3, None)

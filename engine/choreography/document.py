@@ -28,6 +28,8 @@ MOST_POSITIONS = 36_000
 document is refused before it costs time or memory."""
 MOST_SONGS, MOST_BEATS = 1_000, 40_000
 """Songs of a dance, and beats of all of them together. Panels draw all beats."""
+LATEST_BEAT = 1e6
+"""Seconds; hundreds of the longest dances."""
 MOST_VARIANTS, MOST_LEVELS = 1_000, 64
 """Variants of a span, and codes of a position."""
 LONGEST_PATH, LONGEST_NAME = 32_768, 1_000
@@ -187,7 +189,7 @@ class Audio:
         require(is_count(self.at), f"The audio begins at position {shown(self.at)}. Use a position of at least 0.")
         _check_style("The audio", self.style)
         _check_most("The audio", "beats", len(self.beats), MOST_BEATS)
-        rising = all(is_number(beat) for beat in self.beats) and all(one < two for one, two in pairwise(self.beats))
+        rising = all(is_number(beat, -LATEST_BEAT, LATEST_BEAT) for beat in self.beats) and all(one < two for one, two in pairwise(self.beats))
         require(rising, "The audio's beats do not rise. Give seconds, each after the one before.")
         require(
             is_count(self.beats_per_bar, 1, MOST_BEATS_PER_BAR),

@@ -408,6 +408,25 @@ def test_markers_of_the_animators_own_stay(dancer):
     assert {(name, frame + 10) for name, frame in made} <= set(now) and ("bar 2", 54) not in now
 
 
+@pytest.mark.parametrize(
+    "noted", [5, "text", [1, 2], {"frames": [{"a": 1}], "names": "bar 1"}, {"frames": "x", "names": 5}]
+)
+def test_a_note_of_markers_that_nobody_understands_is_replaced(dancer, noted):
+    """A property of the scene that another program, or an attacker, wrote."""
+    scene = bpy.context.scene
+    scene["magma_beats"] = noted
+    assert bpy.ops.magma.mark_beats() == {"FINISHED"}
+    assert scene["magma_beats"]["frames"].to_list() == [marker.frame for marker in scene.timeline_markers]
+
+
+def test_beats_that_no_scene_reaches_get_no_markers(dancer):
+    from magma_blender.scene.beat_markers import Beat, mark
+
+    far = [Beat(-1e12, 1, 1), Beat(5.0, 1, 2), Beat(1e12, 1, 3)]
+    mark(bpy.context.scene, far)
+    assert [(marker.name, marker.frame) for marker in bpy.context.scene.timeline_markers] == [("bar 1.2", 5)]
+
+
 # -- all or nothing
 
 STEPS = {

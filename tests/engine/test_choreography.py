@@ -176,6 +176,7 @@ def damaged(change: Any) -> str:
         (lambda d: d["audio"][0].update(at=5), "songs begin at .5."),
         (lambda d: d["audio"][0].update(beats=[1.0, 0.5]), "beats do not rise"),
         (lambda d: d["audio"][0].update(beats=[1.0, "2"]), "beats do not rise"),
+        (lambda d: d["audio"][0].update(beats=[-1e308, 1.0]), "beats do not rise"),
         (lambda d: d["audio"][0].update(beats=2.0), "beats is 2.0, not a list"),
         (lambda d: d["audio"][0].update(beats_per_bar=0), "0 beats a bar"),
         (lambda d: d["audio"].append(d["audio"][0] | {"at": 24}), "begins at 24, but the dance ends at 24"),

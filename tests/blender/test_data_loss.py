@@ -197,7 +197,10 @@ def test_manual_keys_outside_the_dance(opened, asked):
     for curve in compat.fcurves(opened):
         if curve.data_path == 'pose.bones["pelvis"].location':
             curve.keyframe_points.insert(-40, 3.25)
+    former = opened.animation_data.action
     done(asked, opened)
+    if opened.animation_data.action != former:
+        assert former.use_fake_user  # it holds more than the add-on keyed
     walk = [c for c in compat.fcurves(opened) if c.data_path == 'pose.bones["pelvis"].location']
     assert [c.evaluate(-40) for c in walk] == [3.25] * 3
 

@@ -277,6 +277,24 @@ def test_link(folder, asked):
     refused(asked, armature, "is linked from another file.*library override")
 
 
+@pytest.mark.parametrize("change", ["lock_spans", "unlock_spans", "toggle_span_lock", "split_span", "style_spans"])
+def test_a_change_of_the_document_alone_that_would_be_gone_after_loading_is_refused(folder, change):
+    """Of a dancer that is linked, and of an override without the action that would keep it."""
+    armature, _ = linked(folder)
+    override = armature.override_create(remap_local_usages=True)
+    override.animation_data.action = None
+    bpy.context.view_layer.update()
+    for dancer, sentence in ((armature, "is linked from another file"), (override, "kept with its action, and there")):
+        if dancer.name not in bpy.context.scene.objects or bpy.context.scene.objects[dancer.name] != dancer:
+            bpy.context.scene.collection.objects.link(dancer)
+        bpy.context.view_layer.objects.active = dancer
+        bpy.context.scene.frame_set(30)
+        before = load(dancer).document
+        with pytest.raises(RuntimeError, match=sentence):
+            getattr(bpy.ops.magma, change)()
+        assert load(dancer).document == before
+
+
 @every
 def test_override(folder, asked, tmp_path):
     """A library override; what is changed is there after loading."""

@@ -12,8 +12,10 @@ from ..errors import ChoreographyError
 
 SLOWEST, FASTEST = 20.0, 400.0
 """Beats per minute."""
-MOST_BEATS = 20_000
-"""Of a song."""
+MOST_BEATS = 40_000
+"""Of all songs of a dance together. Panels draw all beats."""
+LATEST_BEAT = 1e6
+"""Seconds; hundreds of the longest dances."""
 LONGEST_BAR = 12
 """Beats of a bar that a person may say."""
 
@@ -56,8 +58,10 @@ class Correction:
 
 
 def rises(times: tuple[float, ...]) -> bool:
-    """Whether all are numbers, each larger than the one before."""
-    return all(is_number(time) for time in times) and all(one < two for one, two in pairwise(times))
+    """Whether all are seconds that a song may have, each larger than the one before."""
+    return all(is_number(time, -LATEST_BEAT, LATEST_BEAT) for time in times) and all(
+        one < two for one, two in pairwise(times)
+    )
 
 
 def correction_from(data: object) -> Correction:

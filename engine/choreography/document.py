@@ -278,6 +278,7 @@ class Choreography:
                 value is None or is_number(value, 0, 100), f"The {name} is {shown(value)}. Use a number from 0 to 100."
             )
         _check_most("The choreography", "songs", len(self.audio), MOST_SONGS)
+        _check_most("The choreography", "beats", sum(len(audio.beats) for audio in self.audio), MOST_BEATS)
         places = [audio.at for audio in self.audio]
         ordered = places[:1] == [0] and all(one < two for one, two in pairwise(places))
         require(

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 DANCEABLE = ("SOUND", "MOVIE")
 CONTAINERS = ("META", "SCENE")
 """Strips that play what is inside them."""
-_DEEPEST = 20
-"""Strips inside strips inside strips that are looked through for sound."""
 
 
 class Strip(Protocol):
@@ -153,12 +151,25 @@ def strips_inside(strip: Strip) -> list[Strip]:
     return strips_in(scene.sequence_editor) if scene is not None and scene.sequence_editor is not None else []
 
 
-def sounds_inside(strip: Strip, depth: int = 0) -> list[Strip]:
-    """The sound strips that are played with a strip: itself, or those inside it, however deep."""
-    if strip.type == "SOUND":
-        return [strip]
-    # scenes can show each other in a circle
-    return [] if depth > _DEEPEST else [sound for s in strips_inside(strip) for sound in sounds_inside(s, depth + 1)]
+def sounds_inside(strip: Strip) -> list[Strip]:
+    """The sound strips that are played with a strip: itself, or those inside it, however deep.
+
+    Each scene is looked through once: scenes can show each other in a circle, and many times.
+    """
+    sounds: list[Strip] = []
+    seen: set[bpy.types.Scene | None] = set()
+    open_strips = [strip]
+    while open_strips:
+        one = open_strips.pop()
+        if one.type == "SOUND":
+            sounds.append(one)
+        elif one.type == "SCENE":
+            scene = cast("bpy.types.SceneStrip", one).scene
+            if scene in seen:
+                continue
+            seen.add(scene)
+        open_strips += reversed(strips_inside(one))
+    return sounds
 
 
 def pick(context: bpy.types.Context) -> tuple[bpy.types.Scene, Strip]:

@@ -16,6 +16,9 @@ NAME = "bar"
 MADE_KEY = "magma_beats"
 """The scene's custom property that says which markers the add-on made."""
 
+LAST_FRAME = 1_048_574
+"""Of any scene, in either direction: Blender's own limit."""
+
 
 @dataclass(frozen=True)
 class Beat:
@@ -90,8 +93,8 @@ def mark(scene: bpy.types.Scene, beats: Sequence[Beat]) -> None:
     added = []
     for beat in beats:
         frame, name = round(beat.frame), f"{NAME} {beat.bar}" if beat.beat == 1 else f"{NAME} {beat.bar}.{beat.beat}"
-        if (frame, name) in there:
-            continue  # the animator's own, or from before the add-on noted its own
+        if abs(frame) > LAST_FRAME or (frame, name) in there:
+            continue  # the latter are the animator's own, or from before the add-on noted its own
         marker = scene.timeline_markers.new(name, frame=frame)
         marker.select = False  # selected markers say where to edit
         added.append((frame, name))
@@ -106,7 +109,8 @@ def _made(scene: bpy.types.Scene) -> set[tuple[int, str]]:
     frames, names = values.get("frames"), values.get("names")
     if not isinstance(frames, list) or not isinstance(names, str):
         return set()
-    return set(zip(frames, names.split("\n"), strict=False))
+    pairs = zip(frames, names.split("\n"), strict=False)
+    return {(frame, name) for frame, name in pairs if isinstance(frame, int)}  # anybody may have written it
 
 
 def place_text(beats: Sequence[Beat], frame: float) -> str:

@@ -8,7 +8,7 @@ It is an object's property, so undo, loading and duplicating keep it in step wit
 
 import bpy
 
-from engine.choreography import Range, runs_of
+from engine.choreography import Range
 from smpl_rig.blender.context import windows_of
 
 from . import beat_markers
@@ -81,7 +81,14 @@ def _redraw_bands() -> None:
 
 def selected_ranges(armature: bpy.types.Object) -> list[Range]:
     """The token positions of the selected spans; neighbours are one range."""
-    return runs_of(span.selected for span in spans_of(armature).spans for _ in range(span.stop - span.start))
+    ranges: list[Range] = []
+    # not position by position: the list may hold any numbers, if somebody else wrote it
+    for span in spans_of(armature).spans:
+        if not span.selected or not 0 <= span.start < span.stop:
+            continue
+        start = ranges.pop()[0] if ranges and ranges[-1][1] == span.start else span.start
+        ranges.append((start, span.stop))
+    return ranges
 
 
 def register() -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace as Thing
+import types
 
 import pytest
 
 from magma_blender.errors import StripError
 from magma_blender.media import audibility, strips
 from magma_blender.media.strips import Excerpt
+
+
+class Thing(types.SimpleNamespace):
+    """Equal to itself only, as Blender's objects are."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
 
 def strip(name="song", kind="SOUND", start=1.0, duration=300, **changes):
@@ -216,6 +223,25 @@ def test_scenes_that_show_each_other_in_a_circle_hold_no_sound():
     other.sequence_editor.sequences = [strip("one", "SCENE", scene=one)]
     with pytest.raises(StripError, match="No song"):
         picked(one)
+
+
+def test_scenes_that_show_each_other_many_times_are_looked_through_once(monkeypatch):
+    """Five strips each way would be 5 to the 20th power strips twenty scenes deep, at every drawing of the panel."""
+    looked = []
+    inside = strips.strips_inside
+    monkeypatch.setattr(strips, "strips_inside", lambda one: looked.append(one) or few(looked) or inside(one))
+
+    def few(strips_looked_at):
+        assert len(strips_looked_at) < 100
+
+    one, other = scene(), scene()
+    one.sequence_editor.sequences = [strip(f"other {n}", "SCENE", scene=other) for n in range(5)]
+    other.sequence_editor.sequences = [strip(f"one {n}", "SCENE", scene=one) for n in range(5)]
+    with pytest.raises(StripError, match="No song"):
+        picked(one)
+    song = strip("song")
+    other.sequence_editor.sequences.append(song)
+    assert strips.sounds_inside(one.sequence_editor.sequences[0]) == [song]
 
 
 MUTED = [Thing(mute=number == 3) for number in range(8)]

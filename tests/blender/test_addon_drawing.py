@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import types
 
 import pytest
@@ -144,6 +146,45 @@ def test_a_damaged_list_of_spans_is_drawn(dancer, magma, value):
     assert len(draw_everything(magma)) < MOST_LABELS
     for bar in timeline_band.bars(dancer, lambda frame: frame):
         assert len(bar.text) < 200
+
+
+@contextlib.contextmanager
+def few_steps(most=100_000):
+    """Code in it may execute so many lines, each turn of a loop being one."""
+
+    class TooMany(BaseException):  # nothing catches it on the way, as drawing does with exceptions
+        pass
+
+    steps = 0
+
+    def count(frame, event, argument):
+        nonlocal steps
+        steps += 1
+        if steps > most:
+            raise TooMany(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def test_a_selected_span_of_two_thousand_million_positions_costs_a_look(dancer, magma):
+    """The panel once went through such a span position by position."""
+    from magma_blender.scene.span_list import selected_ranges
+
+    bpy.context.view_layer.objects.active = dancer
+    huge = {"start": 0, "stop": 2**31 - 1, "selected": True}
+    turned = {"start": 2**31 - 1, "stop": -(2**31), "selected": True}
+    if "magma_spans" in dancer:
+        del dancer["magma_spans"]
+    dancer["magma_spans"] = {"spans": [huge, turned, {"start": -5, "stop": 3, "selected": True}]}
+    with few_steps():
+        draw_everything(magma)
+        assert selected_ranges(dancer) in ([(0, 2**31 - 1)], [])  # Blender 5.0 keeps such properties apart
 
 
 def test_names_of_a_file_are_cut(dancer, magma):

@@ -7,7 +7,6 @@ most real edits need no song at all.
 from __future__ import annotations
 
 import io
-import shutil
 import types
 from pathlib import Path
 
@@ -103,6 +102,14 @@ def shown():
     return " ".join(layout.seen)
 
 
+def remove_sounds():
+    """Only the dance still knows the song."""
+    if HAS_SOUND:
+        bpy.context.scene.sequence_editor_clear()
+    for sound in list(bpy.data.sounds):
+        bpy.data.sounds.remove(sound)
+
+
 def test_a_project_that_moves_is_edited_as_before(project, tmp_path):
     assert audio().path == "//song.wav" and audio().size == (project / "song.wav").stat().st_size
     bpy.ops.wm.save_mainfile()
@@ -110,10 +117,7 @@ def test_a_project_that_moves_is_edited_as_before(project, tmp_path):
     moved.parent.mkdir()
     project.rename(moved)
     opened(moved / "dance.blend")
-    if HAS_SOUND:
-        bpy.context.scene.sequence_editor_clear()
-    for sound in list(bpy.data.sounds):
-        bpy.data.sounds.remove(sound)
+    remove_sounds()
     check_every_edit_works()
     assert audio().path == "//song.wav"
     assert "not found" not in shown() and "default@1" in shown()
@@ -133,22 +137,30 @@ def test_a_dance_of_a_file_that_was_never_saved_gets_a_relative_path_at_its_next
 def test_a_song_that_was_renamed_and_relinked_in_its_strip_is_found(project, tmp_path):
     (tmp_path / "music").mkdir()
     (project / "song.wav").rename(tmp_path / "music" / "final mix.wav")
-    (project / "song.wav").write_bytes(b"another file of that name")
+    song = (tmp_path / "music" / "final mix.wav").read_bytes()
+    (project / "song.wav").write_bytes(song[:-1] + b"?")  # another file of that name and size
     sound_strip().sound.filepath = str(tmp_path / "music" / "final mix.wav")
     sound_strip().name = "renamed"
     check_every_edit_works()
     assert audio().path == "//../music/final mix.wav"
 
 
-def test_a_song_that_lies_beside_the_blend_is_found(project, tmp_path):
-    bpy.ops.wm.save_mainfile()
-    alone = tmp_path / "alone"
+def test_a_song_that_lies_beside_the_blend_is_found(magma, tmp_path):
+    """It lay elsewhere, and came along in a folder with the .blend."""
+    music, alone = tmp_path / "music", tmp_path / "alone"
+    music.mkdir()
     alone.mkdir()
-    for name in ("dance.blend", "song.wav"):
-        shutil.copy(project / name, alone / name)
-    shutil.rmtree(project)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "dance.blend"))
+    add_song(music)
+    generate(magma, tmp_path)
+    assert audio().path == "//music/song.wav"
+    remove_sounds()
+    bpy.ops.wm.save_mainfile()
+    for file in (tmp_path / "dance.blend", music / "song.wav"):
+        file.rename(alone / file.name)
     opened(alone / "dance.blend")
     check_every_edit_works()
+    assert audio().path == "//song.wav"
 
 
 @needs_sound

@@ -197,7 +197,10 @@ def test_manual_keys_outside_the_dance(opened, asked):
     for curve in compat.fcurves(opened):
         if curve.data_path == 'pose.bones["pelvis"].location':
             curve.keyframe_points.insert(-40, 3.25)
+    former = opened.animation_data.action
     done(asked, opened)
+    if opened.animation_data.action != former:
+        assert former.use_fake_user  # it holds more than the add-on keyed
     walk = [c for c in compat.fcurves(opened) if c.data_path == 'pose.bones["pelvis"].location']
     assert [c.evaluate(-40) for c in walk] == [3.25] * 3
 
@@ -272,6 +275,24 @@ def test_link(folder, asked):
     """A dancer linked from another file."""
     armature, _ = linked(folder)
     refused(asked, armature, "is linked from another file.*library override")
+
+
+@pytest.mark.parametrize("change", ["lock_spans", "unlock_spans", "toggle_span_lock", "split_span", "style_spans"])
+def test_a_change_of_the_document_alone_that_would_be_gone_after_loading_is_refused(folder, change):
+    """Of a dancer that is linked, and of an override without the action that would keep it."""
+    armature, _ = linked(folder)
+    override = armature.override_create(remap_local_usages=True)
+    override.animation_data.action = None
+    bpy.context.view_layer.update()
+    for dancer, sentence in ((armature, "is linked from another file"), (override, "kept with its action, and there")):
+        if dancer.name not in bpy.context.scene.objects or bpy.context.scene.objects[dancer.name] != dancer:
+            bpy.context.scene.collection.objects.link(dancer)
+        bpy.context.view_layer.objects.active = dancer
+        bpy.context.scene.frame_set(30)
+        before = load(dancer).document
+        with pytest.raises(RuntimeError, match=sentence):
+            getattr(bpy.ops.magma, change)()
+        assert load(dancer).document == before
 
 
 @every

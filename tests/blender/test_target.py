@@ -408,6 +408,25 @@ def test_markers_of_the_animators_own_stay(dancer):
     assert {(name, frame + 10) for name, frame in made} <= set(now) and ("bar 2", 54) not in now
 
 
+@pytest.mark.parametrize(
+    "noted", [5, "text", [1, 2], {"frames": [{"a": 1}], "names": "bar 1"}, {"frames": "x", "names": 5}]
+)
+def test_a_note_of_markers_that_nobody_understands_is_replaced(dancer, noted):
+    """A property of the scene that another program, or an attacker, wrote."""
+    scene = bpy.context.scene
+    scene["magma_beats"] = noted
+    assert bpy.ops.magma.mark_beats() == {"FINISHED"}
+    assert scene["magma_beats"]["frames"].to_list() == [marker.frame for marker in scene.timeline_markers]
+
+
+def test_beats_that_no_scene_reaches_get_no_markers(dancer):
+    from magma_blender.scene.beat_markers import Beat, mark
+
+    far = [Beat(-1e12, 1, 1), Beat(5.0, 1, 2), Beat(1e12, 1, 3)]
+    mark(bpy.context.scene, far)
+    assert [(marker.name, marker.frame) for marker in bpy.context.scene.timeline_markers] == [("bar 1.2", 5)]
+
+
 # -- all or nothing
 
 STEPS = {
@@ -466,6 +485,7 @@ def fails_and_leaves_all(dancer, asked, step):
         bpy.ops.magma.unlock_spans()
     elif asked == "generate":
         dancer.pose.bones["neck"].rotation_mode = "XYZ"
+        dancer.pose.bones["head"].location = (0, 0.125, 0)  # not keyed
     scene, before = bpy.context.scene, all_of(dancer)
     owner, name = owner_of(step)
     original, calls = getattr(owner, name), []
@@ -492,7 +512,7 @@ def fails_and_leaves_all(dancer, asked, step):
 def all_of(dancer):
     scene = bpy.context.scene
     scene.frame_set(scene.frame_current)
-    pose = {bone.name: (bone.rotation_mode, tuple(bone.scale)) for bone in dancer.pose.bones}
+    pose = {bone.name: (bone.rotation_mode, tuple(bone.location), tuple(bone.scale)) for bone in dancer.pose.bones}
     kinds = ("objects", "actions", "armatures", "meshes", "materials")
     names = [sorted(block.name for block in getattr(bpy.data, kind)) for kind in kinds]
     return user_data.of_scene(scene), user_data.of_object(dancer), state(dancer), pose, names

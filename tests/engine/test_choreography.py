@@ -176,6 +176,7 @@ def damaged(change: Any) -> str:
         (lambda d: d["audio"][0].update(at=5), "songs begin at .5."),
         (lambda d: d["audio"][0].update(beats=[1.0, 0.5]), "beats do not rise"),
         (lambda d: d["audio"][0].update(beats=[1.0, "2"]), "beats do not rise"),
+        (lambda d: d["audio"][0].update(beats=[-1e308, 1.0]), "beats do not rise"),
         (lambda d: d["audio"][0].update(beats=2.0), "beats is 2.0, not a list"),
         (lambda d: d["audio"][0].update(beats_per_bar=0), "0 beats a bar"),
         (lambda d: d["audio"].append(d["audio"][0] | {"at": 24}), "begins at 24, but the dance ends at 24"),
@@ -253,6 +254,15 @@ def test_a_hostile_document_is_refused_before_it_costs_time(kind: str) -> None:
     with pytest.raises(ChoreographyError) as caught:
         doc.from_json(text)
     assert len(str(caught.value)) < 300
+
+
+def test_beats_are_few_however_many_songs_they_are_spread_over() -> None:
+    """Panels draw all of them at once, of every song."""
+    dance = doc.new_choreography([[1] * 8] * 20, 10.0, AUDIO, CHECKPOINT, 3, None)
+    songs = [replace(AUDIO, at=at, beats=tuple(range(5_000))) for at in range(20)]
+    with pytest.raises(ChoreographyError, match="100000 beats, but at most 40000"):
+        replace(dance, audio=tuple(songs))
+    assert len(replace(dance, audio=tuple(songs[:8])).audio) == 8
 
 
 def test_an_hour_of_many_variants_is_no_hostile_document() -> None:

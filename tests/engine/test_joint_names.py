@@ -238,6 +238,18 @@ def test_helpers_before_a_joint_and_copies_of_the_skeleton_do_not_confuse() -> N
     assert recognised([*names, *copies], [*parents, *[0] * len(copies)]) == wanted
 
 
+def test_helpers_that_are_named_as_their_joint_with_an_underscore_are_not_meant() -> None:
+    wanted = {ours: name.partition(":")[2] for ours, name in PROGRAMS["Mixamo"].items()}
+    names, parents = [], []
+    for ours in (name for name in JOINT_NAMES if name in wanted):
+        parents.append(names.index(wanted[JOINT_NAMES[PARENTS[JOINT_INDEX[ours]]]]) if ours != "pelvis" else -1)
+        if ours[2:] in ("hip", "knee", "shoulder", "elbow"):
+            names.append(f"_{wanted[ours]}")
+            parents.append(len(names) - 1)
+        names.append(wanted[ours])
+    assert recognised(names, parents) == wanted
+
+
 @pytest.mark.parametrize("lost", ["L_knee", "R_elbow", "head"])
 def test_a_limb_that_is_missing_is_named(lost: str) -> None:
     wanted = {**PROGRAMS["Mixamo"], "neck": "mixamorig:Collar", lost: "mixamorig:Antenna"}

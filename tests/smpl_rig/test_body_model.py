@@ -332,6 +332,8 @@ def test_pipes_devices_folders_and_empty_files_are_no_bodies(tmp_path):
         ):  # fmt: skip
             with pytest.raises(body_model.BodyModelError, match=words):
                 body_model.load(tmp_path / f"{name}.{ending}")
+        with pytest.raises(body_model.BodyModelError, match="is no path of a file"):
+            body_model.load(tmp_path / f"null\0byte.{ending}")
 
 
 def laughs(levels, opening, doubling):
@@ -355,6 +357,7 @@ BOMBS = {
     "deep tuples": b"\x80\x02)" + b"\x85" * 9_000 + b".",
     "many steps": b"\x80\x02](" + b"N0" * 15_000 + b"e.",
     "itself": b"\x80\x02]q\x00h\x00a.",
+    "a number far from those before": b"\x80\x02Nr\x00\x00\x40\x00.",  # all between take memory
 }  # fmt: skip
 
 
@@ -367,7 +370,7 @@ def test_pickles_that_explode_are_refused_before_they_do(tmp_path, monkeypatch, 
     path.write_bytes(BOMBS[name])
     tracemalloc.start()
     try:
-        with pytest.raises(pickles.PickleError, match=r"bomb\.pkl.*(objects|steps|memory|recursion)"):
+        with pytest.raises(pickles.PickleError, match=r"bomb\.pkl.*(objects|steps|memory|recursion|BINPUT of)"):
             pickles.load(path)
         assert tracemalloc.get_traced_memory()[1] < 1 << 26
     finally:

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 
 VARIANTS = ("encodec", "encodec_sine", "encodec_style", "librosa")
 MAKE_FILES = """
@@ -37,7 +38,10 @@ torch.save({"model": {"x": Bomb()}}, folder / "bomb.pt")
 """
 
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE),
+]
 
 
 @pytest.fixture(scope="module")

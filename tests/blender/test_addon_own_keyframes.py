@@ -8,12 +8,15 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import ELBOW, NEAR, keys, lock_the_second_second, move_key, select_frames, spans, state
 
 from magma_blender.errors import MagmaError
 from magma_blender.scene import own_keyframes
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 
 @pytest.mark.made_up

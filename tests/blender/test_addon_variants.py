@@ -10,10 +10,13 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import LOCKED, SAME, keys, move_key, saved_and_opened, select_frames, span_at, spans, state
 
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 REPLACED = slice(31, 60)
 """Frames that another variant of the second second changes: not the one after the moves before it."""

@@ -9,6 +9,9 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 import numpy as np
+import skips
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 FRAME_RATE, SECONDS = 20, 20
 """Of a checkpoint's frames, and of a dance."""

@@ -6,9 +6,12 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import move_key, select_frames
 
 from magma_blender.scene.dancer import load, stored_in
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 import user_data
 from dances import ELBOW, LOCKED, NEAR, keys, lock_the_second_second, move_key, select_frames, spans, state
 from test_addon_dancer import FORMAT_1
@@ -16,6 +17,8 @@ from magma_blender.errors import SceneError
 from magma_blender.scene.dance_keys import current, hand_edited
 from magma_blender.scene.dancer import load
 from magma_blender.scene.target import target_of
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 LAYERED = bpy.app.version >= (4, 4)
 

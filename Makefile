@@ -45,7 +45,7 @@ blender-on-path: $(VENV)/.ready
 $(BPY_TESTS): blender-%: $(VENV)/.ready .venv-bpy-%/.ready-for-tests
 	$(PY) tests/run_blender_tests.py .venv-bpy-$*/bin/python
 
-# the tests that edit dances, with the real engine on numpy and on PyTorch instead of the fake one: a quarter of an hour
+# the tests that edit dances, with the real engine on numpy and on PyTorch instead of the fake one: half an hour
 blender-real-engines: $(VENV)/.ready .venv-bpy-$(DEMO_BPY)/.ready-for-tests
 	for engine in numpy torch; do \
 		$(PY) tests/run_blender_tests.py .venv-bpy-$(DEMO_BPY)/bin/python -- --engine $$engine || exit 1; \

@@ -189,7 +189,8 @@ class Audio:
         require(is_count(self.at), f"The audio begins at position {shown(self.at)}. Use a position of at least 0.")
         _check_style("The audio", self.style)
         _check_most("The audio", "beats", len(self.beats), MOST_BEATS)
-        rising = all(is_number(beat, -LATEST_BEAT, LATEST_BEAT) for beat in self.beats) and all(one < two for one, two in pairwise(self.beats))
+        rising = all(is_number(beat, -LATEST_BEAT, LATEST_BEAT) for beat in self.beats)
+        rising = rising and all(one < two for one, two in pairwise(self.beats))
         require(rising, "The audio's beats do not rise. Give seconds, each after the one before.")
         require(
             is_count(self.beats_per_bar, 1, MOST_BEATS_PER_BAR),

@@ -22,6 +22,7 @@ DANCEABLE = ("SOUND", "MOVIE")
 CONTAINERS = ("META", "SCENE")
 """Strips that play what is inside them."""
 
+
 class Strip(Protocol):
     """A strip, with the attributes that all Blender versions share.
 

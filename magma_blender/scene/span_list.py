@@ -8,7 +8,7 @@ It is an object's property, so undo, loading and duplicating keep it in step wit
 
 import bpy
 
-from engine.choreography import Range
+from engine.choreography import MOST_POSITIONS, Range
 from smpl_rig.blender.context import windows_of
 
 from . import beat_markers
@@ -44,6 +44,12 @@ def spans_of(armature: bpy.types.Object) -> MagmaSpans:
     """The list of an armature. It is kept where the dance is: Blender adds nothing to lists of library overrides."""
     shown: MagmaSpans = keeper(armature).magma_spans  # type: ignore[attr-defined]  # `register` adds it
     return shown
+
+
+def shown_spans(armature: bpy.types.Object) -> list[MagmaSpan]:
+    """The spans of an armature's list, as many as a dance can have: a file may hold any number."""
+    found: list[MagmaSpan] = spans_of(armature).spans[:MOST_POSITIONS]
+    return found
 
 
 def refresh(armature: bpy.types.Object) -> None:
@@ -83,7 +89,7 @@ def selected_ranges(armature: bpy.types.Object) -> list[Range]:
     """The token positions of the selected spans; neighbours are one range."""
     ranges: list[Range] = []
     # not position by position: the list may hold any numbers, if somebody else wrote it
-    for span in spans_of(armature).spans:
+    for span in shown_spans(armature):
         if not span.selected or not 0 <= span.start < span.stop:
             continue
         start = ranges.pop()[0] if ranges and ranges[-1][1] == span.start else span.start

@@ -15,7 +15,7 @@ from ..media import strips
 from ..scene import beat_markers
 from ..scene.dancer import load_or_none
 from ..scene.selection import dancer_or_none
-from ..scene.span_list import spans_of
+from ..scene.span_list import shown_spans, spans_of
 from .draw import name_text, never_raises
 from .rhythm_panel import heard_song
 
@@ -71,7 +71,7 @@ def bars(armature: bpy.types.Object, to_pixel: Callable[[float], float]) -> list
     """The spans of an armature. to_pixel: scene frame -> pixel."""
     shown = spans_of(armature)
     found = []
-    for span in shown.spans:
+    for span in shown_spans(armature):
         left, right = (
             to_pixel(shown.frame_start + position * shown.frames_per_position) for position in (span.start, span.stop)
         )

@@ -635,11 +635,11 @@ def test_time_in_which_nobody_looked_is_no_silence_of_the_engine(
     request = generate(client, "slow")
     until_dancing(client, request)
     with monkeypatch.context() as patched:
-        patched.setattr(
-            "magma_blender.engine_host.client.time", SimpleNamespace(monotonic=lambda: time.monotonic() + 3600)
-        )
-        client.poll()
-        assert request.state == "running"
+        for hours in (1, 2, 3):  # after the first the engine would be asked, after the second be ended
+            later = SimpleNamespace(monotonic=lambda slept=3600 * hours: time.monotonic() + slept)
+            patched.setattr("magma_blender.engine_host.client.time", later)
+            client.poll()
+            assert request.state == "running"
     assert client.wait(request, HANGS)
 
 

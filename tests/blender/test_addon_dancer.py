@@ -267,6 +267,20 @@ def test_a_hostile_record_is_none_in_drawing_and_costs_a_look(dancer):
     draw_everything(dancer)
 
 
+@pytest.mark.parametrize("field", ["document", "motion", "strip"])
+def test_what_is_larger_than_any_dances_is_not_looked_at(dancer, monkeypatch, field):
+    """The bound is a gigabyte, which a test cannot keep in a file."""
+    monkeypatch.setattr("magma_blender.scene.dancer._LARGEST", 200_000)
+    record = stored_in(dancer)[RECORD_KEY]
+    assert load(dancer).strip == "song"
+    dancer[RECORD_KEY] = (
+        {**record, field: record[field] + type(record[field])(300_000)}
+        if field == "motion"
+        else {**record, field: record[field] + " " * 300_000}
+    )
+    expect_sentence(dancer, f"its {field} is None")
+
+
 def test_a_hostile_dance_of_the_format_before_is_none(format_1):
     from magma_blender.scene.dancer import load_or_none
 

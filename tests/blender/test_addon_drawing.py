@@ -187,6 +187,17 @@ def test_a_selected_span_of_two_thousand_million_positions_costs_a_look(dancer, 
         assert selected_ranges(dancer) in ([(0, 2**31 - 1)], [])  # Blender 5.0 keeps such properties apart
 
 
+def test_a_list_of_more_spans_than_a_dance_can_have_is_drawn_in_part(dancer, monkeypatch):
+    from magma_blender.scene.span_list import selected_ranges
+    from magma_blender.ui import timeline_band
+
+    monkeypatch.setattr("magma_blender.scene.span_list.MOST_POSITIONS", 20)
+    if "magma_spans" in dancer:
+        del dancer["magma_spans"]
+    dancer["magma_spans"] = {"spans": [{"start": 2 * n, "stop": 2 * n + 1, "selected": True} for n in range(50)]}
+    assert len(timeline_band.bars(dancer, lambda frame: frame)) <= 20 and len(selected_ranges(dancer)) <= 20
+
+
 def test_names_of_a_file_are_cut(dancer, magma):
     dancer.name = "a" * 63
     bpy.context.view_layer.objects.active = dancer

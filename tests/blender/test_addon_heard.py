@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import array
+
 import pytest
 
 pytest.importorskip("bpy")
@@ -348,10 +350,21 @@ def test_a_scene_whose_sound_is_off_while_somebody_works_is_danced_to(tmp_path):
     assert len(danced_clicks(tmp_path, bpy.data.objects["act"])) == 14
 
 
-def test_opposite_channels_of_a_video_are_no_silence_for_a_scene_that_is_mixed_in_mono(tmp_path):
+def test_opposite_channels_are_no_silence_for_a_scene_that_is_mixed_in_mono(tmp_path):
+    import wave
+
+    with wave.open(str(make_song(tmp_path))) as song:
+        rate, mono = song.getframerate(), array.array("h", song.readframes(song.getnframes()))
+    wide = array.array("h", [value for sample in mono for value in (sample, -sample)])
+    with wave.open(str(tmp_path / "wide.wav"), "wb") as out:
+        out.setnchannels(2)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        out.writeframes(wide.tobytes())
     bpy.context.scene.render.ffmpeg.audio_channels = "MONO"
-    strip = container().new_sound("song", str(make_video(tmp_path)), 1, 31)
-    strip.pan = -1.0
+    act = add_meta()
+    inside(act).new_sound("song", str(tmp_path / "wide.wav"), 1, 31)
+    select_only(act)
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
 
 

@@ -205,6 +205,12 @@ def test_manual_keys_outside_the_dance(opened, asked):
     assert [c.evaluate(-40) for c in walk] == [3.25] * 3
 
 
+def test_manual_keys_where_the_second_dance_would_be(opened):
+    """A walk-out on the dance's own curves, after it."""
+    opened.pose.bones["L_elbow"].keyframe_insert("rotation_quaternion", frame=150)
+    refused("chain", opened, "keyframes of its own from frame 150")
+
+
 @every
 def test_other_curves(opened, asked):
     """Keys of the object, of a property, of a bone's scale, of a constraint; drivers, markers, an NLA track."""

@@ -418,6 +418,16 @@ def test_a_recording_that_was_broken_off_is_as_long_as_what_is_there(tmp_path: P
     assert read_song(path, 0.0, None, 1.0).seconds == pytest.approx(3, abs=0.01)
 
 
+def test_a_length_of_days_that_a_header_states_is_not_believed(songs: dict[str, Path], tmp_path: Path) -> None:
+    """As of a recording that was broken off before its header was written again."""
+    path = tmp_path / "song.flac"
+    data = bytearray(songs["flac"].read_bytes())
+    assert data[:4] == b"fLaC"
+    data[21] |= 0x0F  # the highest 4 of the 36 bits that count samples
+    path.write_bytes(data)
+    assert probe(path).seconds == pytest.approx(6, abs=0.1)
+
+
 @pytest.mark.parametrize("ending", [*FORMATS, "mp4"])
 def test_broken_off_files_give_what_is_there_or_a_sentence(songs: dict[str, Path], tmp_path: Path, ending: str) -> None:
     data = songs[ending].read_bytes()

@@ -92,6 +92,19 @@ def test_the_environment_is_made_the_engines_own(tmp_path: Path) -> None:
     assert home.is_dir() and home.stat().st_uid == os.getuid() and not home.stat().st_mode & 0o077
 
 
+def test_a_user_id_without_an_account_has_a_name(tmp_path: Path) -> None:
+    """Libraries ask for one when they choose a folder for their caches."""
+    code = (
+        "import getpass, os, pwd\n"
+        "def no_account(uid): raise KeyError(f'getpwuid(): uid not found: {uid}')\n"
+        "pwd.getpwuid = no_account\n"
+        "from engine.runtime.environment import prepare; prepare(); print(getpass.getuser(), os.getuid())"
+    )
+    done = run(code, [], tmp_path / "empty", {})
+    name, number = done.stdout.split()
+    assert name == f"user-{number}"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of the address space")
 @pytest.mark.parametrize("megabytes", [300, 1500])

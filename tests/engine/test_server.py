@@ -22,7 +22,7 @@ from engine.checkpoint_index import list_checkpoints
 from engine.choreography import from_json
 from engine.editing.edit import Edited
 from engine.editing.operations import Operation
-from engine.errors import CheckpointError, RequestError
+from engine.errors import CheckpointError, EngineError, RequestError
 from engine.pipeline.request import GenerateRequest
 from engine.service import jobs, server
 from engine.service.failures import describe_error
@@ -510,6 +510,11 @@ def test_whatever_a_request_holds_its_error_is_short() -> None:
     with pytest.raises(RequestError) as caught:
         Operation(HUGE)
     assert len(str(caught.value)) < 400
+
+
+def test_a_sentence_that_names_long_paths_loses_its_middle() -> None:
+    _, text, _ = describe_error(EngineError(f"{'long/' * 1_000}: cannot be read. Check the path."))
+    assert len(text) <= 1_000 and text.startswith("long/") and text.endswith("Check the path.")
 
 
 @pytest.mark.parametrize(

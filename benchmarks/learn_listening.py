@@ -26,12 +26,14 @@ from scipy.optimize import minimize
 from benchmarks.composed_songs import composed_song, write_song
 from engine.audio import listening
 from engine.audio.bar_profile import FEATURES, bar_profile, features_around
+from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.decode import load_audio
 from engine.audio.evidence import RATE, Evidence, evidence_of
 from engine.audio.pulse import METRES, TEMPI, descriptors, harmony_pulse, pulses
 from engine.audio.rates import SAMPLE_RATE
 from engine.checkpoint_index import StyleMusic
 from engine.data.dataset import DanceDataset
+from engine.data.style_patterns import songs_of
 from engine.data.styles import known_styles
 
 Array = NDArray[np.float64]
@@ -106,13 +108,17 @@ def composed_lessons(count: int, keep: Path) -> Iterator[Lesson]:
 
 
 def dance_lessons(data: Path) -> list[Lesson]:
-    """The songs of dance data. Excerpts of one song follow each other in names: a, b, c."""
+    """The songs of dance data."""
     clips = [clip for clip in DanceDataset(data) if clip.audio_path is not None and clip.bpm is not None]
-    metres = {clip.name: known_styles().get(clip.style, StyleMusic()).beats_per_bar for clip in clips}
     return [
-        Lesson(heard_in(clip.audio_path), (clip.bpm,), metres[clip.name], None, clip.name.rstrip("_abc"))
-        for clip in clips
-        if clip.audio_path is not None and clip.bpm is not None
+        Lesson(
+            heard_in(song.file),
+            (clip.bpm or UNKNOWN_TEMPO,),
+            known_styles().get(song.style, StyleMusic()).beats_per_bar,
+            None,
+            song.song,
+        )
+        for clip, song in zip(clips, songs_of(clips), strict=True)
     ]
 
 

@@ -18,7 +18,7 @@ class BeatTrack:
     """Beats of a song. times: (B,) seconds, rising. tempo: beats per minute over the whole song.
 
     strength: 0..1, how clearly beats are heard.
-    bars: (D,) indices into times of the first beat of each bar. beats_per_bar: 3 or 4.
+    bars: (D,) indices into times of the first beat of each bar. beats_per_bar: its metre.
     """
 
     times: NDArray[np.float64]

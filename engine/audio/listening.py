@@ -198,7 +198,7 @@ def _mean_tempo(times: Array, otherwise: float) -> float:
 
 def _tempo_confidence(found: TempoEvidence, path: Array) -> tuple[float, float | None]:
     """How likely the tempi of the path are, 0..1, and the likeliest other tempo."""
-    likely = np.exp(0.5 * (found.total - found.total.max())).sum(axis=1)
+    likely = np.exp(found.mean - found.mean.max()).sum(axis=1)
     likely /= likely.sum()
     chosen = near(path).any(axis=0)
     others = np.where(chosen, 0.0, likely)

@@ -25,10 +25,10 @@ class Rhythm:
     """What is heard of a whole song's time.
 
     times: (B,) seconds of the file at which there are beats, rising. bars: (D,) indices into them of the first beat of
-    each bar, rising; the first may be later than beat 0. beats_per_bar: 3 or 4. tempo: beats per minute over the whole
-    song. confidence: 0..1, of the tempo. other_tempo: the second best; None where there is none. bar_confidence: 0..1,
-    of metre and ones. strength: (B,) 0..1, how clearly each beat is heard. told: the tempo or the beats are a
-    person's, so no style halves or doubles them.
+    each bar, rising; the first may be later than beat 0. beats_per_bar: 4, 3, or 2 (6/8, whose beats are in thirds).
+    tempo: beats per minute over the whole song. confidence: 0..1, of the tempo. other_tempo: the second best; None
+    where there is none. bar_confidence: 0..1, of the ones. strength: (B,) 0..1, how clearly each beat is heard. told:
+    the tempo or the beats are a person's, so no style halves or doubles them.
     """
 
     times: Times

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.evidence import RATE
-from engine.audio.pulse import METRES, TEMPI, likelihoods
+from engine.audio.pulse import TEMPI, likelihoods
 
 Array = NDArray[np.float64]
 
@@ -32,12 +32,12 @@ _SHORT = 3 * RATE
 @dataclass(frozen=True)
 class TempoEvidence:
     """The likelihoods (windows, tempi, METRES), logarithms, of windows of a song of `frames` frames. centres:
-    (windows,) frames. total: (tempi, METRES), of the whole song."""
+    (windows,) frames. mean: (tempi, METRES), of the whole song and its windows, as of one that is like all of them."""
 
     frames: int
     centres: Array
     windows: Array
-    total: Array
+    mean: Array
 
 
 def tempo_evidence(pulse: Array, weights: Array) -> TempoEvidence:
@@ -48,14 +48,14 @@ def tempo_evidence(pulse: Array, weights: Array) -> TempoEvidence:
     windows = np.stack([likelihoods(pulse[start : start + _WINDOW], weights) for start in starts]) * (_HOP / _WINDOW)
     centres = starts + min(_WINDOW, count) / 2
     blocks = max(round(count / _BLOCK), 1)
-    total = np.zeros((len(TEMPI), len(METRES)))
     for number in range(blocks):
         first, stop = count * number // blocks, count * (number + 1) // blocks
         inside = (centres >= first) & (centres < stop)
         whole = likelihoods(pulse[first:stop], weights)
-        total += whole
         windows[inside] += whole / max(int(inside.sum()), 1)
-    return TempoEvidence(count, np.asarray(centres, np.float64), windows, windows.sum(axis=0))
+    return TempoEvidence(
+        count, np.asarray(centres, np.float64), windows, windows.sum(axis=0) / (blocks + len(starts) * _HOP / _WINDOW)
+    )
 
 
 def near(tempi: Array | float) -> NDArray[np.bool_]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,24 +16,51 @@ from engine.checkpoint_index import StyleMusic
 from engine.data.dataset import Clip
 
 _DIGITS = 2
+_PART = re.compile(r"_[a-z]$")
 
 
-def with_patterns(styles: Mapping[str, StyleMusic], songs: Sequence[tuple[str, Path]]) -> dict[str, StyleMusic]:
-    """The styles with the patterns of `songs` (style, file), in the same order; a style without songs in its metre has
-    none."""
-    found = {style: [_pattern(file, music) for name, file in songs if name == style] for style, music in styles.items()}
-    return {style: replace(music, pattern=_mean(found[style])) for style, music in styles.items()}
+@dataclass(frozen=True)
+class StyledSong:
+    """A song's file, the style that is danced to it, and the name of the song: clips that are parts of one dance share
+    it."""
+
+    file: Path
+    style: str
+    song: str
 
 
-def songs_of(clips: Sequence[Clip]) -> list[tuple[str, Path]]:
-    """(style, file) of the songs of clips, each file once."""
-    return list(dict.fromkeys((clip.style, clip.audio_path) for clip in clips if clip.audio_path is not None))
+def songs_of(clips: Sequence[Clip]) -> list[StyledSong]:
+    """The songs of clips. Names of parts of one dance end with _a, _b and so on."""
+    return [
+        StyledSong(clip.audio_path, clip.style, _PART.sub("", clip.name))
+        for clip in clips
+        if clip.audio_path is not None
+    ]
 
 
-def style_of(file: Path, styles: Mapping[str, StyleMusic]) -> list[tuple[str, float]]:
-    """The styles that a song's file fits, best first, with their weights."""
-    heard = heard_song(file)
-    return likely_styles(heard.evidence, heard.rhythm, styles)
+def with_patterns(styles: Mapping[str, StyleMusic], songs: Sequence[StyledSong]) -> dict[str, StyleMusic]:
+    """The styles with the patterns of `songs`, in the same order; a style without songs in its metre has none."""
+    return {
+        style: replace(music, pattern=_mean([_pattern(song.file, music) for song in songs if song.style == style]))
+        for style, music in styles.items()
+    }
+
+
+def styles_held_out(
+    styles: Mapping[str, StyleMusic], songs: Sequence[StyledSong]
+) -> list[tuple[StyledSong, list[tuple[str, float]]]]:
+    """Each song, in one of the styles, with those that it fits, best first, by patterns learned from other songs."""
+    patterns = {song.file: _pattern(song.file, styles[song.style]) for song in songs}
+    found = []
+    for song in songs:
+        others = [other for other in songs if other.song != song.song]
+        learned = {
+            style: replace(music, pattern=_mean([patterns[other.file] for other in others if other.style == style]))
+            for style, music in styles.items()
+        }
+        heard = heard_song(song.file)
+        found.append((song, likely_styles(heard.evidence, heard.rhythm, learned)))
+    return found
 
 
 def _pattern(file: Path, music: StyleMusic) -> NDArray[np.float64] | None:

@@ -27,6 +27,12 @@ def add_commands(commands: Any) -> None:
     evaluate.add_argument("--json", type=Path, metavar="OUT", help="also write all figures as JSON")
     add_device(evaluate)
     evaluate.set_defaults(run=_evaluate)
+    styles = commands.add_parser(
+        "evaluate-styles", help="how often Automatic chooses the style that is danced to a song, held out by song"
+    )
+    styles.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
+    styles.add_argument("--data", type=Path, required=True)
+    styles.set_defaults(run=_evaluate_styles)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -48,6 +54,24 @@ def _evaluate(options: argparse.Namespace) -> None:
     print(markdown(evaluation))
     if options.json:
         options.json.write_text(json.dumps(as_json(evaluation), indent=1) + "\n", encoding="utf-8")
+
+
+def _evaluate_styles(options: argparse.Namespace) -> None:
+    from engine.data.dataset import DanceDataset
+    from engine.data.style_patterns import songs_of, styles_held_out
+    from engine.models.loading import load_own_checkpoint
+
+    styles = load_own_checkpoint(options.checkpoint).style_music
+    songs = [song for song in songs_of(list(DanceDataset(options.data))) if song.style in styles]
+    if not songs:
+        raise DataError(f"{options.data}: has no songs in the styles {', '.join(styles)}. Choose another --data.")
+    found = styles_held_out(styles, songs)
+    print("| song | danced | chosen | second |\n|---|---|---|---|")
+    for song, likely in found:
+        best, second = (f"{style} {weight:.2f}" for style, weight in (*likely, ("", 0.0))[:2])
+        print(f"| {song.file.stem} | {song.style} | {best} | {second} |")
+    right = sum(likely[0][0] == song.style for song, likely in found)
+    print(f"\nright: {right} of {len(found)} ({right / len(found):.2f})")
 
 
 def _print_progress(line: str) -> None:

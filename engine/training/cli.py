@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 CONFIG_FILE = "config.json"
 MOST_LEVELS = 16
+_ROW = re.compile(r"\[[-\d.,\s]+\]")
+"""A list of numbers in JSON."""
 
 
 def add_commands(commands: Any) -> None:
@@ -69,6 +72,15 @@ def add_commands(commands: Any) -> None:
         "--version", type=int, default=1, help="of the checkpoint of this name; dances of an earlier one go on with it"
     )
     pack.set_defaults(run=_pack)
+
+    patterns = commands.add_parser(
+        "style-patterns", help="learn the rhythm patterns by which Automatic tells a checkpoint's styles apart"
+    )
+    patterns.add_argument("--data", type=Path, required=True)
+    patterns.add_argument(
+        "--checkpoint", type=Path, required=True, help="the checkpoint folder whose config is changed"
+    )
+    patterns.set_defaults(run=_style_patterns)
 
 
 def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
@@ -180,6 +192,28 @@ def _pack(options: argparse.Namespace) -> None:
         raise RequestError(f"--version: {error}.") from error
     save_checkpoint(options.output, codec, decoder, description, Sampling(), FRAME_RATE)
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
+
+
+def _style_patterns(options: argparse.Namespace) -> None:
+    from engine.checkpoint_index import style_music
+    from engine.data.dataset import DanceDataset
+    from engine.data.style_patterns import songs_of, with_patterns
+
+    place = options.checkpoint / CONFIG_FILE
+    try:
+        config = json.loads(place.read_text(encoding="utf-8"))
+        styles = style_music(config)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{place} cannot be read ({error}). Give the folder of a checkpoint.") from error
+    learned = with_patterns(styles, songs_of(DanceDataset(options.data).split("train")))
+    config["style_music"] = {
+        style: {name: value for name, value in asdict(music).items() if value != ()} for style, music in learned.items()
+    }
+    text = json.dumps(config, indent=2) + "\n"
+    # a row of a pattern in a line
+    place.write_text(_ROW.sub(lambda row: json.dumps(json.loads(row[0])), text), encoding="utf-8")
+    for style, music in learned.items():
+        print(f"{style}: {'a pattern' if music.pattern else 'no songs'}")
 
 
 def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:

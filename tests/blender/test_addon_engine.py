@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shutil
 
 import blenders
@@ -60,9 +59,9 @@ def dance(folder, checkpoint, fps, seconds):
     session.wait_for_job(lambda progress: None)
     assert job.request.error is None, job.request.error
     from engine.protocol import unpack_bytes
-    from smpl_rig.motion import load_npz
+    from smpl_rig.dance_motion import read_motion
 
-    joints = load_npz(io.BytesIO(unpack_bytes(job.request.result["npz"]))).joints()
+    joints = read_motion(unpack_bytes(job.request.result["npz"])).joints()
     return session.finish_job(bpy.context), joints
 
 

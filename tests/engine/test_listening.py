@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,8 @@ from engine.audio.rates import SAMPLE_RATE
 from engine.audio.resampling import resampled
 from engine.audio.rhythm import Correction, at_octave, beats_in_style, part, played
 from engine.audio.song_styles import likely_styles
+from engine.checkpoint_index import StyleMusic, style_music
+from engine.data.style_patterns import StyledSong, with_patterns
 from engine.data.styles import music_of, usual_tempo
 
 STYLES = music_of(("cha-cha", "modern", "rumba", "salsa", "waltz"))
@@ -180,10 +184,27 @@ def test_a_file_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert np.array_equal(heard_song(file).rhythm.times, first.rhythm.times)
 
 
+def test_the_pattern_tells_styles_of_one_tempo_apart(tmp_path: Path) -> None:
+    """Two made-up styles of the same tempo and metre, each with the pattern of a song."""
+    songs = []
+    for style in ("rumba", "cha-cha"):
+        write_demo_song(tmp_path / f"{style}.wav", style, 20.0, 104.0)
+        songs.append(StyledSong(tmp_path / f"{style}.wav", style, style))
+    alike = {style: StyleMusic(104.0, 4) for style in ("rumba", "cha-cha")}
+    learned = with_patterns(alike, songs)
+    stored = {
+        "styles": list(learned),
+        "style_music": json.loads(json.dumps({k: asdict(v) for k, v in learned.items()})),
+    }
+    for styled in songs:
+        heard = heard_song(styled.file)
+        ((best, weight), _) = likely_styles(heard.evidence, heard.rhythm, style_music(stored))
+        assert best == styled.style and weight > 0.6
+        assert likely_styles(heard.evidence, heard.rhythm, alike)[0][1] == pytest.approx(0.5)
+
+
 @pytest.mark.slow
 def test_tempo_metre_and_style_of_the_real_songs(dance_data: Path) -> None:
-    import json
-
     wrong = []
     for clip in json.loads((dance_data / "index.json").read_text())["clips"]:
         if clip["has_music"]:

@@ -297,6 +297,15 @@ def test_a_song_that_the_engine_cannot_read_is_asked_for_and_read_as_blender_dec
     assert not isinstance(with_pyav.value, UndecodedError) and not isinstance(alone.value, UndecodedError)
 
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(UndecodedError, match=r"song\.mp3: is no wav file") as whole:  # until the song was heard
+        reading.read_song(compressed, 1.5, 2.0, 1.0)
+    assert (whole.value.file, whole.value.first, whole.value.last) == (str(compressed), 0, None)
+    everything = place_of(tmp_path, compressed, 0, None)
+    cut(music, everything, 0, None)
+    ours, direct = (reading.read_song(file, 1.5, 2.0, 1.0) for file in (compressed, music))
+    assert np.allclose(ours.samples, direct.samples, atol=1e-6)
+    assert np.array_equal(ours.rhythm.times, direct.rhythm.times)
+    everything.unlink()
     wanted = {(1.5, 2.0): (0, 5), (-0.5, 2.0): (0, 3), (2.5, None): (1, None)}
     for (start, seconds), (first, last) in wanted.items():
         with pytest.raises(UndecodedError, match=r"song\.mp3: is no wav file") as caught:

@@ -125,6 +125,8 @@ def test_one_and_metre(rumba: Heard) -> None:
     assert (np.diff(moved.bars) == 4).all() and moved.bars[0] < 4
     three = corrected(rumba, Correction(beats_per_bar=3, one=float(beat)))
     assert three.beats_per_bar == 3 and (np.diff(three.bars) == 3).all()
+    six = corrected(rumba, Correction(beats_per_bar=6, one=float(beat)))
+    assert six.beats_per_bar == 6 and (np.diff(six.bars) == 6).all() and 9 in six.bars
 
 
 def test_a_nudged_beat_moves_the_grid_around_it(rumba: Heard) -> None:

@@ -16,7 +16,7 @@ from engine.audio.bar_tracking import track_bars
 from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
 from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, harmony_pulse, pulses
-from engine.audio.rhythm import Rhythm, counted, with_anchors, with_one
+from engine.audio.rhythm import Rhythm, counted, with_anchors, with_metre, with_one
 from engine.audio.tempo_path import TempoEvidence, likeliest, near, tempo_evidence, tempo_frames
 from engine.choreography import NO_CORRECTION, Correction
 
@@ -73,6 +73,8 @@ def corrected(heard: Heard, correction: Correction) -> Rhythm:
     if correction == NO_CORRECTION:
         return heard.rhythm
     rhythm = _rhythm(heard.evidence, correction, learned_weights())
+    if correction.beats_per_bar not in (None, *METRES):
+        rhythm = with_metre(rhythm, correction.beats_per_bar)
     if correction.one is not None:
         rhythm = with_one(rhythm, correction.one)
     return with_anchors(rhythm, correction.anchors)

@@ -64,6 +64,12 @@ def with_anchors(rhythm: Rhythm, anchors: tuple[float, ...]) -> Rhythm:
     return replace(rhythm, times=np.maximum.accumulate(times + _SHORTEST * numbers) - _SHORTEST * numbers)
 
 
+def with_metre(rhythm: Rhythm, beats_per_bar: int) -> Rhythm:
+    """The rhythm with bars of so many beats, from its first one on."""
+    first = int(rhythm.bars[0]) % beats_per_bar if len(rhythm.bars) else 0
+    return replace(rhythm, bars=np.arange(first, len(rhythm.times), beats_per_bar), beats_per_bar=beats_per_bar)
+
+
 def with_one(rhythm: Rhythm, one: float) -> Rhythm:
     """The rhythm with its bars moved by whole beats, so that one of them begins on the beat nearest to `one`."""
     if not len(rhythm.times) or not len(rhythm.bars):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from engine.audio.decode import load_audio
 from engine.audio.heard_files import heard_song
 from engine.audio.music_features import music_features
 from engine.audio.rates import SAMPLE_RATE
-from engine.audio.rhythm import beats_in_style
+from engine.audio.rhythm import Rhythm, beats_in_style
 from engine.data.clips import StyledMotion, styled
 from engine.data.dataset import Clip
 from engine.data.styles import usual_tempo
@@ -30,11 +31,16 @@ class SongFile:
     path: Path
     by_style: dict[str, tuple[NDArray[np.float32], BeatTrack]] = field(default_factory=dict)
 
+    @cached_property
+    def rhythm(self) -> Rhythm:
+        """The rhythm of the whole song."""
+        return heard_song(self.path).rhythm
+
     def music(self, style: str) -> tuple[NDArray[np.float32], BeatTrack]:
         """Features (T, 37) and beats, counted as `style` counts them."""
         if style not in self.by_style:
             samples = load_audio(self.path, SAMPLE_RATE)
-            beats = beats_in_style(heard_song(self.path).rhythm, usual_tempo(style))
+            beats = beats_in_style(self.rhythm, usual_tempo(style))
             self.by_style[style] = music_features(samples, beats), beats
         return self.by_style[style]
 

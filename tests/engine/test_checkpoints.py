@@ -245,7 +245,9 @@ def test_the_list_for_the_panel_says_what_is_wrong(
     ("wrong", "words"),
     [
         ({"tango": {}}, "must name its styles"),
-        ({"waltz": {"bpm": 87}}, "must hold tempo and beats_per_bar"),
+        ({"waltz": {"bpm": 87}}, "must hold tempo, beats_per_bar and pattern"),
+        ({"waltz": {"pattern": [[1, 2], [3]]}}, "the pattern of 'waltz' is no table of numbers"),
+        ({"waltz": {"pattern": 3}}, "the pattern of 'waltz' is no table of numbers"),
         ({"waltz": {"tempo": "fast"}}, "the tempo of 'waltz' is 'fast'"),
         ({"waltz": {"beats_per_bar": 0}}, "'waltz' has 0 beats a bar"),
     ],

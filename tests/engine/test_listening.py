@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,9 @@ from engine.audio.rates import SAMPLE_RATE
 from engine.audio.resampling import resampled
 from engine.audio.rhythm import at_octave, beats_in_style, part, played
 from engine.audio.song_styles import likely_styles
+from engine.checkpoint_index import StyleMusic, style_music
 from engine.choreography import Correction
+from engine.data.style_patterns import StyledSong, with_patterns
 from engine.data.styles import music_of, usual_tempo
 from engine.heard_songs import FOLDER_VARIABLE
 
@@ -123,6 +127,8 @@ def test_one_and_metre(rumba: Heard) -> None:
     assert (np.diff(moved.bars) == 4).all() and moved.bars[0] < 4
     three = corrected(rumba, Correction(beats_per_bar=3, one=float(beat)))
     assert three.beats_per_bar == 3 and (np.diff(three.bars) == 3).all()
+    six = corrected(rumba, Correction(beats_per_bar=6, one=float(beat)))
+    assert six.beats_per_bar == 6 and (np.diff(six.bars) == 6).all() and 9 in six.bars
 
 
 def test_a_nudged_beat_moves_the_grid_around_it(rumba: Heard) -> None:
@@ -182,10 +188,27 @@ def test_a_file_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert np.array_equal(heard_song(file).rhythm.times, first.rhythm.times)
 
 
+def test_the_pattern_tells_styles_of_one_tempo_apart(tmp_path: Path) -> None:
+    """Two made-up styles of the same tempo and metre, each with the pattern of a song."""
+    songs = []
+    for style in ("rumba", "cha-cha"):
+        write_demo_song(tmp_path / f"{style}.wav", style, 20.0, 104.0)
+        songs.append(StyledSong(tmp_path / f"{style}.wav", style, style))
+    alike = {style: StyleMusic(104.0, 4) for style in ("rumba", "cha-cha")}
+    learned = with_patterns(alike, songs)
+    stored = {
+        "styles": list(learned),
+        "style_music": json.loads(json.dumps({k: asdict(v) for k, v in learned.items()})),
+    }
+    for styled in songs:
+        heard = heard_song(styled.file)
+        ((best, weight), _) = likely_styles(heard.evidence, heard.rhythm, style_music(stored))
+        assert best == styled.style and weight > 0.6
+        assert likely_styles(heard.evidence, heard.rhythm, alike)[0][1] == pytest.approx(0.5)
+
+
 @pytest.mark.slow
 def test_tempo_metre_and_style_of_the_real_songs(dance_data: Path) -> None:
-    import json
-
     wrong = []
     for clip in json.loads((dance_data / "index.json").read_text())["clips"]:
         if clip["has_music"]:

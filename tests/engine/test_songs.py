@@ -297,9 +297,17 @@ def test_a_song_that_the_engine_cannot_read_is_asked_for_and_read_as_blender_dec
     assert not isinstance(with_pyav.value, UndecodedError) and not isinstance(alone.value, UndecodedError)
 
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    # as a whole until it was heard, then what is danced to
-    wanted = [(1.5, 2.0, 0, None), (1.5, 2.0, 0, 5), (-0.5, 2.0, 0, 3), (2.5, None, 1, None)]
-    for start, seconds, first, last in wanted:
+    with pytest.raises(UndecodedError, match=r"song\.mp3: is no wav file") as whole:  # until the song was heard
+        reading.read_song(compressed, 1.5, 2.0, 1.0)
+    assert (whole.value.file, whole.value.first, whole.value.last) == (str(compressed), 0, None)
+    everything = place_of(tmp_path, compressed, 0, None)
+    cut(music, everything, 0, None)
+    ours, direct = (reading.read_song(file, 1.5, 2.0, 1.0) for file in (compressed, music))
+    assert np.allclose(ours.samples, direct.samples, atol=1e-6)
+    assert np.array_equal(ours.rhythm.times, direct.rhythm.times)
+    everything.unlink()
+    wanted = {(1.5, 2.0): (0, 5), (-0.5, 2.0): (0, 3), (2.5, None): (1, None)}
+    for (start, seconds), (first, last) in wanted.items():
         with pytest.raises(UndecodedError, match=r"song\.mp3: is no wav file") as caught:
             reading.read_song(compressed, start, seconds, 1.0)
         assert (caught.value.file, caught.value.first, caught.value.last) == (str(compressed), first, last)
@@ -310,7 +318,6 @@ def test_a_song_that_the_engine_cannot_read_is_asked_for_and_read_as_blender_dec
         assert np.allclose(ours.samples, direct.samples, atol=1e-6)
         assert np.allclose(ours.resampled(16_000), direct.resampled(16_000), atol=1e-6)
         assert np.array_equal(ours.rhythm.times, direct.rhythm.times)
-        place_of(tmp_path, compressed, 0, None).unlink(missing_ok=True)
     cut(music, place_of(tmp_path, compressed, 98, 102), 98, 102)
     with pytest.raises(AudioError, match=r"song\.mp3: has no sound from second 99 on"):
         reading.read_song(compressed, 99.0, 2.0, 1.0)

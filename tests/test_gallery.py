@@ -63,7 +63,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def scene(data: Path) -> scenes.Scene:
     (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
-    return scenes.scene(subject, [("Ours, seed 0", walk(120, 20.0)), ("Ours, seed 1", walk(60, 20.0))])
+    return scenes.scene(subject, [("Ours, seed 0", walk(115, 20.0)), ("Ours, seed 1", walk(60, 20.0))])
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_figures_on_the_page_are_the_motions_joints(written: Path, scene: scenes
     names = index_of(written)["points"]
     dancers = handed_over(written)["dancers"]
     assert [dancer["label"] for dancer in dancers] == ["Real", "Ours, seed 0", "Ours, seed 1"]
-    for shown, motion in zip(dancers, (walk(87), walk(120, 20.0), walk(60, 20.0)), strict=True):
+    for shown, motion in zip(dancers, (walk(87), walk(115, 20.0), walk(60, 20.0)), strict=True):
         points = np.frombuffer(base64.b64decode(shown["points"]), "<i2").reshape(shown["frames"], len(names), 3)
         joints = at_rate(motion).joints()[: shown["frames"]]
         assert shown["fps"] == 20 and abs(shown["frames"] / 20 - SECONDS) <= 0.05
@@ -104,7 +104,7 @@ def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path
     shown = handed_over(written)
     beats = beats_in_style(heard_song(data / "wavs" / "a walk.wav").rhythm, usual_tempo("waltz")).times
     assert len(beats) > 3 and shown["beats"] == beats[beats < shown["seconds"]].tolist()
-    for dancer, motion in zip(shown["dancers"], (walk(87), walk(120, 20.0), walk(60, 20.0)), strict=True):
+    for dancer, motion in zip(shown["dancers"], (walk(87), walk(115, 20.0), walk(60, 20.0)), strict=True):
         even = at_rate(motion).cut(0, dancer["frames"])
         found = foot_beats(even.joints(), even.fps)
         assert len(found) > 1 and dancer["footBeats"] == found.tolist()
@@ -112,7 +112,7 @@ def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path
 
 def test_a_dance_to_a_borrowed_song_stands_beside_a_real_one_that_is_shorter(data: Path) -> None:
     (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
-    borrowed = scenes.scene(replace(subject, borrowed=True), [("Ours, seed 0", walk(120, 20.0))])
+    borrowed = scenes.scene(replace(subject, borrowed=True), [("Ours, seed 0", walk(115, 20.0))])
     assert [dancer.label for dancer in borrowed.dancers] == ["Real, to other music", "Ours, seed 0"]
     assert borrowed.seconds == scenes.BORROWED_SECONDS and borrowed.dancers[0].motion.seconds <= SECONDS
 

@@ -26,7 +26,7 @@ Array = NDArray[np.float64]
 _WEIGHTS = Path(__file__).with_name("listening_weights.json")
 _LATENCY = 0.0055
 """Seconds by which the onset strength follows a drum (measured on composed songs)."""
-_BAR, _ONSET = 1.0, 0.5
+_BAR, _ONSET = 2.0, 0.5
 """Weights of a beat's likeness to its place in the bar, and of the onsets on it."""
 _SOUND = 1e-4
 """Power, of loud moments, above which a song has begun and not ended."""
@@ -183,7 +183,7 @@ def _in_music(frames: NDArray[np.int64], onset: Array, evidence: Evidence, perio
         return np.ones(len(frames), bool)
     usual = float(np.median(onset[frames]))
     struck = np.flatnonzero(onset > _LAST * max(usual, 0.0))
-    first = max(float(sounds[0]), float(struck[0])) - _BEFORE * RATE
+    first = float(sounds[0]) - _BEFORE * RATE
     last = min(float(sounds[-1]), float(struck[-1]) + _AFTER * float(periods[struck[-1]]))
     return np.asarray((frames >= first) & (frames <= last))
 

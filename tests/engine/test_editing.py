@@ -42,7 +42,8 @@ from engine.models.torch.checkpoint import save_checkpoint
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from engine.service.jobs import HANDLERS
-from smpl_rig.motion import load_npz, mirror, save_npz
+from smpl_rig.dance_motion import read_motion
+from smpl_rig.motion import mirror, save_npz
 from smpl_rig.skeleton import SMPL_PELVIS
 
 FPS = 30.0
@@ -475,7 +476,7 @@ def saved_and_loaded(state: State) -> State:
     assert document == state[0]
     motion = read_dance_motion(data, document, "dance.npz")
     assert same_frames(state[1], motion, 0, len(document))
-    assert len(load_npz(io.BytesIO(data))) == len(motion.motion)
+    assert len(read_motion(data)) == len(motion.motion)
     return document, motion
 
 
@@ -486,14 +487,14 @@ def test_the_job_edits_what_generate_gave(song: Path, tiny: Path) -> None:
     given = run("generate", audio=str(song), seconds=4.0, checkpoint=str(tiny), device="cpu")
     operations = [{"do": "lock", "start": 0, "stop": 20}, {"do": "regenerate", "seed": 9}]
     edited = run("edit", document=given["document"], npz=given["npz"], operations=operations, device="cpu")
-    one, two = (protocol.unpack_arrays(result["npz"]) for result in (given, edited))
-    assert np.array_equal(one["poses"][:40], two["poses"][:40]) and not np.array_equal(one["poses"], two["poses"])
-    document = from_json(edited["document"])
-    assert document.locked[:20] == (True,) * 20 and np.array_equal(two["tokens"], document.tokens)
+    one, two = (read_motion(protocol.unpack_bytes(result["npz"])).poses for result in (given, edited))
+    assert np.array_equal(one[:40], two[:40]) and not np.array_equal(one, two)
+    document, tokens = from_json(edited["document"]), protocol.unpack_arrays(edited["npz"])["tokens"]
+    assert document.locked[:20] == (True,) * 20 and np.array_equal(tokens, document.tokens)
     parts = {"first_document": given["document"], "first_npz": given["npz"], "seconds": 1.0, "device": "cpu"}
     joined = run("chain", second_document=edited["document"], second_npz=edited["npz"], **parts)
-    three = protocol.unpack_arrays(joined["npz"])
-    assert np.array_equal(three["poses"][:80], one["poses"]) and len(from_json(joined["document"])) == 41 + 10 + 41
+    three = read_motion(protocol.unpack_bytes(joined["npz"])).poses
+    assert np.array_equal(three[:80], one) and len(from_json(joined["document"])) == 41 + 10 + 41
     with pytest.raises(RequestError, match="no operation 'dance'"):
         run("edit", document=given["document"], npz=given["npz"], operations=[{"do": "dance"}])
     with pytest.raises(RequestError, match="base64"):

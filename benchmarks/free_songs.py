@@ -18,7 +18,7 @@ import soundfile
 
 from benchmarks.long_music import SONGS
 from demo.song import DEMO_STYLES, write_demo_song
-from engine.audio.decode import load_audio
+from engine.audio.files.decode import load_audio
 from engine.errors import AudioError
 
 SYNTHESIZED_SECONDS = 60.0

@@ -22,8 +22,8 @@ import torch  # noqa: E402
 from sklearn.cluster import MiniBatchKMeans  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from engine.audio.decode import load_audio  # noqa: E402
-from engine.audio.librosa_features import librosa_features  # noqa: E402
+from engine.audio.files.decode import load_audio  # noqa: E402
+from engine.audio.original.librosa_features import librosa_features  # noqa: E402
 from engine.audio.rates import SAMPLE_RATE  # noqa: E402
 from engine.data.dataset import DanceDataset  # noqa: E402
 from engine.models.original.config import FRAME_RATE, OriginalDecoderConfig  # noqa: E402

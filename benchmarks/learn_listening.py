@@ -1,4 +1,4 @@
-"""Learns the weights with which tempo, metre and bars are heard (`engine/audio/listening_weights.json`).
+"""Learns the weights with which tempo, metre and bars are heard (`engine/audio/listening/weights.json`).
 
     python -m benchmarks.learn_listening --keep FOLDER [--songs 240] [--dances DATA] [--music MUSIC] [--folds 4]
 
@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from benchmarks.composed_songs import composed_song, write_song
-from engine.audio import listening
-from engine.audio.bar_profile import FEATURES, bar_profile, features_around
 from engine.audio.beats import UNKNOWN_TEMPO
-from engine.audio.decode import load_audio
-from engine.audio.evidence import RATE, Evidence, evidence_of
-from engine.audio.pulse import METRES, TEMPI, descriptors, harmony_pulse, pulses
+from engine.audio.files.decode import load_audio
+from engine.audio.listening import listen as listening
+from engine.audio.listening.bar_profile import FEATURES, bar_profile, features_around
+from engine.audio.listening.evidence import RATE, Evidence, evidence_of
+from engine.audio.listening.pulse import METRES, TEMPI, descriptors, harmony_pulse, pulses
 from engine.audio.rates import SAMPLE_RATE
 from engine.checkpoint_index import StyleMusic
 from engine.data.dataset import DanceDataset
@@ -138,7 +138,7 @@ def heard_in(file: Path) -> Evidence:
 
 
 def learn_tempo(lessons: Sequence[Lesson]) -> Array:
-    """Weights (1 + D, METRES) of `engine.audio.pulse.likelihoods`: of a softmax over all tempi and metres."""
+    """Weights (1 + D, METRES) of `engine.audio.listening.pulse.likelihoods`: of a softmax over all tempi and metres."""
     examples = [(stretch, right(lesson)) for lesson in lessons for stretch in stretches(lesson)]
     every = np.concatenate([stretch for stretch, _ in examples])
     mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-9
@@ -184,8 +184,8 @@ def stretches(lesson: Lesson) -> list[Array]:
 
 
 def learn_bars(lessons: Sequence[Lesson], beats_per_bar: int) -> Array:
-    """Weights (slots of a bar, FEATURES) of `engine.audio.bar_profile.likeness_of_one`: of a softmax over all slots in
-    which a bar may begin."""
+    """Weights (slots of a bar, FEATURES) of `engine.audio.listening.bar_profile.likeness_of_one`: of a softmax over all
+    slots in which a bar may begin."""
     profiles = [
         profile_of(lesson.evidence, lesson.beats, beats_per_bar)
         for lesson in lessons

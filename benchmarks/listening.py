@@ -37,9 +37,9 @@ from benchmarks.rhythm_scores import (
     same_tempo,
     tempo_error,
 )
-from engine.audio.heard_files import heard_song
-from engine.audio.rhythm import Rhythm, at_octave
-from engine.audio.song_styles import likely_styles
+from engine.audio.listening.heard_files import heard_song
+from engine.audio.listening.rhythm import Rhythm, at_octave
+from engine.audio.listening.song_styles import likely_styles
 from engine.checkpoint_index import CONFIG_FILE, ROOT, StyleMusic, style_music
 from engine.data.dataset import DanceDataset
 from engine.data.styles import known_styles, usual_tempo

@@ -23,7 +23,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from engine.audio.decode import load_audio
+from engine.audio.files.decode import load_audio
 from engine.evaluation.metrics.physical import drift, foot_skate, freezing, jerk
 from engine.motion.foot_beats import foot_beats, score_beats
 from engine.pipeline.generate import generate

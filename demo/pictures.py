@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.decode import load_audio
+from engine.audio.files.decode import load_audio
 
 Image = NDArray[np.uint8]
 """(height, width, 3) RGB."""

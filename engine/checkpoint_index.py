@@ -41,7 +41,7 @@ style never goes here: it is the checkpoint's."""
 class StyleMusic:
     """The music that a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre.
     pattern: the rhythm of a bar, how much stronger than usual onsets are at every quarter of a beat (rows) in every
-    band of `engine.audio.evidence`; empty where it is unknown."""
+    band of `engine.audio.listening.evidence`; empty where it is unknown."""
 
     tempo: float | None = None
     beats_per_bar: int = 4

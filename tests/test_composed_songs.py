@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.composed_songs import HALVES, RATE, ComposedSong, composed_song, plan_of, write_song
-from engine.audio.wav_source import open_wav
+from engine.audio.files.wav_source import open_wav
 
 SECONDS = 5.0
 

@@ -18,9 +18,9 @@ import pytest
 from benchmarks.gallery import __main__ as gallery
 from benchmarks.gallery import body, film, page, plot, scenes, view
 from demo.song import write_demo_song
-from engine.audio.decode import load_audio
-from engine.audio.heard_files import heard_song
-from engine.audio.rhythm import beats_in_style
+from engine.audio.files.decode import load_audio
+from engine.audio.listening.heard_files import heard_song
+from engine.audio.listening.rhythm import beats_in_style
 from engine.data.clips import at_rate
 from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats

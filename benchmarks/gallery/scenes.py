@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from benchmarks.gallery.encoding import SOUND_RATE
 from demo.pictures import loudness_of
-from engine.audio.decode import load_audio
-from engine.audio.heard_files import heard_song
-from engine.audio.rhythm import beats_in_style
+from engine.audio.files.decode import load_audio
+from engine.audio.listening.heard_files import heard_song
+from engine.audio.listening.rhythm import beats_in_style
 from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import DanceDataset
 from engine.data.styles import usual_tempo

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.paper_model.vectors import both_ways
-from engine.audio.decode import load_audio
-from engine.audio.librosa_features import librosa_features
+from engine.audio.files.decode import load_audio
+from engine.audio.original.librosa_features import librosa_features
 from engine.audio.rates import SAMPLE_RATE
 from engine.data.songs import RecordedDance, SongFile
 from engine.errors import DataError

@@ -34,12 +34,12 @@ from benchmarks.trained_ablations.learning import (
     validation_pairs,
 )
 from benchmarks.trained_ablations.networks import generate_codes
-from engine.audio.decode import load_audio
-from engine.audio.listening import listen
+from engine.audio.files.decode import load_audio
+from engine.audio.listening.listen import listen
+from engine.audio.listening.rhythm import beats_in_style
+from engine.audio.listening.song_styles import likely_styles
 from engine.audio.music_features import music_features
 from engine.audio.rates import FRAME_RATE, SAMPLE_RATE
-from engine.audio.rhythm import beats_in_style
-from engine.audio.song_styles import likely_styles
 from engine.data.dataset import DanceDataset
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of

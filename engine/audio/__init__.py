@@ -1,7 +1,6 @@
-"""Sound: decoding files, music features, beats and tempo; arrays in, arrays out.
+"""Music features: spectra, onsets, chroma, beat phase; arrays in, arrays out. numpy alone.
 
-What our own checkpoints hear needs numpy only, and PyAV for files other than wav. EnCodec (`encodec_*`) and librosa
-(`librosa_features`, `compile_lock`) are used by checkpoints of the original MAGMA only.
+`files` reads sound files, `listening` hears rhythm, `original` computes what checkpoints of the original MAGMA hear.
 
-Imports: engine.choreography, engine.runtime.
+Imports: nothing.
 """

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTrack
-from engine.audio.decode import load_audio
-from engine.audio.heard_files import heard_song
+from engine.audio.files.decode import load_audio
+from engine.audio.listening.heard_files import heard_song
+from engine.audio.listening.rhythm import Rhythm, beats_in_style
 from engine.audio.music_features import music_features
 from engine.audio.rates import SAMPLE_RATE
-from engine.audio.rhythm import Rhythm, beats_in_style
 from engine.data.clips import StyledMotion, styled
 from engine.data.dataset import Clip
 from engine.data.styles import usual_tempo

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.heard_files import heard_song
-from engine.audio.song_styles import likely_styles, pattern_of
+from engine.audio.listening.heard_files import heard_song
+from engine.audio.listening.song_styles import likely_styles, pattern_of
 from engine.checkpoint_index import StyleMusic
 from engine.data.dataset import Clip
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.beats import BeatTrack
-from engine.audio.listening import Heard
-from engine.audio.rhythm import Rhythm, at_octave, part
+from engine.audio.listening.listen import Heard
+from engine.audio.listening.rhythm import Rhythm, at_octave, part
 from engine.checkpoint_index import StyleMusic
 from engine.checks import shown
 from engine.choreography import Choreography, Range

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.audio.listening import Heard, corrected
-from engine.audio.rhythm import Rhythm
-from engine.audio.song_styles import likely_styles
+from engine.audio.listening.listen import Heard, corrected
+from engine.audio.listening.rhythm import Rhythm
+from engine.audio.listening.song_styles import likely_styles
 from engine.choreography import correction_from
 from engine.errors import CancelledError
 from engine.file_hash import file_sha256

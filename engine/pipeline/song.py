@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.audibility import check_song
-from engine.audio.decode import load_audio, probe
-from engine.audio.heard_files import heard_file, is_kept
-from engine.audio.listening import Heard, corrected, listen
+from engine.audio.files.audibility import check_song
+from engine.audio.files.decode import load_audio, probe
+from engine.audio.files.sound_source import AudioInfo
+from engine.audio.listening.heard_files import heard_file, is_kept
+from engine.audio.listening.listen import Heard, corrected, listen
+from engine.audio.listening.rhythm import played
 from engine.audio.rates import SAMPLE_RATE
-from engine.audio.rhythm import played
-from engine.audio.sound_source import AudioInfo
 from engine.choreography import NO_CORRECTION, Correction
 from engine.decoded_sounds import FOLDER_VARIABLE, place_of
 from engine.errors import AudioError, RequestError, UndecodedError

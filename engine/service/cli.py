@@ -234,7 +234,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _fetch_encodec(options: argparse.Namespace) -> None:
-    from engine.audio import encodec_weights
+    from engine.audio.original import encodec_weights
 
     if options.file is not None:
         place = encodec_weights.store_file(options.file)

@@ -194,7 +194,7 @@ def run_import(params: dict[str, Any], progress: ProgressCallback, cancelled: Ca
     """
     request = build_request(ImportRequest, params)
     progress("load", 0.0, "Loading the engine's libraries")
-    from engine.audio.encodec_weights import weights_path
+    from engine.audio.original.encodec_weights import weights_path
     from engine.models.original.importing.importer import IMPORT_STEPS, import_magma
 
     steps: list[str] = []
@@ -242,7 +242,7 @@ def run_fetch_encodec(
     params: the fields of `FetchRequest`. Returns `path`, where the weights are now. Raises `EngineError`.
     """
     request = build_request(FetchRequest, params)
-    from engine.audio import encodec_weights
+    from engine.audio.original import encodec_weights
 
     if request.file is not None:
         progress("copy", 0.0, "Checking EnCodec's weights")

@@ -24,7 +24,7 @@ KEPT_BYTES = 256 * 2**20
 """What the newest of the decoded sounds may have together that are kept, for other dances to these songs: the folder is
 often in memory."""
 _LOUDEST = 1e6
-"""As in `engine.audio.decode`."""
+"""As in `engine.audio.files.decode`."""
 _LOUDSPEAKERS = {1: 0x4, 2: 0x3, 6: 0x3F, 8: 0x63F}
 """Channel masks of mono, stereo, 5.1 and 7.1, whose order all programs share."""
 _FLOAT_FORMAT = bytes.fromhex("0300000000001000800000aa00389b71")

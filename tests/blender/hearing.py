@@ -47,7 +47,7 @@ with av.open(file, "w") as out:
 READ_AS_ENGINE = """
 import sys
 import numpy as np
-from engine.audio.decode import load_audio
+from engine.audio.files.decode import load_audio
 out, file, start, seconds, speed = sys.argv[1:]
 audio = load_audio(file, 48000, float(start), float(seconds), float(speed))
 (np.clip(audio, -1, 1) * 32767).astype("<i2").tofile(out)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from demo.song import demo_song, write_demo_song
-from engine.audio.audibility import check_song
 from engine.audio.beats import BeatTrack, beat_features, beat_phase
-from engine.audio.decode import load_audio, probe
+from engine.audio.files.audibility import check_song
+from engine.audio.files.decode import load_audio, probe
 from engine.errors import AudioError
 from engine.pipeline.song import read_song
 

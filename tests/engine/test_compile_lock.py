@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from engine.audio import compile_lock
-from engine.audio.compile_lock import first_alone, lock_file
+from engine.audio.original import compile_lock
+from engine.audio.original.compile_lock import first_alone, lock_file
 
 
 @pytest.fixture(autouse=True)

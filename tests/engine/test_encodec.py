@@ -18,9 +18,9 @@ import pytest
 import torch
 from encodec_fake_weights import fake_audio, fake_state, save_fake
 
-from engine.audio import encodec_features as features
-from engine.audio import encodec_weights as weights
-from engine.audio.encodec_model import EnCodec, load_encodec
+from engine.audio.original import encodec_features as features
+from engine.audio.original import encodec_weights as weights
+from engine.audio.original.encodec_model import EnCodec, load_encodec
 from engine.errors import CheckpointError
 from engine.service import cli
 

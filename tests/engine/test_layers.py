@@ -36,8 +36,8 @@ NUMPY_ALONE = (
     "engine.runtime", "engine.service",
 )  # fmt: skip
 WITH_MORE = (
-    "engine.audio.encodec", "engine.audio.ffmpeg_source", "engine.audio.librosa_features", "engine.models.original",
-    "engine.models.torch", "engine.runtime.threads", "engine.runtime.weight_files",
+    "engine.audio.files.ffmpeg_source", "engine.audio.original", "engine.models.original", "engine.models.torch",
+    "engine.runtime.threads", "engine.runtime.weight_files",
 )  # fmt: skip
 """Of these, what GPUs, imported checkpoints and other sound files than wav need."""
 

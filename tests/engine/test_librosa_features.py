@@ -8,7 +8,7 @@ import pytest
 import soxr
 
 from demo.song import demo_song
-from engine.audio import librosa_features as lf
+from engine.audio.original import librosa_features as lf
 
 
 @pytest.fixture(scope="module")

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from demo.song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
-from engine.audio import heard_files
 from engine.audio.beats import beat_features
-from engine.audio.decode import load_audio
-from engine.audio.heard_files import heard_file, heard_song, is_kept
-from engine.audio.listening import Heard, corrected, listen
+from engine.audio.files.decode import load_audio
+from engine.audio.listening import heard_files
+from engine.audio.listening.heard_files import heard_file, heard_song, is_kept
+from engine.audio.listening.listen import Heard, corrected, listen
+from engine.audio.listening.rhythm import at_octave, beats_in_style, part, played
+from engine.audio.listening.song_styles import likely_styles
 from engine.audio.music_features import music_features
 from engine.audio.rates import SAMPLE_RATE
 from engine.audio.resampling import resampled
-from engine.audio.rhythm import at_octave, beats_in_style, part, played
-from engine.audio.song_styles import likely_styles
 from engine.checkpoint_index import StyleMusic, style_music
 from engine.choreography import Correction
 from engine.data.style_patterns import StyledSong, with_patterns

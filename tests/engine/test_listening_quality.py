@@ -16,10 +16,10 @@ import soundfile
 from benchmarks.composed_songs import RATE, ComposedSong, composed_song, plan_of, write_song
 from benchmarks.rhythm_scores import Reference, beats_f, f_measure, same_tempo, tempo_error
 from demo.song import DEMO_RATE, demo_song
-from engine.audio.decode import load_audio
-from engine.audio.heard_files import heard_song
+from engine.audio.files.decode import load_audio
+from engine.audio.listening.heard_files import heard_song
+from engine.audio.listening.rhythm import Rhythm
 from engine.audio.rates import SAMPLE_RATE
-from engine.audio.rhythm import Rhythm
 from engine.data.styles import usual_tempo
 
 SECONDS = 16.0

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio.heard_files import heard_song
-from engine.audio.rhythm import beats_in_style
+from engine.audio.listening.heard_files import heard_song
+from engine.audio.listening.rhythm import beats_in_style
 from engine.data.dataset import DanceDataset
 from engine.data.styles import usual_tempo
 from engine.evaluation.metrics import physical as em

@@ -16,13 +16,13 @@ from engine.audio import chroma as chroma_module
 from engine.audio import spectra
 from engine.audio.beats import BeatTrack
 from engine.audio.chroma import chroma
-from engine.audio.librosa_features import CHROMA, MFCC, ONSET, PEAK, librosa_features
-from engine.audio.listening import listen
+from engine.audio.listening.listen import listen
+from engine.audio.listening.rhythm import beats_in_style
 from engine.audio.music_features import MUSIC_FEATURES, music_features
 from engine.audio.onsets import onset_strength
+from engine.audio.original.librosa_features import CHROMA, MFCC, ONSET, PEAK, librosa_features
 from engine.audio.rates import HOP, SAMPLE_RATE
 from engine.audio.resampling import resampled
-from engine.audio.rhythm import beats_in_style
 from engine.audio.spectra import mel_db
 
 SECONDS = 24.0
@@ -137,7 +137,7 @@ class Blocked:
 sys.meta_path.insert(0, Blocked())
 from demo.song import write_demo_song
 from engine.audio.music_features import music_features
-from engine.audio.song_styles import likely_styles
+from engine.audio.listening.song_styles import likely_styles
 from engine.data.styles import music_of
 from engine.pipeline.song import read_song
 from pathlib import Path

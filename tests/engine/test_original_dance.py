@@ -12,7 +12,7 @@ import pytest
 import torch
 from original_files import VARIANTS, save
 
-from engine.audio import encodec_features as encodec
+from engine.audio.original import encodec_features as encodec
 from engine.editing.dance_files import DanceMotion
 from engine.editing.edit import edit
 from engine.editing.operations import Operation

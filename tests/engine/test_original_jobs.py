@@ -12,7 +12,7 @@ import original_reference as reference
 import pytest
 from original_files import save
 
-from engine.audio import encodec_weights
+from engine.audio.original import encodec_weights
 from engine.checkpoint_index import list_checkpoints
 from engine.errors import CancelledError, CheckpointError, RequestError
 from engine.models.original.clip import clip_style

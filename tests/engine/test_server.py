@@ -581,7 +581,7 @@ def test_an_edit_that_is_too_large_for_the_gpu_is_done_on_the_cpu(monkeypatch: p
         ("edit", "engine.editing.edit.edit"),
         ("chain", "engine.editing.chain.chain"),
         ("import", "engine.models.original.importing.importer.import_magma"),
-        ("fetch_encodec", "engine.audio.encodec_weights.store_file"),
+        ("fetch_encodec", "engine.audio.original.encodec_weights.store_file"),
         ("doctor", "engine.service.doctor.report"),
     ],
 )

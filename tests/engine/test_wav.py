@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.audio.decode import load_audio, probe
-from engine.audio.sound_source import AudioInfo
+from engine.audio.files.decode import load_audio, probe
+from engine.audio.files.sound_source import AudioInfo
 from engine.errors import AudioError
 from engine.pipeline.song import read_song
 
@@ -83,7 +83,7 @@ FILES = {
 
 @pytest.fixture
 def no_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "engine.audio.ffmpeg_source", None)
+    monkeypatch.setitem(sys.modules, "engine.audio.files.ffmpeg_source", None)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -99,7 +99,7 @@ def test_the_sound_is_that_which_pyav_gives(name: str, tmp_path: Path, monkeypat
         return probe(path)
 
     theirs, known = heard(), facts()
-    monkeypatch.setitem(sys.modules, "engine.audio.ffmpeg_source", None)
+    monkeypatch.setitem(sys.modules, "engine.audio.files.ffmpeg_source", None)
     mine, found = heard(), facts()
     for one, other in zip(mine, theirs, strict=True):
         assert abs(len(one) - len(other)) <= 1 and np.abs(one[: len(other)] - other[: len(one)]).max() < 1e-6

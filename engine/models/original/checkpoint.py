@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from engine.audio.song_styles import likely_styles
+from engine.audio.listening.song_styles import likely_styles
 from engine.bounded_files import check_file
 from engine.checkpoint_index import StyleMusic, style_music
 from engine.checks import reason_of, shown

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.audio.librosa_features import librosa_features
+from engine.audio.original.librosa_features import librosa_features
 from engine.audio.rates import HOP
 from engine.models.base import Generated, GenerationTask, Show, Song
 from engine.models.original.config import FRAME_RATE, OriginalSampling
@@ -82,7 +82,7 @@ def music_features(
     """The features (count, C) at 20 Hz that the checkpoint was trained with; silence follows the song."""
     if networks.decoder.config.variant == "librosa":
         return librosa_features(_padded(song.samples, count * HOP))[:count]
-    from engine.audio import encodec_features as encodec
+    from engine.audio.original import encodec_features as encodec
 
     hop = round(encodec.SAMPLE_RATE / FRAME_RATE)
     samples = _padded(song.resampled(encodec.SAMPLE_RATE), count * hop)

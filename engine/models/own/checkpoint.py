@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.listening.song_styles import likely_styles
 from engine.audio.music_features import MUSIC_FEATURES, music_features
 from engine.audio.rates import FRAME_RATE as MUSIC_RATE
 from engine.audio.rates import HOP
-from engine.audio.song_styles import likely_styles
 from engine.checkpoint_index import WEIGHTS_FILE, StyleMusic, style_music
 from engine.checks import is_number, reason_of, shown
 from engine.errors import CheckpointError, RequestError

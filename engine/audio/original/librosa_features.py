@@ -9,7 +9,7 @@ import librosa
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.compile_lock import first_alone
+from engine.audio.original.compile_lock import first_alone
 from engine.audio.rates import HOP, SAMPLE_RATE
 
 FEATURE_COUNT = 35

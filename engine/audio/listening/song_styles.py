@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.bar_profile import SLOTS, bar_profile, features_around
-from engine.audio.evidence import BANDS, Evidence
-from engine.audio.pulse import pulses
-from engine.audio.rhythm import Rhythm, at_octave
+from engine.audio.listening.bar_profile import SLOTS, bar_profile, features_around
+from engine.audio.listening.evidence import BANDS, Evidence
+from engine.audio.listening.pulse import pulses
+from engine.audio.listening.rhythm import Rhythm, at_octave
 from engine.checkpoint_index import StyleMusic
 
 Array = NDArray[np.float64]

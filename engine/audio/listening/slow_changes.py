@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.evidence import HARMONY_RATE
+from engine.audio.listening.evidence import HARMONY_RATE
 
 Array = NDArray[np.float64]
 

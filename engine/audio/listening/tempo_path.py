@@ -13,8 +13,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.evidence import RATE
-from engine.audio.pulse import TEMPI, likelihoods
+from engine.audio.listening.evidence import RATE
+from engine.audio.listening.pulse import TEMPI, likelihoods
 
 Array = NDArray[np.float64]
 

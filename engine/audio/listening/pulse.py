@@ -17,8 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.evidence import BANDS, RATE, Evidence, HalfArray
-from engine.audio.slow_changes import harmony_change
+from engine.audio.listening.evidence import BANDS, RATE, Evidence, HalfArray
+from engine.audio.listening.slow_changes import harmony_change
 
 Array = NDArray[np.float64]
 

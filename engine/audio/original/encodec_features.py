@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from engine.audio.encodec_model import DIMENSION, HOP, EnCodec, State, load_encodec
-from engine.audio.encodec_weights import require_weights
+from engine.audio.original.encodec_model import DIMENSION, HOP, EnCodec, State, load_encodec
+from engine.audio.original.encodec_weights import require_weights
 
 SAMPLE_RATE = 6_400
 FRAME_RATE = SAMPLE_RATE // HOP

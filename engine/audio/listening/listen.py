@@ -11,19 +11,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.audio.bar_profile import bar_profile, features_around, likeness_of_one
-from engine.audio.bar_tracking import track_bars
 from engine.audio.beats import UNKNOWN_TEMPO
-from engine.audio.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
-from engine.audio.pulse import FASTEST, METRES, SLOWEST, TEMPI, harmony_pulse, pulses
-from engine.audio.rhythm import Rhythm, counted, with_anchors, with_metre, with_one
-from engine.audio.tempo_path import TempoEvidence, likeliest, near, tempo_evidence, tempo_frames
+from engine.audio.listening.bar_profile import bar_profile, features_around, likeness_of_one
+from engine.audio.listening.bar_tracking import track_bars
+from engine.audio.listening.evidence import HARMONY_RATE, RATE, Evidence, evidence_of
+from engine.audio.listening.pulse import FASTEST, METRES, SLOWEST, TEMPI, harmony_pulse, pulses
+from engine.audio.listening.rhythm import Rhythm, counted, with_anchors, with_metre, with_one
+from engine.audio.listening.tempo_path import TempoEvidence, likeliest, near, tempo_evidence, tempo_frames
 from engine.choreography import NO_CORRECTION, Correction
 
 FloatArray = NDArray[np.float32]
 Array = NDArray[np.float64]
 
-_WEIGHTS = Path(__file__).with_name("listening_weights.json")
+_WEIGHTS = Path(__file__).with_name("weights.json")
 _LATENCY = 0.0055
 """Seconds by which the onset strength follows a drum (measured on composed songs)."""
 _BAR, _ONSET = 2.0, 0.5
@@ -50,8 +50,8 @@ class Heard:
 
 @dataclass(frozen=True)
 class Weights:
-    """Learned weights. tempo: (1 + D, METRES), see `engine.audio.pulse.likelihoods`. bars: by beats per bar, see
-    `engine.audio.bar_profile.likeness_of_one`."""
+    """Learned weights. tempo: (1 + D, METRES), see `engine.audio.listening.pulse.likelihoods`. bars: by beats per bar,
+    see `engine.audio.listening.bar_profile.likeness_of_one`."""
 
     tempo: Array
     bars: dict[int, Array]

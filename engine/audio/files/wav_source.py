@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from engine.audio.sound_source import AudioInfo, FloatArray, Part, SoundSource, check_rate
+from engine.audio.files.sound_source import AudioInfo, FloatArray, Part, SoundSource, check_rate
 from engine.errors import AudioError
 
 _CONVERT = "Convert it to a plain (PCM) wav file, or install PyAV (pip install av) where the engine runs."

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.chroma import CLASSES
-from engine.audio.decode import load_audio
-from engine.audio.evidence import BANDS, Evidence
-from engine.audio.listening import Heard, heard, listen
+from engine.audio.files.decode import load_audio
+from engine.audio.listening.evidence import BANDS, Evidence
+from engine.audio.listening.listen import Heard, heard, listen
 from engine.audio.rates import SAMPLE_RATE
 from engine.file_hash import file_sha256
 from engine.heard_songs import FOLDER_VARIABLE

@@ -12,7 +12,7 @@ from typing import Any
 import av
 import numpy as np
 
-from engine.audio.sound_source import ADVICE, AudioInfo, FloatArray, Part, SoundSource, check_rate
+from engine.audio.files.sound_source import ADVICE, AudioInfo, FloatArray, Part, SoundSource, check_rate
 from engine.errors import AudioError
 
 _PRE_ROLL = 1.0

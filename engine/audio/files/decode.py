@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.downmix import Downmix
+from engine.audio.files.downmix import Downmix
+from engine.audio.files.sound_source import ADVICE, AudioInfo, FloatArray, SoundSource
 from engine.audio.resampling import Resampler
-from engine.audio.sound_source import ADVICE, AudioInfo, FloatArray, SoundSource
 from engine.checks import shown_path
 from engine.errors import AudioError
 
@@ -40,7 +40,8 @@ def load_audio(
     (to half a sample of the file). The file is silent before its beginning, so a negative `start` gives leading
     silence. `seconds` is the playing time; None plays to the end. Where the file ends early the result is shorter.
     `speed` plays faster like a tape, pitch included, as Blender 3.4's `speed_factor` does. The result is the mean of
-    the channels; where they cancel each other, another mix in which they can be heard (see `engine.audio.downmix`).
+    the channels; where they cancel each other, another mix in which they can be heard, see
+    `engine.audio.files.downmix`.
 
     Only the wanted part is decoded where the container's time stamps are exact to the sample; mp3, raw AAC and Matroska
     are decoded from their beginning. NaN or infinite samples are refused, not repaired: they mean a broken export.
@@ -129,9 +130,9 @@ def _open(path: Path) -> AbstractContextManager[SoundSource]:
     """The sound of a file. Raises AudioError, also while the source is used."""
     _require_file(path)
     try:
-        from engine.audio.ffmpeg_source import open_any
+        from engine.audio.files.ffmpeg_source import open_any
     except ImportError:  # without PyAV
-        from engine.audio.wav_source import open_wav
+        from engine.audio.files.wav_source import open_wav
 
         return open_wav(path)
     return open_any(path)

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from engine.audio.evidence import BANDS, RATE, Evidence
-from engine.audio.slow_changes import harmony_change, rise
+from engine.audio.listening.evidence import BANDS, RATE, Evidence
+from engine.audio.listening.slow_changes import harmony_change, rise
 
 Array = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ _LOUD = 100.0
 def features_around(evidence: Evidence, pulse: Array, tempi: Array) -> Array:
     """What sounds around every frame (T, FEATURES), each feature divided by its mean over the song.
 
-    pulse: (T, BANDS) as from `engine.audio.pulse.pulses`. tempi: (T,) beats per minute.
+    pulse: (T, BANDS) as from `engine.audio.listening.pulse.pulses`. tempi: (T,) beats per minute.
     """
     floor = np.pad(pulse - pulse.min(axis=0), ((_REACH, _REACH), (0, 0)))
     onsets = sliding_window_view(floor, 2 * _REACH + 1, axis=0).max(axis=2)

@@ -24,9 +24,10 @@ export OMP_WAIT_POLICY = PASSIVE
 demo: .venv-bpy-$(DEMO_BPY)/.ready
 	.venv-bpy-$(DEMO_BPY)/bin/python -m demo
 
-# two at a time, each telling when it ends: one after the other needs half an hour on a slow machine
+# three at a time, each telling when it ends, since many tests wait: one after the other needs forty minutes on a slow
+# machine
 test: lint
-	$(MAKE) --jobs=2 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) unit blender
+	$(MAKE) --jobs=3 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) unit blender
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff format --check .

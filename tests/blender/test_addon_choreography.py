@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import (
     LOCKED,
     NEAR,
@@ -25,6 +26,8 @@ from engine.choreography import lock
 from magma_blender.scene import edits
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 
 @pytest.mark.made_up

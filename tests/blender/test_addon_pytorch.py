@@ -9,11 +9,14 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from test_addon_drawing import draw_everything
 from test_addon_generate import add_song, expect_error
 from test_addon_original import run_import
 
 from magma_blender.engine_host.installation import environment
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 NEEDED = r"needs PyTorch, which is not installed: press Install PyTorch under GPU and Original Checkpoints"
 

@@ -16,11 +16,14 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import keys, select_frames
 from test_addon_choreography_panel import Layout
 from test_addon_generate import HAS_SOUND, NO_SOUND, add_song
 
 from magma_blender.scene.dancer import load
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 needs_sound = pytest.mark.skipif(not HAS_SOUND, reason=NO_SOUND)
 BEATS = (0.25, 0.75, 1.25, 1.75, 2.25, 2.75)
@@ -278,6 +281,7 @@ def test_odd_paths_are_looked_at_without_an_error(magma, tmp_path):
         assert song_asset.find(songs[0], tmp_path) is None
 
 
+@pytest.mark.skipif(bpy.app.version[:2] != skips.ONCE_IN, reason=skips.ONCE)
 @pytest.mark.parametrize("lost", ["deleted", "packed"])
 def test_the_real_engine_edits_a_dance_whose_song_is_lost(real_engine, tmp_path, lost):
     if not HAS_SOUND and lost != "deleted":

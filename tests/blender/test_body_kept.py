@@ -6,11 +6,14 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 import user_data
 from dances import keys, select_frames
 from test_addon_generate import add_song
 
 from magma_blender.scene.dancer import load
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 
 @pytest.fixture

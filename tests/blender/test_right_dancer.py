@@ -6,11 +6,14 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
 from dances import select_frames, span_at, spans
 
 from magma_blender.errors import SceneError
 from magma_blender.scene.armature_reference import ArmatureReference
 from magma_blender.scene.dancer import KEYS, RECORD_KEY, load
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 
 @pytest.mark.parametrize("renamed", [False, True])

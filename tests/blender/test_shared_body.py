@@ -6,6 +6,9 @@ import pytest
 
 pytest.importorskip("bpy")
 import bpy
+import skips
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 
 
 @pytest.fixture

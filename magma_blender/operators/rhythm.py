@@ -37,7 +37,7 @@ from .on_dancer import OnDancer
 from .results import FINISHED, Result, do
 
 PAUSE = 2.5
-"""Seconds without a tap after which tapping begins anew."""
+"""Seconds without a tap after which the next one counts as the first."""
 FEWEST_TAPS = 4
 _taps: list[float] = []
 

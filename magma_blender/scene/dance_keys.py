@@ -14,7 +14,7 @@ from smpl_rig.blender import compat
 from ..errors import SceneError
 from . import span_list
 from .dancer import Dancer, load, write
-from .smpl_target import Former, Keyed
+from .keyed_target import Former, Keyed
 from .target import target_of
 
 if TYPE_CHECKING:
@@ -127,10 +127,11 @@ def _former(armature: bpy.types.Object) -> Former | None:
     try:
         now, edited = followed(armature, dancer)
     except SceneError:
-        return Former(dancer.frame_start, dancer.frame_start + len(dancer.key_prints) - 1, keep=True)
+        last = dancer.frame_start + len(dancer.key_prints) - 1
+        return Former(dancer.frame_start, last, keep=True, channels=target.channels)
     first, last = now.frame_start, now.frame_start + len(now.key_prints) - 1
     is_ours = (
         not edited and now.frame_start == dancer.frame_start and target.is_plain and not target.others(first, last)
     )
     keep = not is_ours or action.use_fake_user or action.asset_data is not None
-    return Former(first, last, keep)
+    return Former(first, last, keep, target.channels)

@@ -181,15 +181,16 @@ def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
     return [*(place.action for place in places(armature) if place.action.library is None), armature]
 
 
-def _danced(armature: bpy.types.Object) -> bpy.types.ID:
-    """What shall carry the record: of an override's own actions, the one that holds the keys of the dance."""
+def _danced(armature: bpy.types.Object, action: object) -> bpy.types.ID:
+    """What shall carry the record: of an override's own actions, the one that holds the keys of the dance, which has
+    this name, else the first one that moves bones."""
     holders = _holders(armature)
     if armature.override_library is None:
         return holders[0]
-    from smpl_rig.blender.keyframes import place_of
-
-    place = place_of(armature)
-    return place.action if place is not None and place.action in holders else holders[0]
+    own = [place for place in places(armature) if place.action in holders]
+    named = [place.action for place in own if place.action.name == action]
+    posing = [place.action for place in own if any(c.data_path.startswith("pose.bones[") for c in place.curves())]
+    return (*named, *posing, holders[0])[0]
 
 
 def _unshared(armature: bpy.types.Object) -> list[bpy.types.ID]:
@@ -302,7 +303,8 @@ def stored_in(armature: bpy.types.Object) -> dict[str, object]:
 
 def put_back(armature: bpy.types.Object, stored: Mapping[str, object]) -> None:
     """Give the armature these properties, and no others that a dance is kept in."""
-    holder = _danced(armature)
+    record = stored.get(RECORD_KEY)
+    holder = _danced(armature, record.get("action") if isinstance(record, Mapping) else None)
     for other in {holder, *_unshared(armature)}:
         for key in KEYS:
             # also where a new value follows: bytes in place of bytes are cut at their first zero by Blender 4.2 to 5.0

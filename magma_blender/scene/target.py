@@ -1,18 +1,19 @@
 """The target of a dance: what owns the keys that a dancer's motion is shown with.
 
-Editing knows motions and this protocol, and never how a target is keyed. The SMPL armature is the only target so far.
+Editing knows motions and this protocol, and never how a target is keyed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import bpy
 
-from .smpl_target import Former, Found, Keyed, SmplTarget
+from .keyed_target import Former, Found, Keyed, KeyedTarget
 
 if TYPE_CHECKING:
-    from smpl_rig.blender.rewrite import Bools
+    from smpl_rig.blender.keying import Bools, Channel, Frames
     from smpl_rig.motion import Motion
 
 
@@ -34,8 +35,8 @@ class Target(Protocol):
         """Key the changed frames (T,) of a motion, which may be longer than the one before; all others stay to the
         bit."""
 
-    def read(self, frames: list[int], frame_start: float, fps: float) -> Motion:
-        """The motion that is keyed now, at some frames."""
+    def read(self, motion: Motion, frames: Frames, frame_start: float) -> Motion:
+        """What is keyed now at some frames of a motion that was keyed."""
 
     def check_can_grow(self) -> None:
         """Raise SceneError where a longer dance than the present one cannot be keyed in its place."""
@@ -51,6 +52,10 @@ class Target(Protocol):
         """Whether the keys that `write` makes alone say what is danced: no muted curves, modifiers, other channels."""
 
     @property
+    def channels(self) -> Sequence[Channel]:
+        """The F-curves that a dance is keyed on."""
+
+    @property
     def action(self) -> bpy.types.Action | None:
         """Where the keys are."""
 
@@ -60,4 +65,6 @@ class Target(Protocol):
 
 def target_of(armature: bpy.types.Object) -> Target:
     """The target that an object is."""
-    return SmplTarget(armature)
+    from smpl_rig.blender.smpl_keying import SmplKeying
+
+    return KeyedTarget(SmplKeying(armature))

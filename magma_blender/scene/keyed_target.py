@@ -60,8 +60,8 @@ class Former:
 class KeyedTarget:
     """See `target.Target`."""
 
-    def __init__(self, keying: Keying) -> None:
-        self._keying = keying
+    def __init__(self, keying: Keying, character: str = "") -> None:
+        self._keying, self.character = keying, character
         self._armature = keying.armature
 
     def check(self) -> None:

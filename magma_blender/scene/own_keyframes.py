@@ -67,7 +67,7 @@ def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceA
 def _store(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
     with all_or_nothing(armature):
         if not target_of(armature).is_plain:
-            dance_keys.write_new_action(armature, dancer, dancer.motion())
+            dancer = dance_keys.write_new_action(armature, dancer, dancer.motion())
         dance_keys.store_keyed(armature, dancer, frames)
 
 

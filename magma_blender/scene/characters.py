@@ -18,9 +18,8 @@ from smpl_rig.blender.compat import armature_of
 from ..errors import SceneError
 
 if TYPE_CHECKING:
-    from smpl_rig.retarget.find_roles import FoundRoles
-
     from smpl_rig.blender.character_keying import KeyedCharacter
+    from smpl_rig.retarget.find_roles import FoundRoles
     from smpl_rig.retarget.roles import CharacterMap
 
 PROPERTY = "magma_character"
@@ -143,9 +142,8 @@ def keyed(armature: bpy.types.Object, frame: int) -> KeyedCharacter:
 def found(armature: bpy.types.Object) -> FoundRoles:
     """What is found by names and structure. Raises ArmatureError where there are no bones. Panels ask at every
     drawing."""
-    from smpl_rig.retarget.find_roles import find_roles
-
     from smpl_rig.blender.rigs import rig_of
+    from smpl_rig.retarget.find_roles import find_roles
 
     key = _look(armature)
     if key not in _found:
@@ -190,9 +188,8 @@ def _look(armature: bpy.types.Object) -> int:
 
 def description(armature: bpy.types.Object) -> str:
     """What is found of an armature, for people. Raises SceneError that says why it cannot dance."""
-    from smpl_rig.retarget.find_roles import described
-
     from smpl_rig.blender.armature import ArmatureError
+    from smpl_rig.retarget.find_roles import described
     from smpl_rig.retarget.roles import CharacterMapError, check_map
 
     try:

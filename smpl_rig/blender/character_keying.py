@@ -19,8 +19,9 @@ import numpy as np
 
 from .. import rotations as rot
 from ..motion import Motion
+from ..retarget.controls import Solved
 from ..retarget.families import control_settings
-from ..retarget.retargeter import Retargeter, Solved
+from ..retarget.retargeter import Retargeter
 from ..retarget.rig import Rig
 from ..retarget.roles import HIPS, CharacterMap, CharacterMapError, from_json, to_json
 from ..skeleton import rest_joints
@@ -226,7 +227,7 @@ class CharacterKeying:
         if not held_bones(pose_of(self.armature)).keys().isdisjoint(self.keyed.modes):
             return False
         between = {bone.name for bone in self._between(present)}
-        if any(not np.allclose(pose[name].matrix_basis, np.eye(4), atol=UNPOSED) for name in between):
+        if any(not np.allclose(np.array(pose[name].matrix_basis), np.eye(4), atol=UNPOSED) for name in between):
             return False
         paths = tuple(bone_path(name, "") for name in between)
         places = compat.places(self.armature)[:1]
@@ -296,7 +297,7 @@ class CharacterKeying:
         digest = hashlib.blake2b(digest_size=16)
         rig = self._rig
         for array in (motion.poses, motion.trans, rig.rest, *rig.feet.values()):
-            digest.update(np.ascontiguousarray(array))
+            digest.update(array.tobytes())
         text = f"{rig.names}{rig.parents}{motion.fps}{self.keyed.to_json()}"
         key = digest.hexdigest() + hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()
         if key not in _solved:

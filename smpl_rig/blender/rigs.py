@@ -37,7 +37,7 @@ def rig_of(obj: bpy.types.Object, to_world: Floats | None = None, character: Cha
         raise ArmatureError(f"Armature {obj.name!r} has no bones. Choose another armature, or make a new one.")
     number = {bone.name: index for index, bone in enumerate(bones)}
     meshes = list(_meshes_on(obj))
-    skinned = set().union(*(_bones_of(mesh, obj) for mesh in meshes))
+    skinned = {name for mesh in meshes for name in _bones_of(mesh, obj)}
     matrix = to_world if to_world is not None else world_matrix(obj)
     return Rig(
         names=tuple(number),
@@ -149,9 +149,11 @@ def _points_on(
     heights = points @ to_world[2, :3] + to_world[2, 3]
     low = np.flatnonzero(heights < ankle + FOOT_ABOVE * abs(ankle - heights.max(initial=ankle)))
     if on_bone:
-        return points[low]
+        low_points: Floats = points[low]
+        return low_points
     hang = [sum(g.weight for g in vertices[index].groups if g.group in groups) >= HANGS for index in low.tolist()]
-    return points[low[np.array(hang, bool)]]
+    hanging: Floats = points[low[np.array(hang, bool)]]
+    return hanging
 
 
 class _Properties(Protocol):

@@ -10,7 +10,7 @@ import bpy
 import rigs
 import skips
 import user_data
-from dances import select_frames, spans
+from dances import select_frames
 from test_addon_generate import add_song
 
 from magma_blender.scene.dance_keys import hand_edited

@@ -67,13 +67,15 @@ class Foot:
     """A foot at rest, metres, body frame, relative to the ankle.
 
     ball: (3,) the point of the sole under the ball (where the toes bend), or where a foot without toes rolls. heel:
-    (3,) the point under the ankle. tip: (3,) the sole's foremost point.
+    (3,) the point under the ankle. tip: (3,) the sole's foremost point,
+    guessed unless a mesh or a bone at the toes' end `shows_tip`.
     """
 
     ball: Array
     heel: Array
     tip: Array
     has_toes: bool
+    shows_tip: bool
 
 
 class Calibration:
@@ -235,15 +237,16 @@ class Calibration:
             ball = np.array([ball[0], -ankle[1], ball[2]])
             ahead = rot.normalize(ball * [1, 0, 1])
             length = np.linalg.norm(ball * [1, 0, 1])
-            tip = float(max([length * 1.5] if not len(points) else (points - ankle) @ ahead))
-            return Foot(ball, heel, heel + ahead * max(tip, length), True)
+            ends = points if len(points) else np.array(self._leaves(toes[-1])).reshape(-1, 3)
+            tip = float(max((ends - ankle) @ ahead, default=1.5 * length))
+            return Foot(ball, heel, heel + ahead * max(tip, length), True, len(ends) > 0)
         ahead, tip = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
         if len(points):
             middle = (0.5 * (points.min(axis=0) + points.max(axis=0)) - ankle) * [1, 0, 1]
             if np.linalg.norm(middle) > 0.02 * self.leg:
                 ahead = rot.normalize(middle)
             tip = float(max((points - ankle) @ ahead))
-        return Foot(heel + ahead * tip * _FRONT, heel, heel + ahead * tip, False)
+        return Foot(heel + ahead * tip * _FRONT, heel, heel + ahead * tip, False, len(points) > 0)
 
     # alignments
 
@@ -262,15 +265,18 @@ class Calibration:
         line = ends[0] - self.head(side, part)
         return rot.normalize(line) if np.linalg.norm(line) > 1e-4 * self.leg else None
 
+    def _leaves(self, name: str) -> list[Array]:
+        """The heads of bones that nobody mapped under a bone."""
+        bone = self.rig.index[name]
+        mapped = {self.rig.index.get(other) for other in self.map.names}
+        return [self.heads[child] for child, up in enumerate(self.rig.parents) if up == bone and child not in mapped]
+
     def _leaf(self, side: str, part: str) -> list[Array]:
         """The head of a bone that nobody mapped under a part's last one, else a point along that bone."""
-        last = self.rig.index[self.bones(side, part)[-1]]
-        mapped = {self.rig.index.get(name) for name in self.map.names}
-        children = [bone for bone, parent in enumerate(self.rig.parents) if parent == last and bone not in mapped]
-        far = [bone for bone in children if np.linalg.norm(self.heads[bone] - self.heads[last]) > 0.1 * self.leg]
-        if far:
-            return [self.heads[far[0]]]
-        return [self.heads[last] + self.frame.T @ self.turn @ self.rig.rest[last, :3, 1]]
+        name = self.bones(side, part)[-1]
+        last = self.rig.index[name]
+        far = [leaf for leaf in self._leaves(name) if np.linalg.norm(leaf - self.heads[last]) > 0.1 * self.leg]
+        return far[:1] or [self.heads[last] + self.frame.T @ self.turn @ self.rig.rest[last, :3, 1]]
 
     def _knuckles(self, side: str) -> dict[str, Array]:
         """The first joints of the fingers, thumbs last."""

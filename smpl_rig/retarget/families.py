@@ -1,0 +1,122 @@
+"""The naming schemes of bones, a table each in the folder `families`.
+
+A table names the bones of each part of the body from the body outwards, without their side; "|" stands between names of
+the same bone. `marks` are pieces of names of which a skeleton must have one. `control` marks a control rig, by bones
+that it must have: its table names the controls to move, `settings` the custom properties that put them in charge,
+`sides` how the names end, and `follows` which part follows another one by constraints instead of the bone tree.
+`general.json` has the words of all tables and languages: the names of a part there are synonyms, the most certain
+first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from smpl_rig.retarget.bone_names import NameWords, canonical
+from smpl_rig.retarget.roles import SIDES
+
+FOLDER = Path(__file__).parent / "families"
+GENERAL = "general"
+CENTRAL = ("hips", "spine", "neck", "head")
+"""Parts without a side."""
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a name says: `part` of the body, the `place` in that part's chain, and the `rank` among its synonyms."""
+
+    part: str
+    place: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class Family:
+    """A naming scheme. meanings: canonical names -> what they can mean. chains: part -> number of its bones."""
+
+    name: str
+    meanings: Mapping[str, tuple[Meaning, ...]]
+    chains: Mapping[str, int]
+    marks: tuple[str, ...] = ()
+    control: tuple[str, ...] = ()
+    follows: Mapping[str, str] | None = None
+    settings: tuple[tuple[str, str, float], ...] = ()
+
+
+@cache
+def _general_table() -> dict[str, Any]:
+    return _read(FOLDER / f"{GENERAL}.json")
+
+
+@cache
+def name_words() -> NameWords:
+    """The words that mean the same in all families."""
+    table = _general_table()
+    sides = {word: side for side in SIDES for word in table["sides"][side]}
+    helpers = frozenset(table["helpers"] + table["tips"] + table["twists"] + table["palms"])
+    return NameWords(
+        dict(sorted(sides.items(), key=lambda item: -len(item[0]))), frozenset(table["middles"]),
+        frozenset(table["fillers"]), frozenset(table["endings"]), tuple(table["glued"]), helpers,
+    )  # fmt: skip
+
+
+@cache
+def special_words(kind: str) -> frozenset[str]:
+    """Words of bones beside the body's: kind "twists", "palms" or "tips"."""
+    return frozenset(_general_table()[kind])
+
+
+@cache
+def general() -> Family:
+    """The words of all languages and programs."""
+    return _family(_general_table())
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """All naming schemes, by the name of their file."""
+    return tuple(_family(_read(path)) for path in sorted(FOLDER.glob("*.json")) if path.stem != GENERAL)
+
+
+@cache
+def known_keys() -> frozenset[str]:
+    """All canonical names that any table has."""
+    return frozenset(key for family in (*families(), general()) for key in family.meanings)
+
+
+def control_settings(family: str) -> tuple[tuple[str, str, float], ...]:
+    """(bone, custom property, value) that put the mapped controls of a control rig in charge; none for other rigs."""
+    return next((each.settings for each in families() if each.name == family and each.control), ())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return table
+
+
+def _family(table: Mapping[str, Any]) -> Family:
+    meanings: dict[str, list[Meaning]] = {}
+    for part, chain in table["bones"].items():
+        for place, names in enumerate(chain):
+            for rank, name in enumerate(names.split("|")):
+                meaning = Meaning(part, place, rank)
+                known = meanings.setdefault(canonical(name, name_words()), [])
+                if all(other.part != part for other in known):
+                    known.append(meaning)
+    settings = tuple(_settings(table.get("settings", {}), table.get("sides", ())))
+    return Family(
+        table["name"], {key: tuple(found) for key, found in meanings.items()},
+        {part: len(chain) for part, chain in table["bones"].items()}, tuple(table.get("marks", ())),
+        tuple(table.get("control", ())), table.get("follows"), settings,
+    )  # fmt: skip
+
+
+def _settings(table: Mapping[str, list[Any]], sides: tuple[str, ...]) -> Iterator[tuple[str, str, float]]:
+    for bone, values in table.items():
+        for name in [bone.format(side=side) for side in sides] if "{side}" in bone else [bone]:
+            yield from ((name, key, float(value)) for key, value in zip(values[::2], values[1::2], strict=True))

@@ -1,0 +1,111 @@
+"""The bones of arms and legs, by what their names can mean and by their order in the tree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from smpl_rig.retarget.bone_names import Reading
+from smpl_rig.retarget.families import Family
+from smpl_rig.retarget.roles import ARM, LEG, SIDES, sided
+
+Limb = Mapping[str, int]
+"""Part -> the first bone of it."""
+
+_REQUIRED, _OPTIONAL = 12.0, 10.0
+"""What a found part is worth. A name's doubts count against it."""
+_OTHER_PREFIX, _RANK, _PLACE, _NUMBER, _UNDERSCORE = 5.0, 0.3, 0.4, 0.1, 0.5
+_DEFORMS = 1.0
+_MOST_PREFIXES = 8
+_LOOSE = ("foot", "hand", "toes")
+"""Parts that in some control rigs do not hang on their limb."""
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    bone: int
+    side: str
+    part: int
+    worth: float
+    prefix: str
+
+
+def find_limbs(
+    readings: Sequence[Reading], family: Family, names: Sequence[str], parents: Sequence[int], deforms: Sequence[bool]
+) -> dict[str, int]:
+    """The first bone of each limb role (`L_forearm`) that names of a family tell."""
+    found: dict[str, int] = {}
+    for parts in (ARM, LEG):
+        found |= _find_pair(parts, readings, family, names, parents, deforms)
+    return found
+
+
+def _find_pair(
+    parts: tuple[str, ...], readings: Sequence[Reading], family: Family, names: Sequence[str], parents: Sequence[int],
+    deforms: Sequence[bool],
+) -> dict[str, int]:  # fmt: skip
+    candidates = []
+    for reading in readings:
+        for meaning in family.meanings.get(reading.key, ()) if reading.side else ():
+            if meaning.part in parts:
+                doubt = _RANK * meaning.rank + _PLACE * meaning.place + _NUMBER * min(max(reading.number, 0), 9)
+                doubt += _UNDERSCORE * names[reading.bone].startswith("_") - _DEFORMS * deforms[reading.bone]
+                worth = (_OPTIONAL if meaning.part in ("shoulder", "hand", "toes") else _REQUIRED) - doubt
+                part = parts.index(meaning.part)
+                candidates.append(_Candidate(reading.bone, reading.side, part, worth, reading.prefix))
+    counts = Counter(prefix for prefix, _, _ in {(each.prefix, each.side, each.part) for each in candidates})
+    prefixes = sorted(counts, key=lambda prefix: (-counts[prefix], len(prefix), prefix))[:_MOST_PREFIXES]
+    best: tuple[float, dict[str, int]] = (0.0, {})
+    for prefix in prefixes:
+        worth, found = 0.0, {}
+        for side in SIDES:
+            mine = [each for each in candidates if each.side == side]
+            gained, limb = _best_path(mine, prefix, len(parts), parents)
+            limb |= _loose(mine, prefix, parts, limb)
+            worth += gained
+            found |= {sided(side, parts[part]): bone for part, bone in limb.items()}
+        if worth > best[0]:
+            best = worth, found
+    return best[1]
+
+
+def _best_path(
+    candidates: Sequence[_Candidate], prefix: str, count: int, parents: Sequence[int]
+) -> tuple[float, dict[int, int]]:
+    """The parts that are worth most, of bones that follow each other from the body outwards in the parts' order."""
+    worths: dict[int, dict[int, float]] = {}
+    for each in candidates:
+        worth = each.worth - _OTHER_PREFIX * (each.prefix != prefix)
+        mine = worths.setdefault(each.bone, {})
+        mine[each.part] = max(worth, mine.get(each.part, 0.0))
+    # for each bone, by the last part on the way to it: what that way is worth, and its bones
+    nothing: dict[int, tuple[float, tuple[tuple[int, int], ...]]] = {-1: (0.0, ())}
+    ways = {-1: nothing}
+    best = nothing[-1]
+    for bone, parent in enumerate(parents):
+        ways[bone] = above = ways[parent]
+        if bone not in worths:
+            continue
+        ways[bone] = mine_now = dict(above)
+        for part, worth in worths[bone].items():
+            before = max((way for last, way in above.items() if last < part), key=lambda way: way[0])
+            way = before[0] + worth, (*before[1], (part, bone))
+            if way[0] > mine_now.get(part, nothing[-1])[0]:
+                mine_now[part] = way
+            if way[0] > best[0]:
+                best = way
+    return best[0], dict(best[1])
+
+
+def _loose(
+    candidates: Sequence[_Candidate], prefix: str, parts: tuple[str, ...], limb: Mapping[int, int]
+) -> dict[int, int]:
+    """Feet, hands and toes that are missing in a limb and stand elsewhere in the tree."""
+    found: dict[int, int] = {}
+    for part in range(len(parts)) if limb else ():
+        if parts[part] in _LOOSE and part not in limb:
+            free = [c for c in candidates if c.part == part and c.prefix == prefix and c.bone not in limb.values()]
+            if free:
+                found[part] = max(free, key=lambda each: each.worth).bone
+    return found

@@ -1,0 +1,348 @@
+"""Which bone is what: by the file's own map, by the names of a known program, by words of any language, by structure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smpl_rig.retarget import bone_names
+from smpl_rig.retarget.bone_names import Reading
+from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
+from smpl_rig.retarget.families import CENTRAL, Family, families, general, known_keys, name_words, special_words
+from smpl_rig.retarget.find_limbs import find_limbs
+from smpl_rig.retarget.rig import Rig
+from smpl_rig.retarget.roles import (
+    ARM, BODY_ROLES, FINGERS, HEAD, HIPS, LEG, NECK, REQUIRED, SIDES, SPINE, TRUNK, TWISTED, CharacterMap, sided, twist,
+    words,
+)  # fmt: skip
+
+_ENOUGH = 0.7
+"""Share of a family's bones that a skeleton must have to be one of it."""
+_ON_LIMB = 0.06
+"""Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
+_IN_LINE = 0.25
+"""Of a limb's length: how far from its axis a bone in line may lie."""
+_IN_PALM = 0.5
+"""Of the way from the wrist to a finger's second bone: a first bone that begins before is in the palm."""
+
+
+@dataclass(frozen=True)
+class FoundRoles:
+    """What a skeleton's bones are.
+
+    doubts: sentences about what is ambiguous. not_humanoid: why it is none, a sentence; "" where it is one. expected:
+    role -> number of bones that such a skeleton has.
+    """
+
+    map: CharacterMap
+    doubts: tuple[str, ...] = ()
+    not_humanoid: str = ""
+    expected: Mapping[str, int] | None = None
+
+
+@dataclass
+class _Search:
+    """A skeleton and what was found so far. roles: role -> bones from the body outwards."""
+
+    rig: Rig
+    readings: list[Reading]
+    family: Family
+    roles: dict[str, list[int]]
+    doubts: list[str]
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        return self.rig.parents
+
+    @property
+    def used(self) -> set[int]:
+        return {bone for bones in self.roles.values() for bone in bones}
+
+    def first(self, role: str) -> int:
+        """The first bone of a role, -1 for none."""
+        bones = self.roles.get(role)
+        return bones[0] if bones else -1
+
+    def means(self, bone: int, part: str) -> bool:
+        """Whether a bone's name says, in the family's words or general ones, that it is this part of the trunk."""
+        return any(
+            meaning.part == part
+            for reading in self.readings
+            if reading.bone == bone and not reading.side
+            for family in (self.family, general())
+            for meaning in family.meanings.get(reading.key, ())
+        )
+
+
+def find_roles(rig: Rig) -> FoundRoles:
+    """The bones of a skeleton by role. It never raises: what it does not understand is missing in the map."""
+    split = bone_names.without_common([bone_names.split(name, name_words()) for name in rig.names])
+    readings = [
+        reading for bone, name in enumerate(split)
+        for reading in bone_names.readings(bone, name, known_keys(), name_words())
+    ]  # fmt: skip
+    control = next((family for family in families() if family.control and _has_controls(family, rig)), None)
+    if control is not None:
+        return _found(_control_rig(_Search(rig, readings, control, {}, [])))
+    search = _Search(rig, readings, general(), _own(rig), [])
+    limbs: dict[str, int] = {}
+    for family in (*_likely(rig, readings), general()):
+        found = find_limbs(readings, family, rig.names, rig.parents, rig.deforms.tolist())
+        if not limbs or _complete(found) > _complete(limbs):
+            limbs, search.family = found, family
+    if search.roles:
+        search.family = next(family for family in families() if family.name == "VRM")
+    for role, bone in limbs.items():
+        search.roles.setdefault(role, [bone])
+    _find_trunk(search)
+    for side in SIDES:
+        _extend_limbs(search, side)
+        _find_fingers(search, side, split)
+        _find_twists(search, side, split)
+    return _found(search)
+
+
+def described(found: FoundRoles) -> str:
+    """What was found, in a line: "Mixamo, 22 of 22 bones, 30 fingers"."""
+    if not found.map.bones:
+        return "no human bones"
+    expected = found.expected or {}
+    have = {role: len(found.map.of(role)) for role in BODY_ROLES}
+    whole = sum(max(have[role], expected.get(role, 1)) for role in BODY_ROLES)
+    fingers = sum(len(found.map.of(sided(side, finger))) for side in SIDES for finger in FINGERS)
+    text = f"{found.map.family or 'unknown names'}, {sum(have.values())} of {whole} bones, {fingers or 'no'} fingers"
+    missing = [words(role) for role in found.map.missing]
+    return text + (f", no {' and no '.join(missing[:2])}" if missing else "")
+
+
+def _found(search: _Search) -> FoundRoles:
+    names = search.rig.names
+    bones = {role: tuple(names[bone] for bone in chain) for role, chain in search.roles.items() if chain}
+    chains = search.family.chains
+    expected = {}
+    for role in BODY_ROLES:
+        part = role if role in TRUNK else role[2:]
+        expected[role] = chains.get(part, 0) if search.family.name else 1
+    if search.family.name:
+        expected |= {role: min(expected[role], max(len(bones.get(role, ())), 1)) for role in expected}
+    character = CharacterMap(bones, search.family.name, _virtual_parents(search))
+    return FoundRoles(character, tuple(search.doubts), _no_humanoid(search), expected)
+
+
+def _complete(limbs: Mapping[str, int]) -> int:
+    return sum(role in limbs for role in REQUIRED)
+
+
+def _own(rig: Rig) -> dict[str, list[int]]:
+    """Roles that the file itself tells, in VRM's words for them."""
+    vrm = next(family for family in families() if family.name == "VRM")
+    found: dict[str, dict[int, int]] = {}
+    for human, name in rig.own_map.items():
+        if name in rig.index:
+            for reading in bone_names.readings(0, bone_names.split(human, name_words()), vrm.meanings, name_words()):
+                for meaning in vrm.meanings[reading.key] if reading.number < 0 and not reading.prefix else ():
+                    if bool(reading.side) != (meaning.part in CENTRAL):
+                        role = sided(reading.side, meaning.part) if reading.side else meaning.part
+                        found.setdefault(role, {})[meaning.place] = rig.index[name]
+    return {role: [bone for _, bone in sorted(chain.items())] for role, chain in found.items()}
+
+
+def _has_controls(family: Family, rig: Rig) -> bool:
+    return all(name in rig.index for name in family.control)
+
+
+def _likely(rig: Rig, readings: Sequence[Reading]) -> list[Family]:
+    """Families that a skeleton's names may be of, the most certain first."""
+    scored = []
+    for place, family in enumerate(families()):
+        if family.control or (family.marks and not any(mark in name for mark in family.marks for name in rig.names)):
+            continue
+        by_prefix: dict[str, set[tuple[str, str, int]]] = {}
+        trunk: set[tuple[str, str, int]] = set()
+        for reading in readings:
+            for meaning in family.meanings.get(reading.key, ()) if reading.number < 0 else ():
+                entry = (reading.side, meaning.part, meaning.place)
+                if reading.side and meaning.part not in CENTRAL:
+                    by_prefix.setdefault(reading.prefix, set()).add(entry)
+                elif not reading.side and meaning.part in CENTRAL:
+                    trunk.add(entry)
+        matched = trunk | max(by_prefix.values(), key=len, default=set())
+        body = sum(count * (1 if part in CENTRAL else 2) for part, count in family.chains.items() if part not in FINGERS)
+        of_body = sum(part not in FINGERS for _, part, _ in matched)
+        if of_body >= _ENOUGH * body:
+            scored.append((-(2 * len(matched) - body + of_body + 4 * bool(family.marks)), place, family))
+    return [family for _, _, family in sorted(scored, key=lambda each: each[:2])]
+
+
+def _control_rig(search: _Search) -> _Search:
+    """The controls of a known control rig, by the whole name."""
+    chains: dict[str, dict[int, tuple[int, int]]] = {}
+    for reading in search.readings:
+        for meaning in search.family.meanings.get(reading.key, ()) if reading.number < 0 and not reading.prefix else ():
+            if bool(reading.side) != (meaning.part in CENTRAL):
+                role = sided(reading.side, meaning.part) if reading.side else meaning.part
+                chain = chains.setdefault(role, {})
+                chain[meaning.place] = min(chain.get(meaning.place, (99, 0)), (meaning.rank, reading.bone))
+    for role, chain in chains.items():
+        search.roles[role] = [bone for _, (_, bone) in sorted(chain.items())]
+    return search
+
+
+def _virtual_parents(search: _Search) -> dict[str, str]:
+    """Mapped bones of a control rig that follow another one by constraints."""
+    names, found = search.rig.names, {}
+    for part, other in (search.family.follows or {}).items():
+        for side in SIDES:
+            bone, leader = search.first(sided(side, part)), search.first(sided(side, other))
+            if bone >= 0 and leader >= 0:
+                found[names[bone]] = names[leader]
+    return found
+
+
+def _find_trunk(search: _Search) -> None:
+    """Hips, spine, neck and head: from the tree between legs, arms and head."""
+    roles, parents = search.roles, search.parents
+    thighs = [search.first(sided(side, "thigh")) for side in SIDES]
+    arms = [next((b for b in (search.first(sided(side, part)) for part in ARM) if b >= 0), -1) for side in SIDES]
+    if min(thighs) < 0 or min(arms) < 0:
+        return
+    legs, chest = meeting(*thighs, parents), meeting(*arms, parents)
+    if HEAD not in roles:
+        head = _head(search, chest, {*thighs, *arms})
+        if head >= 0:
+            roles[HEAD] = [head]
+    if legs < 0 or chest < 0:
+        return
+    center = meeting(legs, chest, parents)
+    if center < 0:
+        center = legs
+    above = [bone for bone in path(center, parents)[:-1] if search.means(bone, HIPS)]
+    hips = [center, *between(center, legs, parents)]
+    if above and not search.means(center, HIPS) and search.means(center, SPINE):
+        hips = [above[-1], *between(above[-1], legs, parents)]
+    spine = [bone for bone in between(center, chest, parents) if bone not in hips]
+    top = search.first(HEAD)
+    neck = between(chest, top, parents)[:-1] if top >= 0 else []
+    while neck and search.means(neck[0], SPINE) and search.family.name != "Rigify metarig":
+        spine.append(neck.pop(0))
+    while spine and search.means(spine[-1], NECK):
+        neck.insert(0, spine.pop())
+    for role, bones in ((HIPS, hips), (SPINE, spine), (NECK, neck)):
+        if bones:
+            roles.setdefault(role, bones)
+
+
+def _head(search: _Search, chest: int, limbs: set[int]) -> int:
+    """The head by its name, else the last bone of a spine or neck beyond the arms."""
+    barred = {bone for limb in limbs for bone in subtree(limb, search.parents)}
+    ranked = [
+        (meaning.rank, len(reading.prefix), reading.number, len(path(reading.bone, search.parents)), reading.bone)
+        for reading in search.readings if not reading.side and reading.bone not in barred
+        for family in (search.family, general())
+        for meaning in family.meanings.get(reading.key, ()) if meaning.part == HEAD
+    ]  # fmt: skip
+    on_chest = set(subtree(chest, search.parents)) if chest >= 0 else set()
+    if ranked:
+        return min(ranked, key=lambda each: (each[4] not in on_chest, *each))[4]
+    beyond = [b for b in on_chest - barred if b != chest and (search.means(b, SPINE) or search.means(b, NECK))]
+    return max(beyond, key=lambda bone: len(path(bone, search.parents)), default=-1)
+
+
+def _extend_limbs(search: _Search, side: str) -> None:
+    """Bones in line that belong to a limb's part as well."""
+    heads, roles = search.rig.heads, search.roles
+    for limb in (ARM, LEG):
+        have = [part for part in limb if sided(side, part) in roles]
+        for part, after in zip(have, have[1:]):
+            start, end = search.first(sided(side, part)), search.first(sided(side, after))
+            axis = heads[end] - heads[start]
+            length = float(np.linalg.norm(axis))
+            for bone in between(start, end, search.parents)[:-1]:
+                if length < 1e-9 or bone in search.used:
+                    continue
+                away = heads[bone] - heads[start]
+                share = float(away @ axis) / length**2
+                aside = float(np.linalg.norm(away - share * axis)) / length
+                if 0.05 < share < 0.95 and aside < _IN_LINE:
+                    roles[sided(side, part)].append(bone)
+
+
+def _words_of(kind: str, name: Iterable[str]) -> bool:
+    return not special_words(kind).isdisjoint(name)
+
+
+def _find_fingers(search: _Search, side: str, split: Sequence[Sequence[str]]) -> None:
+    last = next((b for b in (search.first(sided(side, part)) for part in ("hand", "forearm")) if b >= 0), -1)
+    if last < 0:
+        return
+    below = set(subtree(last, search.parents)) - search.used
+    found: dict[str, list[int]] = {}
+    for bone in sorted(below):
+        name = split[bone]
+        finger = _finger(search, bone, side)
+        if not finger or _words_of("tips", name) or _words_of("twists", name):
+            continue
+        if finger != "thumb" and _words_of("palms", name):
+            continue
+        chain = found.setdefault(finger, [])
+        if not chain or search.parents[bone] == chain[-1] or chain[-1] in path(bone, search.parents):
+            chain.append(bone)
+    for finger, chain in found.items():
+        search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, chain))
+
+
+def _finger(search: _Search, bone: int, side: str) -> str:
+    """Which finger a bone of the hand is by its name; "" where the name does not say it."""
+    meant = [
+        (which, meaning.rank, meaning.part) for reading in search.readings if reading.bone == bone and reading.side in ("", side)
+        for which, family in enumerate((search.family, general()))
+        for meaning in family.meanings.get(reading.key, ()) if meaning.part in FINGERS
+    ]  # fmt: skip
+    return min(meant)[2] if meant else ""
+
+
+def _without_palm(search: _Search, hand: int, finger: str, chain: list[int]) -> list[int]:
+    """Three bones at most; of four the first one is in the palm or the last one is a tip."""
+    heads = search.rig.heads
+    if len(chain) > 3 and finger != "thumb":
+        near, far = (float(np.linalg.norm(heads[bone] - heads[hand])) for bone in chain[:2])
+        if near < _IN_PALM * far:
+            chain = chain[1:]
+    return chain[:3]
+
+
+def _find_twists(search: _Search, side: str, split: Sequence[Sequence[str]]) -> None:
+    """Bones beside a limb's that share its twist, by name or since they lie on its axis."""
+    heads, roles = search.rig.heads, search.roles
+    for limb in (ARM, LEG):
+        for part, after in zip(limb, limb[1:]):
+            start, end = search.first(sided(side, part)), search.first(sided(side, after))
+            if part not in TWISTED or start < 0 or end < 0:
+                continue
+            axis = heads[end] - heads[start]
+            length = float(np.linalg.norm(axis))
+            used = search.used
+            for bone in subtree(start, search.parents, [end])[1:]:
+                if bone in used or length < 1e-9:
+                    continue
+                away = heads[bone] - heads[start]
+                share = float(away @ axis) / length**2
+                aside = float(np.linalg.norm(away - share * axis)) / length
+                helper = not name_words().helpers.isdisjoint(split[bone])
+                lies = 0.05 < share < 0.95 and aside < _ON_LIMB and not helper and bool(search.rig.deforms[bone])
+                if _words_of("twists", split[bone]) or lies:
+                    roles.setdefault(twist(sided(side, part)), []).append(bone)
+
+
+def _no_humanoid(search: _Search) -> str:
+    if not search.rig.names:
+        return "This armature has no bones."
+    have = search.roles.keys()
+    if not any(role in have for role in REQUIRED[1:]):
+        return "No arms and no legs were found in this armature."
+    for parts, limb in ((("thigh", "shin"), "legs"), (("upper_arm", "forearm"), "arms")):
+        if not any(sided(side, part) in have for side in SIDES for part in parts):
+            return f"No {limb} were found in this armature."
+    return ""

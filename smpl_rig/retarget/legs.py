@@ -25,9 +25,9 @@ from .rig import Bools
 
 _SOFT = 0.005
 """Metres on SMPL's legs over which the lower end of a sole changes from heel to ball."""
-_TALL = 1.25
+_TALL = 1.1
 """A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
-_STIFF = 0.6
+_STIFF = 0.8
 """Share of the motion's roll of a foot without toes."""
 _STRETCH = 0.98
 _STRETCHED = 0.9995

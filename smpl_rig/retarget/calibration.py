@@ -330,8 +330,9 @@ class Calibration:
         middle = [knuckles[finger] for finger in ("middle", "ring", "index", "little") if finger in knuckles]
         if middle:
             return middle[0] - hand
-        smpl = [float(np.linalg.norm(REST_OFFSETS[JOINT_INDEX[f"L_{name}"]])) for name in ("hand", "wrist")]
-        return (hand - self.head(side, "forearm")) * smpl[0] / smpl[1]
+        smpl = REST_OFFSETS[JOINT_INDEX[f"{side}_hand"]].astype(np.float64)
+        size = self.length(side, "forearm") / float(np.linalg.norm(REST_OFFSETS[JOINT_INDEX["L_wrist"]]))
+        return size * self.alignment[sided(side, "hand")].T @ smpl
 
     def _alignments(self) -> dict[str, Array]:
         aligned: dict[str, Array] = {role: np.eye(3) for role in (HIPS, SPINE, NECK, HEAD)}

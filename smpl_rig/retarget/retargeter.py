@@ -22,6 +22,8 @@ from .trunk import neck_rotations, places_along, spine_rotations
 HANDS = ("rest", "relaxed", "fists")
 _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
+_PUSHES = 3
+"""Times that a hand is pushed out: out of the trunk it may be in the head."""
 
 
 class Retargeter:
@@ -215,13 +217,18 @@ class Retargeter:
                 continue
             upper, lower, hand = (self.limb(side, part) for part in ("upper_arm", "forearm", "hand"))
             source = [joints[:, JOINT_INDEX[f"{side}_{name}"]] for name in ("wrist", "hand")]
-            deeper = [
-                excess(depths(point, mine, shape), depths(other, theirs, SMPL_VOLUME)[0], scale)
-                for point, other in zip(self.hand_points(side, turns, places), source, strict=True)
-            ]
+            allowed = [depths(point, theirs, SMPL_VOLUME)[0] for point in source]
+            points = self.hand_points(side, turns, places)
+            moved = np.zeros((len(turns), 3))
+            for _ in range(_PUSHES):
+                deeper = [
+                    excess(depths(point + moved, mine, shape), other, scale)
+                    for point, other in zip(points, allowed, strict=True)
+                ]
+                moved = moved + push(deeper, scale)
             hinge = world[:, JOINT_INDEX[f"{side}_shoulder"], :, 1] * (-1.0 if side == "L" else 1.0)
             first = places[:, lower[0]] - places[:, upper[0]]
-            swing, bend = bent_arm(first, places[:, hand[0]] - places[:, lower[0]], push(deeper, scale), hinge)
+            swing, bend = bent_arm(first, places[:, hand[0]] - places[:, lower[0]], moved, hinge)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
 

@@ -15,6 +15,7 @@ from .arms import SMPL_VOLUME, Trunk, Volume, bent_arm, depths, excess, head_mid
 from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
 from .legs import ankle_goal, apart, bent, held_back, leg_of, limits, out_of_floor, roll_share, rolled, toes_on_floor
+from .reading import read_changes
 from .rig import Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
 from .trunk import neck_rotations, places_along, spine_rotations
@@ -50,7 +51,7 @@ class Retargeter:
             for bends in self._bends.values()
             for (upper, _), (lower, _) in zip(bends[:-1], bends[1:], strict=True)
         }
-        self._spine = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
+        self.spine_places = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -63,6 +64,13 @@ class Retargeter:
     def posed(self, quaternions: Array, locations: Array) -> Solved:
         """The poses that Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
         return self._tree.posed(quaternions, locations)
+
+    def read(self, now: Solved, like: Motion) -> Motion:
+        """`like`, the motion that was keyed, changed by what differs between what is shown `now` and `solve(like)`.
+
+        Frames that do not differ come back to the bit; fingers and bones that share a twist are not read.
+        """
+        return read_changes(self, now, like)
 
     def solve(self, motion: Motion) -> Solved:
         """The motion on the character."""
@@ -112,7 +120,7 @@ class Retargeter:
         roles = self._tree.by_role
         for control in roles[HIPS]:
             turns[:, control] = world[:, 0]
-        for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self._spine), strict=True):
+        for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self.spine_places), strict=True):
             turns[:, control] = turn
         neck = roles.get(NECK, [])
         for control, turn in zip(neck, neck_rotations(world, len(neck)), strict=True):
@@ -163,7 +171,7 @@ class Retargeter:
             line = held_back(goals[side] - hips[side] - moved, *reach[side])
             thigh = turns[:, upper[0]] @ (body.head(side, "shin") - body.head(side, "thigh"))
             shin = turns[:, lower[0]] @ (body.head(side, "foot") - body.head(side, "shin"))
-            swing, bend = bent(legs[side], thigh, shin, line)
+            swing, bend = bent(legs[side].thigh[:, :, 0], thigh, shin, line)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
         return moved

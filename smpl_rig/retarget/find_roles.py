@@ -9,7 +9,7 @@ import numpy as np
 
 from smpl_rig.retarget import bone_names
 from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
-from smpl_rig.retarget.families import CENTRAL, Family, families, general, name_words, special_words
+from smpl_rig.retarget.families import CENTRAL, Family, families, name_words, special_words
 from smpl_rig.retarget.named_bones import NamedBones
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import (
@@ -178,7 +178,7 @@ def _find_trunk(search: _Search) -> None:
         hips.append(spine.pop(0))
     top = search.first(HEAD)
     neck = between(chest, top, parents)[:-1] if top >= 0 else []
-    while neck and search.named.means(neck[0], SPINE) and search.family.name != "Rigify metarig":
+    while neck and search.named.means(neck[0], SPINE):
         spine.append(neck.pop(0))
     while spine and search.named.means(spine[-1], NECK):
         neck.insert(0, spine.pop())
@@ -244,11 +244,10 @@ def _find_fingers(search: _Search, side: str) -> None:
 def _finger(search: _Search, bone: int, side: str) -> str:
     """Which finger a bone of the hand is by its name; "" where the name does not say it."""
     meant = [
-        (which, meaning.rank, meaning.part) for which, family in enumerate((search.family, general()))
-        for reading, meaning in search.named.meanings(bone, family)
+        (meaning.rank, meaning.part) for reading, meaning in search.named.meanings(bone)
         if meaning.part in FINGERS and reading.side in ("", side)
     ]  # fmt: skip
-    return min(meant)[2] if meant else ""
+    return min(meant)[1] if meant else ""
 
 
 def _without_palm(search: _Search, hand: int, finger: str, chain: list[int]) -> list[int]:

@@ -56,12 +56,16 @@ class NamedBones:
         return self._best[1]
 
     def meanings(self, bone: int, family: Family | None = None) -> Iterator[tuple[Reading, Meaning]]:
-        """What a bone's name can mean; by default in the words of the skeleton's family, then in general ones."""
+        """What a bone's name can mean; by default in the words of the skeleton's family, or else in general ones."""
         for each in (family,) if family else (self.family, general()):
+            said = False
             for reading in self.readings[bone]:
                 for meaning in each.meanings.get(reading.key, ()):
-                    if not reading.side or meaning.part not in CENTRAL:
+                    if (not reading.side or meaning.part not in CENTRAL) and (reading.number < 0 or not each.name):
+                        said = True
                         yield reading, meaning
+            if said:
+                return
 
     def means(self, bone: int, part: str, side: str = "") -> bool:
         """Whether a bone's name says that it is this part of the body."""

@@ -14,6 +14,7 @@ from smpl_rig import rotations as rot
 from smpl_rig.feet import foot_contacts
 from smpl_rig.kinematics import forward_kinematics, global_rotations
 from smpl_rig.motion import Motion
+from smpl_rig.retarget.arms import SMPL_VOLUME, depths, excess, source_trunk
 from smpl_rig.retarget.calibration import SMPL_ANKLE_HEIGHT, smpl_joint
 from smpl_rig.retarget.controls import Solved
 from smpl_rig.retarget.retargeter import Retargeter
@@ -57,6 +58,7 @@ class Figures:
     signs: int
     step: float
     lowered: float
+    hands: float
 
 
 def figures(character: Retargeter, motion: Motion) -> Figures:
@@ -127,6 +129,7 @@ def figures(character: Retargeter, motion: Motion) -> Figures:
         knees=sum(_knee_flips(character, side, places, turns, joints, world) for side in SIDES),
         signs=int((np.sum(quaternions[1:] * quaternions[:-1], axis=-1) < 0).sum()),
         step=float(np.degrees(2 * np.arccos(min(steps, 1.0)))),
+        hands=_hands(character, turns, places, joints, world) / body.height,
         lowered=float((body.ratio * source_hips - hips)[:, 2].max()) * own,
     )
 
@@ -155,6 +158,21 @@ def _source_soles(joints: Array, world: Array) -> dict[str, Array]:
         ball = joints[:, foot] + world[:, ankle] @ np.array([0.0, -SOLE_BELOW_FOOT, 0.0])
         found[side] = np.stack([heel, ball], axis=1)
     return found
+
+
+def _hands(character: Retargeter, turns: Array, places: Array, joints: Array, world: Array) -> float:
+    """How much deeper a hand is in the character's body at most than the source's is in its own, metres."""
+    shape, trunk = character.body_volume(), character.trunk(turns, places)
+    theirs, scale = source_trunk(joints, world), shape.breadth / SMPL_VOLUME.breadth
+    worst = 0.0
+    for side in SIDES:
+        if not character.limb(side, "hand"):
+            continue
+        source = [joints[:, JOINT_INDEX[f"{side}_{name}"]] for name in ("wrist", "hand")]
+        for point, other in zip(character.hand_points(side, turns, places), source, strict=True):
+            mine = depths(point, trunk, shape)
+            worst = max(worst, float(excess(mine, depths(other, theirs, SMPL_VOLUME)[0], scale)[0].max()))
+    return worst
 
 
 def _knee_flips(

@@ -131,12 +131,26 @@ def map_of(armature: bpy.types.Object) -> CharacterMap:
     return chosen if chosen is not None else found(armature).map
 
 
+def _complete_map(armature: bpy.types.Object) -> CharacterMap:
+    """The same. Raises CharacterMapError, which says what is missing, where nobody could dance with it."""
+    from smpl_rig.retarget.roles import CharacterMapError, check_map
+
+    chosen = choices_of(armature).map
+    if chosen is None and (reason := found(armature).not_humanoid):
+        raise CharacterMapError(reason)
+    character = map_of(armature)
+    check_map(character)
+    return character
+
+
 def keyed(armature: bpy.types.Object, frame: int) -> KeyedCharacter:
-    """How a dance that begins at a scene frame is keyed. Raises ArmatureError."""
+    """How a dance that begins at a scene frame is keyed. Raises ArmatureError and CharacterMapError."""
     from smpl_rig.blender.character_keying import keyed_now
 
     choices = choices_of(armature)
-    return keyed_now(armature, map_of(armature), choices.hands, frame, choices.degrees, choices.centimetres / 100)
+    return keyed_now(
+        armature, _complete_map(armature), choices.hands, frame, choices.degrees, choices.centimetres / 100
+    )
 
 
 def found(armature: bpy.types.Object) -> FoundRoles:
@@ -190,14 +204,14 @@ def description(armature: bpy.types.Object) -> str:
     """What is found of an armature, for people. Raises SceneError that says why it cannot dance."""
     from smpl_rig.blender.armature import ArmatureError
     from smpl_rig.retarget.find_roles import described
-    from smpl_rig.retarget.roles import CharacterMapError, check_map
+    from smpl_rig.retarget.roles import CharacterMapError
 
     try:
         if is_smpl(armature):
             return "SMPL"
-        check_map(map_of(armature))
-        chosen = choices_of(armature).map
-        return described(found(armature)) if chosen is None else f"{len(chosen.names)} bones, chosen by you"
+        character = _complete_map(armature)
+        is_found = choices_of(armature).map is None
+        return described(found(armature)) if is_found else f"{len(character.names)} bones, as chosen below"
     except (ArmatureError, CharacterMapError) as error:
         raise SceneError(str(error)) from error
 

@@ -131,8 +131,7 @@ def _former(armature: bpy.types.Object) -> tuple[Former | None, bpy.types.Action
         last = dancer.frame_start + len(dancer.key_prints) - 1
         return Former(dancer.frame_start, last, keep=True, channels=target.channels), action
     first, last = now.frame_start, now.frame_start + len(now.key_prints) - 1
-    is_ours = (
-        not edited and now.frame_start == dancer.frame_start and target.is_plain and not target.others(first, last)
-    )
+    is_plain = target.is_plain(first, len(now.key_prints))
+    is_ours = not edited and now.frame_start == dancer.frame_start and is_plain and not target.others(first, last)
     keep = not is_ours or action.use_fake_user or action.asset_data is not None
     return Former(first, last, keep, target.channels), action

@@ -81,14 +81,14 @@ class KeyedTarget:
 
         keys, count = DanceKeys(self._keying), len(keyed.prints)
         frame_start, same = self._place_in_time(keyed, keys)
-        changed = np.flatnonzero(~same)
-        if not self.is_plain:
+        changed, is_plain = np.flatnonzero(~same), self.is_plain(frame_start, count)
+        if not is_plain:
             near = np.arange(count)
         elif len(changed):
             near = keys.between(changed, count, frame_start)
         else:
             near = changed
-        untouched = np.setdiff1d(np.flatnonzero(same), near if self.is_plain else [])
+        untouched = np.setdiff1d(np.flatnonzero(same), near if is_plain else [])
         if len(untouched):
             self._check_rest(keyed, untouched, frame_start)
         edited = set(changed.tolist())
@@ -253,8 +253,7 @@ class KeyedTarget:
 
         return tuple(DanceKeys(self._keying).prints(count, frame_start).tolist())
 
-    @property
-    def is_plain(self) -> bool:
+    def is_plain(self, frame_start: float, count: int) -> bool:
         """Whether the add-on's curves alone say the pose."""
         from smpl_rig.blender.keying import curves_of
 
@@ -263,7 +262,7 @@ class KeyedTarget:
         curves = curves_of(keying)
         as_keyed = all(bones[each.bone].rotation_mode == each.mode for each in keying.rotations if each.bone in bones)
         whole = len(curves) == len(keying.channels) and not any(map(_modified, curves.values()))
-        return as_keyed and whole and keying.is_alone
+        return as_keyed and whole and keying.is_alone(frame_start, frame_start + count - 1)
 
     @property
     def channels(self) -> Sequence[Channel]:
@@ -295,8 +294,9 @@ def _modified(curve: bpy.types.FCurve) -> bool:
 def as_scene_errors() -> Iterator[None]:
     """What the rig's modules complain of is for people."""
     from smpl_rig.blender.armature import ArmatureError
+    from smpl_rig.retarget.roles import CharacterMapError
 
     try:
         yield
-    except ArmatureError as error:
+    except (ArmatureError, CharacterMapError) as error:
         raise SceneError(str(error)) from error

@@ -66,7 +66,7 @@ def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceA
 
 def _store(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
     with all_or_nothing(armature):
-        if not target_of(armature).is_plain:
+        if not target_of(armature).is_plain(dancer.frame_start, frames):
             dancer = dance_keys.write_new_action(armature, dancer, dancer.motion())
         dance_keys.store_keyed(armature, dancer, frames)
 

@@ -54,9 +54,9 @@ class Target(Protocol):
     def character(self) -> str:
         """How dances are keyed, for the record; see `Dancer`."""
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether the keys that `write` makes alone say what is danced: no muted curves, modifiers, other channels."""
+    def is_plain(self, frame_start: float, count: int) -> bool:
+        """Whether the keys that `write` makes alone say what is danced in so many frames: no muted curves, modifiers,
+        other channels, constraints."""
 
     @property
     def channels(self) -> Sequence[Channel]:

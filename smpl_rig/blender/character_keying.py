@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,7 +23,17 @@ from ..retarget.controls import Solved
 from ..retarget.families import control_settings
 from ..retarget.retargeter import Retargeter
 from ..retarget.rig import Rig
-from ..retarget.roles import HIPS, CharacterMap, CharacterMapError, from_json, to_json
+from ..retarget.roles import (
+    FINGER_ROLES,
+    HEAD,
+    HIPS,
+    SIDES,
+    CharacterMap,
+    CharacterMapError,
+    from_json,
+    sided,
+    to_json,
+)
 from ..skeleton import rest_joints
 from . import compat, rotation_modes
 from .armature import ArmatureError, check_usable
@@ -31,6 +41,7 @@ from .compat import armature_of, pose_of
 from .keying import (
     FEET_TOLERANCE,
     LARGEST_TURN,
+    REST,
     TOLERANCE,
     Bools,
     Channel,
@@ -49,7 +60,9 @@ AT_LEAST_REACH = 0.05
 SAME_TURN, SAME_PLACE = 4e-3, 5e-3
 """Distance of quaternions, and metres of controls, up to which poses are the same; see `smpl_keying`."""
 UNPOSED = 1e-5
-"""Numbers of a bone's matrix up to which it rests."""
+"""What numbers of a bone at rest may be off."""
+REST_IN_ALL = ("location", "scale")
+"""What poses a bone whatever its rotation mode is."""
 HOLDING = frozenset(
     {
         "COPY_LOCATION", "COPY_ROTATION", "COPY_TRANSFORMS", "TRANSFORM", "TRANSFORM_CACHE", "CLAMP_TO",
@@ -59,6 +72,7 @@ HOLDING = frozenset(
 )  # fmt: skip
 """Kinds of constraints that say where a bone is, whatever is keyed. Limits only bound it."""
 MOST_SOLVED = 3
+_ENDS = (HEAD, *(sided(side, part) for side in SIDES for part in ("hand", "toes")), *FINGER_ROLES)
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,8 @@ class KeyedCharacter:
     """How a dance is keyed on a character.
 
     map, hands: see `Retargeter`. to_world: (16,) the object's matrix when it was keyed, row by row. modes: control ->
-    its rotation mode, in the order of channels. moving: controls that have a location. degrees, metres: what keys may
-    leave of a turn and of places, 0 for the usual.
+    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. degrees,
+    metres: what keys may leave of a turn and of places, 0 for the usual.
     """
 
     map: CharacterMap
@@ -114,7 +128,7 @@ def read_character(text: str) -> KeyedCharacter:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its character is damaged ({error})") from error
-    if len(read.to_world) != 16 or not np.isfinite(read.to_world).all() or not read.modes:
+    if len(read.to_world) != 16 or not np.isfinite(read.to_world).all() or not read.modes or not read.moving:
         raise ValueError("its character is damaged (its place in the world)")
     if not set(read.modes.values()) <= rotation_modes.MODES or not set(read.moving) <= set(read.modes):
         raise ValueError("its character is damaged (its rotation modes)")
@@ -136,7 +150,8 @@ def keyed_now(
         controls = Retargeter(rig_of(armature, to_world, character), character, hands).controls
     bones = pose_of(armature).bones
     modes = {control.bone: bones[control.bone].rotation_mode for control in controls}
-    moving = tuple(control.bone for control in controls if control.moves)
+    # the hips first, which carry the rest
+    moving = tuple(c.bone for c in sorted(controls, key=lambda c: c.role != HIPS) if c.moves)
     return KeyedCharacter(character, hands, tuple(to_world.ravel().tolist()), modes, moving, degrees, metres)
 
 
@@ -181,6 +196,34 @@ class CharacterKeying:
         self.rotations: Sequence[Rotation] = rotations
 
     @cached_property
+    def _between(self) -> list[str]:
+        """Bones that are no controls, but move one of them and not all."""
+        bones, modes, parents = armature_of(self.armature).bones, self.keyed.modes, self.keyed.map.parents
+        first = next(iter(self.keyed.moving), "")
+        common = {bone.name for bone in bones[first].parent_recursive} if first in bones else set()
+        found: dict[str, None] = {}
+        for name in modes:
+            at = bones[name].parent if name in bones and name not in parents else None
+            while at is not None and at.name not in modes and at.name not in common:
+                found[at.name] = None
+                at = at.parent
+        return list(found)
+
+    @cached_property
+    def resting(self) -> Collection[str]:
+        """What would move the controls: bones in between; locations of those that only turn; scales, but of heads and
+        hands, whose size is the animator's."""
+        return frozenset(bone_path(bone, name) for bone, name in self._at_rest)
+
+    @cached_property
+    def _at_rest(self) -> list[tuple[str, str]]:
+        """Bones and those of their properties that rest."""
+        keyed, ends = self.keyed, {bone for role in _ENDS for bone in self.keyed.map.of(role)}
+        found = [(bone, name) for bone in self._between for name in REST]
+        found += [(bone, "location") for bone in keyed.modes if bone not in keyed.moving]
+        return found + [(bone, "scale") for bone in keyed.modes if bone not in ends]
+
+    @cached_property
     def _rig(self) -> Rig:
         check_usable(self.armature)
         missing = [bone for bone in self.keyed.modes if bone not in armature_of(self.armature).bones]
@@ -219,34 +262,23 @@ class CharacterKeying:
                     f'bone "{bone}", which would win over keys. Mute the constraint first.'
                 )
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether no constraint holds a control, and no bone between controls was posed."""
+    def is_alone(self, first: float, last: float) -> bool:
+        """Whether no constraint holds a control, and no bone between controls is posed."""
         pose = pose_of(self.armature).bones
-        present = [pose[bone] for bone in self.keyed.modes if bone in pose]
         if not held_bones(pose_of(self.armature)).keys().isdisjoint(self.keyed.modes):
             return False
-        between = {bone.name for bone in self._between(present)}
-        if any(not np.allclose(np.array(pose[name].matrix_basis), np.eye(4), atol=UNPOSED) for name in between):
-            return False
-        paths = tuple(bone_path(name, "") for name in between)
-        places = compat.places(self.armature)[:1]
-        return not (paths and any(c.data_path.startswith(paths) for place in places for c in place.curves()))
-
-    def _between(self, present: Sequence[bpy.types.PoseBone]) -> list[bpy.types.PoseBone]:
-        """Bones above a control and below another one, where controls follow each other along the tree of bones."""
-        found: list[bpy.types.PoseBone] = []
-        for bone in present:
-            if bone.name in self.keyed.map.parents:
-                continue
-            line: list[bpy.types.PoseBone] = []
-            at = bone.parent
-            while at is not None and at.name not in self.keyed.modes:
-                line.append(at)
-                at = at.parent
-            if at is not None:
-                found += line
-        return found
+        keyed: set[str] = set()
+        for place in compat.places(self.armature)[:1]:
+            for curve in place.curves():
+                if curve.data_path in self.resting:
+                    keyed.add(curve.data_path)
+                    if not _rests(curve, first - (place.offset or 0.0), last - (place.offset or 0.0)):
+                        return False
+        return all(
+            np.allclose(getattr(pose[bone], name), REST[name], atol=UNPOSED)
+            for bone, name in self._at_rest
+            if bone in pose and bone_path(bone, name) not in keyed and name in (*REST_IN_ALL, _rotation_of(pose[bone]))
+        )
 
     @cached_property
     def _size(self) -> float:
@@ -318,7 +350,8 @@ class CharacterKeying:
 
     def differ(self, motion: Motion, frames: Frames, times: Floats) -> Bools:
         """(N,) where another pose is shown."""
-        now = self._keyed(times) if self.is_alone else self._shown(times)
+        alone = self.is_alone(float(np.min(times)), float(np.max(times)))
+        now = self._keyed(times) if alone else self._shown(times)
         whole = self._solved(motion)
         then = Solved(whole.turns[frames], whole.places[frames])
         turned = rot.quaternion_distance(*(self._retargeter.basis(each)[0] for each in (now, then))).max(axis=1)
@@ -347,8 +380,7 @@ class CharacterKeying:
         scene = bpy.context.scene
         assert scene is not None
         pose = pose_of(self.armature).bones
-        mover = next(c for c in self._retargeter.controls if c.moves and c.role == HIPS)
-        root = pose[mover.bone].parent
+        root = pose[self.keyed.moving[0]].parent
         present, part = scene.frame_current, scene.frame_subframe
         found = np.empty((len(times), len(self.keyed.modes), 4, 4))
         try:
@@ -367,15 +399,30 @@ class CharacterKeying:
         return Solved(axes @ np.swapaxes(rest, -1, -2), found[..., :3, 3])
 
     def prepare(self) -> None:
-        """The control rig's switches; and poses are shown."""
+        """The control rig's switches; what would move the controls rests; and poses are shown."""
+        pose = pose_of(self.armature).bones
         for bone, name, value in self._settings:
-            pose_of(self.armature).bones[bone][name] = value
+            pose[bone][name] = value
+        for bone, name in self._at_rest:
+            setattr(pose[bone], name, REST[name])
         data = armature_of(self.armature)
         if data.pose_position == "REST" and data.library is None:
             data.pose_position = "POSE"
 
 
 _solved: OrderedDict[str, Solved] = OrderedDict()
+
+
+def _rests(curve: bpy.types.FCurve, first: float, last: float) -> bool:
+    """Whether a curve leaves its bone at rest from one frame to another."""
+    rest = REST[curve.data_path.rpartition(".")[2]][curve.array_index]
+    inside = [point.co[1] for point in curve.keyframe_points if first <= point.co[0] <= last]
+    values = [*inside, *(curve.evaluate(frame) for frame in (first, (first + last) / 2, last))]
+    return bool(np.abs(np.array(values) - rest).max() < UNPOSED)
+
+
+def _rotation_of(bone: bpy.types.PoseBone) -> str:
+    return rotation_modes.property_of(bone.rotation_mode)
 
 
 def setting_path(bone: str, name: str) -> str:

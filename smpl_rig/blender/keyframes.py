@@ -16,7 +16,7 @@ from ..motion import Motion
 from . import compat
 from .armature import ArmatureError
 from .key_data import KEY_ATTRIBUTES, Attributes, enum_value, read_keys, write_keys
-from .keying import USUAL_RATE, Channel, Floats, Keying, curves_at, curves_of, tolerance_growth
+from .keying import REST, USUAL_RATE, Channel, Floats, Keying, curves_at, curves_of, tolerance_growth
 
 LONGEST_PIECE = 32
 """Frames of the longest piece of a curve, up to the usual rate."""
@@ -36,10 +36,10 @@ def write_motion(
 
     Frame k of the motion is frame `frame_start` + k * `scene_fps` / motion.fps.
 
-    What else the replaced action holds, such as keys of the object or of other bones, is in the new one, too; it stays
-    in the file with a fake user if `keep_former`. former_range: first and last frame of a motion that was keyed before,
-    on `former_channels` as well; what the same curves have outside both motions is the animator's and goes over as
-    well.
+    What else the replaced action holds, such as keys of the object or of other bones, is in the new one, too, but for
+    keys that would spoil the dance, see `Keying.resting`; it stays in the file with a fake user if `keep_former`.
+    former_range: first and last frame of a motion that was keyed before, on `former_channels` as well; what the same
+    curves have outside both motions is the animator's and goes over as well.
 
     Raises ArmatureError and leaves everything as it was if the motion cannot be keyed.
     """
@@ -66,7 +66,7 @@ def write_motion(
                 # a new curve, without the modifiers and the like of the old one
                 new.remove(present[channel])
             fill(new.add(*channel, bone), [*outside, attributes(keys, frame_start, step)])
-        _clear(new, set(former_channels) - set(keying.channels), first - 0.5, last + 0.5)
+        _clear(new, set(former_channels) - set(keying.channels), keying.resting, first, last)
     except BaseException:
         bpy.data.actions.remove(new.action)
         raise
@@ -77,16 +77,23 @@ def write_motion(
     return new.action
 
 
-def _clear(place: compat.Place, channels: Collection[Channel], first: float, last: float) -> None:
-    """Remove the keys of channels between two frames, and curves that have no others."""
+def _clear(
+    place: compat.Place, channels: Collection[Channel], resting: Collection[str], first: float, last: float
+) -> None:
+    """Remove the keys of channels, and of what rests, from one frame to another, and curves that have no others. What
+    rests is keyed at rest there, where it has keys before or after."""
     for curve in place.curves():
         channel = (curve.data_path, curve.array_index)
-        if channel not in channels:
+        rests = curve.data_path in resting
+        if not rests and channel not in channels:
             continue
-        group, outside = curve.group.name if curve.group is not None else "", _outside(curve, first, last)
+        group, outside = curve.group.name if curve.group is not None else "", _outside(curve, first - 0.5, last + 0.5)
         place.remove(curve)
-        if outside:
-            fill(place.add(*channel, group), outside)
+        if not outside:
+            continue
+        value = REST.get(channel[0].rpartition(".")[2], (0.0,) * 4)[channel[1]]
+        still = Keys(*(np.array(each) for each in ([0, 1], [value] * 2, [value] * 2, [value] * 2, [True] * 2)))
+        fill(place.add(*channel, group), [*outside, attributes(still, first, last - first)] if rests else outside)
 
 
 def check_free(keying: Keying) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -32,6 +32,14 @@ LARGEST_TURN = 2e-3
 USUAL_RATE, MOST_GROWTH = 30.0, 2.0
 """Frames a second up to which these tolerances hold, and how much they grow at most beyond it. Most frames lie between
 two of the checkpoint's then, on straight lines whose corners would cost a key each."""
+REST = {
+    "location": (0.0, 0.0, 0.0),
+    "scale": (1.0, 1.0, 1.0),
+    "rotation_quaternion": (1.0, 0.0, 0.0, 0.0),
+    "rotation_axis_angle": (0.0, 0.0, 1.0, 0.0),
+    "rotation_euler": (0.0, 0.0, 0.0),
+}
+"""A pose bone's properties as it rests."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,10 @@ class Keying(Protocol):
         """(C,) the bone whose channel each is."""
 
     @property
+    def resting(self) -> Collection[str]:
+        """Data paths that would change how the channels look: nothing is keyed there during a dance."""
+
+    @property
     def rotations(self) -> Sequence[Rotation]:
         """The bones' rotations among the channels."""
 
@@ -71,9 +83,9 @@ class Keying(Protocol):
     def units(self) -> float:
         """How many of the armature's units are a metre."""
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether channels alone say the pose: nothing else that poses the bones came in between."""
+    def is_alone(self, first: float, last: float) -> bool:
+        """Whether channels alone say the pose from one scene frame to another: nothing else came in between that poses
+        the bones."""
 
     def check(self) -> None:
         """Raise ArmatureError unless a motion can be keyed. Changes nothing."""

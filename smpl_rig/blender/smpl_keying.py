@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import bpy
@@ -50,7 +50,7 @@ class SmplKeying:
     channels: Sequence[Channel] = CHANNELS
     bones: Sequence[str] = BONES
     rotations: Sequence[Rotation] = ROTATIONS
-    is_alone = True
+    resting: Collection[str] = ()
 
     def __init__(self, armature: bpy.types.Object) -> None:
         self.armature = armature
@@ -63,6 +63,10 @@ class SmplKeying:
     def units(self) -> float:
         """How many of the armature's units are a metre."""
         return self._rest.size
+
+    def is_alone(self, first: float, last: float) -> bool:
+        """What else poses the bones is not looked at."""
+        return True
 
     def check(self) -> None:
         """Raise ArmatureError unless it is an armature of this file with SMPL's bones in T-pose."""

@@ -237,7 +237,7 @@ class Calibration:
             ball = np.array([ball[0], -ankle[1], ball[2]])
             ahead = rot.normalize(ball * [1, 0, 1])
             length = np.linalg.norm(ball * [1, 0, 1])
-            ends = points if len(points) else np.array(self._leaves(toes[-1])).reshape(-1, 3)
+            ends = points if len(points) else np.array(self.leaves(toes[-1])).reshape(-1, 3)
             tip = float(max((ends - ankle) @ ahead, default=1.5 * length))
             return Foot(ball, heel, heel + ahead * max(tip, length), True, len(ends) > 0)
         ahead, tip = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
@@ -265,7 +265,7 @@ class Calibration:
         line = ends[0] - self.head(side, part)
         return rot.normalize(line) if np.linalg.norm(line) > 1e-4 * self.leg else None
 
-    def _leaves(self, name: str) -> list[Array]:
+    def leaves(self, name: str) -> list[Array]:
         """The heads of bones that nobody mapped under a bone."""
         bone = self.rig.index[name]
         mapped = {self.rig.index.get(other) for other in self.map.names}
@@ -275,7 +275,7 @@ class Calibration:
         """The head of a bone that nobody mapped under a part's last one, else a point along that bone."""
         name = self.bones(side, part)[-1]
         last = self.rig.index[name]
-        far = [leaf for leaf in self._leaves(name) if np.linalg.norm(leaf - self.heads[last]) > 0.1 * self.leg]
+        far = [leaf for leaf in self.leaves(name) if np.linalg.norm(leaf - self.heads[last]) > 0.1 * self.leg]
         return far[:1] or [self.heads[last] + self.frame.T @ self.turn @ self.rig.rest[last, :3, 1]]
 
     def _knuckles(self, side: str) -> dict[str, Array]:
@@ -286,8 +286,9 @@ class Calibration:
         knuckles = {}
         for finger, bones in found.items():
             heads = [self.heads[self.rig.index[name]] for name in bones]
-            # a metacarpal begins in the wrist
-            away = [head for head in heads if hand is None or np.linalg.norm(head - hand) > 0.02 * self.leg]
+            if finger != FINGERS[0] and len(heads) > 3:
+                heads = heads[1:]  # a metacarpal
+            away = [head for head in heads if hand is None or np.linalg.norm(head - hand) > 0.03 * self.leg]
             if away:
                 knuckles[finger] = away[0]
         return knuckles
@@ -307,6 +308,31 @@ class Calibration:
             return None
         facing = np.cross(ahead, across) * (1 if side == "L" else -1)
         return rot.normalize(facing) if np.linalg.norm(facing) > 1e-4 * self.leg else None
+
+    def inward(self, side: str) -> Array:
+        """The direction (3,) from the index to the little finger at rest, body frame; without them, from the thumb."""
+        knuckles = self._knuckles(side)
+        order = [knuckles[finger] for finger in ("index", "middle", "ring", "little") if finger in knuckles]
+        first = order[0] if len(order) > 1 else knuckles["thumb"]
+        return rot.normalize(order[-1] - first)
+
+    def metacarpals(self, side: str, finger: str) -> int:
+        """How many of a finger's bones lie in the palm, before its knuckle."""
+        bones = self.bones(side, finger)
+        knuckle = self._knuckles(side).get(finger)
+        heads = [self.heads[self.rig.index[name]] for name in bones]
+        return next((n for n, head in enumerate(heads) if knuckle is not None and np.array_equal(head, knuckle)), 0)
+
+    def hand_reach(self, side: str) -> Array:
+        """From the wrist to the knuckles (3,) at rest, metres, body frame."""
+        hand = self.head(side, "hand")
+        knuckles = self._knuckles(side)
+        middle = [knuckles[finger] for finger in ("middle", "ring", "index", "little") if finger in knuckles]
+        if middle:
+            return middle[0] - hand
+        smpl = REST_OFFSETS[JOINT_INDEX[f"{side}_hand"]].astype(np.float64)
+        size = self.length(side, "forearm") / float(np.linalg.norm(REST_OFFSETS[JOINT_INDEX["L_wrist"]]))
+        return size * self.alignment[sided(side, "hand")].T @ smpl
 
     def _alignments(self) -> dict[str, Array]:
         aligned: dict[str, Array] = {role: np.eye(3) for role in (HIPS, SPINE, NECK, HEAD)}

@@ -105,7 +105,8 @@ def _loose(
     found: dict[int, int] = {}
     for part in range(len(parts)) if limb else ():
         if parts[part] in _LOOSE and part not in limb:
-            free = [c for c in candidates if c.part == part and c.prefix == prefix and c.bone not in limb.values()]
+            taken = {*limb.values(), *found.values()}
+            free = [c for c in candidates if c.part == part and c.prefix == prefix and c.bone not in taken]
             if free:
                 found[part] = max(free, key=lambda each: each.worth).bone
     return found

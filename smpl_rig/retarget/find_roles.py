@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from smpl_rig.retarget import bone_names
-from smpl_rig.retarget.bone_names import Reading
 from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
-from smpl_rig.retarget.families import CENTRAL, Family, families, general, known_keys, name_words, special_words
-from smpl_rig.retarget.find_limbs import find_limbs
+from smpl_rig.retarget.families import CENTRAL, Family, families, name_words, special_words
+from smpl_rig.retarget.named_bones import NamedBones
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import (
     ARM, BODY_ROLES, FINGERS, HEAD, HIPS, LEG, NECK, REQUIRED, SIDES, SPINE, TRUNK, TWISTED, CharacterMap, sided, twist,
     words,
 )  # fmt: skip
 
-_ENOUGH = 0.7
-"""Share of a family's bones that a skeleton must have to be one of it."""
 _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
@@ -47,10 +44,10 @@ class _Search:
     """A skeleton and what was found so far. roles: role -> bones from the body outwards."""
 
     rig: Rig
-    readings: list[Reading]
+    named: NamedBones
     family: Family
     roles: dict[str, list[int]]
-    doubts: list[str]
+    doubts: list[str] = field(default_factory=list)
 
     @property
     def parents(self) -> tuple[int, ...]:
@@ -65,42 +62,24 @@ class _Search:
         bones = self.roles.get(role)
         return bones[0] if bones else -1
 
-    def means(self, bone: int, part: str) -> bool:
-        """Whether a bone's name says, in the family's words or general ones, that it is this part of the trunk."""
-        return any(
-            meaning.part == part
-            for reading in self.readings
-            if reading.bone == bone and not reading.side
-            for family in (self.family, general())
-            for meaning in family.meanings.get(reading.key, ())
-        )
-
 
 def find_roles(rig: Rig) -> FoundRoles:
     """The bones of a skeleton by role. It never raises: what it does not understand is missing in the map."""
-    split = bone_names.without_common([bone_names.split(name, name_words()) for name in rig.names])
-    readings = [
-        reading for bone, name in enumerate(split)
-        for reading in bone_names.readings(bone, name, known_keys(), name_words())
-    ]  # fmt: skip
+    named = NamedBones(rig.names, rig.parents, rig.deforms.tolist())
     control = next((family for family in families() if family.control and _has_controls(family, rig)), None)
     if control is not None:
-        return _found(_control_rig(_Search(rig, readings, control, {}, [])))
-    search = _Search(rig, readings, general(), _own(rig), [])
-    limbs: dict[str, int] = {}
-    for family in (*_likely(rig, readings), general()):
-        found = find_limbs(readings, family, rig.names, rig.parents, rig.deforms.tolist())
-        if not limbs or _complete(found) > _complete(limbs):
-            limbs, search.family = found, family
-    if search.roles:
-        search.family = next(family for family in families() if family.name == "VRM")
-    for role, bone in limbs.items():
+        return _found(_Search(rig, named, control, named.whole_names(control)))
+    own = _own(rig)
+    search = _Search(rig, named, _vrm() if own else named.family, own)
+    for role, bone in named.limbs.items():
         search.roles.setdefault(role, [bone])
+    for side in SIDES:
+        _without_lone_toe(search, side)
     _find_trunk(search)
     for side in SIDES:
         _extend_limbs(search, side)
-        _find_fingers(search, side, split)
-        _find_twists(search, side, split)
+        _find_fingers(search, side)
+        _find_twists(search, side)
     return _found(search)
 
 
@@ -131,13 +110,13 @@ def _found(search: _Search) -> FoundRoles:
     return FoundRoles(character, tuple(search.doubts), _no_humanoid(search), expected)
 
 
-def _complete(limbs: Mapping[str, int]) -> int:
-    return sum(role in limbs for role in REQUIRED)
+def _vrm() -> Family:
+    return next(family for family in families() if family.name == "VRM")
 
 
 def _own(rig: Rig) -> dict[str, list[int]]:
     """Roles that the file itself tells, in VRM's words for them."""
-    vrm = next(family for family in families() if family.name == "VRM")
+    vrm = _vrm()
     found: dict[str, dict[int, int]] = {}
     for human, name in rig.own_map.items():
         if name in rig.index:
@@ -153,41 +132,13 @@ def _has_controls(family: Family, rig: Rig) -> bool:
     return all(name in rig.index for name in family.control)
 
 
-def _likely(rig: Rig, readings: Sequence[Reading]) -> list[Family]:
-    """Families that a skeleton's names may be of, the most certain first."""
-    scored = []
-    for place, family in enumerate(families()):
-        if family.control or (family.marks and not any(mark in name for mark in family.marks for name in rig.names)):
-            continue
-        by_prefix: dict[str, set[tuple[str, str, int]]] = {}
-        trunk: set[tuple[str, str, int]] = set()
-        for reading in readings:
-            for meaning in family.meanings.get(reading.key, ()) if reading.number < 0 else ():
-                entry = (reading.side, meaning.part, meaning.place)
-                if reading.side and meaning.part not in CENTRAL:
-                    by_prefix.setdefault(reading.prefix, set()).add(entry)
-                elif not reading.side and meaning.part in CENTRAL:
-                    trunk.add(entry)
-        matched = trunk | max(by_prefix.values(), key=len, default=set())
-        body = sum(count * (1 if part in CENTRAL else 2) for part, count in family.chains.items() if part not in FINGERS)
-        of_body = sum(part not in FINGERS for _, part, _ in matched)
-        if of_body >= _ENOUGH * body:
-            scored.append((-(2 * len(matched) - body + of_body + 4 * bool(family.marks)), place, family))
-    return [family for _, _, family in sorted(scored, key=lambda each: each[:2])]
-
-
-def _control_rig(search: _Search) -> _Search:
-    """The controls of a known control rig, by the whole name."""
-    chains: dict[str, dict[int, tuple[int, int]]] = {}
-    for reading in search.readings:
-        for meaning in search.family.meanings.get(reading.key, ()) if reading.number < 0 and not reading.prefix else ():
-            if bool(reading.side) != (meaning.part in CENTRAL):
-                role = sided(reading.side, meaning.part) if reading.side else meaning.part
-                chain = chains.setdefault(role, {})
-                chain[meaning.place] = min(chain.get(meaning.place, (99, 0)), (meaning.rank, reading.bone))
-    for role, chain in chains.items():
-        search.roles[role] = [bone for _, (_, bone) in sorted(chain.items())]
-    return search
+def _without_lone_toe(search: _Search, side: str) -> None:
+    """Where each toe has a bone, the feet end in stiff toes: one that bends alone would look broken."""
+    foot, parents = search.first(sided(side, "foot")), search.parents
+    below = subtree(foot, parents) if foot >= 0 else []
+    tips = [bone for bone in below if "toe" in "".join(search.named.words[bone]) and bone not in parents]
+    if len(tips) > 2:
+        search.roles.pop(sided(side, "toes"), None)
 
 
 def _virtual_parents(search: _Search) -> dict[str, str]:
@@ -210,7 +161,7 @@ def _find_trunk(search: _Search) -> None:
         return
     legs, chest = meeting(*thighs, parents), meeting(*arms, parents)
     if HEAD not in roles:
-        head = _head(search, chest, {*thighs, *arms})
+        head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
             roles[HEAD] = [head]
     if legs < 0 or chest < 0:
@@ -218,36 +169,22 @@ def _find_trunk(search: _Search) -> None:
     center = meeting(legs, chest, parents)
     if center < 0:
         center = legs
-    above = [bone for bone in path(center, parents)[:-1] if search.means(bone, HIPS)]
+    above = [bone for bone in path(center, parents)[:-1] if search.named.means(bone, HIPS)]
     hips = [center, *between(center, legs, parents)]
-    if above and not search.means(center, HIPS) and search.means(center, SPINE):
+    if above and not search.named.means(center, HIPS) and search.named.means(center, SPINE):
         hips = [above[-1], *between(above[-1], legs, parents)]
     spine = [bone for bone in between(center, chest, parents) if bone not in hips]
+    while spine and search.named.means(spine[0], HIPS):
+        hips.append(spine.pop(0))
     top = search.first(HEAD)
     neck = between(chest, top, parents)[:-1] if top >= 0 else []
-    while neck and search.means(neck[0], SPINE) and search.family.name != "Rigify metarig":
+    while neck and search.named.means(neck[0], SPINE):
         spine.append(neck.pop(0))
-    while spine and search.means(spine[-1], NECK):
+    while spine and search.named.means(spine[-1], NECK):
         neck.insert(0, spine.pop())
     for role, bones in ((HIPS, hips), (SPINE, spine), (NECK, neck)):
         if bones:
             roles.setdefault(role, bones)
-
-
-def _head(search: _Search, chest: int, limbs: set[int]) -> int:
-    """The head by its name, else the last bone of a spine or neck beyond the arms."""
-    barred = {bone for limb in limbs for bone in subtree(limb, search.parents)}
-    ranked = [
-        (meaning.rank, len(reading.prefix), reading.number, len(path(reading.bone, search.parents)), reading.bone)
-        for reading in search.readings if not reading.side and reading.bone not in barred
-        for family in (search.family, general())
-        for meaning in family.meanings.get(reading.key, ()) if meaning.part == HEAD
-    ]  # fmt: skip
-    on_chest = set(subtree(chest, search.parents)) if chest >= 0 else set()
-    if ranked:
-        return min(ranked, key=lambda each: (each[4] not in on_chest, *each))[4]
-    beyond = [b for b in on_chest - barred if b != chest and (search.means(b, SPINE) or search.means(b, NECK))]
-    return max(beyond, key=lambda bone: len(path(bone, search.parents)), default=-1)
 
 
 def _extend_limbs(search: _Search, side: str) -> None:
@@ -267,20 +204,31 @@ def _extend_limbs(search: _Search, side: str) -> None:
                 aside = float(np.linalg.norm(away - share * axis)) / length
                 if 0.05 < share < 0.95 and aside < _IN_LINE:
                     roles[sided(side, part)].append(bone)
+    hand = roles.get(sided(side, "hand"), [])
+    if len(hand) == 1:  # wrist and hand
+        beside = [b for b in _children(hand[0], search.parents) if search.named.means(b, "hand", side)]
+        above = [b for b in [search.parents[hand[0]]] if b not in search.used and search.named.means(b, "hand", side)]
+        roles[sided(side, "hand")] = [*above, hand[0], *beside[:1]]
+
+
+def _children(bone: int, parents: Sequence[int]) -> list[int]:
+    return [child for child, parent in enumerate(parents) if parent == bone]
 
 
 def _words_of(kind: str, name: Iterable[str]) -> bool:
     return not special_words(kind).isdisjoint(name)
 
 
-def _find_fingers(search: _Search, side: str, split: Sequence[Sequence[str]]) -> None:
+def _find_fingers(search: _Search, side: str) -> None:
     last = next((b for b in (search.first(sided(side, part)) for part in ("hand", "forearm")) if b >= 0), -1)
     if last < 0:
         return
     below = set(subtree(last, search.parents)) - search.used
     found: dict[str, list[int]] = {}
     for bone in sorted(below):
-        name = split[bone]
+        name = search.named.words[bone]
+        if search.rig.names[bone].startswith("_"):
+            continue
         finger = _finger(search, bone, side)
         if not finger or _words_of("tips", name) or _words_of("twists", name):
             continue
@@ -296,11 +244,10 @@ def _find_fingers(search: _Search, side: str, split: Sequence[Sequence[str]]) ->
 def _finger(search: _Search, bone: int, side: str) -> str:
     """Which finger a bone of the hand is by its name; "" where the name does not say it."""
     meant = [
-        (which, meaning.rank, meaning.part) for reading in search.readings if reading.bone == bone and reading.side in ("", side)
-        for which, family in enumerate((search.family, general()))
-        for meaning in family.meanings.get(reading.key, ()) if meaning.part in FINGERS
+        (meaning.rank, meaning.part) for reading, meaning in search.named.meanings(bone)
+        if meaning.part in FINGERS and reading.side in ("", side)
     ]  # fmt: skip
-    return min(meant)[2] if meant else ""
+    return min(meant)[1] if meant else ""
 
 
 def _without_palm(search: _Search, hand: int, finger: str, chain: list[int]) -> list[int]:
@@ -313,7 +260,7 @@ def _without_palm(search: _Search, hand: int, finger: str, chain: list[int]) -> 
     return chain[:3]
 
 
-def _find_twists(search: _Search, side: str, split: Sequence[Sequence[str]]) -> None:
+def _find_twists(search: _Search, side: str) -> None:
     """Bones beside a limb's that share its twist, by name or since they lie on its axis."""
     heads, roles = search.rig.heads, search.roles
     for limb in (ARM, LEG):
@@ -330,9 +277,9 @@ def _find_twists(search: _Search, side: str, split: Sequence[Sequence[str]]) -> 
                 away = heads[bone] - heads[start]
                 share = float(away @ axis) / length**2
                 aside = float(np.linalg.norm(away - share * axis)) / length
-                helper = not name_words().helpers.isdisjoint(split[bone])
+                helper = not name_words().helpers.isdisjoint(search.named.words[bone])
                 lies = 0.05 < share < 0.95 and aside < _ON_LIMB and not helper and bool(search.rig.deforms[bone])
-                if _words_of("twists", split[bone]) or lies:
+                if _words_of("twists", search.named.words[bone]) or lies:
                     roles.setdefault(twist(sided(side, part)), []).append(bone)
 
 

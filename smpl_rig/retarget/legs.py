@@ -25,9 +25,9 @@ from .rig import Bools
 
 _SOFT = 0.005
 """Metres on SMPL's legs over which the lower end of a sole changes from heel to ball."""
-_TALL = 1.25
+_TALL = 1.1
 """A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
-_STIFF = 0.6
+_STIFF = 0.8
 """Share of the motion's roll of a foot without toes."""
 _STRETCH = 0.98
 _STRETCHED = 0.9995
@@ -117,10 +117,9 @@ def held_back(line: Array, soft: Array, longest: float) -> Array:
     return line * (np.minimum(shortened, longest) / distance)[:, None]
 
 
-def bent(leg: Leg, thigh: Array, shin: Array, line: Array) -> tuple[Array, Array]:
+def bent(left: Array, thigh: Array, shin: Array, line: Array) -> tuple[Array, Array]:
     """World rotations (T, 3, 3) to be put on thigh and shin, with vectors (T, 3), so that the ankle is at `line` (T, 3)
-    from the hip."""
-    left = leg.thigh[:, :, 0]
+    from the hip. left: (T, 3) the thigh's left."""
     bend = np.cross(rot.normalize(thigh), rot.normalize(shin))
     # the bend itself determines the hinge, as far as there is one; a straight leg's is the thigh's left axis
     clear = np.clip(np.sum(bend * left, axis=-1, keepdims=True) / 0.2, 0, 1)

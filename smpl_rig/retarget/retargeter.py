@@ -11,15 +11,20 @@ from ..motion import Motion
 from ..rotations import Array
 from ..skeleton import JOINT_INDEX
 from .calibration import Calibration, smpl_direction, smpl_joint, twist_angle
+from .arms import SMPL_VOLUME, Trunk, Volume, bent_arm, depths, excess, head_middle, push, source_trunk, volume
 from .controls import Control, Controls, Solved
+from .fingers import FingerBend, finger_bends, life
 from .legs import ankle_goal, apart, bent, held_back, leg_of, limits, out_of_floor, roll_share, rolled, toes_on_floor
+from .reading import read_changes
 from .rig import Rig
-from .roles import FINGER_ROLES, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
+from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
 from .trunk import neck_rotations, places_along, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
-_LARGEST_DROP = 0.1
+_LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
+_PUSHES = 3
+"""Times that a hand is pushed out: out of the trunk it may be in the head."""
 
 
 class Retargeter:
@@ -38,7 +43,15 @@ class Retargeter:
         self._tree = Controls(rig, character, with_fingers=hands != "rest")
         self.body = Calibration(rig, character)
         heads = self.body.heads[self._tree.bones]
-        self._spine = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
+        self._bends = {
+            (side, finger): self._finger_bends(side, finger) for side in SIDES for finger in FINGERS if hands != "rest"
+        }
+        self._bent_above = {
+            lower: upper
+            for bends in self._bends.values()
+            for (upper, _), (lower, _) in zip(bends[:-1], bends[1:], strict=True)
+        }
+        self.spine_places = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -51,6 +64,13 @@ class Retargeter:
     def posed(self, quaternions: Array, locations: Array) -> Solved:
         """The poses that Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
         return self._tree.posed(quaternions, locations)
+
+    def read(self, now: Solved, like: Motion) -> Motion:
+        """`like`, the motion that was keyed, changed by what differs between what is shown `now` and `solve(like)`.
+
+        Frames that do not differ come back to the bit; fingers and bones that share a twist are not read.
+        """
+        return read_changes(self, now, like)
 
     def solve(self, motion: Motion) -> Solved:
         """The motion on the character."""
@@ -68,6 +88,9 @@ class Retargeter:
         shift = goal - 0.5 * (places[:, thighs["L"]] + places[:, thighs["R"]])
         hips = {side: places[:, thighs[side]] + shift for side in SIDES}
         shift = shift + self._bend_legs(turns, joints, world, hips, foot_contacts(joints, motion.fps), motion.fps)
+        self._keep_hands_off(turns, places + shift[:, None], joints, world)
+        if self.hands != "rest":
+            self._pose_fingers(turns, joints, motion.fps)
         self._share_twist(turns, world)
         turned = body.to_armature(turns)
         return Solved(turned, tree.places(turned, {tree.mover: body.places_to_armature(resting + shift)}))
@@ -97,7 +120,7 @@ class Retargeter:
         roles = self._tree.by_role
         for control in roles[HIPS]:
             turns[:, control] = world[:, 0]
-        for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self._spine), strict=True):
+        for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self.spine_places), strict=True):
             turns[:, control] = turn
         neck = roles.get(NECK, [])
         for control, turn in zip(neck, neck_rotations(world, len(neck)), strict=True):
@@ -148,7 +171,7 @@ class Retargeter:
             line = held_back(goals[side] - hips[side] - moved, *reach[side])
             thigh = turns[:, upper[0]] @ (body.head(side, "shin") - body.head(side, "thigh"))
             shin = turns[:, lower[0]] @ (body.head(side, "foot") - body.head(side, "shin"))
-            swing, bend = bent(legs[side], thigh, shin, line)
+            swing, bend = bent(legs[side].thigh[:, :, 0], thigh, shin, line)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
         return moved
@@ -165,6 +188,80 @@ class Retargeter:
             return np.zeros(len(turns))
         end = (toes or self.limb(side, "foot"))[-1]
         return out_of_floor(ball + (turns[:, end] @ line)[:, 2], self.body.ratio)
+
+    def body_volume(self) -> Volume:
+        """The shape of the character's body, as far as its joints tell."""
+        shoulders = 0.5 * float(np.linalg.norm(self.body.head("L", "upper_arm") - self.body.head("R", "upper_arm")))
+        hips = 0.5 * float(np.linalg.norm(self.body.head("L", "thigh") - self.body.head("R", "thigh")))
+        top = self.roles.get(HEAD) or self.roles.get(NECK)
+        high = self.body.heads[self._tree.bones[top[0]]] if top else self.body.head("L", "upper_arm")
+        return volume(shoulders, hips, float(high[1] - self.body.head("L", "thigh")[1]))
+
+    def trunk(self, turns: Array, places: Array) -> Trunk:
+        """The character's body with turns (T, C, 3, 3) and places (T, C, 3) on the stage."""
+        low, high = (
+            0.5 * (places[:, self.limb("L", part)[0]] + places[:, self.limb("R", part)[0]])
+            for part in ("thigh", "upper_arm")
+        )
+        chest = (self.roles.get(SPINE) or self.roles[HIPS])[-1]
+        top = (self.roles.get(HEAD) or self.roles.get(NECK) or [chest])[0]
+        joint = places[:, top] if HEAD in self.roles or NECK in self.roles else high
+        return Trunk(low, high, head_middle(joint, turns[:, top], self.body_volume().head), turns[:, chest])
+
+    def hand_points(self, side: str, turns: Array, places: Array) -> list[Array]:
+        """Points (T, 3) of a hand on the stage: wrist and knuckles."""
+        hand = self.limb(side, "hand")[0]
+        reach = self.body.hand_reach(side)
+        return [places[:, hand], places[:, hand] + turns[:, hand] @ reach]
+
+    def _keep_hands_off(self, turns: Array, places: Array, joints: Array, world: Array) -> None:
+        """Bend the arms in `turns` so that no hand is deeper in the body than the motion's hands are in theirs."""
+        body = self.body
+        shape = self.body_volume()
+        mine, theirs = self.trunk(turns, places), source_trunk(joints, world)
+        scale = shape.breadth / SMPL_VOLUME.breadth
+        for side in SIDES:
+            if not self.limb(side, "hand"):
+                continue
+            upper, lower, hand = (self.limb(side, part) for part in ("upper_arm", "forearm", "hand"))
+            source = [joints[:, JOINT_INDEX[f"{side}_{name}"]] for name in ("wrist", "hand")]
+            allowed = [depths(point, theirs, SMPL_VOLUME)[0] for point in source]
+            points = self.hand_points(side, turns, places)
+            moved = np.zeros((len(turns), 3))
+            for _ in range(_PUSHES):
+                deeper = [
+                    excess(depths(point + moved, mine, shape), other, scale)
+                    for point, other in zip(points, allowed, strict=True)
+                ]
+                moved = moved + push(deeper, scale)
+            hinge = world[:, JOINT_INDEX[f"{side}_shoulder"], :, 1] * (-1.0 if side == "L" else 1.0)
+            first = places[:, lower[0]] - places[:, upper[0]]
+            swing, bend = bent_arm(first, places[:, hand[0]] - places[:, lower[0]], moved, hinge)
+            turns[:, upper] = swing[:, None] @ turns[:, upper]
+            turns[:, lower] = bend[:, None] @ turns[:, lower]
+
+    def _finger_bends(self, side: str, finger: str) -> list[tuple[int, FingerBend]]:
+        """The controls of a finger from the knuckle on, and how each is bent; none where no palm shows."""
+        body, palm = self.body, self.body.palm(side)
+        found = self.limb(side, finger)
+        if palm is None or not found:
+            return []
+        heads = body.heads[self._tree.bones[found]]
+        skipped = body.metacarpals(side, finger)
+        leaves = body.leaves(self.controls[found[-1]].bone)
+        bends = finger_bends(finger, self.hands, heads[skipped:], leaves[0] if leaves else None, palm, body.inward(side))
+        return list(zip(found[skipped:], bends, strict=True))
+
+    def _pose_fingers(self, turns: Array, joints: Array, fps: float) -> None:
+        """Turn the fingers in `turns` from their hands."""
+        for side in SIDES:
+            lively = life(joints[:, JOINT_INDEX[f"{side}_wrist"]], fps)
+            for number, finger in enumerate(FINGERS):
+                for control, bend in self._bends[side, finger]:
+                    share = lively[number] if self.hands == "relaxed" else np.ones(len(turns))
+                    own = rot.axis_angle_to_matrix(bend.axis * (share * bend.goal - bend.rest)[:, None])
+                    above = self._bent_above.get(control)
+                    turns[:, control] = (turns[:, control] if above is None else turns[:, above]) @ own
 
     def _share_twist(self, turns: Array, world: Array) -> None:
         """Turn the bones that share a limb's twist: near the body they do not twist, near the hand they twist with

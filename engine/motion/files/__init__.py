@@ -1,4 +1,4 @@
 """Motion files. `read` and `write` find a format by the file's ending.
 
-Imports: engine.motion, smpl_rig.
+Imports: engine.motion, smpl_rig, smpl_rig.retarget.
 """

@@ -1,0 +1,351 @@
+"""Arms, legs and head of a skeleton whose names say nothing: by the tree and by where the joints are at rest.
+
+A body is its own mirror image. Legs are the pair of chains that go down to the floor; arms are the pair that reaches
+farthest of those that begin above; the feet point forward, which tells left from right. Only heads of bones are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
+from smpl_rig.retarget.roles import ARM, REQUIRED, sided
+
+Floats = NDArray[np.float64]
+
+_SAME_PLACE = 0.015
+"""Of the height: mirror images of joints may lie apart by this."""
+_MIDDLE = 0.006
+"""Of the height: joints nearer to the plane of symmetry lie in it."""
+_LOW = 0.35
+"""Of the height of the hips: ankles are below."""
+_UPRIGHT = 0.6
+"""Of its length: how far down a leg goes at least."""
+_REACH = 0.2
+"""Of the height: what an arm is long at least."""
+_COLLAR = 0.05
+"""Of the height: upper arms begin farther from the plane of symmetry than collar bones."""
+_MOST = 0.65
+"""Of a chain's length: what the two pieces of a limb need not exceed."""
+_UNEVEN = 0.35
+"""The logarithm of the ratio of a limb's pieces that is usual."""
+_GAP = 0.12
+"""Of the height: a bone that branches farther away than this is no hand, but a forearm without one."""
+_NEAR_FOOT = 0.12
+"""Of the height: a foot that does not hang on its leg is no farther from the knee to the side."""
+_SKULL = 0.06
+"""Of the height: heads begin farther above the shoulders."""
+_FEWEST = 8
+"""Bones of the smallest skeleton with arms and legs."""
+_UPS = (
+    ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
+    ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+)
+"""Turns of a body that stands, or that a file has laid on its back or face."""
+_FORWARD = np.array([0.0, -1.0])
+"""Where characters face in Blender."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the shape tells. limbs: role -> first bone; head: -1 for none; sure: whether left and right are certain."""
+
+    limbs: dict[str, int]
+    head: int
+    sure: bool
+
+
+@dataclass(frozen=True)
+class _Body:
+    parents: Sequence[int]
+    heads: Floats
+    aside: Floats
+    """(B,) signed distances from the plane of symmetry."""
+    height: float
+
+    def off(self, bone: int) -> bool:
+        return abs(self.aside[bone]) > _MIDDLE * self.height
+
+
+def find_by_shape(heads: Floats, parents: Sequence[int], deforms: Sequence[bool]) -> Shape:
+    """The first bones of limbs, and the head. heads: (B, 3) at rest in the world, Z up."""
+    best = Shape({}, -1, False)
+    for bones in (_moving(parents, deforms), list(range(len(parents)))):
+        for up in _UPS:
+            shape = _find(heads @ np.array(up, np.float64), parents, bones)
+            if len(shape.limbs) > len(best.limbs):
+                best = shape
+            if _whole(best):
+                return best
+    return best
+
+
+def _whole(shape: Shape) -> bool:
+    return all(role in shape.limbs for role in REQUIRED[1:]) and shape.head >= 0
+
+
+def _find(heads: Floats, parents: Sequence[int], bones: list[int]) -> Shape:
+    nothing = Shape({}, -1, False)
+    height = float(np.ptp(heads[bones, 2])) if len(bones) >= _FEWEST else 0.0
+    if height <= 0:
+        return nothing
+    aside = _symmetry(heads, bones, height)
+    if aside is None:
+        return nothing
+    body = _Body(parents, heads, aside, height)
+    pairs = _pairs(body, bones)
+    legs = _legs(body, pairs, bones)
+    if not legs:
+        return nothing
+    thighs = [legs[0]["thigh"], legs[1]["thigh"]]
+    arms = _arms(body, pairs, {bone for thigh in thighs for bone in path(thigh, parents)}, legs)
+    forward, sure = _facing(body, legs)
+    left = np.array([-forward[1], forward[0]])  # up x forward
+    first_is_left = float((heads[thighs[0], :2] - heads[thighs[1], :2]) @ left) > 0
+    limbs = {}
+    for chains in (legs, arms):
+        for chain, side in zip(chains, "LR" if first_is_left else "RL"):
+            limbs |= {sided(side, part): bone for part, bone in chain.items()}
+    head = _head(body, bones, arms) if arms else -1
+    return Shape(limbs, head, sure)
+
+
+def _moving(parents: Sequence[int], deforms: Sequence[bool]) -> list[int]:
+    """Bones that deform or carry such bones; all where next to none deform."""
+    wanted = set()
+    for bone, deform in enumerate(deforms):
+        if deform:
+            wanted |= set(path(bone, parents))
+    return sorted(wanted) if sum(deforms) >= 12 else list(range(len(parents)))
+
+
+def _symmetry(heads: Floats, bones: list[int], height: float) -> Floats | None:
+    """Signed distances of all heads from the upright plane about which most joints have a mirror image."""
+    points = heads[bones]
+    flat = points[:, :2]
+    axes = [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
+    # joints at one height tell the axis of a body that stands turned
+    for one, other in combinations(range(len(bones)), 2):
+        if abs(points[one, 2] - points[other, 2]) < 0.002 * height:
+            across = flat[one] - flat[other]
+            if np.linalg.norm(across) > 0.1 * height:
+                axes.append(across / np.linalg.norm(across))
+    best: tuple[int, Floats | None] = (3, None)
+    tried: list[Floats] = []
+    for axis in axes:
+        if any(abs(float(axis @ other)) > 0.9995 for other in tried):
+            continue
+        tried.append(axis)
+        middle = np.median(flat @ axis)
+        aside = flat @ axis - middle
+        mirrored = points - 2 * aside[:, None] * np.append(axis, 0.0)
+        apart = np.linalg.norm(mirrored[:, None] - points[None], axis=-1)
+        off = np.abs(aside) > 0.02 * height
+        count = int((off & (apart.min(axis=1) < _SAME_PLACE * height)).sum())
+        if count > best[0]:
+            best = count, heads[:, :2] @ axis - middle
+        if len(tried) > 60:
+            break
+    return best[1]
+
+
+def _pairs(body: _Body, bones: list[int]) -> list[tuple[int, int]]:
+    """Roots of limbs and their mirror images: the first bones on their way out that lie beside the plane."""
+    roots = [b for b in bones if body.off(b) and not (body.parents[b] >= 0 and body.off(body.parents[b]))]
+    found = []
+    mirror = body.heads[:, :2] - 2 * body.aside[:, None] * _axis(body)
+    for one in roots:
+        if body.aside[one] > 0:
+            image = np.append(mirror[one], body.heads[one, 2])
+            others = [b for b in roots if body.aside[b] < 0 and _depth(b, body) == _depth(one, body)]
+            near = [(float(np.linalg.norm(body.heads[b] - image)), b) for b in others]
+            size = len(subtree(one, body.parents))
+            same = [(away, b) for away, b in near if away < 2 * _SAME_PLACE * body.height]
+            if same:
+                found.append((one, min(same, key=lambda each: (abs(len(subtree(each[1], body.parents)) - size), each))[1]))
+    return found
+
+
+def _axis(body: _Body) -> Floats:
+    """The unit vector across the body, in the direction in which `aside` grows."""
+    away = body.heads[:, :2] - body.heads[:, :2].mean(axis=0)
+    axis: Floats = np.linalg.lstsq(away, body.aside - body.aside.mean(), rcond=None)[0]
+    return axis / np.linalg.norm(axis)
+
+
+def _depth(bone: int, body: _Body) -> int:
+    return len(path(bone, body.parents))
+
+
+def _legs(body: _Body, pairs: list[tuple[int, int]], bones: list[int]) -> list[dict[str, int]]:
+    """Both legs, the one on the positive side first: chains that go down to the floor from farthest above."""
+    floor = float(body.heads[bones, 2].min())
+    best: tuple[float, list[dict[str, int]]] = (0.15 * body.height, [])
+    for pair in pairs:
+        legs = [_leg(body, root, floor, bones) for root in pair]
+        if all(legs):
+            drop = min(_drop(body, leg) for leg in legs)
+            if drop > best[0]:
+                best = drop, legs
+    return best[1]
+
+
+def _drop(body: _Body, leg: dict[str, int]) -> float:
+    """How far a leg goes down; nothing for one that goes rather elsewhere."""
+    thigh, shin, foot = (body.heads[leg[part]] for part in ("thigh", "shin", "foot"))
+    down = float(thigh[2] - foot[2])
+    return down if down > _UPRIGHT * float(np.linalg.norm(shin - thigh) + np.linalg.norm(foot - shin)) else 0.0
+
+
+def _leg(body: _Body, root: int, floor: float, bones: list[int]) -> dict[str, int]:
+    """Thigh, shin, foot and toes in a chain that goes down to the floor."""
+    inside = subtree(root, body.parents)
+    top = max(float(body.heads[bone, 2]) for bone in inside)
+    low = [bone for bone in bones if body.heads[bone, 2] < floor + _LOW * (top - floor)]
+    deepest = min(inside, key=lambda bone: (body.heads[bone, 2], bone))
+    chain = [root, *between(root, deepest, body.parents)]
+    if not set(low) & set(chain):
+        near = [
+            bone for bone in low
+            if _beside(body, bone, deepest) < _NEAR_FOOT * body.height and body.aside[bone] * body.aside[root] > 0
+            and body.heads[_root(body, bone), 2] < body.heads[deepest, 2]
+        ]  # fmt: skip
+        if len(chain) < 2 or not near:
+            return {}
+        chain = [*chain, max(near, key=lambda bone: (_depth(bone, body), -bone))]
+    joints = _joints([(bone, body.heads[bone]) for bone in chain], body, third={*low})
+    if joints is None:
+        return {}
+    foot = joints[2]
+    leg = {"thigh": joints[0], "shin": joints[1], "foot": foot}
+    beyond = subtree(foot, body.parents)[1:]
+    tips = [bone for bone in beyond if bone not in body.parents]
+    if len(tips) <= 2 and beyond:
+        away = {bone: _beside(body, bone, foot) for bone in beyond}
+        leg["toes"] = between(foot, max(beyond, key=lambda bone: (away[bone], bone)), body.parents)[0]
+    return leg
+
+
+def _root(body: _Body, bone: int) -> int:
+    """The first bone on the way to this one that lies beside the plane of symmetry."""
+    return next((each for each in path(bone, body.parents) if body.off(each)), bone)
+
+
+def _beside(body: _Body, one: int, other: int) -> float:
+    return float(np.linalg.norm(body.heads[one, :2] - body.heads[other, :2]))
+
+
+def _joints(chain: list[tuple[int, Floats]], body: _Body, third: Collection[int]) -> tuple[int, int, int] | None:
+    """The three joints of a limb in a chain of bones and their heads: two pieces that are long, in line and of about
+    one length; the third one is one of `third`, rather an early one."""
+    best: tuple[float, tuple[int, int, int] | None] = (-np.inf, None)
+    whole = float(np.linalg.norm(np.diff([head for _, head in chain], axis=0), axis=1).sum())
+    for one, two, three in combinations(range(len(chain)), 3):
+        upper, lower = chain[two][1] - chain[one][1], chain[three][1] - chain[two][1]
+        long, short = float(np.linalg.norm(upper)), float(np.linalg.norm(lower))
+        if chain[three][0] in third and min(long, short) > 0.02 * body.height:
+            worth = 2 * min((long + short) / whole, _MOST) - 2 * max(abs(np.log(long / short)) - _UNEVEN, 0)
+            worth -= 2 * (1 - float(upper @ lower) / (long * short))
+            worth -= 0.2 * sum(bone in third for bone, _ in chain[two + 1 : three])
+            worth += min(abs(body.aside[chain[one][0]]) / body.height, 2 * _COLLAR)
+            if worth > best[0]:
+                best = worth, (chain[one][0], chain[two][0], chain[three][0])
+    return best[1]
+
+
+def _arms(
+    body: _Body, pairs: list[tuple[int, int]], barred: set[int], legs: list[dict[str, int]]
+) -> list[dict[str, int]]:
+    """Both arms, the one on the positive side first: the pair that reaches farthest and begins above the legs."""
+    hips = float(body.heads[legs[0]["thigh"], 2])
+    best: tuple[float, list[dict[str, int]]] = (_REACH * body.height, [])
+    for pair in pairs:
+        if barred.isdisjoint(pair) and body.heads[pair[0], 2] > hips:
+            reach = min(_reach(body, root) for root in pair)
+            arms = [_arm(body, *pair), _arm(body, *pair[::-1])]
+            if reach > best[0] and all(arms):
+                best = reach, arms
+    return best[1]
+
+
+def _reach(body: _Body, root: int) -> float:
+    inside = subtree(root, body.parents)
+    return float(np.linalg.norm(body.heads[inside] - body.heads[root], axis=1).max())
+
+
+def _arm(body: _Body, root: int, other: int) -> dict[str, int]:
+    """Shoulder, upper arm, forearm and hand in the chain to the farthest joint."""
+    inside = subtree(root, body.parents)
+    away = np.linalg.norm(body.heads[inside] - body.heads[root], axis=1)
+    chain = [root, *between(root, inside[int(away.argmax())], body.parents)]
+    children = [[c for c in inside if body.parents[c] == bone] for bone in chain]
+    # several chains of bones leave a hand
+    fan = next((i for i, mine in enumerate(children) if sum(_carries(c, inside, body) for c in mine) > 2), len(chain) - 1)
+    points = [(bone, body.heads[bone]) for bone in chain[: fan + 1]]
+    if fan < len(chain) - 1:
+        wrist = body.heads[children[fan]].mean(axis=0)
+        if np.linalg.norm(wrist - body.heads[chain[fan]]) > _GAP * body.height:
+            points.append((-1, wrist))
+    last = {points[-1][0]} if fan < len(chain) - 1 else set(chain)
+    joints = _joints(points, body, third=last)
+    if joints is None:
+        return {}
+    arm = {part: bone for part, bone in zip(ARM[1:], joints) if bone >= 0}
+    before = [*_own_way(body, root, other), *chain[: chain.index(joints[0])]]
+    return {"shoulder": before[0], **arm} if before else arm
+
+
+def _own_way(body: _Body, root: int, other: int) -> list[int]:
+    """Bones above an arm that lie in the middle and do not carry the other arm."""
+    shared = set(path(other, body.parents))
+    return [bone for bone in path(root, body.parents)[:-1] if bone not in shared]
+
+
+def _carries(bone: int, inside: list[int], body: _Body) -> bool:
+    return any(body.parents[child] == bone for child in inside)
+
+
+def _facing(body: _Body, legs: list[dict[str, int]]) -> tuple[Floats, bool]:
+    """The horizontal direction that feet point to, else that knees bend to, and whether that is certain."""
+    across = _axis(body)
+    ahead = np.array([-across[1], across[0]])
+    for limit, ways in (
+        (0.02, [body.heads[leg["toes"]] - body.heads[leg["foot"]] for leg in legs if "toes" in leg]),
+        (0.004, [body.heads[leg["shin"]] - (body.heads[leg["thigh"]] + body.heads[leg["foot"]]) / 2 for leg in legs]),
+    ):
+        forward = float(sum(way[:2] @ ahead for way in ways)) / 2
+        if abs(forward) > limit * body.height:
+            return ahead * np.sign(forward), True
+    return ahead if float(ahead @ _FORWARD) >= 0 else -ahead, False
+
+
+def _head(body: _Body, bones: list[int], pair: list[dict[str, int]]) -> int:
+    """The head: the last bone of the chain in the middle that goes up beyond the arms, or the one before its top."""
+    arms = [next(iter(arm.values())) for arm in pair]
+    chest = meeting(arms[0], arms[1], body.parents)
+    if chest < 0:
+        return -1
+    barred = {bone for arm in arms for bone in subtree(arm, body.parents)}
+    above = [b for b in subtree(chest, body.parents)[1:] if b in set(bones) - barred and not body.off(b)]
+    above = [bone for bone in above if not any(body.off(b) for b in between(chest, bone, body.parents))]
+    if not above:
+        return -1
+    up = between(chest, max(above, key=lambda bone: (body.heads[bone, 2], bone)), body.parents)
+    up = [bone for place, bone in enumerate(up) if not place or not _same_place(body, bone, up[place - 1])]
+    for bone in up[-3:]:
+        if any(body.off(child) and parent == bone for child, parent in enumerate(body.parents)):
+            return bone
+    # a skull begins above the shoulders; of three bones or more the last one may be its top
+    shoulders = float(body.heads[[arm["upper_arm"] for arm in pair], 2].max())
+    high = [bone for bone in up[1:] if body.heads[bone, 2] > shoulders + _SKULL * body.height]
+    return high[0] if len(up) > 2 and high else up[-1]
+
+
+def _same_place(body: _Body, one: int, other: int) -> bool:
+    return float(np.linalg.norm(body.heads[one] - body.heads[other])) < 0.01 * body.height

@@ -19,8 +19,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from smpl_rig.blender.rigs import rig_of
-from smpl_rig.retarget.find_roles import find_roles
 
 from benchmarks.characters import pictures, rigs
 from benchmarks.characters.measure import Array, Figures, Shown, figures
@@ -31,7 +29,9 @@ from magma_blender.scene.armature_reference import ArmatureReference
 from magma_blender.scene.generation_plan import DancePlan
 from magma_blender.scene.scene_reference import SceneReference
 from smpl_rig.blender.context import scene_of
+from smpl_rig.blender.rigs import rig_of
 from smpl_rig.motion import Motion, load_npz
+from smpl_rig.retarget.find_roles import described, find_roles
 from smpl_rig.retarget.roles import CharacterMap
 
 HEAD = (
@@ -59,7 +59,7 @@ def dance(character: bpy.types.Object, file: Path) -> tuple[Motion, float]:
 
 def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Shown:
     """The character's joints as Blender shows them in frames 1 to `frames`."""
-    rig = rig_of(character)
+    rig = rig_of(character, character=found)
     first = {role: names[0] for role, names in found.items() if not role.endswith("_twist")}
     rest = {role: rig.heads[rig.index[name]] for role, name in first.items()}
     feet = {side: rig.feet.get(side, np.zeros((0, 3))) for side in "LR"}
@@ -135,7 +135,7 @@ def measure(case: rigs.Case, files: Sequence[Path]) -> list[tuple[str, str, Figu
         character = case.load()
         found = find_roles(rig_of(character))
         motion, seconds = dance(character, file)
-        rows.append((file.stem, found.described(), figures(motion, shown(character, found.map, len(motion))), seconds))
+        rows.append((file.stem, described(found), figures(motion, shown(character, found.map, len(motion))), seconds))
     return rows
 
 

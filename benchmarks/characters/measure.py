@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smpl_rig.feet import CONTACT_JOINTS, foot_contacts
+from smpl_rig.feet import ANKLE_REST_HEIGHT, CONTACT_JOINTS, foot_contacts
 from smpl_rig.motion import Motion
-from smpl_rig.skeleton import JOINT_INDEX, SOLE_BELOW_FOOT
+from smpl_rig.skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
 
 Array = NDArray[np.floating[Any]]
 HEIGHT = 1.7
@@ -30,6 +30,7 @@ SKATING = 0.2
 ON_FLOOR = 0.03
 """Metres over its height at rest up to which a foot point counts as on the floor."""
 DEEP = 0.01
+SMPL_LEG = float(np.linalg.norm(REST_OFFSETS[[4, 7]], axis=1).sum()) + ANKLE_REST_HEIGHT
 BENT = np.radians(20)
 """A knee that is straighter has no plane."""
 
@@ -76,7 +77,7 @@ def figures(motion: Motion, shown: Shown) -> Figures:
     source = motion.joints().astype(np.float64)
     turn = _heading(shown.rest)
     scale = HEIGHT / shown.height
-    ratio = _hip_height(shown) / _source_hip_height()
+    ratio = _leg(shown) / SMPL_LEG
     arms = np.concatenate([_angles(source, shown, turn, side, *pair) for side in "LR" for pair in ARMS])
     legs = np.concatenate([_angles(source, shown, turn, side, *pair) for side in "LR" for pair in LEGS])
     contacts = foot_contacts(source, motion.fps)
@@ -88,7 +89,7 @@ def figures(motion: Motion, shown: Shown) -> Figures:
             continue
         now, on = shown.joints[role], contacts[:, column]
         own_rest = shown.rest[role][2] - shown.floor
-        source_rest = 0.08 if column < 2 else SOLE_BELOW_FOOT
+        source_rest = ANKLE_REST_HEIGHT if column < 2 else SOLE_BELOW_FOOT
         wanted = own_rest + ratio * (source[:, joint, 2] - source_rest)
         planted.append(np.abs(now[:, 2] - shown.floor - wanted)[on])
         both = on[1:] & on[:-1]
@@ -127,15 +128,12 @@ def _heading(rest: Mapping[str, Array]) -> Array:
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
-def _hip_height(shown: Shown) -> float:
-    return float((shown.rest["L_thigh"][2] + shown.rest["R_thigh"][2]) / 2 - shown.floor)
-
-
-def _source_hip_height() -> float:
-    from smpl_rig.skeleton import rest_joints
-
-    joints = rest_joints()
-    return float(joints[[1, 2], 1].mean() - joints[[10, 11], 1].min() + SOLE_BELOW_FOOT)
+def _leg(shown: Shown) -> float:
+    """Thigh, shin and the height of the ankle, metres, the mean of both sides."""
+    rest = shown.rest
+    lengths = [np.linalg.norm(rest[f"{side}_{two}"] - rest[f"{side}_{one}"]) for side in "LR" for one, two in LEGS]
+    ankles = np.mean([rest[f"{side}_foot"][2] - shown.floor for side in "LR"])
+    return float(sum(lengths) / 2 + ankles)
 
 
 def _middle(joints: Mapping[str, Array]) -> Array:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
-from mathutils import Matrix, Vector
+from mathutils import Vector
 
 from smpl_rig.blender.compat import armature_of
 
@@ -46,8 +46,11 @@ def _builder(file: Path) -> Callable[[], bpy.types.Object]:
 
 
 def empty_file() -> None:
-    """A new file with nothing in it."""
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    """Nothing in the present file. A new one would disable Rigify, which cannot be enabled twice."""
+    data = bpy.data
+    kinds = (data.objects, data.armatures, data.meshes, data.actions, data.collections, data.materials, data.images)
+    data.batch_remove([found for kind in kinds for found in kind])
+    data.orphans_purge(do_recursive=True)
 
 
 def open_file(file: Path) -> bpy.types.Object:
@@ -64,18 +67,12 @@ def open_file(file: Path) -> bpy.types.Object:
     elif kind == "FBX":
         bpy.ops.import_scene.fbx(filepath=str(file))
     else:
-        bpy.ops.import_anim.bvh(filepath=str(file), axis_up="Y", axis_forward="-Z")
+        bpy.ops.import_anim.bvh(filepath=str(file))
     bpy.context.view_layer.update()
     armatures = [found for found in bpy.context.scene.objects if found.type == "ARMATURE"]
     if not armatures:
         raise ValueError(f"{file.name} has no armature")
-    chosen = max(armatures, key=lambda found: len(armature_of(found).bones))
-    if chosen.animation_data is not None:
-        chosen.animation_data_clear()
-        for bone in chosen.pose.bones:
-            bone.matrix_basis = Matrix()
-    armature_of(chosen).pose_position = "POSE"
-    return chosen
+    return max(armatures, key=lambda found: len(armature_of(found).bones))
 
 
 def _as_glb(file: Path) -> Path:
@@ -91,7 +88,7 @@ def metarig() -> bpy.types.Object:
     """Rigify's human metarig."""
     import addon_utils
 
-    addon_utils.enable("rigify")
+    addon_utils.enable("rigify", default_set=True)
     bpy.ops.object.armature_human_metarig_add()
     return bpy.context.object
 

@@ -89,11 +89,21 @@ def rolled(leg: Leg, side: str, share: float) -> Array:
     return rot.axis_angle_to_matrix(across * ((1 - share) * pitch)[:, None])
 
 
+def sole_of(leg: Leg, side: str) -> tuple[Array, Array]:
+    """The points (T, 3) of the motion's sole under ball and ankle, metres, relative to the ankle."""
+    ball = REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]] - np.array([0.0, SOLE_BELOW_FOOT, 0.0])
+    return leg.foot @ ball, leg.foot @ np.array([0.0, -SMPL_ANKLE_HEIGHT, 0.0])
+
+
+def floor_of(leg: Leg, side: str, ratio: float) -> Array:
+    """Heights (T,) on the character of the floor under a foot: as deep as the motion's sole is in it."""
+    ball, heel = sole_of(leg, side)
+    return ratio * np.minimum(leg.joints[:, 2, 2] + np.minimum(ball[:, 2], heel[:, 2]), 0)
+
+
 def ankle_goal(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float) -> Array:
     """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be, metres, stage."""
-    down = np.array([0.0, -SOLE_BELOW_FOOT, 0.0])
-    smpl_ball = leg.foot @ (REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64) + down)
-    smpl_heel = leg.foot @ np.array([0.0, -SMPL_ANKLE_HEIGHT, 0.0])
+    smpl_ball, smpl_heel = sole_of(leg, side)
     ankle = leg.joints[:, 2]
     ball, heel = turn @ foot.ball, turn @ foot.heel
     level = ratio * (ankle + smpl_ball)[:, :2] - ball[:, :2]

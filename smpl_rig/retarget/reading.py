@@ -39,7 +39,7 @@ def read_changes(character: Retargeter, now: Solved, like: Motion) -> Motion:
     """`like`, changed by what differs between `now` and `like` on the character. Raises ValueError for another length."""
     if len(now) != len(like):
         raise ValueError(f"{len(now)} poses were read for a motion of {len(like)} frames")
-    different = _distance(character, now, character.solve(like), _SAME_TURN, _SAME_PLACE) > 1
+    different = (_distances(character, now, character.solve(like), _SAME_TURN, _SAME_PLACE) > 1).any(axis=1)
     if not different.any():
         return like
     frames = np.flatnonzero(different)
@@ -58,11 +58,13 @@ def _fitted(character: Retargeter, now: Solved, motion: Motion, different: Bools
     best, nearest = motion, np.full(len(motion), np.inf)
     for _ in range(_ROUNDS):
         solved = character.solve(motion)
-        distance = _distance(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
+        distances = _distances(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
+        # all bones count: what one cannot do, as toes through the floor, must not keep the others
+        distance = distances.sum(axis=1)
         better = different & (distance < nearest)
         nearest = np.where(better, distance, nearest)
         best = _mixed(best, motion, better)
-        if (nearest[different] <= 1).all():
+        if (distances[different] <= 1).all():
             break
         motion = _mixed(motion, _nearer(character, now, solved, motion), different)
     return best
@@ -73,15 +75,15 @@ def _mixed(motion: Motion, other: Motion, chosen: Bools) -> Motion:
     return Motion(poses, np.where(chosen[:, None], other.trans, motion.trans), motion.fps)
 
 
-def _distance(character: Retargeter, first: Solved, second: Solved, turn: float, place: float) -> Array:
-    """How far (T,) the farthest bone of the body is off, in units of `turn` radians or `place` legs."""
+def _distances(character: Retargeter, first: Solved, second: Solved, turn: float, place: float) -> Array:
+    """How far (T, C) the bones of the body are off, in units of `turn` radians or `place` legs."""
     controls = [index for index, control in enumerate(character.controls) if control.role in BODY_ROLES]
     turned = np.swapaxes(first.turns[:, controls], -1, -2) @ second.turns[:, controls]
     # the angle of a rotation by its chord, which is exact for small ones
     angles = np.linalg.norm(turned - np.eye(3), axis=(-1, -2)) / np.sqrt(2)
     away = np.linalg.norm(first.places[:, controls] - second.places[:, controls], axis=-1)
     away = away * character.body.scale / character.body.leg
-    return np.maximum(angles.max(axis=1) / turn, away.max(axis=1) / place)
+    return np.maximum(angles / turn, away / place)
 
 
 def _nearer(character: Retargeter, now: Solved, solved: Solved, motion: Motion) -> Motion:

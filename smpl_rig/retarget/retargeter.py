@@ -14,7 +14,7 @@ from .calibration import Calibration, smpl_direction, smpl_joint, twist_angle
 from .arms import SMPL_VOLUME, Trunk, Volume, bent_arm, depths, excess, head_middle, push, source_trunk, volume
 from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
-from .legs import ankle_goal, apart, bent, held_back, leg_of, limits, out_of_floor, roll_share, rolled, toes_on_floor
+from .legs import ankle_goal, apart, bent, floor_of, held_back, leg_of, limits, out_of_floor, roll_share, rolled, toes_on_floor
 from .reading import read_changes
 from .rig import Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
@@ -158,7 +158,9 @@ class Retargeter:
             planted = contacts[:, index] | contacts[:, index + 2]
             half_width = abs(float(body.head(side, "thigh")[0]))
             goals[side] += apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps)
-            goals[side][:, 2] += self._bend_toes(turns, side, goals[side][:, 2])
+            goals[side][:, 2] += self._bend_toes(
+                turns, side, goals[side][:, 2] - floor_of(leg, side, body.ratio)
+            )
             length = body.length(side, "thigh") + body.length(side, "shin")
             soft, _ = reach[side] = limits(leg, length)
             line = goals[side] - hips[side]
@@ -177,7 +179,7 @@ class Retargeter:
         return moved
 
     def _bend_toes(self, turns: Array, side: str, ankle: Array) -> Array:
-        """Bend the toes in `turns` on the floor, with the ankle at heights (T,) in metres; by how much (T,) the foot
+        """Bend the toes in `turns` on the floor, with the ankle at heights (T,) over it in metres; by how much (T,) the foot
         must be raised beyond that."""
         shape = self.body.feet[side]
         ball = ankle + (turns[:, self.limb(side, "foot")[0]] @ shape.ball)[:, 2]

@@ -252,6 +252,8 @@ class Calibration:
 
     def direction(self, side: str, part: str) -> Array | None:
         """The direction (3,) of a part of a limb at rest, body frame; None where nothing tells it."""
+        if not self.bones(side, part):
+            return None
         if part == "hand":
             knuckles = self._knuckles(side)
             middle = [knuckles[finger] for finger in ("middle", "ring", "index", "little") if finger in knuckles]
@@ -376,11 +378,10 @@ class Calibration:
         return aligned, _swing(aligned @ second, goal_lower) @ aligned
 
     def _hand(self, side: str, forearm: Array) -> Array:
-        ahead, palm = self.direction(side, "hand") if self.bones(side, "hand") else None, None
+        ahead, palm = self.direction(side, "hand"), self.palm(side)
         if ahead is None:
             return forearm
         goal = smpl_direction(side, "hand")
-        palm = self.palm(side)
         if palm is None:
             return _swing(forearm @ ahead, goal) @ forearm
         down = np.array([0.0, -1.0, 0.0])

@@ -175,9 +175,7 @@ def _hands(character: Retargeter, turns: Array, places: Array, joints: Array, wo
     return worst
 
 
-def _knee_flips(
-    character: Retargeter, side: str, places: Array, turns: Array, joints: Array, world: Array
-) -> int:
+def _knee_flips(character: Retargeter, side: str, places: Array, turns: Array, joints: Array, world: Array) -> int:
     """Frames in which a knee begins to bend backwards, or turns by far more than the source's."""
     hip, knee, ankle = (places[:, character.limb(side, part)[0]] for part in ("thigh", "shin", "foot"))
     axis = character.body.alignment[f"{side}_thigh"].T @ np.array([1.0, 0.0, 0.0])

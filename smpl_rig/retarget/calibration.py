@@ -1,7 +1,7 @@
 """How a character rests, in SMPL's terms: a body frame, a sole, and for each limb the turn from its rest to the T-pose.
 
 Frames. `world` is Z up, metres; `armature` the object's own space; `body` SMPL's rest frame (x to the body's left, y up,
-z forward) with its origin on the ground under the pelvis; `stage` the world of a motion: Z up, the body at rest faces
+z forward) with its origin on the ground between the hips; `stage` the world of a motion: Z up, the body at rest faces
 -Y, the floor at 0. A bone's *turn* X takes vectors of the body at rest to the stage. For a bone that follows SMPL's
 joint j with world rotation G_j it is
 
@@ -36,13 +36,13 @@ _END_OF_PART = {**{a: b for a, b in zip(("upper_arm", "forearm", "hand"), ("elbo
                 "thigh": "knee", "shin": "ankle", "foot": "foot"}  # fmt: skip
 _BELOW = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot", "foot": "toes"}
 _STRAIGHTENED = np.cos(np.radians(15.0))
-"""A body's axis within this angle of an axis of its armature is that axis: people are modelled along the axes."""
+"""A body's axis within this angle of an axis of its armature or the world is that axis: people are modelled along the
+axes."""
 _BENDS = (np.radians(4.0), np.radians(12.0))
 """Between these angles at rest the trust in the plane of a bend grows from none to full."""
 _LARGEST_TWIST = np.radians(60.0)
 """A rest bend whose plane asks for more twist bends another way than elbows and knees do."""
 SMPL_ANKLE_HEIGHT = SOLE_BELOW_FOOT - float(REST_OFFSETS[JOINT_INDEX["L_foot"], 1])
-_HIPS_AHEAD = float(REST_OFFSETS[JOINT_INDEX["L_hip"], 2])
 _FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
@@ -124,8 +124,7 @@ class Calibration:
             raise CharacterMapError(
                 "The character's legs have no length. Choose thighs, shins and feet under Character."
             )
-        # SMPL's hip joints are not right under its pelvis, which is at a motion's origin
-        origin = np.array([0.0, sole, -self.ratio * _HIPS_AHEAD])
+        origin = np.array([0.0, sole, 0.0])
         self.heads = self.heads - origin
         self.ground = hips + frame @ origin
         self.feet = {side: self._foot(side, points.get(side, np.zeros((0, 3))) - origin) for side in SIDES}
@@ -191,12 +190,11 @@ class Calibration:
         return np.stack([left, up, np.cross(left, up)], axis=-1)
 
     def _snapped(self, direction: Array) -> Array:
-        """The armature's axis near a world direction (3,), or the direction itself."""
-        local = self.turn.T @ direction
-        axis = int(np.argmax(np.abs(local)))
-        if abs(local[axis]) < _STRAIGHTENED:
-            return direction
-        return np.sign(local[axis]) * self.turn[:, axis]
+        """The armature's or the world's axis near a world direction (3,), or the direction itself."""
+        axes = np.concatenate([self.turn.T, np.eye(3)])
+        along = axes @ direction
+        nearest = int(np.argmax(np.abs(along)))
+        return np.sign(along[nearest]) * axes[nearest] if abs(along[nearest]) > _STRAIGHTENED else direction
 
     def _faces_back(self, frame: Array) -> bool:
         """Whether the feet say that a body with these axes looks backwards."""
@@ -411,5 +409,6 @@ def _basis(first: Array, second: Array) -> Array:
     return np.stack([first, across, np.cross(first, across)], axis=-1)
 
 
-STAGE = BODY_TO_WORLD.astype(np.float64)
-"""The turn of SMPL's body at rest on the stage."""
+HIPS_AT_REST = (BODY_TO_WORLD @ (REST_OFFSETS[JOINT_INDEX["L_hip"]] * [0, 0, 1])).astype(np.float64)
+"""Where (3,) the middle of SMPL's hip joints is on the level in a motion whose pelvis rests at the origin, metres: there a
+character's rests."""

@@ -10,11 +10,23 @@ from ..kinematics import forward_kinematics, global_rotations
 from ..motion import Motion
 from ..rotations import Array
 from ..skeleton import JOINT_INDEX
-from .calibration import Calibration, smpl_direction, smpl_joint, twist_angle
+from .calibration import HIPS_AT_REST, Calibration, smpl_direction, smpl_joint, twist_angle
 from .arms import SMPL_VOLUME, Trunk, Volume, bent_arm, depths, excess, head_middle, push, source_trunk, volume
 from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
-from .legs import ankle_goal, apart, bent, floor_of, held_back, leg_of, limits, out_of_floor, roll_share, rolled, toes_on_floor
+from .legs import (
+    ankle_goal,
+    apart,
+    bent,
+    floor_of,
+    held_back,
+    leg_of,
+    limits,
+    out_of_floor,
+    roll_share,
+    rolled,
+    toes_on_floor,
+)
 from .reading import read_changes
 from .rig import Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
@@ -76,7 +88,10 @@ class Retargeter:
         """The motion on the character."""
         body, tree = self.body, self._tree
         local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), -1, 3))
-        world, joints = global_rotations(local), forward_kinematics(local, motion.trans.astype(np.float64))
+        world, joints = (
+            global_rotations(local),
+            forward_kinematics(local, motion.trans.astype(np.float64) - HIPS_AT_REST),
+        )
         turns = self._turns(world)
 
         # where the hips are, as the thighs hang on them
@@ -158,9 +173,7 @@ class Retargeter:
             planted = contacts[:, index] | contacts[:, index + 2]
             half_width = abs(float(body.head(side, "thigh")[0]))
             goals[side] += apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps)
-            goals[side][:, 2] += self._bend_toes(
-                turns, side, goals[side][:, 2] - floor_of(leg, side, body.ratio)
-            )
+            goals[side][:, 2] += self._bend_toes(turns, side, goals[side][:, 2] - floor_of(leg, side, body.ratio))
             length = body.length(side, "thigh") + body.length(side, "shin")
             soft, _ = reach[side] = limits(leg, length)
             line = goals[side] - hips[side]
@@ -251,7 +264,9 @@ class Retargeter:
         heads = body.heads[self._tree.bones[found]]
         skipped = body.metacarpals(side, finger)
         leaves = body.leaves(self.controls[found[-1]].bone)
-        bends = finger_bends(finger, self.hands, heads[skipped:], leaves[0] if leaves else None, palm, body.inward(side))
+        bends = finger_bends(
+            finger, self.hands, heads[skipped:], leaves[0] if leaves else None, palm, body.inward(side)
+        )
         return list(zip(found[skipped:], bends, strict=True))
 
     def _pose_fingers(self, turns: Array, joints: Array, fps: float) -> None:

@@ -4,5 +4,5 @@
 `retargeter`
 turns a motion of the SMPL body into the rotations of bones and back. Nothing here knows Blender.
 
-Imports: smpl_rig
+Imports: smpl_rig.
 """

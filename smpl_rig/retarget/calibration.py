@@ -1,9 +1,9 @@
-"""How a character rests, in SMPL's terms: a body frame, a sole, and for each limb the turn from its rest to the T-pose.
+"""How a character rests, in SMPL's terms: a body frame, a sole, and the turn of each limb from its rest to the T-pose.
 
-Frames. `world` is Z up, metres; `armature` the object's own space; `body` SMPL's rest frame (x to the body's left, y up,
-z forward) with its origin on the ground between the hips; `stage` the world of a motion: Z up, the body at rest faces
--Y, the floor at 0. A bone's *turn* X takes vectors of the body at rest to the stage. For a bone that follows SMPL's
-joint j with world rotation G_j it is
+Frames. `world` is Z up, metres; `armature` the object's own space; `body` SMPL's rest frame (x to the body's left, y
+up, z forward) with its origin on the ground between the hips; `stage` the world of a motion: Z up, the body at rest
+faces -Y, the floor at 0. A bone's *turn* X takes vectors of the body at rest to the stage. For a bone that follows
+SMPL's joint j with world rotation G_j it is
 
     X = G_j A
 
@@ -32,8 +32,9 @@ JOINT_OF_PART = {
     "thigh": "hip", "shin": "knee", "foot": "ankle", "toes": "foot",
 }  # fmt: skip
 """SMPL's joint that turns a part of a limb."""
-_END_OF_PART = {**{a: b for a, b in zip(("upper_arm", "forearm", "hand"), ("elbow", "wrist", "hand"), strict=True)},
-                "thigh": "knee", "shin": "ankle", "foot": "foot"}  # fmt: skip
+_END_OF_PART = {
+    "upper_arm": "elbow", "forearm": "wrist", "hand": "hand", "thigh": "knee", "shin": "ankle", "foot": "foot",
+}  # fmt: skip
 _BELOW = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot", "foot": "toes"}
 _STRAIGHTENED = np.cos(np.radians(15.0))
 """A body's axis within this angle of an axis of its armature or the world is that axis: people are modelled along the
@@ -181,9 +182,9 @@ class Calibration:
         """Columns left, up and forward of the body at rest, world."""
         hips, ankles, shoulders = self._middle("thigh"), self._middle("foot"), self._middle("upper_arm")
         up = self._snapped(rot.normalize(rot.normalize(hips - ankles) + rot.normalize(shoulders - hips)))
-        left = sum(self._point("L", part) - self._point("R", part) for part in ("thigh", "upper_arm"))
-        left = rot.normalize(left - (left @ up) * up)
-        left = self._snapped(left)
+        across = [self._point("L", part) - self._point("R", part) for part in ("thigh", "upper_arm")]
+        across = [each - (each @ up) * up for each in across]
+        left = self._snapped(rot.normalize(across[0] + across[1]))
         left = rot.normalize(left - (left @ up) * up)
         if not np.isfinite(left).all() or np.linalg.norm(left) < 0.5 or np.linalg.norm(up) < 0.5:
             raise CharacterMapError("The character's hips and shoulders lie in one place. Choose them under Character.")
@@ -234,16 +235,16 @@ class Calibration:
             ball = self.head(side, "toes") - ankle
             ball = np.array([ball[0], -ankle[1], ball[2]])
             ahead = rot.normalize(ball * [1, 0, 1])
-            length = np.linalg.norm(ball * [1, 0, 1])
+            length = float(np.linalg.norm(ball * [1, 0, 1]))
             ends = points if len(points) else np.array(self.leaves(toes[-1])).reshape(-1, 3)
-            tip = float(max((ends - ankle) @ ahead, default=1.5 * length))
+            tip = float(((ends - ankle) @ ahead).max()) if len(ends) else 1.5 * length
             return Foot(ball, heel, heel + ahead * max(tip, length), True, len(ends) > 0)
         ahead, tip = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
         if len(points):
             middle = (0.5 * (points.min(axis=0) + points.max(axis=0)) - ankle) * [1, 0, 1]
             if np.linalg.norm(middle) > 0.02 * self.leg:
                 ahead = rot.normalize(middle)
-            tip = float(max((points - ankle) @ ahead))
+            tip = float(((points - ankle) @ ahead).max())
         return Foot(heel + ahead * tip * _FRONT, heel, heel + ahead * tip, False, len(points) > 0)
 
     # alignments
@@ -410,5 +411,5 @@ def _basis(first: Array, second: Array) -> Array:
 
 
 HIPS_AT_REST = (BODY_TO_WORLD @ (REST_OFFSETS[JOINT_INDEX["L_hip"]] * [0, 0, 1])).astype(np.float64)
-"""Where (3,) the middle of SMPL's hip joints is on the level in a motion whose pelvis rests at the origin, metres: there a
-character's rests."""
+"""Where (3,) the middle of SMPL's hip joints is on the level in a motion whose pelvis rests at the origin, metres:
+there a character's rests."""

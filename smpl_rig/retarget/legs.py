@@ -37,7 +37,7 @@ _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_
 """Half the distance of SMPL's feet when it stands, metres: hips up to a little broader stand on the same feet."""
 _HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
 _ACCELERATION_TIME, _LEG_TIME = 0.06, 0.2
-"""Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed in m/s."""
+"""Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
 _TOES_SOFT = 0.005
 """Metres on SMPL's legs that toes give in to the floor."""
 _STEEP, _MOST_BENT = (0.05, 0.25), np.radians(80.0)
@@ -160,7 +160,7 @@ def apart(leg: Leg, side: str, left: Array, planted: Bools, half_width: float, r
         for other, second in enumerate((1.0, -2.0, 1.0)):
             if other >= delay:
                 band[delay : len(left) - 2 + delay, other - delay] += bend * coefficient * second
-    shift[:, :2] = solve_banded(band, wanted * _LEG_TIME**-2)
+    shift[:, :2] = solve_banded(band, (wanted * _LEG_TIME**-2).astype(np.float64))
     return shift
 
 

@@ -7,8 +7,6 @@ again. Frames that do not differ stay as they are to the bit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .. import rotations as rot
@@ -21,10 +19,8 @@ from .controls import Solved
 from .legs import bent
 from .rig import Bools
 from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE
+from .solver import Solver
 from .trunk import SPINE_PLACES
-
-if TYPE_CHECKING:
-    from .retargeter import Retargeter
 
 _SAME_TURN, _SAME_PLACE = np.radians(0.05), 1e-4
 """Radians, and share of a leg, within which what is shown is what was solved."""
@@ -35,11 +31,9 @@ _AROUND = 2.0
 """Seconds before and after a change within which the motion is solved again."""
 
 
-def read_changes(character: Retargeter, now: Solved, like: Motion) -> Motion:
-    """`like`, changed by what differs between `now` and `like` on the character. Raises ValueError for another length."""
-    if len(now) != len(like):
-        raise ValueError(f"{len(now)} poses were read for a motion of {len(like)} frames")
-    different = (_distances(character, now, character.solve(like), _SAME_TURN, _SAME_PLACE) > 1).any(axis=1)
+def read_changes(character: Solver, now: Solved, like: Motion) -> Motion:
+    """`like` (T frames), changed by what differs between `now` (T) and `like` on the character."""
+    different = _distances(character, now, character.solve(like), _SAME_TURN, _SAME_PLACE).max(axis=1) > 1
     if not different.any():
         return like
     frames = np.flatnonzero(different)
@@ -54,7 +48,7 @@ def read_changes(character: Retargeter, now: Solved, like: Motion) -> Motion:
     return Motion(poses, trans, like.fps)
 
 
-def _fitted(character: Retargeter, now: Solved, motion: Motion, different: Bools) -> Motion:
+def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools) -> Motion:
     best, nearest = motion, np.full(len(motion), np.inf)
     for _ in range(_ROUNDS):
         solved = character.solve(motion)
@@ -75,7 +69,7 @@ def _mixed(motion: Motion, other: Motion, chosen: Bools) -> Motion:
     return Motion(poses, np.where(chosen[:, None], other.trans, motion.trans), motion.fps)
 
 
-def _distances(character: Retargeter, first: Solved, second: Solved, turn: float, place: float) -> Array:
+def _distances(character: Solver, first: Solved, second: Solved, turn: float, place: float) -> Array:
     """How far (T, C) the bones of the body are off, in units of `turn` radians or `place` legs."""
     controls = [index for index, control in enumerate(character.controls) if control.role in BODY_ROLES]
     turned = np.swapaxes(first.turns[:, controls], -1, -2) @ second.turns[:, controls]
@@ -86,7 +80,7 @@ def _distances(character: Retargeter, first: Solved, second: Solved, turn: float
     return np.maximum(angles / turn, away / place)
 
 
-def _nearer(character: Retargeter, now: Solved, solved: Solved, motion: Motion) -> Motion:
+def _nearer(character: Solver, now: Solved, solved: Solved, motion: Motion) -> Motion:
     """The motion (T frames) turned and moved by what is missing from `solved` to `now`."""
     body = character.body
     local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), JOINT_COUNT, 3))
@@ -116,7 +110,7 @@ def _nearer(character: Retargeter, now: Solved, solved: Solved, motion: Motion) 
     return Motion(poses.astype(np.float32), trans.astype(np.float32), motion.fps)
 
 
-def _joint_turns(character: Retargeter, missing: Array) -> Array:
+def _joint_turns(character: Solver, missing: Array) -> Array:
     """Rotations (T, 24, 3, 3) in the world to be put on SMPL's joints, for those of controls (T, C, 3, 3)."""
     roles = character.roles
     turned: dict[int, Array] = {0: missing[:, roles[HIPS][-1]]}

@@ -10,6 +10,7 @@ import numpy as np
 from smpl_rig.retarget import bone_names
 from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
 from smpl_rig.retarget.families import CENTRAL, Family, families, name_words, special_words
+from smpl_rig.retarget.find_by_shape import find_by_shape
 from smpl_rig.retarget.named_bones import NamedBones
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import (
@@ -21,6 +22,8 @@ _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
 """Of a limb's length: how far from its axis a bone in line may lie."""
+_LONGEST_FINGER = 5
+"""Bones of a finger with the one in the palm and a tip."""
 _IN_PALM = 0.5
 """Of the way from the wrist to a finger's second bone: a first bone that begins before is in the palm."""
 
@@ -73,6 +76,8 @@ def find_roles(rig: Rig) -> FoundRoles:
     search = _Search(rig, named, _vrm() if own else named.family, own)
     for role, bone in named.limbs.items():
         search.roles.setdefault(role, [bone])
+    if any(role not in search.roles for role in REQUIRED if role != HIPS):
+        _add_by_shape(search)
     for side in SIDES:
         _without_lone_toe(search, side)
     _find_trunk(search)
@@ -91,7 +96,7 @@ def described(found: FoundRoles) -> str:
     have = {role: len(found.map.of(role)) for role in BODY_ROLES}
     whole = sum(max(have[role], expected.get(role, 1)) for role in BODY_ROLES)
     fingers = sum(len(found.map.of(sided(side, finger))) for side in SIDES for finger in FINGERS)
-    text = f"{found.map.family or 'unknown names'}, {sum(have.values())} of {whole} bones, {fingers or 'no'} fingers"
+    text = f"{found.map.family or 'Human skeleton'}, {sum(have.values())} of {whole} bones, {fingers or 'no'} fingers"
     missing = [words(role) for role in found.map.missing]
     return text + (f", no {' and no '.join(missing[:2])}" if missing else "")
 
@@ -150,6 +155,33 @@ def _virtual_parents(search: _Search) -> dict[str, str]:
             if bone >= 0 and leader >= 0:
                 found[names[bone]] = names[leader]
     return found
+
+
+def _add_by_shape(search: _Search) -> None:
+    """Limbs and head that names do not tell, by where the joints are."""
+    rig, roles = search.rig, search.roles
+    shape = find_by_shape(rig.heads, rig.parents, rig.deforms.tolist())
+    limbs, sure = dict(shape.limbs), shape.sure
+    known = {role: bones[0] for role, bones in roles.items() if role in limbs}
+    if sum(limbs[_mirrored(role)] == bone for role, bone in known.items() if _mirrored(role) in limbs) > len(known) / 2:
+        limbs, sure = {_mirrored(role): bone for role, bone in limbs.items()}, True
+    if any(limbs[role] != bone for role, bone in known.items()):
+        return  # names and shape say different things: better nothing than a mixture
+    added = [role for role, bone in limbs.items() if role not in roles and bone not in search.used]
+    roles.update({role: [limbs[role]] for role in added})
+    if shape.head >= 0 and not known and HEAD not in roles:
+        roles[HEAD] = [shape.head]
+    if added and not known:
+        search.doubts.append("The names of the bones say nothing: arms and legs were found by where they are.")
+    elif added:
+        parts = ", ".join(words(role) for role in added[:3]) + (" and others" if len(added) > 3 else "")
+        search.doubts.append(f"Found by place, since no name says it: {parts}.")
+    if added and not sure:
+        search.doubts.append("Neither feet nor knees show where the character faces: left and right may be swapped.")
+
+
+def _mirrored(role: str) -> str:
+    return {"L": "R", "R": "L"}[role[0]] + role[1:]
 
 
 def _find_trunk(search: _Search) -> None:
@@ -239,6 +271,31 @@ def _find_fingers(search: _Search, side: str) -> None:
             chain.append(bone)
     for finger, chain in found.items():
         search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, chain))
+    _find_fingers_by_shape(search, side, last, sorted(below - {bone for chain in found.values() for bone in chain}))
+
+
+def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence[int]) -> None:
+    """Unnamed fingers: chains of bones of the hand; the thumb begins nearest to the wrist, the others follow in line."""
+    heads, parents = search.rig.heads, search.parents
+    chains = []
+    for tip in free:
+        chain = [tip]
+        while parents[chain[0]] in free and len(_children(parents[chain[0]], parents)) == 1:
+            chain.insert(0, parents[chain[0]])
+        helpers = any(not name_words().helpers.isdisjoint(search.named.words[bone]) for bone in chain)
+        if tip not in parents and 1 < len(chain) <= _LONGEST_FINGER and not helpers:
+            chains.append(_without_palm(search, hand, "", chain))
+    open_fingers = [finger for finger in FINGERS if sided(side, finger) not in search.roles]
+    thumb = search.first(sided(side, "thumb"))
+    if not 1 < len(chains) + (thumb >= 0) <= len(FINGERS):
+        return
+    chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[hand])))
+    if thumb < 0:
+        search.roles[sided(side, "thumb")] = chains.pop(0)
+        thumb = search.first(sided(side, "thumb"))
+    chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[thumb])))
+    for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains):
+        search.roles[sided(side, finger)] = chain
 
 
 def _finger(search: _Search, bone: int, side: str) -> str:

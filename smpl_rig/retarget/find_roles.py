@@ -261,13 +261,14 @@ def _find_fingers(search: _Search, side: str) -> None:
         name = search.named.words[bone]
         if search.rig.names[bone].startswith("_"):
             continue
-        finger = _finger(search, bone, side)
+        above = [finger for finger, chain in found.items() if search.parents[bone] in chain]
+        finger = above[0] if above else _finger(search, bone, side)
         if not finger or _words_of("tips", name) or _words_of("twists", name):
             continue
         if finger != "thumb" and _words_of("palms", name):
             continue
         chain = found.setdefault(finger, [])
-        if not chain or search.parents[bone] == chain[-1] or chain[-1] in path(bone, search.parents):
+        if not chain or chain[-1] in path(bone, search.parents):
             chain.append(bone)
     for finger, chain in found.items():
         search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, chain))

@@ -22,6 +22,8 @@ _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
 """Of a limb's length: how far from its axis a bone in line may lie."""
+_STANDS = -0.5
+"""The cosine between a leg and the trunk: a person's is below."""
 _LONGEST_FINGER = 5
 """Bones of a finger with the one in the palm and a tip."""
 _IN_PALM = 0.5
@@ -78,6 +80,7 @@ def find_roles(rig: Rig) -> FoundRoles:
         search.roles.setdefault(role, [bone])
     if any(role not in search.roles for role in REQUIRED if role != HIPS):
         _add_by_shape(search)
+    _doubt_copies(search)
     for side in SIDES:
         _without_lone_toe(search, side)
     _find_trunk(search)
@@ -180,6 +183,14 @@ def _add_by_shape(search: _Search) -> None:
         search.doubts.append("Neither feet nor knees show where the character faces: left and right may be swapped.")
 
 
+def _doubt_copies(search: _Search) -> None:
+    """Say it where limbs are there several times, as controls."""
+    if all(sum(word in name for name in search.named.words) > 1 for word in ("fk", "ik")):
+        search.doubts.append(
+            "This rig has FK and IK copies of limbs and is of no known kind: the bones that deform the mesh were taken."
+        )
+
+
 def _mirrored(role: str) -> str:
     return {"L": "R", "R": "L"}[role[0]] + role[1:]
 
@@ -196,6 +207,10 @@ def _find_trunk(search: _Search) -> None:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
             roles[HEAD] = [head]
+    top = search.first(HEAD)
+    # in the deforming bones of some control rigs, limbs are roots of their own
+    chest = chest if chest >= 0 else next((b for b in reversed(path(top, parents)) if search.named.means(b, SPINE)), -1)
+    legs = legs if legs >= 0 else next((b for b in path(chest, parents) if search.named.means(b, HIPS)), -1)
     if legs < 0 or chest < 0:
         return
     center = meeting(legs, chest, parents)
@@ -208,7 +223,6 @@ def _find_trunk(search: _Search) -> None:
     spine = [bone for bone in between(center, chest, parents) if bone not in hips]
     while spine and search.named.means(spine[0], HIPS):
         hips.append(spine.pop(0))
-    top = search.first(HEAD)
     neck = between(chest, top, parents)[:-1] if top >= 0 else []
     while neck and search.named.means(neck[0], SPINE):
         spine.append(neck.pop(0))
@@ -329,25 +343,43 @@ def _find_twists(search: _Search, side: str) -> None:
             axis = heads[end] - heads[start]
             length = float(np.linalg.norm(axis))
             used = search.used
+            beside: dict[int, float] = {}
             for bone in subtree(start, search.parents, [end])[1:]:
                 if bone in used or length < 1e-9:
                     continue
                 away = heads[bone] - heads[start]
                 share = float(away @ axis) / length**2
                 aside = float(np.linalg.norm(away - share * axis)) / length
-                helper = not name_words().helpers.isdisjoint(search.named.words[bone])
-                lies = 0.05 < share < 0.95 and aside < _ON_LIMB and not helper and bool(search.rig.deforms[bone])
+                plain = name_words().helpers.isdisjoint(search.named.words[bone]) and bone not in search.parents
+                lies = 0.05 < share < 0.95 and aside < _ON_LIMB and plain and bool(search.rig.deforms[bone])
                 if _words_of("twists", search.named.words[bone]) or lies:
-                    roles.setdefault(twist(sided(side, part)), []).append(bone)
+                    beside[bone] = share
+            if beside:
+                roles[twist(sided(side, part))] = sorted(beside, key=lambda bone: (round(beside[bone], 3), bone))
 
 
 def _no_humanoid(search: _Search) -> str:
+    """Why a skeleton is none of a person, a sentence; "" for a person's."""
     if not search.rig.names:
         return "This armature has no bones."
-    have = search.roles.keys()
-    if not any(role in have for role in REQUIRED[1:]):
-        return "No arms and no legs were found in this armature."
-    for parts, limb in ((("thigh", "shin"), "legs"), (("upper_arm", "forearm"), "arms")):
-        if not any(sided(side, part) in have for side in SIDES for part in parts):
-            return f"No {limb} were found in this armature."
+    have = {limb: any(sided(side, part) in search.roles for side in SIDES for part in parts)
+            for limb, parts in (("legs", LEG[:3]), ("arms", ARM[1:]))}  # fmt: skip
+    if not any(have.values()):
+        return "This armature has neither arms nor legs that could be recognised."
+    if not all(have.values()):
+        return f"This armature has no {'legs' if have['arms'] else 'arms'} that could be recognised."
+    if _on_four_legs(search):
+        return "This armature stands on four legs; only two-legged characters can dance."
     return ""
+
+
+def _on_four_legs(search: _Search) -> bool:
+    """Whether arms and legs are parallel, and across the trunk; also where the skeleton lies."""
+    places = {part: [search.rig.heads[search.first(sided(side, part))] for side in SIDES if sided(side, part) in search.roles]
+              for part in ("thigh", "foot", "upper_arm", "hand", "forearm")}  # fmt: skip
+    ends = places["hand"] or places["forearm"]
+    if not (places["thigh"] and places["foot"] and places["upper_arm"] and ends):
+        return False
+    thigh, foot, arm, end = (np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends))
+    trunk, leg, reach = (way / max(float(np.linalg.norm(way)), 1e-9) for way in (arm - thigh, foot - thigh, end - arm))
+    return float(trunk @ leg) > _STANDS and float(reach @ leg) > -_STANDS

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +119,52 @@ def rig_of(parents: Mapping[str, str], places: Mapping[str, Sequence[float] | ND
         order += [name for name, parent in parents.items() if name not in order and (not parent or parent in order)]
     count = len(order)
     rest = np.tile(np.eye(4), (count, 1, 1))
-    rest[:, :3, 3] = [places[name] for name in order]
+    rest[:, :3, 3] = np.array([places[name] for name in order]).reshape(-1, 3)
     yes = np.ones(count, bool)
     return Rig(
         tuple(order), tuple(order.index(parents[name]) if parents[name] else -1 for name in order), rest, np.eye(4),
         yes, yes, yes, ~yes,
     )  # fmt: skip
+
+
+def without(rig: Rig, *pieces: str) -> Rig:
+    """A skeleton without the bones in whose names these pieces are, and without what hangs on them."""
+    gone: set[int] = set()
+    for bone, name in enumerate(rig.names):
+        if any(piece in name for piece in pieces) or rig.parents[bone] in gone:
+            gone.add(bone)
+    parents = {name: rig.names[rig.parents[bone]] if rig.parents[bone] >= 0 else ""
+               for bone, name in enumerate(rig.names) if bone not in gone}  # fmt: skip
+    return rig_of(parents, dict(zip(rig.names, rig.rest[:, :3, 3])))
+
+
+@dataclass(frozen=True)
+class Shuffled:
+    """A skeleton in another order; names: its bones' names -> their former ones."""
+
+    rig: Rig
+    names: Mapping[str, str]
+
+
+def shuffled_rig(rig: Rig, chance: Random, names: Sequence[str]) -> Shuffled:
+    """The same skeleton with other names, siblings in any order."""
+    order: list[int] = []
+    open_bones = [bone for bone, parent in enumerate(rig.parents) if parent < 0]
+    while open_bones:
+        bone = open_bones.pop(chance.randrange(len(open_bones)))
+        order.append(bone)
+        open_bones += [child for child, parent in enumerate(rig.parents) if parent == bone]
+    moved = replace(
+        rig, names=tuple(names[bone] for bone in order),
+        parents=tuple(order.index(rig.parents[bone]) if rig.parents[bone] >= 0 else -1 for bone in order),
+        rest=rig.rest[order], deforms=rig.deforms[order], turns_along=rig.turns_along[order],
+        local_location=rig.local_location[order], connected=rig.connected[order], own_map={},
+    )  # fmt: skip
+    return Shuffled(moved, dict(zip(names, rig.names)))
+
+
+def turned(rig: Rig, angle: float) -> Rig:
+    """The same skeleton, turned about the vertical by an angle in radians."""
+    sine, cosine = np.sin(angle), np.cos(angle)
+    turn = np.array([[cosine, -sine, 0, 0], [sine, cosine, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    return replace(rig, to_world=turn @ rig.to_world)

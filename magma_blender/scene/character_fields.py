@@ -27,7 +27,7 @@ def _choices(fields: bpy.types.PropertyGroup) -> Choices:
 def _choose(fields: bpy.types.PropertyGroup, **values: object) -> None:
     target = target_of_fields(fields)
     if target is not None and target.library is None:
-        characters.choose(target, replace(characters.choices_of(target), **values))  # type: ignore[arg-type]
+        characters.choose(target, replace(characters.choices_of(target), **values))
 
 
 def _hands(fields: bpy.types.PropertyGroup) -> int:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 SAMPLED = 16
 """Frames that are looked at to see whether the rest pose is the one that was keyed."""
-SAME_REST = 0.01
-"""Distance of quaternions, and metres, beyond which the rest pose has changed: half a degree, a centimetre."""
 SAME_DANCE = 0.5
 """Share of frames that must be as they were keyed for a dance that is at another place to be the same one, moved."""
 
@@ -177,31 +175,14 @@ class KeyedTarget:
         """Raise SceneError where keys that nobody has changed are not what the present rest pose asks for."""
         import numpy as np
 
-        from smpl_rig.blender.keying import curves_of, place_of
-        from smpl_rig.blender.rotation_modes import to_quaternions
-        from smpl_rig.rotations import quaternion_distance
-
-        keying = self._keying
         some = frames[np.unique(np.linspace(0, len(frames) - 1, SAMPLED).astype(int))]
-        place, curves = place_of(keying), curves_of(keying)
-        offset = (place.offset or 0.0) if place is not None else 0.0
-        if len(curves) < len(keying.channels) or any(_modified(curve) for curve in curves.values()):
-            return  # then poses are compared, not keys
-        values = np.array([[curves[c].evaluate(frame_start - offset + k) for c in keying.channels] for k in some])
         with as_scene_errors():
-            wanted, units = keying.values(keyed.motion, some), keying.units
-        moves = np.ones(values.shape[1], bool)
-        away = np.zeros(values.shape[1])
-        for rotation in keying.rotations:
-            # keyed by hand, quaternions may have any length
-            turns = [to_quaternions(rotation.mode, each[:, rotation.channels]) for each in (values, wanted)]
-            moves[rotation.channels], away[rotation.channels] = False, quaternion_distance(*turns).max()
-        away[moves] = np.abs(values[:, moves] - wanted[:, moves]).max(axis=0) / units
-        if away.max() > SAME_REST:
+            bone = self._keying.moved_rest(keyed.motion, some, frame_start + some)
+        if bone is not None:
             raise SceneError(
-                f'The rest pose of "{self._armature.name}" (bone {keying.bones[int(away.argmax())]}) is not what it '
-                "was when its dance was keyed, so new moves would not fit the others: press Restore Keyframes to key "
-                "the whole dance for the present rest pose, or undo the change."
+                f'The rest pose of "{self._armature.name}" (bone {bone}) is not what it was when its dance was keyed, '
+                "so new moves would not fit the others: press Restore Keyframes to key the whole dance for the present "
+                "rest pose, or undo the change."
             )
 
     def _differ(self, motion: Motion, frames: Frames, frame_start: float) -> Bools:
@@ -255,13 +236,13 @@ class KeyedTarget:
 
     def is_plain(self, frame_start: float, count: int) -> bool:
         """Whether the add-on's curves alone say the pose."""
-        from smpl_rig.blender.keying import curves_of
+        from smpl_rig.blender.keying import curves_of, is_modified
 
         keying = self._keying
         bones = compat.pose_of(self._armature).bones
         curves = curves_of(keying)
         as_keyed = all(bones[each.bone].rotation_mode == each.mode for each in keying.rotations if each.bone in bones)
-        whole = len(curves) == len(keying.channels) and not any(map(_modified, curves.values()))
+        whole = len(curves) == len(keying.channels) and not any(map(is_modified, curves.values()))
         return as_keyed and whole and keying.is_alone(frame_start, frame_start + count - 1)
 
     @property
@@ -284,10 +265,6 @@ class KeyedTarget:
         place = place_of(self._keying)
         if place is not None and place.action.library is not None:
             compat.own_action(place)
-
-
-def _modified(curve: bpy.types.FCurve) -> bool:
-    return curve.mute or any(not modifier.mute for modifier in curve.modifiers)
 
 
 @contextmanager

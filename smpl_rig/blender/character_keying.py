@@ -42,6 +42,7 @@ from .keying import (
     FEET_TOLERANCE,
     LARGEST_TURN,
     REST,
+    SAME_REST,
     TOLERANCE,
     Bools,
     Channel,
@@ -80,8 +81,9 @@ class KeyedCharacter:
     """How a dance is keyed on a character.
 
     map, hands: see `Retargeter`. to_world: (16,) the object's matrix when it was keyed, row by row. modes: control ->
-    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. degrees,
-    metres: what keys may leave of a turn and of places, 0 for the usual.
+    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
+    each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
+    leave of a turn and of places, 0 for the usual.
     """
 
     map: CharacterMap
@@ -89,6 +91,7 @@ class KeyedCharacter:
     to_world: tuple[float, ...]
     modes: Mapping[str, str]
     moving: tuple[str, ...]
+    rest: tuple[tuple[float, ...], ...]
     degrees: float = 0.0
     metres: float = 0.0
 
@@ -101,6 +104,7 @@ class KeyedCharacter:
             "to_world": list(self.to_world),
             "modes": [list(item) for item in self.modes.items()],
             "moving": list(self.moving),
+            "rest": [[round(value, 6) for value in each] for each in self.rest],
             "degrees": self.degrees,
             "metres": self.metres,
         }
@@ -123,6 +127,7 @@ def read_character(text: str) -> KeyedCharacter:
             to_world=tuple(float(value) for value in data["to_world"]),
             modes={str(bone): str(mode) for bone, mode in data["modes"]},
             moving=tuple(str(bone) for bone in data["moving"]),
+            rest=tuple(tuple(float(value) for value in each) for each in data["rest"]),
             degrees=float(data["degrees"]),
             metres=float(data["metres"]),
         )
@@ -130,6 +135,8 @@ def read_character(text: str) -> KeyedCharacter:
         raise ValueError(f"its character is damaged ({error})") from error
     if len(read.to_world) != 16 or not np.isfinite(read.to_world).all() or not read.modes or not read.moving:
         raise ValueError("its character is damaged (its place in the world)")
+    if len(read.rest) != len(read.modes) or {len(each) for each in read.rest} != {7}:
+        raise ValueError("its character is damaged (its rest pose)")
     if not set(read.modes.values()) <= rotation_modes.MODES or not set(read.moving) <= set(read.modes):
         raise ValueError("its character is damaged (its rotation modes)")
     return read
@@ -146,13 +153,21 @@ def keyed_now(
     """How a dance that begins at a scene frame would be keyed on an armature as it is. Raises ArmatureError."""
     check_usable(armature)
     to_world = world_matrix_at(armature, frame)
+    rig = rig_of(armature, to_world, character)
     with _as_armature_errors():
-        controls = Retargeter(rig_of(armature, to_world, character), character, hands).controls
+        controls = Retargeter(rig, character, hands).controls
     bones = pose_of(armature).bones
     modes = {control.bone: bones[control.bone].rotation_mode for control in controls}
     # the hips first, which carry the rest
     moving = tuple(c.bone for c in sorted(controls, key=lambda c: c.role != HIPS) if c.moves)
-    return KeyedCharacter(character, hands, tuple(to_world.ravel().tolist()), modes, moving, degrees, metres)
+    rest = tuple(tuple(each) for each in _rest_of(rig, list(modes)).tolist())
+    return KeyedCharacter(character, hands, tuple(to_world.ravel().tolist()), modes, moving, rest, degrees, metres)
+
+
+def _rest_of(rig: Rig, bones: Sequence[str]) -> Floats:
+    """(C, 7) where bones rest: head, and quaternion of the axes."""
+    rest = rig.rest[[rig.index[bone] for bone in bones]]
+    return np.concatenate([rest[:, :3, 3], rot.matrix_to_quaternion(rest[:, :3, :3])], axis=1)
 
 
 @contextmanager
@@ -328,7 +343,8 @@ class CharacterKeying:
         """The poses of a motion. A button asks several times."""
         digest = hashlib.blake2b(digest_size=16)
         rig = self._rig
-        for array in (motion.poses, motion.trans, rig.rest, *rig.feet.values()):
+        arrays: list[Floats] = [motion.poses, motion.trans, rig.rest, *rig.feet.values()]
+        for array in arrays:
             digest.update(array.tobytes())
         text = f"{rig.names}{rig.parents}{motion.fps}{self.keyed.to_json()}"
         key = digest.hexdigest() + hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -397,6 +413,13 @@ class CharacterKeying:
         axes = axes / np.maximum(np.linalg.norm(axes, axis=-2, keepdims=True), 1e-12)
         rest = self._rig.rest[[self._rig.index[bone] for bone in self.keyed.modes], :3, :3]
         return Solved(axes @ np.swapaxes(rest, -1, -2), found[..., :3, 3])
+
+    def moved_rest(self, motion: Motion, frames: Frames, times: Floats) -> str | None:
+        """A control that rests in another pose."""
+        now, then = _rest_of(self._rig, list(self.keyed.modes)), np.array(self.keyed.rest)
+        moved = np.linalg.norm(now[:, :3] - then[:, :3], axis=1) / (self.units * self._size)
+        away = np.maximum(moved, rot.quaternion_distance(now[:, 3:], then[:, 3:]))
+        return list(self.keyed.modes)[int(away.argmax())] if away.max() > SAME_REST else None
 
     def prepare(self) -> None:
         """The control rig's switches; what would move the controls rests; and poses are shown."""

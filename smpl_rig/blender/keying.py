@@ -29,6 +29,8 @@ FEET_TOLERANCE, TOLERANCE = 0.0005, 0.001
 floor, and elsewhere. In a dance joints are 0.5 mm off in the mean, and its keys are a sixth of its frames."""
 LARGEST_TURN = 2e-3
 """The most that a rotation's numbers may be off, where a joint moves little: a quarter of a degree in a quaternion."""
+SAME_REST = 0.01
+"""Distance of quaternions, and metres, beyond which a rest pose has changed: half a degree, a centimetre."""
 USUAL_RATE, MOST_GROWTH = 30.0, 2.0
 """Frames a second up to which these tolerances hold, and how much they grow at most beyond it. Most frames lie between
 two of the checkpoint's then, on straight lines whose corners would cost a key each."""
@@ -102,6 +104,10 @@ class Keying(Protocol):
     def differ(self, motion: Motion, frames: Frames, times: Floats) -> Bools:
         """(N,) where another pose is keyed at scene frames (N,) than in frames (N,) of the motion."""
 
+    def moved_rest(self, motion: Motion, frames: Frames, times: Floats) -> str | None:
+        """A bone that rests in another pose than when the motion was keyed, of which scene frames (N,), frames (N,) of
+        the motion, are as they were."""
+
     def prepare(self) -> None:
         """Set what else of the pose would change how the channels look."""
 
@@ -125,6 +131,11 @@ def curves_at(place: Place, keying: Keying) -> Curves:
     """The F-curves of the channels at a place."""
     curves = {(curve.data_path, curve.array_index): curve for curve in place.curves()}
     return {channel: curves[channel] for channel in keying.channels if channel in curves}
+
+
+def is_modified(curve: bpy.types.FCurve) -> bool:
+    """Whether a curve plays something else than its keys."""
+    return curve.mute or any(not modifier.mute for modifier in curve.modifiers)
 
 
 def tolerance_growth(fps: float) -> float:

@@ -125,9 +125,9 @@ def _feet(
             continue
         names = {each.name for name in mapped for each in [bones[name], *bones[name].children_recursive]}
         names |= {f"DEF-{name.replace('_fk', '')}" for name in mapped}  # what hangs on the bones of a control rig
-        ankle = (to_world @ [*bones[mapped[0]].head_local, 1.0])[2]
-        points = [_points_on(mesh, obj, names, to_world, ankle) for mesh in meshes]
-        kept = np.concatenate([np.zeros((0, 3)), *points])
+        ankle = float(to_world[2] @ np.append(np.array(bones[mapped[0]].head_local), 1.0))
+        points: list[Floats] = [_points_on(mesh, obj, names, to_world, ankle) for mesh in meshes]
+        kept = np.concatenate([np.zeros((0, 3), np.float64), *points])
         found[side] = kept[:: len(kept) // MOST_POINTS + 1]
     return found
 

@@ -16,6 +16,7 @@ from .compat import pose_of
 from .keying import (
     FEET_TOLERANCE,
     LARGEST_TURN,
+    SAME_REST,
     TOLERANCE,
     Bools,
     Channel,
@@ -23,6 +24,9 @@ from .keying import (
     Frames,
     KeyedValues,
     Rotation,
+    curves_of,
+    is_modified,
+    place_of,
     tolerance_growth,
 )
 from .rotation_modes import QUATERNION
@@ -34,6 +38,8 @@ CHANNELS += [('pose.bones["pelvis"].location', index) for index in range(3)]
 """Data path and array index of the F-curves: rotations joint by joint, then the location."""
 BONES = [*np.repeat(JOINT_NAMES, 4).tolist(), *JOINT_NAMES[:1] * 3]
 ROTATIONS = [Rotation(name, QUATERNION, 4 * joint) for joint, name in enumerate(JOINT_NAMES)]
+_LOCATION = 4 * JOINT_COUNT
+"""The first channel of the location."""
 
 SAME_TURN, SAME_PELVIS = 4e-3, 2e-3
 """Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave, whose
@@ -111,6 +117,22 @@ class SmplKeying:
         same = (turned <= growth * SAME_TURN) & (moved <= growth * SAME_PELVIS) & (away <= growth * SAME_PLACE)
         differ: Bools = ~same
         return differ
+
+    def moved_rest(self, motion: Motion, frames: Frames, times: Floats) -> str | None:
+        """A bone that rests in another pose: its keys are not what the present rest pose asks for."""
+        place, curves = place_of(self), curves_of(self)
+        offset = (place.offset or 0.0) if place is not None else 0.0
+        if len(curves) < len(CHANNELS) or any(map(is_modified, curves.values())):
+            return None  # then poses are compared, not keys
+        values = np.array([[curves[channel].evaluate(time - offset) for channel in CHANNELS] for time in times])
+        wanted = self.values(motion, frames)
+        # keyed by hand, quaternions may have any length
+        turns, wanted_turns = (each[:, :_LOCATION].reshape(-1, JOINT_COUNT, 4) for each in (values, wanted))
+        away = rot.quaternion_distance(rot.normalize(turns), wanted_turns).max(axis=0)
+        moved = np.abs(values[:, _LOCATION:] - wanted[:, _LOCATION:]).max() / self.units
+        if max(away.max(), moved) <= SAME_REST:
+            return None
+        return JOINT_NAMES[int(away.argmax()) if away.max() > SAME_REST else 0]
 
     def prepare(self) -> None:
         """Quaternions; no scale, no offsets of bones, which would move the joints."""

@@ -32,6 +32,7 @@ from smpl_rig.blender.context import scene_of
 from smpl_rig.blender.rigs import rig_of
 from smpl_rig.motion import Motion, load_npz
 from smpl_rig.retarget.find_roles import described, find_roles
+from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import CharacterMap
 
 HEAD = (
@@ -62,60 +63,63 @@ def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Show
     rig = rig_of(character, character=found)
     first = {role: names[0] for role, names in found.items() if not role.endswith("_twist")}
     rest = {role: rig.heads[rig.index[name]] for role, name in first.items()}
-    feet = {side: rig.feet.get(side, np.zeros((0, 3))) for side in "LR"}
-    points = [point for side in "LR" for point in feet[side]]
-    placed = np.array(points) @ rig.to_world[:3, :3].T + rig.to_world[:3, 3] if points else np.zeros((0, 3))
-    floor = float(placed[:, 2].min()) if len(placed) else min(float(p[2]) for p in rest.values())
+    soles = {side: _sole(rig, found, side) for side in "LR"}
+    placed = np.concatenate([points for on_side in soles.values() for _, points in on_side])
+    floor = float((placed @ rig.to_world[:3, :3].T + rig.to_world[:3, 3])[:, 2].min())
     crown = max(_crown(character), float(rig.heads[:, 2].max()))
+    inverse = {name: np.linalg.inv(rig.rest[rig.index[name]]) for on_side in soles.values() for name, _ in on_side}
     bones = character.pose.bones
     joints: dict[str, list[Array]] = {role: [] for role in first}
-    soles: list[Array] = []
-    carriers = {side: [name for role in ("foot", "toes") for name in found.of(f"{side}_{role}")] for side in "LR"}
-    hanging = _hanging(rig, carriers, feet)
-    signs, flips = {}, 0
+    tracks: dict[str, list[Array]] = {side: [] for side in soles}
+    turns: dict[str, Array] = {}
+    flips = 0
     for frame in range(1, frames + 1):
         bpy.context.scene.frame_set(frame)
         world = np.array(character.matrix_world)
         for role, name in first.items():
             joints[role].append(world[:3, :3] @ np.array(bones[name].head) + world[:3, 3])
-        now = []
-        for name, local in hanging:
-            matrix = world @ np.array(bones[name].matrix)
-            now.append(local @ matrix[:3, :3].T + matrix[:3, 3])
-        soles.append(np.concatenate(now) if now else np.zeros((0, 3)))
+        for side, on_side in soles.items():
+            now = [_moved(points, world @ np.array(bones[name].matrix) @ inverse[name]) for name, points in on_side]
+            tracks[side].append(np.concatenate(now))
         for name in found.names:
             bone = bones[name]
-            if bone.rotation_mode == "QUATERNION":
-                turn = np.array(bone.rotation_quaternion)
-                flips += name in signs and float(signs[name] @ turn) < 0
-            else:
-                turn = np.array(bone.rotation_euler)
-                flips += name in signs and bool((np.abs(turn - signs[name]) > np.pi).any())
-            signs[name] = turn
-    sole = np.array(soles)
-    if not sole.shape[1]:
-        sole = np.stack([np.array(joints[role]) for role in joints if role.endswith(("_toes", "_foot"))], axis=1)
-    return Shown(rest, {role: np.array(track) for role, track in joints.items()}, crown - floor, floor, sole, flips)
+            quaternion = bone.rotation_mode == "QUATERNION"
+            turn = np.array(bone.rotation_quaternion if quaternion else bone.rotation_euler)
+            if name in turns:
+                flips += bool(turns[name] @ turn < 0 if quaternion else (np.abs(turn - turns[name]) > np.pi).any())
+            turns[name] = turn
+    return Shown(
+        rest,
+        {role: np.array(track) for role, track in joints.items()},
+        crown - floor,
+        floor,
+        {side: np.array(track) for side, track in tracks.items()},
+        flips,
+    )
 
 
-def _hanging(rig, carriers, feet):
-    """Bone name and points in its axes: each point of a sole hangs on the nearer of foot and toes."""
-    found = []
-    for side, names in carriers.items():
-        if not len(feet[side]) or not names:
-            continue
-        heads = np.array([rig.rest[rig.index[name], :3, 3] for name in names])
-        away = np.linalg.norm(feet[side][:, None] - heads, axis=2)
-        # in front of the toes' head points hang on the toes, behind it on the foot
-        forward = heads[-1] - heads[0]
-        ahead = (feet[side] - heads[-1]) @ forward > 0
-        owner = np.where(ahead, len(names) - 1, np.minimum(away.argmin(axis=1), max(len(names) - 2, 0)))
-        for number, name in enumerate(names):
-            mine = feet[side][owner == number]
-            if len(mine):
-                inverse = np.linalg.inv(rig.rest[rig.index[name]])
-                found.append((name, mine @ inverse[:3, :3].T + inverse[:3, 3]))
-    return found
+def _moved(points: Array, matrix: Array) -> Array:
+    moved: Array = points @ matrix[:3, :3].T + matrix[:3, 3]
+    return moved
+
+
+def _sole(rig: Rig, found: CharacterMap, side: str) -> list[tuple[str, Array]]:
+    """Points of a foot, armature space, by the bone that they hang on: those before the head of the toes on these.
+    Without a mesh they are under ankle and toes on the floor, which is where the object is, or below the lowest
+    head."""
+    foot, toes = found.of(f"{side}_foot")[0], found.of(f"{side}_toes")[:1]
+    heads = np.array([rig.rest[rig.index[name], :3, 3] for name in (foot, *toes)])
+    points = rig.feet.get(side, np.zeros((0, 3)))
+    if not len(points):
+        world = rig.heads[[rig.index[name] for name in (foot, *toes)]]
+        lowest, origin = float(world[:, 2].min()), float(rig.to_world[2, 3])
+        size = float(np.ptp(rig.heads[:, 2]))
+        world[:, 2] = origin if 0 <= lowest - origin < 0.07 * size else lowest - 0.012 * size
+        return [(foot, _moved(world, np.linalg.inv(rig.to_world)))]
+    if not toes:
+        return [(foot, points)]
+    ahead = (points - heads[1]) @ (heads[1] - heads[0]) > 0
+    return [(name, part) for name, part in ((foot, points[~ahead]), (toes[0], points[ahead])) if len(part)]
 
 
 def _crown(character: bpy.types.Object) -> float:

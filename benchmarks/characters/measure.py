@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from smpl_rig.feet import ANKLE_REST_HEIGHT, CONTACT_JOINTS, foot_contacts
 from smpl_rig.motion import Motion
-from smpl_rig.skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
+from smpl_rig.skeleton import JOINT_INDEX, REST_OFFSETS
 
 Array = NDArray[np.floating[Any]]
 HEIGHT = 1.7
@@ -26,9 +26,7 @@ JOINT_OF = {
 """The SMPL joint at the head of a limb's bone."""
 ARMS, LEGS = (("upper_arm", "forearm"), ("forearm", "hand")), (("thigh", "shin"), ("shin", "foot"))
 SKATING = 0.2
-"""Metres a second at which a foot point on the floor counts as skating."""
-ON_FLOOR = 0.03
-"""Metres over its height at rest up to which a foot point counts as on the floor."""
+"""Metres a second at which a planted foot point counts as skating."""
 DEEP = 0.01
 SMPL_LEG = float(np.linalg.norm(REST_OFFSETS[[4, 7]], axis=1).sum()) + ANKLE_REST_HEIGHT
 BENT = np.radians(20)
@@ -39,13 +37,13 @@ BENT = np.radians(20)
 class Shown:
     """What Blender shows of a character. rest, joints: role -> (3,) at rest and (T, 3) in the dance, heads of the first
     bone of the role, metres, world. height: from sole to crown at rest. floor: height of the soles at rest. soles:
-    (T, K, 3) points of both soles in the dance. flips: jumps of keyed rotations between frames."""
+    by side, (T, K, 3) points of foot and toes in the dance. flips: jumps of keyed rotations between frames."""
 
     rest: Mapping[str, Array]
     joints: Mapping[str, Array]
     height: float
     floor: float
-    soles: Array
+    soles: Mapping[str, Array]
     flips: int
 
 
@@ -81,25 +79,21 @@ def figures(motion: Motion, shown: Shown) -> Figures:
     arms = np.concatenate([_angles(source, shown, turn, side, *pair) for side in "LR" for pair in ARMS])
     legs = np.concatenate([_angles(source, shown, turn, side, *pair) for side in "LR" for pair in LEGS])
     contacts = foot_contacts(source, motion.fps)
-    planted, speeds, skating, skating_source = [], [], [], []
+    speeds, skating, skating_source = [], [], []
     for column, joint in enumerate(CONTACT_JOINTS):
         side = "LR"[column % 2]
         role = f"{side}_{'foot' if column < 2 else 'toes'}"
         if role not in shown.joints:
             continue
         now, on = shown.joints[role], contacts[:, column]
-        own_rest = shown.rest[role][2] - shown.floor
-        source_rest = ANKLE_REST_HEIGHT if column < 2 else SOLE_BELOW_FOOT
-        wanted = own_rest + ratio * (source[:, joint, 2] - source_rest)
-        planted.append(np.abs(now[:, 2] - shown.floor - wanted)[on])
         both = on[1:] & on[:-1]
         speed = np.linalg.norm(np.diff(now[:, :2], axis=0), axis=1) * motion.fps * scale
         their_speed = np.linalg.norm(np.diff(source[:, joint, :2], axis=0), axis=1) * motion.fps
         speeds.append(np.maximum(speed - their_speed * ratio * scale, 0)[both])
-        low = (now[1:, 2] - shown.floor - own_rest) * scale < ON_FLOOR
-        their_low = source[1:, joint, 2] - source_rest < ON_FLOOR
-        skating.append(low & (speed > SKATING))
-        skating_source.append(their_low & (their_speed > SKATING))
+        skating.append(both & (speed > SKATING))
+        skating_source.append(both & (their_speed > SKATING))
+    lowest = {side: points[..., 2].min(axis=1) - shown.floor for side, points in shown.soles.items()}
+    planted = [np.abs(lowest[side])[contacts[:, index] | contacts[:, index + 2]] for index, side in enumerate("LR")]
     hips, their_hips = _middle(shown.joints), source[:, [1, 2]].mean(axis=1)
     path = np.linalg.norm(np.diff(hips[:, :2], axis=0), axis=1).sum()
     their_path = np.linalg.norm(np.diff(their_hips[:, :2], axis=0), axis=1).sum()
@@ -111,7 +105,7 @@ def figures(motion: Motion, shown: Shown) -> Figures:
         stance_speed=float(100 * np.concatenate(speeds).mean()),
         skating=float(100 * np.mean(skating)),
         skating_source=float(100 * np.mean(skating_source)),
-        below_floor=float(100 * ((shown.soles[..., 2].min(axis=1) - shown.floor) * scale < -DEEP).mean()),
+        below_floor=float(100 * (np.minimum(lowest["L"], lowest["R"]) * scale < -DEEP).mean()),
         root_path=float(100 * (path / max(their_path * ratio, 1e-9) - 1)),
         jerk=_jerk(shown.joints, source, ratio),
         knee_flips=_knee_flips(source, shown, turn),

@@ -71,9 +71,10 @@ def without_common(names: Sequence[list[str]]) -> list[list[str]]:
     """The words of all names without those that all begin or end with, as a model's name."""
     names = [list(words) for words in names]
     for end in (0, -1):
-        while len(names) > 2 and min(map(len, names)) > 1 and len({words[end] for words in names}) == 1:
+        while len(names) > 2 and len({words[end] for words in names}) == 1 and max(map(len, names)) > 1:
             for words in names:
-                del words[end]
+                if len(words) > 1:
+                    del words[end]
     return names
 
 

@@ -262,7 +262,12 @@ def _children(bone: int, parents: Sequence[int]) -> list[int]:
 
 
 def _words_of(kind: str, name: Iterable[str]) -> bool:
-    return not special_words(kind).isdisjoint(name)
+    """Whether one of these words is special, or ends with one that is, as "foretwist" does."""
+    special = special_words(kind)
+    return any(
+        word in special or any(word.endswith(end) and word not in name_words().helpers for end in special if len(end) > 2)
+        for word in name
+    )
 
 
 def _find_fingers(search: _Search, side: str) -> None:
@@ -270,23 +275,24 @@ def _find_fingers(search: _Search, side: str) -> None:
     if last < 0:
         return
     below = set(subtree(last, search.parents)) - search.used
-    found: dict[str, list[int]] = {}
+    chains: list[tuple[str, list[int]]] = []
     for bone in sorted(below):
-        name = search.named.words[bone]
-        if search.rig.names[bone].startswith("_"):
+        name, parent = search.named.words[bone], search.parents[bone]
+        if search.rig.names[bone].startswith("_") or _words_of("tips", name) or _words_of("twists", name):
             continue
-        above = [finger for finger, chain in found.items() if search.parents[bone] in chain]
-        finger = above[0] if above else _finger(search, bone, side)
-        if not finger or _words_of("tips", name) or _words_of("twists", name):
+        finger = next((each for each, chain in chains if parent in chain), "") or _finger(search, bone, side)
+        if not finger or (finger != "thumb" and _words_of("palms", name)):
             continue
-        if finger != "thumb" and _words_of("palms", name):
-            continue
-        chain = found.setdefault(finger, [])
-        if not chain or chain[-1] in path(bone, search.parents):
-            chain.append(bone)
-    for finger, chain in found.items():
-        search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, chain))
-    _find_fingers_by_shape(search, side, last, sorted(below - {bone for chain in found.values() for bone in chain}))
+        above = [chain for each, chain in chains if each == finger and chain[-1] in path(bone, search.parents)]
+        if above:
+            above[0].append(bone)
+        else:
+            chains.append((finger, [bone]))
+    for finger in FINGERS:
+        longest = max((chain for each, chain in chains if each == finger), key=len, default=[])
+        if longest:
+            search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, longest))
+    _find_fingers_by_shape(search, side, last, sorted(below - {bone for _, chain in chains for bone in chain}))
 
 
 def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence[int]) -> None:

@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from smpl_rig.retarget import bone_names
-from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
-from smpl_rig.retarget.families import CENTRAL, Family, families, name_words, special_words
-from smpl_rig.retarget.find_by_shape import find_by_shape
-from smpl_rig.retarget.named_bones import NamedBones
-from smpl_rig.retarget.rig import Floats, Rig
-from smpl_rig.retarget.roles import (
+from . import bone_names
+from .bone_tree import between, meeting, path, subtree
+from .families import CENTRAL, Family, families, name_words, special_words
+from .find_by_shape import find_by_shape
+from .named_bones import NamedBones
+from .rig import Floats, Rig
+from .roles import (
     ARM,
     BODY_ROLES,
     FINGERS,

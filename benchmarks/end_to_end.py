@@ -72,12 +72,13 @@ def _key(npz: bytes) -> float:
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.blender.body import add_body
     from smpl_rig.blender.keyframes import write_motion
+    from smpl_rig.blender.smpl_keying import SmplKeying
     from smpl_rig.motion import load_npz
 
     begin = time.perf_counter()
     motion = load_npz(io.BytesIO(npz))
     armature = create_armature("benchmark")
-    write_motion(armature, motion, 1, motion.fps, "benchmark")
+    write_motion(SmplKeying(armature), motion, 1, motion.fps, "benchmark")
     add_body(armature)
     return time.perf_counter() - begin
 
@@ -85,12 +86,13 @@ def _key(npz: bytes) -> float:
 def _key_random(frames: int) -> float:
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.blender.keyframes import write_motion
+    from smpl_rig.blender.smpl_keying import SmplKeying
     from smpl_rig.motion import Motion
 
     poses = np.random.default_rng(0).normal(0, 0.3, (frames, 72)).astype(np.float32)
     armature = create_armature("random")
     begin = time.perf_counter()
-    write_motion(armature, Motion(poses, np.zeros((frames, 3), np.float32), 24.0), 1, 24.0, "random")
+    write_motion(SmplKeying(armature), Motion(poses, np.zeros((frames, 3), np.float32), 24.0), 1, 24.0, "random")
     return time.perf_counter() - begin
 
 

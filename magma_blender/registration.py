@@ -8,9 +8,9 @@ import bpy
 
 from . import batch
 from .engine_host.session import session
-from .operators import engine, generate, import_checkpoint, insert_motion, moves, relink_song, rhythm, spans
-from .scene import scene_settings, span_list
-from .ui import choreography_panel, panels, preferences, preview, rhythm_panel, timeline_band
+from .operators import character, engine, generate, import_checkpoint, insert_motion, moves, relink_song, rhythm, spans
+from .scene import character_fields, scene_settings, span_list
+from .ui import character_panel, choreography_panel, panels, preferences, preview, rhythm_panel, timeline_band
 
 CLASSES = (
     *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
@@ -22,7 +22,9 @@ CLASSES = (
     *insert_motion.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
+    *character.CLASSES,
     *panels.CLASSES,
+    *character_panel.CLASSES,
     *rhythm_panel.CLASSES,
     *choreography_panel.CLASSES,
 )
@@ -39,6 +41,7 @@ def register() -> None:
     """Classes, `scene.magma`, handlers, and from 4.2 on `blender --command magma`."""
     scene_settings.register()
     span_list.register()
+    character_fields.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preview.register()
@@ -67,5 +70,6 @@ def unregister() -> None:
         bpy.app.handlers.load_pre.remove(_before_load)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    character_fields.unregister()
     span_list.unregister()
     scene_settings.unregister()

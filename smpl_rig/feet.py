@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from . import rotations as rot
 from .banded_matrix import solve_banded
 from .frame_runs import runs_of
+from .inverse_kinematics import bend_limb
 from .kinematics import forward_kinematics, global_rotations
 from .motion import Motion
 from .rotations import Array
@@ -282,7 +283,7 @@ def _apply_shifts(motion: Motion, joints: Array, shifts: Array, pinned: BoolArra
         line = goal - joints[:, hip] - pelvis
         below = np.sqrt(np.maximum(reach**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
         drop = np.maximum(drop, -line[:, 2] - below)
-    lowered = _smooth_cover(np.minimum(drop, _LARGEST_DROP), motion.fps) * _fade(pinned, motion.fps)
+    lowered = smooth_cover(np.minimum(drop, _LARGEST_DROP), motion.fps) * _fade(pinned, motion.fps)
     pelvis = pelvis - lowered[:, None] * [0, 0, 1]
 
     poses = motion.poses.reshape(len(motion), -1, 3).copy()
@@ -290,9 +291,10 @@ def _apply_shifts(motion: Motion, joints: Array, shifts: Array, pinned: BoolArra
         line = goal - joints[:, hip] - pelvis
         distance = np.linalg.norm(line, axis=-1)
         line = line * (np.minimum(distance, reach) / np.maximum(distance, 1e-6))[:, None]
-        thigh, shin = _bend_leg(
-            joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee], line, world[:, hip]
-        )
+        upper, lower = joints[:, knee] - joints[:, hip], joints[:, ankle] - joints[:, knee]
+        # the bend itself determines the hinge; the straighter the leg, the more the thigh's left axis does
+        bent = np.cross(rot.normalize(upper), rot.normalize(lower))
+        thigh, shin = bend_limb(upper, lower, line, rot.normalize(bent + 0.1 * world[:, hip, :, 0]))
         turn = rot.rotation_between(joints[:, foot] - joints[:, ankle], direction)
         new = {hip: thigh @ world[:, hip], knee: shin @ world[:, knee]}
         new[ankle] = rot.quaternion_to_matrix(turn) @ world[:, ankle]
@@ -313,32 +315,10 @@ def _fade(pinned: BoolArray, fps: float) -> Array:
     return share * share * (3 - 2 * share)
 
 
-def _smooth_cover(values: Array, fps: float) -> Array:
+def smooth_cover(values: Array, fps: float) -> Array:
     """A smooth curve (T,) that is nowhere below `values`: their running maximum, averaged over the same window."""
     half = max(1, round(_DROP_WINDOW * fps))
     window = np.lib.stride_tricks.sliding_window_view
     highest = window(np.pad(values, 2 * half, mode="edge"), 2 * half + 1).max(axis=-1)
     kernel = np.hanning(2 * half + 3)[1:-1]
     return window(highest, 2 * half + 1) @ (kernel / kernel.sum())
-
-
-def _bend_leg(thigh: Array, shin: Array, line: Array, hip: Array) -> tuple[Array, Array]:
-    """World rotations (T, 3, 3) of thigh and shin that bring the ankle from `thigh + shin` to `line` from the hip.
-
-    thigh, shin, line: (T, 3) world vectors. hip: (T, 3, 3) world rotation of the thigh. The knee bends about its hinge,
-    then the leg swings by the shortest rotation, so the knee keeps pointing to the same side.
-    """
-    # the bend itself determines the hinge; the straighter the leg, the more the thigh's left axis does
-    hinge = rot.normalize(np.cross(rot.normalize(thigh), rot.normalize(shin)) + 0.1 * hip[..., :, 0])
-    along = np.sum(hinge * shin, axis=-1, keepdims=True) * hinge
-    across = shin - along
-    # |thigh + shin turned by angle|² = const + 2 (cosine cos(angle) + sine sin(angle)); solved for the wanted distance
-    cosine = np.sum(thigh * across, axis=-1)
-    sine = np.sum(thigh * np.cross(hinge, across), axis=-1)
-    need = 0.5 * (np.sum(line**2, axis=-1) - np.sum(thigh**2, axis=-1) - np.sum(shin**2, axis=-1))
-    need -= np.sum(thigh * along, axis=-1)
-    straight = np.arctan2(sine, cosine)
-    angle = straight + np.arccos(np.clip(need / np.hypot(cosine, sine), -1, 1))
-    bend = rot.axis_angle_to_quaternion(hinge * angle[:, None])
-    swing = rot.rotation_between(thigh + rot.quaternion_rotate(bend, shin), line)
-    return rot.quaternion_to_matrix(swing), rot.quaternion_to_matrix(rot.quaternion_multiply(swing, bend))

@@ -162,3 +162,23 @@ def _hinge_twist(
     band[:-1, 1] = -steady
     curve = solve_banded(band, evidence)
     return rot.axis_angle_to_matrix(np.arctan2(curve[:, 1], curve[:, 0])[:, None] * axis)
+
+
+def bend_limb(upper: Array, lower: Array, line: Array, hinge: Array) -> tuple[Array, Array]:
+    """World rotations (T, 3, 3) of a limb's two bones that bring its end from `upper + lower` to `line` from its root.
+
+    upper, lower, line: (T, 3) world vectors. hinge: (T, 3) unit axis about which the lower bone turns first; then both
+    swing by the shortest rotation, so the joint between them keeps pointing to the same side.
+    """
+    along = np.sum(hinge * lower, axis=-1, keepdims=True) * hinge
+    across = lower - along
+    # |upper + lower turned by angle|² = const + 2 (cosine cos(angle) + sine sin(angle)); solved for the wanted distance
+    cosine = np.sum(upper * across, axis=-1)
+    sine = np.sum(upper * np.cross(hinge, across), axis=-1)
+    need = 0.5 * (np.sum(line**2, axis=-1) - np.sum(upper**2, axis=-1) - np.sum(lower**2, axis=-1))
+    need -= np.sum(upper * along, axis=-1)
+    straight = np.arctan2(sine, cosine)
+    angle = straight + np.arccos(np.clip(need / np.hypot(cosine, sine), -1, 1))
+    bend = rot.axis_angle_to_quaternion(hinge * angle[:, None])
+    swing = rot.rotation_between(upper + rot.quaternion_rotate(bend, lower), line)
+    return rot.quaternion_to_matrix(swing), rot.quaternion_to_matrix(rot.quaternion_multiply(swing, bend))

@@ -123,6 +123,12 @@ def quaternion_rotate(quaternion: Array, vector: Array) -> Array:
     return vector + quaternion[..., :1] * cross + np.cross(axis, cross)
 
 
+def quaternion_distance(one: Array, other: Array) -> Array:
+    """(...) the largest difference in a number of quaternions (..., 4), both signs being the same rotation."""
+    away: Array = np.minimum(np.abs(one - other).max(axis=-1), np.abs(one + other).max(axis=-1))
+    return away
+
+
 def make_continuous(quaternion: Array) -> Array:
     """The quaternions (T, ..., 4) with signs flipped so that each is near the one before; the rotations stay."""
     dots = np.sum(quaternion[1:] * quaternion[:-1], axis=-1)

@@ -21,7 +21,7 @@ from ..scene.armature_reference import ArmatureReference
 from ..scene.dancer import load
 from ..scene.generation_plan import DancePlan
 from ..scene.scene_settings import settings_of
-from ..scene.target import target_of
+from ..scene.target import new_target
 from .job_operator import JobOperator
 from .results import FINISHED, Result
 
@@ -43,7 +43,7 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
     """Ask the engine for a planned dance. armature: the target object, or None for a new one. Raises MagmaError."""
     session.check_idle()
     if armature is not None:
-        target_of(armature).check()
+        new_target(armature, dance_plan.frame_start).check()
     check_can_dance(dance_plan.checkpoint, setup)
     build_dance.check_body(dance_plan)
     target = ArmatureReference(armature) if armature is not None else None

@@ -18,7 +18,7 @@ from .armature_reference import ArmatureReference
 from .dancer import Dancer
 from .generated_dance import read_generated
 from .generation_plan import DancePlan
-from .target import target_of
+from .target import new_target
 from .transaction import all_or_nothing
 
 if TYPE_CHECKING:
@@ -51,11 +51,11 @@ def build(
     dancer = Dancer(generated.document, generated.npz, plan.frame_start, plan.fps, plan.name, "", plan.beat_snap)
     found = target.find() if target else None
     if found is not None:
-        target_of(found).check()
+        new_target(found, plan.frame_start).check()
     scene = plan.scene.find()
     with _in_scene(context, scene), all_or_nothing(found):
         armature = found if found is not None else _new_armature(plan, scene)
-        dance_keys.write_new_action(armature, dancer, generated.motion, plan.name)
+        dancer = dance_keys.write_new_action(armature, dancer, generated.motion, plan.name)
         dance_keys.store_keyed(armature, dancer, len(generated.motion))
     if answer.rhythm is not None:
         song_rhythms.keep(scene, plan.audio, answer.rhythm, plan.correction)

@@ -13,9 +13,9 @@ from smpl_rig.blender import compat
 
 from ..errors import SceneError
 from . import span_list
-from .dancer import Dancer, load, write
-from .smpl_target import Former, Keyed
-from .target import target_of
+from .dancer import Dancer, load, load_or_none, write
+from .keyed_target import Former, Keyed
+from .target import new_target, target_of
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -28,7 +28,7 @@ ROUNDING = 1e-6
 
 def store(armature: bpy.types.Object, dancer: Dancer) -> None:
     """Keep a dancer whose keys are those that were kept before, and show its spans."""
-    target = target_of(armature)
+    target = target_of(armature, dancer)
     if armature.override_library is not None:
         target.own()  # it carries the record
     action = target.action
@@ -39,7 +39,7 @@ def store(armature: bpy.types.Object, dancer: Dancer) -> None:
 def store_keyed(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
     """Keep a dancer whose motion of so many frames was just keyed: the keys as they are now count as those that the
     add-on wrote."""
-    prints = target_of(armature).fingerprint(frames, dancer.frame_start)
+    prints = target_of(armature, dancer).fingerprint(frames, dancer.frame_start)
     store(armature, replace(dancer, key_prints=prints))
 
 
@@ -47,7 +47,7 @@ def followed(armature: bpy.types.Object, dancer: Dancer) -> tuple[Dancer, tuple[
     """(the dancer at the frames where its keys are now, the frames of the dance, counted from 0, whose keys are not as
     the add-on wrote them). Raises SceneError where there is no saying that."""
     keyed = Keyed(dancer.motion(), dancer.frame_start, dancer.key_prints, dancer.action)
-    found = target_of(armature).compare(keyed)
+    found = target_of(armature, dancer).compare(keyed)
     return replace(dancer, frame_start=found.frame_start, key_prints=found.prints), found.edited
 
 
@@ -100,37 +100,38 @@ def rewrite(armature: bpy.types.Object, dancer: Dancer, before: Motion, motion: 
     common = slice(min(len(before), len(motion)))
     changed[common] = (np.abs(motion.poses[common] - before.poses[common]) > ROUNDING).any(axis=1)
     changed[common] |= (np.abs(motion.trans[common] - before.trans[common]) > ROUNDING).any(axis=1)
-    target_of(armature).rewrite(motion, changed, dancer.frame_start)
+    target_of(armature, dancer).rewrite(motion, changed, dancer.frame_start)
 
 
-def write_new_action(armature: bpy.types.Object, dancer: Dancer, motion: Motion, name: str | None = None) -> None:
-    """Key a motion in a new action, from where the dance begins. The action before stays in the file where anything in
-    it is not the add-on's own. name: the new action's; None is that of the action before. Raises SceneError, with
-    everything as it was."""
-    former, present = _former(armature), target_of(armature).action
+def write_new_action(armature: bpy.types.Object, dancer: Dancer, motion: Motion, name: str | None = None) -> Dancer:
+    """Key a motion in a new action, from where the dance begins, on the target that the armature is now; the dancer as
+    it is then. The action before stays in the file where anything in it is not the add-on's own. name: the new
+    action's; None is that of the action before. Raises SceneError, with everything as it was."""
+    former, present = _former(armature)
     if name is None:
         name = present.name if former is not None and present is not None else dancer.action
-    target_of(armature).write(motion, dancer.frame_start, name, former)
+    target = new_target(armature, dancer.frame_start)
+    target.write(motion, dancer.frame_start, name, former)
+    return replace(dancer, character=target.character)
 
 
-def _former(armature: bpy.types.Object) -> Former | None:
-    """The dance that the armature's action holds, if it holds one. It need not be kept where it is just as the add-on
-    keyed it and nothing else is on its curves, for its seed gives it again."""
-    target, places = target_of(armature), compat.places(armature)
+def _former(armature: bpy.types.Object) -> tuple[Former | None, bpy.types.Action | None]:
+    """(the dance that the armature's action holds, if it holds one; where its keys are). It need not be kept where it
+    is just as the add-on keyed it and nothing else is on its curves, for its seed gives it again."""
+    dancer = load_or_none(armature)
+    if dancer is None:
+        return None, None
+    target, places = target_of(armature, dancer), compat.places(armature)
     action = target.action
     if action is None or action != places[0].action:
-        return None
-    try:
-        dancer = load(armature)
-    except SceneError:
-        return None
+        return None, action
     try:
         now, edited = followed(armature, dancer)
     except SceneError:
-        return Former(dancer.frame_start, dancer.frame_start + len(dancer.key_prints) - 1, keep=True)
+        last = dancer.frame_start + len(dancer.key_prints) - 1
+        return Former(dancer.frame_start, last, keep=True, channels=target.channels), action
     first, last = now.frame_start, now.frame_start + len(now.key_prints) - 1
-    is_ours = (
-        not edited and now.frame_start == dancer.frame_start and target.is_plain and not target.others(first, last)
-    )
+    is_plain = target.is_plain(first, len(now.key_prints))
+    is_ours = not edited and now.frame_start == dancer.frame_start and is_plain and not target.others(first, last)
     keep = not is_ours or action.use_fake_user or action.asset_data is not None
-    return Former(first, last, keep)
+    return Former(first, last, keep, target.channels), action

@@ -28,15 +28,18 @@ if TYPE_CHECKING:
     from smpl_rig.motion import Motion
 
 RECORD_KEY = "magma_dancer"
-VERSION = 3
-"""Version 1 was several properties, see `dancer_migration`. Version 2 always had the motion at the scene's rate."""
-_READ_VERSIONS = (2, VERSION)
+VERSION = 4
+"""Version 1 was several properties, see `dancer_migration`. Version 2 always had the motion at the scene's rate. Up to
+version 3 every dancer was an SMPL armature."""
+_SMPL_VERSIONS = (2, 3)
+_READ_VERSIONS = (*_SMPL_VERSIONS, VERSION)
 KEYS = (RECORD_KEY, *dancer_migration.KEYS)
 
 MOST_FRAMES = 1_000_000
 """Keyed frames of a dance: an hour at 240 frames a second has fewer."""
 _LARGEST = 1 << 30
 """Bytes of a motion, characters of a text."""
+_LONGEST_CHARACTER = 1 << 20
 _FIELDS = (
     "version",
     "document",
@@ -47,6 +50,7 @@ _FIELDS = (
     "action",
     "beat_snap",
     "key_prints",
+    "character",
 )
 
 Value = TypeVar("Value")
@@ -59,7 +63,8 @@ class Dancer:
     npz: the document's motion, see `pack`. frame_start: the scene frame of position 0. fps: the scene's rate when the
     dance was generated. strip: the name of the strip that is danced to. action: the name of the action that holds the
     keys. beat_snap: how far the motion was re-timed onto the beats after it was decoded, 0 to 1. key_prints: one number
-    a frame, of the keys as the add-on wrote them.
+    a frame, of the keys as the add-on wrote them. character: how it is keyed on a character, see
+    `smpl_rig.blender.character_keying.KeyedCharacter`; empty for the SMPL armature.
     """
 
     document: Choreography
@@ -70,6 +75,7 @@ class Dancer:
     action: str
     beat_snap: float
     key_prints: tuple[int, ...] = ()
+    character: str = ""
 
     @property
     def frames_per_position(self) -> float:
@@ -181,15 +187,16 @@ def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
     return [*(place.action for place in places(armature) if place.action.library is None), armature]
 
 
-def _danced(armature: bpy.types.Object) -> bpy.types.ID:
-    """What shall carry the record: of an override's own actions, the one that holds the keys of the dance."""
+def _danced(armature: bpy.types.Object, action: object) -> bpy.types.ID:
+    """What shall carry the record: of an override's own actions, the one that holds the keys of the dance, which has
+    this name, else the first one that moves bones."""
     holders = _holders(armature)
     if armature.override_library is None:
         return holders[0]
-    from smpl_rig.blender.keyframes import place_of
-
-    place = place_of(armature)
-    return place.action if place is not None and place.action in holders else holders[0]
+    own = [place for place in places(armature) if place.action in holders]
+    named = [place.action for place in own if place.action.name == action]
+    posing = [place.action for place in own if any(c.data_path.startswith("pose.bones[") for c in place.curves())]
+    return (*named, *posing, holders[0])[0]
 
 
 def _unshared(armature: bpy.types.Object) -> list[bpy.types.ID]:
@@ -238,6 +245,7 @@ def write(armature: bpy.types.Object, dancer: Dancer) -> None:
         "action": dancer.action,
         "beat_snap": dancer.beat_snap,
         "key_prints": list(dancer.key_prints),
+        "character": dancer.character,
     }
     put_back(armature, {RECORD_KEY: record})
 
@@ -258,6 +266,7 @@ def read(record: object) -> Dancer:
         action=_field(record, "action", _is_text),
         beat_snap=_field(record, "beat_snap", _is_share),
         key_prints=tuple(_field(record, "key_prints", _are_prints)),
+        character="" if record.get("version") in _SMPL_VERSIONS else _field(record, "character", _is_character),
     )
 
 
@@ -270,6 +279,10 @@ def _field(record: Mapping[str, object], name: str, fits: Callable[[object], Typ
 
 def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str)
+
+
+def _is_character(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= _LONGEST_CHARACTER
 
 
 def _is_bytes(value: object) -> TypeGuard[bytes]:
@@ -302,7 +315,8 @@ def stored_in(armature: bpy.types.Object) -> dict[str, object]:
 
 def put_back(armature: bpy.types.Object, stored: Mapping[str, object]) -> None:
     """Give the armature these properties, and no others that a dance is kept in."""
-    holder = _danced(armature)
+    record = stored.get(RECORD_KEY)
+    holder = _danced(armature, record.get("action") if isinstance(record, Mapping) else None)
     for other in {holder, *_unshared(armature)}:
         for key in KEYS:
             # also where a new value follows: bytes in place of bytes are cut at their first zero by Blender 4.2 to 5.0

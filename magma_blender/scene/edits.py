@@ -17,7 +17,7 @@ from ..errors import SceneError
 from . import dance_keys
 from .dancer import Dancer
 from .generated_dance import read_generated
-from .target import target_of
+from .target import new_target, target_of
 from .transaction import all_or_nothing
 
 
@@ -121,8 +121,9 @@ def restore(armature: bpy.types.Object) -> bpy.types.Action:
     engine_setup.check_numpy()
     dancer = dance_keys.current(armature)
     motion = dancer.motion()
+    new_target(armature, dancer.frame_start).check()
     with all_or_nothing(armature):
-        dance_keys.write_new_action(armature, dancer, motion)
+        dancer = dance_keys.write_new_action(armature, dancer, motion)
         dance_keys.store_keyed(armature, dancer, len(motion))
     action = target_of(armature).action
     assert action is not None

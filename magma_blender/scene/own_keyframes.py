@@ -66,8 +66,8 @@ def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceA
 
 def _store(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
     with all_or_nothing(armature):
-        if not target_of(armature).is_plain:
-            dance_keys.write_new_action(armature, dancer, dancer.motion())
+        if not target_of(armature).is_plain(dancer.frame_start, frames):
+            dancer = dance_keys.write_new_action(armature, dancer, dancer.motion())
         dance_keys.store_keyed(armature, dancer, frames)
 
 
@@ -79,14 +79,13 @@ def read(armature: bpy.types.Object) -> OwnKeyframes:
 
     engine_setup.check_numpy()
     target = target_of(armature)
-    target.check()
     dancer, edited = dance_keys.followed(armature, load(armature))
     document = dancer.document
     frames = np.array(edited, int)
     if not len(frames):
         raise SceneError(f'No keyframe of the dance of "{armature.name}" was changed by hand.')
     kept = dancer.dance_motion()
-    now = target.read(frames.tolist(), dancer.frame_start, dancer.fps)
+    now = target.read(kept.motion, frames, dancer.frame_start)
     poses, trans = kept.motion.poses.copy(), kept.motion.trans.copy()
     poses[frames], trans[frames] = now.poses, now.trans
     mine = Motion(poses, trans, kept.motion.fps)

@@ -1,18 +1,22 @@
 """The target of a dance: what owns the keys that a dancer's motion is shown with.
 
-Editing knows motions and this protocol, and never how a target is keyed. The SMPL armature is the only target so far.
+Editing knows motions and this protocol, and never how a target is keyed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import bpy
 
-from .smpl_target import Former, Found, Keyed, SmplTarget
+from ..errors import SceneError
+from . import characters
+from .dancer import Dancer, load_or_none
+from .keyed_target import Former, Found, Keyed, KeyedTarget, as_scene_errors
 
 if TYPE_CHECKING:
-    from smpl_rig.blender.rewrite import Bools
+    from smpl_rig.blender.keying import Bools, Channel, Frames
     from smpl_rig.motion import Motion
 
 
@@ -34,8 +38,8 @@ class Target(Protocol):
         """Key the changed frames (T,) of a motion, which may be longer than the one before; all others stay to the
         bit."""
 
-    def read(self, frames: list[int], frame_start: float, fps: float) -> Motion:
-        """The motion that is keyed now, at some frames."""
+    def read(self, motion: Motion, frames: Frames, frame_start: float) -> Motion:
+        """What is keyed now at some frames of a motion that was keyed."""
 
     def check_can_grow(self) -> None:
         """Raise SceneError where a longer dance than the present one cannot be keyed in its place."""
@@ -47,8 +51,16 @@ class Target(Protocol):
         """What the keys of the first `count` frames are: a number a frame."""
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the keys that `write` makes alone say what is danced: no muted curves, modifiers, other channels."""
+    def character(self) -> str:
+        """How dances are keyed, for the record; see `Dancer`."""
+
+    def is_plain(self, frame_start: float, count: int) -> bool:
+        """Whether the keys that `write` makes alone say what is danced in so many frames: no muted curves, modifiers,
+        other channels, constraints."""
+
+    @property
+    def channels(self) -> Sequence[Channel]:
+        """The F-curves that a dance is keyed on."""
 
     @property
     def action(self) -> bpy.types.Action | None:
@@ -58,6 +70,39 @@ class Target(Protocol):
         """Make what holds the keys this file's own, where it is linked from another."""
 
 
-def target_of(armature: bpy.types.Object) -> Target:
-    """The target that an object is."""
-    return SmplTarget(armature)
+def target_of(armature: bpy.types.Object, dancer: Dancer | None = None) -> Target:
+    """The target that an object's dance is keyed on. dancer: what it carries; None looks. Raises SceneError."""
+    known = dancer if dancer is not None else load_or_none(armature)
+    if known is None:
+        return new_target(armature)
+    return keyed_as(armature, known.character)
+
+
+def keyed_as(armature: bpy.types.Object, character: str) -> Target:
+    """The target of a dance that is keyed as its record says. Raises SceneError."""
+    from smpl_rig.blender.smpl_keying import SmplKeying
+
+    if not character:
+        return KeyedTarget(SmplKeying(armature))
+    from smpl_rig.blender.character_keying import CharacterKeying, read_character
+
+    try:
+        keyed = read_character(character)
+    except ValueError as error:
+        raise SceneError(
+            f'What "{armature.name}" carries of its dance is damaged ({error}): generate the dance again, or go back '
+            "to an earlier version of the file."
+        ) from error
+    return KeyedTarget(CharacterKeying(armature, keyed), character)
+
+
+def new_target(armature: bpy.types.Object, frame: int | None = None) -> Target:
+    """The target that an object is for a dance from a scene frame on, as its rest pose is and as was chosen under
+    Character. frame: None is the present one. Raises SceneError where it cannot dance."""
+    from smpl_rig.blender.context import scene_of
+
+    with as_scene_errors():
+        if characters.is_smpl(armature):
+            return keyed_as(armature, "")
+        first = scene_of(bpy.context).frame_current if frame is None else frame
+        return keyed_as(armature, characters.keyed(armature, first).to_json())

@@ -72,10 +72,12 @@ class _Backup:
         self._armature, self._kept = armature, kept
         self._animated = armature.animation_data is not None
         self._record = stored_in(armature)
+        bones = armature.pose.bones if armature.pose is not None else ()
         self._pose = {
-            bone.name: (bone.rotation_mode, {name: tuple(getattr(bone, name)) for name in CHANNELS})
-            for bone in (armature.pose.bones if armature.pose is not None else ())
+            bone.name: (bone.rotation_mode, {name: tuple(getattr(bone, name)) for name in CHANNELS}) for bone in bones
         }
+        self._switches = {bone.name: _numbers(bone) for bone in bones}
+        self._position = compat.armature_of(armature).pose_position if armature.pose is not None else None
 
     @classmethod
     def of(cls, armature: bpy.types.Object) -> _Backup:
@@ -109,6 +111,12 @@ class _Backup:
             bone.rotation_mode = mode
             for channel, value in values.items():
                 setattr(bone, channel, value)
+        for name, numbers in self._switches.items():
+            for key, number in numbers.items():
+                compat.pose_of(self._armature).bones[name][key] = number
+        bones = self._armature.data
+        if self._position is not None and isinstance(bones, bpy.types.Armature) and bones.library is None:
+            bones.pose_position = self._position
         put_back(self._armature, self._record)
         span_list.refresh(self._armature)
 
@@ -117,6 +125,11 @@ class _Backup:
         for kept in self._kept:
             if kept.copy is not None:
                 bpy.data.actions.remove(kept.copy.action)
+
+
+def _numbers(bone: bpy.types.PoseBone) -> dict[str, float]:
+    """A bone's own properties that are numbers, such as a control rig's switches."""
+    return {key: value for key, value in bone.items() if isinstance(value, int | float)}
 
 
 def _copy(place: compat.Place) -> compat.Place | None:

@@ -14,6 +14,7 @@ from ..operators.job_operator import seconds_text
 from ..scene import scene_settings
 from ..scene.dancer import carries_any, load
 from ..scene.scene_settings import MagmaSettings, settings_of
+from .character_panel import draw_found
 from .draw import draw_lines, draw_notice, draw_running, name_text, never_raises
 
 
@@ -58,6 +59,7 @@ def draw_sidebar(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     column.prop(settings, "room")
     column.prop(settings, "length")
     column.prop(settings, "target")
+    draw_found(column, context)
     if settings.target is None:
         column.prop(settings, "use_body")
         if settings.use_body:

@@ -165,8 +165,8 @@ def check_armature(obj: bpy.types.Object) -> None:
     rest_pose(obj)
 
 
-def rest_pose(obj: bpy.types.Object) -> RestPose:
-    """The armature's rest pose; raises ArmatureError like `check_armature`."""
+def check_usable(obj: bpy.types.Object) -> None:
+    """Raise ArmatureError, naming what is wrong, where an object's bones cannot be keyed at all. Changes nothing."""
     if obj.type != "ARMATURE":
         kind = obj.type.lower().replace("_", " ")
         raise ArmatureError(f"{obj.name!r} is of type {kind}, not an armature. Choose an armature, or make a new one.")
@@ -177,6 +177,11 @@ def rest_pose(obj: bpy.types.Object) -> RestPose:
         )
     if obj.mode == "EDIT":
         raise ArmatureError(f"The bones of {obj.name!r} are being edited. Leave Edit Mode first.")
+
+
+def rest_pose(obj: bpy.types.Object) -> RestPose:
+    """The armature's rest pose; raises ArmatureError like `check_armature`."""
+    check_usable(obj)
     bones = armature_of(obj).bones
     missing = [name for name in JOINT_NAMES if name not in bones]
     if missing:

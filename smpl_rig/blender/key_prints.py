@@ -1,6 +1,6 @@
 """What an armature's keys are, frame by frame, as numbers: whether somebody changed, moved or scaled them.
 
-A frame's keys are those of the curves that `write_motion` makes which are nearer to it than to any other frame.
+A frame's keys are those of the keying's curves which are nearer to it than to any other frame.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import bpy
 import numpy as np
 from numpy.typing import NDArray
 
 from .key_data import Keys, enum_value, read_keys
-from .keyframes import CHANNELS, curves_of, place_of
+from .keying import Keying, curves_of, place_of
 from .rewrite import nearest
 
 Prints = NDArray[np.int32]
@@ -26,10 +25,10 @@ class DanceKeys:
     """The keys of an armature's dance as they are now, all curves one after the other. Frames are the scene's, and
     frames of the dance count from its first one."""
 
-    def __init__(self, obj: bpy.types.Object) -> None:
-        curves, place = curves_of(obj), place_of(obj)
-        numbers = [number for number, channel in enumerate(CHANNELS) if channel in curves]
-        present = [curves[CHANNELS[number]] for number in numbers]
+    def __init__(self, keying: Keying) -> None:
+        curves, place, channels = curves_of(keying), place_of(keying), keying.channels
+        numbers = [number for number, channel in enumerate(channels) if channel in curves]
+        present = [curves[channels[number]] for number in numbers]
         self._offset = (place.offset or 0.0) if place is not None else 0.0
         lengths = [len(curve.keyframe_points) for curve in present]
         self._borders = np.cumsum([0, *lengths])

@@ -15,77 +15,72 @@ from numpy.typing import NDArray
 from .. import rotations as rot
 from ..frame_runs import runs_of
 from ..motion import Motion
-from ..skeleton import JOINT_COUNT, JOINT_NAMES
-from . import compat
-from .armature import ArmatureError, RestPose, rest_pose
+from . import compat, rotation_modes
+from .armature import ArmatureError
 from .compat import Place, pose_of
 from .key_data import HANDLE_TYPES, KEY_ATTRIBUTES, Attributes, enum_value, read_keys, write_keys
-from .keyframes import (
-    CHANNELS,
-    ROTATIONS,
-    Curves,
-    attributes,
-    bone_channels,
-    check_free,
-    fill,
-    fit,
-    our_curves,
-    place_of,
-)
+from .keyframes import attributes, check_free, fill, fit
+from .keying import Bools, Curves, Floats, Keying, Rotation, curves_at, place_of
 
-Bools = NDArray[np.bool_]
 ON_A_FRAME = 1e-3
 """Distance in frames within which a key is on a frame."""
 
 
-def rewrite_motion(obj: bpy.types.Object, motion: Motion, changed: Bools, frame_start: float) -> None:
-    """Key a motion where the object's keys are, in the `changed` frames (T,) only; the others evaluate as before to the
-    bit, at whole frames.
+def rewrite_motion(keying: Keying, motion: Motion, changed: Bools, frame_start: float) -> None:
+    """Key a motion where the armature's keys are, in the `changed` frames (T,) only; the others evaluate as before to
+    the bit, at whole frames.
 
-    Frame k is scene frame `frame_start` + k. Quaternions continue the sign of the kept frame before them; where the
-    kept frame after them has the other sign, which is the same rotation, the last new key is held, for a straight line
-    there would pass through zero. An action that others use too, or that is another file's, is copied first.
+    Frame k is scene frame `frame_start` + k. Rotations go on in the form of the kept frame before them, such as a
+    quaternion's sign; where the kept frame after them has another form of the same rotation, the last new key is held,
+    for a straight line there would turn the bone about. An action that others use too, or that is another file's, is
+    copied first.
 
     Raises ArmatureError, with everything as it was, where the object, its action or bones are not as `write_motion`
     left them.
     """
     if not changed.any():
         return
-    rest = rest_pose(obj)
-    place = _checked_place(obj)
+    values = keying.values(motion)
+    place = _checked_place(keying)
     assert place.offset is not None
     times = frame_start - place.offset + np.arange(len(motion))
-    quaternions, locations = bone_channels(rest, motion)
-    curves = our_curves(place)
-    held = np.zeros((len(motion), JOINT_COUNT), bool)
+    curves = curves_at(place, keying)
+    held = np.zeros(values.shape, bool)
     for start, stop in runs_of(changed):
-        before = _present(curves, times[start - 1]) if start > 0 else None
-        after = _present(curves, times[stop]) if stop < len(motion) else None
-        piece = quaternions[start:stop]
-        if before is not None:
-            piece = piece * _sign(piece[0], before)
-        elif after is not None:
-            piece = piece * _sign(piece[-1], after)
-        if after is not None:
-            held[stop - 1] = _sign(piece[-1], after)[:, 0] < 0
-        quaternions[start:stop] = piece
-    values = np.concatenate([quaternions.reshape(len(motion), -1), locations], axis=1)
-    curves = our_curves(compat.own_action(place))
-    new = _new_keys(values, changed, times[0], rest, motion.fps)
+        before = _present(keying, curves, times[start - 1]) if start > 0 else None
+        after = _present(keying, curves, times[stop]) if stop < len(motion) else None
+        for rotation in keying.rotations:
+            _join(values[start:stop], held[stop - 1], rotation, before, after)
+    curves = curves_at(compat.own_action(place), keying)
+    new = _new_keys(keying, values, changed, times[0], motion.fps)
     constant = enum_value("interpolation", "CONSTANT")
-    for number, channel in enumerate(CHANNELS):
+    for number, channel in enumerate(keying.channels):
         fresh = new[number]
-        if number < ROTATIONS:
-            holds = held[np.round(fresh["co"][:, 0] - times[0]).astype(int), number // 4]
-            fresh["interpolation"] = np.where(holds[:, None], constant, fresh["interpolation"])
+        holds = held[np.round(fresh["co"][:, 0] - times[0]).astype(int), number]
+        fresh["interpolation"] = np.where(holds[:, None], constant, fresh["interpolation"])
         _rewrite(curves[channel], times, changed, fresh)
 
 
-def _checked_place(obj: bpy.types.Object) -> Place:
-    check_free(obj)
-    place = place_of(obj)
-    curves = our_curves(place) if place is not None else {}
-    missing = [path for path, index in CHANNELS if (path, index) not in curves]
+def _join(piece: Floats, held: Bools, rotation: Rotation, before: Floats | None, after: Floats | None) -> None:
+    """Give a bone's rotations in the new values (n, C) the form of the kept ones beside them, and say in (C,) whether
+    the last key is held."""
+    ours, mode = rotation.channels, rotation.mode
+    values = piece[:, None, ours]
+    if before is not None:
+        values = rotation_modes.continued(mode, values, before[None, ours])
+    elif after is not None:
+        values = rotation_modes.continued(mode, values[::-1], after[None, ours])[::-1]
+    piece[:, ours] = values[:, 0]
+    if after is not None:
+        held[ours] = rotation_modes.differ_in_form(mode, piece[-1, ours], after[ours])
+
+
+def _checked_place(keying: Keying) -> Place:
+    obj = keying.armature
+    check_free(keying)
+    place = place_of(keying)
+    curves = curves_at(place, keying) if place is not None else {}
+    missing = [path for path, index in keying.channels if (path, index) not in curves]
     if place is None or missing:
         raise ArmatureError(f"The action of {obj.name!r} has no keys for {missing[0]}. Restore the dance's keyframes.")
     baked = next((path for (path, _), curve in curves.items() if not len(curve.keyframe_points)), None)
@@ -94,31 +89,26 @@ def _checked_place(obj: bpy.types.Object) -> Place:
             f"The F-curve of {baked} of {obj.name!r} has no keys, as after baking it to samples. Restore the dance's "
             "keyframes."
         )
-    turned = [name for name in JOINT_NAMES if pose_of(obj).bones[name].rotation_mode != "QUATERNION"]
-    if turned:
+    bones = pose_of(obj).bones
+    turned = next((each for each in keying.rotations if bones[each.bone].rotation_mode != each.mode), None)
+    if turned is not None:
+        how, name = rotation_modes.words_for(turned.mode)
         raise ArmatureError(
-            f"Bone {turned[0]} of {obj.name!r} is not rotated by quaternions. Set its rotation mode to Quaternion "
-            "(WXYZ)."
+            f"Bone {turned.bone} of {obj.name!r} is not rotated {how}. Set its rotation mode to {name}."
         )
     return place
 
 
-def _present(curves: Curves, time: float) -> rot.Array:
-    """(24, 4) rotations that are keyed at a frame."""
-    values = [curves[channel].evaluate(time) for channel in CHANNELS[:ROTATIONS]]
-    return np.array(values).reshape(JOINT_COUNT, 4)
+def _present(keying: Keying, curves: Curves, time: float) -> rot.Array:
+    """(C,) what is keyed at a frame."""
+    return np.array([curves[channel].evaluate(time) for channel in keying.channels])
 
 
-def _sign(one: rot.Array, other: rot.Array) -> rot.Array:
-    """(24, 1) -1 where quaternions (24, 4) lie on opposite sides, else 1."""
-    return np.where((one * other).sum(axis=1, keepdims=True) < 0, -1.0, 1.0)
-
-
-def _new_keys(values: rot.Array, changed: Bools, first: float, rest: RestPose, fps: float) -> list[Attributes]:
+def _new_keys(keying: Keying, values: Floats, changed: Bools, first: float, fps: float) -> list[Attributes]:
     """The keys of every channel in the changed frames. first: the time of frame 0."""
-    parts: list[list[Attributes]] = [[] for _ in CHANNELS]
+    parts: list[list[Attributes]] = [[] for _ in keying.channels]
     for start, stop in runs_of(changed):
-        for part, keys in zip(parts, fit(values[start:stop], rest, fps, start), strict=True):
+        for part, keys in zip(parts, fit(keying, values[start:stop], fps, start), strict=True):
             part.append(attributes(keys, first + start, 1.0))
     return [{name: np.concatenate([keys[name] for keys in part]) for name in part[0]} for part in parts]
 

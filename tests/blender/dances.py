@@ -18,9 +18,10 @@ NEAR = 5e-3
 
 def curves(armature):
     """The dance's curves in the order of CHANNELS."""
-    from smpl_rig.blender.keyframes import CHANNELS, curves_of
+    from smpl_rig.blender.keying import curves_of
+    from smpl_rig.blender.smpl_keying import CHANNELS, SmplKeying
 
-    found = curves_of(armature)
+    found = curves_of(SmplKeying(armature))
     return [found[channel] for channel in CHANNELS]
 
 

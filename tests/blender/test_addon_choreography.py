@@ -58,7 +58,7 @@ def test_regenerating_changes_all_but_the_locked_keys(dancer):
 def test_what_is_keyed_is_what_the_engine_danced(dancer):
     lock_the_second_second(dancer)
     bpy.ops.magma.regenerate_free()
-    from smpl_rig.blender.keyframes import read_motion
+    from smpl_rig.blender.smpl_keying import read_motion
 
     motion = load(dancer).motion()
     keyed = read_motion(dancer, range(1, 91), 30.0)

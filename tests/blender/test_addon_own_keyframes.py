@@ -52,7 +52,7 @@ def test_keys_that_are_removed_added_or_raised_are_noticed(dancer, change):
 
 @pytest.mark.made_up
 def test_keep_my_keyframes_locks_the_present_poses(dancer):
-    from smpl_rig.blender.keyframes import read_motion
+    from smpl_rig.blender.smpl_keying import read_motion
 
     for frame in (40, 41):
         move_key(dancer, frame)
@@ -117,7 +117,7 @@ def test_keyframes_that_change_again_while_they_are_read_are_not_lost(magma, dan
 
 def test_a_span_with_removed_keys_can_be_kept_then_freed_and_generated_again(dancer):
     from smpl_rig.blender import compat
-    from smpl_rig.blender.keyframes import read_motion
+    from smpl_rig.blender.smpl_keying import read_motion
 
     curve = next(c for c in compat.fcurves(dancer) if (c.data_path, c.array_index) == (ELBOW, 2))
     for _ in range(2):

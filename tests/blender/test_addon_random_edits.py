@@ -14,7 +14,7 @@ from dances import ELBOW, NEAR, keys, move_key, saved_and_opened, select_frames,
 
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
-from smpl_rig.blender.keyframes import CHANNELS
+from smpl_rig.blender.smpl_keying import CHANNELS
 
 pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 STEPS = 16
@@ -149,7 +149,7 @@ def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
 
 def check_it_belongs_together(armature, positions):
     """The document, its motion, the keys and the list tell the same."""
-    from smpl_rig.blender.keyframes import read_motion
+    from smpl_rig.blender.smpl_keying import read_motion
 
     kept = load(armature)  # reading a document validates it
     assert len(kept.document) == positions and hand_edited(armature, kept) == []

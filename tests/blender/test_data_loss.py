@@ -111,9 +111,10 @@ LENGTH = {"chain": 210}
 
 def keys_of_dance(armature):
     """(frames, curves) as in `keys`, wherever they are."""
-    from smpl_rig.blender.keyframes import CHANNELS, curves_of
+    from smpl_rig.blender.keying import curves_of
+    from smpl_rig.blender.smpl_keying import CHANNELS, SmplKeying
 
-    curves = curves_of(armature)
+    curves = curves_of(SmplKeying(armature))
     first, last = curves[CHANNELS[0]].range()
     return np.array([[curves[c].evaluate(f) for c in CHANNELS] for f in range(round(first), round(last) + 1)])
 
@@ -147,7 +148,7 @@ def danced_is_keyed(armature):
     dancer = current(armature)
     assert hand_edited(armature, dancer) == []
     motion = dancer.motion()
-    keyed = target_of(armature).read(list(range(len(motion))), dancer.frame_start, motion.fps)
+    keyed = target_of(armature).read(motion, np.arange(len(motion)), dancer.frame_start)
     assert np.abs(keyed.joints() - motion.joints()).max() < SAME
 
 

@@ -49,9 +49,10 @@ def looked_at_frame_by_frame(armature):
     """The frames that show another pose than the dance, which few keys must not make any."""
     from magma_blender.scene.dance_keys import followed
     from magma_blender.scene.dancer import load
-    from smpl_rig.blender.keyframes import curves_of
+    from smpl_rig.blender.keying import curves_of
+    from smpl_rig.blender.smpl_keying import SmplKeying
 
-    curve = next(iter(curves_of(armature).values()))
+    curve = next(iter(curves_of(SmplKeying(armature)).values()))
     noise = curve.modifiers.new("NOISE")  # elsewhere, but because of it poses are compared, not keys
     noise.use_restricted_range, noise.frame_start, noise.frame_end = True, 10_000, 10_010
     edited = followed(armature, load(armature))[1]
@@ -87,6 +88,7 @@ def test_dances_and_edits_grow_a_file_by_little(addon, size, document, fps):
     from smpl_rig.blender.armature import create_armature
     from smpl_rig.blender.body import add_body
     from smpl_rig.blender.key_prints import DanceKeys
+    from smpl_rig.blender.smpl_keying import SmplKeying
 
     empty = size()
     armature = create_armature("dancer")
@@ -128,4 +130,4 @@ def test_dances_and_edits_grow_a_file_by_little(addon, size, document, fps):
     assert size() - second <= 3 * MEGABYTE
     kept = load(armature).motion()
     assert np.array_equal(kept.poses, now.motion.poses) and np.array_equal(kept.trans, now.motion.trans)
-    assert len(bpy.data.actions) == 1 and DanceKeys(armature).range() == (1, len(now.motion))
+    assert len(bpy.data.actions) == 1 and DanceKeys(SmplKeying(armature)).range() == (1, len(now.motion))

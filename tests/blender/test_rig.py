@@ -11,7 +11,8 @@ from smpl_rig.blender import compat
 from smpl_rig.blender.armature import ArmatureError, check_armature, create_armature, standing_joints
 from smpl_rig.blender.body import add_body
 from smpl_rig.blender.context import units_a_metre
-from smpl_rig.blender.keyframes import read_motion, write_motion
+from smpl_rig.blender.keyframes import write_motion
+from smpl_rig.blender.smpl_keying import SmplKeying, read_motion
 from smpl_rig.body_model import BodyModel, mannequin
 from smpl_rig.kinematics import forward_kinematics, global_rotations
 from smpl_rig.rotations import axis_angle_to_matrix
@@ -65,7 +66,7 @@ def test_a_dancer_stands_on_the_floor_in_scenes_of_any_unit(scene, unit, size):
     obj = create_armature("Dancer", units_a_metre(scene))
     still = motions.Motion(np.tile(np.concatenate([UPRIGHT, np.zeros(69)]), (2, 1)), np.zeros((2, 3)), 30.0)
     still.trans[:] = standing_joints()[0]
-    write_motion(obj, still, 1, 30, "standing")
+    write_motion(SmplKeying(obj), still, 1, 30, "standing")
     assert heads_at(obj, 1)[:, 2].min() == pytest.approx(0.02 * size, abs=2e-3 * size)
 
 
@@ -97,7 +98,7 @@ def test_creating_leaves_mode_and_selection_alone(scene):
 
 def test_random_poses_match_forward_kinematics(scene):
     obj, motion = create_armature("Dancer"), random_motion()
-    write_motion(obj, motion, 1, 30, "random")
+    write_motion(SmplKeying(obj), motion, 1, 30, "random")
     joints = motion.joints()
     for frame in range(0, len(motion), 10):
         assert np.abs(heads_at(obj, 1 + frame) - joints[frame]).max() < 5e-3
@@ -107,7 +108,7 @@ def test_real_clip_matches_forward_kinematics(scene, dance_data):
     path = sorted((dance_data / "motions").glob("*waltz*.npz"))[0]
     motion = motions.resample(motions.load_npz(path), 30).cut(0, 300)
     obj = create_armature("Dancer")
-    write_motion(obj, motion, 1, 30, path.stem)
+    write_motion(SmplKeying(obj), motion, 1, 30, path.stem)
     joints = motion.joints()
     for frame in range(0, len(motion), 10):
         assert np.abs(heads_at(obj, 1 + frame) - joints[frame]).max() < 5e-3
@@ -117,13 +118,13 @@ def test_keys_fall_on_the_scene_frames_of_their_times(scene):
     """25 frames/s motion in a 30 frames/s scene: key 5 is 0.2 s, that is 6 frames, after the start."""
     obj, motion = create_armature("Dancer"), random_motion()
     motion = motions.Motion(motion.poses, motion.trans, 25.0)
-    write_motion(obj, motion, 7.5, 30, "offset")
+    write_motion(SmplKeying(obj), motion, 7.5, 30, "offset")
     assert np.abs(heads_at(obj, 7.5 + 6) - motion.joints()[5]).max() < 1e-3
 
 
 def test_read_motion_gives_back_what_was_written(scene):
     obj, motion = create_armature("Dancer"), random_motion()
-    write_motion(obj, motion, 10, 30, "random")
+    write_motion(SmplKeying(obj), motion, 10, 30, "random")
     back = read_motion(obj, range(10, 10 + len(motion)), 30)
     assert np.abs(back.rotations() - motion.rotations()).max() < 8e-3  # half a degree
     assert np.abs(back.trans - motion.trans).max() < 1e-3
@@ -153,7 +154,7 @@ def test_quaternion_curves_never_jump_to_the_other_sign(scene):
     turn[:, 16, 1] = np.linspace(0, 4 * np.pi, 90)  # the axis-angle of two full turns
     motion = motions.Motion(turn.reshape(90, 72), np.zeros((90, 3), np.float32), 30.0)
     obj = create_armature("Dancer")
-    write_motion(obj, motion, 1, 30, "turn")
+    write_motion(SmplKeying(obj), motion, 1, 30, "turn")
     curves = [c for c in compat.fcurves(obj) if c.data_path == 'pose.bones["L_shoulder"].rotation_quaternion']
     values = np.array([[curve.evaluate(frame) for frame in range(1, 91)] for curve in curves])
     assert np.abs(np.diff(values, axis=1)).max() < 0.2
@@ -161,7 +162,7 @@ def test_quaternion_curves_never_jump_to_the_other_sign(scene):
 
 def test_channels_are_grouped_by_bone(scene):
     obj = create_armature("Dancer")
-    write_motion(obj, random_motion(3), 1, 30, "few")
+    write_motion(SmplKeying(obj), random_motion(3), 1, 30, "few")
     curves = compat.fcurves(obj)
     assert len(curves) == 24 * 4 + 3
     assert all(curve.group.name in curve.data_path for curve in curves)
@@ -169,8 +170,8 @@ def test_channels_are_grouped_by_bone(scene):
 
 def test_a_replaced_action_is_kept(scene, tmp_path):
     obj = create_armature("Dancer")
-    first = write_motion(obj, random_motion(5, seed=1), 1, 30, "dance")
-    second = write_motion(obj, random_motion(5, seed=2), 1, 30, "dance")
+    first = write_motion(SmplKeying(obj), random_motion(5, seed=1), 1, 30, "dance")
+    second = write_motion(SmplKeying(obj), random_motion(5, seed=2), 1, 30, "dance")
     assert first != second and obj.animation_data.action == second and first.use_fake_user
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "dances.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "dances.blend"))
@@ -204,7 +205,7 @@ def test_an_armature_of_other_proportions_and_bone_axes_dances_the_same(scene, y
         obj.rotation_euler = (np.pi / 2, 0, 0)
     motion = random_motion()
     obj.pose.bones["neck"].location = (0.1, 0, 0)
-    write_motion(obj, motion, 1, 30, "mine")
+    write_motion(SmplKeying(obj), motion, 1, 30, "mine")
     offsets = 1.2 * np.array([np.zeros(3), *(standing_joints()[1:] - standing_joints()[list(PARENTS[1:])])])
     wanted = forward_kinematics(motion.rotations(), motion.trans, (offsets @ BODY_TO_WORLD).astype(np.float32))
     for frame in (0, 20, 60):
@@ -216,7 +217,7 @@ def test_an_armature_of_other_proportions_and_bone_axes_dances_the_same(scene, y
 
 def test_moving_the_object_moves_the_dance(scene):
     obj, motion = create_armature("Dancer"), random_motion(5)
-    write_motion(obj, motion, 1, 30, "random")
+    write_motion(SmplKeying(obj), motion, 1, 30, "random")
     obj.location = (5, 0, 0)
     assert np.abs(heads_at(obj, 3) - motion.joints()[2] - (5, 0, 0)).max() < 1e-3
 
@@ -244,7 +245,7 @@ def test_what_is_not_an_smpl_armature_is_refused_by_name_and_nothing_changes(sce
         (sloping, ["Sloping", "T-pose", "45 degrees"]),
     ):
         with pytest.raises(ArmatureError) as caught:
-            write_motion(obj, random_motion(5), 1, 30, "no")
+            write_motion(SmplKeying(obj), random_motion(5), 1, 30, "no")
         assert all(word in str(caught.value) for word in words), str(caught.value)
     assert snapshot() == before
 
@@ -271,7 +272,7 @@ def test_the_body_stands_on_the_floor_and_follows_the_dance(scene):
     assert body.parent == rig and body.name in scene.collection.objects and bpy.context.view_layer.objects.active == rig
     rest = body_vertices(body)
     assert rest[:, 2].min() == pytest.approx(0, abs=1e-3) and rest[:, 2].max() == pytest.approx(1.72, abs=0.03)
-    write_motion(rig, motion, 1, 30, "random")
+    write_motion(SmplKeying(rig), motion, 1, 30, "random")
     scene.frame_set(3)
     assert np.abs(body_vertices(body) - skinned(mannequin(), motion, 2)).max() < 3e-3
     assert [slot.material.name for slot in body.material_slots] == ["MAGMA Wood", "MAGMA Joints"]
@@ -282,7 +283,7 @@ def test_the_feet_of_the_body_stay_above_the_floor_in_a_real_clip(scene, dance_d
     motion = motions.resample(motions.load_npz(path), 30).cut(0, 300)
     rig = create_armature("Dancer")
     body = add_body(rig)
-    write_motion(rig, motion, 0, 30, "waltz")
+    write_motion(SmplKeying(rig), motion, 0, 30, "waltz")
     lowest = []
     for frame in range(0, 300, 15):
         scene.frame_set(frame)
@@ -300,7 +301,7 @@ def test_a_user_model_replaces_the_mannequin_and_is_fitted(scene):
     model = BodyModel(vertices, faces, np.eye(24, dtype=np.float32)[owner], joints, material=np.zeros(80, np.uint8))
     motion, rig = random_motion(5), create_armature("Dancer")
     body = add_body(rig, model)
-    write_motion(rig, motion, 1, 30, "random")
+    write_motion(SmplKeying(rig), motion, 1, 30, "random")
     scene.frame_set(3)
     fitted = BodyModel(model.fitted(rest_joints()), faces, model.weights, rest_joints())
     assert np.abs(body_vertices(body) - skinned(fitted, motion, 2)).max() < 1e-3

@@ -102,9 +102,10 @@ def change(armature):
 
 
 def keys_of(armature):
-    from smpl_rig.blender.keyframes import CHANNELS, curves_of
+    from smpl_rig.blender.keying import curves_of
+    from smpl_rig.blender.smpl_keying import CHANNELS, SmplKeying
 
-    found = curves_of(armature)
+    found = curves_of(SmplKeying(armature))
     return [[curve.evaluate(frame) for frame in range(1, 91)] for curve in (found[channel] for channel in CHANNELS)]
 
 

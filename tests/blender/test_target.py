@@ -27,7 +27,7 @@ def danced_is_keyed(armature):
     dancer = current(armature)
     assert hand_edited(armature, dancer) == []
     motion = dancer.motion()
-    keyed = target_of(armature).read(list(range(len(motion))), dancer.frame_start, motion.fps)
+    keyed = target_of(armature).read(motion, np.arange(len(motion)), dancer.frame_start)
     assert np.abs(keyed.joints() - motion.joints()).max() < NEAR
 
 
@@ -164,9 +164,9 @@ def test_keys_that_are_all_changed_and_moved_are_kept_where_they_are(dancer, own
     assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
     assert load(dancer).frame_start == 101
     assert hand_edited(dancer, load(dancer)) == []
-    keyed = target_of(dancer).read([0, 44, 89], 101, 30.0).joints()
+    keyed = target_of(dancer).read(load(dancer).motion(), np.array([0, 44, 89]), 101).joints()
     assert np.abs(keyed[0] - keyed[1]).max() > 0.05  # it moves
-    every = target_of(dancer).read(list(range(90)), 101, 30.0).joints()
+    every = target_of(dancer).read(load(dancer).motion(), np.arange(90), 101).joints()
     assert np.linalg.norm(every - load(dancer).motion().joints(), axis=-1).max() < 5e-3  # what plays is in the dance
     assert np.allclose(bone_heads(dancer, 145), shown, atol=2e-3)
 
@@ -208,7 +208,8 @@ def test_keys_that_are_scaled_or_between_frames_are_said(dancer, by, factor, sen
 def test_a_walk_in_stays_where_the_dance_is_new_or_cannot_be_compared(dancer):
     """An armature that was animated by hand gets its first dance; a dance whose rest pose has changed is restored."""
     from smpl_rig.blender.armature import create_armature
-    from smpl_rig.blender.keyframes import curves_of
+    from smpl_rig.blender.keying import curves_of
+    from smpl_rig.blender.smpl_keying import SmplKeying
 
     mine = create_armature("mine")
     for frame, angle in ((-50, 0.1), (-10, 0.4), (20, 0.5)):
@@ -218,13 +219,13 @@ def test_a_walk_in_stays_where_the_dance_is_new_or_cannot_be_compared(dancer):
     assert bpy.ops.magma.generate_dance() == {"FINISHED"}
     bpy.context.view_layer.objects.active = mine
     path = ('pose.bones["neck"].rotation_quaternion', 1)
-    assert [curves_of(mine)[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
+    assert [curves_of(SmplKeying(mine))[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
     danced_is_keyed(mine)
     mine.select_set(True)
     mine.scale = (1.5, 1.5, 1.5)
     bpy.ops.object.transform_apply(location=False, rotation=False, scale=True)
     assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
-    assert [curves_of(mine)[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
+    assert [curves_of(SmplKeying(mine))[path].evaluate(frame) for frame in (-50, -10)] == pytest.approx([0.1, 0.4])
 
 
 # -- channels
@@ -438,7 +439,7 @@ STEPS = {
     "write": "smpl_rig.blender.keyframes.write_motion",
     "fill": "smpl_rig.blender.keyframes.fill",
     "rewrite": "smpl_rig.blender.rewrite.fill",
-    "fingerprint": "magma_blender.scene.smpl_target.SmplTarget.fingerprint",
+    "fingerprint": "magma_blender.scene.keyed_target.KeyedTarget.fingerprint",
     "record": "magma_blender.scene.dance_keys.write",
     "list": "magma_blender.scene.span_list.beat_markers.beats_of",
 }
@@ -530,7 +531,7 @@ def test_an_error_that_names_a_reason_is_the_users(dancer):
 
 def test_what_sparse_keys_leave_between_them_is_no_edit(dancer):
     """A body that moves as much as in a real dance: its keys pass within a tolerance."""
-    from magma_blender.scene.smpl_target import Keyed
+    from magma_blender.scene.keyed_target import Keyed
     from smpl_rig.blender import compat
     from smpl_rig.motion import Motion
 

@@ -98,7 +98,7 @@ def curves_of(obj):
 
 
 def is_dance(curve):
-    from smpl_rig.blender.keyframes import CHANNELS
+    from smpl_rig.blender.smpl_keying import CHANNELS
 
     return (curve.data_path, curve.array_index) in CHANNELS
 

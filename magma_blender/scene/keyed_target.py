@@ -1,8 +1,8 @@
-"""The SMPL armature as the target of a dance."""
+"""An armature whose bones are keyed, as the target of a dance: SMPL's own, or a character's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,26 +14,12 @@ from smpl_rig.blender import compat
 from ..errors import SceneError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from smpl_rig.blender.key_prints import DanceKeys
-    from smpl_rig.blender.rewrite import Bools
+    from smpl_rig.blender.keying import Bools, Channel, Frames, Keying
     from smpl_rig.motion import Motion
-
-    Frames = NDArray[np.int64]
-    Quaternions = NDArray[np.floating]
 
 SAMPLED = 16
 """Frames that are looked at to see whether the rest pose is the one that was keyed."""
-SAME_TURN, SAME_PELVIS = 4e-3, 2e-3
-"""Distance of quaternions, and metres of the pelvis, up to which poses are the same: more than sparse keys leave, whose
-tolerance grows with the frame rate, and so does this. They leave half of that in each number of a bone's quaternion,
-and in the joint's axes these may be one number."""
-SAME_PLACE = 5e-3
-"""Metres of any joint up to which poses are the same. Turns that are each too small to count add up along a limb."""
-SAME_REST = 0.01
-"""The same where the rest pose has changed: half a degree, a centimetre."""
 SAME_DANCE = 0.5
 """Share of frames that must be as they were keyed for a dance that is at another place to be the same one, moved."""
 
@@ -61,25 +47,28 @@ class Found:
 @dataclass(frozen=True)
 class Former:
     """The dance that another one replaces. first, last: its scene frames. keep: whether its action stays in the file
-    without users."""
+    without users. channels: those that it is keyed on."""
 
     first: int
     last: int
     keep: bool
+    channels: Sequence[Channel] = ()
 
 
-class SmplTarget:
+class KeyedTarget:
     """See `target.Target`."""
 
-    def __init__(self, armature: bpy.types.Object) -> None:
-        self._armature = armature
+    def __init__(self, keying: Keying, character: str = "") -> None:
+        self._keying, self.character = keying, character
+        self._armature = keying.armature
 
     def check(self) -> None:
         """Raise SceneError unless a dance can be keyed."""
-        from smpl_rig.blender.armature import check_armature
+        from smpl_rig.blender.keyframes import check_free
 
-        with _as_scene_errors():
-            check_armature(self._armature)
+        with as_scene_errors():
+            self._keying.check()
+            check_free(self._keying)
 
     def compare(self, keyed: Keyed) -> Found:
         """Where the dance is now; raises SceneError where the armature has no keys of it, or they were scaled in time,
@@ -88,16 +77,16 @@ class SmplTarget:
 
         from smpl_rig.blender.key_prints import DanceKeys
 
-        keys, count = DanceKeys(self._armature), len(keyed.prints)
+        keys, count = DanceKeys(self._keying), len(keyed.prints)
         frame_start, same = self._place_in_time(keyed, keys)
-        changed = np.flatnonzero(~same)
-        if not self.is_plain:
+        changed, is_plain = np.flatnonzero(~same), self.is_plain(frame_start, count)
+        if not is_plain:
             near = np.arange(count)
         elif len(changed):
             near = keys.between(changed, count, frame_start)
         else:
             near = changed
-        untouched = np.setdiff1d(np.flatnonzero(same), near if self.is_plain else [])
+        untouched = np.setdiff1d(np.flatnonzero(same), near if is_plain else [])
         if len(untouched):
             self._check_rest(keyed, untouched, frame_start)
         edited = set(changed.tolist())
@@ -112,10 +101,11 @@ class SmplTarget:
         """(the scene frame of frame 0, (count,) which frames' keys are as they were keyed)."""
         import numpy as np
 
-        from smpl_rig.blender.keyframes import longest_piece, place_of
+        from smpl_rig.blender.keyframes import longest_piece
+        from smpl_rig.blender.keying import place_of
 
         armature, count = self._armature, len(keyed.prints)
-        place, span = place_of(armature), keys.range()
+        place, span = place_of(self._keying), keys.range()
         if place is None or span is None:
             raise SceneError(self._why_no_keys(keyed))
         if place.offset is None:
@@ -185,26 +175,10 @@ class SmplTarget:
         """Raise SceneError where keys that nobody has changed are not what the present rest pose asks for."""
         import numpy as np
 
-        from smpl_rig.blender.armature import rest_pose
-        from smpl_rig.blender.keyframes import CHANNELS, ROTATIONS, bone_channels, curves_of, place_of
-        from smpl_rig.rotations import normalize
-        from smpl_rig.skeleton import JOINT_COUNT, JOINT_NAMES
-
         some = frames[np.unique(np.linspace(0, len(frames) - 1, SAMPLED).astype(int))]
-        place, curves = place_of(self._armature), curves_of(self._armature)
-        offset = (place.offset or 0.0) if place is not None else 0.0
-        if len(curves) < len(CHANNELS) or any(_modified(curve) for curve in curves.values()):
-            return  # then poses are compared, not keys
-        values = np.array([[curves[c].evaluate(frame_start - offset + k) for c in CHANNELS] for k in some])
-        with _as_scene_errors():
-            rest = rest_pose(self._armature)
-        motion = type(keyed.motion)(keyed.motion.poses[some], keyed.motion.trans[some], keyed.motion.fps)
-        wanted, place_wanted = bone_channels(rest, motion)
-        turns = normalize(values[:, :ROTATIONS].reshape(-1, JOINT_COUNT, 4))  # keyed by hand, they may have any length
-        away = _distance(turns, wanted).max(axis=0)
-        moved = np.abs(values[:, ROTATIONS:] - place_wanted).max() / rest.size
-        if max(away.max(), moved) > SAME_REST:
-            bone = JOINT_NAMES[int(away.argmax()) if away.max() > SAME_REST else 0]
+        with as_scene_errors():
+            bone = self._keying.moved_rest(keyed.motion, some, frame_start + some)
+        if bone is not None:
             raise SceneError(
                 f'The rest pose of "{self._armature.name}" (bone {bone}) is not what it was when its dance was keyed, '
                 "so new moves would not fit the others: press Restore Keyframes to key the whole dance for the present "
@@ -213,25 +187,8 @@ class SmplTarget:
 
     def _differ(self, motion: Motion, frames: Frames, frame_start: float) -> Bools:
         """Which of the frames show another pose than the motion."""
-        import numpy as np
-
-        from smpl_rig.blender.keyframes import tolerance_growth
-        from smpl_rig.rotations import axis_angle_to_quaternion
-        from smpl_rig.skeleton import JOINT_COUNT
-
-        now = self.read(frames.tolist(), frame_start, motion.fps)
-        then = type(motion)(motion.poses[frames], motion.trans[frames], motion.fps)
-        one, other = (
-            axis_angle_to_quaternion(poses.astype(np.float64).reshape(-1, JOINT_COUNT, 3))
-            for poses in (now.poses, then.poses)
-        )
-        turned = _distance(one, other).max(axis=1)
-        moved = np.abs(now.trans - then.trans).max(axis=1)
-        away = np.linalg.norm(now.joints() - then.joints(), axis=-1).max(axis=1)
-        growth = tolerance_growth(motion.fps)
-        same = (turned <= growth * SAME_TURN) & (moved <= growth * SAME_PELVIS) & (away <= growth * SAME_PLACE)
-        differ: Bools = ~same
-        return differ
+        with as_scene_errors():
+            return self._keying.differ(motion, frames, frame_start + frames)
 
     def write(self, motion: Motion, frame_start: int, name: str, former: Former | None) -> None:
         """Key a motion in a new action."""
@@ -239,28 +196,26 @@ class SmplTarget:
 
         former = former or Former(frame_start, frame_start + len(motion) - 1, keep=True)
         keep, between = former.keep, (former.first, former.last)
-        with _as_scene_errors():
-            write_motion(self._armature, motion, frame_start, motion.fps, name, keep, between)
+        with as_scene_errors():
+            write_motion(self._keying, motion, frame_start, motion.fps, name, keep, between, former.channels)
 
     def rewrite(self, motion: Motion, changed: Bools, frame_start: int) -> None:
         """Key changed frames."""
         from smpl_rig.blender.rewrite import rewrite_motion
 
-        with _as_scene_errors():
-            rewrite_motion(self._armature, motion, changed, frame_start)
+        with as_scene_errors():
+            rewrite_motion(self._keying, motion, changed, frame_start)
 
-    def read(self, frames: list[int], frame_start: float, fps: float) -> Motion:
+    def read(self, motion: Motion, frames: Frames, frame_start: float) -> Motion:
         """The motion that is keyed now."""
-        from smpl_rig.blender.keyframes import read_motion
-
-        with _as_scene_errors():
-            return read_motion(self._armature, [frame_start + frame for frame in frames], fps)
+        with as_scene_errors():
+            return self._keying.read(motion, frames, frame_start + frames)
 
     def check_can_grow(self) -> None:
         """Raise SceneError where an NLA strip ends with the dance."""
-        from smpl_rig.blender.keyframes import place_of
+        from smpl_rig.blender.keying import place_of
 
-        place = place_of(self._armature)
+        place = place_of(self._keying)
         if place is not None and place.in_strip:
             raise SceneError(
                 f'The dance of "{self._armature.name}" is in an NLA strip, which would have to get longer: assign its '
@@ -271,59 +226,54 @@ class SmplTarget:
         """Frames of keys beside a dance."""
         from smpl_rig.blender.key_prints import DanceKeys
 
-        return DanceKeys(self._armature).others(first, last)
+        return DanceKeys(self._keying).others(first, last)
 
     def fingerprint(self, count: int, frame_start: int) -> tuple[int, ...]:
         """A number a frame."""
         from smpl_rig.blender.key_prints import DanceKeys
 
-        return tuple(DanceKeys(self._armature).prints(count, frame_start).tolist())
+        return tuple(DanceKeys(self._keying).prints(count, frame_start).tolist())
+
+    def is_plain(self, frame_start: float, count: int) -> bool:
+        """Whether the add-on's curves alone say the pose."""
+        from smpl_rig.blender.keying import curves_of, is_modified
+
+        keying = self._keying
+        bones = compat.pose_of(self._armature).bones
+        curves = curves_of(keying)
+        as_keyed = all(bones[each.bone].rotation_mode == each.mode for each in keying.rotations if each.bone in bones)
+        whole = len(curves) == len(keying.channels) and not any(map(is_modified, curves.values()))
+        return as_keyed and whole and keying.is_alone(frame_start, frame_start + count - 1)
 
     @property
-    def is_plain(self) -> bool:
-        """Whether the add-on's curves alone say the pose."""
-        from smpl_rig.blender.keyframes import CHANNELS, curves_of
-        from smpl_rig.skeleton import JOINT_NAMES
-
-        bones = compat.pose_of(self._armature).bones
-        curves = curves_of(self._armature)
-        quaternions = all(bones[name].rotation_mode == "QUATERNION" for name in JOINT_NAMES if name in bones)
-        return quaternions and len(curves) == len(CHANNELS) and not any(map(_modified, curves.values()))
+    def channels(self) -> Sequence[Channel]:
+        """What the dance is keyed on."""
+        return self._keying.channels
 
     @property
     def action(self) -> bpy.types.Action | None:
         """Where the keys are."""
-        from smpl_rig.blender.keyframes import place_of
+        from smpl_rig.blender.keying import place_of
 
-        place = place_of(self._armature)
+        place = place_of(self._keying)
         return place.action if place is not None else None
 
     def own(self) -> None:
         """Give the armature a copy of an action that is linked from another file."""
-        from smpl_rig.blender.keyframes import place_of
+        from smpl_rig.blender.keying import place_of
 
-        place = place_of(self._armature)
+        place = place_of(self._keying)
         if place is not None and place.action.library is not None:
             compat.own_action(place)
 
 
-def _modified(curve: bpy.types.FCurve) -> bool:
-    return curve.mute or any(not modifier.mute for modifier in curve.modifiers)
-
-
-def _distance(one: Quaternions, other: Quaternions) -> Quaternions:
-    """(..., 24) how far quaternions (..., 24, 4) are from each other, both signs being the same rotation."""
-    import numpy as np
-
-    away: Quaternions = np.minimum(np.abs(one - other).max(axis=-1), np.abs(one + other).max(axis=-1))
-    return away
-
-
 @contextmanager
-def _as_scene_errors() -> Iterator[None]:
+def as_scene_errors() -> Iterator[None]:
+    """What the rig's modules complain of is for people."""
     from smpl_rig.blender.armature import ArmatureError
+    from smpl_rig.retarget.roles import CharacterMapError
 
     try:
         yield
-    except ArmatureError as error:
+    except (ArmatureError, CharacterMapError) as error:
         raise SceneError(str(error)) from error

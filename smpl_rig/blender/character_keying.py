@@ -1,0 +1,493 @@
+"""A character's channels: the rotations of its mapped controls, in the modes they have, and where those are that move.
+
+A control rig's switches, such as Rigify's from IK to FK, are channels as well. Nothing else of a character is touched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import bpy
+import numpy as np
+
+from .. import rotations as rot
+from ..motion import Motion
+from ..retarget.controls import Solved
+from ..retarget.families import control_settings
+from ..retarget.retargeter import Retargeter
+from ..retarget.rig import Rig
+from ..retarget.roles import (
+    FINGER_ROLES,
+    HEAD,
+    HIPS,
+    SIDES,
+    CharacterMap,
+    CharacterMapError,
+    from_json,
+    sided,
+    to_json,
+)
+from ..skeleton import rest_joints
+from . import compat, rotation_modes
+from .armature import ArmatureError, check_usable
+from .compat import armature_of, pose_of
+from .keying import (
+    FEET_TOLERANCE,
+    LARGEST_TURN,
+    REST,
+    SAME_REST,
+    TOLERANCE,
+    Bools,
+    Channel,
+    Floats,
+    Frames,
+    KeyedValues,
+    Rotation,
+    bone_path,
+    tolerance_growth,
+)
+from .rigs import rig_of, world_matrix_at
+
+VERSION = 1
+AT_LEAST_REACH = 0.05
+"""Metres that every control turns at least: what hangs on it."""
+SAME_TURN, SAME_PLACE = 4e-3, 5e-3
+"""Distance of quaternions, and metres of controls, up to which poses are the same; see `smpl_keying`."""
+UNPOSED = 1e-5
+"""What numbers of a bone at rest may be off."""
+REST_IN_ALL = ("location", "scale")
+"""What poses a bone whatever its rotation mode is."""
+HOLDING = frozenset(
+    {
+        "COPY_LOCATION", "COPY_ROTATION", "COPY_TRANSFORMS", "TRANSFORM", "TRANSFORM_CACHE", "CLAMP_TO",
+        "DAMPED_TRACK", "IK", "LOCKED_TRACK", "SPLINE_IK", "STRETCH_TO", "TRACK_TO", "ACTION", "ARMATURE", "CHILD_OF",
+        "FOLLOW_PATH", "PIVOT", "SHRINKWRAP",
+    }
+)  # fmt: skip
+"""Kinds of constraints that say where a bone is, whatever is keyed. Limits only bound it."""
+MOST_SOLVED = 3
+_ENDS = (HEAD, *(sided(side, part) for side in SIDES for part in ("hand", "toes")), *FINGER_ROLES)
+
+
+@dataclass(frozen=True)
+class KeyedCharacter:
+    """How a dance is keyed on a character.
+
+    map, hands: see `Retargeter`. to_world: (16,) the object's matrix when it was keyed, row by row. modes: control ->
+    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
+    each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
+    leave of a turn and of places, 0 for the usual.
+    """
+
+    map: CharacterMap
+    hands: str
+    to_world: tuple[float, ...]
+    modes: Mapping[str, str]
+    moving: tuple[str, ...]
+    rest: tuple[tuple[float, ...], ...]
+    degrees: float = 0.0
+    metres: float = 0.0
+
+    def to_json(self) -> str:
+        """As text, for records."""
+        values = {
+            "version": VERSION,
+            "map": to_json(self.map),
+            "hands": self.hands,
+            "to_world": list(self.to_world),
+            "modes": [list(item) for item in self.modes.items()],
+            "moving": list(self.moving),
+            "rest": [[round(value, 6) for value in each] for each in self.rest],
+            "degrees": self.degrees,
+            "metres": self.metres,
+        }
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_character(text: str) -> KeyedCharacter:
+    """What `KeyedCharacter.to_json` wrote. Raises ValueError with a clause that says what is wrong."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its character is no JSON ({error})") from error
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        found = data.get("version") if isinstance(data, dict) else None
+        raise ValueError(f"its character has version {str(found)[:20]}, this add-on reads {VERSION}")
+    try:
+        read = KeyedCharacter(
+            map=from_json(data["map"]),
+            hands=str(data["hands"]),
+            to_world=tuple(float(value) for value in data["to_world"]),
+            modes={str(bone): str(mode) for bone, mode in data["modes"]},
+            moving=tuple(str(bone) for bone in data["moving"]),
+            rest=tuple(tuple(float(value) for value in each) for each in data["rest"]),
+            degrees=float(data["degrees"]),
+            metres=float(data["metres"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"its character is damaged ({error})") from error
+    if len(read.to_world) != 16 or not np.isfinite(read.to_world).all() or not read.modes or not read.moving:
+        raise ValueError("its character is damaged (its place in the world)")
+    if len(read.rest) != len(read.modes) or {len(each) for each in read.rest} != {7}:
+        raise ValueError("its character is damaged (its rest pose)")
+    if not set(read.modes.values()) <= rotation_modes.MODES or not set(read.moving) <= set(read.modes):
+        raise ValueError("its character is damaged (its rotation modes)")
+    return read
+
+
+def keyed_now(
+    armature: bpy.types.Object,
+    character: CharacterMap,
+    hands: str,
+    frame: int,
+    degrees: float = 0.0,
+    metres: float = 0.0,
+) -> KeyedCharacter:
+    """How a dance that begins at a scene frame would be keyed on an armature as it is. Raises ArmatureError."""
+    check_usable(armature)
+    to_world = world_matrix_at(armature, frame)
+    rig = rig_of(armature, to_world, character)
+    with _as_armature_errors():
+        controls = Retargeter(rig, character, hands).controls
+    bones = pose_of(armature).bones
+    modes = {control.bone: bones[control.bone].rotation_mode for control in controls}
+    # the hips first, which carry the rest
+    moving = tuple(c.bone for c in sorted(controls, key=lambda c: c.role != HIPS) if c.moves)
+    rest = tuple(tuple(each) for each in _rest_of(rig, list(modes)).tolist())
+    return KeyedCharacter(character, hands, tuple(to_world.ravel().tolist()), modes, moving, rest, degrees, metres)
+
+
+def _rest_of(rig: Rig, bones: Sequence[str]) -> Floats:
+    """(C, 7) where bones rest: head, and quaternion of the axes."""
+    rest = rig.rest[[rig.index[bone] for bone in bones]]
+    return np.concatenate([rest[:, :3, 3], rot.matrix_to_quaternion(rest[:, :3, :3])], axis=1)
+
+
+@contextmanager
+def _as_armature_errors() -> Iterator[None]:
+    """What is wrong with a map is wrong with the armature."""
+    try:
+        yield
+    except CharacterMapError as error:
+        raise ArmatureError(str(error)) from error
+
+
+class CharacterKeying:
+    """See `keying.Keying`."""
+
+    def __init__(self, armature: bpy.types.Object, keyed: KeyedCharacter) -> None:
+        self.armature = armature
+        self.keyed = keyed
+        self._settings = [
+            (bone, name, value)
+            for bone, name, value in control_settings(keyed.map.family)
+            if bone in pose_of(armature).bones and name in pose_of(armature).bones[bone].keys()  # noqa: SIM118
+        ]
+        channels: list[Channel] = []
+        bones: list[str] = []
+        rotations: list[Rotation] = []
+        for bone, mode in keyed.modes.items():
+            rotations.append(Rotation(bone, mode, len(channels)))
+            path, width = bone_path(bone, rotation_modes.property_of(mode)), rotation_modes.width_of(mode)
+            channels += [(path, index) for index in range(width)]
+            bones += [bone] * width
+        self._places = len(channels)
+        for bone in keyed.moving:
+            channels += [(bone_path(bone, "location"), index) for index in range(3)]
+            bones += [bone] * 3
+        self._switches = len(channels)
+        for bone, name, _ in self._settings:
+            channels.append((setting_path(bone, name), 0))
+            bones.append(bone)
+        self.channels: Sequence[Channel] = channels
+        self.bones: Sequence[str] = bones
+        self.rotations: Sequence[Rotation] = rotations
+
+    @cached_property
+    def _between(self) -> list[str]:
+        """Bones that are no controls, but move one of them and not all."""
+        bones, modes, parents = armature_of(self.armature).bones, self.keyed.modes, self.keyed.map.parents
+        first = next(iter(self.keyed.moving), "")
+        common = {bone.name for bone in bones[first].parent_recursive} if first in bones else set()
+        found: dict[str, None] = {}
+        for name in modes:
+            at = bones[name].parent if name in bones and name not in parents else None
+            while at is not None and at.name not in modes and at.name not in common:
+                found[at.name] = None
+                at = at.parent
+        return list(found)
+
+    @cached_property
+    def resting(self) -> Collection[str]:
+        """What would move the controls: bones in between; locations of those that only turn; scales, but of heads and
+        hands, whose size is the animator's."""
+        return frozenset(bone_path(bone, name) for bone, name in self._at_rest)
+
+    @cached_property
+    def _at_rest(self) -> list[tuple[str, str]]:
+        """Bones and those of their properties that rest."""
+        keyed, ends = self.keyed, {bone for role in _ENDS for bone in self.keyed.map.of(role)}
+        found = [(bone, name) for bone in self._between for name in REST]
+        found += [(bone, "location") for bone in keyed.modes if bone not in keyed.moving]
+        return found + [(bone, "scale") for bone in keyed.modes if bone not in ends]
+
+    @cached_property
+    def _rig(self) -> Rig:
+        check_usable(self.armature)
+        missing = [bone for bone in self.keyed.modes if bone not in armature_of(self.armature).bones]
+        if missing:
+            raise ArmatureError(
+                f'Armature {self.armature.name!r} has no bone "{missing[0]}" any more, which its dance is keyed on. '
+                "Give the bone its name back, or press Restore Keyframes."
+            )
+        return rig_of(self.armature, np.array(self.keyed.to_world).reshape(4, 4), self.keyed.map)
+
+    @cached_property
+    def _retargeter(self) -> Retargeter:
+        with _as_armature_errors():
+            made = Retargeter(self._rig, self.keyed.map, self.keyed.hands)
+        if [control.bone for control in made.controls] != list(self.keyed.modes):
+            raise ArmatureError(
+                f"The bones of {self.armature.name!r} hang on each other in another way than when its dance was keyed. "
+                "Press Restore Keyframes."
+            )
+        return made
+
+    @cached_property
+    def units(self) -> float:
+        """How many of the armature's units are a metre."""
+        matrix = np.array(self.keyed.to_world).reshape(4, 4)
+        return float(1 / max(abs(np.linalg.det(matrix[:3, :3])) ** (1 / 3), 1e-9))
+
+    def check(self) -> None:
+        """Raise ArmatureError unless a motion can be keyed and would be seen."""
+        held = held_bones(pose_of(self.armature))
+        for control in self._retargeter.controls:
+            if control.bone in held:
+                bone, constraint = held[control.bone]
+                raise ArmatureError(
+                    f'Bone "{control.bone}" of {self.armature.name!r} is held by the constraint "{constraint}" of '
+                    f'bone "{bone}", which would win over keys. Mute the constraint first.'
+                )
+
+    def is_alone(self, first: float, last: float) -> bool:
+        """Whether no constraint holds a control, and no bone between controls is posed."""
+        pose = pose_of(self.armature).bones
+        if not held_bones(pose_of(self.armature)).keys().isdisjoint(self.keyed.modes):
+            return False
+        keyed: set[str] = set()
+        for place in compat.places(self.armature)[:1]:
+            for curve in place.curves():
+                if curve.data_path in self.resting:
+                    keyed.add(curve.data_path)
+                    if not _rests(curve, first - (place.offset or 0.0), last - (place.offset or 0.0)):
+                        return False
+        return all(
+            np.allclose(getattr(pose[bone], name), REST[name], atol=UNPOSED)
+            for bone, name in self._at_rest
+            if bone in pose and bone_path(bone, name) not in keyed and name in (*REST_IN_ALL, _rotation_of(pose[bone]))
+        )
+
+    @cached_property
+    def _size(self) -> float:
+        """How large the character is beside SMPL's body."""
+        rig = self._rig
+        heads = rig.heads[[rig.index[bone] for bone in self.keyed.modes]]
+        return float(max(np.ptp(heads, axis=0).max() / np.ptp(rest_joints()[:, 1]), 1e-6))
+
+    def tolerances(self) -> Floats:
+        """(C,) what keys may leave."""
+        controls = self._retargeter.controls
+        heads = self._rig.heads[[self._rig.index[control.bone] for control in controls]] / self._size
+        reach, carries_foot = np.zeros(len(controls)), np.zeros(len(controls), bool)
+        for index, control in reversed(list(enumerate(controls))):
+            carries_foot[index] |= control.role.endswith(("_foot", "_toes"))
+            if control.parent >= 0:
+                way = reach[index] + float(np.linalg.norm(heads[index] - heads[control.parent]))
+                reach[control.parent] = max(reach[control.parent], way)
+                carries_foot[control.parent] |= carries_foot[index]
+        metres = np.where(carries_foot, FEET_TOLERANCE, max(self.keyed.metres, TOLERANCE))
+        largest = np.where(carries_foot, LARGEST_TURN, max(np.radians(self.keyed.degrees) / 2, LARGEST_TURN))
+        turns = np.minimum(metres / 2 / (reach + AT_LEAST_REACH), largest)
+        widths = [rotation_modes.width_of(mode) for mode in self.keyed.modes.values()]
+        places = np.full(3 * len(self.keyed.moving), FEET_TOLERANCE * self.units * self._size)
+        return np.concatenate([np.repeat(turns, widths), places, np.full(len(self._settings), 1e-3)])
+
+    def values(self, motion: Motion, frames: Frames | None = None) -> Floats:
+        """(N, C) what shows a motion."""
+        quaternions, locations = self._basis(motion)
+        count = len(quaternions)
+        values = np.empty((count, len(self.channels)))
+        for mode in dict.fromkeys(self.keyed.modes.values()):
+            same = [number for number, rotation in enumerate(self.rotations) if rotation.mode == mode]
+            turned = rotation_modes.from_quaternions(mode, quaternions[:, same])
+            for place, number in enumerate(same):
+                values[:, self.rotations[number].channels] = turned[:, place]
+        names = list(self.keyed.modes)
+        moving = [names.index(bone) for bone in self.keyed.moving]
+        values[:, self._places : self._switches] = locations[:, moving].reshape(count, -1)
+        values[:, self._switches :] = [value for _, _, value in self._settings]
+        return values if frames is None else values[frames]
+
+    def _basis(self, motion: Motion) -> tuple[rot.Array, rot.Array]:
+        return self._retargeter.basis(self._solved(motion))
+
+    def _solved(self, motion: Motion) -> Solved:
+        """The poses of a motion. A button asks several times."""
+        digest = hashlib.blake2b(digest_size=16)
+        rig = self._rig
+        arrays: list[Floats] = [motion.poses, motion.trans, rig.rest, *rig.feet.values()]
+        for array in arrays:
+            digest.update(array.tobytes())
+        text = f"{rig.names}{rig.parents}{motion.fps}{self.keyed.to_json()}"
+        key = digest.hexdigest() + hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()
+        if key not in _solved:
+            _solved[key] = self._retargeter.solve(motion)
+            while len(_solved) > MOST_SOLVED:
+                _solved.popitem(last=False)
+        _solved.move_to_end(key)
+        return _solved[key]
+
+    def read(self, motion: Motion, frames: Frames, times: Floats) -> Motion:
+        """What is shown now, constraints of the user's own included, on the SMPL body."""
+        now = self._shown(times)
+        whole = self._solved(motion)
+        turns, places = whole.turns.copy(), whole.places.copy()
+        turns[frames], places[frames] = now.turns, now.places
+        read = self._retargeter.read(Solved(turns, places), motion)
+        return Motion(read.poses[frames], read.trans[frames], motion.fps)
+
+    def differ(self, motion: Motion, frames: Frames, times: Floats) -> Bools:
+        """(N,) where another pose is shown."""
+        alone = self.is_alone(float(np.min(times)), float(np.max(times)))
+        now = self._keyed(times) if alone else self._shown(times)
+        whole = self._solved(motion)
+        then = Solved(whole.turns[frames], whole.places[frames])
+        turned = rot.quaternion_distance(*(self._retargeter.basis(each)[0] for each in (now, then))).max(axis=1)
+        away = np.linalg.norm(now.places - then.places, axis=-1).max(axis=1)
+        growth = tolerance_growth(motion.fps)
+        sparse = max(self.keyed.metres / TOLERANCE, np.radians(self.keyed.degrees) / 2 / LARGEST_TURN, 1.0)
+        most = growth * sparse
+        differ: Bools = (turned > most * SAME_TURN) | (away > most * SAME_PLACE * self.units * self._size)
+        return differ
+
+    def _keyed(self, times: Floats) -> Solved:
+        """What the keys alone make of the controls."""
+        keyed = KeyedValues(self, times)
+        quaternions = np.stack([keyed.rotations(bone) for bone in self.keyed.modes], axis=1)
+        locations = np.zeros((*quaternions.shape[:2], 3))
+        names = list(self.keyed.modes)
+        for bone in self.keyed.moving:
+            locations[:, names.index(bone)] = keyed.locations(bone)
+        return self._retargeter.posed(quaternions, locations)
+
+    def _shown(self, times: Floats) -> Solved:
+        """What Blender shows of the controls; what moves all of them, such as a root bone, is left out. Where the
+        object is not evaluated, since it is hidden, the keys say it."""
+        if not _is_evaluated(self.armature):
+            return self._keyed(times)
+        scene = bpy.context.scene
+        assert scene is not None
+        pose = pose_of(self.armature).bones
+        root = pose[self.keyed.moving[0]].parent
+        present, part = scene.frame_current, scene.frame_subframe
+        found = np.empty((len(times), len(self.keyed.modes), 4, 4))
+        try:
+            for number, time in enumerate(times.tolist()):
+                scene.frame_set(int(np.floor(time)), subframe=time - float(np.floor(time)))
+                matrices = np.array([pose[bone].matrix for bone in self.keyed.modes], np.float64)
+                if root is not None:
+                    back = root.bone.matrix_local @ root.matrix.inverted_safe()
+                    matrices = np.array(back, np.float64) @ matrices
+                found[number] = matrices
+        finally:
+            scene.frame_set(present, subframe=part)
+        axes = found[..., :3, :3]
+        axes = axes / np.maximum(np.linalg.norm(axes, axis=-2, keepdims=True), 1e-12)
+        rest = self._rig.rest[[self._rig.index[bone] for bone in self.keyed.modes], :3, :3]
+        return Solved(axes @ np.swapaxes(rest, -1, -2), found[..., :3, 3])
+
+    def moved_rest(self, motion: Motion, frames: Frames, times: Floats) -> str | None:
+        """A control that rests in another pose."""
+        now, then = _rest_of(self._rig, list(self.keyed.modes)), np.array(self.keyed.rest)
+        moved = np.linalg.norm(now[:, :3] - then[:, :3], axis=1) / (self.units * self._size)
+        away = np.maximum(moved, rot.quaternion_distance(now[:, 3:], then[:, 3:]))
+        return list(self.keyed.modes)[int(away.argmax())] if away.max() > SAME_REST else None
+
+    def prepare(self) -> None:
+        """The control rig's switches; what would move the controls rests; and poses are shown."""
+        pose = pose_of(self.armature).bones
+        for bone, name, value in self._settings:
+            pose[bone][name] = value
+        for bone, name in self._at_rest:
+            setattr(pose[bone], name, REST[name])
+        data = armature_of(self.armature)
+        if data.pose_position == "REST" and data.library is None:
+            data.pose_position = "POSE"
+
+
+_solved: OrderedDict[str, Solved] = OrderedDict()
+
+
+def _rests(curve: bpy.types.FCurve, first: float, last: float) -> bool:
+    """Whether a curve leaves its bone at rest from one frame to another."""
+    rest = REST[curve.data_path.rpartition(".")[2]][curve.array_index]
+    inside = [point.co[1] for point in curve.keyframe_points if first <= point.co[0] <= last]
+    values = [*inside, *(curve.evaluate(frame) for frame in (first, (first + last) / 2, last))]
+    return bool(np.abs(np.array(values) - rest).max() < UNPOSED)
+
+
+def _rotation_of(bone: bpy.types.PoseBone) -> str:
+    return rotation_modes.property_of(bone.rotation_mode)
+
+
+def setting_path(bone: str, name: str) -> str:
+    """The data path of a pose bone's custom property."""
+    escaped = bpy.utils.escape_identifier
+    return f'pose.bones["{escaped(bone)}"]["{escaped(name)}"]'
+
+
+def held_bones(pose: bpy.types.Pose) -> dict[str, tuple[str, str]]:
+    """Bones that a constraint holds whatever their keys are -> (bone, constraint): their own, or an IK whose chain they
+    are in."""
+    found: dict[str, tuple[str, str]] = {}
+    for bone in pose.bones:
+        for constraint in bone.constraints:
+            if _holds(constraint):
+                held = _chain(bone, constraint) if constraint.type in {"IK", "SPLINE_IK"} else [bone]
+                for each in held:
+                    found.setdefault(each.name, (bone.name, constraint.name))
+    return found
+
+
+def _holds(constraint: bpy.types.Constraint) -> bool:
+    if constraint.mute or constraint.influence == 0 or constraint.type not in HOLDING:
+        return False
+    targets: Any = getattr(constraint, "targets", None)
+    if targets is not None:
+        return any(each.target is not None for each in targets)
+    return getattr(constraint, "target", constraint) is not None
+
+
+def _chain(end: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[bpy.types.PoseBone]:
+    """The bones that an IK moves."""
+    line: list[bpy.types.PoseBone] = [end, *end.parent_recursive]
+    if getattr(constraint, "use_tail", True) is False:
+        line = line[1:]
+    count: int = getattr(constraint, "chain_count", 0)
+    return line[:count] if count else line
+
+
+def _is_evaluated(obj: bpy.types.Object) -> bool:
+    """Whether Blender poses the object when the frame changes."""
+    layer = bpy.context.view_layer
+    if layer is None or obj.hide_viewport or layer.objects.get(obj.name) != obj:
+        return False
+    return bool(obj.visible_get()) or bool(obj.hide_get())

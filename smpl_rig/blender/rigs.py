@@ -1,0 +1,206 @@
+"""An armature of Blender as a skeleton at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Protocol, cast
+
+import bpy
+import numpy as np
+
+from ..retarget.rig import Floats, Rig
+from ..retarget.roles import SIDES, CharacterMap, sided
+from . import compat
+from .armature import ArmatureError, check_usable
+from .compat import armature_of
+from .context import units_a_metre
+
+HANGS = 0.5
+"""Share of a vertex's weight from which it hangs on some bones."""
+FOOT_ABOVE = 0.15
+"""Share of a body's height above its ankles up to which vertices are looked at as a foot's."""
+MOST_POINTS = 2000
+"""Points of a foot that are kept."""
+VRM_EXTENSION = "vrm_addon_extension"
+"""Where the VRM add-on keeps what it knows of an armature."""
+
+
+def rig_of(obj: bpy.types.Object, to_world: Floats | None = None, character: CharacterMap | None = None) -> Rig:
+    """The skeleton of an armature at rest, whatever mode it is in, but for Edit Mode. Changes nothing.
+
+    to_world: see `Rig`; None is where the object is now. character: with it the rig has the points of its feet. Raises
+    ArmatureError where the object has no bones that can be keyed.
+    """
+    check_usable(obj)
+    bones = list(armature_of(obj).bones)
+    if not bones:
+        raise ArmatureError(f"Armature {obj.name!r} has no bones. Choose another armature, or make a new one.")
+    number = {bone.name: index for index, bone in enumerate(bones)}
+    meshes = list(_meshes_on(obj))
+    skinned = {name for mesh in meshes for name in _bones_of(mesh, obj)}
+    matrix = to_world if to_world is not None else world_matrix(obj)
+    return Rig(
+        names=tuple(number),
+        parents=tuple(number[bone.parent.name] if bone.parent is not None else -1 for bone in bones),
+        rest=np.array([bone.matrix_local for bone in bones], np.float64),
+        to_world=matrix,
+        deforms=np.array([bone.name in skinned if meshes else bone.use_deform for bone in bones]),
+        turns_along=np.array([bone.use_inherit_rotation for bone in bones]),
+        local_location=np.array([bone.use_local_location for bone in bones]),
+        connected=np.array([bone.use_connect for bone in bones]),
+        feet=_feet(obj, meshes, matrix, character) if character is not None else {},
+        own_map=own_map(obj),
+    )
+
+
+def world_matrix(obj: bpy.types.Object) -> Floats:
+    """(4, 4) the armature's space in the Z-up world, metres, at the scene's present frame."""
+    context = bpy.context
+    assert context.scene is not None and context.view_layer is not None
+    context.view_layer.update()
+    matrix = np.array(obj.matrix_world, np.float64)
+    matrix[:3] /= units_a_metre(context.scene)
+    return matrix
+
+
+def world_matrix_at(obj: bpy.types.Object, frame: int) -> Floats:
+    """The same at a frame of the scene."""
+    scene = bpy.context.scene
+    assert scene is not None
+    if scene.frame_current == frame or not _is_moved(obj):
+        return world_matrix(obj)
+    present, part = scene.frame_current, scene.frame_subframe
+    scene.frame_set(frame)
+    try:
+        return world_matrix(obj)
+    finally:
+        scene.frame_set(present, subframe=part)
+
+
+def _is_moved(obj: bpy.types.Object) -> bool:
+    """Whether anything may move the object, or what it is parented to, from frame to frame."""
+    at: bpy.types.Object | None = obj
+    while at is not None:
+        data = at.animation_data
+        drivers = data.drivers[:] if data is not None else []
+        curves = [curve for place in compat.places(at) for curve in place.curves()]
+        if any(not curve.data_path.startswith("pose.bones[") for curve in [*curves, *drivers]):
+            return True
+        if len(at.constraints) or (at.parent is not None and at.parent_type != "OBJECT"):
+            return True
+        at = at.parent
+    return False
+
+
+def _meshes_on(obj: bpy.types.Object) -> Iterator[bpy.types.Object]:
+    """Mesh objects that bones of the armature move."""
+    for other in bpy.data.objects:
+        if other.type != "MESH":
+            continue
+        modified = any(isinstance(m, bpy.types.ArmatureModifier) and m.object == obj for m in other.modifiers)
+        if modified or (other.parent == obj and other.parent_type in {"ARMATURE", "BONE"}):
+            yield other
+
+
+def _hangs_on_bone(mesh: bpy.types.Object, obj: bpy.types.Object) -> bool:
+    return mesh.parent == obj and mesh.parent_type == "BONE"
+
+
+def _bones_of(mesh: bpy.types.Object, obj: bpy.types.Object) -> set[str]:
+    """Names of the bones that a mesh hangs on."""
+    if _hangs_on_bone(mesh, obj):
+        return {mesh.parent_bone}
+    return {group.name for group in mesh.vertex_groups}
+
+
+def _feet(
+    obj: bpy.types.Object, meshes: Collection[bpy.types.Object], to_world: Floats, character: CharacterMap
+) -> Mapping[str, Floats]:
+    """By side, (K, 3) points of the meshes at rest that hang on foot and toes, armature space."""
+    bones = armature_of(obj).bones
+    found: dict[str, Floats] = {}
+    for side in SIDES:
+        mapped = [name for part in ("foot", "toes") for name in character.of(sided(side, part)) if name in bones]
+        if not mapped:
+            continue
+        names = {each.name for name in mapped for each in [bones[name], *bones[name].children_recursive]}
+        names |= {f"DEF-{name.replace('_fk', '')}" for name in mapped}  # what hangs on the bones of a control rig
+        ankle = float(to_world[2] @ np.append(np.array(bones[mapped[0]].head_local), 1.0))
+        points: list[Floats] = [_points_on(mesh, obj, names, to_world, ankle) for mesh in meshes]
+        kept = np.concatenate([np.zeros((0, 3), np.float64), *points])
+        found[side] = kept[:: len(kept) // MOST_POINTS + 1]
+    return found
+
+
+def _points_on(
+    mesh: bpy.types.Object, obj: bpy.types.Object, names: Collection[str], to_world: Floats, ankle: float
+) -> Floats:
+    """(K, 3) a mesh's vertices that hang on some bones, armature space. ankle: its height in the world."""
+    assert isinstance(mesh.data, bpy.types.Mesh)
+    vertices = mesh.data.vertices
+    groups = {group.index for group in mesh.vertex_groups if group.name in names}
+    on_bone = _hangs_on_bone(mesh, obj)
+    if not (mesh.parent_bone in names if on_bone else groups):
+        return np.zeros((0, 3))
+    flat = np.empty(3 * len(vertices), np.float32)
+    vertices.foreach_get("co", flat)
+    place = np.array(obj.matrix_world.inverted_safe() @ mesh.matrix_world, np.float64)
+    points = flat.reshape(-1, 3).astype(np.float64) @ place[:3, :3].T + place[:3, 3]
+    heights = points @ to_world[2, :3] + to_world[2, 3]
+    low = np.flatnonzero(heights < ankle + FOOT_ABOVE * abs(ankle - heights.max(initial=ankle)))
+    if on_bone:
+        low_points: Floats = points[low]
+        return low_points
+    hang = [sum(g.weight for g in vertices[index].groups if g.group in groups) >= HANGS for index in low.tolist()]
+    hanging: Floats = points[low[np.array(hang, bool)]]
+    return hanging
+
+
+class _Properties(Protocol):
+    """An ID property group, or a property group of the VRM add-on."""
+
+    def get(self, key: str) -> Any: ...
+
+
+def own_map(obj: bpy.types.Object) -> dict[str, str]:
+    """VRM's humanoid bones as the file says them, by their VRM names; empty where it does not."""
+    extension = _of(armature_of(obj), VRM_EXTENSION)
+    found: dict[str, str] = {}
+    bones = _of(_of(_of(extension, "vrm1"), "humanoid"), "human_bones")
+    for key in _keys(bones):
+        node = _of(_of(bones, key), "node")
+        _put(found, _camel(key), _of(node, "bone_name") or _of(node, "value"))
+    listed = _of(_of(_of(extension, "vrm0"), "humanoid"), "human_bones")
+    if not found and listed is not None:
+        for each in listed:
+            node = _of(each, "node")
+            _put(found, str(_of(each, "bone") or ""), _of(node, "bone_name") or _of(node, "value"))
+    return {key: name for key, name in found.items() if name in armature_of(obj).bones}
+
+
+def _put(found: dict[str, str], key: str, name: object) -> None:
+    if key and isinstance(name, str) and name:
+        found[key] = name
+
+
+def _of(thing: object, name: str) -> Any:
+    """An attribute, or an item, or None."""
+    if thing is None:
+        return None
+    value = getattr(thing, name, None)
+    if value is None and hasattr(thing, "get"):
+        value = cast("_Properties", thing).get(name)
+    return value
+
+
+def _keys(thing: object) -> list[str]:
+    if thing is None:
+        return []
+    annotated = getattr(type(thing), "__annotations__", {})
+    return list(annotated) or list(getattr(thing, "keys", list)())
+
+
+def _camel(name: str) -> str:
+    """VRM's name of a bone, as `left_upper_arm` is in Python: leftUpperArm."""
+    first, *others = name.split("_")
+    return first + "".join(other.title() for other in others)

@@ -1,0 +1,415 @@
+"""How a character rests, in SMPL's terms: a body frame, a sole, and the turn of each limb from its rest to the T-pose.
+
+Frames. `world` is Z up, metres; `armature` the object's own space; `body` SMPL's rest frame (x to the body's left, y
+up, z forward) with its origin on the ground between the hips; `stage` the world of a motion: Z up, the body at rest
+faces -Y, the floor at 0. A bone's *turn* X takes vectors of the body at rest to the stage. For a bone that follows
+SMPL's joint j with world rotation G_j it is
+
+    X = G_j A
+
+with a constant *alignment* A: the rotation, in the body frame, of the bone from the character's rest to SMPL's T-pose.
+For trunk, neck, head and shoulders A is the identity: their rest counts as upright. Limbs are aligned by the directions
+from joint to joint, so whatever the rest pose is (T, A, arms down), they point exactly as SMPL's do. Their twist comes
+from the hinge of an elbow or knee that is bent at rest, a hand's from its knuckles. Feet are turned about the vertical
+only, as their soles are flat at rest. Nothing here depends on the axes of a bone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .. import rotations as rot
+from ..rotations import Array
+from ..skeleton import BODY_TO_WORLD, JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
+from .rig import Rig
+from .roles import FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, CharacterMap, CharacterMapError, sided
+
+JOINT_OF_PART = {
+    "shoulder": "collar", "upper_arm": "shoulder", "forearm": "elbow", "hand": "wrist",
+    "thigh": "hip", "shin": "knee", "foot": "ankle", "toes": "foot",
+}  # fmt: skip
+"""SMPL's joint that turns a part of a limb."""
+_END_OF_PART = {
+    "upper_arm": "elbow", "forearm": "wrist", "hand": "hand", "thigh": "knee", "shin": "ankle", "foot": "foot",
+}  # fmt: skip
+_BELOW = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot", "foot": "toes"}
+_STRAIGHTENED = np.cos(np.radians(15.0))
+"""A body's axis within this angle of an axis of its armature or the world is that axis: people are modelled along the
+axes."""
+_BENDS = (np.radians(4.0), np.radians(12.0))
+"""Between these angles at rest the trust in the plane of a bend grows from none to full."""
+_LARGEST_TWIST = np.radians(60.0)
+"""A rest bend whose plane asks for more twist bends another way than elbows and knees do."""
+SMPL_ANKLE_HEIGHT = SOLE_BELOW_FOOT - float(REST_OFFSETS[JOINT_INDEX["L_foot"], 1])
+_FOOT_LENGTH = 0.126
+"""Metres from SMPL's ankle to the ball of the foot, level."""
+_FRONT = 0.85
+"""Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls."""
+_FLOOR_BELOW_TOES = 0.07
+"""The origin of a character at most this share of its legs' length under its toes (or two shares, its ankles) is on
+the floor."""
+
+
+def smpl_joint(side: str, part: str) -> int:
+    """The number of SMPL's joint that turns a part of a limb."""
+    return JOINT_INDEX[f"{side}_{JOINT_OF_PART[part]}"]
+
+
+def smpl_direction(side: str, part: str) -> Array:
+    """The direction (3,) of a part of a limb in SMPL's rest pose, body frame."""
+    return rot.normalize(REST_OFFSETS[JOINT_INDEX[f"{side}_{_END_OF_PART[part]}"]].astype(np.float64))
+
+
+@dataclass(frozen=True, eq=False)
+class Foot:
+    """A foot at rest, metres, body frame, relative to the ankle.
+
+    ball: (3,) the point of the sole under the ball (where the toes bend), or where a foot without toes rolls. heel:
+    (3,) the point under the ankle. tip: (3,) the sole's foremost point,
+    guessed unless a mesh or a bone at the toes' end `shows_tip`.
+    """
+
+    ball: Array
+    heel: Array
+    tip: Array
+    has_toes: bool
+    shows_tip: bool
+
+
+class Calibration:
+    """A character at rest. Sides are the body's own: `L` is what is on the left of a body that looks where its feet
+    point, whatever its bones are called, as in a mirrored object.
+
+    heads: (B, 3) metres, body frame. upright: (3, 3) turn of what does not move. ratio: length of its legs relative to
+    SMPL's. alignment: role -> (3, 3). feet: by side. Raises CharacterMapError.
+    """
+
+    def __init__(self, rig: Rig, character: CharacterMap) -> None:
+        self.rig, self.map = rig, character
+        linear = rig.to_world[:3, :3].astype(np.float64)
+        size = abs(np.linalg.det(linear))
+        if not np.isfinite(linear).all() or size < 1e-18:
+            raise CharacterMapError("The character's object is scaled to nothing. Set its scale.")
+        u, _, v = np.linalg.svd(linear)
+        self.scale = float(np.cbrt(size))
+        self.turn = u @ v  # armature to world; a reflection for a mirrored object
+        world = self.scale * rig.rest[:, :3, 3].astype(np.float64) @ self.turn.T + rig.to_world[:3, 3]
+        self._world = world
+        self.swapped = False
+        frame = self._frame()
+        if self._faces_back(frame):
+            self.swapped = True
+            frame = self._frame()
+        self.frame = frame
+        stood = rot.quaternion_to_matrix(rot.rotation_between(frame[:, 1], np.array([0.0, 0.0, 1.0])))
+        ahead = stood @ frame[:, 2]
+        self.yaw = rot.yaw(np.arctan2(ahead[0], -ahead[1]))
+        self.upright = self.yaw.T @ frame
+        hips = 0.5 * (self._point("L", "thigh") + self._point("R", "thigh"))
+        self.heads = (world - hips) @ frame
+        points = {
+            side: (self.scale * rig.feet[named] @ self.turn.T + rig.to_world[:3, 3] - hips) @ frame
+            for side, named in ((side, self.bone_side(side)) for side in SIDES)
+            if len(rig.feet.get(named, ()))
+        }
+        legs = [self.length(side, part) for side in SIDES for part in ("thigh", "shin")]
+        sole = self._sole(points, 0.5 * sum(legs))
+        ankles = np.mean([self.head(side, "foot")[1] for side in SIDES]) - sole
+        smpl = [np.linalg.norm(REST_OFFSETS[JOINT_INDEX[name]]) for name in ("L_knee", "L_ankle")]
+        self.leg = 0.5 * sum(legs) + float(ankles)
+        self.ratio = self.leg / float(sum(smpl) + SMPL_ANKLE_HEIGHT)
+        if not self.ratio > 0:
+            raise CharacterMapError(
+                "The character's legs have no length. Choose thighs, shins and feet under Character."
+            )
+        origin = np.array([0.0, sole, 0.0])
+        self.heads = self.heads - origin
+        self.ground = hips + frame @ origin
+        self.feet = {side: self._foot(side, points.get(side, np.zeros((0, 3))) - origin) for side in SIDES}
+        self.alignment = self._alignments()
+
+    def bone_side(self, side: str) -> str:
+        """The side in the names of the bones of a side of the body."""
+        return {"L": "R", "R": "L"}[side] if self.swapped else side
+
+    def bones(self, side: str, part: str) -> tuple[str, ...]:
+        """The bones of a part on a side of the body."""
+        return self.map.of(sided(self.bone_side(side), part))
+
+    def head(self, side: str, part: str) -> Array:
+        """(3,) the head of a part's first bone, metres, body frame."""
+        return self.heads[self.rig.index[self.bones(side, part)[0]]]
+
+    def length(self, side: str, part: str) -> float:
+        """Metres from a part of a limb to the next."""
+        return float(np.linalg.norm(self.head(side, _BELOW[part]) - self.head(side, part)))
+
+    def to_armature(self, turns: Array) -> Array:
+        """Turns from rest in armature space of turns (..., 3, 3) to the stage."""
+        return (self.turn.T @ self.yaw) @ turns @ (self.frame.T @ self.turn)
+
+    def from_armature(self, turns: Array) -> Array:
+        """The inverse of `to_armature`."""
+        return (self.turn.T @ self.yaw).T @ turns @ (self.frame.T @ self.turn).T
+
+    def places_to_armature(self, places: Array) -> Array:
+        """Points (..., 3) of the stage, metres, in armature space."""
+        return ((places @ self.yaw.T + self.ground - self.rig.to_world[:3, 3]) @ self.turn) / self.scale
+
+    def places_from_armature(self, places: Array) -> Array:
+        """The inverse of `places_to_armature`."""
+        return (self.scale * places @ self.turn.T + self.rig.to_world[:3, 3] - self.ground) @ self.yaw
+
+    @cached_property
+    def height(self) -> float:
+        """Metres from the soles to the highest head of a mapped bone, and SMPL's share above its head joint."""
+        tops = [self.heads[self.rig.index[name], 1] for name in self.map.names if name in self.rig.index]
+        return 1.09 * float(max(tops))
+
+    def _point(self, side: str, part: str) -> Array:
+        bones = self.bones(side, part)
+        if bones[0] not in self.rig.index:
+            raise CharacterMapError(f'The character has no bone "{bones[0]}". Choose another one under Character.')
+        return self._world[self.rig.index[bones[0]]]
+
+    def _middle(self, part: str) -> Array:
+        return 0.5 * (self._point("L", part) + self._point("R", part))
+
+    def _frame(self) -> Array:
+        """Columns left, up and forward of the body at rest, world."""
+        hips, ankles, shoulders = self._middle("thigh"), self._middle("foot"), self._middle("upper_arm")
+        up = self._snapped(rot.normalize(rot.normalize(hips - ankles) + rot.normalize(shoulders - hips)))
+        across = [self._point("L", part) - self._point("R", part) for part in ("thigh", "upper_arm")]
+        across = [each - (each @ up) * up for each in across]
+        left = self._snapped(rot.normalize(across[0] + across[1]))
+        left = rot.normalize(left - (left @ up) * up)
+        if not np.isfinite(left).all() or np.linalg.norm(left) < 0.5 or np.linalg.norm(up) < 0.5:
+            raise CharacterMapError("The character's hips and shoulders lie in one place. Choose them under Character.")
+        return np.stack([left, up, np.cross(left, up)], axis=-1)
+
+    def _snapped(self, direction: Array) -> Array:
+        """The armature's or the world's axis near a world direction (3,), or the direction itself."""
+        axes = np.concatenate([self.turn.T, np.eye(3)])
+        along = axes @ direction
+        nearest = int(np.argmax(np.abs(along)))
+        return np.sign(along[nearest]) * axes[nearest] if abs(along[nearest]) > _STRAIGHTENED else direction
+
+    def _faces_back(self, frame: Array) -> bool:
+        """Whether the feet say that a body with these axes looks backwards."""
+        ahead = np.zeros(3)
+        for side in SIDES:
+            ankle = self._point(side, "foot")
+            toes, points = self.bones(side, "toes"), self.rig.feet.get(self.bone_side(side), ())
+            if toes and toes[0] in self.rig.index:
+                ahead = ahead + self._world[self.rig.index[toes[0]]] - ankle
+            elif len(points):
+                mesh = self.scale * np.asarray(points) @ self.turn.T + self.rig.to_world[:3, 3]
+                ahead = ahead + 0.5 * (mesh.min(axis=0) + mesh.max(axis=0)) - ankle
+        ahead = ahead - (ahead @ frame[:, 1]) * frame[:, 1]
+        if np.linalg.norm(ahead) < 0.02 * np.linalg.norm(self._middle("thigh") - self._middle("foot")):
+            return bool(np.linalg.det(self.turn) < 0)
+        return bool(ahead @ frame[:, 2] < 0)
+
+    def _sole(self, points: dict[str, Array], leg: float) -> float:
+        """The height of the soles at rest, metres, relative to the hips."""
+        if len(points) == len(SIDES):
+            return float(np.mean([each[:, 1].min() for each in points.values()]))
+        toes = [self.head(side, "toes")[1] for side in SIDES if self.bones(side, "toes")]
+        ankles = [self.head(side, "foot")[1] for side in SIDES]
+        size = leg / 0.79
+        lowest = min(toes) if toes else min(ankles)
+        below = lowest - size * (SOLE_BELOW_FOOT if toes else SMPL_ANKLE_HEIGHT)
+        origin = (self.rig.to_world[:3, 3] - self._middle("thigh")) @ self.frame
+        if -_FLOOR_BELOW_TOES * leg * (1 if toes else 2) <= origin[1] - lowest <= 0:
+            return float(origin[1])
+        return float(below)
+
+    def _foot(self, side: str, points: Array) -> Foot:
+        ankle = self.head(side, "foot")
+        heel = np.array([0.0, -ankle[1], 0.0])
+        toes = self.bones(side, "toes")
+        if toes:
+            ball = self.head(side, "toes") - ankle
+            ball = np.array([ball[0], -ankle[1], ball[2]])
+            ahead = rot.normalize(ball * [1, 0, 1])
+            length = float(np.linalg.norm(ball * [1, 0, 1]))
+            ends = points if len(points) else np.array(self.leaves(toes[-1])).reshape(-1, 3)
+            tip = float(((ends - ankle) @ ahead).max()) if len(ends) else 1.5 * length
+            return Foot(ball, heel, heel + ahead * max(tip, length), True, len(ends) > 0)
+        ahead, tip = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
+        if len(points):
+            middle = (0.5 * (points.min(axis=0) + points.max(axis=0)) - ankle) * [1, 0, 1]
+            if np.linalg.norm(middle) > 0.02 * self.leg:
+                ahead = rot.normalize(middle)
+            tip = float(((points - ankle) @ ahead).max())
+        return Foot(heel + ahead * tip * _FRONT, heel, heel + ahead * tip, False, len(points) > 0)
+
+    # alignments
+
+    def direction(self, side: str, part: str) -> Array | None:
+        """The direction (3,) of a part of a limb at rest, body frame; None where nothing tells it."""
+        if not self.bones(side, part):
+            return None
+        if part == "hand":
+            knuckles = self._knuckles(side)
+            middle = [knuckles[finger] for finger in ("middle", "ring", "index", "little") if finger in knuckles]
+            ends = middle[:1]
+        else:
+            ends = [self.head(side, _BELOW[part])] if self.bones(side, _BELOW[part]) else []
+            if part == "forearm" and not ends:
+                ends = list(self._knuckles(side).values())[:1] or self._leaf(side, part)
+        if not ends:
+            return None
+        line = ends[0] - self.head(side, part)
+        return rot.normalize(line) if np.linalg.norm(line) > 1e-4 * self.leg else None
+
+    def leaves(self, name: str) -> list[Array]:
+        """The heads of bones that nobody mapped under a bone."""
+        bone = self.rig.index[name]
+        mapped = {self.rig.index.get(other) for other in self.map.names}
+        return [self.heads[child] for child, up in enumerate(self.rig.parents) if up == bone and child not in mapped]
+
+    def _leaf(self, side: str, part: str) -> list[Array]:
+        """The head of a bone that nobody mapped under a part's last one, else a point along that bone."""
+        name = self.bones(side, part)[-1]
+        last = self.rig.index[name]
+        far = [leaf for leaf in self.leaves(name) if np.linalg.norm(leaf - self.heads[last]) > 0.1 * self.leg]
+        return far[:1] or [self.heads[last] + self.frame.T @ self.turn @ self.rig.rest[last, :3, 1]]
+
+    def _knuckles(self, side: str) -> dict[str, Array]:
+        """The first joints of the fingers, thumbs last."""
+        order = (*FINGERS[1:], FINGERS[0])
+        found = {finger: self.bones(side, finger) for finger in order}
+        hand = self.head(side, "hand") if self.bones(side, "hand") else None
+        knuckles = {}
+        for finger, bones in found.items():
+            heads = [self.heads[self.rig.index[name]] for name in bones]
+            if finger != FINGERS[0] and len(heads) > 3:
+                heads = heads[1:]  # a metacarpal
+            away = [head for head in heads if hand is None or np.linalg.norm(head - hand) > 0.03 * self.leg]
+            if away:
+                knuckles[finger] = away[0]
+        return knuckles
+
+    def palm(self, side: str) -> Array | None:
+        """The direction (3,) that the palm faces at rest, body frame; None without two fingers or a thumb."""
+        ahead = self.direction(side, "hand")
+        knuckles = self._knuckles(side)
+        order = [finger for finger in ("index", "middle", "ring", "little") if finger in knuckles]
+        if ahead is None or not order:
+            return None
+        if len(order) > 1:
+            across = knuckles[order[0]] - knuckles[order[-1]]
+        elif "thumb" in knuckles:
+            across = knuckles["thumb"] - self.head(side, "hand")
+        else:
+            return None
+        facing = np.cross(ahead, across) * (1 if side == "L" else -1)
+        return rot.normalize(facing) if np.linalg.norm(facing) > 1e-4 * self.leg else None
+
+    def inward(self, side: str) -> Array:
+        """The direction (3,) from the index to the little finger at rest, body frame; without them, from the thumb."""
+        knuckles = self._knuckles(side)
+        order = [knuckles[finger] for finger in ("index", "middle", "ring", "little") if finger in knuckles]
+        first = order[0] if len(order) > 1 else knuckles["thumb"]
+        return rot.normalize(order[-1] - first)
+
+    def metacarpals(self, side: str, finger: str) -> int:
+        """How many of a finger's bones lie in the palm, before its knuckle."""
+        bones = self.bones(side, finger)
+        knuckle = self._knuckles(side).get(finger)
+        heads = [self.heads[self.rig.index[name]] for name in bones]
+        return next((n for n, head in enumerate(heads) if knuckle is not None and np.array_equal(head, knuckle)), 0)
+
+    def hand_reach(self, side: str) -> Array:
+        """From the wrist to the knuckles (3,) at rest, metres, body frame."""
+        hand = self.head(side, "hand")
+        knuckles = self._knuckles(side)
+        middle = [knuckles[finger] for finger in ("middle", "ring", "index", "little") if finger in knuckles]
+        if middle:
+            return middle[0] - hand
+        smpl = REST_OFFSETS[JOINT_INDEX[f"{side}_hand"]].astype(np.float64)
+        size = self.length(side, "forearm") / float(np.linalg.norm(REST_OFFSETS[JOINT_INDEX["L_wrist"]]))
+        return size * self.alignment[sided(side, "hand")].T @ smpl
+
+    def _alignments(self) -> dict[str, Array]:
+        aligned: dict[str, Array] = {role: np.eye(3) for role in (HIPS, SPINE, NECK, HEAD)}
+        for side in SIDES:
+            aligned[sided(side, "shoulder")] = np.eye(3)
+            outward = 1.0 if side == "L" else -1.0
+            # an elbow bends the forearm forward, a knee the shin back
+            arm, forearm = self._hinged(side, "upper_arm", "forearm", np.array([0.0, -outward, 0.0]))
+            hand = self._hand(side, forearm)
+            shared = self._twist(side, forearm, hand)
+            aligned[sided(side, "upper_arm")], aligned[sided(side, "hand")] = arm, hand
+            aligned[sided(side, "forearm")] = shared @ forearm
+            thigh, shin = self._hinged(side, "thigh", "shin", np.array([1.0, 0.0, 0.0]))
+            aligned[sided(side, "thigh")], aligned[sided(side, "shin")] = thigh, shin
+            ball = self.feet[side].ball
+            smpl = smpl_direction(side, "foot")
+            foot = rot.rotation_between(ball * [1.0, 0.0, 1.0], smpl * [1.0, 0.0, 1.0])
+            aligned[sided(side, "foot")] = aligned[sided(side, "toes")] = rot.quaternion_to_matrix(foot)
+        return aligned
+
+    def _hinged(self, side: str, upper: str, lower: str, hinge: Array) -> tuple[Array, Array]:
+        """Alignments of the two parts of a limb with a hinge between them, which in SMPL's T-pose is along `hinge`."""
+        first, second = self.direction(side, upper), self.direction(side, lower)
+        if first is None:
+            raise CharacterMapError(
+                f'Bones "{self.bones(side, upper)[0]}" and "{self.bones(side, _BELOW[upper])[0]}" begin in one place. '
+                "Choose others under Character."
+            )
+        goal, goal_lower = smpl_direction(side, upper), smpl_direction(side, lower)
+        aligned = _swing(first, goal)
+        if second is None:
+            return aligned, aligned
+        plane = np.cross(first, second)
+        bend = float(np.arctan2(np.linalg.norm(plane), first @ second))
+        share = np.clip((bend - _BENDS[0]) / (_BENDS[1] - _BENDS[0]), 0, 1)
+        if share > 0:
+            now, wanted = aligned @ plane, hinge - (hinge @ goal) * goal
+            twist = float(np.arctan2(np.cross(now, wanted) @ goal, now @ wanted))
+            if abs(twist) < _LARGEST_TWIST:
+                aligned = rot.axis_angle_to_matrix(goal * twist * share) @ aligned
+        return aligned, _swing(aligned @ second, goal_lower) @ aligned
+
+    def _hand(self, side: str, forearm: Array) -> Array:
+        ahead, palm = self.direction(side, "hand"), self.palm(side)
+        if ahead is None:
+            return forearm
+        goal = smpl_direction(side, "hand")
+        if palm is None:
+            return _swing(forearm @ ahead, goal) @ forearm
+        down = np.array([0.0, -1.0, 0.0])
+        return _basis(goal, down) @ _basis(ahead, palm).T
+
+    def _twist(self, side: str, forearm: Array, hand: Array) -> Array:
+        """Half of the twist by which the hand's alignment differs from the forearm's, which bones of the forearm have
+        as well."""
+        axis = smpl_direction(side, "forearm")
+        return rot.axis_angle_to_matrix(0.5 * twist_angle(hand @ forearm.T, axis) * axis)
+
+
+def twist_angle(turns: Array, axis: Array) -> Array:
+    """The angles (...,) about a unit axis (..., 3) in rotations (..., 3, 3): of their swing-twist decomposition."""
+    quaternion = rot.matrix_to_quaternion(turns)
+    angle = 2 * np.arctan2(np.sum(quaternion[..., 1:] * axis, axis=-1), quaternion[..., 0])
+    return (angle + np.pi) % (2 * np.pi) - np.pi
+
+
+def _swing(source: Array, target: Array) -> Array:
+    return rot.quaternion_to_matrix(rot.rotation_between(source, target))
+
+
+def _basis(first: Array, second: Array) -> Array:
+    """Columns: a direction, the part of another one across it, and their normal."""
+    across = rot.normalize(second - (second @ first) * first)
+    return np.stack([first, across, np.cross(first, across)], axis=-1)
+
+
+HIPS_AT_REST = (BODY_TO_WORLD @ (REST_OFFSETS[JOINT_INDEX["L_hip"]] * [0, 0, 1])).astype(np.float64)
+"""Where (3,) the middle of SMPL's hip joints is on the level in a motion whose pelvis rests at the origin, metres:
+there a character's rests."""

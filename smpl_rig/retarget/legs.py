@@ -1,0 +1,188 @@
+"""Legs of a character's own proportions on the feet of a motion.
+
+The ball of the foot is where the motion has it, times the ratio of the legs, so what is planted stays planted. Height
+and tilt of the foot go together: the lower one of the sole's ends under ball and ankle is as high as the motion's, so a
+heel that lands and toes that push off meet the floor on feet of any length. Two-bone inverse kinematics bends the leg
+to the ankle; the knee points where the motion's does.
+
+Hips that are broad for their legs stand broader: their feet are set apart by the excess, to the sides of the pelvis but
+not while a foot is planted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import rotations as rot
+from ..banded_matrix import solve_banded
+from ..inverse_kinematics import bend_limb
+from ..rotations import Array
+from ..skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
+from .calibration import SMPL_ANKLE_HEIGHT, Foot
+from .rig import Bools
+
+_SOFT = 0.005
+"""Metres on SMPL's legs over which the lower end of a sole changes from heel to ball."""
+_TALL = 1.1
+"""A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
+_STIFF = 0.8
+"""Share of the motion's roll of a foot without toes."""
+_STRETCH = 0.98
+_STRETCHED = 0.9995
+"""Shares of a leg's length from which a foot out of reach is held back, and which it never passes."""
+
+_STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_knee", "L_ankle")], 0].sum())
+"""Half the distance of SMPL's feet when it stands, metres: hips up to a little broader stand on the same feet."""
+_HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
+_ACCELERATION_TIME, _LEG_TIME = 0.06, 0.2
+"""Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
+_TOES_SOFT = 0.005
+"""Metres on SMPL's legs that toes give in to the floor."""
+_STEEP, _MOST_BENT = (0.05, 0.25), np.radians(80.0)
+"""Cosines of the pitch between which toes begin to be bent, and the angle by which they are at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """A leg of the motion. joints: (T, 4, 3) hip, knee, ankle and foot, metres, stage. thigh, foot: (T, 3, 3) world
+    rotations."""
+
+    joints: Array
+    thigh: Array
+    foot: Array
+
+    @property
+    def stretch(self) -> Array:
+        """(T,) distance from hip to ankle as a share of the leg's length."""
+        hip, knee, ankle = self.joints[:, 0], self.joints[:, 1], self.joints[:, 2]
+        length = np.linalg.norm(knee - hip, axis=-1) + np.linalg.norm(ankle - knee, axis=-1)
+        return np.linalg.norm(ankle - hip, axis=-1) / length
+
+
+def leg_of(side: str, joints: Array, world: Array) -> Leg:
+    """A side's leg of joints (T, 24, 3) with world rotations (T, 24, 3, 3)."""
+    names = [JOINT_INDEX[f"{side}_{name}"] for name in ("hip", "knee", "ankle", "foot")]
+    return Leg(joints[:, names], world[:, names[0]], world[:, names[2]])
+
+
+def _softest(first: Array, second: Array, width: float) -> Array:
+    """A smooth minimum (T,) that is `width * log(2)` below equal values."""
+    return -width * np.logaddexp(-first / width, -second / width)
+
+
+def roll_share(side: str, foot: Foot, ratio: float) -> float:
+    """Share of the motion's pitch that a foot has: less for one that is tall for its leg, whose ankle would be thrown
+    about, and for one without toes, whose sole would leave the floor."""
+    lever = float(np.linalg.norm(foot.ball))
+    smpl = np.linalg.norm(REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]] - [0.0, SOLE_BELOW_FOOT, 0.0])
+    share = min(1.0, _TALL * ratio * float(smpl) / lever)
+    return share if foot.has_toes else share * _STIFF
+
+
+def rolled(leg: Leg, side: str, share: float) -> Array:
+    """World rotations (T, 3, 3) to be put on a foot so that it has only a share of its pitch."""
+    ahead = rot.normalize(REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64) * [1.0, 0.0, 1.0])
+    pitch = np.arcsin(np.clip((leg.foot @ ahead)[:, 2], -1, 1))
+    across = leg.foot @ np.cross([0.0, 1.0, 0.0], ahead)
+    return rot.axis_angle_to_matrix(across * ((1 - share) * pitch)[:, None])
+
+
+def sole_of(leg: Leg, side: str) -> tuple[Array, Array]:
+    """The points (T, 3) of the motion's sole under ball and ankle, metres, relative to the ankle."""
+    ball = REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]] - np.array([0.0, SOLE_BELOW_FOOT, 0.0])
+    return leg.foot @ ball, leg.foot @ np.array([0.0, -SMPL_ANKLE_HEIGHT, 0.0])
+
+
+def floor_of(leg: Leg, side: str, ratio: float) -> Array:
+    """Heights (T,) on the character of the floor under a foot: as deep as the motion's sole is in it."""
+    ball, heel = sole_of(leg, side)
+    return ratio * np.minimum(leg.joints[:, 2, 2] + np.minimum(ball[:, 2], heel[:, 2]), 0)
+
+
+def ankle_goal(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float) -> Array:
+    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be, metres, stage."""
+    smpl_ball, smpl_heel = sole_of(leg, side)
+    ankle = leg.joints[:, 2]
+    ball, heel = turn @ foot.ball, turn @ foot.heel
+    level = ratio * (ankle + smpl_ball)[:, :2] - ball[:, :2]
+    low = ratio * (ankle[:, 2] + _softest(smpl_ball[:, 2], smpl_heel[:, 2], _SOFT))
+    height = low - _softest(ball[:, 2], heel[:, 2], _SOFT * ratio)
+    return np.concatenate([level, height[:, None]], axis=-1)
+
+
+def limits(leg: Leg, length: float) -> tuple[Array, float]:
+    """Distances from hip to ankle, metres: (T,) from where a foot is held back, and the longest."""
+    longest = _STRETCHED * length
+    return np.minimum(np.maximum(_STRETCH, leg.stretch) * length, longest), longest
+
+
+def held_back(line: Array, soft: Array, longest: float) -> Array:
+    """Vectors (T, 3) from hip to ankle no longer than `longest`, shortened smoothly from `soft` (T,) on."""
+    distance = np.maximum(np.linalg.norm(line, axis=-1), 1e-9)
+    room = np.maximum(longest - soft, 1e-9)
+    beyond = np.maximum(distance - soft, 0)
+    shortened = np.where(beyond > 0, soft + room * -np.expm1(-beyond / room), distance)
+    return line * (np.minimum(shortened, longest) / distance)[:, None]
+
+
+def bent(left: Array, thigh: Array, shin: Array, line: Array) -> tuple[Array, Array]:
+    """World rotations (T, 3, 3) to be put on thigh and shin, with vectors (T, 3), so that the ankle is at `line` (T, 3)
+    from the hip. left: (T, 3) the thigh's left."""
+    bend = np.cross(rot.normalize(thigh), rot.normalize(shin))
+    # the bend itself determines the hinge, as far as there is one; a straight leg's is the thigh's left axis
+    clear = np.clip(np.sum(bend * left, axis=-1, keepdims=True) / 0.2, 0, 1)
+    return bend_limb(thigh, shin, line, rot.normalize(clear**2 * bend + 0.1 * left))
+
+
+def apart(leg: Leg, side: str, left: Array, planted: Bools, half_width: float, ratio: float, fps: float) -> Array:
+    """How far (T, 3) a foot is set to its side for hips with half a width of `half_width` metres, stage.
+
+    left: (T, 3) the pelvis's left. planted: (T,) whether the motion's foot is. A least-squares problem: the shift is to
+    the side of the pelvis, does not change while the foot is planted, and changes smoothly between.
+    """
+    excess = half_width - ratio * _STANCE
+    shift = np.zeros((len(left), 3))
+    if excess <= 0:
+        return shift
+    wanted = left[:, :2] * (excess if side == "L" else -excess)
+    speed = np.linalg.norm(np.diff(leg.joints[:, 3, :2], axis=0), axis=-1) * fps
+    slow = np.clip((_HELD_SPEEDS[1] - speed) / (_HELD_SPEEDS[1] - _HELD_SPEEDS[0]), 0, 1)
+    hold = _HOLD * fps**2 * slow * slow * (3 - 2 * slow) * (planted[1:] & planted[:-1])
+    bend = (_ACCELERATION_TIME * fps**2) ** 2
+    band = np.zeros((len(left), 3))
+    band[:, 0] = _LEG_TIME**-2
+    band[:-1, 0] += hold
+    band[1:, 0] += hold
+    band[:-1, 1] -= hold
+    for delay, coefficient in enumerate((1.0, -2.0, 1.0)):
+        for other, second in enumerate((1.0, -2.0, 1.0)):
+            if other >= delay:
+                band[delay : len(left) - 2 + delay, other - delay] += bend * coefficient * second
+    shift[:, :2] = solve_banded(band, (wanted * _LEG_TIME**-2).astype(np.float64))
+    return shift
+
+
+def out_of_floor(height: Array, ratio: float) -> Array:
+    """By how much (T,) points at heights (T,) in metres are raised so that they are not deeper than `_TOES_SOFT`: from
+    nothing on the floor, smoothly."""
+    deep = np.maximum(-height, 0)
+    return deep**2 / (deep + ratio * _TOES_SOFT)
+
+
+def toes_on_floor(turns: Array, toes: Array, ball: Array, ratio: float) -> Array:
+    """Turns (T, 3, 3) of toes that would reach through the floor, raised to it.
+
+    turns: (T, 3, 3). toes: (3,) from ball to tip at rest, body frame. ball: (T,) its height over the floor, metres.
+    """
+    across = np.cross(rot.normalize(toes), [0.0, 1.0, 0.0])
+    line, up = (turns @ toes)[:, 2], (turns @ np.cross(across, toes))[:, 2]
+    raised = line + out_of_floor(ball + line, ratio)
+    # the height of the tip at an angle is line cos(angle) + up sin(angle)
+    highest = np.maximum(np.hypot(line, up), 1e-9)
+    angle = np.arctan2(up, line) - np.arccos(np.clip(raised / highest, -1, 1))
+    # toes that point straight down are not bent, whichever side of the vertical they are on
+    steep = np.clip((up / np.linalg.norm(toes) - _STEEP[0]) / (_STEEP[1] - _STEEP[0]), 0, 1)
+    angle = np.clip(angle, 0, _MOST_BENT) * steep * steep * (3 - 2 * steep)
+    return turns @ rot.axis_angle_to_matrix(across * angle[:, None])

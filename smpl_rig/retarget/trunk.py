@@ -1,0 +1,50 @@
+"""Rotations of SMPL's trunk for spines and necks of any number of bones."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import rotations as rot
+from ..rotations import Array
+from ..skeleton import JOINT_INDEX, REST_OFFSETS
+
+_SPINE = ("spine1", "spine2", "spine3")
+_LENGTHS = np.linalg.norm(REST_OFFSETS[[JOINT_INDEX["spine2"], JOINT_INDEX["spine3"]]].astype(np.float64), axis=-1)
+SPINE_PLACES: tuple[float, ...] = (0.0, float(_LENGTHS[0] / _LENGTHS.sum()), 1.0)
+"""Where SMPL's spine joints are between the lowest (0) and the highest (1)."""
+
+
+def places_along(heads: Array) -> Array:
+    """Where bones (N,) of a chain with heads (N, 3) begin between the first (0) and the last (1); a lone one is the
+    last."""
+    if len(heads) == 1:
+        return np.ones(1)
+    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(heads, axis=0), axis=-1))])
+    return lengths / lengths[-1] if lengths[-1] > 0 else np.linspace(0, 1, len(heads))
+
+
+def spine_rotations(world: Array, places: Array) -> list[Array]:
+    """World rotations (T, 3, 3) of a spine's bones at `places` (N,); the last is the chest's exactly.
+
+    world: (T, 24, 3, 3) of SMPL's joints.
+    """
+    knots = [world[:, JOINT_INDEX[name]] for name in _SPINE]
+    found = []
+    for place in places:
+        upper = 1 if place <= SPINE_PLACES[1] else 2
+        low, high = SPINE_PLACES[upper - 1], SPINE_PLACES[upper]
+        found.append(_between(knots[upper - 1], knots[upper], (place - low) / (high - low)))
+    return found
+
+
+def neck_rotations(world: Array, count: int) -> list[Array]:
+    """World rotations (T, 3, 3) of a neck of `count` bones; the last is SMPL's exactly."""
+    chest, neck = world[:, JOINT_INDEX["spine3"]], world[:, JOINT_INDEX["neck"]]
+    return [_between(chest, neck, (number + 1) / count) for number in range(count)]
+
+
+def _between(first: Array, second: Array, share: float) -> Array:
+    if share <= 0 or share >= 1:
+        return first if share <= 0 else second
+    quaternions = rot.matrix_to_quaternion(first), rot.matrix_to_quaternion(second)
+    return rot.quaternion_to_matrix(rot.slerp(*quaternions, np.full(len(first), share)))

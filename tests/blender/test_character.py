@@ -1,0 +1,366 @@
+"""An animator's own rig as the target: keyed on its mapped bones alone, and every edit works on it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("bpy")
+import bpy
+import rigs
+import skips
+import user_data
+from dances import select_frames, spans
+from test_addon_generate import add_song
+
+from magma_blender.scene.dance_keys import hand_edited
+from magma_blender.scene.dancer import load
+from magma_blender.scene.target import target_of
+
+pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
+
+ARM = "mixamorig:LeftForeArm"
+LOCKED = slice(30, 60)
+
+
+def dance_on(rig, tmp_path):
+    add_song(tmp_path)
+    bpy.context.scene.magma.target = rig
+    bpy.context.scene.magma.style = "waltz"
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    bpy.context.view_layer.objects.active = rig
+    return rig
+
+
+@pytest.fixture
+def guy(magma, tmp_path):
+    """A Mixamo character that dances 3 s at 30 frames/s from frame 1 on."""
+    return dance_on(rigs.mixamo(), tmp_path)
+
+
+def keyed(rig):
+    """(frames, curves) what the dance's curves are at every frame, bit for bit."""
+    from smpl_rig.blender.keying import curves_of
+
+    curves = curves_of(target_of(rig)._keying)
+    return np.array([[curve.evaluate(frame) for curve in curves.values()] for frame in range(1, 91)])
+
+
+def posed(rig, frame):
+    """(C, 4, 4) where Blender shows all bones."""
+    bpy.context.scene.frame_set(frame)
+    evaluated = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array([rig.matrix_world @ bone.matrix for bone in evaluated.pose.bones])
+
+
+def direction(rig, frame, one, other):
+    names = [bone.name for bone in rig.pose.bones]
+    heads = posed(rig, frame)[:, :3, 3]
+    line = heads[names.index(f"mixamorig:{other}")] - heads[names.index(f"mixamorig:{one}")]
+    return line / np.linalg.norm(line)
+
+
+def follows(rig, frames=(0, 45, 89)):
+    """The limbs point where the motion's do."""
+    from smpl_rig.skeleton import JOINT_INDEX
+
+    dancer = load(rig)
+    joints = dancer.motion().joints()
+    for frame in frames:
+        for one, other, first, second in (
+            ("LeftArm", "LeftForeArm", "L_shoulder", "L_elbow"),
+            ("LeftForeArm", "LeftHand", "L_elbow", "L_wrist"),
+            ("RightArm", "RightForeArm", "R_shoulder", "R_elbow"),
+        ):
+            line = joints[frame, JOINT_INDEX[second]] - joints[frame, JOINT_INDEX[first]]
+            away = direction(rig, dancer.frame_start + frame, one, other) - line / np.linalg.norm(line)
+            assert np.abs(away).max() < 0.02
+    assert hand_edited(rig, dancer) == []
+
+
+def test_a_character_dances_after_one_press(guy):
+    follows(guy)
+    paths = {curve.data_path.partition('"]')[0] for curve in user_data.curves_of(guy)}
+    assert paths <= {f'pose.bones["{bone.name}' for bone in guy.pose.bones}
+    moved = {c.data_path for c in user_data.curves_of(guy) if c.data_path.endswith("location")}
+    assert moved == {'pose.bones["mixamorig:Hips"].location'}
+    assert load(guy).character
+
+
+def test_locked_moves_keep_their_keys_in_every_edit(guy):
+    select_frames(31, 60)
+    assert bpy.ops.magma.lock_spans() == {"FINISHED"}
+    bpy.context.scene.use_preview_range = False
+    before = keyed(guy)
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    after = keyed(guy)
+    assert np.array_equal(after[LOCKED], before[LOCKED]) and (after != before).any()
+    follows(guy)
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    follows(guy)
+    assert len(bpy.data.actions) == 1
+
+
+def curve_of(rig, bone, index, name="rotation_quaternion"):
+    from smpl_rig.blender import compat
+
+    path = f'pose.bones["{bone}"].{name}'
+    return next(c for c in compat.fcurves(rig) if (c.data_path, c.array_index) == (path, index))
+
+
+def turn_key(rig, bone, frame, by=0.2, index=1):
+    """As an animator does: a key at the frame with another value; its neighbours are keyed as they are."""
+    curve = curve_of(rig, bone, index)
+    values = {near: curve.evaluate(near) for near in (frame - 1, frame, frame + 1)}
+    for near, value in values.items():
+        curve.keyframe_points.insert(near, value + (by if near == frame else 0)).interpolation = "LINEAR"
+    curve.update()
+
+
+def refused(operator, sentence, rig):
+    """One sentence, and all as it was."""
+    before = user_data.of_object(rig), [action.name for action in bpy.data.actions]
+    with pytest.raises(RuntimeError, match=sentence) as caught:
+        operator()
+    assert "Traceback" not in str(caught.value)
+    assert (user_data.of_object(rig), [action.name for action in bpy.data.actions]) == before
+
+
+def test_every_edit_undo_saving_and_loading(guy, tmp_path):
+    select_frames(31, 60)
+    bpy.ops.magma.lock_spans()
+    bpy.context.scene.use_preview_range = False
+    before = keyed(guy)[LOCKED]
+    for operator in (bpy.ops.magma.regenerate_free, bpy.ops.magma.make_loop):
+        assert operator() == {"FINISHED"}
+    bpy.context.scene.frame_set(5)
+    for operator in (bpy.ops.magma.replace_spans, bpy.ops.magma.mirror_spans, bpy.ops.magma.switch_variant):
+        assert operator() == {"FINISHED"}
+        assert np.array_equal(keyed(guy)[LOCKED], before)
+        assert hand_edited(guy, load(guy)) == []
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    dancer = load(guy)
+    bpy.ops.magma.regenerate_free("EXEC_DEFAULT", True)
+    assert load(bpy.data.objects["Guy"]) != dancer
+    bpy.ops.ed.undo()
+    guy = bpy.data.objects["Guy"]
+    assert load(guy) == dancer
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
+    guy = bpy.data.objects["Guy"]
+    assert load(guy) == dancer and hand_edited(guy, dancer) == []
+
+
+def test_chained_dances_of_a_character(guy, tmp_path):
+    bpy.context.scene.magma.target = None
+    bpy.context.scene.magma.use_body = False
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    other = bpy.context.view_layer.objects.active
+    for obj in (other, guy):
+        obj.select_set(True)
+    bpy.context.view_layer.objects.active = guy
+    before = keyed(guy)
+    assert bpy.ops.magma.chain_dances() == {"FINISHED"}
+    assert len(load(guy).key_prints) > 150 and hand_edited(guy, load(guy)) == []
+    assert np.array_equal(keyed(guy)[:60], before[:60])
+
+
+MODES = {"LeftForeArm": "XYZ", "LeftArm": "ZXY", "Spine": "YXZ", "RightUpLeg": "AXIS_ANGLE", "RightArm": "XZY"}
+
+
+def test_bones_keep_their_rotation_modes(magma, tmp_path):
+    rig = rigs.mixamo()
+    for name, mode in MODES.items():
+        rig.pose.bones[f"mixamorig:{name}"].rotation_mode = mode
+    dance_on(rig, tmp_path)
+    follows(rig)
+    select_frames(31, 60)
+    bpy.ops.magma.lock_spans()
+    bpy.context.scene.use_preview_range = False
+    before = keyed(rig)
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert np.array_equal(keyed(rig)[LOCKED], before[LOCKED])
+    follows(rig)
+    assert {bone.rotation_mode for bone in rig.pose.bones} == {"QUATERNION", *MODES.values()}
+    rig.pose.bones[ARM].rotation_mode = "QUATERNION"
+    refused(bpy.ops.magma.regenerate_free, "changed by hand", rig)
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    follows(rig)
+
+
+def test_what_holds_a_bone_is_named_and_other_things_stay(guy):
+    empty = bpy.data.objects.new("handle", None)
+    bpy.context.scene.collection.objects.link(empty)
+    constraint = guy.pose.bones["mixamorig:LeftHand"].constraints.new("IK")
+    constraint.target, constraint.chain_count = empty, 2
+    for operator in (bpy.ops.magma.generate_dance, bpy.ops.magma.restore_keyframes, bpy.ops.magma.regenerate_free):
+        refused(operator, 'Bone "mixamorig:Left(Fore)?(Arm|Hand)".* constraint "IK" of .*Mute the constraint', guy)
+    constraint.mute = True
+    limit = guy.pose.bones[ARM].constraints.new("LIMIT_SCALE")
+    guy["mine"] = 5
+    before = user_data.of_object(guy)
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert user_data.of_object(guy)["pose"] == before["pose"] and limit.influence == 1.0
+    guy.pose.bones[ARM].driver_add("rotation_quaternion", 1)
+    refused(bpy.ops.magma.generate_dance, "LeftForeArm.*has a driver", guy)
+
+
+def test_an_animated_character_dances_as_an_unanimated_one(magma, tmp_path):
+    """It came with a walk, which keys every bone's place and size as well, and a bone between others."""
+    plain = dance_on(rigs.mixamo(root=True), tmp_path)
+    wanted = [posed(plain, frame) for frame in (1, 45, 90)]
+    rig = rigs.mixamo("Walker", root=True)
+    for frame in (1, 20):
+        for bone in rig.pose.bones:
+            bone.location, bone.scale = (0.1, 0.02 * frame, 0), (1, 1 + 0.01 * frame, 1)
+            for name in ("location", "scale") if "Head" not in bone.name else ("location",):
+                bone.keyframe_insert(name, frame=frame)
+    root = rig.pose.bones["root"]
+    root.location, root.scale = (0, 0, 0), (1, 1, 1)
+    for frame in (1, 20):
+        root.keyframe_insert("location", frame=frame)
+        root.keyframe_insert("scale", frame=frame)
+    walk = rig.animation_data.action
+    bpy.context.scene.magma.target = rig
+    bpy.ops.magma.generate_dance()
+    for frame, bones in zip((1, 45, 90), wanted, strict=True):
+        assert np.abs(posed(rig, frame)[:, :3, 3] - bones[:, :3, 3]).max() < 2e-3
+    assert hand_edited(rig, load(rig)) == [] and walk.use_fake_user
+
+
+@pytest.mark.parametrize("bone", ["LeftForeArm", "Spine1", "LeftUpLeg"])
+def test_keys_changed_by_hand_are_noticed_kept_and_locked(guy, bone):
+    turn_key(guy, f"mixamorig:{bone}", 40)
+    refused(bpy.ops.magma.regenerate_free, "changed by hand in frames .*39 to 41", guy)
+    shown, before = posed(guy, 40), keyed(guy)
+    bpy.context.scene.frame_set(3)
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
+    assert bpy.context.scene.frame_current == 3 and np.array_equal(keyed(guy), before)
+    kept = load(guy)
+    target = target_of(guy)
+    solved = target._keying._solved(kept.motion())
+    names = list(target._keying.keyed.modes)
+    heads = {each.name: shown[index, :3, 3] for index, each in enumerate(guy.pose.bones)}
+    assert max(np.abs(heads[name] - solved.places[39, at]).max() for at, name in enumerate(names)) < 5e-3
+    assert any(span[2] for span in spans(guy))
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert np.array_equal(keyed(guy)[36:42], before[36:42])
+    assert hand_edited(guy, load(guy)) == []
+
+
+def test_a_constraint_of_the_animators_own_is_kept_as_poses(guy):
+    empty = bpy.data.objects.new("handle", None)
+    bpy.context.scene.collection.objects.link(empty)
+    empty.rotation_euler = (0.3, 0.2, 0.9)
+    constraint = guy.pose.bones["mixamorig:LeftHand"].constraints.new("COPY_ROTATION")
+    constraint.target = empty
+    for frame, influence in ((1, 0), (40, 0), (45, 1), (50, 0)):
+        constraint.influence = influence
+        constraint.keyframe_insert("influence", frame=frame)
+    shown = posed(guy, 45)
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
+    constraint.mute = True
+    assert np.abs(posed(guy, 45) - shown).max() < 0.02
+    assert hand_edited(guy, load(guy)) == []
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+
+
+def test_another_rest_pose_is_said_and_restoring_keys_the_dance_for_it(guy):
+    bpy.ops.object.mode_set(mode="EDIT")
+    guy.data.edit_bones[ARM].tail.x += 0.2
+    bpy.ops.object.mode_set(mode="OBJECT")
+    refused(bpy.ops.magma.regenerate_free, "rest pose of .*LeftForeArm.*Restore Keyframes", guy)
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    follows(guy)
+
+
+def test_what_is_chosen_for_a_character(guy, tmp_path):
+    from magma_blender.scene import characters
+
+    fields = bpy.context.scene.magma_character
+    assert characters.description(guy).startswith("Mixamo, 22 of 22 bones")
+    assert fields.L_forearm == ARM and (fields.spine, fields.spine_last) == ("mixamorig:Spine", "mixamorig:Spine2")
+    fields.degrees, fields.centimetres = 3.0, 2.0
+    fields.spine_last = "mixamorig:Spine1"
+    fields.L_forearm = ""
+    with pytest.raises(RuntimeError, match="No bone was found for left forearm"):
+        bpy.ops.magma.generate_dance()
+    assert bpy.ops.magma.mirror_character(side="R") == {"FINISHED"} and fields.L_forearm == ARM
+    assert bpy.ops.magma.save_character(name="Guys/x") == {"FINISHED"}
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    assert '"degrees":3.0,"metres":0.02' in load(guy).character
+    assert not any("Spine2" in curve.data_path for curve in user_data.curves_of(guy))
+    assert bpy.ops.magma.detect_character() == {"FINISHED"} and fields.spine_last == "mixamorig:Spine2"
+    assert bpy.ops.magma.load_character(name="Guys_x") == {"FINISHED"} and fields.spine_last == "mixamorig:Spine1"
+    assert round(fields.degrees, 4) == 3.0
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
+    assert bpy.context.scene.magma_character.spine_last == "mixamorig:Spine1"
+
+
+def test_sparse_keys_are_fewer_and_keep_the_feet_where_they_are(magma):
+    from magma_blender.scene import characters
+    from magma_blender.scene.target import new_target
+    from smpl_rig.motion import Motion
+
+    rig = rigs.mixamo()
+    rates, phases = np.array([1, 2, 4]), np.random.default_rng(0).uniform(0, 2 * np.pi, (72, 3))
+    turns = 2 * np.pi * np.arange(90)[:, None, None] / 30 * rates + phases
+    poses = (0.2 / rates * np.sin(turns)).sum(-1)
+    poses[:, 0] += np.pi / 2
+    motion = Motion(poses.astype(np.float32), np.tile(np.float32([0, 0, 0.9]), (90, 1)), 30.0)
+    counts, feet = [], []
+    names = [bone.name for bone in rig.pose.bones]
+    for degrees in (0.0, 5.0):
+        characters.choose(rig, characters.Choices(degrees=degrees, centimetres=3.0 if degrees else 0.0))
+        target = new_target(rig, 1)
+        target.write(motion, 1, "waves", None)
+        assert not target._keying.differ(motion, np.arange(90), 1.0 + np.arange(90)).any()
+        counts.append(sum(len(curve.keyframe_points) for curve in user_data.curves_of(rig)))
+        feet.append([posed(rig, frame)[names.index("mixamorig:LeftFoot"), :3, 3] for frame in range(1, 91, 7)])
+    assert counts[1] < 0.8 * counts[0]
+    assert np.abs(np.array(feet[0]) - feet[1]).max() < 2e-3
+
+
+def test_no_humanoid_is_said(magma, tmp_path):
+    add_song(tmp_path)
+    rig = rigs.mixamo(prefix="part")
+    bpy.ops.object.mode_set(mode="EDIT")
+    for bone in list(rig.data.edit_bones)[8:]:
+        rig.data.edit_bones.remove(bone)
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.context.scene.magma.target = rig
+    refused(bpy.ops.magma.generate_dance, r"\.$", rig)
+
+
+def test_linked_characters_and_overrides(magma, tmp_path):
+    rig = rigs.mixamo()
+    file = str(tmp_path / "library.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+    bpy.context.scene.render.fps = 30
+    add_song(tmp_path)
+    with bpy.data.libraries.load(file, link=True) as (_, wanted):
+        wanted.objects = ["Guy"]
+    linked = wanted.objects[0]
+    bpy.context.scene.collection.objects.link(linked)
+    bpy.context.scene.magma.target = linked
+    with pytest.raises(RuntimeError, match="Make a library override"):
+        bpy.ops.magma.generate_dance()
+    rig = linked.override_create(remap_local_usages=True)
+    dance_on(rig, tmp_path)
+    bpy.context.scene.magma_character.hands = "fists"
+    select_frames(31, 60)
+    bpy.ops.magma.lock_spans()
+    bpy.context.scene.use_preview_range = False
+    before = keyed(rig)
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert np.array_equal(keyed(rig)[LOCKED], before[LOCKED])
+    made = load(rig)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))
+    again = next(obj for obj in bpy.context.scene.objects if obj.name == "Guy" and obj.override_library)
+    assert load(again) == made and hand_edited(again, made) == []
+    assert bpy.context.scene.magma_character.hands == "fists"

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smpl_rig.retarget.bone_names import Reading
-from smpl_rig.retarget.families import Family
-from smpl_rig.retarget.roles import ARM, LEG, SIDES, sided
+from .bone_names import Reading
+from .families import Family
+from .roles import ARM, LEG, SIDES, sided
 
 Limb = Mapping[str, int]
 """Part -> the first bone of it."""
@@ -58,7 +58,8 @@ def _find_pair(
     prefixes = sorted(counts, key=lambda prefix: (-counts[prefix], len(prefix), prefix))[:_MOST_PREFIXES]
     best: tuple[float, dict[str, int]] = (0.0, {})
     for prefix in prefixes:
-        worth, found = 0.0, {}
+        worth = 0.0
+        found: dict[str, int] = {}
         for side in SIDES:
             mine = [each for each in candidates if each.side == side]
             gained, limb = _best_path(mine, prefix, len(parts), parents)

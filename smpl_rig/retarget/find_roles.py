@@ -1,20 +1,35 @@
-"""Which bone is what: by the file's own map, by the names of a known program, by words of any language, by structure."""
+"""Which bone is what: by the file's own map, the names of a known program, words of any language, or by structure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
-from smpl_rig.retarget import bone_names
-from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
-from smpl_rig.retarget.families import CENTRAL, Family, families, name_words, special_words
-from smpl_rig.retarget.find_by_shape import find_by_shape
-from smpl_rig.retarget.named_bones import NamedBones
-from smpl_rig.retarget.rig import Rig
-from smpl_rig.retarget.roles import (
-    ARM, BODY_ROLES, FINGERS, HEAD, HIPS, LEG, NECK, REQUIRED, SIDES, SPINE, TRUNK, TWISTED, CharacterMap, sided, twist,
+from . import bone_names
+from .bone_tree import between, meeting, path, subtree
+from .families import CENTRAL, Family, families, name_words, special_words
+from .find_by_shape import find_by_shape
+from .named_bones import NamedBones
+from .rig import Floats, Rig
+from .roles import (
+    ARM,
+    BODY_ROLES,
+    FINGERS,
+    HEAD,
+    HIPS,
+    LEG,
+    NECK,
+    REQUIRED,
+    SIDES,
+    SPINE,
+    TRUNK,
+    TWISTED,
+    CharacterMap,
+    sided,
+    twist,
     words,
 )  # fmt: skip
 
@@ -202,7 +217,7 @@ def _find_trunk(search: _Search) -> None:
     arms = [next((b for b in (search.first(sided(side, part)) for part in ARM) if b >= 0), -1) for side in SIDES]
     if min(thighs) < 0 or min(arms) < 0:
         return
-    legs, chest = meeting(*thighs, parents), meeting(*arms, parents)
+    legs, chest = meeting(thighs[0], thighs[1], parents), meeting(arms[0], arms[1], parents)
     if HEAD not in roles:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
@@ -238,7 +253,7 @@ def _extend_limbs(search: _Search, side: str) -> None:
     heads, roles = search.rig.heads, search.roles
     for limb in (ARM, LEG):
         have = [part for part in limb if sided(side, part) in roles]
-        for part, after in zip(have, have[1:]):
+        for part, after in pairwise(have):
             start, end = search.first(sided(side, part)), search.first(sided(side, after))
             axis = heads[end] - heads[start]
             length = float(np.linalg.norm(axis))
@@ -262,7 +277,13 @@ def _children(bone: int, parents: Sequence[int]) -> list[int]:
 
 
 def _words_of(kind: str, name: Iterable[str]) -> bool:
-    return not special_words(kind).isdisjoint(name)
+    """Whether one of these words is special, or ends with one that is, as "foretwist" does."""
+    special = special_words(kind)
+    return any(
+        word in special
+        or any(word.endswith(end) and word not in name_words().helpers for end in special if len(end) > 2)
+        for word in name
+    )
 
 
 def _find_fingers(search: _Search, side: str) -> None:
@@ -270,27 +291,28 @@ def _find_fingers(search: _Search, side: str) -> None:
     if last < 0:
         return
     below = set(subtree(last, search.parents)) - search.used
-    found: dict[str, list[int]] = {}
+    chains: list[tuple[str, list[int]]] = []
     for bone in sorted(below):
-        name = search.named.words[bone]
-        if search.rig.names[bone].startswith("_"):
+        name, parent = search.named.words[bone], search.parents[bone]
+        if search.rig.names[bone].startswith("_") or _words_of("tips", name) or _words_of("twists", name):
             continue
-        above = [finger for finger, chain in found.items() if search.parents[bone] in chain]
-        finger = above[0] if above else _finger(search, bone, side)
-        if not finger or _words_of("tips", name) or _words_of("twists", name):
+        finger = next((each for each, chain in chains if parent in chain), "") or _finger(search, bone, side)
+        if not finger or (finger != "thumb" and _words_of("palms", name)):
             continue
-        if finger != "thumb" and _words_of("palms", name):
-            continue
-        chain = found.setdefault(finger, [])
-        if not chain or chain[-1] in path(bone, search.parents):
-            chain.append(bone)
-    for finger, chain in found.items():
-        search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, chain))
-    _find_fingers_by_shape(search, side, last, sorted(below - {bone for chain in found.values() for bone in chain}))
+        above = [chain for each, chain in chains if each == finger and chain[-1] in path(bone, search.parents)]
+        if above:
+            above[0].append(bone)
+        else:
+            chains.append((finger, [bone]))
+    for finger in FINGERS:
+        longest = max((chain for each, chain in chains if each == finger), key=len, default=[])
+        if longest:
+            search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, longest))
+    _find_fingers_by_shape(search, side, last, sorted(below - {bone for _, chain in chains for bone in chain}))
 
 
 def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence[int]) -> None:
-    """Unnamed fingers: chains of bones of the hand; the thumb begins nearest to the wrist, the others follow in line."""
+    """Unnamed fingers: chains in a hand. The thumb begins nearest to the wrist, the others follow in line."""
     heads, parents = search.rig.heads, search.parents
     chains = []
     for tip in free:
@@ -309,7 +331,7 @@ def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence
         search.roles[sided(side, "thumb")] = chains.pop(0)
         thumb = search.first(sided(side, "thumb"))
     chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[thumb])))
-    for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains):
+    for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains, strict=False):
         search.roles[sided(side, finger)] = chain
 
 
@@ -336,7 +358,7 @@ def _find_twists(search: _Search, side: str) -> None:
     """Bones beside a limb's that share its twist, by name or since they lie on its axis."""
     heads, roles = search.rig.heads, search.roles
     for limb in (ARM, LEG):
-        for part, after in zip(limb, limb[1:]):
+        for part, after in pairwise(limb):
             start, end = search.first(sided(side, part)), search.first(sided(side, after))
             if part not in TWISTED or start < 0 or end < 0:
                 continue
@@ -375,11 +397,15 @@ def _no_humanoid(search: _Search) -> str:
 
 def _on_four_legs(search: _Search) -> bool:
     """Whether arms and legs are parallel, and across the trunk; also where the skeleton lies."""
-    places = {part: [search.rig.heads[search.first(sided(side, part))] for side in SIDES if sided(side, part) in search.roles]
-              for part in ("thigh", "foot", "upper_arm", "hand", "forearm")}  # fmt: skip
+    places: dict[str, list[Floats]] = {}
+    for part in ("thigh", "foot", "upper_arm", "hand", "forearm"):
+        bones = [search.first(sided(side, part)) for side in SIDES]
+        places[part] = [search.rig.heads[bone] for bone in bones if bone >= 0]
     ends = places["hand"] or places["forearm"]
     if not (places["thigh"] and places["foot"] and places["upper_arm"] and ends):
         return False
-    thigh, foot, arm, end = (np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends))
+    thigh, foot, arm, end = (
+        np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends)
+    )
     trunk, leg, reach = (way / max(float(np.linalg.norm(way)), 1e-9) for way in (arm - thigh, foot - thigh, end - arm))
     return float(trunk @ leg) > _STANDS and float(reach @ leg) > -_STANDS

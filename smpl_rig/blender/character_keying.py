@@ -6,11 +6,9 @@ A control rig's switches, such as Rigify's from IK to FK, are channels as well. 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -30,14 +28,13 @@ from ..retarget.roles import (
     SIDES,
     CharacterMap,
     CharacterMapError,
-    from_json,
     sided,
-    to_json,
 )
 from ..skeleton import rest_joints
 from . import compat, rotation_modes
 from .armature import ArmatureError, check_usable
 from .compat import armature_of, pose_of
+from .keyed_character import KeyedCharacter
 from .keying import (
     FEET_TOLERANCE,
     LARGEST_TURN,
@@ -55,7 +52,6 @@ from .keying import (
 )
 from .rigs import rig_of, world_matrix_at
 
-VERSION = 1
 AT_LEAST_REACH = 0.05
 """Metres that every control turns at least: what hangs on it."""
 SAME_TURN, SAME_PLACE = 4e-3, 5e-3
@@ -74,72 +70,6 @@ HOLDING = frozenset(
 """Kinds of constraints that say where a bone is, whatever is keyed. Limits only bound it."""
 MOST_SOLVED = 3
 _ENDS = (HEAD, *(sided(side, part) for side in SIDES for part in ("hand", "toes")), *FINGER_ROLES)
-
-
-@dataclass(frozen=True)
-class KeyedCharacter:
-    """How a dance is keyed on a character.
-
-    map, hands: see `Retargeter`. to_world: (16,) the object's matrix when it was keyed, row by row. modes: control ->
-    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
-    each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
-    leave of a turn and of places, 0 for the usual.
-    """
-
-    map: CharacterMap
-    hands: str
-    to_world: tuple[float, ...]
-    modes: Mapping[str, str]
-    moving: tuple[str, ...]
-    rest: tuple[tuple[float, ...], ...]
-    degrees: float = 0.0
-    metres: float = 0.0
-
-    def to_json(self) -> str:
-        """As text, for records."""
-        values = {
-            "version": VERSION,
-            "map": to_json(self.map),
-            "hands": self.hands,
-            "to_world": list(self.to_world),
-            "modes": [list(item) for item in self.modes.items()],
-            "moving": list(self.moving),
-            "rest": [[round(value, 6) for value in each] for each in self.rest],
-            "degrees": self.degrees,
-            "metres": self.metres,
-        }
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-
-
-def read_character(text: str) -> KeyedCharacter:
-    """What `KeyedCharacter.to_json` wrote. Raises ValueError with a clause that says what is wrong."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"its character is no JSON ({error})") from error
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        found = data.get("version") if isinstance(data, dict) else None
-        raise ValueError(f"its character has version {str(found)[:20]}, this add-on reads {VERSION}")
-    try:
-        read = KeyedCharacter(
-            map=from_json(data["map"]),
-            hands=str(data["hands"]),
-            to_world=tuple(float(value) for value in data["to_world"]),
-            modes={str(bone): str(mode) for bone, mode in data["modes"]},
-            moving=tuple(str(bone) for bone in data["moving"]),
-            rest=tuple(tuple(float(value) for value in each) for each in data["rest"]),
-            degrees=float(data["degrees"]),
-            metres=float(data["metres"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"its character is damaged ({error})") from error
-    if len(read.to_world) != 16 or not np.isfinite(read.to_world).all() or not read.modes or not read.moving:
-        raise ValueError("its character is damaged (its place in the world)")
-    if len(read.rest) != len(read.modes) or {len(each) for each in read.rest} != {7}:
-        raise ValueError("its character is damaged (its rest pose)")
-    if not set(read.modes.values()) <= rotation_modes.MODES or not set(read.moving) <= set(read.modes):
-        raise ValueError("its character is damaged (its rotation modes)")
-    return read
 
 
 def keyed_now(
@@ -265,6 +195,14 @@ class CharacterKeying:
         """How many of the armature's units are a metre."""
         matrix = np.array(self.keyed.to_world).reshape(4, 4)
         return float(1 / max(abs(np.linalg.det(matrix[:3, :3])) ** (1 / 3), 1e-9))
+
+    def stage(self) -> Floats:
+        """(4, 4) the world of a motion in the armature's space, as large as the character."""
+        body = self._retargeter.body
+        corners = body.places_to_armature(np.concatenate([np.zeros((1, 3)), body.ratio * np.eye(3)]))
+        matrix = np.eye(4)
+        matrix[:3, 3], matrix[:3, :3] = corners[0], (corners[1:] - corners[0]).T
+        return matrix
 
     def check(self) -> None:
         """Raise ArmatureError unless a motion can be keyed and would be seen."""

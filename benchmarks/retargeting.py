@@ -1,7 +1,7 @@
 """How well a character dances what the SMPL body dances: the figures of one character and motion.
 
-Everything is measured on bodies of 1.7 m, the source as large as its legs are to the character's. A sole has three points: under the ankle (heel), under the ball, and its tip,
-as far as a mesh or a bone shows it.
+Everything is measured on bodies of 1.7 m, the source as large as its legs are to the character's. A sole has three
+points: under the ankle (heel), under the ball, and its tip, as far as a mesh or a bone shows it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from smpl_rig.retarget.arms import SMPL_VOLUME, depths, excess, source_trunk
 from smpl_rig.retarget.calibration import SMPL_ANKLE_HEIGHT, smpl_joint
 from smpl_rig.retarget.controls import Solved
 from smpl_rig.retarget.retargeter import Retargeter
+from smpl_rig.retarget.rig import Bools
 from smpl_rig.retarget.roles import HEAD, HIPS, SIDES, SPINE
 from smpl_rig.rotations import Array
 from smpl_rig.skeleton import JOINT_INDEX, SOLE_BELOW_FOOT
@@ -37,13 +38,15 @@ _LEG = (("thigh", "shin"), ("shin", "foot"))
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one character and motion. Directions in degrees, (median, worst). planted_height: share of the height that the
-    ball of a planted foot is off, (95 %, worst). stance_speed: m/s
-    beyond the source's, and the source's. skating: share of frames, and the
-    source's. deep: share of frames with a sole deeper than 1 cm, and the source's. path: length of the hips' path over
-    that of the source times the ratio of the legs. jerk: of hips, knees and ankles over the source's. knees, signs: counts of flips. step: the
-    largest turn of a control between two frames, degrees. lowered: the hips at most, metres. hands: deepest place of a
-    hand in the body, as a share of the height, beyond the source's."""
+    """Of one character and motion. Directions in degrees, (median, worst).
+
+    planted_height: share of the height that the ball of a planted foot is off, (95 %, worst). stance_speed: m/s beyond
+    the source's, and the source's. skating: share of frames, and the source's. deep: share of frames with a sole deeper
+    than 1 cm, and the source's. path: length of the hips' path over that of the source times the ratio of the legs.
+    jerk: of hips, knees and ankles over the source's. knees, signs: counts of flips. step: the largest turn of a
+    control between two frames, degrees. lowered: the hips at most, metres. hands: deepest place of a hand in the body
+    beyond the source's, as a share of the height.
+    """
 
     arms: tuple[float, float]
     trunk: tuple[float, float]
@@ -140,7 +143,7 @@ def _soles(character: Retargeter, solved: Solved) -> dict[str, Array]:
         character.body.places_from_armature(solved.places),
         character.body.from_armature(solved.turns),
     )
-    found = {}
+    found: dict[str, Array] = {}
     for side in SIDES:
         foot, shape = character.limb(side, "foot")[0], character.body.feet[side]
         toes = (character.limb(side, "toes") or [foot])[0]
@@ -151,7 +154,7 @@ def _soles(character: Retargeter, solved: Solved) -> dict[str, Array]:
 
 
 def _source_soles(joints: Array, world: Array) -> dict[str, Array]:
-    found = {}
+    found: dict[str, Array] = {}
     for side in SIDES:
         ankle, foot = smpl_joint(side, "foot"), smpl_joint(side, "toes")
         heel = joints[:, ankle] + world[:, ankle] @ np.array([0.0, -SMPL_ANKLE_HEIGHT, 0.0])
@@ -175,9 +178,7 @@ def _hands(character: Retargeter, turns: Array, places: Array, joints: Array, wo
     return worst
 
 
-def _knee_flips(
-    character: Retargeter, side: str, places: Array, turns: Array, joints: Array, world: Array
-) -> int:
+def _knee_flips(character: Retargeter, side: str, places: Array, turns: Array, joints: Array, world: Array) -> int:
     """Frames in which a knee begins to bend backwards, or turns by far more than the source's."""
     hip, knee, ankle = (places[:, character.limb(side, part)[0]] for part in ("thigh", "shin", "foot"))
     axis = character.body.alignment[f"{side}_thigh"].T @ np.array([1.0, 0.0, 0.0])
@@ -206,11 +207,11 @@ def _level_speed(path: Array, fps: float) -> Array:
     return np.linalg.norm(np.diff(path[..., :2], axis=0), axis=-1) * fps
 
 
-def _sliding(soles: Array, fps: float) -> Array:
+def _sliding(soles: Array, fps: float) -> Bools:
     """Whether (T - 1,) a point under heel or ball slides on the floor."""
     points = soles[:, :2]
     near = points[1:, :, 2] < np.array([0.0, _NEAR_FLOOR])
-    return (near & (_level_speed(points, fps) > _SKATING)).any(axis=1)
+    return np.any(near & (_level_speed(points, fps) > _SKATING), axis=1)
 
 
 def _length(path: Array) -> float:

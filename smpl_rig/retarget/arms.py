@@ -83,8 +83,8 @@ def depths(points: Array, trunk: Trunk, shape: Volume) -> tuple[Array, Array]:
 
 
 def excess(mine: tuple[Array, Array], source: Array, scale: float) -> tuple[Array, Array]:
-    """By how much (T, 2), and the ways out (T, 2, 3), a hand is deeper in the character's body, with `depths` mine, than
-    the motion's in its own, at depths (T, 2); scale: the character's breadth relative to SMPL's."""
+    """By how much (T, 2), and the ways out (T, 2, 3), a hand is deeper in the character's body, with `depths` mine,
+    than the motion's in its own, at depths (T, 2); scale: the character's breadth relative to SMPL's."""
     deep, outward = mine
     return np.maximum(deep - np.maximum(source, 0) * scale, 0), outward
 
@@ -103,8 +103,8 @@ def push(excesses: list[tuple[Array, Array]], scale: float) -> Array:
 def source_trunk(joints: Array, world: Array) -> Trunk:
     """The motion's body of joints (T, 24, 3) with world rotations (T, 24, 3, 3)."""
     head, chest = JOINT_INDEX["head"], JOINT_INDEX["spine3"]
-    middles = [0.5 * (joints[:, JOINT_INDEX[f"L_{name}"]] + joints[:, JOINT_INDEX[f"R_{name}"]]) for name in _ENDS]
-    return Trunk(*middles, head_middle(joints[:, head], world[:, head], SMPL_VOLUME.head), world[:, chest])
+    low, high = (0.5 * (joints[:, JOINT_INDEX[f"L_{name}"]] + joints[:, JOINT_INDEX[f"R_{name}"]]) for name in _ENDS)
+    return Trunk(low, high, head_middle(joints[:, head], world[:, head], SMPL_VOLUME.head), world[:, chest])
 
 
 def bent_arm(upper: Array, lower: Array, push: Array, hinge: Array) -> tuple[Array, Array]:

@@ -49,29 +49,32 @@ def canonical(name: str, words: NameWords) -> str:
 
 
 def split(name: str, words: NameWords) -> list[str]:
-    """The words of a name in lower case and its numbers, without a namespace."""
-    text = next((part for part in reversed(re.split(r"[:|]", name)) if part), name)
-    text = _COMBINING.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text)))
+    """The words of a name in lower case and its numbers, without a namespace before a colon or a bar."""
+    text = _COMBINING.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name)))
     text = unicodedata.normalize("NFC", text).replace("ß", "ss")
     for word in words.sides:
         if not word.isascii():
             text = text.replace(word, f" {word} ")
-    found = [word.lower() for word in _WORD.findall(text)]
+    parts = [[word.lower() for word in _WORD.findall(part)] for part in re.split(r"[:|]", text)]
+    found = parts[-1]
+    if all(word in words.sides or word.isdigit() for word in found):
+        found = [word for part in parts for word in part]
     for glued in words.glued:
-        if found and found[0].startswith(glued):
+        if len(found) > 1 and found[0] == glued:
+            del found[: 2 if len(found) > 2 and found[1].isdigit() else 1]
+        elif found and found[0].startswith(glued) and found[0] != glued:
             found[0] = found[0][len(glued) :]
-            if not found[0]:
-                del found[: 2 if len(found) > 2 and found[1].isdigit() else 1]
-    return found or [text.lower()]
+    return found or [name.lower()]
 
 
 def without_common(names: Sequence[list[str]]) -> list[list[str]]:
     """The words of all names without those that all begin or end with, as a model's name."""
     names = [list(words) for words in names]
     for end in (0, -1):
-        while len(names) > 2 and min(map(len, names)) > 1 and len({words[end] for words in names}) == 1:
+        while len(names) > 2 and len({words[end] for words in names}) == 1 and max(map(len, names)) > 1:
             for words in names:
-                del words[end]
+                if len(words) > 1:
+                    del words[end]
     return names
 
 

@@ -1,9 +1,9 @@
-"""How a character rests, in SMPL's terms: a body frame, a sole, and for each limb the turn from its rest to the T-pose.
+"""How a character rests, in SMPL's terms: a body frame, a sole, and the turn of each limb from its rest to the T-pose.
 
-Frames. `world` is Z up, metres; `armature` the object's own space; `body` SMPL's rest frame (x to the body's left, y up,
-z forward) with its origin on the ground under the pelvis; `stage` the world of a motion: Z up, the body at rest faces
--Y, the floor at 0. A bone's *turn* X takes vectors of the body at rest to the stage. For a bone that follows SMPL's
-joint j with world rotation G_j it is
+Frames. `world` is Z up, metres; `armature` the object's own space; `body` SMPL's rest frame (x to the body's left, y
+up, z forward) with its origin on the ground between the hips; `stage` the world of a motion: Z up, the body at rest
+faces -Y, the floor at 0. A bone's *turn* X takes vectors of the body at rest to the stage. For a bone that follows
+SMPL's joint j with world rotation G_j it is
 
     X = G_j A
 
@@ -32,17 +32,18 @@ JOINT_OF_PART = {
     "thigh": "hip", "shin": "knee", "foot": "ankle", "toes": "foot",
 }  # fmt: skip
 """SMPL's joint that turns a part of a limb."""
-_END_OF_PART = {**{a: b for a, b in zip(("upper_arm", "forearm", "hand"), ("elbow", "wrist", "hand"), strict=True)},
-                "thigh": "knee", "shin": "ankle", "foot": "foot"}  # fmt: skip
+_END_OF_PART = {
+    "upper_arm": "elbow", "forearm": "wrist", "hand": "hand", "thigh": "knee", "shin": "ankle", "foot": "foot",
+}  # fmt: skip
 _BELOW = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot", "foot": "toes"}
 _STRAIGHTENED = np.cos(np.radians(15.0))
-"""A body's axis within this angle of an axis of its armature is that axis: people are modelled along the axes."""
+"""A body's axis within this angle of an axis of its armature or the world is that axis: people are modelled along the
+axes."""
 _BENDS = (np.radians(4.0), np.radians(12.0))
 """Between these angles at rest the trust in the plane of a bend grows from none to full."""
 _LARGEST_TWIST = np.radians(60.0)
 """A rest bend whose plane asks for more twist bends another way than elbows and knees do."""
 SMPL_ANKLE_HEIGHT = SOLE_BELOW_FOOT - float(REST_OFFSETS[JOINT_INDEX["L_foot"], 1])
-_HIPS_AHEAD = float(REST_OFFSETS[JOINT_INDEX["L_hip"], 2])
 _FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
@@ -124,8 +125,7 @@ class Calibration:
             raise CharacterMapError(
                 "The character's legs have no length. Choose thighs, shins and feet under Character."
             )
-        # SMPL's hip joints are not right under its pelvis, which is at a motion's origin
-        origin = np.array([0.0, sole, -self.ratio * _HIPS_AHEAD])
+        origin = np.array([0.0, sole, 0.0])
         self.heads = self.heads - origin
         self.ground = hips + frame @ origin
         self.feet = {side: self._foot(side, points.get(side, np.zeros((0, 3))) - origin) for side in SIDES}
@@ -182,21 +182,20 @@ class Calibration:
         """Columns left, up and forward of the body at rest, world."""
         hips, ankles, shoulders = self._middle("thigh"), self._middle("foot"), self._middle("upper_arm")
         up = self._snapped(rot.normalize(rot.normalize(hips - ankles) + rot.normalize(shoulders - hips)))
-        left = sum(self._point("L", part) - self._point("R", part) for part in ("thigh", "upper_arm"))
-        left = rot.normalize(left - (left @ up) * up)
-        left = self._snapped(left)
+        across = [self._point("L", part) - self._point("R", part) for part in ("thigh", "upper_arm")]
+        across = [each - (each @ up) * up for each in across]
+        left = self._snapped(rot.normalize(across[0] + across[1]))
         left = rot.normalize(left - (left @ up) * up)
         if not np.isfinite(left).all() or np.linalg.norm(left) < 0.5 or np.linalg.norm(up) < 0.5:
             raise CharacterMapError("The character's hips and shoulders lie in one place. Choose them under Character.")
         return np.stack([left, up, np.cross(left, up)], axis=-1)
 
     def _snapped(self, direction: Array) -> Array:
-        """The armature's axis near a world direction (3,), or the direction itself."""
-        local = self.turn.T @ direction
-        axis = int(np.argmax(np.abs(local)))
-        if abs(local[axis]) < _STRAIGHTENED:
-            return direction
-        return np.sign(local[axis]) * self.turn[:, axis]
+        """The armature's or the world's axis near a world direction (3,), or the direction itself."""
+        axes = np.concatenate([self.turn.T, np.eye(3)])
+        along = axes @ direction
+        nearest = int(np.argmax(np.abs(along)))
+        return np.sign(along[nearest]) * axes[nearest] if abs(along[nearest]) > _STRAIGHTENED else direction
 
     def _faces_back(self, frame: Array) -> bool:
         """Whether the feet say that a body with these axes looks backwards."""
@@ -236,22 +235,24 @@ class Calibration:
             ball = self.head(side, "toes") - ankle
             ball = np.array([ball[0], -ankle[1], ball[2]])
             ahead = rot.normalize(ball * [1, 0, 1])
-            length = np.linalg.norm(ball * [1, 0, 1])
+            length = float(np.linalg.norm(ball * [1, 0, 1]))
             ends = points if len(points) else np.array(self.leaves(toes[-1])).reshape(-1, 3)
-            tip = float(max((ends - ankle) @ ahead, default=1.5 * length))
+            tip = float(((ends - ankle) @ ahead).max()) if len(ends) else 1.5 * length
             return Foot(ball, heel, heel + ahead * max(tip, length), True, len(ends) > 0)
         ahead, tip = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
         if len(points):
             middle = (0.5 * (points.min(axis=0) + points.max(axis=0)) - ankle) * [1, 0, 1]
             if np.linalg.norm(middle) > 0.02 * self.leg:
                 ahead = rot.normalize(middle)
-            tip = float(max((points - ankle) @ ahead))
+            tip = float(((points - ankle) @ ahead).max())
         return Foot(heel + ahead * tip * _FRONT, heel, heel + ahead * tip, False, len(points) > 0)
 
     # alignments
 
     def direction(self, side: str, part: str) -> Array | None:
         """The direction (3,) of a part of a limb at rest, body frame; None where nothing tells it."""
+        if not self.bones(side, part):
+            return None
         if part == "hand":
             knuckles = self._knuckles(side)
             middle = [knuckles[finger] for finger in ("middle", "ring", "index", "little") if finger in knuckles]
@@ -376,11 +377,10 @@ class Calibration:
         return aligned, _swing(aligned @ second, goal_lower) @ aligned
 
     def _hand(self, side: str, forearm: Array) -> Array:
-        ahead, palm = self.direction(side, "hand") if self.bones(side, "hand") else None, None
+        ahead, palm = self.direction(side, "hand"), self.palm(side)
         if ahead is None:
             return forearm
         goal = smpl_direction(side, "hand")
-        palm = self.palm(side)
         if palm is None:
             return _swing(forearm @ ahead, goal) @ forearm
         down = np.array([0.0, -1.0, 0.0])
@@ -410,5 +410,6 @@ def _basis(first: Array, second: Array) -> Array:
     return np.stack([first, across, np.cross(first, across)], axis=-1)
 
 
-STAGE = BODY_TO_WORLD.astype(np.float64)
-"""The turn of SMPL's body at rest on the stage."""
+HIPS_AT_REST = (BODY_TO_WORLD @ (REST_OFFSETS[JOINT_INDEX["L_hip"]] * [0, 0, 1])).astype(np.float64)
+"""Where (3,) the middle of SMPL's hip joints is on the level in a motion whose pelvis rests at the origin, metres:
+there a character's rests."""

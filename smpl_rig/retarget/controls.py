@@ -159,7 +159,7 @@ class Controls:
 
     def places(self, turns: Array, moved: Mapping[int, Array]) -> Array:
         """Places (T, C, 3) of turns (T, C, 3, 3), where the controls in `moved` have theirs (T, 3)."""
-        places = np.empty(turns.shape[:2] + (3,))
+        places = np.empty((*turns.shape[:2], 3))
         heads = self.rig.rest[self.bones, :3, 3].astype(np.float64)
         for index, (control, link) in enumerate(zip(self.all, self._links, strict=True)):
             if index in moved:
@@ -199,7 +199,7 @@ class Controls:
     def posed(self, quaternions: Array, locations: Array) -> Solved:
         """What Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
         local = rot.quaternion_to_matrix(quaternions.astype(np.float64))
-        turns, places = np.empty_like(local), np.empty(local.shape[:2] + (3,))
+        turns, places = np.empty_like(local), np.empty((*local.shape[:2], 3))
         for index, (control, link) in enumerate(zip(self.all, self._links, strict=True)):
             rest, base = self._axes[self.bones[index]], turns[:, control.parent]
             turn = rest @ local[:, index] @ rest.T

@@ -30,16 +30,20 @@ _REACH = 0.2
 """Of the height: what an arm is long at least."""
 _COLLAR = 0.05
 """Of the height: upper arms begin farther from the plane of symmetry than collar bones."""
-_MOST = 0.65
-"""Of a chain's length: what the two pieces of a limb need not exceed."""
+_MOST, _MOST_LEG = 0.65, 0.85
+"""Of a chain's length: what the two pieces of an arm or leg need not exceed."""
+_AFTER_COLLAR = 0.3
+"""What it is worth that a bone precedes an arm."""
 _UNEVEN = 0.35
 """The logarithm of the ratio of a limb's pieces that is usual."""
 _GAP = 0.12
 """Of the height: a bone that branches farther away than this is no hand, but a forearm without one."""
+_HIPS = 0.7
+"""Of the height: legs begin below."""
 _NEAR_FOOT = 0.12
 """Of the height: a foot that does not hang on its leg is no farther from the knee to the side."""
-_SKULL = 0.06
-"""Of the height: heads begin farther above the shoulders."""
+_EVEN = 0.7
+"""The ratio of two pieces of a neck."""
 _FEWEST = 8
 """Bones of the smallest skeleton with arms and legs."""
 _UPS = (
@@ -214,12 +218,12 @@ def _leg(body: _Body, root: int, floor: float, bones: list[int]) -> dict[str, in
         near = [
             bone for bone in low
             if _beside(body, bone, deepest) < _NEAR_FOOT * body.height and body.aside[bone] * body.aside[root] > 0
-            and body.heads[_root(body, bone), 2] < body.heads[deepest, 2]
+            and _root(body, bone) in low
         ]  # fmt: skip
-        if len(chain) < 2 or not near:
+        if len(chain) < 2 or not near or top > floor + _HIPS * body.height:
             return {}
         chain = [*chain, max(near, key=lambda bone: (_depth(bone, body), -bone))]
-    joints = _joints([(bone, body.heads[bone]) for bone in chain], body, third={*low})
+    joints = _joints([(bone, body.heads[bone]) for bone in chain], body, third={*low}, arm=False)
     if joints is None:
         return {}
     foot = joints[2]
@@ -241,19 +245,24 @@ def _beside(body: _Body, one: int, other: int) -> float:
     return float(np.linalg.norm(body.heads[one, :2] - body.heads[other, :2]))
 
 
-def _joints(chain: list[tuple[int, Floats]], body: _Body, third: Collection[int]) -> tuple[int, int, int] | None:
+def _joints(
+    chain: list[tuple[int, Floats]], body: _Body, third: Collection[int], arm: bool
+) -> tuple[int, int, int] | None:
     """The three joints of a limb in a chain of bones and their heads: two pieces that are long, in line and of about
-    one length; the third one is one of `third`, rather an early one."""
+    one length. The third one is one of `third`, rather an early one; the first one of an arm follows on a collar bone.
+    """
     best: tuple[float, tuple[int, int, int] | None] = (-np.inf, None)
     whole = float(np.linalg.norm(np.diff([head for _, head in chain], axis=0), axis=1).sum())
     for one, two, three in combinations(range(len(chain)), 3):
         upper, lower = chain[two][1] - chain[one][1], chain[three][1] - chain[two][1]
         long, short = float(np.linalg.norm(upper)), float(np.linalg.norm(lower))
         if chain[three][0] in third and min(long, short) > 0.02 * body.height:
-            worth = 2 * min((long + short) / whole, _MOST) - 2 * max(abs(np.log(long / short)) - _UNEVEN, 0)
+            worth = 2 * min((long + short) / whole, _MOST if arm else _MOST_LEG)
+            worth -= 2 * max(abs(np.log(long / short)) - _UNEVEN, 0)
             worth -= 2 * (1 - float(upper @ lower) / (long * short))
-            worth -= 0.2 * sum(bone in third for bone, _ in chain[two + 1 : three])
-            worth += min(abs(body.aside[chain[one][0]]) / body.height, 2 * _COLLAR)
+            worth -= 0.5 * sum(bone in third for bone, _ in chain[two + 1 : three])
+            if arm:
+                worth += min(abs(body.aside[chain[one][0]]) / body.height, 2 * _COLLAR) + _AFTER_COLLAR * (one > 0)
             if worth > best[0]:
                 best = worth, (chain[one][0], chain[two][0], chain[three][0])
     return best[1]
@@ -293,7 +302,7 @@ def _arm(body: _Body, root: int, other: int) -> dict[str, int]:
         if np.linalg.norm(wrist - body.heads[chain[fan]]) > _GAP * body.height:
             points.append((-1, wrist))
     last = {points[-1][0]} if fan < len(chain) - 1 else set(chain)
-    joints = _joints(points, body, third=last)
+    joints = _joints(points, body, third=last, arm=True)
     if joints is None:
         return {}
     arm = {part: bone for part, bone in zip(ARM[1:], joints) if bone >= 0}
@@ -337,14 +346,17 @@ def _head(body: _Body, bones: list[int], pair: list[dict[str, int]]) -> int:
     if not above:
         return -1
     up = between(chest, max(above, key=lambda bone: (body.heads[bone, 2], bone)), body.parents)
+    every = up
     up = [bone for place, bone in enumerate(up) if not place or not _same_place(body, bone, up[place - 1])]
     for bone in up[-3:]:
-        if any(body.off(child) and parent == bone for child, parent in enumerate(body.parents)):
+        here = [other for other in every if _same_place(body, bone, other)]
+        if any(body.off(child) and parent in here for child, parent in enumerate(body.parents)):
             return bone
-    # a skull begins above the shoulders; of three bones or more the last one may be its top
-    shoulders = float(body.heads[[arm["upper_arm"] for arm in pair], 2].max())
-    high = [bone for bone in up[1:] if body.heads[bone, 2] > shoulders + _SKULL * body.height]
-    return high[0] if len(up) > 2 and high else up[-1]
+    if len(up) > 2:  # pieces of a neck are of one length, a skull up to its top is not
+        last, before = (float(np.linalg.norm(body.heads[up[-i]] - body.heads[up[-i - 1]])) for i in (1, 2))
+        if not _EVEN < last / before < 1 / _EVEN:
+            return up[-2]
+    return up[-1]
 
 
 def _same_place(body: _Body, one: int, other: int) -> bool:

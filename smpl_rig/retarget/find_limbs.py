@@ -18,8 +18,8 @@ _REQUIRED, _OPTIONAL = 12.0, 10.0
 _OTHER_PREFIX, _RANK, _PLACE, _NUMBER, _UNDERSCORE = 5.0, 0.3, 0.4, 0.1, 0.5
 _DEFORMS = 1.0
 _MOST_PREFIXES = 8
-_LOOSE = ("foot", "hand", "toes")
-"""Parts that in some control rigs do not hang on their limb."""
+_LOOSE = ("foot", "hand", "toes", "shoulder")
+"""Parts that in some rigs do not hang on their limb, or it on them."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _best_path(
 def _loose(
     candidates: Sequence[_Candidate], prefix: str, parts: tuple[str, ...], limb: Mapping[int, int]
 ) -> dict[int, int]:
-    """Feet, hands and toes that are missing in a limb and stand elsewhere in the tree."""
+    """Ends of limbs and shoulders that are missing in a limb and stand elsewhere in the tree."""
     found: dict[int, int] = {}
     for part in range(len(parts)) if limb else ():
         if parts[part] in _LOOSE and part not in limb:

@@ -10,6 +10,7 @@ import numpy as np
 from smpl_rig.retarget import bone_names
 from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
 from smpl_rig.retarget.families import CENTRAL, Family, families, name_words, special_words
+from smpl_rig.retarget.find_by_shape import find_by_shape
 from smpl_rig.retarget.named_bones import NamedBones
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import (
@@ -21,6 +22,10 @@ _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
 """Of a limb's length: how far from its axis a bone in line may lie."""
+_STANDS = -0.5
+"""The cosine between a leg and the trunk: a person's is below."""
+_LONGEST_FINGER = 5
+"""Bones of a finger with the one in the palm and a tip."""
 _IN_PALM = 0.5
 """Of the way from the wrist to a finger's second bone: a first bone that begins before is in the palm."""
 
@@ -73,6 +78,9 @@ def find_roles(rig: Rig) -> FoundRoles:
     search = _Search(rig, named, _vrm() if own else named.family, own)
     for role, bone in named.limbs.items():
         search.roles.setdefault(role, [bone])
+    if any(role not in search.roles for role in REQUIRED if role != HIPS):
+        _add_by_shape(search)
+    _doubt_copies(search)
     for side in SIDES:
         _without_lone_toe(search, side)
     _find_trunk(search)
@@ -91,7 +99,7 @@ def described(found: FoundRoles) -> str:
     have = {role: len(found.map.of(role)) for role in BODY_ROLES}
     whole = sum(max(have[role], expected.get(role, 1)) for role in BODY_ROLES)
     fingers = sum(len(found.map.of(sided(side, finger))) for side in SIDES for finger in FINGERS)
-    text = f"{found.map.family or 'unknown names'}, {sum(have.values())} of {whole} bones, {fingers or 'no'} fingers"
+    text = f"{found.map.family or 'Human skeleton'}, {sum(have.values())} of {whole} bones, {fingers or 'no'} fingers"
     missing = [words(role) for role in found.map.missing]
     return text + (f", no {' and no '.join(missing[:2])}" if missing else "")
 
@@ -152,6 +160,41 @@ def _virtual_parents(search: _Search) -> dict[str, str]:
     return found
 
 
+def _add_by_shape(search: _Search) -> None:
+    """Limbs and head that names do not tell, by where the joints are."""
+    rig, roles = search.rig, search.roles
+    shape = find_by_shape(rig.heads, rig.parents, rig.deforms.tolist())
+    limbs, sure = dict(shape.limbs), shape.sure
+    known = {role: bones[0] for role, bones in roles.items() if role in limbs}
+    if sum(limbs[_mirrored(role)] == bone for role, bone in known.items() if _mirrored(role) in limbs) > len(known) / 2:
+        limbs, sure = {_mirrored(role): bone for role, bone in limbs.items()}, True
+    if any(limbs[role] != bone for role, bone in known.items()):
+        return  # names and shape say different things: better nothing than a mixture
+    added = [role for role, bone in limbs.items() if role not in roles and bone not in search.used]
+    roles.update({role: [limbs[role]] for role in added})
+    if shape.head >= 0 and not known and HEAD not in roles:
+        roles[HEAD] = [shape.head]
+    if added and not known:
+        search.doubts.append("The names of the bones say nothing: arms and legs were found by where they are.")
+    elif added:
+        parts = ", ".join(words(role) for role in added[:3]) + (" and others" if len(added) > 3 else "")
+        search.doubts.append(f"Found by place, since no name says it: {parts}.")
+    if added and not sure:
+        search.doubts.append("Neither feet nor knees show where the character faces: left and right may be swapped.")
+
+
+def _doubt_copies(search: _Search) -> None:
+    """Say it where limbs are there several times, as controls."""
+    if all(sum(word in name for name in search.named.words) > 1 for word in ("fk", "ik")):
+        search.doubts.append(
+            "This rig has FK and IK copies of limbs and is of no known kind: the bones that deform the mesh were taken."
+        )
+
+
+def _mirrored(role: str) -> str:
+    return {"L": "R", "R": "L"}[role[0]] + role[1:]
+
+
 def _find_trunk(search: _Search) -> None:
     """Hips, spine, neck and head: from the tree between legs, arms and head."""
     roles, parents = search.roles, search.parents
@@ -164,6 +207,10 @@ def _find_trunk(search: _Search) -> None:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
             roles[HEAD] = [head]
+    top = search.first(HEAD)
+    # in the deforming bones of some control rigs, limbs are roots of their own
+    chest = chest if chest >= 0 else next((b for b in reversed(path(top, parents)) if search.named.means(b, SPINE)), -1)
+    legs = legs if legs >= 0 else next((b for b in path(chest, parents) if search.named.means(b, HIPS)), -1)
     if legs < 0 or chest < 0:
         return
     center = meeting(legs, chest, parents)
@@ -176,7 +223,6 @@ def _find_trunk(search: _Search) -> None:
     spine = [bone for bone in between(center, chest, parents) if bone not in hips]
     while spine and search.named.means(spine[0], HIPS):
         hips.append(spine.pop(0))
-    top = search.first(HEAD)
     neck = between(chest, top, parents)[:-1] if top >= 0 else []
     while neck and search.named.means(neck[0], SPINE):
         spine.append(neck.pop(0))
@@ -216,7 +262,12 @@ def _children(bone: int, parents: Sequence[int]) -> list[int]:
 
 
 def _words_of(kind: str, name: Iterable[str]) -> bool:
-    return not special_words(kind).isdisjoint(name)
+    """Whether one of these words is special, or ends with one that is, as "foretwist" does."""
+    special = special_words(kind)
+    return any(
+        word in special or any(word.endswith(end) and word not in name_words().helpers for end in special if len(end) > 2)
+        for word in name
+    )
 
 
 def _find_fingers(search: _Search, side: str) -> None:
@@ -224,21 +275,48 @@ def _find_fingers(search: _Search, side: str) -> None:
     if last < 0:
         return
     below = set(subtree(last, search.parents)) - search.used
-    found: dict[str, list[int]] = {}
+    chains: list[tuple[str, list[int]]] = []
     for bone in sorted(below):
-        name = search.named.words[bone]
-        if search.rig.names[bone].startswith("_"):
+        name, parent = search.named.words[bone], search.parents[bone]
+        if search.rig.names[bone].startswith("_") or _words_of("tips", name) or _words_of("twists", name):
             continue
-        finger = _finger(search, bone, side)
-        if not finger or _words_of("tips", name) or _words_of("twists", name):
+        finger = next((each for each, chain in chains if parent in chain), "") or _finger(search, bone, side)
+        if not finger or (finger != "thumb" and _words_of("palms", name)):
             continue
-        if finger != "thumb" and _words_of("palms", name):
-            continue
-        chain = found.setdefault(finger, [])
-        if not chain or search.parents[bone] == chain[-1] or chain[-1] in path(bone, search.parents):
-            chain.append(bone)
-    for finger, chain in found.items():
-        search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, chain))
+        above = [chain for each, chain in chains if each == finger and chain[-1] in path(bone, search.parents)]
+        if above:
+            above[0].append(bone)
+        else:
+            chains.append((finger, [bone]))
+    for finger in FINGERS:
+        longest = max((chain for each, chain in chains if each == finger), key=len, default=[])
+        if longest:
+            search.roles.setdefault(sided(side, finger), _without_palm(search, last, finger, longest))
+    _find_fingers_by_shape(search, side, last, sorted(below - {bone for _, chain in chains for bone in chain}))
+
+
+def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence[int]) -> None:
+    """Unnamed fingers: chains of bones of the hand; the thumb begins nearest to the wrist, the others follow in line."""
+    heads, parents = search.rig.heads, search.parents
+    chains = []
+    for tip in free:
+        chain = [tip]
+        while parents[chain[0]] in free and len(_children(parents[chain[0]], parents)) == 1:
+            chain.insert(0, parents[chain[0]])
+        helpers = any(not name_words().helpers.isdisjoint(search.named.words[bone]) for bone in chain)
+        if tip not in parents and 1 < len(chain) <= _LONGEST_FINGER and not helpers:
+            chains.append(_without_palm(search, hand, "", chain))
+    open_fingers = [finger for finger in FINGERS if sided(side, finger) not in search.roles]
+    thumb = search.first(sided(side, "thumb"))
+    if not 1 < len(chains) + (thumb >= 0) <= len(FINGERS):
+        return
+    chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[hand])))
+    if thumb < 0:
+        search.roles[sided(side, "thumb")] = chains.pop(0)
+        thumb = search.first(sided(side, "thumb"))
+    chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[thumb])))
+    for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains):
+        search.roles[sided(side, finger)] = chain
 
 
 def _finger(search: _Search, bone: int, side: str) -> str:
@@ -271,25 +349,43 @@ def _find_twists(search: _Search, side: str) -> None:
             axis = heads[end] - heads[start]
             length = float(np.linalg.norm(axis))
             used = search.used
+            beside: dict[int, float] = {}
             for bone in subtree(start, search.parents, [end])[1:]:
                 if bone in used or length < 1e-9:
                     continue
                 away = heads[bone] - heads[start]
                 share = float(away @ axis) / length**2
                 aside = float(np.linalg.norm(away - share * axis)) / length
-                helper = not name_words().helpers.isdisjoint(search.named.words[bone])
-                lies = 0.05 < share < 0.95 and aside < _ON_LIMB and not helper and bool(search.rig.deforms[bone])
+                plain = name_words().helpers.isdisjoint(search.named.words[bone]) and bone not in search.parents
+                lies = 0.05 < share < 0.95 and aside < _ON_LIMB and plain and bool(search.rig.deforms[bone])
                 if _words_of("twists", search.named.words[bone]) or lies:
-                    roles.setdefault(twist(sided(side, part)), []).append(bone)
+                    beside[bone] = share
+            if beside:
+                roles[twist(sided(side, part))] = sorted(beside, key=lambda bone: (round(beside[bone], 3), bone))
 
 
 def _no_humanoid(search: _Search) -> str:
+    """Why a skeleton is none of a person, a sentence; "" for a person's."""
     if not search.rig.names:
         return "This armature has no bones."
-    have = search.roles.keys()
-    if not any(role in have for role in REQUIRED[1:]):
-        return "No arms and no legs were found in this armature."
-    for parts, limb in ((("thigh", "shin"), "legs"), (("upper_arm", "forearm"), "arms")):
-        if not any(sided(side, part) in have for side in SIDES for part in parts):
-            return f"No {limb} were found in this armature."
+    have = {limb: any(sided(side, part) in search.roles for side in SIDES for part in parts)
+            for limb, parts in (("legs", LEG[:3]), ("arms", ARM[1:]))}  # fmt: skip
+    if not any(have.values()):
+        return "This armature has neither arms nor legs that could be recognised."
+    if not all(have.values()):
+        return f"This armature has no {'legs' if have['arms'] else 'arms'} that could be recognised."
+    if _on_four_legs(search):
+        return "This armature stands on four legs; only two-legged characters can dance."
     return ""
+
+
+def _on_four_legs(search: _Search) -> bool:
+    """Whether arms and legs are parallel, and across the trunk; also where the skeleton lies."""
+    places = {part: [search.rig.heads[search.first(sided(side, part))] for side in SIDES if sided(side, part) in search.roles]
+              for part in ("thigh", "foot", "upper_arm", "hand", "forearm")}  # fmt: skip
+    ends = places["hand"] or places["forearm"]
+    if not (places["thigh"] and places["foot"] and places["upper_arm"] and ends):
+        return False
+    thigh, foot, arm, end = (np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends))
+    trunk, leg, reach = (way / max(float(np.linalg.norm(way)), 1e-9) for way in (arm - thigh, foot - thigh, end - arm))
+    return float(trunk @ leg) > _STANDS and float(reach @ leg) > -_STANDS

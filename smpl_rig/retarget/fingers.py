@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def finger_bends(
     where the palm faces, and from the index to the little finger.
     """
     points = [*heads, *([] if end is None else [end])]
-    directions = [rot.normalize(second - first) for first, second in zip(points[:-1], points[1:], strict=True)]
+    directions = [rot.normalize(second - first) for first, second in pairwise(points)]
     if not directions:
         return [FingerBend(np.zeros(3), 0.0, 0.0)] * len(heads)
     goals = [float(np.radians(goal)) for goal in BENDS[hands][finger]]

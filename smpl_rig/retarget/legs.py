@@ -37,7 +37,7 @@ _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_
 """Half the distance of SMPL's feet when it stands, metres: hips up to a little broader stand on the same feet."""
 _HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
 _ACCELERATION_TIME, _LEG_TIME = 0.06, 0.2
-"""Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed in m/s."""
+"""Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
 _TOES_SOFT = 0.005
 """Metres on SMPL's legs that toes give in to the floor."""
 _STEEP, _MOST_BENT = (0.05, 0.25), np.radians(80.0)
@@ -89,11 +89,21 @@ def rolled(leg: Leg, side: str, share: float) -> Array:
     return rot.axis_angle_to_matrix(across * ((1 - share) * pitch)[:, None])
 
 
+def sole_of(leg: Leg, side: str) -> tuple[Array, Array]:
+    """The points (T, 3) of the motion's sole under ball and ankle, metres, relative to the ankle."""
+    ball = REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]] - np.array([0.0, SOLE_BELOW_FOOT, 0.0])
+    return leg.foot @ ball, leg.foot @ np.array([0.0, -SMPL_ANKLE_HEIGHT, 0.0])
+
+
+def floor_of(leg: Leg, side: str, ratio: float) -> Array:
+    """Heights (T,) on the character of the floor under a foot: as deep as the motion's sole is in it."""
+    ball, heel = sole_of(leg, side)
+    return ratio * np.minimum(leg.joints[:, 2, 2] + np.minimum(ball[:, 2], heel[:, 2]), 0)
+
+
 def ankle_goal(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float) -> Array:
     """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be, metres, stage."""
-    down = np.array([0.0, -SOLE_BELOW_FOOT, 0.0])
-    smpl_ball = leg.foot @ (REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64) + down)
-    smpl_heel = leg.foot @ np.array([0.0, -SMPL_ANKLE_HEIGHT, 0.0])
+    smpl_ball, smpl_heel = sole_of(leg, side)
     ankle = leg.joints[:, 2]
     ball, heel = turn @ foot.ball, turn @ foot.heel
     level = ratio * (ankle + smpl_ball)[:, :2] - ball[:, :2]
@@ -150,7 +160,7 @@ def apart(leg: Leg, side: str, left: Array, planted: Bools, half_width: float, r
         for other, second in enumerate((1.0, -2.0, 1.0)):
             if other >= delay:
                 band[delay : len(left) - 2 + delay, other - delay] += bend * coefficient * second
-    shift[:, :2] = solve_banded(band, wanted * _LEG_TIME**-2)
+    shift[:, :2] = solve_banded(band, (wanted * _LEG_TIME**-2).astype(np.float64))
     return shift
 
 

@@ -7,8 +7,6 @@ again. Frames that do not differ stay as they are to the bit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from .. import rotations as rot
@@ -21,10 +19,8 @@ from .controls import Solved
 from .legs import bent
 from .rig import Bools
 from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE
+from .solver import Solver
 from .trunk import SPINE_PLACES
-
-if TYPE_CHECKING:
-    from .retargeter import Retargeter
 
 _SAME_TURN, _SAME_PLACE = np.radians(0.05), 1e-4
 """Radians, and share of a leg, within which what is shown is what was solved."""
@@ -35,11 +31,9 @@ _AROUND = 2.0
 """Seconds before and after a change within which the motion is solved again."""
 
 
-def read_changes(character: Retargeter, now: Solved, like: Motion) -> Motion:
-    """`like`, changed by what differs between `now` and `like` on the character. Raises ValueError for another length."""
-    if len(now) != len(like):
-        raise ValueError(f"{len(now)} poses were read for a motion of {len(like)} frames")
-    different = _distance(character, now, character.solve(like), _SAME_TURN, _SAME_PLACE) > 1
+def read_changes(character: Solver, now: Solved, like: Motion) -> Motion:
+    """`like` (T frames), changed by what differs between `now` (T) and `like` on the character."""
+    different = _distances(character, now, character.solve(like), _SAME_TURN, _SAME_PLACE).max(axis=1) > 1
     if not different.any():
         return like
     frames = np.flatnonzero(different)
@@ -54,15 +48,17 @@ def read_changes(character: Retargeter, now: Solved, like: Motion) -> Motion:
     return Motion(poses, trans, like.fps)
 
 
-def _fitted(character: Retargeter, now: Solved, motion: Motion, different: Bools) -> Motion:
+def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools) -> Motion:
     best, nearest = motion, np.full(len(motion), np.inf)
     for _ in range(_ROUNDS):
         solved = character.solve(motion)
-        distance = _distance(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
+        distances = _distances(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
+        # all bones count: what one cannot do, as toes through the floor, must not keep the others
+        distance = distances.sum(axis=1)
         better = different & (distance < nearest)
         nearest = np.where(better, distance, nearest)
         best = _mixed(best, motion, better)
-        if (nearest[different] <= 1).all():
+        if (distances[different] <= 1).all():
             break
         motion = _mixed(motion, _nearer(character, now, solved, motion), different)
     return best
@@ -73,18 +69,18 @@ def _mixed(motion: Motion, other: Motion, chosen: Bools) -> Motion:
     return Motion(poses, np.where(chosen[:, None], other.trans, motion.trans), motion.fps)
 
 
-def _distance(character: Retargeter, first: Solved, second: Solved, turn: float, place: float) -> Array:
-    """How far (T,) the farthest bone of the body is off, in units of `turn` radians or `place` legs."""
+def _distances(character: Solver, first: Solved, second: Solved, turn: float, place: float) -> Array:
+    """How far (T, C) the bones of the body are off, in units of `turn` radians or `place` legs."""
     controls = [index for index, control in enumerate(character.controls) if control.role in BODY_ROLES]
     turned = np.swapaxes(first.turns[:, controls], -1, -2) @ second.turns[:, controls]
     # the angle of a rotation by its chord, which is exact for small ones
     angles = np.linalg.norm(turned - np.eye(3), axis=(-1, -2)) / np.sqrt(2)
     away = np.linalg.norm(first.places[:, controls] - second.places[:, controls], axis=-1)
     away = away * character.body.scale / character.body.leg
-    return np.maximum(angles.max(axis=1) / turn, away.max(axis=1) / place)
+    return np.maximum(angles / turn, away / place)
 
 
-def _nearer(character: Retargeter, now: Solved, solved: Solved, motion: Motion) -> Motion:
+def _nearer(character: Solver, now: Solved, solved: Solved, motion: Motion) -> Motion:
     """The motion (T frames) turned and moved by what is missing from `solved` to `now`."""
     body = character.body
     local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), JOINT_COUNT, 3))
@@ -114,7 +110,7 @@ def _nearer(character: Retargeter, now: Solved, solved: Solved, motion: Motion) 
     return Motion(poses.astype(np.float32), trans.astype(np.float32), motion.fps)
 
 
-def _joint_turns(character: Retargeter, missing: Array) -> Array:
+def _joint_turns(character: Solver, missing: Array) -> Array:
     """Rotations (T, 24, 3, 3) in the world to be put on SMPL's joints, for those of controls (T, C, 3, 3)."""
     roles = character.roles
     turned: dict[int, Array] = {0: missing[:, roles[HIPS][-1]]}

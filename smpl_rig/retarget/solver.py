@@ -1,0 +1,311 @@
+"""A motion of the SMPL body on a character."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import numpy as np
+
+from .. import rotations as rot
+from ..feet import foot_contacts, smooth_cover
+from ..kinematics import forward_kinematics, global_rotations
+from ..motion import Motion
+from ..rotations import Array
+from ..skeleton import JOINT_INDEX
+from .arms import SMPL_VOLUME, Trunk, Volume, bent_arm, depths, excess, head_middle, push, source_trunk, volume
+from .calibration import HIPS_AT_REST, Calibration, smpl_direction, smpl_joint, twist_angle
+from .controls import Control, Controls, Solved
+from .fingers import FingerBend, finger_bends, life
+from .legs import (
+    Leg,
+    ankle_goal,
+    apart,
+    bent,
+    floor_of,
+    held_back,
+    leg_of,
+    limits,
+    out_of_floor,
+    roll_share,
+    rolled,
+    toes_on_floor,
+)
+from .rig import Bools, Rig
+from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
+from .trunk import neck_rotations, places_along, spine_rotations
+
+HANDS = ("rest", "relaxed", "fists")
+"""What the fingers do: nothing, hang loose, be closed."""
+_LARGEST_DROP = 0.14
+"""Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
+_PUSHES = 3
+"""Times that a hand is pushed out: out of the trunk it may be in the head."""
+
+
+class Solver:
+    """Turns motions of the SMPL body into poses of a character.
+
+    controls: the bones that are keyed, those that others follow first. hands: `rest` leaves the fingers as they rest
+    (they are no controls then), `relaxed` and `fists` pose them. Raises CharacterMapError for a map that cannot be
+    used.
+    """
+
+    def __init__(self, rig: Rig, character: CharacterMap, hands: str = "relaxed") -> None:
+        check_map(character)
+        self.hands = hands
+        self._tree = Controls(rig, character, with_fingers=hands != "rest")
+        self.body = Calibration(rig, character)
+        heads = self.body.heads[self._tree.bones]
+        self._bends = {
+            (side, finger): self._finger_bends(side, finger) for side in SIDES for finger in FINGERS if hands != "rest"
+        }
+        self._bent_above = {
+            lower: upper for bends in self._bends.values() for (upper, _), (lower, _) in pairwise(bends)
+        }
+        self.spine_places = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        return self._tree.all
+
+    def basis(self, solved: Solved) -> tuple[Array, Array]:
+        """Blender's rotations as quaternions (T, C, 4), sign-continuous, and locations (T, C, 3) of poses."""
+        return self._tree.basis(solved)
+
+    def posed(self, quaternions: Array, locations: Array) -> Solved:
+        """The poses that Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
+        return self._tree.posed(quaternions, locations)
+
+    def solve(self, motion: Motion) -> Solved:
+        """The motion on the character."""
+        body, tree = self.body, self._tree
+        local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), -1, 3))
+        world, joints = (
+            global_rotations(local),
+            forward_kinematics(local, motion.trans.astype(np.float64) - HIPS_AT_REST),
+        )
+        turns = self._turns(world)
+
+        # where the hips are, as the thighs hang on them
+        mover = self._heads(tree.mover)
+        resting = np.broadcast_to(mover, (len(motion), 3))
+        places = self._places(turns, resting)
+        goal = body.ratio * 0.5 * (joints[:, JOINT_INDEX["L_hip"]] + joints[:, JOINT_INDEX["R_hip"]])
+        thighs = {side: self.limb(side, "thigh")[0] for side in SIDES}
+        shift = goal - 0.5 * (places[:, thighs["L"]] + places[:, thighs["R"]])
+        hips = {side: places[:, thighs[side]] + shift for side in SIDES}
+        shift = shift + self._bend_legs(turns, joints, world, hips, foot_contacts(joints, motion.fps), motion.fps)
+        self._keep_hands_off(turns, places + shift[:, None], joints, world)
+        if self.hands != "rest":
+            self._pose_fingers(turns, joints, motion.fps)
+        self._share_twist(turns, world)
+        turned = body.to_armature(turns)
+        return Solved(turned, tree.places(turned, {tree.mover: body.places_to_armature(resting + shift)}))
+
+    @property
+    def roles(self) -> dict[str, list[int]]:
+        """The numbers of the controls of each role."""
+        return self._tree.by_role
+
+    def limb(self, side: str, part: str) -> list[int]:
+        """The controls of a part of a limb on a side of the body."""
+        return self._tree.by_role.get(sided(self.body.bone_side(side), part), [])
+
+    def _heads(self, control: int) -> Array:
+        """(3,) where a control's head rests on the stage."""
+        return self.body.upright @ self.body.heads[self._tree.bones[control]]
+
+    def _places(self, turns: Array, mover: Array) -> Array:
+        """Places (T, C, 3) on the stage of turns to the stage, with the hips' mover at (T, 3)."""
+        moved = {self._tree.mover: self.body.places_to_armature(mover)}
+        return self.body.places_from_armature(self._tree.places(self.body.to_armature(turns), moved))
+
+    def _turns(self, world: Array) -> Array:
+        """Turns (T, C, 3, 3) to the stage of all controls as SMPL's joints turn, world: (T, 24, 3, 3)."""
+        turns = np.empty((len(world), len(self.controls), 3, 3))
+        turns[:] = self.body.upright
+        roles = self._tree.by_role
+        for control in roles[HIPS]:
+            turns[:, control] = world[:, 0]
+        for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self.spine_places), strict=True):
+            turns[:, control] = turn
+        neck = roles.get(NECK, [])
+        for control, turn in zip(neck, neck_rotations(world, len(neck)), strict=True):
+            turns[:, control] = turn
+        for control in roles.get(HEAD, neck[-1:]):
+            turns[:, control] = world[:, JOINT_INDEX["head"]]
+        for side in SIDES:
+            for part in ("shoulder", "upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toes"):
+                found = self.limb(side, part)
+                if found:
+                    turns[:, found] = (world[:, smpl_joint(side, part)] @ self.body.alignment[sided(side, part)])[
+                        :, None
+                    ]
+            limb = (self.limb(side, "hand") or self.limb(side, "forearm"))[-1]
+            for role in FINGER_ROLES:
+                if role.startswith(side):
+                    turns[:, self.limb(side, role[2:])] = turns[:, limb, None]
+        return turns
+
+    def _bend_legs(
+        self, turns: Array, joints: Array, world: Array, hips: Mapping[str, Array], contacts: Bools, fps: float
+    ) -> Array:
+        """Bend the legs in `turns` to their goals; how far (T, 3) the hips are moved for it, metres, stage."""
+        body = self.body
+        legs: dict[str, Leg] = {}
+        goals: dict[str, Array] = {}
+        reach: dict[str, tuple[Array, float]] = {}
+        drop: Array = np.zeros(len(turns))
+        for index, side in enumerate(SIDES):
+            leg = legs[side] = leg_of(side, joints, world)
+            share = roll_share(side, body.feet[side], body.ratio)
+            if share < 1:
+                end = self.limb(side, "foot") + self.limb(side, "toes")
+                turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
+            foot = turns[:, self.limb(side, "foot")[0]]
+            goals[side] = ankle_goal(leg, side, body.feet[side], foot, body.ratio)
+            planted = contacts[:, index] | contacts[:, index + 2]
+            half_width = abs(float(body.head(side, "thigh")[0]))
+            goals[side] += apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps)
+            goals[side][:, 2] += self._bend_toes(turns, side, goals[side][:, 2] - floor_of(leg, side, body.ratio))
+            length = body.length(side, "thigh") + body.length(side, "shin")
+            soft, _ = reach[side] = limits(leg, length)
+            line = goals[side] - hips[side]
+            below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
+            drop = np.maximum(drop, planted * (-line[:, 2] - below))
+        lowered = smooth_cover(np.minimum(drop, _LARGEST_DROP * body.leg), fps)
+        moved = -lowered[:, None] * [0.0, 0.0, 1.0]
+        for side in SIDES:
+            upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
+            leg_line = held_back(goals[side] - hips[side] - moved, *reach[side])
+            thigh = turns[:, upper[0]] @ (body.head(side, "shin") - body.head(side, "thigh"))
+            shin = turns[:, lower[0]] @ (body.head(side, "foot") - body.head(side, "shin"))
+            swing, bend = bent(legs[side].thigh[:, :, 0], thigh, shin, leg_line)
+            turns[:, upper] = swing[:, None] @ turns[:, upper]
+            turns[:, lower] = bend[:, None] @ turns[:, lower]
+        return moved
+
+    def _bend_toes(self, turns: Array, side: str, ankle: Array) -> Array:
+        """Bend the toes in `turns` on the floor, with the ankle at heights (T,) over it in metres; by how much (T,) the
+        foot must be raised beyond that."""
+        shape = self.body.feet[side]
+        ball = ankle + (turns[:, self.limb(side, "foot")[0]] @ shape.ball)[:, 2]
+        toes, line = self.limb(side, "toes"), shape.tip - shape.ball
+        for control in toes:
+            turns[:, control] = toes_on_floor(turns[:, control], line, ball, self.body.ratio)
+        if not shape.shows_tip:
+            return np.zeros(len(turns))
+        end = (toes or self.limb(side, "foot"))[-1]
+        return out_of_floor(ball + (turns[:, end] @ line)[:, 2], self.body.ratio)
+
+    def body_volume(self) -> Volume:
+        """The shape of the character's body, as far as its joints tell."""
+        shoulders = 0.5 * float(np.linalg.norm(self.body.head("L", "upper_arm") - self.body.head("R", "upper_arm")))
+        hips = 0.5 * float(np.linalg.norm(self.body.head("L", "thigh") - self.body.head("R", "thigh")))
+        top = self.roles.get(HEAD) or self.roles.get(NECK)
+        high = self.body.heads[self._tree.bones[top[0]]] if top else self.body.head("L", "upper_arm")
+        return volume(shoulders, hips, float(high[1] - self.body.head("L", "thigh")[1]))
+
+    def trunk(self, turns: Array, places: Array) -> Trunk:
+        """The character's body with turns (T, C, 3, 3) and places (T, C, 3) on the stage."""
+        low, high = (
+            0.5 * (places[:, self.limb("L", part)[0]] + places[:, self.limb("R", part)[0]])
+            for part in ("thigh", "upper_arm")
+        )
+        chest = (self.roles.get(SPINE) or self.roles[HIPS])[-1]
+        top = (self.roles.get(HEAD) or self.roles.get(NECK) or [chest])[0]
+        joint = places[:, top] if HEAD in self.roles or NECK in self.roles else high
+        return Trunk(low, high, head_middle(joint, turns[:, top], self.body_volume().head), turns[:, chest])
+
+    def hand_points(self, side: str, turns: Array, places: Array) -> list[Array]:
+        """Points (T, 3) of a hand on the stage: wrist and knuckles."""
+        hand = self.limb(side, "hand")[0]
+        reach = self.body.hand_reach(side)
+        return [places[:, hand], places[:, hand] + turns[:, hand] @ reach]
+
+    def _keep_hands_off(self, turns: Array, places: Array, joints: Array, world: Array) -> None:
+        """Bend the arms in `turns` so that no hand is deeper in the body than the motion's hands are in theirs."""
+        shape = self.body_volume()
+        mine, theirs = self.trunk(turns, places), source_trunk(joints, world)
+        scale = shape.breadth / SMPL_VOLUME.breadth
+        for side in SIDES:
+            if not self.limb(side, "hand"):
+                continue
+            upper, lower, hand = (self.limb(side, part) for part in ("upper_arm", "forearm", "hand"))
+            source = [joints[:, JOINT_INDEX[f"{side}_{name}"]] for name in ("wrist", "hand")]
+            allowed = [depths(point, theirs, SMPL_VOLUME)[0] for point in source]
+            points = self.hand_points(side, turns, places)
+            moved = np.zeros((len(turns), 3))
+            for _ in range(_PUSHES):
+                deeper = [
+                    excess(depths(point + moved, mine, shape), other, scale)
+                    for point, other in zip(points, allowed, strict=True)
+                ]
+                moved = moved + push(deeper, scale)
+            hinge = world[:, JOINT_INDEX[f"{side}_shoulder"], :, 1] * (-1.0 if side == "L" else 1.0)
+            first = places[:, lower[0]] - places[:, upper[0]]
+            swing, bend = bent_arm(first, places[:, hand[0]] - places[:, lower[0]], moved, hinge)
+            turns[:, upper] = swing[:, None] @ turns[:, upper]
+            turns[:, lower] = bend[:, None] @ turns[:, lower]
+
+    def _finger_bends(self, side: str, finger: str) -> list[tuple[int, FingerBend]]:
+        """The controls of a finger from the knuckle on, and how each is bent; none where no palm shows."""
+        body, palm = self.body, self.body.palm(side)
+        found = self.limb(side, finger)
+        if palm is None or not found:
+            return []
+        heads = body.heads[self._tree.bones[found]]
+        skipped = body.metacarpals(side, finger)
+        leaves = body.leaves(self.controls[found[-1]].bone)
+        bends = finger_bends(
+            finger, self.hands, heads[skipped:], leaves[0] if leaves else None, palm, body.inward(side)
+        )
+        return list(zip(found[skipped:], bends, strict=True))
+
+    def _pose_fingers(self, turns: Array, joints: Array, fps: float) -> None:
+        """Turn the fingers in `turns` from their hands."""
+        for side in SIDES:
+            lively = life(joints[:, JOINT_INDEX[f"{side}_wrist"]], fps)
+            for number, finger in enumerate(FINGERS):
+                for control, bend in self._bends[side, finger]:
+                    share = lively[number] if self.hands == "relaxed" else np.ones(len(turns))
+                    own = rot.axis_angle_to_matrix(bend.axis * (share * bend.goal - bend.rest)[:, None])
+                    above = self._bent_above.get(control)
+                    turns[:, control] = (turns[:, control] if above is None else turns[:, above]) @ own
+
+    def _share_twist(self, turns: Array, world: Array) -> None:
+        """Turn the bones that share a limb's twist: near the body they do not twist, near the hand they twist with
+        it."""
+        body = self.body
+        for side in SIDES:
+            for part in TWISTED:
+                found = self._tree.by_role.get(twist(sided(body.bone_side(side), part)), [])
+                limb = self.limb(side, part)[0]
+                for control in found:
+                    turns[:, control] = turns[:, limb] @ self._twist_at(
+                        side, part, self._along(side, part, control), world
+                    )
+
+    def _along(self, side: str, part: str, control: int) -> float:
+        """Where a control's head is along a part of a limb, 0..1."""
+        start = self.body.head(side, part)
+        line = self.body.direction(side, part)
+        ends = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot"}
+        if line is None or not self.limb(side, ends[part]):
+            return 0.5
+        away = self.body.heads[self._tree.bones[control]] - start
+        return float(np.clip(away @ line / self.body.length(side, part), 0, 1))
+
+    def _twist_at(self, side: str, part: str, along: float, world: Array) -> Array:
+        """Rotations (T, 3, 3) of the resting body that a twist bone at `along` has beyond its limb's."""
+        above, below = {
+            "upper_arm": ("shoulder", "upper_arm"), "forearm": ("forearm", "hand"),
+            "thigh": ("", "thigh"), "shin": ("shin", "foot"),
+        }[part]  # fmt: skip
+        first = world[:, smpl_joint(side, above)] if above else world[:, 0]
+        second = world[:, smpl_joint(side, below)]
+        angle = np.unwrap(twist_angle(np.swapaxes(first, -1, -2) @ second, smpl_direction(side, part)))
+        share = along if part in ("forearm", "shin") else along - 1
+        axis = self.body.alignment[sided(side, part)].T @ smpl_direction(side, part)
+        return rot.axis_angle_to_matrix((share * angle)[:, None] * axis)

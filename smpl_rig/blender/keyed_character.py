@@ -72,10 +72,9 @@ def read_character(text: str) -> KeyedCharacter:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its character is damaged ({error})") from error
-    if len(read.to_world) != 16 or not all(map(math.isfinite, read.to_world)) or not read.modes or not read.moving:
-        raise ValueError("its character is damaged (its place in the world)")
-    if len(read.rest) != len(read.modes) or {len(each) for each in read.rest} != {7}:
-        raise ValueError("its character is damaged (its rest pose)")
-    if not set(read.modes.values()) <= _MODES or not set(read.moving) <= set(read.modes):
-        raise ValueError("its character is damaged (its rotation modes)")
+    sound = len(read.to_world) == 16 and len(read.rest) == len(read.modes) and {len(each) for each in read.rest} == {7}
+    finite = all(map(math.isfinite, (*read.to_world, *(value for each in read.rest for value in each))))
+    known = set(read.modes.values()) <= _MODES and set(read.moving) <= set(read.modes)
+    if not (sound and finite and known and read.moving):
+        raise ValueError(f"its character is damaged ({text[:20]})")
     return read

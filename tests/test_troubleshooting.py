@@ -35,8 +35,6 @@ UNMEANT = {
     "Generating … tokens… on the …": "is progress",
     "is not usable": "is a line of the installation's progress",
     "beat snap strength … is outside 0..1": "the request has been checked before",
-    "hands is …; one of … is needed": "the panel and the batch offer those alone",
-    "… poses were read for a motion of … frames": "its arrays come from our own code",
     _EXIT_CODES: "is in the help of batch.py; the page has a table",
     "Original MAGMA, variant …, imported from ….": "describes a checkpoint in the panel",
     "the originals, unchanged in float32; this project did not train them and grants no licence to them.": _CARD,

@@ -126,7 +126,7 @@ def _numbered(key: str) -> Iterable[tuple[str, int]]:
     yield key, -1
     bare = key.rstrip("0123456789.")
     if bare and bare != key:
-        yield bare, int(key[len(bare) :].split(".")[0][:6] or 0)
+        yield bare, int(key[len(bare) :].split(".", maxsplit=1)[0][:6] or 0)
 
 
 def _key(name: Sequence[str]) -> str:

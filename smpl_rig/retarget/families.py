@@ -17,8 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from smpl_rig.retarget.bone_names import NameWords, canonical
-from smpl_rig.retarget.roles import SIDES
+from .bone_names import NameWords, canonical
+from .roles import SIDES
 
 FOLDER = Path(__file__).parent / "families"
 GENERAL = "general"

@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
-from smpl_rig.retarget.roles import ARM, REQUIRED, sided
+from .bone_tree import between, meeting, path, subtree
+from .roles import ARM, REQUIRED, sided
 
 Floats = NDArray[np.float64]
 

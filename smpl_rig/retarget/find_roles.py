@@ -7,14 +7,28 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from smpl_rig.retarget import bone_names
-from smpl_rig.retarget.bone_tree import between, meeting, path, subtree
-from smpl_rig.retarget.families import CENTRAL, Family, families, name_words, special_words
-from smpl_rig.retarget.find_by_shape import find_by_shape
-from smpl_rig.retarget.named_bones import NamedBones
-from smpl_rig.retarget.rig import Rig
-from smpl_rig.retarget.roles import (
-    ARM, BODY_ROLES, FINGERS, HEAD, HIPS, LEG, NECK, REQUIRED, SIDES, SPINE, TRUNK, TWISTED, CharacterMap, sided, twist,
+from . import bone_names
+from .bone_tree import between, meeting, path, subtree
+from .families import CENTRAL, Family, families, name_words, special_words
+from .find_by_shape import find_by_shape
+from .named_bones import NamedBones
+from .rig import Rig
+from .roles import (
+    ARM,
+    BODY_ROLES,
+    FINGERS,
+    HEAD,
+    HIPS,
+    LEG,
+    NECK,
+    REQUIRED,
+    SIDES,
+    SPINE,
+    TRUNK,
+    TWISTED,
+    CharacterMap,
+    sided,
+    twist,
     words,
 )  # fmt: skip
 

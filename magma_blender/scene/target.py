@@ -5,7 +5,7 @@ Editing knows motions and this protocol, and never how a target is keyed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import bpy
@@ -25,6 +25,10 @@ class Target(Protocol):
 
     def check(self) -> None:
         """Raise SceneError unless a dance can be keyed. Changes nothing."""
+
+    def work_ahead(self) -> Callable[[Motion, bool], None]:
+        """What takes long in keying a motion, as a function that touches nothing of Blender's. Its second argument says
+        whether all frames will be keyed."""
 
     def stage(self) -> Floats:
         """(4, 4) the world of a motion in the armature's space."""

@@ -6,9 +6,9 @@ A control rig's switches, such as Rigify's from IK to FK, are channels as well. 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -260,7 +260,8 @@ class CharacterKeying:
 
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:
         """(N, C) what shows a motion."""
-        quaternions, locations = self._basis(motion)
+        solved = self._solved(motion)
+        quaternions, locations = solved.quaternions, solved.locations
         count = len(quaternions)
         values = np.empty((count, len(self.channels)))
         for mode in dict.fromkeys(self.keyed.modes.values()):
@@ -274,10 +275,7 @@ class CharacterKeying:
         values[:, self._switches :] = [value for _, _, value in self._settings]
         return values if frames is None else values[frames]
 
-    def _basis(self, motion: Motion) -> tuple[rot.Array, rot.Array]:
-        return self._retargeter.basis(self._solved(motion))
-
-    def _solved(self, motion: Motion) -> Solved:
+    def _solved(self, motion: Motion) -> _Poses:
         """The poses of a motion. A button asks several times."""
         digest = hashlib.blake2b(digest_size=16)
         rig = self._rig
@@ -285,12 +283,13 @@ class CharacterKeying:
         for array in arrays:
             digest.update(array.tobytes())
         text = f"{rig.names}{rig.parents}{motion.fps}{self.keyed.to_json()}"
-        key = digest.hexdigest() + hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        key = digest.digest()
         if key not in _solved:
-            _solved[key] = self._retargeter.solve(motion)
+            poses = self._retargeter.solve(motion)
+            _solved[key] = _Poses(poses.turns, poses.places, *self._retargeter.basis(poses))
             while len(_solved) > MOST_SOLVED:
-                _solved.popitem(last=False)
-        _solved.move_to_end(key)
+                _solved.pop(next(iter(_solved)))
         return _solved[key]
 
     def read(self, motion: Motion, frames: Frames, times: Floats) -> Motion:
@@ -307,9 +306,9 @@ class CharacterKeying:
         alone = self.is_alone(float(np.min(times)), float(np.max(times)))
         now = self._keyed(times) if alone else self._shown(times)
         whole = self._solved(motion)
-        then = Solved(whole.turns[frames], whole.places[frames])
-        turned = rot.quaternion_distance(*(self._retargeter.basis(each)[0] for each in (now, then))).max(axis=1)
-        away = np.linalg.norm(now.places - then.places, axis=-1).max(axis=1)
+        quaternions, _ = self._retargeter.basis(now)
+        turned = rot.quaternion_distance(quaternions, whole.quaternions[frames]).max(axis=1)
+        away = np.linalg.norm(now.places - whole.places[frames], axis=-1).max(axis=1)
         growth = tolerance_growth(motion.fps)
         sparse = max(self.keyed.metres / TOLERANCE, np.radians(self.keyed.degrees) / 2 / LARGEST_TURN, 1.0)
         most = growth * sparse
@@ -371,7 +370,17 @@ class CharacterKeying:
             data.pose_position = "POSE"
 
 
-_solved: OrderedDict[str, Solved] = OrderedDict()
+@dataclass(frozen=True, eq=False)
+class _Poses:
+    """The poses of a motion, see `Solved`, and the channels that show them, see `Retargeter.basis`."""
+
+    turns: Floats
+    places: Floats
+    quaternions: Floats
+    locations: Floats
+
+
+_solved: dict[bytes, _Poses] = {}
 
 
 def _rests(curve: bpy.types.FCurve, first: float, last: float) -> bool:

@@ -425,3 +425,20 @@ def test_a_failure_puts_switches_and_poses_back(rigify, tmp_path):
     assert bones["upper_arm_parent.L"]["IK_FK"] == 0.25
     assert tuple(bones["upper_arm_fk.L"].location) == (0, 0.125, 0)
     assert bones["torso"]["head_follow"] != 1.0
+
+
+def test_what_takes_long_is_worked_out_beside_the_window(guy, monkeypatch):
+    import time
+
+    from magma_blender.engine_host.session import session
+    from magma_blender.operators.generate import start_dance
+    from smpl_rig.retarget.retargeter import Retargeter
+
+    bpy.context.scene.magma.seed = 5
+    start_dance(bpy.context)
+    session.wait_for_job(lambda _: None)
+    while not session.work_ahead():
+        time.sleep(0.01)
+    monkeypatch.setattr(Retargeter, "solve", None)
+    assert session.finish_job(bpy.context) == guy
+    assert load(guy).document.seed == 5

@@ -7,7 +7,9 @@ it does to the scene.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +45,11 @@ TellTask = Callable[[object], Notice]
 """Puts the answer (JSON) to a request that changes no scene into words. Raises AnswerError where it makes no sense."""
 
 
+Ahead = Callable[[DanceAnswer], Callable[[], object]]
+"""Looks at the scene and gives what takes long in putting the engine's answer there, as work that touches nothing of
+Blender's; what it finds out is remembered where it is needed. May raise anything: `Finish` says what is wrong."""
+
+
 class JobTarget(Protocol):
     """The armature that a job is for."""
 
@@ -53,7 +60,8 @@ class JobTarget(Protocol):
 @dataclass
 class Job:
     """A dance being generated or edited. title: what is being done. target: None for an armature that is not made yet.
-    preview: whether its frames are shown while they are generated."""
+    preview: whether its frames are shown while they are generated. ahead: what may be worked out beside the window
+    before `finish`."""
 
     title: str
     request: Request
@@ -62,6 +70,8 @@ class Job:
     target: JobTarget | None
     preview: bool
     started: float
+    ahead: Ahead | None = None
+    worker: threading.Thread | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +81,11 @@ class EngineTask:
     title: str
     request: Request
     tell: TellTask
+
+
+def _quietly(work: Callable[[], object]) -> None:
+    with contextlib.suppress(Exception):  # it comes again where the work is done once more
+        work()
 
 
 class Session:
@@ -146,13 +161,14 @@ class Session:
         tell: Tell,
         target: JobTarget | None,
         preview: bool = False,
+        ahead: Ahead | None = None,
     ) -> Job:
         """Ask the engine for a change of the scene; see `Job`. Raises MagmaError, with nothing begun."""
         self.check_idle()
         engine_setup.check_device(setup)
         request = self.client(setup).request(method, params)
         self.notice = None
-        self.job = Job(title, request, finish, tell, target, preview, time.monotonic())
+        self.job = Job(title, request, finish, tell, target, preview, time.monotonic(), ahead)
         return self.job
 
     def check_idle(self) -> None:
@@ -174,6 +190,22 @@ class Session:
         if self.job is not None and self._client is not None:
             self._client.cancel(self.job.request)
             self.start_ticking()
+
+    def work_ahead(self) -> bool:
+        """Whether the ended request's answer can be put into the scene now; until then what takes long is worked out
+        beside the window."""
+        job = self.job
+        assert job is not None
+        if job.ahead is None or job.request.state != "done":
+            return True
+        if job.worker is None:
+            try:
+                work = job.ahead(read_dance(job.request.result))
+            except Exception:  # which comes again in `finish_job`
+                return True
+            job.worker = threading.Thread(target=_quietly, args=(work,), name="MAGMA keys", daemon=True)
+            job.worker.start()
+        return not job.worker.is_alive()
 
     def finish_job(self, context: bpy.types.Context) -> bpy.types.Object:
         """Put the ended request's answer into the scene and return the armature; the job is over in any case.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import bpy
 
@@ -14,12 +14,13 @@ from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer
 from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
-from ..engine_host.session import Job, session
+from ..engine_host.session import Ahead, Job, session
 from ..errors import SceneError
 from ..media import song_asset, strips
 from ..scene import edits, own_keyframes
 from ..scene.armature_reference import ArmatureReference
 from ..scene.dancer import load
+from ..scene.generated_dance import read_generated
 from ..scene.target import target_of
 
 
@@ -43,7 +44,16 @@ def start_edit(
         edits.finish_edit(found, dancer, answer)
         return found
 
-    return session.begin_job(EDIT, params, setup, f"{title}: {armature.name}", finish, _tell, target)
+    ahead = _ahead_on(target)
+    return session.begin_job(EDIT, params, setup, f"{title}: {armature.name}", finish, _tell, target, ahead=ahead)
+
+
+def _ahead_on(target: ArmatureReference) -> Ahead:
+    def ahead(answer: DanceAnswer) -> Callable[[], object]:
+        work = target_of(target.find()).work_ahead()
+        return lambda: work(read_generated(answer).motion, False)
+
+    return ahead
 
 
 def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: float) -> Job:
@@ -70,7 +80,7 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
         return found
 
     title = f"Joining: {first.name}, {second.name}"
-    return session.begin_job(CHAIN, params, setup, title, finish, _tell, target)
+    return session.begin_job(CHAIN, params, setup, title, finish, _tell, target, ahead=_ahead_on(target))
 
 
 def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> Job:

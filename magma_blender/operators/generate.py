@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import bpy
 
@@ -19,6 +20,7 @@ from ..media import strips
 from ..scene import build_dance, generation_plan, selection
 from ..scene.armature_reference import ArmatureReference
 from ..scene.dancer import load
+from ..scene.generated_dance import read_generated
 from ..scene.generation_plan import DancePlan
 from ..scene.scene_settings import settings_of
 from ..scene.target import new_target
@@ -54,9 +56,15 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
     def tell(made: bpy.types.Object, _answer: DanceAnswer, seconds: float) -> Notice:
         return _tell(made, dance_plan, seconds)
 
+    def ahead(answer: DanceAnswer) -> Callable[[], object]:
+        assert target is not None
+        work = new_target(target.find(), dance_plan.frame_start).work_ahead()
+        return lambda: work(read_generated(answer).motion, True)
+
     title = f'Dancing to "{dance_plan.name}"'
     params = dance_plan.request(setup.device)
-    return session.begin_job(GENERATE, params, setup, title, finish, tell, target, dance_plan.preview)
+    beside = ahead if target is not None else None
+    return session.begin_job(GENERATE, params, setup, title, finish, tell, target, dance_plan.preview, beside)
 
 
 def _tell(armature: bpy.types.Object, dance_plan: DancePlan, seconds: float) -> Notice:

@@ -89,6 +89,10 @@ class JobOperator(bpy.types.Operator):
             assert context.workspace is not None
             context.workspace.status_text_set(f"MAGMA: {progress_text(job.request.progress)}   ESC: cancel")
             return {"PASS_THROUGH"}
+        if not session.work_ahead():
+            assert context.workspace is not None
+            context.workspace.status_text_set("MAGMA: Keying")
+            return {"PASS_THROUGH"}
         self._clean_up(context)
         return self._finish(context)
 

@@ -104,7 +104,7 @@ def _getter(role: str, at: int) -> Callable[[MagmaCharacter], str]:
             return ""
         try:
             names = characters.map_of(target).of(role)
-        except ValueError:  # errors of armatures are
+        except (ValueError, ImportError):  # errors of armatures are; no numpy
             return ""
         return names[at] if names else ""
 
@@ -118,7 +118,7 @@ def _setter(role: str, at: int) -> Callable[[MagmaCharacter, str], None]:
             return
         try:
             present = characters.map_of(target)
-        except ValueError:
+        except (ValueError, ImportError):
             return
         names = present.of(role)
         if not name:

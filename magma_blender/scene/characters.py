@@ -18,7 +18,7 @@ from smpl_rig.blender.compat import armature_of
 from ..errors import SceneError
 
 if TYPE_CHECKING:
-    from smpl_rig.blender.character_keying import KeyedCharacter
+    from smpl_rig.blender.keyed_character import KeyedCharacter
     from smpl_rig.retarget.find_roles import FoundRoles
     from smpl_rig.retarget.roles import CharacterMap
 

@@ -16,6 +16,7 @@ import bpy
 from engine.checks import is_count, is_number, shown
 from engine.choreography import Choreography, Range, to_json
 from smpl_rig.blender.compat import is_own, places
+from smpl_rig.blender.keyed_character import read_character
 
 from ..engine_host.checkpoint_list import beats_per_bar
 from ..errors import SceneError
@@ -64,7 +65,7 @@ class Dancer:
     dance was generated. strip: the name of the strip that is danced to. action: the name of the action that holds the
     keys. beat_snap: how far the motion was re-timed onto the beats after it was decoded, 0 to 1. key_prints: one number
     a frame, of the keys as the add-on wrote them. character: how it is keyed on a character, see
-    `smpl_rig.blender.character_keying.KeyedCharacter`; empty for the SMPL armature.
+    `smpl_rig.blender.keyed_character.KeyedCharacter`; empty for the SMPL armature.
     """
 
     document: Choreography
@@ -282,7 +283,11 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def _is_character(value: object) -> TypeGuard[str]:
-    return isinstance(value, str) and len(value) <= _LONGEST_CHARACTER
+    if not isinstance(value, str) or len(value) > _LONGEST_CHARACTER:
+        return False
+    if value:
+        read_character(value)  # which says what is wrong with it
+    return True
 
 
 def _is_bytes(value: object) -> TypeGuard[bytes]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from ..errors import SceneError
 
 if TYPE_CHECKING:
     from smpl_rig.blender.key_prints import DanceKeys
-    from smpl_rig.blender.keying import Bools, Channel, Frames, Keying
+    from smpl_rig.blender.keying import Bools, Channel, Floats, Frames, Keying
     from smpl_rig.motion import Motion
 
 SAMPLED = 16
@@ -69,6 +69,18 @@ class KeyedTarget:
         with as_scene_errors():
             self._keying.check()
             check_free(self._keying)
+
+    def work_ahead(self) -> Callable[[Motion, bool], None]:
+        """What takes long in keying, beside the window."""
+        from smpl_rig.blender.keyframes import work_ahead
+
+        with as_scene_errors():
+            return work_ahead(self._keying)
+
+    def stage(self) -> Floats:
+        """(4, 4) the world of a motion in the armature's space."""
+        with as_scene_errors():
+            return self._keying.stage()
 
     def compare(self, keyed: Keyed) -> Found:
         """Where the dance is now; raises SceneError where the armature has no keys of it, or they were scaled in time,

@@ -5,18 +5,17 @@ Editing knows motions and this protocol, and never how a target is keyed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import bpy
 
-from ..errors import SceneError
 from . import characters
 from .dancer import Dancer, load_or_none
 from .keyed_target import Former, Found, Keyed, KeyedTarget, as_scene_errors
 
 if TYPE_CHECKING:
-    from smpl_rig.blender.keying import Bools, Channel, Frames
+    from smpl_rig.blender.keying import Bools, Channel, Floats, Frames
     from smpl_rig.motion import Motion
 
 
@@ -26,6 +25,13 @@ class Target(Protocol):
 
     def check(self) -> None:
         """Raise SceneError unless a dance can be keyed. Changes nothing."""
+
+    def work_ahead(self) -> Callable[[Motion, bool], None]:
+        """What takes long in keying a motion, as a function that touches nothing of Blender's. Its second argument says
+        whether all frames will be keyed."""
+
+    def stage(self) -> Floats:
+        """(4, 4) the world of a motion in the armature's space."""
 
     def compare(self, keyed: Keyed) -> Found:
         """Where a dance that was keyed is now, and which of its frames somebody has changed."""
@@ -79,21 +85,15 @@ def target_of(armature: bpy.types.Object, dancer: Dancer | None = None) -> Targe
 
 
 def keyed_as(armature: bpy.types.Object, character: str) -> Target:
-    """The target of a dance that is keyed as its record says. Raises SceneError."""
+    """The target of a dance that is keyed as its record says."""
     from smpl_rig.blender.smpl_keying import SmplKeying
 
     if not character:
         return KeyedTarget(SmplKeying(armature))
-    from smpl_rig.blender.character_keying import CharacterKeying, read_character
+    from smpl_rig.blender.character_keying import CharacterKeying
+    from smpl_rig.blender.keyed_character import read_character
 
-    try:
-        keyed = read_character(character)
-    except ValueError as error:
-        raise SceneError(
-            f'What "{armature.name}" carries of its dance is damaged ({error}): generate the dance again, or go back '
-            "to an earlier version of the file."
-        ) from error
-    return KeyedTarget(CharacterKeying(armature, keyed), character)
+    return KeyedTarget(CharacterKeying(armature, read_character(character)), character)
 
 
 def new_target(armature: bpy.types.Object, frame: int | None = None) -> Target:

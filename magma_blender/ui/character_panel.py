@@ -85,6 +85,8 @@ def draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     except ValueError as error:  # errors of armatures are
         draw_lines(layout, [str(error)], context, "ERROR")
         return
+    except ImportError:
+        return  # no numpy, which is said elsewhere
     if smpl:
         draw_lines(layout, ["An SMPL armature: its bones are keyed as they are."], context, "INFO")
         return

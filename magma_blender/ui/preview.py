@@ -15,6 +15,7 @@ from ..engine_host.client_request import Request
 from ..engine_host.plain_text import shown
 from ..engine_host.session import session
 from ..errors import AnswerError, MagmaError
+from ..scene.target import new_target
 from .draw import never_raises
 
 if TYPE_CHECKING:
@@ -95,19 +96,32 @@ def lines(joints: Joints) -> list[tuple[float, float, float]]:
 
 
 def _place() -> Matrix:
-    from mathutils import Matrix
-
-    from smpl_rig.blender.armature import rest_pose
-
     job = session.job
     if job is None or job.target is None:
         return _in_the_scene()
     try:
         armature = job.target.find()
-    except MagmaError:  # deleted meanwhile
+        if _stage.of is not job:
+            _stage.of, _stage.matrix = job, _stage_of(armature)
+    except MagmaError:  # deleted meanwhile, or being edited
         return _in_the_scene()
-    rest = rest_pose(armature)
-    return armature.matrix_world @ Matrix((rest.world_to_armature * rest.size).tolist()).to_4x4()
+    return armature.matrix_world @ _stage.matrix
+
+
+def _stage_of(armature: bpy.types.Object) -> Matrix:
+    from mathutils import Matrix
+
+    return Matrix(new_target(armature).stage().tolist())
+
+
+class _Stage:
+    """Where the target dances, in its own space: worked out once for a job."""
+
+    of: object = None
+    matrix: Matrix
+
+
+_stage = _Stage()
 
 
 def _in_the_scene() -> Matrix:

@@ -6,9 +6,7 @@ A control rig's switches, such as Rigify's from IK to FK, are channels as well. 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,14 +28,13 @@ from ..retarget.roles import (
     SIDES,
     CharacterMap,
     CharacterMapError,
-    from_json,
     sided,
-    to_json,
 )
 from ..skeleton import rest_joints
 from . import compat, rotation_modes
 from .armature import ArmatureError, check_usable
 from .compat import armature_of, pose_of
+from .keyed_character import KeyedCharacter
 from .keying import (
     FEET_TOLERANCE,
     LARGEST_TURN,
@@ -55,7 +52,6 @@ from .keying import (
 )
 from .rigs import rig_of, world_matrix_at
 
-VERSION = 1
 AT_LEAST_REACH = 0.05
 """Metres that every control turns at least: what hangs on it."""
 SAME_TURN, SAME_PLACE = 4e-3, 5e-3
@@ -74,72 +70,6 @@ HOLDING = frozenset(
 """Kinds of constraints that say where a bone is, whatever is keyed. Limits only bound it."""
 MOST_SOLVED = 3
 _ENDS = (HEAD, *(sided(side, part) for side in SIDES for part in ("hand", "toes")), *FINGER_ROLES)
-
-
-@dataclass(frozen=True)
-class KeyedCharacter:
-    """How a dance is keyed on a character.
-
-    map, hands: see `Retargeter`. to_world: (16,) the object's matrix when it was keyed, row by row. modes: control ->
-    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
-    each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
-    leave of a turn and of places, 0 for the usual.
-    """
-
-    map: CharacterMap
-    hands: str
-    to_world: tuple[float, ...]
-    modes: Mapping[str, str]
-    moving: tuple[str, ...]
-    rest: tuple[tuple[float, ...], ...]
-    degrees: float = 0.0
-    metres: float = 0.0
-
-    def to_json(self) -> str:
-        """As text, for records."""
-        values = {
-            "version": VERSION,
-            "map": to_json(self.map),
-            "hands": self.hands,
-            "to_world": list(self.to_world),
-            "modes": [list(item) for item in self.modes.items()],
-            "moving": list(self.moving),
-            "rest": [[round(value, 6) for value in each] for each in self.rest],
-            "degrees": self.degrees,
-            "metres": self.metres,
-        }
-        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
-
-
-def read_character(text: str) -> KeyedCharacter:
-    """What `KeyedCharacter.to_json` wrote. Raises ValueError with a clause that says what is wrong."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"its character is no JSON ({error})") from error
-    if not isinstance(data, dict) or data.get("version") != VERSION:
-        found = data.get("version") if isinstance(data, dict) else None
-        raise ValueError(f"its character has version {str(found)[:20]}, this add-on reads {VERSION}")
-    try:
-        read = KeyedCharacter(
-            map=from_json(data["map"]),
-            hands=str(data["hands"]),
-            to_world=tuple(float(value) for value in data["to_world"]),
-            modes={str(bone): str(mode) for bone, mode in data["modes"]},
-            moving=tuple(str(bone) for bone in data["moving"]),
-            rest=tuple(tuple(float(value) for value in each) for each in data["rest"]),
-            degrees=float(data["degrees"]),
-            metres=float(data["metres"]),
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"its character is damaged ({error})") from error
-    if len(read.to_world) != 16 or not np.isfinite(read.to_world).all() or not read.modes or not read.moving:
-        raise ValueError("its character is damaged (its place in the world)")
-    if len(read.rest) != len(read.modes) or {len(each) for each in read.rest} != {7}:
-        raise ValueError("its character is damaged (its rest pose)")
-    if not set(read.modes.values()) <= rotation_modes.MODES or not set(read.moving) <= set(read.modes):
-        raise ValueError("its character is damaged (its rotation modes)")
-    return read
 
 
 def keyed_now(
@@ -266,6 +196,14 @@ class CharacterKeying:
         matrix = np.array(self.keyed.to_world).reshape(4, 4)
         return float(1 / max(abs(np.linalg.det(matrix[:3, :3])) ** (1 / 3), 1e-9))
 
+    def stage(self) -> Floats:
+        """(4, 4) the world of a motion in the armature's space, as large as the character."""
+        body = self._retargeter.body
+        corners = body.places_to_armature(np.concatenate([np.zeros((1, 3)), body.ratio * np.eye(3)]))
+        matrix = np.eye(4)
+        matrix[:3, 3], matrix[:3, :3] = corners[0], (corners[1:] - corners[0]).T
+        return matrix
+
     def check(self) -> None:
         """Raise ArmatureError unless a motion can be keyed and would be seen."""
         held = held_bones(pose_of(self.armature))
@@ -322,7 +260,8 @@ class CharacterKeying:
 
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:
         """(N, C) what shows a motion."""
-        quaternions, locations = self._basis(motion)
+        solved = self._solved(motion)
+        quaternions, locations = solved.quaternions, solved.locations
         count = len(quaternions)
         values = np.empty((count, len(self.channels)))
         for mode in dict.fromkeys(self.keyed.modes.values()):
@@ -336,10 +275,7 @@ class CharacterKeying:
         values[:, self._switches :] = [value for _, _, value in self._settings]
         return values if frames is None else values[frames]
 
-    def _basis(self, motion: Motion) -> tuple[rot.Array, rot.Array]:
-        return self._retargeter.basis(self._solved(motion))
-
-    def _solved(self, motion: Motion) -> Solved:
+    def _solved(self, motion: Motion) -> _Poses:
         """The poses of a motion. A button asks several times."""
         digest = hashlib.blake2b(digest_size=16)
         rig = self._rig
@@ -347,12 +283,13 @@ class CharacterKeying:
         for array in arrays:
             digest.update(array.tobytes())
         text = f"{rig.names}{rig.parents}{motion.fps}{self.keyed.to_json()}"
-        key = digest.hexdigest() + hashlib.blake2b(text.encode("utf-8", "surrogatepass")).hexdigest()
+        digest.update(text.encode("utf-8", "surrogatepass"))
+        key = digest.digest()
         if key not in _solved:
-            _solved[key] = self._retargeter.solve(motion)
+            poses = self._retargeter.solve(motion)
+            _solved[key] = _Poses(poses.turns, poses.places, *self._retargeter.basis(poses))
             while len(_solved) > MOST_SOLVED:
-                _solved.popitem(last=False)
-        _solved.move_to_end(key)
+                _solved.pop(next(iter(_solved)))
         return _solved[key]
 
     def read(self, motion: Motion, frames: Frames, times: Floats) -> Motion:
@@ -369,9 +306,9 @@ class CharacterKeying:
         alone = self.is_alone(float(np.min(times)), float(np.max(times)))
         now = self._keyed(times) if alone else self._shown(times)
         whole = self._solved(motion)
-        then = Solved(whole.turns[frames], whole.places[frames])
-        turned = rot.quaternion_distance(*(self._retargeter.basis(each)[0] for each in (now, then))).max(axis=1)
-        away = np.linalg.norm(now.places - then.places, axis=-1).max(axis=1)
+        quaternions, _ = self._retargeter.basis(now)
+        turned = rot.quaternion_distance(quaternions, whole.quaternions[frames]).max(axis=1)
+        away = np.linalg.norm(now.places - whole.places[frames], axis=-1).max(axis=1)
         growth = tolerance_growth(motion.fps)
         sparse = max(self.keyed.metres / TOLERANCE, np.radians(self.keyed.degrees) / 2 / LARGEST_TURN, 1.0)
         most = growth * sparse
@@ -433,7 +370,17 @@ class CharacterKeying:
             data.pose_position = "POSE"
 
 
-_solved: OrderedDict[str, Solved] = OrderedDict()
+@dataclass(frozen=True, eq=False)
+class _Poses:
+    """The poses of a motion, see `Solved`, and the channels that show them, see `Retargeter.basis`."""
+
+    turns: Floats
+    places: Floats
+    quaternions: Floats
+    locations: Floats
+
+
+_solved: dict[bytes, _Poses] = {}
 
 
 def _rests(curve: bpy.types.FCurve, first: float, last: float) -> bool:

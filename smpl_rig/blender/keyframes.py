@@ -6,7 +6,8 @@ tolerance, see `fit`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Sequence
 
 import bpy
 import numpy as np
@@ -120,7 +121,32 @@ def fit(keying: Keying, values: Floats, fps: float, frame: int = 0) -> list[Keys
     """
     longest = longest_piece(fps)
     # as Blender keeps them, so that a value that does not change is one number
-    return fit_keys(values.astype(np.float32), keying.tolerances() * tolerance_growth(fps), longest, frame % longest)
+    kept, tolerance = values.astype(np.float32), keying.tolerances() * tolerance_growth(fps)
+    digest = hashlib.blake2b(kept.tobytes() + tolerance.tobytes() + f"{longest} {frame % longest}".encode()).digest()
+    if digest not in _fitted:
+        _fitted[digest] = fit_keys(kept, tolerance, longest, frame % longest)
+        while len(_fitted) > MOST_FITTED:
+            _fitted.pop(next(iter(_fitted)))
+    return _fitted[digest]
+
+
+_fitted: dict[bytes, list[Keys]] = {}
+MOST_FITTED = 2
+"""Fits that are kept, since a fit may be worked out ahead."""
+
+
+def work_ahead(keying: Keying) -> Callable[[Motion, bool], None]:
+    """What takes long in keying a motion, as a function that touches nothing of Blender's, so that it can run beside
+    the window: keying the motion is quick then. Its second argument says whether all frames will be keyed. Raises
+    ArmatureError."""
+    keying.tolerances()  # which looks at the armature
+
+    def work(motion: Motion, whole: bool) -> None:
+        values = keying.values(motion)
+        if whole:
+            fit(keying, values, motion.fps)
+
+    return work
 
 
 def longest_piece(fps: float) -> int:

@@ -89,6 +89,9 @@ class Keying(Protocol):
         """Whether channels alone say the pose from one scene frame to another: nothing else came in between that poses
         the bones."""
 
+    def stage(self) -> Floats:
+        """(4, 4) the world of a motion in the armature's space."""
+
     def check(self) -> None:
         """Raise ArmatureError unless a motion can be keyed. Changes nothing."""
 

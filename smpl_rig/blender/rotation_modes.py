@@ -18,7 +18,6 @@ QUATERNION, AXIS_ANGLE = "QUATERNION", "AXIS_ANGLE"
 _PROPERTIES = {QUATERNION: "rotation_quaternion", AXIS_ANGLE: "rotation_axis_angle"}
 _WORDS = {QUATERNION: ("by quaternions", "Quaternion (WXYZ)"), AXIS_ANGLE: ("by an axis and an angle", "Axis Angle")}
 _EVEN = ("XYZ", "YZX", "ZXY")
-MODES = frozenset({QUATERNION, AXIS_ANGLE, *_EVEN, "XZY", "YXZ", "ZYX"})
 GIMBAL = 1e-6
 """Cosine of the middle Euler angle below which the two others turn about the same axis."""
 JUMP = 2.0

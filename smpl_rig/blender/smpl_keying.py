@@ -70,6 +70,12 @@ class SmplKeying:
         """How many of the armature's units are a metre."""
         return self._rest.size
 
+    def stage(self) -> Floats:
+        """(4, 4) the world of a motion in the armature's space: its origin is that of the armature."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = self._rest.world_to_armature * self._rest.size
+        return matrix
+
     def is_alone(self, first: float, last: float) -> bool:
         """What else poses the bones is not looked at."""
         return True

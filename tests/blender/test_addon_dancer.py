@@ -116,7 +116,7 @@ def test_beats_and_metre_of_the_format_before_go_into_the_songs(dancer):
 
 
 DAMAGE = {
-    "version": 4,
+    "version": 5,
     "document": "{}",
     "motion": "text",
     "frame_start": 1.5,
@@ -125,6 +125,7 @@ DAMAGE = {
     "action": 7,
     "beat_snap": 2.0,
     "key_prints": [0.5],
+    "character": "{}",
 }
 
 

@@ -364,3 +364,81 @@ def test_linked_characters_and_overrides(magma, tmp_path):
     again = next(obj for obj in bpy.context.scene.objects if obj.name == "Guy" and obj.override_library)
     assert load(again) == made and hand_edited(again, made) == []
     assert bpy.context.scene.magma_character.hands == "fists"
+
+
+@pytest.fixture
+def rigify(magma):
+    """Rigify's basic human, generated."""
+    import addon_utils
+
+    addon_utils.enable("rigify", default_set=True)
+    bpy.ops.object.armature_basic_human_metarig_add()
+    meta = bpy.context.object
+    bpy.ops.pose.rigify_generate()
+    rig = bpy.context.object
+    bpy.data.objects.remove(meta)
+    yield rig
+    addon_utils.disable("rigify", default_set=True)
+
+
+def test_a_rigify_control_rig_dances_through_its_fk_controls(rigify, tmp_path):
+    before = user_data.of_object(rigify)
+    drivers = len(rigify.animation_data.drivers)
+    rig = dance_on(rigify, tmp_path)
+    after = user_data.of_object(rig)
+    assert after["pose"] == before["pose"] and len(rig.animation_data.drivers) == drivers
+    bones = rig.pose.bones
+    joints = load(rig).motion().joints()
+    from smpl_rig.skeleton import JOINT_INDEX
+
+    for frame in (0, 45, 89):
+        bpy.context.scene.frame_set(frame + 1)
+        # what deforms the mesh
+        line = (bones["ORG-hand.L"].matrix.translation - bones["ORG-forearm.L"].matrix.translation).normalized()
+        wanted = joints[frame, JOINT_INDEX["L_wrist"]] - joints[frame, JOINT_INDEX["L_elbow"]]
+        assert np.abs(np.array(line) - wanted / np.linalg.norm(wanted)).max() < 0.02
+    assert bones["upper_arm_parent.L"]["IK_FK"] == 1.0
+    paths = {curve.data_path for curve in user_data.curves_of(rig)}
+    assert 'pose.bones["upper_arm_parent.L"]["IK_FK"]' in paths and not any("_ik" in path for path in paths)
+    turn_key(rig, "forearm_fk.L", 40)
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"}
+    kept = keyed(rig)
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert np.array_equal(keyed(rig)[36:42], kept[36:42]) and hand_edited(rig, load(rig)) == []
+
+
+def test_a_failure_puts_switches_and_poses_back(rigify, tmp_path):
+    from magma_blender.scene import dance_keys
+
+    add_song(tmp_path)
+    bpy.context.scene.magma.target = rigify
+    bones = rigify.pose.bones
+    bones["upper_arm_parent.L"]["IK_FK"] = 0.25
+    bones["upper_arm_fk.L"].location = (0, 0.125, 0)
+
+    def fails(*_arguments):
+        raise ValueError("disk on fire")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dance_keys, "write", fails)
+        refused(bpy.ops.magma.generate_dance, "disk on fire", rigify)
+    assert bones["upper_arm_parent.L"]["IK_FK"] == 0.25
+    assert tuple(bones["upper_arm_fk.L"].location) == (0, 0.125, 0)
+    assert bones["torso"]["head_follow"] != 1.0
+
+
+def test_what_takes_long_is_worked_out_beside_the_window(guy, monkeypatch):
+    import time
+
+    from magma_blender.engine_host.session import session
+    from magma_blender.operators.generate import start_dance
+    from smpl_rig.retarget.retargeter import Retargeter
+
+    bpy.context.scene.magma.seed = 5
+    start_dance(bpy.context)
+    session.wait_for_job(lambda _: None)
+    while not session.work_ahead():
+        time.sleep(0.01)
+    monkeypatch.setattr(Retargeter, "solve", None)
+    assert session.finish_job(bpy.context) == guy
+    assert load(guy).document.seed == 5

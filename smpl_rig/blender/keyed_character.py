@@ -1,0 +1,80 @@
+"""How a dance is keyed on a character, as a record keeps it. Nothing here needs numpy: panels read records."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ..retarget.roles import CharacterMap, from_json, to_json
+
+VERSION = 1
+_MODES = frozenset({"QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"})
+
+
+@dataclass(frozen=True)
+class KeyedCharacter:
+    """How a dance is keyed on a character.
+
+    map, hands: see `Retargeter`. to_world: (16,) the object's matrix when it was keyed, row by row. modes: control ->
+    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
+    each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
+    leave of a turn and of places, 0 for the usual.
+    """
+
+    map: CharacterMap
+    hands: str
+    to_world: tuple[float, ...]
+    modes: Mapping[str, str]
+    moving: tuple[str, ...]
+    rest: tuple[tuple[float, ...], ...]
+    degrees: float = 0.0
+    metres: float = 0.0
+
+    def to_json(self) -> str:
+        """As text, for records."""
+        values = {
+            "version": VERSION,
+            "map": to_json(self.map),
+            "hands": self.hands,
+            "to_world": list(self.to_world),
+            "modes": [list(item) for item in self.modes.items()],
+            "moving": list(self.moving),
+            "rest": [[round(value, 6) for value in each] for each in self.rest],
+            "degrees": self.degrees,
+            "metres": self.metres,
+        }
+        return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+@lru_cache(maxsize=8)
+def read_character(text: str) -> KeyedCharacter:
+    """What `KeyedCharacter.to_json` wrote. Raises ValueError with a clause that says what is wrong."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its character is no JSON ({error})") from error
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        found = data.get("version") if isinstance(data, dict) else None
+        raise ValueError(f"its character has version {str(found)[:20]}, this add-on reads {VERSION}")
+    try:
+        read = KeyedCharacter(
+            map=from_json(data["map"]),
+            hands=str(data["hands"]),
+            to_world=tuple(float(value) for value in data["to_world"]),
+            modes={str(bone): str(mode) for bone, mode in data["modes"]},
+            moving=tuple(str(bone) for bone in data["moving"]),
+            rest=tuple(tuple(float(value) for value in each) for each in data["rest"]),
+            degrees=float(data["degrees"]),
+            metres=float(data["metres"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"its character is damaged ({error})") from error
+    sound = len(read.to_world) == 16 and len(read.rest) == len(read.modes) and {len(each) for each in read.rest} == {7}
+    finite = all(map(math.isfinite, (*read.to_world, *(value for each in read.rest for value in each))))
+    known = set(read.modes.values()) <= _MODES and set(read.moving) <= set(read.modes)
+    if not (sound and finite and known and read.moving):
+        raise ValueError(f"its character is damaged ({text[:20]})")
+    return read

@@ -114,7 +114,7 @@ def _sole(rig: Rig, found: CharacterMap, side: str) -> list[tuple[str, Array]]:
         world = rig.heads[[rig.index[name] for name in (foot, *toes)]]
         lowest, origin = float(world[:, 2].min()), float(rig.to_world[2, 3])
         size = float(np.ptp(rig.heads[:, 2]))
-        world[:, 2] = origin if 0 <= lowest - origin < 0.07 * size else lowest - 0.012 * size
+        world[:, 2] = origin if -0.01 <= (lowest - origin) / size < 0.07 else lowest - 0.012 * size
         return [(foot, _moved(world, np.linalg.inv(rig.to_world)))]
     if not toes:
         return [(foot, points)]

@@ -27,8 +27,8 @@ _SOFT = 0.005
 """Metres on SMPL's legs over which the lower end of a sole changes from heel to ball."""
 _AIR = (0.06, 0.25)
 _FOLDED = (0.6, 1.1)
-"""Heights of SMPL's sole, metres, and distances of the ankle from the hip relative to the motion's, between which a foot
-is led by its ball no more, or again, instead of by its leg."""
+"""Heights of SMPL's sole, metres, from the first to the second of which a foot is led by its leg instead of its ball,
+and distances of the ankle from the hip, relative to the motion's, from which it is led by its ball all the same."""
 _TALL = 1.1
 """A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
 _STIFF = 0.8

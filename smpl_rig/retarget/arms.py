@@ -20,7 +20,7 @@ _BREADTH, _DEPTH = 0.85, 0.62
 _HIPS_BREADTH = 1.25
 _HEAD, _HEAD_AT = 0.105, (0.0, 0.06, 0.025)
 """Radius of a head and its middle from the head joint, metres on SMPL's trunk."""
-_ALLOWED, _SOFT = 0.015, 0.01
+_ALLOWED, _SOFT = 0.02, 0.01
 """Metres on SMPL's body that a hand may be deeper, and that it may give in beyond that: bodies are no columns, and
 where an arm points matters more."""
 _REACH = 0.999

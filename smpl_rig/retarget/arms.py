@@ -20,8 +20,9 @@ _BREADTH, _DEPTH = 0.85, 0.62
 _HIPS_BREADTH = 1.25
 _HEAD, _HEAD_AT = 0.105, (0.0, 0.06, 0.025)
 """Radius of a head and its middle from the head joint, metres on SMPL's trunk."""
-_SOFT = 0.01
-"""Metres on SMPL's body that a hand may give in."""
+_ALLOWED, _SOFT = 0.02, 0.01
+"""Metres on SMPL's body that a hand may be deeper, and that it may give in beyond that: bodies are no columns, and
+where an arm points matters more."""
 _REACH = 0.999
 _OVERSTRETCHED = 0.02
 """Sine of the bend from which an elbow that bends backwards goes on doing so."""
@@ -83,10 +84,11 @@ def depths(points: Array, trunk: Trunk, shape: Volume) -> tuple[Array, Array]:
 
 
 def excess(mine: tuple[Array, Array], source: Array, scale: float) -> tuple[Array, Array]:
-    """By how much (T, 2), and the ways out (T, 2, 3), a hand is deeper in the character's body, with `depths` mine,
-    than the motion's in its own, at depths (T, 2); scale: the character's breadth relative to SMPL's."""
+    """By how much (T, 2), and the ways out (T, 2, 3), a hand is too deep in the character's body, with `depths` mine:
+    deeper than the motion's in its own, at depths (T, 2), and than is allowed. scale: the character's breadth relative
+    to SMPL's."""
     deep, outward = mine
-    return np.maximum(deep - np.maximum(source, 0) * scale, 0), outward
+    return np.maximum(deep - (np.maximum(source, 0) + _ALLOWED) * scale, 0), outward
 
 
 def push(excesses: list[tuple[Array, Array]], scale: float) -> Array:

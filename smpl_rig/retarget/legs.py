@@ -25,6 +25,10 @@ from .rig import Bools
 
 _SOFT = 0.005
 """Metres on SMPL's legs over which the lower end of a sole changes from heel to ball."""
+_AIR = (0.06, 0.25)
+_FOLDED = (0.6, 1.1)
+"""Heights of SMPL's sole, metres, from the first to the second of which a foot is led by its leg instead of its ball,
+and distances of the ankle from the hip, relative to the motion's, from which it is led by its ball all the same."""
 _TALL = 1.1
 """A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
 _STIFF = 0.8
@@ -89,6 +93,12 @@ def rolled(leg: Leg, side: str, share: float) -> Array:
     return rot.axis_angle_to_matrix(across * ((1 - share) * pitch)[:, None])
 
 
+def _rising(value: Array, low: float, high: float) -> Array:
+    """A smooth step: 0 up to `low`, 1 from `high` on."""
+    part = np.clip((value - low) / (high - low), 0, 1)
+    return part * part * (3 - 2 * part)
+
+
 def sole_of(leg: Leg, side: str) -> tuple[Array, Array]:
     """The points (T, 3) of the motion's sole under ball and ankle, metres, relative to the ankle."""
     ball = REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]] - np.array([0.0, SOLE_BELOW_FOOT, 0.0])
@@ -101,15 +111,23 @@ def floor_of(leg: Leg, side: str, ratio: float) -> Array:
     return ratio * np.minimum(leg.joints[:, 2, 2] + np.minimum(ball[:, 2], heel[:, 2]), 0)
 
 
-def ankle_goal(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float) -> Array:
-    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be, metres, stage."""
+def ankle_goal(leg: Leg, side: str, foot: Foot, turn: Array, hip: Array, flying: Array, ratio: float) -> Array:
+    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be, metres, stage.
+
+    hip, flying: (T, 3) where the leg begins, and where it ends if it points as the motion's does.
+    """
     smpl_ball, smpl_heel = sole_of(leg, side)
     ankle = leg.joints[:, 2]
     ball, heel = turn @ foot.ball, turn @ foot.heel
     level = ratio * (ankle + smpl_ball)[:, :2] - ball[:, :2]
     low = ratio * (ankle[:, 2] + _softest(smpl_ball[:, 2], smpl_heel[:, 2], _SOFT))
     height = low - _softest(ball[:, 2], heel[:, 2], _SOFT * ratio)
-    return np.concatenate([level, height[:, None]], axis=-1)
+    standing = np.concatenate([level, height[:, None]], axis=-1)
+    # in the air a long foot may bring the ankle to the hip: such a leg points as the motion's does instead
+    sole = ankle[:, 2] + np.minimum(smpl_ball[:, 2], smpl_heel[:, 2])
+    folded = np.linalg.norm(standing - hip, axis=-1) / np.linalg.norm(flying - hip, axis=-1)
+    share = (_rising(sole, *_AIR) * (1 - _rising(folded, *_FOLDED)))[:, None]
+    return share * flying + (1 - share) * standing
 
 
 def limits(leg: Leg, length: float) -> tuple[Array, float]:
@@ -148,8 +166,7 @@ def apart(leg: Leg, side: str, left: Array, planted: Bools, half_width: float, r
         return shift
     wanted = left[:, :2] * (excess if side == "L" else -excess)
     speed = np.linalg.norm(np.diff(leg.joints[:, 3, :2], axis=0), axis=-1) * fps
-    slow = np.clip((_HELD_SPEEDS[1] - speed) / (_HELD_SPEEDS[1] - _HELD_SPEEDS[0]), 0, 1)
-    hold = _HOLD * fps**2 * slow * slow * (3 - 2 * slow) * (planted[1:] & planted[:-1])
+    hold = _HOLD * fps**2 * (1 - _rising(speed, *_HELD_SPEEDS)) * (planted[1:] & planted[:-1])
     bend = (_ACCELERATION_TIME * fps**2) ** 2
     band = np.zeros((len(left), 3))
     band[:, 0] = _LEG_TIME**-2
@@ -183,6 +200,5 @@ def toes_on_floor(turns: Array, toes: Array, ball: Array, ratio: float) -> Array
     highest = np.maximum(np.hypot(line, up), 1e-9)
     angle = np.arctan2(up, line) - np.arccos(np.clip(raised / highest, -1, 1))
     # toes that point straight down are not bent, whichever side of the vertical they are on
-    steep = np.clip((up / np.linalg.norm(toes) - _STEEP[0]) / (_STEEP[1] - _STEEP[0]), 0, 1)
-    angle = np.clip(angle, 0, _MOST_BENT) * steep * steep * (3 - 2 * steep)
+    angle = np.clip(angle, 0, _MOST_BENT) * _rising(up / np.linalg.norm(toes), *_STEEP)
     return turns @ rot.axis_angle_to_matrix(across * angle[:, None])

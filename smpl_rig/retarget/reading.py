@@ -18,7 +18,7 @@ from .calibration import smpl_joint
 from .controls import Solved
 from .legs import bent
 from .rig import Bools
-from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE
+from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE, sided
 from .solver import Solver
 from .trunk import SPINE_PLACES
 
@@ -27,6 +27,8 @@ _SAME_TURN, _SAME_PLACE = np.radians(0.05), 1e-4
 _CLOSE_TURN, _CLOSE_PLACE = np.radians(0.1), 5e-4
 """Radians, and share of a leg, within which the iteration has arrived."""
 _ROUNDS = 16
+_GAIN = 0.98
+"""A round that does not bring the bones below this share of how far they were off is the last."""
 _AROUND = 2.0
 """Seconds before and after a change within which the motion is solved again."""
 
@@ -49,7 +51,7 @@ def read_changes(character: Solver, now: Solved, like: Motion) -> Motion:
 
 
 def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools) -> Motion:
-    best, nearest = motion, np.full(len(motion), np.inf)
+    best, nearest, before = motion, np.full(len(motion), np.inf), np.inf
     for _ in range(_ROUNDS):
         solved = character.solve(motion)
         distances = _distances(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
@@ -58,8 +60,10 @@ def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools) ->
         better = different & (distance < nearest)
         nearest = np.where(better, distance, nearest)
         best = _mixed(best, motion, better)
-        if (distances[different] <= 1).all():
+        now_off = float(nearest[different].sum())
+        if (distances[different] <= 1).all() or now_off > _GAIN * before:
             break
+        before = now_off
         motion = _mixed(motion, _nearer(character, now, solved, motion), different)
     return best
 
@@ -106,6 +110,12 @@ def _nearer(character: Solver, now: Solved, solved: Solved, motion: Motion) -> M
         line = line * np.minimum(distance, length * (1 - 1e-6)) / distance
         swing, folded = bent(new[:, hip, :, 0], thigh, shin, line)
         new[:, hip], new[:, knee] = swing @ new[:, hip], folded @ new[:, knee]
+        toes, foot = character.limb(side, "toes"), character.limb(side, "foot")[0]
+        if toes:
+            # at once as they are to the foot: what the floor does to toes must not be made up for round by round
+            aligned = body.alignment[sided(side, "toes")]
+            bend = np.swapaxes(wanted[:, foot], -1, -2) @ wanted[:, toes[0]]
+            new[:, smpl_joint(side, "toes")] = new[:, ankle] @ (aligned @ bend @ aligned.T)
     poses = rot.matrix_to_axis_angle(local_rotations(new)).reshape(len(motion), -1)
     return Motion(poses.astype(np.float32), trans.astype(np.float32), motion.fps)
 
@@ -130,7 +140,7 @@ def _joint_turns(character: Solver, missing: Array) -> Array:
     if neck or head:
         turned[JOINT_INDEX["head"]] = missing[:, (head or neck)[-1]]
     for side in SIDES:
-        for part in ("shoulder", "upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toes"):
+        for part in ("shoulder", "upper_arm", "forearm", "hand", "thigh", "shin", "foot"):
             found = character.limb(side, part)
             if found:
                 turned[smpl_joint(side, part)] = missing[:, found[0]]

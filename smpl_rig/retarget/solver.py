@@ -164,7 +164,9 @@ class Solver:
                 end = self.limb(side, "foot") + self.limb(side, "toes")
                 turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
             foot = turns[:, self.limb(side, "foot")[0]]
-            goals[side] = ankle_goal(leg, side, body.feet[side], foot, body.ratio)
+            thigh, shin = self._leg_vectors(turns, side)
+            flying = hips[side] + thigh + shin
+            goals[side] = ankle_goal(leg, side, body.feet[side], foot, hips[side], flying, body.ratio)
             planted = contacts[:, index] | contacts[:, index + 2]
             half_width = abs(float(body.head(side, "thigh")[0]))
             goals[side] += apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps)
@@ -179,12 +181,17 @@ class Solver:
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
             leg_line = held_back(goals[side] - hips[side] - moved, *reach[side])
-            thigh = turns[:, upper[0]] @ (body.head(side, "shin") - body.head(side, "thigh"))
-            shin = turns[:, lower[0]] @ (body.head(side, "foot") - body.head(side, "shin"))
-            swing, bend = bent(legs[side].thigh[:, :, 0], thigh, shin, leg_line)
+            swing, bend = bent(legs[side].thigh[:, :, 0], *self._leg_vectors(turns, side), leg_line)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
         return moved
+
+    def _leg_vectors(self, turns: Array, side: str) -> tuple[Array, Array]:
+        """From hip to knee and from knee to ankle (T, 3), metres, stage."""
+        hip, knee, ankle = (self.body.head(side, part) for part in ("thigh", "shin", "foot"))
+        return turns[:, self.limb(side, "thigh")[0]] @ (knee - hip), turns[:, self.limb(side, "shin")[0]] @ (
+            ankle - knee
+        )
 
     def _bend_toes(self, turns: Array, side: str, ankle: Array) -> Array:
         """Bend the toes in `turns` on the floor, with the ankle at heights (T,) over it in metres; by how much (T,) the

@@ -11,6 +11,7 @@ import rigs
 import skips
 import user_data
 from dances import select_frames, spans
+from rigs import dance_on
 from test_addon_generate import add_song
 
 from magma_blender.scene.dance_keys import hand_edited
@@ -21,15 +22,6 @@ pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reaso
 
 ARM = "mixamorig:LeftForeArm"
 LOCKED = slice(30, 60)
-
-
-def dance_on(rig, tmp_path):
-    add_song(tmp_path)
-    bpy.context.scene.magma.target = rig
-    bpy.context.scene.magma.style = "waltz"
-    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
-    bpy.context.view_layer.objects.active = rig
-    return rig
 
 
 @pytest.fixture

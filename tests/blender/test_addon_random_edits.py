@@ -134,7 +134,7 @@ def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
 
 
 @pytest.mark.made_up
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(1))
 def test_a_characters_locked_moves_keep_their_keys_whatever_is_done(magma, tmp_path, seed):
     rigs.dance_on(rigs.mixamo(), tmp_path)
     edit_at_random(Editor(seed, tmp_path, "Guy", FOREARM))

@@ -81,7 +81,7 @@ def without_common(names: Sequence[list[str]]) -> list[list[str]]:
 def readings(bone: int, name: Sequence[str], known: Collection[str], words: NameWords) -> list[Reading]:
     """All ways to read the words of a bone's name with a key of `known`, with or without a number behind it."""
     name = [word for word in name if word not in words.fillers] or list(name)
-    found = {}
+    found: dict[Reading, None] = {}
     for side, rest, ending in _sides(name, words):
         for start in range(len(rest)):
             if not words.helpers.isdisjoint(rest[:start]):
@@ -101,9 +101,9 @@ def _sides(name: list[str], words: NameWords) -> Iterable[tuple[str, list[str], 
     for place, word in enumerate(name):
         if word in words.sides and len(name) > 1:
             sided.append((words.sides[word], name[:place] + name[place + 1 :]))
-    for side, rest in sided:
-        yield side, rest, []
-        ending: list[str] = []
+    for side, words_left in sided:
+        rest, ending = words_left, list[str]()
+        yield side, rest, ending
         while len(rest) > 1 and (rest[-1] in words.endings or (not side and rest[-1] in words.middles)):
             ending = ending if rest[-1] in words.middles else [rest[-1], *ending]
             rest = rest[:-1]
@@ -133,6 +133,6 @@ def _key(name: Sequence[str]) -> str:
     """Words and numbers in one, a point between two numbers."""
     key = ""
     for word in name:
-        word = str(int(word[:9])) if word.isdigit() else word
-        key += ("." if word.isdigit() and key[-1:].isdigit() else "") + word
+        number = word.isdigit()
+        key += ("." if number and key[-1:].isdigit() else "") + (str(int(word[:9])) if number else word)
     return key

@@ -112,9 +112,9 @@ def _find(heads: Floats, parents: Sequence[int], bones: list[int]) -> Shape:
     forward, sure = _facing(body, legs)
     left = np.array([-forward[1], forward[0]])  # up x forward
     first_is_left = float((heads[thighs[0], :2] - heads[thighs[1], :2]) @ left) > 0
-    limbs = {}
+    limbs: dict[str, int] = {}
     for chains in (legs, arms):
-        for chain, side in zip(chains, "LR" if first_is_left else "RL"):
+        for chain, side in zip(chains, "LR" if first_is_left else "RL", strict=False):
             limbs |= {sided(side, part): bone for part, bone in chain.items()}
     head = _head(body, bones, arms) if arms else -1
     return Shape(limbs, head, sure)
@@ -172,7 +172,9 @@ def _pairs(body: _Body, bones: list[int]) -> list[tuple[int, int]]:
             size = len(subtree(one, body.parents))
             same = [(away, b) for away, b in near if away < 2 * _SAME_PLACE * body.height]
             if same:
-                found.append((one, min(same, key=lambda each: (abs(len(subtree(each[1], body.parents)) - size), each))[1]))
+                found.append(
+                    (one, min(same, key=lambda each: (abs(len(subtree(each[1], body.parents)) - size), each))[1])
+                )
     return found
 
 
@@ -295,7 +297,9 @@ def _arm(body: _Body, root: int, other: int) -> dict[str, int]:
     chain = [root, *between(root, inside[int(away.argmax())], body.parents)]
     children = [[c for c in inside if body.parents[c] == bone] for bone in chain]
     # several chains of bones leave a hand
-    fan = next((i for i, mine in enumerate(children) if sum(_carries(c, inside, body) for c in mine) > 2), len(chain) - 1)
+    fan = next(
+        (i for i, mine in enumerate(children) if sum(_carries(c, inside, body) for c in mine) > 2), len(chain) - 1
+    )
     points = [(bone, body.heads[bone]) for bone in chain[: fan + 1]]
     if fan < len(chain) - 1:
         wrist = body.heads[children[fan]].mean(axis=0)
@@ -305,7 +309,7 @@ def _arm(body: _Body, root: int, other: int) -> dict[str, int]:
     joints = _joints(points, body, third=last, arm=True)
     if joints is None:
         return {}
-    arm = {part: bone for part, bone in zip(ARM[1:], joints) if bone >= 0}
+    arm = {part: bone for part, bone in zip(ARM[1:], joints, strict=True) if bone >= 0}
     before = [*_own_way(body, root, other), *chain[: chain.index(joints[0])]]
     return {"shoulder": before[0], **arm} if before else arm
 

@@ -58,7 +58,8 @@ def _find_pair(
     prefixes = sorted(counts, key=lambda prefix: (-counts[prefix], len(prefix), prefix))[:_MOST_PREFIXES]
     best: tuple[float, dict[str, int]] = (0.0, {})
     for prefix in prefixes:
-        worth, found = 0.0, {}
+        worth = 0.0
+        found: dict[str, int] = {}
         for side in SIDES:
             mine = [each for each in candidates if each.side == side]
             gained, limb = _best_path(mine, prefix, len(parts), parents)

@@ -1,9 +1,10 @@
-"""Which bone is what: by the file's own map, by the names of a known program, by words of any language, by structure."""
+"""Which bone is what: by the file's own map, the names of a known program, words of any language, or by structure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from .bone_tree import between, meeting, path, subtree
 from .families import CENTRAL, Family, families, name_words, special_words
 from .find_by_shape import find_by_shape
 from .named_bones import NamedBones
-from .rig import Rig
+from .rig import Floats, Rig
 from .roles import (
     ARM,
     BODY_ROLES,
@@ -216,7 +217,7 @@ def _find_trunk(search: _Search) -> None:
     arms = [next((b for b in (search.first(sided(side, part)) for part in ARM) if b >= 0), -1) for side in SIDES]
     if min(thighs) < 0 or min(arms) < 0:
         return
-    legs, chest = meeting(*thighs, parents), meeting(*arms, parents)
+    legs, chest = meeting(thighs[0], thighs[1], parents), meeting(arms[0], arms[1], parents)
     if HEAD not in roles:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
@@ -252,7 +253,7 @@ def _extend_limbs(search: _Search, side: str) -> None:
     heads, roles = search.rig.heads, search.roles
     for limb in (ARM, LEG):
         have = [part for part in limb if sided(side, part) in roles]
-        for part, after in zip(have, have[1:]):
+        for part, after in pairwise(have):
             start, end = search.first(sided(side, part)), search.first(sided(side, after))
             axis = heads[end] - heads[start]
             length = float(np.linalg.norm(axis))
@@ -279,7 +280,8 @@ def _words_of(kind: str, name: Iterable[str]) -> bool:
     """Whether one of these words is special, or ends with one that is, as "foretwist" does."""
     special = special_words(kind)
     return any(
-        word in special or any(word.endswith(end) and word not in name_words().helpers for end in special if len(end) > 2)
+        word in special
+        or any(word.endswith(end) and word not in name_words().helpers for end in special if len(end) > 2)
         for word in name
     )
 
@@ -310,7 +312,7 @@ def _find_fingers(search: _Search, side: str) -> None:
 
 
 def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence[int]) -> None:
-    """Unnamed fingers: chains of bones of the hand; the thumb begins nearest to the wrist, the others follow in line."""
+    """Unnamed fingers: chains in a hand. The thumb begins nearest to the wrist, the others follow in line."""
     heads, parents = search.rig.heads, search.parents
     chains = []
     for tip in free:
@@ -329,7 +331,7 @@ def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence
         search.roles[sided(side, "thumb")] = chains.pop(0)
         thumb = search.first(sided(side, "thumb"))
     chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[thumb])))
-    for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains):
+    for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains, strict=False):
         search.roles[sided(side, finger)] = chain
 
 
@@ -356,7 +358,7 @@ def _find_twists(search: _Search, side: str) -> None:
     """Bones beside a limb's that share its twist, by name or since they lie on its axis."""
     heads, roles = search.rig.heads, search.roles
     for limb in (ARM, LEG):
-        for part, after in zip(limb, limb[1:]):
+        for part, after in pairwise(limb):
             start, end = search.first(sided(side, part)), search.first(sided(side, after))
             if part not in TWISTED or start < 0 or end < 0:
                 continue
@@ -395,11 +397,15 @@ def _no_humanoid(search: _Search) -> str:
 
 def _on_four_legs(search: _Search) -> bool:
     """Whether arms and legs are parallel, and across the trunk; also where the skeleton lies."""
-    places = {part: [search.rig.heads[search.first(sided(side, part))] for side in SIDES if sided(side, part) in search.roles]
-              for part in ("thigh", "foot", "upper_arm", "hand", "forearm")}  # fmt: skip
+    places: dict[str, list[Floats]] = {}
+    for part in ("thigh", "foot", "upper_arm", "hand", "forearm"):
+        bones = [search.first(sided(side, part)) for side in SIDES]
+        places[part] = [search.rig.heads[bone] for bone in bones if bone >= 0]
     ends = places["hand"] or places["forearm"]
     if not (places["thigh"] and places["foot"] and places["upper_arm"] and ends):
         return False
-    thigh, foot, arm, end = (np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends))
+    thigh, foot, arm, end = (
+        np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends)
+    )
     trunk, leg, reach = (way / max(float(np.linalg.norm(way)), 1e-9) for way in (arm - thigh, foot - thigh, end - arm))
     return float(trunk @ leg) > _STANDS and float(reach @ leg) > -_STANDS

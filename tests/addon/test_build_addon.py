@@ -25,7 +25,7 @@ ROOMS = {
     "bundle/": {"checkpoints", "engine", "smpl_rig"},
     "bundle/checkpoints/": {"default", "open"},
     "bundle/engine/": {"audio", "choreography", "editing", "models", "motion", "pipeline", "runtime", "service"},
-    "bundle/smpl_rig/": {"assets", "blender"},
+    "bundle/smpl_rig/": {"assets", "blender", "retarget"},
 }
 """The folders in the zip, and the folders in each of them."""
 STARTED_BY_NAME = {"engine.__main__"}

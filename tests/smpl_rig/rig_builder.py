@@ -135,7 +135,7 @@ def without(rig: Rig, *pieces: str) -> Rig:
             gone.add(bone)
     parents = {name: rig.names[rig.parents[bone]] if rig.parents[bone] >= 0 else ""
                for bone, name in enumerate(rig.names) if bone not in gone}  # fmt: skip
-    return rig_of(parents, dict(zip(rig.names, rig.rest[:, :3, 3])))
+    return rig_of(parents, dict(zip(rig.names, rig.rest[:, :3, 3], strict=True)))
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def shuffled_rig(rig: Rig, chance: Random, names: Sequence[str]) -> Shuffled:
         rest=rig.rest[order], deforms=rig.deforms[order], turns_along=rig.turns_along[order],
         local_location=rig.local_location[order], connected=rig.connected[order], own_map={},
     )  # fmt: skip
-    return Shuffled(moved, dict(zip(names, rig.names)))
+    return Shuffled(moved, dict(zip(names, rig.names, strict=True)))
 
 
 def turned(rig: Rig, angle: float) -> Rig:

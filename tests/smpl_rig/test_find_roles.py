@@ -27,9 +27,12 @@ NOT_BY_SHAPE = {
     "cmu": {"L_thumb", "R_thumb", "L_index", "R_index"},
     "kaykit": {"L_hand", "R_hand"},
     "rigify_metarig": {"spine", "neck"},
-    "robot_expressive": {"hips", "spine", *(f"{side}_{part}" for side in "LR" for part in
-                         ("thumb", "index", "middle", "ring", "shoulder", "upper_arm"))},
-}  # fmt: skip
+    "robot_expressive": {
+        "hips",
+        "spine",
+        *(f"{side}_{part}" for side in "LR" for part in ("thumb", "index", "middle", "ring", "shoulder", "upper_arm")),
+    },
+}
 """Roles that names tell and shape does not: mittens, a second wrist, where a neck begins, palms without a hand, a
 collar bone at the shoulder."""
 CONTROL_RIGS = {"Auto-Rig Pro"}
@@ -43,8 +46,17 @@ def real(file: Path) -> tuple[Rig, dict[str, Any]]:
     rest[:, :3, 3] = data["heads"]
     yes = np.ones(count, bool)
     deforms = np.array([sign == "1" for sign in data["deforms"]])
-    rig = Rig(tuple(data["names"]), tuple(data["parents"]), rest, np.eye(4), deforms, yes, yes, ~yes,
-              own_map=data.get("own_map", {}))  # fmt: skip
+    rig = Rig(
+        tuple(data["names"]),
+        tuple(data["parents"]),
+        rest,
+        np.eye(4),
+        deforms,
+        yes,
+        yes,
+        ~yes,
+        own_map=data.get("own_map", {}),
+    )
     return rig, data | {"roles": {role: tuple(bones) for role, bones in data["roles"].items()}}
 
 
@@ -68,14 +80,19 @@ def test_a_dog_is_no_humanoid() -> None:
     places |= {"head": (0.0, -0.5, 0.7), "tail": (0.0, 0.6, 0.5)}
     parents |= {"head": "neck", "tail": "hips"}
     for side, x in (("L", 0.1), ("R", -0.1)):
-        for (y, root), limb in (((0.5, "hips"), ("thigh", "shin", "foot")), ((-0.1, "chest"), ("upper_arm", "forearm", "hand"))):
+        for (y, root), limb in (
+            ((0.5, "hips"), ("thigh", "shin", "foot")),
+            ((-0.1, "chest"), ("upper_arm", "forearm", "hand")),
+        ):
             for number, part in enumerate(limb):
                 name = f"{part}.{side}"
                 places[name] = (x, y + 0.03 * (number == 1), 0.48 - 0.22 * number)
                 parents[name] = f"{limb[number - 1]}.{side}" if number else root
     assert "four legs" in names_only(parents, places).not_humanoid
-    legs = {name: name.replace("upper_arm", "front_thigh").replace("forearm", "front_shin").replace("hand", "front_foot")
-            for name in parents}  # fmt: skip
+    legs = {
+        name: name.replace("upper_arm", "front_thigh").replace("forearm", "front_shin").replace("hand", "front_foot")
+        for name in parents
+    }
     renamed = {legs[name]: legs.get(parent, "") for name, parent in parents.items()}
     assert find_roles(rig_of(renamed, {legs[name]: place for name, place in places.items()})).not_humanoid
     numbers = {name: f"Bone.{number:03d}" for number, name in enumerate(parents)} | {"": ""}
@@ -84,10 +101,22 @@ def test_a_dog_is_no_humanoid() -> None:
 
 
 def test_a_car_and_an_armature_without_bones_are_no_humanoids() -> None:
-    wheels = {f"wheel_{end}_{side}": (x, y, 0.3) for end, y in (("front", -1.2), ("rear", 1.3)) for side, x in (("L", 0.8), ("R", -0.8))}
+    wheels = {
+        f"wheel_{end}_{side}": (x, y, 0.3)
+        for end, y in (("front", -1.2), ("rear", 1.3))
+        for side, x in (("L", 0.8), ("R", -0.8))
+    }
     parents = {"body": "", "steering": "body", "door_L": "body", "door_R": "body", **dict.fromkeys(wheels, "body")}
-    places = {"body": (0, 0, 0.6), "steering": (0.3, -0.2, 1.0), "door_L": (0.9, 0, 0.7), "door_R": (-0.9, 0, 0.7), **wheels}
-    assert names_only(parents, places).not_humanoid == "This armature has neither arms nor legs that could be recognised."
+    places = {
+        "body": (0, 0, 0.6),
+        "steering": (0.3, -0.2, 1.0),
+        "door_L": (0.9, 0, 0.7),
+        "door_R": (-0.9, 0, 0.7),
+        **wheels,
+    }
+    assert (
+        names_only(parents, places).not_humanoid == "This armature has neither arms nor legs that could be recognised."
+    )
     assert find_roles(rig_of({}, {})).not_humanoid == "This armature has no bones."
 
 
@@ -115,7 +144,9 @@ def test_roles_are_found_on_real_rigs(file: Path) -> None:
     assert not found.not_humanoid
 
 
-@pytest.mark.parametrize("file", [file for file in FIXTURES if file.stem not in NAMES_NEEDED], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "file", [file for file in FIXTURES if file.stem not in NAMES_NEEDED], ids=lambda path: path.stem
+)
 def test_roles_are_found_by_shape_where_names_say_nothing(file: Path) -> None:
     """However the character is turned, and whatever the order of bones."""
     rig, wanted = real(file)
@@ -135,10 +166,13 @@ SEPARATORS = (".", "_", "-", " ")
 
 @settings(max_examples=30, deadline=None)
 @given(
-    program=st.sampled_from(sorted(NAMINGS)), change=st.sampled_from([str, str.upper, str.lower]),
-    separator=st.sampled_from([None, *SEPARATORS]), before=st.sampled_from(["", "Hero_", "Armature|", "ns:", "npc07 ", "x_"]),
-    after=st.sampled_from(["", "_Hero", ".rig"]), seed=st.integers(0, 99),
-)  # fmt: skip
+    program=st.sampled_from(sorted(NAMINGS)),
+    change=st.sampled_from([str, str.upper, str.lower]),
+    separator=st.sampled_from([None, *SEPARATORS]),
+    before=st.sampled_from(["", "Hero_", "Armature|", "ns:", "npc07 ", "x_"]),
+    after=st.sampled_from(["", "_Hero", ".rig"]),
+    seed=st.integers(0, 99),
+)
 def test_case_separators_prefixes_and_order_do_not_matter(
     program: str, change: Callable[[str], str], separator: str | None, before: str, after: str, seed: int
 ) -> None:
@@ -158,9 +192,12 @@ def test_case_separators_prefixes_and_order_do_not_matter(
     assert roles == naming.roles()
 
 
-@pytest.mark.parametrize("pattern", ["{s}{part}", "{part}{s}", "{s}_{part}", "{part}.{s}", "x {s} {part}", "{part}_{s}_jnt"])
 @pytest.mark.parametrize(
-    "sides", [("L", "R"), ("l", "r"), ("Left", "Right"), ("LEFT", "RIGHT"), ("lft", "rgt"), ("izq", "der"), ("左", "右")]
+    "pattern", ["{s}{part}", "{part}{s}", "{s}_{part}", "{part}.{s}", "x {s} {part}", "{part}_{s}_jnt"]
+)
+@pytest.mark.parametrize(
+    "sides",
+    [("L", "R"), ("l", "r"), ("Left", "Right"), ("LEFT", "RIGHT"), ("lft", "rgt"), ("izq", "der"), ("左", "右")],
 )
 def test_sides_may_stand_anywhere_in_many_languages(pattern: str, sides: tuple[str, str]) -> None:
     words = ("Shoulder", "UpperArm", "LowerArm", "Hand", "UpperLeg", "LowerLeg", "Foot", "Toe")
@@ -168,22 +205,44 @@ def test_sides_may_stand_anywhere_in_many_languages(pattern: str, sides: tuple[s
     assert dict(find_roles(build(naming)).map.items()) == naming.roles()
 
 
-@pytest.mark.parametrize(("spine", "neck", "dropped"), [(1, 0, ("shoulder", "toes")), (2, 1, ()), (8, 3, ("hand",)), (5, 2, ("toes",))])
+@pytest.mark.parametrize(
+    ("spine", "neck", "dropped"), [(1, 0, ("shoulder", "toes")), (2, 1, ()), (8, 3, ("hand",)), (5, 2, ("toes",))]
+)
 def test_a_body_may_have_any_number_of_bones(spine: int, neck: int, dropped: tuple[str, ...]) -> None:
-    parts = limbs("{part}.{s}", "shoulder", ("upper_arm", "upper_arm.001"), "forearm", "hand", ("thigh1", "thigh2"), "shin", "foot", "toe")
+    parts = limbs(
+        "{part}.{s}",
+        "shoulder",
+        ("upper_arm", "upper_arm.001"),
+        "forearm",
+        "hand",
+        ("thigh1", "thigh2"),
+        "shin",
+        "foot",
+        "toe",
+    )
     naming = Naming(
-        "", {"hips": ("Pelvis",), "spine": tuple(f"Back{n}" for n in range(spine)), "neck": tuple(f"Neck{n}" for n in range(neck)),
-             "head": ("Head",)}, {part: names for part, names in parts.items() if part not in dropped}, root=("Root", "Master"),
-    )  # fmt: skip
+        "",
+        {
+            "hips": ("Pelvis",),
+            "spine": tuple(f"Back{n}" for n in range(spine)),
+            "neck": tuple(f"Neck{n}" for n in range(neck)),
+            "head": ("Head",),
+        },
+        {part: names for part, names in parts.items() if part not in dropped},
+        root=("Root", "Master"),
+    )
     found = find_roles(build(naming))
     assert {role: bones for role, bones in naming.roles().items() if bones} == dict(found.map.items())
 
 
 def test_what_the_file_says_itself_goes_first() -> None:
     """As the humanoid map of a VRM file does, whatever the bones' names say; names add what it lacks."""
-    rig, wanted = real(next(file for file in FIXTURES if file.stem == "vrm"))
-    swapped = {human: bone.replace(".L", ".#").replace(".R", ".L").replace(".#", ".R") for human, bone in rig.own_map.items()
-               if "Proximal" not in human and "Distal" not in human}  # fmt: skip
+    rig, _ = real(next(file for file in FIXTURES if file.stem == "vrm"))
+    swapped = {
+        human: bone.replace(".L", ".#").replace(".R", ".L").replace(".#", ".R")
+        for human, bone in rig.own_map.items()
+        if "Proximal" not in human and "Distal" not in human
+    }
     found = find_roles(dataclasses.replace(rig, own_map=swapped))
     assert found.map.of("L_forearm") == ("lower_arm.R",)
     assert found.map.family == "VRM"

@@ -33,11 +33,11 @@ def match_joints(names: Sequence[str], parents: Sequence[int]) -> dict[int, int]
         raise UnknownJointsError(", ".join(missing))
     found = {JOINT_INDEX[ours[role]]: joint for role, joint in limbs.items()}
     hips, arms = ([limbs[sided(side, part)] for side in SIDES] for part in ("thigh", "upper_arm"))
-    chest = meeting(*arms, parents)
+    chest = meeting(arms[0], arms[1], parents)
     head = named.head(chest, [*hips, *arms])
     if head < 0:
         raise UnknownJointsError("head")
-    pelvis = meeting(*hips, parents)
+    pelvis = meeting(hips[0], hips[1], parents)
     found |= {0: pelvis if pelvis >= 0 else path(hips[0], parents)[0], JOINT_INDEX["head"]: head}
     return found | _hands(named, found) | _trunk(found[0], chest, head, parents)
 

@@ -1,0 +1,1 @@
+"""How well characters that nobody here made dance: `python -m benchmarks.characters`, in a Python that has bpy."""

@@ -1,0 +1,188 @@
+"""Makes characters dance and measures them: the table of docs/characters.md.
+
+    python -m benchmarks.characters --dances DANCE.npz ... [--rigs FOLDER] [--skeletons FOLDER] [--only TEXT]
+                                    [--pictures FOLDER] [--json FILE]
+
+in a Python that has bpy. A dance has its choreography beside it (DANCE.json, as `python -m engine generate
+--choreography` writes it). Each character gets each dance as the button gives it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from benchmarks.characters import pictures, rigs
+from benchmarks.characters.measure import Array, Figures, Shown, figures
+from magma_blender.engine_host.answers import DanceAnswer
+from magma_blender.media.strips import Excerpt
+from magma_blender.scene import build_dance, span_list
+from magma_blender.scene.armature_reference import ArmatureReference
+from magma_blender.scene.generation_plan import DancePlan
+from magma_blender.scene.scene_reference import SceneReference
+from smpl_rig.blender.context import scene_of
+from smpl_rig.blender.rigs import rig_of
+from smpl_rig.motion import Motion, load_npz
+from smpl_rig.retarget.find_roles import described, find_roles
+from smpl_rig.retarget.roles import CharacterMap
+
+HEAD = (
+    "character", "found", "arms: median", "worst", "legs: worst", "planted: height", "speed", "skating", "source",
+    "below floor", "path", "jerk", "knee flips", "sign flips", "hands", "keyed in",
+)  # fmt: skip
+
+
+def dance(character: bpy.types.Object, file: Path) -> tuple[Motion, float]:
+    """Key a dance on a character as Generate Dance does; (its motion, the seconds that took)."""
+    motion = load_npz(file)
+    scene = scene_of(bpy.context)
+    scene.render.fps, scene.render.fps_base = round(motion.fps), 1.0
+    scene.frame_start, scene.frame_end = 1, len(motion)
+    plan = DancePlan(
+        scene=SceneReference(scene), name=file.stem, audio=file, excerpt=Excerpt(0.0, motion.seconds, 1.0),
+        frame_start=1, fps=motion.fps, seed=0, style=None, checkpoint="default", guidance=None, beat_snap=0.0,
+        use_body=False, body_file=None,
+    )  # fmt: skip
+    made = DanceAnswer(file.read_bytes(), file.with_suffix(".json").read_text(encoding="utf-8"), notices=(), fills=())
+    begin = time.perf_counter()
+    build_dance.build(bpy.context, plan, made, ArmatureReference(character))
+    return motion, time.perf_counter() - begin
+
+
+def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Shown:
+    """The character's joints as Blender shows them in frames 1 to `frames`."""
+    rig = rig_of(character, character=found)
+    first = {role: names[0] for role, names in found.items() if not role.endswith("_twist")}
+    rest = {role: rig.heads[rig.index[name]] for role, name in first.items()}
+    feet = {side: rig.feet.get(side, np.zeros((0, 3))) for side in "LR"}
+    points = [point for side in "LR" for point in feet[side]]
+    placed = np.array(points) @ rig.to_world[:3, :3].T + rig.to_world[:3, 3] if points else np.zeros((0, 3))
+    floor = float(placed[:, 2].min()) if len(placed) else min(float(p[2]) for p in rest.values())
+    crown = max(_crown(character), float(rig.heads[:, 2].max()))
+    bones = character.pose.bones
+    joints: dict[str, list[Array]] = {role: [] for role in first}
+    soles: list[Array] = []
+    carriers = {side: [name for role in ("foot", "toes") for name in found.of(f"{side}_{role}")] for side in "LR"}
+    hanging = _hanging(rig, carriers, feet)
+    signs, flips = {}, 0
+    for frame in range(1, frames + 1):
+        bpy.context.scene.frame_set(frame)
+        world = np.array(character.matrix_world)
+        for role, name in first.items():
+            joints[role].append(world[:3, :3] @ np.array(bones[name].head) + world[:3, 3])
+        now = []
+        for name, local in hanging:
+            matrix = world @ np.array(bones[name].matrix)
+            now.append(local @ matrix[:3, :3].T + matrix[:3, 3])
+        soles.append(np.concatenate(now) if now else np.zeros((0, 3)))
+        for name in found.names:
+            bone = bones[name]
+            if bone.rotation_mode == "QUATERNION":
+                turn = np.array(bone.rotation_quaternion)
+                flips += name in signs and float(signs[name] @ turn) < 0
+            else:
+                turn = np.array(bone.rotation_euler)
+                flips += name in signs and bool((np.abs(turn - signs[name]) > np.pi).any())
+            signs[name] = turn
+    sole = np.array(soles)
+    if not sole.shape[1]:
+        sole = np.stack([np.array(joints[role]) for role in joints if role.endswith(("_toes", "_foot"))], axis=1)
+    return Shown(rest, {role: np.array(track) for role, track in joints.items()}, crown - floor, floor, sole, flips)
+
+
+def _hanging(rig, carriers, feet):
+    """Bone name and points in its axes: each point of a sole hangs on the nearer of foot and toes."""
+    found = []
+    for side, names in carriers.items():
+        if not len(feet[side]) or not names:
+            continue
+        heads = np.array([rig.rest[rig.index[name], :3, 3] for name in names])
+        away = np.linalg.norm(feet[side][:, None] - heads, axis=2)
+        # in front of the toes' head points hang on the toes, behind it on the foot
+        forward = heads[-1] - heads[0]
+        ahead = (feet[side] - heads[-1]) @ forward > 0
+        owner = np.where(ahead, len(names) - 1, np.minimum(away.argmin(axis=1), max(len(names) - 2, 0)))
+        for number, name in enumerate(names):
+            mine = feet[side][owner == number]
+            if len(mine):
+                inverse = np.linalg.inv(rig.rest[rig.index[name]])
+                found.append((name, mine @ inverse[:3, :3].T + inverse[:3, 3]))
+    return found
+
+
+def _crown(character: bpy.types.Object) -> float:
+    """The highest point of the meshes that hang on a character, as they rest."""
+    highest = -np.inf
+    for mesh in bpy.context.scene.objects:
+        if mesh.type == "MESH" and mesh.find_armature() == character:
+            highest = max(highest, *((mesh.matrix_world @ vertex.co).z for vertex in mesh.data.vertices))
+    return float(highest)
+
+
+def measure(case: rigs.Case, files: Sequence[Path]) -> list[tuple[str, str, Figures, float]]:
+    """(dance, what was found, figures, seconds) of a character in each dance."""
+    rows = []
+    for file in files:
+        rigs.empty_file()
+        character = case.load()
+        found = find_roles(rig_of(character))
+        motion, seconds = dance(character, file)
+        rows.append((file.stem, described(found), figures(motion, shown(character, found.map, len(motion))), seconds))
+    return rows
+
+
+def main() -> int:
+    """Measure what the command line asks for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.characters")
+    parser.add_argument("--dances", type=Path, nargs="+", required=True)
+    parser.add_argument("--rigs", type=Path)
+    parser.add_argument("--skeletons", type=Path)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--pictures", type=Path)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    span_list.register()
+    chosen = [case for case in rigs.cases(options.rigs, options.skeletons) if options.only in case.name]
+    if options.pictures is not None:
+        draw(chosen, options.dances[0], options.pictures)
+        return 0
+    print("| " + " | ".join(HEAD) + " |\n|" + "---|" * len(HEAD), flush=True)
+    kept = []
+    for case in chosen:
+        try:
+            rows = measure(case, options.dances)
+        except Exception as error:  # the table goes on with the other characters
+            print(f"| {case.name} | {type(error).__name__}: {error} |", flush=True)
+            continue
+        for name, found, row, seconds in rows:
+            print("| " + " | ".join([f"{case.name}, {name}", found, *row.row(), f"{seconds:.1f} s"]) + " |", flush=True)
+            kept.append({"character": case.name, "dance": name, "found": found, "seconds": seconds, **asdict(row)})
+    if options.json is not None:
+        options.json.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    return 0
+
+
+def draw(chosen: Sequence[rigs.Case], file: Path, folder: Path) -> None:
+    """Pictures of the characters side by side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rigs.empty_file()
+    pictures.furnish(len(chosen))
+    for place, case in enumerate(chosen):
+        character = case.load()
+        character.hide_render = True
+        pictures.stand(character, place, len(chosen))
+        motion, _ = dance(character, file)
+    for picture in pictures.render(pictures.even(1, len(motion), 6), folder):
+        print(picture)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -17,12 +17,17 @@ NEAR = 5e-3
 
 
 def curves(armature):
-    """The dance's curves in the order of CHANNELS."""
+    """The dance's curves in the order of its channels."""
     from smpl_rig.blender.keying import curves_of
-    from smpl_rig.blender.smpl_keying import CHANNELS, SmplKeying
 
-    found = curves_of(SmplKeying(armature))
-    return [found[channel] for channel in CHANNELS]
+    return list(curves_of(keying_of(armature)).values())
+
+
+def keying_of(armature):
+    """What the armature's dance is keyed on."""
+    from magma_blender.scene.target import target_of
+
+    return target_of(armature)._keying
 
 
 def keys(armature):
@@ -87,9 +92,9 @@ def span_at(armature, place):
     return document.span_at(round(place / 5 * document.token_rate))
 
 
-def saved_and_opened(folder):
+def saved_and_opened(folder, name="song"):
     """Save the file, open it again, and give the dancer in it."""
     file = str(folder / "saved.blend")
     bpy.ops.wm.save_as_mainfile(filepath=file)
     bpy.ops.wm.open_mainfile(filepath=file)
-    return bpy.data.objects["song"]
+    return bpy.data.objects[name]

@@ -64,3 +64,15 @@ def mixamo(name="Guy", prefix="mixamorig:", size=1.1, root=False):
             bone.parent = data.edit_bones[prefix + parent if parent is not None else "root"]
     bpy.ops.object.mode_set(mode="OBJECT")
     return obj
+
+
+def dance_on(rig, folder):
+    """The rig with a dance of 3 s at 30 frames/s from frame 1 on."""
+    from test_addon_generate import add_song
+
+    add_song(folder)
+    bpy.context.scene.magma.target = rig
+    bpy.context.scene.magma.style = "waltz"
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    bpy.context.view_layer.objects.active = rig
+    return rig

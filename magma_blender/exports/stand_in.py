@@ -20,8 +20,9 @@ from .hanging import Hanging
 from .poses import Floats, skeleton_of
 from .workplace import Workplace
 
-_STILL = 1e-6
-"""Share of a bone's length, and of its size, up to which its place or scale is not keyed."""
+_STILL = 1e-5
+"""Share of a bone's length up to which its place, and ten times that of its size up to which its scale is not keyed: what
+single precision leaves of a bone that only turns."""
 
 
 def build(
@@ -80,7 +81,7 @@ def _key(work: Workplace, armature: bpy.types.Object, baked: Baked, name: str, f
         tracks = {"rotation_quaternion": quaternions[:, bone]}
         if np.abs(locations[:, bone]).max() > _STILL * baked.skeleton.lengths[bone]:
             tracks["location"] = locations[:, bone]
-        if np.abs(scales[:, bone] - 1).max() > _STILL * 100:
+        if np.abs(scales[:, bone] - 1).max() > 10 * _STILL:
             tracks["scale"] = scales[:, bone]
         for channel, values in tracks.items():
             for index in range(values.shape[1]):

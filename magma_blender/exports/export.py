@@ -11,7 +11,7 @@ import bpy
 
 from ..engine_host import engine_setup
 from ..errors import SceneError
-from . import presets
+from . import presets, writers
 from .presets import Preset
 from .subject import Subject, motion_of, subject_of
 
@@ -36,8 +36,6 @@ def check(options: ExportOptions) -> None:
         if options.travel == presets.ROOT_BONE:
             raise SceneError(f"{preset.label} has no root bone: choose As Danced or In Place as Travel.")
         return
-    from . import writers
-
     writers.check(preset)
 
 
@@ -86,11 +84,12 @@ def _in_place(motion: Motion) -> Motion:
 
 
 def _write_character(scene: bpy.types.Scene, subject: Subject, options: ExportOptions, file: Path) -> None:
-    from . import stand_in, writers
-    from .bake import bake
-    from .hanging import copied, hanging_on
-    from .poses import see
-    from .workplace import workplace
+    from smpl_rig.blender.baking import stand_in
+    from smpl_rig.blender.baking.bake import bake
+    from smpl_rig.blender.baking.form import Form
+    from smpl_rig.blender.baking.hanging import copied, hanging_on
+    from smpl_rig.blender.baking.poses import see
+    from smpl_rig.blender.baking.workplace import workplace
 
     armature, preset = subject.armature, options.preset
     with workplace(scene) as work:
@@ -101,7 +100,8 @@ def _write_character(scene: bpy.types.Scene, subject: Subject, options: ExportOp
             seen = see(work.scene, armature, range(subject.first, subject.last + 1))
         finally:
             work.scene.collection.objects.unlink(armature)
-        baked = bake(seen, preset, options.travel, options.deform_only, [mesh.bone for mesh in hanging])
+        form = Form(preset.units, preset.y_up, preset.keeps_place, options.travel, options.deform_only)
+        baked = bake(seen, form, [mesh.bone for mesh in hanging])
         first = subject.first if preset.keeps_frames else 0
         made = stand_in.build(work, armature, baked, subject.name, preset.armature, first)
         stand_in.add_meshes(work, made, baked, hanging)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-AS_DANCED, IN_PLACE, ROOT_BONE = "DANCED", "IN_PLACE", "ROOT"
+from smpl_rig.blender.baking.form import AS_DANCED, IN_PLACE, ROOT_BONE
+
 TRAVELS = (
     (AS_DANCED, "As Danced", "The hips travel, as in Blender"),
     (IN_PLACE, "In Place", "The horizontal way of the hips is left out"),

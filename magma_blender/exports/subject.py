@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from smpl_rig.blender.compat import armature_of, places
+from smpl_rig.blender.compat import Place, armature_of, places
 
 from ..errors import SceneError
 from ..scene.dance_keys import current, hand_edited
@@ -45,20 +45,30 @@ def subject_of(scene: bpy.types.Scene, armature: bpy.types.Object) -> Subject:
         last = dancer.frame_start + len(dancer.key_prints) - 1
         name = action.name if action is not None else dancer.strip
         return Subject(armature, name, dancer.frame_start, last, fps)
-    found = places(armature)
-    if not found:
+    playing = [place for place in places(armature) if not _is_mute(armature, place)]
+    if not playing:
         raise SceneError(
             f'"{armature.name}" has no dance and no action: select an armature that dances, and export it again.'
         )
-    ranges = [
-        (strip.frame_start, strip.frame_end)
-        for strip in (place.holder for place in found)
-        if isinstance(strip, bpy.types.NlaStrip)
-    ]
-    if not isinstance(found[0].holder, bpy.types.NlaStrip):
-        ranges.append(tuple(found[0].action.frame_range))
+    ranges = [_range(place) for place in playing]
     first, last = min(start for start, _ in ranges), max(end for _, end in ranges)
-    return Subject(armature, found[0].action.name, round(first), round(last), fps)
+    return Subject(armature, playing[0].action.name, round(first), round(last), fps)
+
+
+def _is_mute(armature: bpy.types.Object, place: Place) -> bool:
+    data, strip = armature.animation_data, place.holder
+    if data is None or not isinstance(strip, bpy.types.NlaStrip):
+        return False
+    track = next(track for track in data.nla_tracks if strip in track.strips[:])
+    return strip.mute or track.mute or (any(other.is_solo for other in data.nla_tracks) and not track.is_solo)
+
+
+def _range(place: Place) -> tuple[float, float]:
+    """First and last scene frame."""
+    if isinstance(place.holder, bpy.types.NlaStrip):
+        return place.holder.frame_start, place.holder.frame_end
+    first, last = place.action.frame_range
+    return first + (place.offset or 0.0), last + (place.offset or 0.0)
 
 
 def motion_of(subject: Subject) -> Motion:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bpy
 
-from smpl_rig.gltf_file import GltfError, read_gltf, write_gltf
+from smpl_rig.blender import compat
 
 from ..errors import SceneError
 from .presets import BVH, FBX, GLB, GLTF, USD, Preset
@@ -98,6 +98,8 @@ def _write_fbx(preset: Preset, file: Path, scene: bpy.types.Scene, _armature: bp
 
 
 def _write_gltf(preset: Preset, file: Path, scene: bpy.types.Scene, _armature: bpy.types.Object) -> None:
+    from smpl_rig.gltf_file import GltfError, read_gltf, write_gltf
+
     options = {
         "export_format": "GLB" if preset.format == GLB else "GLTF_SEPARATE",
         "use_selection": True,
@@ -124,8 +126,6 @@ def _write_gltf(preset: Preset, file: Path, scene: bpy.types.Scene, _armature: b
 
 
 def _write_bvh(preset: Preset, file: Path, scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
-    action = armature.animation_data.action if armature.animation_data is not None else None
-    assert action is not None
     _call(
         preset,
         file,
@@ -139,8 +139,6 @@ def _write_bvh(preset: Preset, file: Path, scene: bpy.types.Scene, armature: bpy
 
 def _only_turns(armature: bpy.types.Object) -> bool:
     """Whether no bone below another one moves: then the file needs no places of them."""
-    from smpl_rig.blender import compat
-
     moved = {curve.data_path for curve in compat.fcurves(armature) if curve.data_path.endswith(".location")}
     bones = [bone for bone in compat.armature_of(armature).bones if bone.parent is not None]
     return not any(f'pose.bones["{bpy.utils.escape_identifier(bone.name)}"].location' in moved for bone in bones)

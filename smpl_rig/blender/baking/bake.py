@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from smpl_rig.rotations import make_continuous, matrix_to_quaternion, quaternion_to_matrix
+from ...rotations import make_continuous, matrix_to_quaternion, quaternion_to_matrix
 
+from .form import AS_DANCED, ROOT_BONE, Form
 from .poses import Floats, Seen, Skeleton
-from .presets import AS_DANCED, ROOT_BONE, Preset
 
 _EVEN = 1e-4
 """Share by which an object's scale may differ from axis to axis and count as even."""
@@ -61,9 +61,8 @@ class Baked:
         return make_continuous(quaternions), locations, scales
 
 
-def bake(seen: Seen, preset: Preset, travel: str, deform_only: bool, keep: Sequence[str] = ()) -> Baked:
-    """What a preset's file holds. travel: one of `presets.TRAVELS`. deform_only: whether bones that no vertices hang on
-    are left out, but for those named in `keep`."""
+def bake(seen: Seen, form: Form, keep: Sequence[str] = ()) -> Baked:
+    """What is seen, in a form. keep: names of bones that stay although no vertices hang on them."""
     place, size = _place(seen.objects[0])
     world = seen.objects[:, None] @ seen.poses
     poses = np.linalg.inv(place) @ world
@@ -71,17 +70,17 @@ def bake(seen: Seen, preset: Preset, travel: str, deform_only: bool, keep: Seque
     poses[..., :3, :3] /= size
     rest[:, :3, :3] /= size
     skeleton = replace(seen.skeleton, rest=rest, lengths=seen.skeleton.lengths * size)
-    if deform_only:
+    if form.deform_only:
         skeleton, poses = _deforming(skeleton, poses, keep)
-    if travel != AS_DANCED:
-        skeleton, poses = _moved(skeleton, poses, to_root=travel == ROOT_BONE)
-    turn = _Y_UP if preset.y_up else np.eye(3)
-    skeleton = replace(skeleton, rest=_turned(skeleton.rest, turn, preset.units), lengths=skeleton.lengths * preset.units)
+    if form.travel != AS_DANCED:
+        skeleton, poses = _moved(skeleton, poses, to_root=form.travel == ROOT_BONE)
+    turn = _Y_UP if form.y_up else np.eye(3)
+    skeleton = replace(skeleton, rest=_turned(skeleton.rest, turn, form.units), lengths=skeleton.lengths * form.units)
     to_file = np.eye(4)
-    to_file[:3, :3] = turn * preset.units
-    shown = place.copy() if preset.keeps_place else place @ np.linalg.inv(_upright(place))
-    shown[:3, 3] *= preset.units
-    return Baked(skeleton, shown, to_file @ np.linalg.inv(place), _turned(poses, turn, preset.units))
+    to_file[:3, :3] = turn * form.units
+    shown = place.copy() if form.keeps_place else place @ np.linalg.inv(_upright(place))
+    shown[:3, 3] *= form.units
+    return Baked(skeleton, shown, to_file @ np.linalg.inv(place), _turned(poses, turn, form.units))
 
 
 def _place(matrix: Floats) -> tuple[Floats, float]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import bpy
 
-from smpl_rig.blender.context import windows_of
+from ..context import windows_of
 
 _KINDS = ("objects", "armatures", "meshes", "actions", "collections", "materials", "images", "node_groups", "texts")
 

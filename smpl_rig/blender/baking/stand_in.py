@@ -11,9 +11,9 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from smpl_rig.blender import compat
-from smpl_rig.blender.compat import armature_of, pose_of
-from smpl_rig.blender.key_data import enum_value, write_keys
+from .. import compat
+from ..compat import armature_of, pose_of
+from ..key_data import enum_value, write_keys
 
 from .bake import Baked
 from .hanging import Hanging

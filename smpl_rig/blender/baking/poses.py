@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
-from smpl_rig.blender.compat import armature_of, pose_of
+from ..compat import armature_of, pose_of
 
 Floats = NDArray[np.float64]
 

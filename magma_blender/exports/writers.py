@@ -107,6 +107,7 @@ def _write_gltf(preset: Preset, file: Path, scene: bpy.types.Scene, _armature: b
         "export_yup": True,
         "export_animations": True,
         "export_animation_mode": "ACTIVE_ACTIONS",
+        "export_anim_single_armature": False,
         "export_nla_strips": False,
         "export_frame_range": True,
         "export_force_sampling": True,

@@ -293,8 +293,9 @@ def test_meshes_follow_as_they_do_in_blender(two, tmp_path):
     hat.matrix_parent_inverse, hat.location = Matrix.Scale(2, 4), (0.01, 0.02, 0.03)
     hat.modifiers.new("Solidify", "SOLIDIFY").thickness = 0.05
     body = body_of(two)
+    body.modifiers.clear()
     body.modifiers.new("Subdivision", "SUBSURF").levels = 1
-    body.modifiers.move(1, 0)
+    body.modifiers.new("Armature", "ARMATURE").object = two
     hidden.hide_render = True
     expected, scene = moved(shown(two), to_origin(two)), bpy.context.scene
     scene.frame_set(LAST)

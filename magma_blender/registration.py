@@ -8,9 +8,20 @@ import bpy
 
 from . import batch
 from .engine_host.session import session
-from .operators import engine, generate, import_checkpoint, insert_motion, moves, relink_song, rhythm, spans
+from .exports import export_settings
+from .operators import (
+    engine,
+    export_dance,
+    generate,
+    import_checkpoint,
+    insert_motion,
+    moves,
+    relink_song,
+    rhythm,
+    spans,
+)
 from .scene import scene_settings, span_list
-from .ui import choreography_panel, panels, preferences, preview, rhythm_panel, timeline_band
+from .ui import choreography_panel, export_panel, panels, preferences, preview, rhythm_panel, timeline_band
 
 CLASSES = (
     *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
@@ -22,9 +33,11 @@ CLASSES = (
     *insert_motion.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
+    *export_dance.CLASSES,
     *panels.CLASSES,
     *rhythm_panel.CLASSES,
     *choreography_panel.CLASSES,
+    *export_panel.CLASSES,
 )
 
 _commands: list[object] = []
@@ -36,13 +49,15 @@ def _before_load(*_arguments: object) -> None:
 
 
 def register() -> None:
-    """Classes, `scene.magma`, handlers, and from 4.2 on `blender --command magma`."""
+    """Classes, `scene.magma` and `scene.magma_export`, handlers, and from 4.2 on `blender --command magma`."""
     scene_settings.register()
     span_list.register()
+    export_settings.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preview.register()
     timeline_band.register()
+    export_panel.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         command = bpy.utils.register_cli_command("magma", batch.command)  # type: ignore[func-returns-value]  # a handle
@@ -59,6 +74,7 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
+    export_panel.unregister()
     timeline_band.unregister()
     preview.unregister()
     while _commands:
@@ -67,5 +83,6 @@ def unregister() -> None:
         bpy.app.handlers.load_pre.remove(_before_load)
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
+    export_settings.unregister()
     span_list.unregister()
     scene_settings.unregister()

@@ -1,7 +1,7 @@
 """Motions as VRM animations (.vrma), which any VRM character dances.
 
-Format: VRM Consortium, VRMC_vrm_animation 1.0. The file's skeleton rests in VRM's T-pose: Y up, facing +Z, arms along X,
-legs straight down, feet straight ahead, palms down. SMPL's rest pose is one nearly; the few degrees between are taken
+Format: VRM Consortium, VRMC_vrm_animation 1.0. The file's skeleton rests in VRM's T-pose: Y up, facing +Z, arms along
+X, legs straight down, feet straight ahead, palms down. SMPL's rest pose is one nearly; the few degrees between are taken
 out: with A_j the turn that brings joint j's limb from SMPL's rest to VRM's, a posed joint W_j is written as
 W_j A_j^-1, and offsets of its children as A_j times SMPL's. So all joints stay where they are.
 """
@@ -30,7 +30,14 @@ from .skeleton import (
 )
 
 EXTENSION = "VRMC_vrm_animation"
-_TRUNK = {"pelvis": "hips", "spine1": "spine", "spine2": "chest", "spine3": "upperChest", "neck": "neck", "head": "head"}
+_TRUNK = {
+    "pelvis": "hips",
+    "spine1": "spine",
+    "spine2": "chest",
+    "spine3": "upperChest",
+    "neck": "neck",
+    "head": "head",
+}
 _LIMBS = {
     "collar": "Shoulder",
     "shoulder": "UpperArm",
@@ -92,7 +99,9 @@ def _to_vrm_rest() -> Floats:
     """(24, 3, 3) the turns A from SMPL's rest pose to VRM's, body frame."""
     turns = np.tile(np.eye(3), (JOINT_COUNT, 1, 1))
     for side, outwards in (("L", 1.0), ("R", -1.0)):
-        goals = {part: np.array([outwards, 0.0, 0.0]) for part in _ARM} | {part: np.array([0.0, -1.0, 0.0]) for part in _LEG}
+        goals = {part: np.array([outwards, 0.0, 0.0]) for part in _ARM} | {
+            part: np.array([0.0, -1.0, 0.0]) for part in _LEG
+        }
         for part, goal in goals.items():
             joint = JOINT_INDEX[f"{side}_{part}"]
             limb = REST_OFFSETS[CHILDREN[joint][0]].astype(np.float64)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smpl_rig.blender.baking.form import AS_DANCED, IN_PLACE, ROOT_BONE
+from smpl_rig.blender.baking.form import AS_DANCED as AS_DANCED
+from smpl_rig.blender.baking.form import IN_PLACE as IN_PLACE
+from smpl_rig.blender.baking.form import ROOT_BONE as ROOT_BONE
 
 TRAVELS = (
     (AS_DANCED, "As Danced", "The hips travel, as in Blender"),
@@ -22,8 +24,8 @@ class Preset:
 
     format: who writes it. name: on the command line, `FORMAT:NAME`, or `FORMAT` where it is empty. ending: of the file.
     units: of length in the file, a metre. y_up: whether the bones themselves are written with Y up; other formats say
-    their axes. keeps_place: whether the character stands where it stands in the scene, else at the origin, facing ahead.
-    keeps_frames: whether the dance begins at its frame of the scene, else at 0. travel: what it is at first.
+    their axes. keeps_place: whether the character stands where it stands in the scene, else at the origin, facing
+    ahead. keeps_frames: whether the dance begins at its frame of the scene, else at 0. travel: what it is at first.
     armature: the name that the armature gets; empty keeps its own.
     """
 
@@ -63,7 +65,7 @@ PRESETS = (
     Preset(GLB, "", "glTF Binary", "One file, for three.js, Godot, Unity, Unreal and the web", ".glb"),
     Preset(GLTF, "", "glTF Separate", "The same with its buffer and textures in files beside it", ".gltf"),
     Preset(BVH, "", "BVH", "The skeleton with Y up, in centimetres, as most programs expect", ".bvh", 100.0, y_up=True),
-    Preset(BVH, "BLENDER", "BVH in Metres", "The skeleton with Y up, in metres, as Blender imports it", ".bvh", y_up=True),
+    Preset(BVH, "BLENDER", "BVH in Metres", "The skeleton with Y up, as Blender imports it", ".bvh", y_up=True),
     Preset(
         USD, "", "USD", "A stage in metres, at the place and the frames of the scene", ".usdc",
         keeps_place=True, keeps_frames=True,

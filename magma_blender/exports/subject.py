@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import bpy
 
 from smpl_rig.blender.compat import Place, armature_of, places
+from smpl_rig.blender.context import active_object
 
 from ..errors import SceneError
 from ..scene.dance_keys import current, hand_edited
 from ..scene.dancer import has_dance
+from ..scene.selection import find_dancer
 from ..scene.target import target_of
 
 if TYPE_CHECKING:
@@ -32,12 +34,22 @@ class Subject:
         return self.last - self.first + 1
 
 
+def character(context: bpy.types.Context) -> bpy.types.Object:
+    """The armature that is meant: the active one, or that of the active mesh, if it moves; else the dancer that the
+    editing buttons are for. Raises SceneError."""
+    active = active_object(context)
+    for candidate in (active, active.find_armature() if active is not None else None):
+        if candidate is not None and candidate.type == "ARMATURE" and (has_dance(candidate) or places(candidate)):
+            return candidate
+    return find_dancer(context)
+
+
 def subject_of(scene: bpy.types.Scene, armature: bpy.types.Object) -> Subject:
     """What an armature does in the scene. Raises SceneError where that is nothing."""
     if armature_of(armature).pose_position == "REST":
         raise SceneError(
-            f'"{armature.name}" is shown in its rest position, so nothing of its dance can be seen: choose Pose Position '
-            "in the properties of its armature."
+            f'"{armature.name}" is shown in its rest position, so nothing of its dance can be seen: choose Pose '
+            "Position in the properties of its armature."
         )
     fps = scene.render.fps / scene.render.fps_base
     if has_dance(armature):
@@ -50,9 +62,8 @@ def subject_of(scene: bpy.types.Scene, armature: bpy.types.Object) -> Subject:
         raise SceneError(
             f'"{armature.name}" has no dance and no action: select an armature that dances, and export it again.'
         )
-    ranges = [_range(place) for place in playing]
-    first, last = min(start for start, _ in ranges), max(end for _, end in ranges)
-    return Subject(armature, playing[0].action.name, round(first), round(last), fps)
+    starts, ends = zip(*map(_range, playing), strict=True)
+    return Subject(armature, playing[0].action.name, round(min(starts)), round(max(ends)), fps)
 
 
 def _is_mute(armature: bpy.types.Object, place: Place) -> bool:
@@ -67,8 +78,8 @@ def _range(place: Place) -> tuple[float, float]:
     """First and last scene frame."""
     if isinstance(place.holder, bpy.types.NlaStrip):
         return place.holder.frame_start, place.holder.frame_end
-    first, last = place.action.frame_range
-    return first + (place.offset or 0.0), last + (place.offset or 0.0)
+    frames, offset = place.action.frame_range, place.offset or 0.0
+    return frames[0] + offset, frames[1] + offset
 
 
 def motion_of(subject: Subject) -> Motion:

@@ -46,8 +46,8 @@ def _exporter(preset: Preset) -> tuple[str, set[str]]:
         version = ".".join(map(str, bpy.app.version[:2]))
         if addon:
             raise SceneError(
-                f'Blender\'s add-on "{addon}" is off, which writes {preset.label}: enable it under Edit > Preferences > '
-                "Add-ons, and export again."
+                f'Blender\'s add-on "{addon}" is off, which writes {preset.label}: enable it under Edit > Preferences '
+                "> Add-ons, and export again."
             ) from error
         raise SceneError(
             f"This Blender {version} was built without {preset.label}: export another format, or take one from "

@@ -44,9 +44,16 @@ def dance(armature, name, size=1.0):
     for frame in range(FIRST, LAST + 1):
         for number, bone in enumerate(("L_elbow", "R_hip", "L_knee", "spine2", "head", "pelvis")):
             posed = armature.pose.bones[bone]
-            posed.rotation_quaternion = (1, 0.4 * np.sin(frame + number), 0.3 * np.cos(frame), 0.2 * np.sin(frame * number))
+            posed.rotation_quaternion = (
+                1,
+                0.4 * np.sin(frame + number),
+                0.3 * np.cos(frame),
+                0.2 * np.sin(frame * number),
+            )
             posed.keyframe_insert("rotation_quaternion", frame=frame)
-        armature.pose.bones["pelvis"].location = np.array((0.05 * (frame - FIRST), 0.1 * np.sin(frame), 0.08 * frame)) * size
+        armature.pose.bones["pelvis"].location = (
+            np.array((0.05 * (frame - FIRST), 0.1 * np.sin(frame), 0.08 * frame)) * size
+        )
         armature.pose.bones["pelvis"].keyframe_insert("location", frame=frame)
     armature.animation_data.action.name = name
 
@@ -70,7 +77,8 @@ def two(scene):
 def heads(armature, frame):
     bpy.context.scene.frame_set(int(np.floor(frame)), subframe=float(frame % 1))
     return {
-        bone.name.replace(".", "_"): np.array(armature.matrix_world @ bone.matrix)[:3, 3] for bone in armature.pose.bones
+        bone.name.replace(".", "_"): np.array(armature.matrix_world @ bone.matrix)[:3, 3]
+        for bone in armature.pose.bones
     }
 
 
@@ -197,7 +205,8 @@ def told(preset, worst):
 
 
 @pytest.mark.parametrize(
-    ("identifier", "rate"), [("FBX_UNITY", 30), ("FBX_UNREAL", 60), ("FBX", 29.97), ("GLB", 24), ("GLTF", 60), ("USD", 24)]
+    ("identifier", "rate"),
+    [("FBX_UNITY", 30), ("FBX_UNREAL", 60), ("FBX", 29.97), ("GLB", 24), ("GLTF", 60), ("USD", 24)],
 )
 def test_a_character_is_read_again_where_it_was(two, tmp_path, scene, identifier, rate):
     scene.render.fps, scene.render.fps_base = RATES[rate]
@@ -397,7 +406,7 @@ def test_an_exporter_that_fails_leaves_everything_as_it_was(two, tmp_path, monke
 def test_what_is_missing_is_said_in_a_sentence(two, tmp_path):
     addon_utils.disable("io_anim_bvh")
     try:
-        with pytest.raises(SceneError, match="add-on .*BVH.* is off"):
+        with pytest.raises(SceneError, match=r"add-on .*BVH.* is off"):
             export(two, PRESETS["BVH"], tmp_path)
     finally:
         addon_utils.enable("io_anim_bvh")

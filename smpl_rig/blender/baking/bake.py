@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...rotations import make_continuous, matrix_to_quaternion, quaternion_to_matrix
-
 from .form import AS_DANCED, ROOT_BONE, Form
 from .poses import Floats, Seen, Skeleton
 
@@ -44,7 +43,8 @@ class Baked:
     def channels(self) -> tuple[Floats, Floats, Floats]:
         """(quaternions (T, B, 4), locations (T, B, 3), scales (T, B, 3)) of bones that inherit everything."""
         count = len(self.skeleton.names)
-        quaternions, locations, scales = (np.empty((len(self.poses), count, width)) for width in (4, 3, 3))
+        quaternions: Floats = np.empty((len(self.poses), count, 4))
+        locations, scales = np.empty((2, len(self.poses), count, 3))
         reached = np.empty_like(self.poses)
         for bone, parent in enumerate(self.skeleton.parents):
             rest = self.skeleton.rest[bone]
@@ -58,7 +58,7 @@ class Baked:
             own[:, :3, :3] = quaternion_to_matrix(quaternions[:, bone]) * scales[:, bone, None, :]
             own[:, :3, 3] = locations[:, bone]
             reached[:, bone] = before @ own
-        return make_continuous(quaternions), locations, scales
+        return make_continuous(quaternions).astype(np.float64), locations, scales
 
 
 def bake(seen: Seen, form: Form, keep: Sequence[str] = ()) -> Baked:
@@ -186,10 +186,8 @@ def _deforming(skeleton: Skeleton, poses: Floats, keep: Sequence[str]) -> tuple[
         parent = parents[bone]
         while parent >= 0 and parent not in stays:
             twin = number.get(names[parent].replace("ORG-", "DEF-", 1), -1)
-            if twin in stays and twin != bone and not _is_below(twin, bone, above):
-                parent = twin
-            else:
-                parent = parents[parent]
+            is_twin = twin in stays and twin != bone and not _is_below(twin, bone, above)
+            parent = twin if is_twin else parents[parent]
         above[bone] = parent
     order = sorted(kept, key=lambda bone: (_depth(bone, above), bone))
     place = {bone: index for index, bone in enumerate(order)}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from .poses import Floats
+from .poses import Floats, graph_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ def copied(
 
 
 def _copied(scene: bpy.types.Scene, armature: bpy.types.Object, obj: bpy.types.Object) -> Hanging:
-    graph = scene.view_layers[0].depsgraph
+    graph = graph_of(scene)
     seen = obj.evaluated_get(graph)
     data = obj.data
     assert isinstance(data, bpy.types.Mesh)
@@ -89,7 +89,10 @@ def _copied(scene: bpy.types.Scene, armature: bpy.types.Object, obj: bpy.types.O
 def _unbent(objects: list[bpy.types.Object]) -> Iterator[None]:
     """Armature modifiers off meanwhile."""
     modifiers = [
-        modifier for obj in objects for modifier in obj.modifiers if modifier.type == "ARMATURE" and modifier.show_viewport
+        modifier
+        for obj in objects
+        for modifier in obj.modifiers
+        if modifier.type == "ARMATURE" and modifier.show_viewport
     ]
     for modifier in modifiers:
         modifier.show_viewport = False

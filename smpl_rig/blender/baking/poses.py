@@ -49,17 +49,23 @@ def skeleton_of(armature: bpy.types.Object) -> Skeleton:
     )
 
 
+def graph_of(scene: bpy.types.Scene) -> bpy.types.Depsgraph:
+    """What evaluates a scene with one view layer."""
+    graph = scene.view_layers[0].depsgraph
+    assert graph is not None
+    return graph
+
+
 def see(scene: bpy.types.Scene, armature: bpy.types.Object, frames: Sequence[int]) -> Seen:
     """The poses at scene frames. scene: one that nobody looks at, and that holds the armature: it is moved in time, and
     neither the pose nor the frame that the user sees changes."""
     skeleton = skeleton_of(armature)
-    layer = scene.view_layers[0]
     poses = np.empty((len(frames), len(skeleton.names), 4, 4))
     objects = np.empty((len(frames), 4, 4))
     raw = np.empty(16 * len(skeleton.names), np.float32)
     for index, frame in enumerate(frames):
         scene.frame_set(frame)
-        seen = armature.evaluated_get(layer.depsgraph)
+        seen = armature.evaluated_get(graph_of(scene))
         pose_of(seen).bones.foreach_get("matrix", raw)
         poses[index] = np.swapaxes(raw.reshape(-1, 4, 4), 1, 2)  # Blender keeps columns
         objects[index] = np.array(seen.matrix_world)

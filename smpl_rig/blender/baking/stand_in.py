@@ -12,17 +12,16 @@ import numpy as np
 from mathutils import Matrix
 
 from .. import compat
-from ..compat import armature_of, pose_of
+from ..compat import armature_of
 from ..key_data import enum_value, write_keys
-
 from .bake import Baked
 from .hanging import Hanging
 from .poses import Floats, skeleton_of
 from .workplace import Workplace
 
 _STILL = 1e-5
-"""Share of a bone's length up to which its place, and ten times that of its size up to which its scale is not keyed: what
-single precision leaves of a bone that only turns."""
+"""Share of a bone's length up to which its place, and ten times that of its size up to which its scale is not keyed:
+what single precision leaves of a bone that only turns."""
 
 
 def build(

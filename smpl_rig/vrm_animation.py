@@ -1,8 +1,8 @@
 """Motions as VRM animations (.vrma), which any VRM character dances.
 
 Format: VRM Consortium, VRMC_vrm_animation 1.0. The file's skeleton rests in VRM's T-pose: Y up, facing +Z, arms along
-X, legs straight down, feet straight ahead, palms down. SMPL's rest pose is one nearly; the few degrees between are taken
-out: with A_j the turn that brings joint j's limb from SMPL's rest to VRM's, a posed joint W_j is written as
+X, legs straight down, feet straight ahead, palms down. SMPL's rest pose is one nearly; the few degrees between are
+taken out: with A_j the turn that brings joint j's limb from SMPL's rest to VRM's, a posed joint W_j is written as
 W_j A_j^-1, and offsets of its children as A_j times SMPL's. So all joints stay where they are.
 """
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from smpl_rig.blender.baking.form import IN_PLACE, ROOT_BONE
+
 from ..engine_host import engine_setup
 from ..errors import SceneError
 from . import presets, writers
@@ -33,7 +35,7 @@ def check(options: ExportOptions) -> None:
     """Raise SceneError unless this Blender can write such a file."""
     preset = options.preset
     if preset.format in presets.MOTION_ONLY:
-        if options.travel == presets.ROOT_BONE:
+        if options.travel == ROOT_BONE:
             raise SceneError(f"{preset.label} has no root bone: choose As Danced or In Place as Travel.")
         return
     writers.check(preset)
@@ -69,7 +71,7 @@ def _write_motion(subject: Subject, options: ExportOptions, file: Path) -> None:
     from smpl_rig.vrm_animation import write_vrma
 
     motion = motion_of(subject)
-    if options.travel == presets.IN_PLACE:
+    if options.travel == IN_PLACE:
         motion = _in_place(motion)
     if options.preset.format == presets.VRMA:
         write_vrma(file, motion, subject.name)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smpl_rig.blender.baking.form import AS_DANCED as AS_DANCED
-from smpl_rig.blender.baking.form import IN_PLACE as IN_PLACE
-from smpl_rig.blender.baking.form import ROOT_BONE as ROOT_BONE
+from smpl_rig.blender.baking.form import AS_DANCED, IN_PLACE, ROOT_BONE
 
 TRAVELS = (
     (AS_DANCED, "As Danced", "The hips travel, as in Blender"),

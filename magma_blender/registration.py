@@ -19,6 +19,7 @@ from .operators import (
     relink_song,
     rhythm,
     spans,
+    transfer_dance,
 )
 from .scene import scene_settings, span_list
 from .ui import choreography_panel, export_panel, panels, preferences, preview, rhythm_panel, timeline_band
@@ -33,6 +34,7 @@ CLASSES = (
     *insert_motion.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
+    *transfer_dance.CLASSES,
     *export_dance.CLASSES,
     *panels.CLASSES,
     *rhythm_panel.CLASSES,

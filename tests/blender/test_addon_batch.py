@@ -155,7 +155,8 @@ def test_characters_of_the_users_dance_and_are_exported(tmp_path):
     out = tmp_path / "dance.blend"
     code, errors, done = batch(
         tmp_path, "--audio", first, "--audio", second, "--out", out, "--character", f"{file}:Hero", "--fps", 30,
-        "--export", "fbx:unity", "--export", "BVH", "--export", "BVH:BLENDER", "--travel", "in-place", *with_engine(tmp_path),
+        "--export", "fbx:unity", "--export", "BVH", "--export", "BVH:BLENDER", "--travel", "in-place",
+        *with_engine(tmp_path),
     )  # fmt: skip
     assert code == 0 and not errors, done.stdout + done.stderr
     assert sorted(path.name for path in tmp_path.glob("dance*")) == [

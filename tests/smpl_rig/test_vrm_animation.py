@@ -57,7 +57,7 @@ def test_the_skeleton_rests_as_vrm_asks(motion, tmp_path):
 
 def test_files_that_are_none_are_refused(motion, tmp_path):
     (tmp_path / "no.glb").write_bytes(b"no glTF file, but longer than its head")
-    with pytest.raises(GltfError, match="is no .glb file"):
+    with pytest.raises(GltfError, match=r"is no .glb file"):
         read_gltf(tmp_path / "no.glb")
     write_vrma(tmp_path / "dance.vrma", motion, "song")
     gltf = read_gltf(tmp_path / "dance.vrma")

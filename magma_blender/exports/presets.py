@@ -24,7 +24,7 @@ class Preset:
     units: of length in the file, a metre. y_up: whether the bones themselves are written with Y up; other formats say
     their axes. keeps_place: whether the character stands where it stands in the scene, else at the origin, facing
     ahead. keeps_frames: whether the dance begins at its frame of the scene, else at 0. travel: what it is at first.
-    armature: the name that the armature gets; empty keeps its own.
+    scales: whether bones may be scaled. armature: the name that the armature gets; empty keeps its own.
     """
 
     format: str
@@ -37,6 +37,7 @@ class Preset:
     keeps_place: bool = False
     keeps_frames: bool = False
     travel: str = AS_DANCED
+    scales: bool = True
     armature: str = ""
 
     @property
@@ -62,8 +63,14 @@ PRESETS = (
     ),
     Preset(GLB, "", "glTF Binary", "One file, for three.js, Godot, Unity, Unreal and the web", ".glb"),
     Preset(GLTF, "", "glTF Separate", "The same with its buffer and textures in files beside it", ".gltf"),
-    Preset(BVH, "", "BVH", "The skeleton with Y up, in centimetres, as most programs expect", ".bvh", 100.0, y_up=True),
-    Preset(BVH, "BLENDER", "BVH in Metres", "The skeleton with Y up, as Blender imports it", ".bvh", y_up=True),
+    Preset(
+        BVH, "", "BVH", "The skeleton with Y up, in centimetres, as most programs expect", ".bvh",
+        units=100.0, y_up=True, scales=False,
+    ),
+    Preset(
+        BVH, "BLENDER", "BVH in Metres", "The skeleton with Y up, as Blender imports it", ".bvh",
+        y_up=True, scales=False,
+    ),
     Preset(
         USD, "", "USD", "A stage in metres, at the place and the frames of the scene", ".usdc",
         keeps_place=True, keeps_frames=True,

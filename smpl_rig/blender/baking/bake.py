@@ -29,12 +29,13 @@ ROOT = "root"
 @dataclass(frozen=True, eq=False)
 class Baked:
     """A character in the file's space. place: (4, 4) the object's matrix there. to_file: (4, 4) from the world, at the
-    first frame. poses: (T, B, 4, 4) where the bones are, which may be scaled."""
+    first frame. poses: (T, B, 4, 4) where the bones are, which may be scaled. scales: whether they are to be."""
 
     skeleton: Skeleton
     place: Floats
     to_file: Floats
     poses: Floats
+    scales: bool
 
     def with_rest(self, rest: Floats) -> Baked:
         """The same poses of bones that rest at (B, 4, 4)."""
@@ -51,7 +52,7 @@ class Baked:
             # what bones above cannot say (a sheared limb) is made good by those below
             before = rest if parent < 0 else reached[:, parent] @ np.linalg.inv(self.skeleton.rest[parent]) @ rest
             basis = np.linalg.inv(before) @ self.poses[:, bone]
-            scales[:, bone] = np.linalg.norm(basis[:, :3, :3], axis=1)
+            scales[:, bone] = np.linalg.norm(basis[:, :3, :3], axis=1) if self.scales else 1.0
             quaternions[:, bone] = matrix_to_quaternion(_rotation(basis[:, :3, :3]))
             locations[:, bone] = basis[:, :3, 3]
             own = np.tile(np.eye(4), (len(self.poses), 1, 1))
@@ -80,7 +81,7 @@ def bake(seen: Seen, form: Form, keep: Sequence[str] = ()) -> Baked:
     to_file[:3, :3] = turn * form.units
     shown = place.copy() if form.keeps_place else place @ np.linalg.inv(_upright(place))
     shown[:3, 3] *= form.units
-    return Baked(skeleton, shown, to_file @ np.linalg.inv(place), _turned(poses, turn, form.units))
+    return Baked(skeleton, shown, to_file @ np.linalg.inv(place), _turned(poses, turn, form.units), form.scales)
 
 
 def _place(matrix: Floats) -> tuple[Floats, float]:

@@ -2,13 +2,15 @@
 
     blender --background [scene.blend] --python-exit-code 1 --python magma_blender/batch.py -- \\
         --audio song.ogg [--audio second.ogg] --out dance.blend [--style waltz] [--seed 3] [--seconds 60]
+        [--character hero.blend:Rig] [--export FBX:UNITY] [--travel root]
     blender --command magma --audio song.ogg --out dance.blend        (4.2 and later, with the add-on enabled)
 
-The songs are put one after the other into the scene's sequencer, each with an armature of its own, two metres apart.
-A song that fails is one line on stderr and leaves nothing behind; the others are written all the same. Exit codes: 0
-when all songs were written; 1 when nothing was, an existing file being as it was; 2 for wrong arguments; 3 when some
-songs failed and the file holds the others. The file runs as a script of Blender, from the repository or from the
-installed add-on.
+The songs are put one after the other into the scene's sequencer, each with an armature of its own, two metres apart,
+or each with a character of the user's: one file for all songs, or as many as songs. Exports lie beside the .blend.
+A song that fails is one line on stderr and leaves nothing behind; the others are written all the same, and so it is
+with exports. Exit codes: 0 when all was written; 1 when nothing was, an existing file being as it was; 2 for wrong
+arguments; 3 when some songs or exports failed and the others were written. The file runs as a script of Blender, from
+the repository or from the installed add-on.
 """
 
 from __future__ import annotations
@@ -31,18 +33,22 @@ if TYPE_CHECKING:
     from engine.choreography import Correction
 
     from .engine_host.engine_setup import EngineSetup
+    from .exports.export import ExportOptions
     from .media.strips import Strip
+    from .scene.load_character import CharacterFile
     from .scene.scene_settings import MagmaSettings
 
 DANCER_SPACING = 2.0
 """Metres between the armatures of two songs."""
 FAILED, SOME_FAILED = 1, 3
-"""Exit codes when nothing was written, and when some songs are missing in what was."""
+"""Exit codes when nothing was written, and when some songs or exports are missing in what was."""
+TRAVEL_NAMES = {"danced": "DANCED", "in-place": "IN_PLACE", "root": "ROOT"}
+"""The travels of exports on the command line."""
 
 
 _EXIT_CODES = (
-    "Exit codes: 0 all songs were written; 1 nothing was written; 2 wrong arguments; 3 some songs failed (one line "
-    "each on stderr), and the file holds the others."
+    "Exit codes: 0 all was written; 1 nothing was written; 2 wrong arguments; 3 some songs or exports failed (one line "
+    "each on stderr), and the others were written."
 )
 
 
@@ -55,6 +61,8 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line's values. Exits with 2 and one line on stderr when they are wrong."""
+    from .exports.presets import PRESETS
+
     parser = _Parser(
         prog="magma", description="Generate dances to songs and save them as a .blend file.", epilog=_EXIT_CODES
     )
@@ -70,6 +78,22 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), help="what the engine computes on")
     parser.add_argument("--engine-python", help="Python to run the engine with (default: as in the preferences)")
     parser.add_argument("--fps", type=float, help="frames per second of the scene")
+    parser.add_argument(
+        "--character",
+        action="append",
+        default=[],
+        metavar="FILE[:ARMATURE]",
+        help="who dances (.blend, .glb, .gltf, .fbx, .vrm); once for all songs, or once for each",
+    )
+    parser.add_argument(
+        "--export",
+        action="append",
+        default=[],
+        type=str.upper,
+        choices=[preset.option for preset in PRESETS],
+        help="write each dance beside the .blend file, too; may be given several times",
+    )
+    parser.add_argument("--travel", choices=sorted(TRAVEL_NAMES), help="where exports have the way over the floor")
     _add_correction(parser)
     values = parser.parse_args(arguments)
     for name in ("seconds", "fps"):
@@ -82,6 +106,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error(f"--seed is {values.seed}: give a whole number from 0 to {2**31 - 1}.")
     if values.out.suffix.lower() != ".blend":
         parser.error(f"--out is {values.out}: give the name of a .blend file.")
+    if len(values.character) not in (0, 1, len(values.audio)):
+        parser.error(
+            f"There are {len(values.character)} --character for {len(values.audio)} songs: give one for all, or one "
+            "for each."
+        )
     return values
 
 
@@ -127,31 +156,91 @@ def _make(values: argparse.Namespace) -> int:
     check_scene(scene)
     _check_folder(values.out)
     engine_setup.check_numpy()
+    characters, exports = _characters(values), _exports(values)
     session.python, session.device = values.engine_python, values.device
     try:
         setup = session.setup()
         _apply_settings(scene, values)
         is_fresh = not bpy.data.filepath
         frame, correction = scene.frame_start, _correction(values)
-        made = 0
-        for audio in values.audio:
-            armature, frame = _dance_or_complain(scene, audio.absolute(), frame, setup, correction)
+        made: list[tuple[Path, bpy.types.Object]] = []
+        for audio, character in zip(values.audio, characters, strict=True):
+            armature, frame = _dance_or_complain(scene, audio.absolute(), frame, setup, correction, character)
             if armature is not None:
-                armature.location.x = made * DANCER_SPACING
-                made += 1
+                _topmost(armature).location.x += len(made) * DANCER_SPACING
+                made.append((audio, armature))
         if not made:
             return FAILED
         scene.frame_end = frame - 1 if is_fresh else max(scene.frame_end, frame - 1)
         scene.sync_mode = "AUDIO_SYNC"
         _save(values.out.absolute())
+        failed_exports = _export_all(scene, made, exports, values)
     finally:
         session.python = session.device = None
         session.stop_engine()
-    failed = len(values.audio) - made
+    failed = len(values.audio) - len(made)
     print(
         f"MAGMA: wrote {values.out}" + (f" without {failed} of {len(values.audio)} songs" if failed else ""), flush=True
     )
-    return SOME_FAILED if failed else 0
+    return SOME_FAILED if failed or failed_exports else 0
+
+
+def _characters(values: argparse.Namespace) -> list[CharacterFile | None]:
+    """Who dances to each song; None is a new armature. Raises MagmaError."""
+    from .scene.load_character import character_file
+
+    given = [character_file(text) for text in values.character]
+    if len(given) == len(values.audio):
+        return [*given]
+    return [given[0] if given else None] * len(values.audio)
+
+
+def _exports(values: argparse.Namespace) -> list[ExportOptions]:
+    """What is exported of each dance. Raises MagmaError where this Blender cannot."""
+    from .exports.export import ExportOptions, check
+    from .exports.presets import PRESETS
+
+    chosen = [preset for preset in PRESETS if preset.option in values.export]
+    options = [ExportOptions(preset, TRAVEL_NAMES.get(values.travel, preset.travel)) for preset in chosen]
+    for each in options:
+        check(each)
+    return options
+
+
+def _topmost(armature: bpy.types.Object) -> bpy.types.Object:
+    """What carries an armature."""
+    while armature.parent is not None:
+        armature = armature.parent
+    return armature
+
+
+def _export_all(
+    scene: bpy.types.Scene,
+    made: list[tuple[Path, bpy.types.Object]],
+    exports: list[ExportOptions],
+    values: argparse.Namespace,
+) -> int:
+    """Write the exports beside the .blend; how many failed, each with a line on stderr."""
+    from .errors import MagmaError
+    from .exports.export import export_dance
+
+    failed, taken = 0, set[Path]()
+    for audio, armature in made:
+        for options in exports:
+            name = values.out.stem + (f" {audio.stem}" if len(values.audio) > 1 else "")
+            if sum(other.preset.ending == options.preset.ending for other in exports) > 1:
+                name += f" {options.preset.identifier.lower()}"
+            names = (name, *(f"{name} {number}" for number in range(2, len(made) + 1)))
+            files = [values.out.absolute().with_name(each + options.preset.ending) for each in names]
+            file = next(file for file in files if file not in taken)
+            taken.add(file)
+            try:
+                export_dance(scene, armature, options, file)
+                print(f"MAGMA: wrote {file.name}", flush=True)
+            except MagmaError as error:
+                failed += 1
+                _complain(MagmaError(f"{file.name}: {error}"))
+    return failed
 
 
 def _correction(values: argparse.Namespace) -> Correction | None:
@@ -227,12 +316,18 @@ def _choose(settings: MagmaSettings, name: str, value: str) -> None:
 
 
 def _dance_or_complain(
-    scene: bpy.types.Scene, audio: Path, frame: int, setup: EngineSetup, correction: Correction | None
+    scene: bpy.types.Scene,
+    audio: Path,
+    frame: int,
+    setup: EngineSetup,
+    correction: Correction | None,
+    character: CharacterFile | None,
 ) -> tuple[bpy.types.Object | None, int]:
     """One song from `frame` on: (armature, the frame after its end), or (None, `frame`) and a line on stderr."""
     from .engine_host.client import ClientError
     from .errors import MagmaError
     from .media import strips
+    from .scene.transaction import all_or_nothing
 
     if not audio.is_file():
         _complain(MagmaError(f"The song {audio} is not there: give the path of an audio file."))
@@ -240,7 +335,8 @@ def _dance_or_complain(
     strip = None
     try:
         strip = _add_strip(scene, audio, frame)
-        return _dance(scene, strip, audio, frame, setup, correction)
+        with all_or_nothing(None):
+            return _dance(scene, strip, audio, frame, setup, correction, character)
     except (MagmaError, ClientError) as error:
         _complain(error if str(audio) in str(error) else MagmaError(f"{audio}: {error}"))
     except Exception as error:  # a fault of the add-on: the other songs are kept all the same
@@ -258,6 +354,7 @@ def _dance(
     frame: int,
     setup: EngineSetup,
     correction: Correction | None,
+    character: CharacterFile | None,
 ) -> tuple[bpy.types.Object, int]:
     """The dance to a strip, or to a file from `frame` on: (armature, the frame after its end)."""
     from .engine_host.session import session
@@ -265,6 +362,7 @@ def _dance(
     from .operators.job_operator import progress_text
     from .scene import generation_plan
     from .scene.dancer import load
+    from .scene.load_character import load_character
 
     if strip is not None:
         dance_plan = generation_plan.for_strip(scene, scene, strip, setup)
@@ -272,7 +370,7 @@ def _dance(
         dance_plan = generation_plan.for_file(scene, audio.name, audio, frame)
     if correction is not None:
         dance_plan = replace(dance_plan, correction=correction)
-    start_plan(dance_plan, None, setup)
+    start_plan(dance_plan, load_character(bpy.context, character) if character is not None else None, setup)
     session.wait_for_job(lambda progress: print(f"MAGMA: {audio.name}: {progress_text(progress)}", flush=True))
     armature = session.finish_job(bpy.context)
     for line in session.notice.details if session.notice else ():

@@ -8,9 +8,31 @@ import bpy
 
 from . import batch
 from .engine_host.session import session
-from .operators import character, engine, generate, import_checkpoint, insert_motion, moves, relink_song, rhythm, spans
+from .exports import export_settings
+from .operators import (
+    character,
+    engine,
+    export_dance,
+    generate,
+    import_checkpoint,
+    insert_motion,
+    moves,
+    relink_song,
+    rhythm,
+    spans,
+    transfer_dance,
+)
 from .scene import character_fields, scene_settings, span_list
-from .ui import character_panel, choreography_panel, panels, preferences, preview, rhythm_panel, timeline_band
+from .ui import (
+    character_panel,
+    choreography_panel,
+    export_panel,
+    panels,
+    preferences,
+    preview,
+    rhythm_panel,
+    timeline_band,
+)
 
 CLASSES = (
     *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
@@ -23,10 +45,13 @@ CLASSES = (
     *relink_song.CLASSES,
     *rhythm.CLASSES,
     *character.CLASSES,
+    *transfer_dance.CLASSES,
+    *export_dance.CLASSES,
     *panels.CLASSES,
     *character_panel.CLASSES,
     *rhythm_panel.CLASSES,
     *choreography_panel.CLASSES,
+    *export_panel.CLASSES,
 )
 
 _commands: list[object] = []
@@ -38,14 +63,16 @@ def _before_load(*_arguments: object) -> None:
 
 
 def register() -> None:
-    """Classes, `scene.magma`, handlers, and from 4.2 on `blender --command magma`."""
+    """Classes, `scene.magma` and `scene.magma_export`, handlers, and from 4.2 on `blender --command magma`."""
     scene_settings.register()
     span_list.register()
     character_fields.register()
+    export_settings.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
     preview.register()
     timeline_band.register()
+    export_panel.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         command = bpy.utils.register_cli_command("magma", batch.command)  # type: ignore[func-returns-value]  # a handle
@@ -62,6 +89,7 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
+    export_panel.unregister()
     timeline_band.unregister()
     preview.unregister()
     while _commands:
@@ -71,5 +99,6 @@ def unregister() -> None:
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     character_fields.unregister()
+    export_settings.unregister()
     span_list.unregister()
     scene_settings.unregister()

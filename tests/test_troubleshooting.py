@@ -23,8 +23,8 @@ UNSEEN = {
 }
 """Modules that are left out, and why no user sees what they raise."""
 _EXIT_CODES = (
-    "Exit codes: 0 all songs were written; 1 nothing was written; 2 wrong arguments; 3 some songs failed (one line "
-    "each on stderr), and the file holds the others."
+    "Exit codes: 0 all was written; 1 nothing was written; 2 wrong arguments; 3 some songs or exports failed (one line "
+    "each on stderr), and the others were written."
 )
 _CARD = "is in the model card of an imported checkpoint"
 UNMEANT = {

@@ -134,6 +134,7 @@ def draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.label(text=name_text(f"{style}seed {document.seed}, checkpoint {document.checkpoint.name}"))
     length = f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s"
     column.label(text=f"{length}, to {name_text(dancer.strip)}")
+    box.operator("magma.transfer_dance", icon="ARMATURE_DATA")
 
 
 class MAGMA_PT_sequencer(_Sidebar):

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 import installed
+from characters import hero_file
 
 from magma_blender.scene.dancer import load
 
@@ -77,6 +78,8 @@ def test_a_limit_in_seconds_and_an_uneven_frame_rate(tmp_path):
         (("--audio", "SONG", "--out", "OUT", "--seconds", "0"), 2, "--seconds is 0"),
         (("--audio", "SONG", "--out", "OUT", "--fps", "nan"), 2, "--fps is nan"),
         (("--audio", "SONG", "--out", "OUT", "--beat-snap", "1.5"), 2, "--beat-snap is 1.5"),
+        (("--audio", "SONG", "--out", "OUT", "--character", "a.glb", "--character", "b.glb"), 2, "2 --character for 1"),
+        (("--audio", "SONG", "--out", "OUT", "--character", "SONG"), 1, "is no file with a character"),
         (("--audio", "absent.ogg", "--out", "OUT"), 1, "absent.ogg is not there"),
         (("--audio", "SONG", "--out", "/proc/dance.blend"), 1, "/proc/dance.blend cannot be written"),
         (("--audio", "SONG", "--out", "OUT", "--engine-python", "nowhere/python"), 1, "is not there or cannot be run"),
@@ -147,9 +150,36 @@ def test_a_file_that_is_there_is_replaced_whole_or_stays_as_it_was(tmp_path):
     assert "song.wav" in bpy.data.objects
 
 
+def test_characters_of_the_users_dance_and_are_exported(tmp_path):
+    file, first, second = hero_file(tmp_path), *(blenders.song(tmp_path, 2.0, name) for name in ("one.wav", "two.wav"))
+    out = tmp_path / "dance.blend"
+    code, errors, done = batch(
+        tmp_path, "--audio", first, "--audio", second, "--out", out, "--character", f"{file}:Hero", "--fps", 30,
+        "--export", "fbx:unity", "--export", "BVH", "--export", "BVH:BLENDER", "--travel", "in-place",
+        *with_engine(tmp_path),
+    )  # fmt: skip
+    assert code == 0 and not errors, done.stdout + done.stderr
+    assert sorted(path.name for path in tmp_path.glob("dance*")) == [
+        "dance one bvh.bvh", "dance one bvh_blender.bvh", "dance one.fbx", "dance two bvh.bvh",
+        "dance two bvh_blender.bvh", "dance two.fbx", "dance.blend",
+    ]  # fmt: skip
+    bpy.ops.wm.open_mainfile(filepath=str(out))
+    dancers = sorted((obj for obj in bpy.data.objects if obj.type == "ARMATURE"), key=lambda obj: obj.location.x)
+    assert [dancer.name for dancer in dancers] == ["Hero", "Hero.001"]
+    assert [round(dancer.location.x) for dancer in dancers] == [0, 2]
+    assert [dancer.animation_data.action.name for dancer in dancers] == ["one.wav", "two.wav"]
+    assert sorted(obj.name for obj in bpy.data.objects if obj.type == "MESH" and obj.parent) == [
+        "Hat", "Hat.001", "Hero Body", "Hero Body.001",
+    ]  # fmt: skip
+    assert "Lamp post" not in bpy.data.objects
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.import_scene.fbx(filepath=str(tmp_path / "dance two.fbx"))
+    assert "two.wav" in bpy.data.actions[0].name and "Hero.001" in bpy.data.objects
+
+
 def test_the_help_names_the_exit_codes(tmp_path):
     code, _, done = batch(tmp_path, "--help")
-    assert code == 0 and "3 some songs failed" in " ".join(done.stdout.split())
+    assert code == 0 and "3 some songs or exports failed" in " ".join(done.stdout.split())
 
 
 def test_a_scene_given_is_kept_and_the_song_gets_a_free_channel(tmp_path):

@@ -1,0 +1,98 @@
+"""The sub-panel "Export" in both sidebars, and the entry in the menu File > Export."""
+
+from __future__ import annotations
+
+import bpy
+
+from smpl_rig.blender.context import scene_of
+
+from ..errors import MagmaError
+from ..exports import presets
+from ..exports.export import check
+from ..exports.export_settings import export_settings_of, options_of
+from ..exports.subject import character
+from .draw import draw_lines, name_text, never_raises
+
+
+class _Export(bpy.types.Panel):
+    """Common to both sidebars."""
+
+    bl_label = "Export"
+    bl_category = "MAGMA"
+    bl_region_type = "UI"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        """Only where somebody moves."""
+        with never_raises():
+            try:
+                character(context)
+            except MagmaError:
+                return False
+            return True
+        return False
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the panel."""
+        assert self.layout is not None
+        with never_raises(self.layout):
+            draw_export(self.layout, context)
+
+
+def draw_export(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Format and receiver, how the dance travels, and the button; or why it cannot be written."""
+    layout.use_property_split = True
+    layout.use_property_decorate = False
+    settings = export_settings_of(scene_of(context))
+    options = options_of(settings)
+    column = layout.column()
+    column.prop(settings, "preset")
+    hint = column.column()
+    hint.active = False
+    draw_lines(hint, [options.preset.description], context, most=3)
+    column.prop(settings, "travel")
+    if options.preset.format not in presets.MOTION_ONLY:
+        column.prop(settings, "deform_only")
+        if options.preset.format != presets.BVH:
+            column.prop(settings, "meshes")
+    try:
+        check(options)
+    except MagmaError as error:
+        draw_lines(layout.box(), [str(error)], context, "ERROR")
+        return
+    layout.operator("magma.export_dance", text=f"Export {name_text(character(context).name)}", icon="EXPORT")
+
+
+class MAGMA_PT_sequencer_export(_Export):
+    """In the sequencer."""
+
+    bl_idname = "MAGMA_PT_sequencer_export"
+    bl_parent_id = "MAGMA_PT_sequencer"
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class MAGMA_PT_viewport_export(_Export):
+    """In the 3D viewport."""
+
+    bl_idname = "MAGMA_PT_viewport_export"
+    bl_parent_id = "MAGMA_PT_viewport"
+    bl_space_type = "VIEW_3D"
+
+
+def _draw_entry(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
+    assert menu.layout is not None
+    menu.layout.operator("magma.export_dance", text="MAGMA Dance")
+
+
+def register() -> None:
+    """Add the menu's entry."""
+    bpy.types.TOPBAR_MT_file_export.append(_draw_entry)
+
+
+def unregister() -> None:
+    """Remove it."""
+    bpy.types.TOPBAR_MT_file_export.remove(_draw_entry)
+
+
+CLASSES = (MAGMA_PT_sequencer_export, MAGMA_PT_viewport_export)

@@ -380,7 +380,12 @@ def test_smpl_poses_are_those_of_the_dance(dancer, tmp_path):
     assert (done.first, len(done), done.name) == (1, len(kept), "song")
     assert np.array_equal(read.poses, kept.poses) and np.allclose(read.trans, kept.trans, atol=1e-6)
     assert read.fps == kept.fps
-    export_dance(bpy.context.scene, dancer, ExportOptions(PRESETS["NPZ"], presets.IN_PLACE), file)
+    settings = bpy.context.scene.magma_export
+    settings.preset = "FBX_UNREAL"
+    assert settings.travel == presets.ROOT_BONE  # as the receiver usually wants it
+    settings.preset, settings.travel = "NPZ", presets.IN_PLACE
+    file.unlink()
+    assert bpy.ops.magma.export_dance(filepath=str(file.with_suffix(""))) == {"FINISHED"}
     assert np.ptp(load_npz(file).trans[:, :2], axis=0).max() < 1e-6
 
 

@@ -31,10 +31,8 @@ def gltf_joints(file, fps, count):
         own = tracks.get((node, "rotation"), np.tile(entry.get("rotation", (0, 0, 0, 1)), (count, 1)))
         moved = tracks.get((node, "translation"), np.tile(entry.get("translation", (0, 0, 0)), (count, 1)))
         place = place + np.einsum("tij,tj->ti", turn, moved)
-        turn = turn @ quaternion_to_matrix(np.roll(own, 1, axis=1).astype(float))
-        scale = np.array(entry.get("scale", (1, 1, 1)))
+        turn = turn @ quaternion_to_matrix(np.roll(own, 1, axis=1).astype(float)) * entry.get("scale", (1, 1, 1))
         found[entry["name"]] = place @ Z_UP.T
-        assert np.allclose(scale, 1, atol=1e-5)
         for child in entry.get("children", ()):
             walk(child, turn, place)
 

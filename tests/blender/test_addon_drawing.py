@@ -30,7 +30,7 @@ def context_for(width=400):
 
 def draw_everything(preferences, width=400):
     """The labels of all panels."""
-    from magma_blender.ui import choreography_panel, panels
+    from magma_blender.ui import choreography_panel, export_panel, panels
     from magma_blender.ui import preferences as page
 
     context = context_for(width)
@@ -39,6 +39,8 @@ def draw_everything(preferences, width=400):
     if choreography_panel.MAGMA_PT_viewport_choreography.poll(context):
         choreography_panel.MAGMA_PT_viewport_choreography.draw(types.SimpleNamespace(layout=layout), context)
         choreography_panel.MAGMA_MT_span_style.draw(types.SimpleNamespace(layout=layout), context)
+    if export_panel.MAGMA_PT_viewport_export.poll(context):
+        export_panel.MAGMA_PT_viewport_export.draw(types.SimpleNamespace(layout=layout), context)
     page.draw_preferences(layout, context, preferences)
     return layout.seen
 

@@ -23,6 +23,7 @@ from magma_blender.scene.dancer import load
 from smpl_rig.blender import compat
 from smpl_rig.blender.armature import create_armature
 from smpl_rig.blender.body import add_body
+from smpl_rig.gltf_file import read_gltf
 from smpl_rig.motion import load_npz
 
 pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
@@ -271,10 +272,21 @@ def test_a_scaled_and_turned_object_leaves_no_scale_in_the_file(scene, tmp_path,
     bpy.context.view_layer.objects.active = armature
     bpy.context.view_layer.update()
     expected = moved(shown(armature), to_origin(armature))
-    found, _ = gltf_joints(export(armature, PRESETS["GLB"], tmp_path), 30, COUNT)
+    file = export(armature, PRESETS["GLB"], tmp_path)
+    found, _ = gltf_joints(file, 30, COUNT)
     same_joints(PRESETS["GLB"], found, expected)
+    assert all(np.allclose(node.get("scale", 1), 1, atol=1e-5) for node in read_gltf(file).json["nodes"])
     file = export(armature, PRESETS["FBX_UNITY"], tmp_path)
     assert np.allclose(same(file, PRESETS["FBX_UNITY"], 30, expected)[0].scale, 0.01)
+
+
+@pytest.mark.parametrize("scale", [(-1, 1, 1), (1, 1.5, 1)])
+def test_what_bones_cannot_say_stays_with_the_object(two, tmp_path, scale):
+    two.scale = scale
+    bpy.context.view_layer.update()
+    expected = moved(shown(two), np.array(Matrix.Translation(-two.location)))
+    found, _ = gltf_joints(export(two, PRESETS["GLB"], tmp_path, meshes=False), 30, COUNT)
+    same_joints(PRESETS["GLB"], found, expected)
 
 
 def test_in_place_and_on_a_root_bone(two, tmp_path):
@@ -380,7 +392,12 @@ def test_smpl_poses_are_those_of_the_dance(dancer, tmp_path):
     assert (done.first, len(done), done.name) == (1, len(kept), "song")
     assert np.array_equal(read.poses, kept.poses) and np.allclose(read.trans, kept.trans, atol=1e-6)
     assert read.fps == kept.fps
-    export_dance(bpy.context.scene, dancer, ExportOptions(PRESETS["NPZ"], presets.IN_PLACE), file)
+    settings = bpy.context.scene.magma_export
+    settings.preset = "FBX_UNREAL"
+    assert settings.travel == presets.ROOT_BONE  # as the receiver usually wants it
+    settings.preset, settings.travel = "NPZ", presets.IN_PLACE
+    file.unlink()
+    assert bpy.ops.magma.export_dance(filepath=str(file.with_suffix(""))) == {"FINISHED"}
     assert np.ptp(load_npz(file).trans[:, :2], axis=0).max() < 1e-6
 
 

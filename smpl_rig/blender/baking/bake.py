@@ -4,7 +4,7 @@ Spaces. M0 is the armature object's matrix at the first frame. It is split into 
 which way it is turned about the vertical) and the rest, a turn and a scale s that importers and modellers leave there:
 M0 = Q A. The file's space is F = u Y Q^-1 of the world, with u units a metre and Y the turn to Y up where bones are
 written so. Bones are rotations and heads there: no scale is left. Where M0 mirrors or scales unevenly, which rotations
-cannot say, Q is M0 as it is.
+cannot say, Q is M0 as it is, but for its place where that is not kept.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Baked:
 
 def bake(seen: Seen, form: Form, keep: Sequence[str] = ()) -> Baked:
     """What is seen, in a form. keep: names of bones that stay although no vertices hang on them."""
-    place, size = _place(seen.objects[0])
+    place, size, clean = _place(seen.objects[0])
     world = seen.objects[:, None] @ seen.poses
     poses = np.linalg.inv(place) @ world
     rest = np.linalg.inv(place) @ seen.objects[0] @ seen.skeleton.rest
@@ -79,18 +79,21 @@ def bake(seen: Seen, form: Form, keep: Sequence[str] = ()) -> Baked:
     skeleton = replace(skeleton, rest=_turned(skeleton.rest, turn, form.units), lengths=skeleton.lengths * form.units)
     to_file = np.eye(4)
     to_file[:3, :3] = turn * form.units
-    shown = place.copy() if form.keeps_place else place @ np.linalg.inv(_upright(place))
+    shown = place.copy()
+    if not form.keeps_place:
+        shown[:3, 3] = 0.0
+        shown = np.eye(4) if clean else shown
     shown[:3, 3] *= form.units
     return Baked(skeleton, shown, to_file @ np.linalg.inv(place), _turned(poses, turn, form.units), form.scales)
 
 
-def _place(matrix: Floats) -> tuple[Floats, float]:
-    """(Q, the size of a unit of the armature there)."""
+def _place(matrix: Floats) -> tuple[Floats, float, bool]:
+    """(Q, the size of a unit of the armature there, whether Q is a mere place and turn)."""
     sizes = np.linalg.norm(matrix[:3, :3], axis=0)
     size = float(np.cbrt(np.prod(sizes)))
     even = np.abs(sizes / size - 1).max() < _EVEN and np.linalg.det(matrix[:3, :3]) > 0
     right = np.abs(matrix[:3, :3].T @ matrix[:3, :3] / size**2 - np.eye(3)).max() < 2 * _EVEN
-    return (_upright(matrix), size) if even and right else (matrix.copy(), 1.0)
+    return (_upright(matrix), size, True) if even and right else (matrix.copy(), 1.0, False)
 
 
 def _upright(matrix: Floats) -> Floats:

@@ -95,8 +95,6 @@ def figures(motion: Motion, shown: Shown) -> Figures:
     lowest = {side: points[..., 2].min(axis=1) - shown.floor for side, points in shown.soles.items()}
     planted = [np.abs(lowest[side])[contacts[:, index] | contacts[:, index + 2]] for index, side in enumerate("LR")]
     hips, their_hips = _middle(shown.joints), source[:, [1, 2]].mean(axis=1)
-    path = np.linalg.norm(np.diff(hips[:, :2], axis=0), axis=1).sum()
-    their_path = np.linalg.norm(np.diff(their_hips[:, :2], axis=0), axis=1).sum()
     return Figures(
         limb_median=float(np.median(arms)),
         limb_worst=float(arms.max()),
@@ -106,7 +104,7 @@ def figures(motion: Motion, shown: Shown) -> Figures:
         skating=float(100 * np.mean(skating)),
         skating_source=float(100 * np.mean(skating_source)),
         below_floor=float(100 * (np.minimum(lowest["L"], lowest["R"]) * scale < -DEEP).mean()),
-        root_path=float(100 * (path / max(their_path * ratio, 1e-9) - 1)),
+        root_path=100 * (_slope(their_hips[:, :2] @ turn[:2, :2].T, hips[:, :2]) / ratio - 1),
         jerk=_jerk(shown.joints, source, ratio),
         knee_flips=_knee_flips(source, shown, turn),
         sign_flips=shown.flips,
@@ -133,6 +131,12 @@ def _leg(shown: Shown) -> float:
 def _middle(joints: Mapping[str, Array]) -> Array:
     middle: Array = (joints["L_thigh"] + joints["R_thigh"]) / 2
     return middle
+
+
+def _slope(theirs: Array, ours: Array) -> float:
+    """How much larger a path (T, 2) is than another: the slope of the least-squares line through both."""
+    theirs, ours = theirs - theirs.mean(axis=0), ours - ours.mean(axis=0)
+    return float((theirs * ours).sum() / max(float((theirs**2).sum()), 1e-12))
 
 
 def _limb(source: Array, side: str, one: str, two: str) -> Array:

@@ -11,8 +11,10 @@ from smpl_rig.blender.compat import Place, armature_of, places
 from smpl_rig.blender.context import active_object
 
 from ..errors import SceneError
+from ..scene.characters import is_smpl
 from ..scene.dance_keys import current, hand_edited
 from ..scene.dancer import has_dance
+from ..scene.keyed_target import as_scene_errors
 from ..scene.selection import find_dancer
 from ..scene.target import target_of
 
@@ -83,13 +85,29 @@ def _range(place: Place) -> tuple[float, float]:
 
 
 def motion_of(subject: Subject) -> Motion:
-    """The dance as a motion of the SMPL body: as it is kept where no key was changed, else as it is keyed. Raises
-    SceneError where the armature is no target of dances."""
+    """The dance as a motion of the SMPL body: as it is kept, but for frames whose keys were changed, which are as they
+    are keyed. Raises SceneError where nothing is kept, and the armature is not SMPL's, either."""
+    import numpy as np
+
+    from smpl_rig.motion import Motion
+
     armature = subject.armature
-    target = target_of(armature)
-    target.check()
     if has_dance(armature):
         dancer = current(armature)
-        if not hand_edited(armature, dancer):
-            return dancer.motion()
-    return target.read(list(range(len(subject))), subject.first, subject.fps)
+        target, motion = target_of(armature, dancer), dancer.motion()
+        target.check()
+        edited = np.array(hand_edited(armature, dancer), np.int64)
+        if not len(edited):
+            return motion
+        now, poses, trans = target.read(motion, edited, dancer.frame_start), motion.poses.copy(), motion.trans.copy()
+        poses[edited], trans[edited] = now.poses, now.trans
+        return Motion(poses, trans, motion.fps)
+    if not is_smpl(armature):
+        raise SceneError(
+            f'"{armature.name}" carries no dance, and its bones are not SMPL\'s, so its action is no motion of the SMPL '
+            "body: choose FBX, glTF, BVH or USD."
+        )
+    from smpl_rig.blender.smpl_keying import read_motion
+
+    with as_scene_errors():
+        return read_motion(armature, range(subject.first, subject.last + 1), subject.fps)

@@ -17,7 +17,7 @@ from . import dance_keys, span_list
 from .dancer import has_dance, put_back
 from .edits import check_kept
 from .selection import chosen_target, find_dancer
-from .target import target_of
+from .target import new_target, target_of
 from .transaction import all_or_nothing
 
 Pair = tuple[bpy.types.Object, bpy.types.Object]
@@ -68,8 +68,8 @@ def transfer(chosen: Sequence[Pair], give_up: bool) -> None:
     dancers = {source: dance_keys.untouched(source) for source in sources}
     for source in sources if give_up else []:
         _check_can_stop(source)
-    for _, other in chosen:
-        target_of(other).check()
+    for source, other in chosen:
+        new_target(other, dancers[source].frame_start).check()
         check_kept(other)
     with ExitStack() as stack:
         for armature in [*(sources if give_up else []), *(other for _, other in chosen)]:
@@ -79,8 +79,8 @@ def transfer(chosen: Sequence[Pair], give_up: bool) -> None:
             motion = dancer.motion()
             action = target_of(source).action
             name = action.name if action is not None else dancer.strip
-            dance_keys.write_new_action(other, dancer, motion, name)
-            dance_keys.store_keyed(other, replace(dancer, action=""), len(motion))
+            keyed = dance_keys.write_new_action(other, dancer, motion, name)
+            dance_keys.store_keyed(other, replace(keyed, action=""), len(motion))
         for source in sources if give_up else []:
             _stop(source)
 

@@ -1,8 +1,8 @@
-"""Arranged songs: accompaniments in the grooves of MMA (Musical MIDI Accompaniment), played by General MIDI instruments.
+"""Arranged songs: accompaniments in the grooves of MMA (Musical MIDI Accompaniment), on General MIDI instruments.
 
-Their beats, bars, metre and tempo are known, as those of `benchmarks.composed_songs` are, but other people arranged them
-and other instruments play them: to learn listening from. Needs Debian's mma, fluidsynth and timgm6mb-soundfont. The same
-number gives the same song.
+Their metre and tempo are known, as those of `benchmarks.composed_songs` are, but other people arranged them and other
+instruments play them: to learn listening from. Needs Debian's mma, fluidsynth and timgm6mb-soundfont. The same number
+gives the same song.
 """
 
 from __future__ import annotations
@@ -44,19 +44,28 @@ _SONG = 44.0
 _TAIL = 1.5
 """Seconds in which the last notes die away."""
 _PROGRESSIONS = (
-    ("C", "Am", "F", "G7"), ("C", "F", "C", "G7"), ("Am", "F", "C", "G"), ("C", "G", "Am", "F"), ("Dm7", "G7", "CM7", "CM7"),
-    ("Am", "Dm", "E7", "Am"), ("C", "C", "F", "G7"), ("Am", "G", "F", "E7"), ("C7", "F7", "C7", "G7"), ("C", "Em", "F", "Fm"),
-)  # fmt: skip
+    ("C", "Am", "F", "G7"),
+    ("C", "F", "C", "G7"),
+    ("Am", "F", "C", "G"),
+    ("C", "G", "Am", "F"),
+    ("Dm7", "G7", "CM7", "CM7"),
+    ("Am", "Dm", "E7", "Am"),
+    ("C", "C", "F", "G7"),
+    ("Am", "G", "F", "E7"),
+    ("C7", "F7", "C7", "G7"),
+    ("C", "Em", "F", "Fm"),
+)
 _SCALE = ("c", "d", "e", "g", "a", "c+", "d+", "e+")
 _LEADS = (
-    "Violin", "ChoirAahs", "VoiceOohs", "AltoSax", "Flute", "Trumpet", "Harmonica", "SawToothSynth", "OverdriveGuitar", "Piano1", "Clarinet",
+    "Violin", "ChoirAahs", "VoiceOohs", "AltoSax", "Flute", "Trumpet", "Harmonica", "SawWave", "OverdriveGuitar",
+    "Piano1", "Clarinet",
 )  # fmt: skip
 _RIFFS = {
     2: (("2",), ("4", "4"), ("4", "8", "8"), ("4.", "8")),
     3: (("2.",), ("2", "4"), ("4", "4", "4"), ("4.", "8", "4"), ("4", "8", "8", "4")),
     4: (
-        ("1",), ("2", "2"), ("4", "4", "2"), ("4.", "4.", "4"), ("8", "8", "4", "4", "4"), ("4", "8", "8", "8", "8", "4"),
-        ("8", "4", "4", "4", "8"), ("2.", "8", "8"),
+        ("1",), ("2", "2"), ("4", "4", "2"), ("4.", "4.", "4"), ("8", "8", "4", "4", "4"),
+        ("4", "8", "8", "8", "8", "4"), ("8", "4", "4", "4", "8"), ("2.", "8", "8"),
     ),
     6: (("1.",), ("2.", "2."), ("2", "4", "2", "4"), ("4", "4", "4", "2."), ("2.", "4", "4", "4")),
 }  # fmt: skip
@@ -65,11 +74,10 @@ _RIFFS = {
 
 @dataclass(frozen=True)
 class ArrangedSong:
-    """samples: (n,) at `RATE`. beats: (B,) seconds, each from the first of a bar on. beats_per_bar: None where what MMA
-    says leaves it open. name: the groove's."""
+    """samples: (n,) at `RATE`. beats_per_bar: None where what MMA says leaves it open. name: of the groove's file, from
+    which other songs may be, too."""
 
     samples: FloatArray
-    beats: FloatArray
     beats_per_bar: int | None
     tempo: float
     name: str
@@ -86,7 +94,7 @@ class _Groove:
 
 
 def arranged_song(number: int) -> ArrangedSong:
-    """The song of a number from 0 on. Songs of the same remainder by `arrangements()` share their groove's file."""
+    """The song of a number from 0 on; as many as there are files of grooves are of different ones."""
     files = _grooves()
     groove = files[number % len(files)]
     random = np.random.default_rng([23, number])
@@ -101,18 +109,10 @@ def arranged_song(number: int) -> ArrangedSong:
     score = _score(names, groove, told, bars, random)
     with tempfile.TemporaryDirectory() as folder:
         samples = _played(score, Path(folder), random)
-    beats = np.arange(bars * per_bar + 1) * 60 / tempo
-    late = float(random.uniform(0.0, 0.5))
-    samples = np.concatenate([np.zeros(round(late * RATE)), samples[: round((beats[-1] + _TAIL) * RATE)]])
+    silence = np.zeros(round(float(random.uniform(0.0, 0.5)) * RATE))
+    samples = np.concatenate([silence, samples[: round((bars * per_bar * 60 / tempo + _TAIL) * RATE)]])
     beats_per_bar = {2: 2 if groove.compound else None, 3: 3, 4: 4}.get(per_bar)
-    return ArrangedSong(
-        _recorded(samples, random), late + beats[beats < len(samples) / RATE], beats_per_bar, tempo, groove.file
-    )
-
-
-def arrangements() -> int:
-    """How many files of grooves there are."""
-    return len(_grooves())
+    return ArrangedSong(recorded(samples, random), beats_per_bar, tempo, groove.file)
 
 
 @cache
@@ -171,7 +171,7 @@ def _played(score: str, folder: Path, random: np.random.Generator) -> FloatArray
 
 def rendered(file: Path, random: np.random.Generator) -> FloatArray:
     """The sound (n,) of a MIDI file at `RATE`."""
-    room = ("1" if random.random() < 0.6 else "0") if random is not None else "0"
+    room = "1" if random.random() < 0.6 else "0"
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "song.wav"
         command = ["fluidsynth", "-ni", "-R", room, "-C", room, "-g", "0.5", "-r", str(RATE), "-F", str(out)]
@@ -180,7 +180,7 @@ def rendered(file: Path, random: np.random.Generator) -> FloatArray:
     return np.asarray(samples.mean(axis=1))
 
 
-def _recorded(samples: FloatArray, random: np.random.Generator) -> FloatArray:
+def recorded(samples: FloatArray, random: np.random.Generator) -> FloatArray:
     """A song as a recording of it might sound: driven, dull or thin, noisy, under a voice that keeps no time."""
     loud = max(float(np.quantile(np.abs(samples), 0.99)), 1e-6)
     mix = samples / loud

@@ -1,11 +1,15 @@
 """Learns the weights with which tempo, metre and bars are heard (`engine/audio/listening/weights.json`).
 
-    python -m benchmarks.learn_listening --keep FOLDER [--songs 240] [--dances DATA] [--music MUSIC] [--folds 4]
+    python -m benchmarks.learn_listening --keep FOLDER [--songs 240] [--arranged 450] [--packages FOLDER]
+        [--dances DATA] [--folds 4]
 
-From composed songs whose seeds are in neither half of the benchmark; from the songs of dance data, with their tempi and
-the metres of their styles; and from the free music with stated tempi and exact loops. --keep keeps what is heard of the
-composed songs, which takes long. --folds measures instead: how many songs are heard right by weights that were learned
-without them.
+From composed songs whose seeds are in neither half of the benchmark; from arranged songs (`benchmarks.arranged_songs`);
+from songs of Debian packages whose authors wrote down the tempo (`benchmarks.authored_songs`); and from the songs of
+dance data, with their tempi and the metres of their styles. Never from the free music and the loops that
+`benchmarks.listening` reports. Bars are learned from the composed songs alone.
+
+--keep keeps what is heard of all but the dance data's songs, which takes long. --folds measures instead: how many songs
+are heard right by weights that were learned without them.
 """
 
 from __future__ import annotations
@@ -23,6 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from benchmarks.arranged_songs import RATE as RATE_OF_ARRANGED
+from benchmarks.arranged_songs import arranged_song
+from benchmarks.authored_songs import authored_songs
 from benchmarks.composed_songs import composed_song, write_song
 from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.files.decode import load_audio
@@ -31,6 +38,7 @@ from engine.audio.listening.bar_profile import FEATURES, bar_profile, features_a
 from engine.audio.listening.evidence import RATE, Evidence, evidence_of
 from engine.audio.listening.pulse import METRES, TEMPI, descriptors, harmony_pulse, pulses
 from engine.audio.rates import SAMPLE_RATE
+from engine.audio.resampling import resampled
 from engine.checkpoint_index import StyleMusic
 from engine.data.dataset import DanceDataset
 from engine.data.style_patterns import songs_of
@@ -43,21 +51,32 @@ NEAR = 0.025
 """Share by which a tempo of the grid may be off the true one and be right."""
 STRETCHES = (24, 12)
 """Seconds of stretches of each song that are learned from, beside the whole."""
-TEMPO_DECAY, BAR_DECAY = 0.003, 0.03
+TEMPO_DECAY, BAR_DECAY = 0.006, 0.03
 """Weight of the squares of the weights."""
+PLAYED = 5.0
+"""How many composed or arranged songs a recording counts for, or a dance's song."""
+PLAYED_BY_MIDI = 3.0
+"""And a song that was written in MIDI."""
+SLOW, FAST = 76.0, 150.0
+"""Beats/min beyond which people hear a song in one octave or in another."""
 DIGITS = 4
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is heard of a song, and what is true: tempi; beats per bar, None where that is unknown; the beats (B,) of a
-    composed song, from the first of a bar on. group: songs that are parts of one recording share it."""
+    """What is heard of a song, and what is true.
+
+    tempi: any of which is right. beats_per_bar: None where unknown. beats: (B,) of a composed song, from the first of a
+    bar on. group: songs that are alike share it. kind: where it is from. weight: by which it counts.
+    """
 
     evidence: Evidence
     tempi: tuple[float, ...]
     beats_per_bar: int | None
     beats: Array | None
     group: str
+    kind: str
+    weight: float = 1.0
 
 
 def main() -> None:
@@ -65,13 +84,16 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--keep", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--songs", type=int, default=240)
+    parser.add_argument("--arranged", type=int, default=0)
+    parser.add_argument("--packages", type=Path, metavar="FOLDER")
     parser.add_argument("--dances", type=Path, metavar="DATA")
-    parser.add_argument("--music", type=Path, metavar="FOLDER")
     parser.add_argument("--folds", type=int, default=0)
     options = parser.parse_args()
+    options.keep.mkdir(parents=True, exist_ok=True)
     lessons = list(composed_lessons(options.songs, options.keep))
+    lessons += arranged_lessons(options.arranged, options.keep)
+    lessons += authored_lessons(options.packages, options.keep) if options.packages else []
     lessons += dance_lessons(options.dances) if options.dances else []
-    lessons += music_lessons(options.music) if options.music else []
     if options.folds:
         measure(lessons, options.folds)
         return
@@ -83,28 +105,65 @@ def main() -> None:
 
 def composed_lessons(count: int, keep: Path) -> Iterator[Lesson]:
     """Composed songs of seeds from `FIRST_SEED` on."""
-    keep.mkdir(parents=True, exist_ok=True)
     for seed in range(FIRST_SEED, FIRST_SEED + count):
-        place = keep / f"{seed}.npz"
+        place = keep / f"composed {seed}.npz"
         if not place.is_file():
             song = composed_song(seed)
             with tempfile.TemporaryDirectory() as folder:
                 file = Path(folder) / "song.wav"
                 write_song(file, song)
                 heard = heard_in(file)
-            np.savez(
-                place,
-                onset=heard.onset,
-                harmony=heard.harmony,
-                loudness=heard.loudness,
-                tempi=np.array(song.tempi),
-                beats_per_bar=np.array(song.kind.beats_per_bar),
-                beats=song.beats,
-            )
-        with np.load(place) as kept:
-            evidence = Evidence(kept["onset"], kept["harmony"], kept["loudness"])
-            tempi = tuple(kept["tempi"].tolist())
-            yield Lesson(evidence, tempi, int(kept["beats_per_bar"]), kept["beats"], f"composed {seed}")
+            store(place, heard, tempi=song.tempi, beats_per_bar=song.kind.beats_per_bar, beats=song.beats)
+        evidence, kept = stored_in(place)
+        tempi = tuple(kept["tempi"].tolist())
+        yield Lesson(evidence, tempi, int(kept["beats_per_bar"]), kept["beats"], place.stem, "composed")
+
+
+def arranged_lessons(count: int, keep: Path) -> Iterator[Lesson]:
+    """Arranged songs. Their tempo was drawn, so that of a very slow or fast one may be heard in another octave."""
+    for number in range(count):
+        place = keep / f"arranged {number}.npz"
+        if not place.is_file():
+            song = arranged_song(number)
+            samples = resampled(song.samples.astype(np.float32), RATE_OF_ARRANGED, SAMPLE_RATE)
+            heard = evidence_of(samples, lambda _: None)
+            store(place, heard, tempi=song.tempo, beats_per_bar=song.beats_per_bar or 0, name=song.name)
+        evidence, kept = stored_in(place)
+        tempi = either_octave(float(kept["tempi"]))
+        yield Lesson(evidence, tempi, int(kept["beats_per_bar"]) or None, None, str(kept["name"]), "arranged")
+
+
+def authored_lessons(packages: Path, keep: Path) -> Iterator[Lesson]:
+    """Songs whose authors wrote down their tempo, who count as they like."""
+    if not any(keep.glob("authored *.npz")):
+        for song in authored_songs(packages):
+            heard = evidence_of(song.samples, lambda _: None)
+            place = keep / f"authored {song.name}.npz"
+            store(place, heard, tempi=song.tempo, beats_per_bar=3 if song.in_threes else 0, played=song.played)
+    for place in sorted(keep.glob("authored *.npz")):
+        evidence, kept = stored_in(place)
+        tempi, weight = either_octave(float(kept["tempi"])), PLAYED if kept["played"] else PLAYED_BY_MIDI
+        yield Lesson(evidence, tempi, int(kept["beats_per_bar"]) or None, None, place.stem, "authored", weight)
+
+
+def either_octave(tempo: float) -> tuple[float, ...]:
+    """A tempo as it is given, and the octave in which most people would hear it."""
+    if tempo > FAST:
+        return tempo, tempo / 2
+    return (tempo, 2 * tempo) if tempo < SLOW else (tempo,)
+
+
+def store(place: Path, heard: Evidence, **known: object) -> None:
+    """Keep what is heard of a song, and what is known of it."""
+    everything: dict[str, Any] = {"onset": heard.onset, "harmony": heard.harmony, "loudness": heard.loudness, **known}
+    np.savez(place, **everything)
+
+
+def stored_in(place: Path) -> tuple[Evidence, dict[str, NDArray[Any]]]:
+    """What `store` kept."""
+    with np.load(place) as kept:
+        values = dict(kept)
+    return Evidence(values.pop("onset"), values.pop("harmony"), values.pop("loudness")), values
 
 
 def dance_lessons(data: Path) -> list[Lesson]:
@@ -117,18 +176,10 @@ def dance_lessons(data: Path) -> list[Lesson]:
             known_styles().get(song.style, StyleMusic()).beats_per_bar,
             None,
             song.song,
+            "dance data",
+            PLAYED,
         )
         for clip, song in zip(clips, songs_of(clips), strict=True)
-    ]
-
-
-def music_lessons(folder: Path) -> list[Lesson]:
-    """Free music with a stated tempo, and repeated loops, whose tempo is exact."""
-    tracks = json.loads((folder / "index.json").read_text(encoding="utf-8"))["tracks"]
-    known = [track for track in tracks if track.get("bpm_stated") or track["name"].startswith("loop_")]
-    return [
-        Lesson(heard_in(folder / "wavs" / f"{track['name']}.ogg"), (float(track["bpm"]),), None, None, track["name"])
-        for track in known
     ]
 
 
@@ -139,24 +190,28 @@ def heard_in(file: Path) -> Evidence:
 
 def learn_tempo(lessons: Sequence[Lesson]) -> Array:
     """Weights (1 + D, METRES) of `engine.audio.listening.pulse.likelihoods`: of a softmax over all tempi and metres."""
-    examples = [(stretch, right(lesson)) for lesson in lessons for stretch in stretches(lesson)]
-    every = np.concatenate([stretch for stretch, _ in examples])
+    examples = [(stretch, right(lesson), lesson.weight) for lesson in lessons for stretch in stretches(lesson)]
+    every = np.concatenate([stretch for stretch, _, _ in examples])
+    together = sum(weight for _, _, weight in examples)
     mean, spread = every.mean(axis=0), every.std(axis=0) + 1e-9
-    scaled = [(np.column_stack([np.ones(len(TEMPI)), (stretch - mean) / spread]), good) for stretch, good in examples]
+    scaled = [
+        (np.column_stack([np.ones(len(TEMPI)), (stretch - mean) / spread]), good, weight / together)
+        for stretch, good, weight in examples
+    ]
     shape = (1 + len(mean), len(METRES))
 
     def loss(flat: Array) -> tuple[float, Array]:
         weights = flat.reshape(shape)
         total, slope = 0.0, np.zeros(shape)
-        for stretch, good in scaled:
+        for stretch, good, share in scaled:
             scores = stretch @ weights
             likely = np.exp(scores - scores.max())
             likely /= likely.sum()
             hit = likely * good
-            total -= np.log(hit.sum() + 1e-300)
-            slope -= stretch.T @ (hit / (hit.sum() + 1e-300) - likely)
+            total -= share * np.log(hit.sum() + 1e-300)
+            slope -= share * stretch.T @ (hit / (hit.sum() + 1e-300) - likely)
         decay = TEMPO_DECAY * np.square(weights).sum()
-        return total / len(scaled) + decay, (slope / len(scaled) + 2 * TEMPO_DECAY * weights).ravel()
+        return total + decay, (slope + 2 * TEMPO_DECAY * weights).ravel()
 
     found = minimize(loss, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300})
     weights = found.x.reshape(shape)
@@ -228,7 +283,7 @@ def measure(lessons: Sequence[Lesson], folds: int) -> None:
                 scores = stretches(lesson)[0] @ weights[1:] + weights[0]
                 tempo, metre = np.unravel_index(int(scores.argmax()), scores.shape)
                 good = bool(right(lesson)[tempo, metre])
-                counts.setdefault(lesson.group.partition("_")[0].partition(" ")[0], []).append(good)
+                counts.setdefault(lesson.kind, []).append(good)
                 if not good:
                     print(f"{lesson.group}: {lesson.tempi} heard as {TEMPI[tempo]:.1f} in {METRES[metre]}", flush=True)
     for name, good_ones in counts.items():

@@ -79,12 +79,14 @@ class Music:
     """A song as input of a checkpoint's decoder.
 
     features: (F, C), F a whole number of feature frames for each token position. style: the one that was given, or the
-    one that fits the song; None where the checkpoint has no styles.
+    one that fits the song; None where the checkpoint has no styles. fits: where none was given, how the checkpoint's
+    styles fit the whole song, best first, with their weights.
     """
 
     features: NDArray[np.float32]
     beats: BeatTrack
     style: str | None
+    fits: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from engine.models.base import (
 )
 from engine.models.loading import cached_checkpoint, find_checkpoint, identity_of
 from engine.pipeline.dance_candidates import best_first, score_dance
-from engine.pipeline.listen import as_shown
+from engine.pipeline.listen import as_shown, styles_of
 from engine.pipeline.post_process import PostProcessing, Processed, post_process
 from engine.pipeline.request import SEEDS, GenerateRequest, check_request
 from engine.pipeline.song import beats_of_song, music_of_dance, read_song
@@ -149,7 +149,8 @@ def _generate(
         **generated.report,
     }
     if (song.start, song.speed) == (request.start, request.speed):  # and not of a file too long to be heard whole
-        report["rhythm"] = asdict(as_shown(document.audio[0].sha256, song.heard, song.rhythm, checkpoint))
+        fits = music.fits or styles_of(song.heard, song.rhythm, checkpoint)
+        report["rhythm"] = asdict(as_shown(document.audio[0].sha256, song.rhythm, fits))
     if request.beat_snap:
         snapped = processed.snapped
         report["beat_snap"] = {"mean_ms": round(snapped.mean_ms, 1), "max_ms": round(snapped.max_ms, 1)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,12 +68,17 @@ def song_rhythm(request: ListenRequest, progress: Progress, cancelled: Cancelled
 
     advance(0.0)
     heard = cancellable(lambda: hear_song(file, advance), cancelled)
-    return as_shown(file_sha256(file), heard, corrected(heard, correction), checkpoint)
+    rhythm = corrected(heard, correction)
+    return as_shown(file_sha256(file), rhythm, styles_of(heard, rhythm, checkpoint))
 
 
-def as_shown(sha256: str, heard: Heard, rhythm: Rhythm, checkpoint: Checkpoint) -> SongRhythm:
-    """What is shown of a file's rhythm."""
-    styles = likely_styles(heard.evidence, rhythm, checkpoint.style_music)
+def styles_of(heard: Heard, rhythm: Rhythm, checkpoint: Checkpoint) -> Sequence[tuple[str, float]]:
+    """The styles of a checkpoint that a song fits, best first, with their weights."""
+    return likely_styles(heard.evidence, rhythm, checkpoint.style_music)
+
+
+def as_shown(sha256: str, rhythm: Rhythm, styles: Sequence[tuple[str, float]]) -> SongRhythm:
+    """What is shown of a file's rhythm. styles: that the song fits, with their weights, best first."""
     return SongRhythm(
         sha256=sha256,
         tempo=round(rhythm.tempo, 2),

@@ -83,9 +83,9 @@ class OriginalCheckpoint(OriginalNetworks):
 
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
         """The features for `positions` tokens, and the song's beats. Raises EngineError."""
-        if style is None and self.styles:
-            style = likely_styles(song.heard.evidence, song.rhythm, self.style_music)[0][0]
-        return Music(generation.music_features(self, song, positions, progress), song.beats(None), style)
+        fits = [] if style else likely_styles(song.heard.evidence, song.rhythm, self.style_music)
+        name = style or (fits[0][0] if fits else None)
+        return Music(generation.music_features(self, song, positions, progress), song.beats(None), name, fits)
 
     def generate(self, task: GenerationTask) -> Generated:
         """Tokens and motion of a whole dance. Raises CancelledError between two tokens."""

@@ -144,11 +144,12 @@ class OwnCheckpoint:
 
     def music(self, song: Song, style: str | None, positions: int, progress: Callable[[float], None]) -> Music:
         """The features for `positions` tokens, `stride` frames each; silence follows the song. Raises EngineError."""
-        name = style or likely_styles(song.heard.evidence, song.rhythm, self.style_music)[0][0]
+        fits = [] if style else likely_styles(song.heard.evidence, song.rhythm, self.style_music)
+        name = style or fits[0][0]
         frames = positions * self.stride
         samples = np.pad(song.samples, (0, max(0, frames * HOP - len(song.samples))))
         beats = song.beats(self.style_music.get(name, StyleMusic()).tempo)
-        return Music(music_features(samples, beats)[:frames], beats, name)
+        return Music(music_features(samples, beats)[:frames], beats, name, fits)
 
     def generate(self, task: GenerationTask) -> Generated:
         """Tokens for a whole dance. Raises CancelledError between two tokens."""

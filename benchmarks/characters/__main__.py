@@ -1,6 +1,6 @@
 """Makes characters dance and measures them: the table of docs/characters.md.
 
-    python -m benchmarks.characters --dances DANCE.npz ... [--rigs FOLDER] [--skeletons FOLDER] [--only TEXT]
+    python -m benchmarks.characters --dances DANCE.npz ... [--rigs FOLDER] [--names] [--only TEXT ...]
                                     [--pictures FOLDER] [--json FILE]
 
 in a Python that has bpy. A dance has its choreography beside it (DANCE.json, as `python -m engine generate
@@ -28,6 +28,7 @@ from magma_blender.scene import build_dance, span_list
 from magma_blender.scene.armature_reference import ArmatureReference
 from magma_blender.scene.generation_plan import DancePlan
 from magma_blender.scene.scene_reference import SceneReference
+from smpl_rig.blender.compat import pose_of
 from smpl_rig.blender.context import scene_of
 from smpl_rig.blender.rigs import rig_of
 from smpl_rig.motion import Motion, load_npz
@@ -68,13 +69,13 @@ def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Show
     floor = float((placed @ rig.to_world[:3, :3].T + rig.to_world[:3, 3])[:, 2].min())
     crown = max(_crown(character), float(rig.heads[:, 2].max()))
     inverse = {name: np.linalg.inv(rig.rest[rig.index[name]]) for on_side in soles.values() for name, _ in on_side}
-    bones = character.pose.bones
+    bones, scene = pose_of(character).bones, scene_of(bpy.context)
     joints: dict[str, list[Array]] = {role: [] for role in first}
     tracks: dict[str, list[Array]] = {side: [] for side in soles}
     turns: dict[str, Array] = {}
     flips = 0
     for frame in range(1, frames + 1):
-        bpy.context.scene.frame_set(frame)
+        scene.frame_set(frame)
         world = np.array(character.matrix_world)
         for role, name in first.items():
             joints[role].append(world[:3, :3] @ np.array(bones[name].head) + world[:3, 3])
@@ -125,8 +126,8 @@ def _sole(rig: Rig, found: CharacterMap, side: str) -> list[tuple[str, Array]]:
 def _crown(character: bpy.types.Object) -> float:
     """The highest point of the meshes that hang on a character, as they rest."""
     highest = -np.inf
-    for mesh in bpy.context.scene.objects:
-        if mesh.type == "MESH" and mesh.find_armature() == character:
+    for mesh in scene_of(bpy.context).objects:
+        if isinstance(mesh.data, bpy.types.Mesh) and mesh.find_armature() == character:
             highest = max(highest, *((mesh.matrix_world @ vertex.co).z for vertex in mesh.data.vertices))
     return float(highest)
 
@@ -148,13 +149,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.characters")
     parser.add_argument("--dances", type=Path, nargs="+", required=True)
     parser.add_argument("--rigs", type=Path)
-    parser.add_argument("--skeletons", type=Path)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--names", action="store_true", help="skeletons with the names of programs as well")
+    parser.add_argument("--only", nargs="+", default=[""], help="characters with one of these in their names")
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     span_list.register()
-    chosen = [case for case in rigs.cases(options.rigs, options.skeletons) if options.only in case.name]
+    chosen = [case for case in rigs.cases(options.rigs, options.names) if _asked(case, options.only)]
     if options.pictures is not None:
         draw(chosen, options.dances[0], options.pictures)
         return 0
@@ -174,6 +175,10 @@ def main() -> int:
     return 0
 
 
+def _asked(case: rigs.Case, parts: Sequence[str]) -> bool:
+    return any(part in case.name for part in parts)
+
+
 def draw(chosen: Sequence[rigs.Case], file: Path, folder: Path) -> None:
     """Pictures of the characters side by side."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -181,7 +186,6 @@ def draw(chosen: Sequence[rigs.Case], file: Path, folder: Path) -> None:
     pictures.furnish(len(chosen))
     for place, case in enumerate(chosen):
         character = case.load()
-        character.hide_render = True
         pictures.stand(character, place, len(chosen))
         motion, _ = dance(character, file)
     for picture in pictures.render(pictures.even(1, len(motion), 6), folder):

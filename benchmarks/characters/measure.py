@@ -177,8 +177,8 @@ def _knee_flips(source: Array, shown: Shown, turn: Array) -> int:
     for side in "LR":
         thigh, shin = (_limb(source, side, *pair) @ turn.T for pair in LEGS)
         ours = [shown.joints[f"{side}_{two}"] - shown.joints[f"{side}_{one}"] for one, two in LEGS]
-        bent = (_between(thigh, shin) > BENT) & (_between(*ours) > BENT)
-        same = (np.cross(thigh, shin) * np.cross(*ours)).sum(axis=1) > 0
+        bent = (_between(thigh, shin) > BENT) & (_between(ours[0], ours[1]) > BENT)
+        same = (np.cross(thigh, shin) * np.cross(ours[0], ours[1])).sum(axis=1) > 0
         flips += int((bent & ~same).sum())
     return flips
 

@@ -1,48 +1,47 @@
-"""Characters to dance with: files of a folder, those that Blender makes, and skeletons with the names of families of
+"""Characters to dance with: files of a folder, those that Blender makes, and skeletons with the names of programs of
 which there is no free original."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import bpy
 from mathutils import Vector
 
+from benchmarks.characters.made_rigs import build
+from benchmarks.characters.namings import NAMINGS
 from smpl_rig.blender.compat import armature_of
+from smpl_rig.blender.context import active_object, layer_of, scene_of
+from smpl_rig.retarget.rig import Rig
 
-FILES = {".glb": "glTF", ".gltf": "glTF", ".vrm": "glTF", ".fbx": "FBX", ".bvh": "BVH", ".blend": "Blender"}
+FILES = (".glb", ".gltf", ".vrm", ".fbx", ".bvh", ".blend")
+LARGE_UNIT = 4.0
+"""Armature units from which a skeleton's height is not in metres, but in a BVH file's own unit."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """name: for people. load: makes the character in an empty file and returns its armature."""
+    """name: for people. load: makes the character in the present scene and returns its armature."""
 
     name: str
     load: Callable[[], bpy.types.Object]
 
 
-def cases(folder: Path | None, skeletons: Path | None) -> Iterator[Case]:
-    """All characters: files under `folder`, Rigify's, and `skeletons` (*.json as in tests/smpl_rig/rigs)."""
+def cases(folder: Path | None, with_names: bool) -> Iterator[Case]:
+    """All characters: files under `folder`, Rigify's, and skeletons with the names of programs."""
     if folder is not None:
         for file in sorted(folder.rglob("*")):
             if file.suffix.lower() in FILES:
-                yield Case(f"{file.parent.name}/{file.name}", _opener(file))
+                yield Case(f"{file.parent.name}/{file.name}", partial(open_file, file))
     yield Case("Rigify metarig", metarig)
     yield Case("Rigify control rig", control_rig)
-    if skeletons is not None:
-        for file in sorted(skeletons.glob("*.json")):
-            yield Case(f"names: {file.stem}", _builder(file))
-
-
-def _opener(file: Path) -> Callable[[], bpy.types.Object]:
-    return lambda: open_file(file)
-
-
-def _builder(file: Path) -> Callable[[], bpy.types.Object]:
-    return lambda: build(json.loads(file.read_text(encoding="utf-8")))
+    if with_names:
+        for name, naming in NAMINGS.items():
+            yield Case(f"names of {name}", partial(armature_with, build(naming)))
 
 
 def empty_file() -> None:
@@ -50,29 +49,36 @@ def empty_file() -> None:
     data = bpy.data
     kinds = (data.objects, data.armatures, data.meshes, data.actions, data.collections, data.materials, data.images)
     data.batch_remove([found for kind in kinds for found in kind])
-    data.orphans_purge(do_recursive=True)
 
 
 def open_file(file: Path) -> bpy.types.Object:
-    """The character of a file, in the present scene: of several armatures the one with the most bones."""
-    kind = FILES[file.suffix.lower()]
-    if kind == "Blender":
-        with bpy.data.libraries.load(str(file)) as (there, here):
+    """The character of a file as its importer leaves it, in the present scene: of several armatures the one with the
+    most bones."""
+    kind, scene = file.suffix.lower(), scene_of(bpy.context)
+    before = set(scene.objects)
+    if kind == ".blend":
+        with cast("Any", bpy.data.libraries).load(str(file)) as (there, here):
             here.objects = there.objects
         for found in here.objects:
             if found is not None:
-                bpy.context.scene.collection.objects.link(found)
-    elif kind == "glTF":
-        bpy.ops.import_scene.gltf(filepath=str(_as_glb(file)))
-    elif kind == "FBX":
+                scene.collection.objects.link(found)
+    elif kind == ".fbx":
         bpy.ops.import_scene.fbx(filepath=str(file))
-    else:
+    elif kind == ".bvh":
         bpy.ops.import_anim.bvh(filepath=str(file))
-    bpy.context.view_layer.update()
-    armatures = [found for found in bpy.context.scene.objects if found.type == "ARMATURE"]
+    else:
+        bpy.ops.import_scene.gltf(filepath=str(_as_glb(file)))
+    layer_of(bpy.context).update()
+    armatures = [found for found in scene.objects if found.type == "ARMATURE" and found not in before]
     if not armatures:
         raise ValueError(f"{file.name} has no armature")
-    return max(armatures, key=lambda found: len(armature_of(found).bones))
+    chosen = max(armatures, key=lambda found: len(armature_of(found).bones))
+    armature_of(chosen).pose_position = "POSE"
+    height = max(bone.head_local.length for bone in armature_of(chosen).bones)
+    if kind == ".bvh" and height > LARGE_UNIT:
+        chosen.scale *= 1.7 / height  # as a user does who wants a character beside others
+        layer_of(bpy.context).update()
+    return chosen
 
 
 def _as_glb(file: Path) -> Path:
@@ -89,35 +95,40 @@ def metarig() -> bpy.types.Object:
     import addon_utils
 
     addon_utils.enable("rigify", default_set=True)
-    bpy.ops.object.armature_human_metarig_add()
-    return bpy.context.object
+    cast("Any", bpy.ops.object).armature_human_metarig_add()
+    return _active()
 
 
 def control_rig() -> bpy.types.Object:
     """The control rig that Rigify makes of it."""
     metarig()
-    bpy.ops.pose.rigify_generate()
-    return bpy.context.object
+    cast("Any", bpy.ops.pose).rigify_generate()
+    return _active()
 
 
-def build(skeleton: dict[str, list]) -> bpy.types.Object:
-    """An armature with the `names`, `parents` and `heads` of a skeleton, bones pointing to their first child."""
+def _active() -> bpy.types.Object:
+    found = active_object(bpy.context)
+    assert found is not None
+    return found
+
+
+def armature_with(rig: Rig) -> bpy.types.Object:
+    """An armature with the bones of a skeleton, each pointing to its first child."""
     data = bpy.data.armatures.new("Character")
     made = bpy.data.objects.new("Character", data)
-    bpy.context.scene.collection.objects.link(made)
-    bpy.context.view_layer.objects.active = made
+    scene_of(bpy.context).collection.objects.link(made)
+    layer_of(bpy.context).objects.active = made
     bpy.ops.object.mode_set(mode="EDIT")
-    heads = [Vector(head) for head in skeleton["heads"]]
-    parents = skeleton["parents"]
-    for number, name in enumerate(skeleton["names"]):
+    heads = [Vector(head) for head in rig.heads.tolist()]
+    for number, (name, parent) in enumerate(zip(rig.names, rig.parents, strict=True)):
         bone = data.edit_bones.new(name)
         bone.head = heads[number]
-        child = next((heads[c] for c, parent in enumerate(parents) if parent == number), None)
-        if child is None or (child - heads[number]).length < 1e-4:
-            before = heads[number] - heads[parents[number]] if parents[number] >= 0 else Vector((0, 0, 0.1))
-            child = heads[number] + before.normalized() * 0.05
-        bone.tail = child
-        if parents[number] >= 0:
-            bone.parent = data.edit_bones[skeleton["names"][parents[number]]]
+        end = next((heads[child] for child, above in enumerate(rig.parents) if above == number), None)
+        if end is None or (end - heads[number]).length < 1e-4:
+            before = heads[number] - heads[parent] if parent >= 0 else Vector((0, 0, 0.1))
+            end = heads[number] + before.normalized() * 0.05
+        bone.tail = end
+        if parent >= 0:
+            bone.parent = data.edit_bones[rig.names[parent]]
     bpy.ops.object.mode_set(mode="OBJECT")
     return made

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from namings import NAMINGS, limbs
-from rig_builder import Naming, build, rig_of, shuffled_rig, turned, without
 
+from benchmarks.characters.made_rigs import Naming, build, rig_of, shuffled_rig, turned, without
+from benchmarks.characters.namings import NAMINGS, limbs
 from smpl_rig.retarget.families import control_settings
 from smpl_rig.retarget.find_roles import FoundRoles, described, find_roles
 from smpl_rig.retarget.rig import Rig

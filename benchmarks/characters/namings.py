@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rig_builder import Naming
+from benchmarks.characters.made_rigs import Naming
 
 FINGER_WORDS = ("Thumb", "Index", "Middle", "Ring", "Pinky")
 _PARTS = ("shoulder", "upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toes")

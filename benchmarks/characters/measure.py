@@ -88,8 +88,8 @@ def figures(motion: Motion, shown: Shown) -> Figures:
         now, on = shown.joints[role], contacts[:, column]
         both = on[1:] & on[:-1]
         speed = np.linalg.norm(np.diff(now[:, :2], axis=0), axis=1) * motion.fps * scale
-        their_speed = np.linalg.norm(np.diff(source[:, joint, :2], axis=0), axis=1) * motion.fps
-        speeds.append(np.maximum(speed - their_speed * ratio * scale, 0)[both])
+        their_speed = np.linalg.norm(np.diff(source[:, joint, :2], axis=0), axis=1) * motion.fps * ratio * scale
+        speeds.append(np.maximum(speed - their_speed, 0)[both])
         skating.append(both & (speed > SKATING))
         skating_source.append(both & (their_speed > SKATING))
     lowest = {side: points[..., 2].min(axis=1) - shown.floor for side, points in shown.soles.items()}

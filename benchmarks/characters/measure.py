@@ -88,8 +88,8 @@ def figures(motion: Motion, shown: Shown) -> Figures:
         now, on = shown.joints[role], contacts[:, column]
         both = on[1:] & on[:-1]
         speed = np.linalg.norm(np.diff(now[:, :2], axis=0), axis=1) * motion.fps * scale
-        their_speed = np.linalg.norm(np.diff(source[:, joint, :2], axis=0), axis=1) * motion.fps
-        speeds.append(np.maximum(speed - their_speed * ratio * scale, 0)[both])
+        their_speed = np.linalg.norm(np.diff(source[:, joint, :2], axis=0), axis=1) * motion.fps * ratio * scale
+        speeds.append(np.maximum(speed - their_speed, 0)[both])
         skating.append(both & (speed > SKATING))
         skating_source.append(both & (their_speed > SKATING))
     lowest = {side: points[..., 2].min(axis=1) - shown.floor for side, points in shown.soles.items()}
@@ -105,7 +105,7 @@ def figures(motion: Motion, shown: Shown) -> Figures:
         skating_source=float(100 * np.mean(skating_source)),
         below_floor=float(100 * (np.minimum(lowest["L"], lowest["R"]) * scale < -DEEP).mean()),
         root_path=100 * (_slope(their_hips[:, :2] @ turn[:2, :2].T, hips[:, :2]) / ratio - 1),
-        jerk=_jerk(shown.joints, source, ratio),
+        jerk=_jerk(shown, source, ratio),
         knee_flips=_knee_flips(source, shown, turn),
         sign_flips=shown.flips,
         hands=_hands(source, shown, turn),
@@ -160,15 +160,35 @@ def _between(one: Array, other: Array) -> Array:
     return angles
 
 
-def _jerk(joints: Mapping[str, Array], source: Array, ratio: float) -> float:
-    """Mean size of the third differences over the source's, of hips, hands and feet."""
-    ours, theirs = [], []
-    for role in ("L_hand", "R_hand", "L_foot", "R_foot", "L_shin", "R_shin", "L_forearm", "R_forearm"):
-        if role in joints:
-            joint = JOINT_INDEX[f"{role[0]}_{JOINT_OF[role[2:]]}"]
-            ours.append(np.linalg.norm(np.diff(joints[role], 3, axis=0), axis=1).mean() / ratio)
-            theirs.append(np.linalg.norm(np.diff(source[:, joint], 3, axis=0), axis=1).mean())
-    return float(np.sum(ours) / np.sum(theirs))
+def _jerk(shown: Shown, source: Array, ratio: float) -> float:
+    """Mean size of the third differences over the source's, of hands, elbows, feet and knees.
+
+    The source's legs count as long as the character's; its trunk and each part of its arms as well, since a limb that
+    is longer for its legs moves more though it points as the source's does.
+    """
+    ours, theirs = 0.0, 0.0
+    for side in "LR":
+        for part in ("shin", "foot"):
+            ours += _third(shown.joints[f"{side}_{part}"])
+            theirs += _third(ratio * source[:, JOINT_INDEX[f"{side}_{JOINT_OF[part]}"]])
+        before, their_before = _middle(shown.rest), source[:, [1, 2]].mean(axis=1)
+        wanted = ratio * their_before
+        for part in ("upper_arm", "forearm", "hand"):
+            role, joint = f"{side}_{part}", JOINT_INDEX[f"{side}_{JOINT_OF[part]}"]
+            if role not in shown.joints:
+                break
+            step = source[:, joint] - their_before
+            length = np.linalg.norm(shown.rest[role] - before)
+            wanted = wanted + step * length / np.linalg.norm(step, axis=1).mean()
+            before, their_before = shown.rest[role], source[:, joint]
+            if part != "upper_arm":
+                ours += _third(shown.joints[role])
+                theirs += _third(wanted)
+    return ours / theirs
+
+
+def _third(path: Array) -> float:
+    return float(np.linalg.norm(np.diff(path, 3, axis=0), axis=1).mean())
 
 
 def _knee_flips(source: Array, shown: Shown, turn: Array) -> int:

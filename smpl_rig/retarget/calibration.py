@@ -48,6 +48,10 @@ _FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
 """Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls."""
+_HELD = 1.1
+"""The point of a foot that goes where the motion's ball goes lies at most so much farther ahead, relative to legs."""
+_OVERLAP = 0.1
+"""Share of the length from ankle to ball by which points of foot and toes overlap."""
 _FLOOR_BELOW_TOES = 0.07
 """The origin of a character at most this share of its legs' length under its toes (or two shares, its ankles) is on
 the floor."""
@@ -67,16 +71,28 @@ def smpl_direction(side: str, part: str) -> Array:
 class Foot:
     """A foot at rest, metres, body frame, relative to the ankle.
 
-    ball: (3,) the point of the sole under the ball (where the toes bend), or where a foot without toes rolls. heel:
-    (3,) the point under the ankle. tip: (3,) the sole's foremost point,
-    guessed unless a mesh or a bone at the toes' end `shows_tip`.
+    ball: (3,) the point of the sole under the ball (where the toes bend), or where a foot without toes rolls. held:
+    (3,) the point that goes where the motion's ball goes. tip: (3,) the sole's foremost point. sole: (K, 3)
+    points that may be the foot's lowest. toes_at: (3,) the toes' head. toe_sole: (J, 3) points that may be the toes'
+    lowest, relative to that; none where neither a mesh nor a bone at the toes' end shows them.
     """
 
     ball: Array
-    heel: Array
+    held: Array
     tip: Array
-    has_toes: bool
-    shows_tip: bool
+    sole: Array
+    toes_at: Array
+    toe_sole: Array
+
+    @property
+    def has_toes(self) -> bool:
+        """Whether it bends."""
+        return bool(len(self.toe_sole)) or not np.array_equal(self.toes_at, self.ball)
+
+    @property
+    def ahead(self) -> Array:
+        """The direction (3,) from ankle to ball, level."""
+        return rot.normalize(self.ball * [1.0, 0.0, 1.0])
 
 
 class Calibration:
@@ -230,22 +246,34 @@ class Calibration:
     def _foot(self, side: str, points: Array) -> Foot:
         ankle = self.head(side, "foot")
         heel = np.array([0.0, -ankle[1], 0.0])
+        points = points - ankle
         toes = self.bones(side, "toes")
         if toes:
-            ball = self.head(side, "toes") - ankle
-            ball = np.array([ball[0], -ankle[1], ball[2]])
+            toes_at = self.head(side, "toes") - ankle
+            ball = toes_at * [1, 0, 1] + heel
             ahead = rot.normalize(ball * [1, 0, 1])
             length = float(np.linalg.norm(ball * [1, 0, 1]))
-            ends = points if len(points) else np.array(self.leaves(toes[-1])).reshape(-1, 3)
-            tip = float(((ends - ankle) @ ahead).max()) if len(ends) else 1.5 * length
-            return Foot(ball, heel, heel + ahead * max(tip, length), True, len(ends) > 0)
-        ahead, tip = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
-        if len(points):
-            middle = (0.5 * (points.min(axis=0) + points.max(axis=0)) - ankle) * [1, 0, 1]
-            if np.linalg.norm(middle) > 0.02 * self.leg:
-                ahead = rot.normalize(middle)
-            tip = float(((points - ankle) @ ahead).max())
-        return Foot(heel + ahead * tip * _FRONT, heel, heel + ahead * tip, False, len(points) > 0)
+            leaves = np.array(self.leaves(toes[-1])).reshape(-1, 3) - ankle
+            ends = points if len(points) else leaves
+            tip = heel + ahead * max(float((ends @ ahead).max()) if len(ends) else 1.5 * length, length)
+            overlap = _OVERLAP * length
+            sole = points[points @ ahead < length + overlap] if len(points) else heel[None]
+            toe_sole = points[points @ ahead > length - overlap] if len(points) else tip[None][: len(ends)]
+        else:
+            ahead, reach = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
+            if len(points):
+                middle = 0.5 * (points.min(axis=0) + points.max(axis=0)) * [1, 0, 1]
+                if np.linalg.norm(middle) > 0.02 * self.leg:
+                    ahead = rot.normalize(middle)
+                reach = float((points @ ahead).max())
+            tip, ball = heel + ahead * reach, heel + ahead * reach * _FRONT
+            toes_at, length = ball, reach * _FRONT
+            sole, toe_sole = points if len(points) else heel[None], np.zeros((0, 3))
+        high = toes_at[1] if toes else SOLE_BELOW_FOOT * self.ratio - ankle[1]
+        held = ahead * min(length, _HELD * _FOOT_LENGTH * self.ratio) + high * np.array([0.0, 1.0, 0.0])
+        # a flat foot stands on its ball, whatever of its mesh is higher
+        sole = np.concatenate([_lowest_points(sole, ahead), ball[None]])
+        return Foot(ball, held, tip, sole, toes_at, _lowest_points(toe_sole, ahead) - toes_at)
 
     # alignments
 
@@ -391,6 +419,18 @@ class Calibration:
         as well."""
         axis = smpl_direction(side, "forearm")
         return rot.axis_angle_to_matrix(0.5 * twist_angle(hand @ forearm.T, axis) * axis)
+
+
+def _lowest_points(points: Array, ahead: Array) -> Array:
+    """Those of points (K, 3) that may be the lowest when their foot is tilted."""
+    if not len(points):
+        return points
+    around, steep = np.linspace(0, 2 * np.pi, 12, endpoint=False)[:, None], np.radians([0.0, 20.0, 40.0, 60.0, 90.0])
+    left = np.cross([0.0, 1.0, 0.0], ahead)
+    level = np.cos(around)[..., None] * ahead + np.sin(around)[..., None] * left
+    downward = np.cos(steep)[:, None] * level - np.sin(steep)[:, None] * np.array([0.0, 1.0, 0.0])
+    chosen = np.unique(np.argmax(points @ downward.reshape(-1, 3).T, axis=0))
+    return points[chosen]
 
 
 def twist_angle(turns: Array, axis: Array) -> Array:

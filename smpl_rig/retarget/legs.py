@@ -1,9 +1,9 @@
 """Legs of a character's own proportions on the feet of a motion.
 
 The ball of the foot is where the motion has it, times the ratio of the legs, so what is planted stays planted. Height
-and tilt of the foot go together: the lower one of the sole's ends under ball and ankle is as high as the motion's, so a
-heel that lands and toes that push off meet the floor on feet of any length. Two-bone inverse kinematics bends the leg
-to the ankle; the knee points where the motion's does.
+and tilt of the foot go together: the lowest point of the sole is as high as the motion's, see `soles`, so a heel that
+lands and toes that push off meet the floor on feet of any length. Two-bone inverse kinematics bends the leg to the
+ankle; the knee points where the motion's does.
 
 Hips that are broad for their legs stand broader: their feet are set apart by the excess, to the sides of the pelvis but
 not while a foot is planted.
@@ -22,9 +22,10 @@ from ..rotations import Array
 from ..skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
 from .calibration import SMPL_ANKLE_HEIGHT, Foot
 from .rig import Bools
+from .soles import accelerations, held, lowest, rising
 
-_SOFT = 0.005
-"""Metres on SMPL's legs over which the lower end of a sole changes from heel to ball."""
+_CARRIED, _CARRIED_TIME = 100.0, 0.12
+"""Weights of the hips' height over a planted foot, and of its acceleration, as in `smpl_rig.feet`."""
 _AIR = (0.06, 0.25)
 _FOLDED = (0.6, 1.1)
 """Heights of SMPL's sole, metres, from the first to the second of which a foot is led by its leg instead of its ball,
@@ -42,10 +43,6 @@ _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_
 _HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
 _ACCELERATION_TIME, _LEG_TIME = 0.06, 0.2
 """Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
-_TOES_SOFT = 0.005
-"""Metres on SMPL's legs that toes give in to the floor."""
-_STEEP, _MOST_BENT = (0.05, 0.25), np.radians(80.0)
-"""Cosines of the pitch between which toes begin to be bent, and the angle by which they are at most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +68,6 @@ def leg_of(side: str, joints: Array, world: Array) -> Leg:
     return Leg(joints[:, names], world[:, names[0]], world[:, names[2]])
 
 
-def _softest(first: Array, second: Array, width: float) -> Array:
-    """A smooth minimum (T,) that is `width * log(2)` below equal values."""
-    return -width * np.logaddexp(-first / width, -second / width)
-
-
 def roll_share(side: str, foot: Foot, ratio: float) -> float:
     """Share of the motion's pitch that a foot has: less for one that is tall for its leg, whose ankle would be thrown
     about, and for one without toes, whose sole would leave the floor."""
@@ -87,47 +79,62 @@ def roll_share(side: str, foot: Foot, ratio: float) -> float:
 
 def rolled(leg: Leg, side: str, share: float) -> Array:
     """World rotations (T, 3, 3) to be put on a foot so that it has only a share of its pitch."""
-    ahead = rot.normalize(REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64) * [1.0, 0.0, 1.0])
+    ahead = _ahead(side)
     pitch = np.arcsin(np.clip((leg.foot @ ahead)[:, 2], -1, 1))
     across = leg.foot @ np.cross([0.0, 1.0, 0.0], ahead)
     return rot.axis_angle_to_matrix(across * ((1 - share) * pitch)[:, None])
 
 
-def _rising(value: Array, low: float, high: float) -> Array:
-    """A smooth step: 0 up to `low`, 1 from `high` on."""
-    part = np.clip((value - low) / (high - low), 0, 1)
-    return part * part * (3 - 2 * part)
+def sole_height(leg: Leg, side: str) -> Array:
+    """Heights (T,) of the lowest point of the motion's sole, under ankle and ball, over the floor, metres.
 
-
-def sole_of(leg: Leg, side: str) -> tuple[Array, Array]:
-    """The points (T, 3) of the motion's sole under ball and ankle, metres, relative to the ankle."""
-    ball = REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]] - np.array([0.0, SOLE_BELOW_FOOT, 0.0])
-    return leg.foot @ ball, leg.foot @ np.array([0.0, -SMPL_ANKLE_HEIGHT, 0.0])
-
-
-def floor_of(leg: Leg, side: str, ratio: float) -> Array:
-    """Heights (T,) on the character of the floor under a foot: as deep as the motion's sole is in it."""
-    ball, heel = sole_of(leg, side)
-    return ratio * np.minimum(leg.joints[:, 2, 2] + np.minimum(ball[:, 2], heel[:, 2]), 0)
-
-
-def ankle_goal(leg: Leg, side: str, foot: Foot, turn: Array, hip: Array, flying: Array, ratio: float) -> Array:
-    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be, metres, stage.
-
-    hip, flying: (T, 3) where the leg begins, and where it ends if it points as the motion's does.
+    The foot counts as not rolled about its length: joints do not tell how it is.
     """
-    smpl_ball, smpl_heel = sole_of(leg, side)
-    ankle = leg.joints[:, 2]
-    ball, heel = turn @ foot.ball, turn @ foot.heel
-    level = ratio * (ankle + smpl_ball)[:, :2] - ball[:, :2]
-    low = ratio * (ankle[:, 2] + _softest(smpl_ball[:, 2], smpl_heel[:, 2], _SOFT))
-    height = low - _softest(ball[:, 2], heel[:, 2], _SOFT * ratio)
-    standing = np.concatenate([level, height[:, None]], axis=-1)
-    # in the air a long foot may bring the ankle to the hip: such a leg points as the motion's does instead
-    sole = ankle[:, 2] + np.minimum(smpl_ball[:, 2], smpl_heel[:, 2])
+    upright = np.hypot(*(leg.foot @ _ahead(side))[:, :2].T)
+    below = upright[:, None] * [SMPL_ANKLE_HEIGHT, SOLE_BELOW_FOOT]
+    return lowest(leg.joints[:, 2:, 2] - below, 1.0)
+
+
+def _ahead(side: str) -> Array:
+    """The direction (3,) of SMPL's foot at rest, level, body frame."""
+    return rot.normalize(REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64) * [1.0, 0.0, 1.0])
+
+
+def ankle_goal(leg: Leg, foot: Foot, turn: Array, low: Array, ratio: float) -> Array:
+    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be for its sole to be at heights
+    `low` (T,), metres, stage."""
+    level = (ratio * leg.joints[:, 3] - turn @ foot.held)[:, :2]
+    return np.concatenate([level, (low - sole_below(foot, turn, ratio))[:, None]], axis=-1)
+
+
+def sole_below(foot: Foot, turn: Array, ratio: float) -> Array:
+    """Heights (T,) of the lowest point of a foot with turns `turn` (T, 3, 3) over its ankle, metres; toes excepted."""
+    return lowest(np.einsum("tj,kj->tk", turn[:, 2], foot.sole), ratio)
+
+
+def led_in_the_air(standing: Array, hip: Array, flying: Array, height: Array) -> Array:
+    """Goals (T, 3) of an ankle that is led by the ball of the foot near the floor and by the leg in the air.
+
+    standing: (T, 3) by the foot. hip, flying: (T, 3) where the leg begins, and where it ends if it points as the
+    motion's does. height: (T,) of the motion's sole. A long foot in the air may bring the ankle to the hip.
+    """
     folded = np.linalg.norm(standing - hip, axis=-1) / np.linalg.norm(flying - hip, axis=-1)
-    share = (_rising(sole, *_AIR) * (1 - _rising(folded, *_FOLDED)))[:, None]
+    share = (rising(height, *_AIR) * (1 - rising(folded, *_FOLDED)))[:, None]
     return share * flying + (1 - share) * standing
+
+
+def carried(wanted: Array, planted: Bools, fps: float) -> Array:
+    """How far (T,) the hips are raised for legs that want it by `wanted` (T, 2), each while its foot is planted."""
+    count = planted.sum(axis=1)
+    mean = np.sum(wanted * planted, axis=1) / np.maximum(count, 1)
+    return held(mean, _CARRIED * count, fps, _CARRIED_TIME)
+
+
+def as_bent(leg: Leg, line: Array, length: float) -> Array:
+    """By how much (T,) the hip is to be raised for a leg as bent as the motion's. line: (T, 3) from hip to ankle.
+    length: of the leg without its foot, metres."""
+    below = np.sqrt(np.maximum((leg.stretch * length) ** 2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
+    return line[:, 2] + below
 
 
 def limits(leg: Leg, length: float) -> tuple[Array, float]:
@@ -166,39 +173,11 @@ def apart(leg: Leg, side: str, left: Array, planted: Bools, half_width: float, r
         return shift
     wanted = left[:, :2] * (excess if side == "L" else -excess)
     speed = np.linalg.norm(np.diff(leg.joints[:, 3, :2], axis=0), axis=-1) * fps
-    hold = _HOLD * fps**2 * (1 - _rising(speed, *_HELD_SPEEDS)) * (planted[1:] & planted[:-1])
-    bend = (_ACCELERATION_TIME * fps**2) ** 2
-    band = np.zeros((len(left), 3))
-    band[:, 0] = _LEG_TIME**-2
+    hold = _HOLD * fps**2 * (1 - rising(speed, *_HELD_SPEEDS)) * (planted[1:] & planted[:-1])
+    band = accelerations(len(left), fps, _ACCELERATION_TIME)
+    band[:, 0] += _LEG_TIME**-2
     band[:-1, 0] += hold
     band[1:, 0] += hold
     band[:-1, 1] -= hold
-    for delay, coefficient in enumerate((1.0, -2.0, 1.0)):
-        for other, second in enumerate((1.0, -2.0, 1.0)):
-            if other >= delay:
-                band[delay : len(left) - 2 + delay, other - delay] += bend * coefficient * second
     shift[:, :2] = solve_banded(band, (wanted * _LEG_TIME**-2).astype(np.float64))
     return shift
-
-
-def out_of_floor(height: Array, ratio: float) -> Array:
-    """By how much (T,) points at heights (T,) in metres are raised so that they are not deeper than `_TOES_SOFT`: from
-    nothing on the floor, smoothly."""
-    deep = np.maximum(-height, 0)
-    return deep**2 / (deep + ratio * _TOES_SOFT)
-
-
-def toes_on_floor(turns: Array, toes: Array, ball: Array, ratio: float) -> Array:
-    """Turns (T, 3, 3) of toes that would reach through the floor, raised to it.
-
-    turns: (T, 3, 3). toes: (3,) from ball to tip at rest, body frame. ball: (T,) its height over the floor, metres.
-    """
-    across = np.cross(rot.normalize(toes), [0.0, 1.0, 0.0])
-    line, up = (turns @ toes)[:, 2], (turns @ np.cross(across, toes))[:, 2]
-    raised = line + out_of_floor(ball + line, ratio)
-    # the height of the tip at an angle is line cos(angle) + up sin(angle)
-    highest = np.maximum(np.hypot(line, up), 1e-9)
-    angle = np.arctan2(up, line) - np.arccos(np.clip(raised / highest, -1, 1))
-    # toes that point straight down are not bent, whichever side of the vertical they are on
-    angle = np.clip(angle, 0, _MOST_BENT) * _rising(up / np.linalg.norm(toes), *_STEEP)
-    return turns @ rot.axis_angle_to_matrix(across * angle[:, None])

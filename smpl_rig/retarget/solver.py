@@ -21,18 +21,21 @@ from .legs import (
     Leg,
     ankle_goal,
     apart,
+    as_bent,
     bent,
-    floor_of,
+    carried,
     held_back,
+    led_in_the_air,
     leg_of,
     limits,
-    out_of_floor,
     roll_share,
     rolled,
-    toes_on_floor,
+    sole_below,
+    sole_height,
 )
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
+from .soles import flat, lowest, on_floor, out_of_floor, toes_on_floor
 from .trunk import neck_rotations, places_along, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
@@ -156,28 +159,39 @@ class Solver:
         legs: dict[str, Leg] = {}
         goals: dict[str, Array] = {}
         reach: dict[str, tuple[Array, float]] = {}
-        drop: Array = np.zeros(len(turns))
+        higher: list[Array] = []
         for index, side in enumerate(SIDES):
             leg = legs[side] = leg_of(side, joints, world)
-            share = roll_share(side, body.feet[side], body.ratio)
+            shape = body.feet[side]
+            share = roll_share(side, shape, body.ratio)
             if share < 1:
                 end = self.limb(side, "foot") + self.limb(side, "toes")
                 turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
-            foot = turns[:, self.limb(side, "foot")[0]]
-            thigh, shin = self._leg_vectors(turns, side)
-            flying = hips[side] + thigh + shin
-            goals[side] = ankle_goal(leg, side, body.feet[side], foot, hips[side], flying, body.ratio)
             planted = contacts[:, index] | contacts[:, index + 2]
+            height = sole_height(leg, side)
+            foot = self.limb(side, "foot")
+            end = foot + self.limb(side, "toes")
+            turns[:, end] = flat(turns[:, foot[0]], shape, height, planted, fps)[:, None] @ turns[:, end]
+            low = body.ratio * (height + on_floor(height, planted, fps))
+            thigh, shin = self._leg_vectors(turns, side)
+            by_ball = ankle_goal(leg, shape, turns[:, foot[0]], low, body.ratio)
+            goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height)
             half_width = abs(float(body.head(side, "thigh")[0]))
             goals[side] += apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps)
-            goals[side][:, 2] += self._bend_toes(turns, side, goals[side][:, 2] - floor_of(leg, side, body.ratio))
+            goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2])
             length = body.length(side, "thigh") + body.length(side, "shin")
-            soft, _ = reach[side] = limits(leg, length)
+            reach[side] = limits(leg, length)
+            most = _LARGEST_DROP * body.leg
+            higher.append(np.clip(as_bent(leg, goals[side] - hips[side], length), -most, most))
+        standing = contacts[:, :2] | contacts[:, 2:]
+        raised = carried(np.stack(higher, axis=1), standing, fps)
+        drop = np.zeros(len(turns))
+        for index, side in enumerate(SIDES):
             line = goals[side] - hips[side]
-            below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-            drop = np.maximum(drop, planted * (-line[:, 2] - below))
+            below = np.sqrt(np.maximum(reach[side][0] ** 2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
+            drop = np.maximum(drop, standing[:, index] * (raised - line[:, 2] - below))
         lowered = smooth_cover(np.minimum(drop, _LARGEST_DROP * body.leg), fps)
-        moved = -lowered[:, None] * [0.0, 0.0, 1.0]
+        moved = (raised - lowered)[:, None] * [0.0, 0.0, 1.0]
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
             leg_line = held_back(goals[side] - hips[side] - moved, *reach[side])
@@ -193,18 +207,19 @@ class Solver:
             ankle - knee
         )
 
-    def _bend_toes(self, turns: Array, side: str, ankle: Array) -> Array:
-        """Bend the toes in `turns` on the floor, with the ankle at heights (T,) over it in metres; by how much (T,) the
-        foot must be raised beyond that."""
-        shape = self.body.feet[side]
-        ball = ankle + (turns[:, self.limb(side, "foot")[0]] @ shape.ball)[:, 2]
-        toes, line = self.limb(side, "toes"), shape.tip - shape.ball
+    def _above_floor(self, turns: Array, side: str, ankle: Array) -> Array:
+        """By how much (T,) a foot with its ankle at heights (T,) must be raised out of the floor, metres; bends the
+        toes in `turns` on it."""
+        shape, ratio = self.body.feet[side], self.body.ratio
+        foot, toes = self.limb(side, "foot")[0], self.limb(side, "toes")
+        raised = out_of_floor(ankle + sole_below(shape, turns[:, foot], ratio), ratio)
+        if not toes or not len(shape.toe_sole):
+            return raised
+        head = ankle + raised + (turns[:, foot] @ shape.toes_at)[:, 2]
         for control in toes:
-            turns[:, control] = toes_on_floor(turns[:, control], line, ball, self.body.ratio)
-        if not shape.shows_tip:
-            return np.zeros(len(turns))
-        end = (toes or self.limb(side, "foot"))[-1]
-        return out_of_floor(ball + (turns[:, end] @ line)[:, 2], self.body.ratio)
+            turns[:, control] = toes_on_floor(turns[:, control], shape, head, ratio)
+        points = np.einsum("tj,kj->tk", turns[:, toes[-1], 2], shape.toe_sole)
+        return raised + out_of_floor(head + lowest(points, ratio), ratio)
 
     def body_volume(self) -> Volume:
         """The shape of the character's body, as far as its joints tell."""

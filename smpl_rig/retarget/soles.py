@@ -1,0 +1,115 @@
+"""Feet of any shape that stand on the floor.
+
+A motion tells where the joints of a foot are, seldom how its sole lies: planted feet of dancers are pitched by some
+degrees, float by some centimetres, and roll as nobody stands. A character's planted foot stands flat instead, as high
+as it rests, on all points of its own sole; what a foot is pitched beyond that, as heels that strike and push off, it
+keeps. Corrections are smooth curves of least squares that are held where the foot is planted and fade between. A foot
+that does not stand is kept out of the floor.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import rotations as rot
+from ..banded_matrix import solve_banded
+from ..rotations import Array
+from .calibration import Foot
+from .rig import Bools
+
+_SOFT = 0.002
+"""Metres on SMPL's legs within which points of a sole share in being the lowest."""
+_GIVES = 0.005
+"""Metres on SMPL's legs that a sole gives in to the floor."""
+_LEVEL = (np.radians(-10.0), np.radians(14.0))
+"""Pitch of planted feet, toes down and up, that is no pitch; beyond it a foot is pitched by what is more."""
+_ROLLS = (0.06, 0.25)
+"""Heights of SMPL's sole, metres, from the first to the second of which a foot begins to roll about its length."""
+_STEEP = (0.1, 0.5)
+"""Cosines of the pitch between which a foot that points down begins to have a roll."""
+_HOLD, _ACCELERATION_TIME, _FREE_TIME = 1e4, 0.06, 0.3
+"""Weights of a correction where the foot is planted, of its acceleration, and of none, as in `smpl_rig.feet`."""
+_STEEP_TOES, _MOST_BENT = (0.05, 0.25), np.radians(80.0)
+"""Cosines of the pitch between which toes begin to be bent, and the angle by which they are at most."""
+
+
+def rising(value: Array, low: float, high: float) -> Array:
+    """A smooth step: 0 up to `low`, 1 from `high` on."""
+    part = np.clip((value - low) / (high - low), 0, 1)
+    return part * part * (3 - 2 * part)
+
+
+def lowest(heights: Array, ratio: float) -> Array:
+    """The smallest (T,) of heights (T, K), smoothly: their mean that the smallest govern."""
+    above = heights - heights.min(axis=1, keepdims=True)
+    weights = np.exp(-above / (ratio * _SOFT))
+    return np.sum(weights * heights, axis=1) / np.sum(weights, axis=1)
+
+
+def accelerations(count: int, fps: float, time: float) -> Array:
+    """The band (T, 3) of the normal equations of a curve's accelerations, for `solve_banded`."""
+    band = np.zeros((count, 3))
+    weight = (time * fps**2) ** 2
+    for delay, coefficient in enumerate((1.0, -2.0, 1.0)):
+        for other, second in enumerate((1.0, -2.0, 1.0)):
+            if other >= delay:
+                band[delay : count - 2 + delay, other - delay] += weight * coefficient * second
+    return band
+
+
+def held(wanted: Array, weight: Array, fps: float, time: float = _ACCELERATION_TIME) -> Array:
+    """A smooth curve (T,) that is near `wanted` (T,) the more `weight` (T,) says, and fades to nothing elsewhere.
+
+    time: by which it accelerates less, seconds.
+    """
+    band = accelerations(len(wanted), fps, time)
+    band[:, 0] += _FREE_TIME**-2 + weight
+    curve: Array = solve_banded(band, (weight * wanted)[:, None])[:, 0]
+    return curve
+
+
+def flat(turn: Array, shape: Foot, height: Array, planted: Bools, fps: float) -> Array:
+    """World rotations (T, 3, 3) to be put on a foot with turns (T, 3, 3) so that it stands flat where it is `planted`.
+
+    height: (T,) of the motion's sole over the floor, metres.
+    """
+    ahead = turn @ shape.ahead
+    level = np.cross([0.0, 0.0, 1.0], ahead)
+    cosine = np.linalg.norm(level, axis=-1)
+    level = level / np.maximum(cosine, 1e-9)[:, None]
+    left = turn @ np.cross([0.0, 1.0, 0.0], shape.ahead)
+    roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
+    unrolled = roll * (1 - rising(height, *_ROLLS)) * rising(cosine, *_STEEP)
+    pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
+    lowered = held(np.clip(pitch, *_LEVEL), _HOLD * planted, fps)
+    return rot.axis_angle_to_matrix(level * lowered[:, None]) @ rot.axis_angle_to_matrix(-ahead * unrolled[:, None])
+
+
+def on_floor(low: Array, planted: Bools, fps: float) -> Array:
+    """How far (T,) a sole whose lowest points are at heights `low` (T,) is moved so that a planted one is on the floor,
+    in the unit of `low`."""
+    return held(-low, _HOLD * planted, fps)
+
+
+def out_of_floor(height: Array, ratio: float) -> Array:
+    """By how much (T,) points at heights (T,) in metres are raised so that they are not deeper than `_GIVES`: from
+    nothing on the floor, smoothly."""
+    deep = np.maximum(-height, 0)
+    return deep**2 / (deep + ratio * _GIVES)
+
+
+def toes_on_floor(turns: Array, shape: Foot, height: Array, ratio: float) -> Array:
+    """Turns (T, 3, 3) of toes that would reach through the floor, raised to it.
+
+    turns: (T, 3, 3). height: (T,) of the toes' head over the floor, metres.
+    """
+    line = shape.tip - shape.toes_at
+    across = rot.normalize(np.cross(line, [0.0, 1.0, 0.0]))
+    along, up = (turns @ line)[:, 2], (turns @ np.cross(across, line))[:, 2]
+    raised = along + out_of_floor(height + along, ratio)
+    # the height of the tip at an angle is along cos(angle) + up sin(angle)
+    highest = np.maximum(np.hypot(along, up), 1e-9)
+    angle = np.arctan2(up, along) - np.arccos(np.clip(raised / highest, -1, 1))
+    # toes that point straight down are not bent, whichever side of the vertical they are on
+    angle = np.clip(angle, 0, _MOST_BENT) * rising(up / np.linalg.norm(line), *_STEEP_TOES)
+    return turns @ rot.axis_angle_to_matrix(across * angle[:, None])

@@ -361,6 +361,8 @@ def test_linked_characters_and_overrides(magma, tmp_path):
 @pytest.fixture
 def rigify(magma):
     """Rigify's basic human, generated."""
+    if not bpy.app.binary_path:
+        pytest.skip("a wheel does not end after a rig's own script has run")
     import addon_utils
 
     addon_utils.enable("rigify", default_set=True)

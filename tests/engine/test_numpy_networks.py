@@ -158,7 +158,7 @@ def test_repeated_rows_continue_as_those_of_a_repeated_memory(known: int) -> Non
         for writer in (ours.writer(memory), TorchDecoder(network).writer(memory)):
             if known:
                 assert writer.prefill(codes[:, :known], begins=True, last=0).shape == (3, 0, 32)
-            writer.repeat(4)
+            writer = writer.repeated(4)
             first = 0
             for count in parts:
                 begins, part = known + first == 0, later[:, first : first + count]

@@ -3,9 +3,10 @@
     .venv-bpy-4.5.15/bin/python benchmarks/decoding_pauses.py [--seconds 600] [SONG ...]
     blender --background --factory-startup --python benchmarks/decoding_pauses.py -- [--seconds 600] [SONG ...]
 
-Run it with a Blender that has sound, from the project's root. Without songs a demo song is written as ogg, mp3, flac and
-wav first. Each is decoded as for Generate Dance, a step each time that Blender's timer asks, and each step is timed: by
-the clock, and by the processor's time, which other programs disturb less. The longest step is the longest pause.
+Run it with a Blender that has sound, from the project's root. Without songs a demo song is written as ogg, mp3, flac
+and wav first. Each is decoded as for Generate Dance, a step each time that Blender's timer asks, and each step is
+timed: by the clock, and by the processor's time, which other programs disturb less. The longest step is the longest
+pause.
 """
 
 from __future__ import annotations
@@ -52,13 +53,13 @@ def written(folder: Path, seconds: float) -> list[Path]:
 
     wav = folder / "song.wav"
     write_demo_song(wav, seconds=seconds)
-    sound, songs = aud.Sound(str(wav)).rechannel(2).resample(44_100, False), [wav]
+    sound, songs = aud.Sound(str(wav)).rechannel(2).resample(44_100, False), [wav]  # type: ignore[call-arg]
     for ending, codec in FORMATS.items():
         songs.append(wav.with_suffix(f".{ending}"))
         container = getattr(aud, f"CONTAINER_{ending.upper()}")
         form = aud.FORMAT_S16 if ending == "flac" else aud.FORMAT_FLOAT32
-        codec = getattr(aud, f"CODEC_{codec}")
-        sound.write(str(songs[-1]), 44_100, aud.CHANNELS_STEREO, form, container, codec, 192_000, 16_384)
+        coded = container, getattr(aud, f"CODEC_{codec}")
+        sound.write(str(songs[-1]), 44_100, aud.CHANNELS_STEREO, form, *coded, 192_000, 16_384)
     return songs
 
 

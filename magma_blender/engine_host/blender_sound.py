@@ -1,9 +1,10 @@
 """The sound of a file as Blender's `aud` decodes it, block by block.
 
 `aud` holds the interpreter while it decodes, and Blender's window stands still meanwhile: a third of a second for a
-minute of mp3 on a slow computer. So all but short files are read in pieces. A piece that begins inside a file is not exact by
-itself: its first moments are damaged, since the codec has not seen what comes before, and all of it may be late by a
-frame of the codec (ogg: 1024 samples). So pieces overlap, and each is put where the sound of both is the same.
+minute of mp3 on a slow computer. So all but short files are read in pieces. A piece that begins inside a file is not
+exact by itself: its first moments are damaged, since the codec has not seen what comes before, and all of it may be
+late by a frame of the codec (ogg: 1024 samples). So pieces overlap, and each is put where the sound of both is the
+same.
 """
 
 from __future__ import annotations

@@ -25,9 +25,11 @@ demo: .venv-bpy-$(DEMO_BPY)/.ready
 	.venv-bpy-$(DEMO_BPY)/bin/python -m demo
 
 # three at a time, each telling when it ends, since many tests wait: one after the other needs forty minutes on a slow
-# machine
-test: lint
-	$(MAKE) --jobs=3 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) unit blender
+# machine. They share the processors: threads that wait for the other half of a small product only cost time
+test: export OMP_NUM_THREADS = 1
+test: export OPENBLAS_NUM_THREADS = 1
+test:
+	$(MAKE) --jobs=3 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) unit lint blender
 
 lint: $(VENV)/.ready
 	$(PY) -m ruff format --check .

@@ -1,9 +1,10 @@
 """The sound of a file as Blender's `aud` decodes it, block by block.
 
-`aud` holds the interpreter while it decodes, and Blender's window stands still meanwhile: a quarter of a second for a
-minute of mp3 on a slow computer. So longer files are read in pieces. A piece that begins inside a file is not exact by
-itself: its first moments are damaged, since the codec has not seen what comes before, and all of it may be late by a
-frame of the codec (ogg: 1024 samples). So pieces overlap, and each is put where the sound of both is the same.
+`aud` holds the interpreter while it decodes, and Blender's window stands still meanwhile: a third of a second for a
+minute of mp3 on a slow computer. So all but short files are read in pieces. A piece that begins inside a file is not
+exact by itself: its first moments are damaged, since the codec has not seen what comes before, and all of it may be
+late by a frame of the codec (ogg: 1024 samples). So pieces overlap, and each is put where the sound of both is the
+same.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-IN_ONE_GO = 60
+IN_ONE_GO = 20
 """Seconds of a file that is decoded at once."""
 PIECE, OVERLAP = 8, 3
 """Seconds."""
+_LONGEST_BEGINNING = 60
+"""Seconds in which something must be heard."""
 _FIRST_JUMP = 2
 """Second of an ogg file before which `limit` does not find its place."""
 _DAMAGED = 2
@@ -92,7 +95,7 @@ class BlenderSound:
         seconds = PIECE
         while True:
             block: NDArray[np.float32] = self._sound.limit(0, seconds).data()
-            if len(block) < seconds * self.rate or seconds >= IN_ONE_GO or block.std() > _SILENT:
+            if len(block) < seconds * self.rate or seconds >= _LONGEST_BEGINNING or block.std() > _SILENT:
                 return block
             seconds *= 2
 

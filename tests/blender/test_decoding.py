@@ -12,7 +12,7 @@ import pytest
 import skips
 
 RATE = 44100
-LENGTH = 75
+LENGTH = 50
 FORMATS = {
     "ogg": ("CONTAINER_OGG", "CODEC_VORBIS"),
     "mp3": ("CONTAINER_MP3", "CODEC_MP3"),

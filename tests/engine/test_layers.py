@@ -37,7 +37,7 @@ NUMPY_ALONE = (
 )  # fmt: skip
 WITH_MORE = (
     "engine.audio.files.ffmpeg_source", "engine.audio.original", "engine.models.original", "engine.models.torch",
-    "engine.runtime.threads", "engine.runtime.weight_files",
+    "engine.runtime.module_shapes", "engine.runtime.threads", "engine.runtime.weight_files",
 )  # fmt: skip
 """Of these, what GPUs, imported checkpoints and other sound files than wav need."""
 

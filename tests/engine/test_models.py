@@ -112,7 +112,7 @@ def test_repeated_rows_continue_as_the_row_would(decoder: MotionDecoder) -> None
     one, many = DecoderCache(decoder, memory), DecoderCache(decoder, memory)
     for cache in (one, many):
         cache.prefill(codes[:, :20], begins=True)
-    many.repeat(3)
+    many = many.repeated(3)
     for n in range(20, 40):  # past the end of the memory's window, too
         torch.testing.assert_close(
             many.step(codes[:, n].repeat_interleave(3, 0)), one.step(codes[:, n]).repeat_interleave(3, 0)

@@ -155,17 +155,21 @@ def test_repeated_rows_continue_as_those_of_a_repeated_memory(known: int) -> Non
     before = np.concatenate([np.repeat(codes[:, :known], 4, 0), np.tile(later, (3, 1, 1))], 1)[:, :COUNT]
     expected = torch.from_numpy(whole.prefill(before, begins=True)[:, known:])
     for parts in ([1] * (COUNT - known), [COUNT - known], [1, 1, 4, 1, 20, 1]):
-        for writer in (ours.writer(memory), TorchDecoder(network).writer(memory)):
+        for begun in (ours.writer(memory), TorchDecoder(network).writer(memory)):
             if known:
-                assert writer.prefill(codes[:, :known], begins=True, last=0).shape == (3, 0, 32)
-            writer.repeat(4)
+                assert begun.prefill(codes[:, :known], begins=True, last=0).shape == (3, 0, 32)
+            # two go on from the same place, as threads do, neither in the other's way
+            both_go_on = begun.repeated(4), begun.repeated(4)
             first = 0
             for count in parts:
                 begins, part = known + first == 0, later[:, first : first + count]
-                if count == 1:
-                    assert_near(writer.step(None if begins else part[:, 0]), expected[:, first])
-                else:
-                    assert_near(writer.prefill(part, begins, last=3), expected[:, first + count - 3 : first + count])
+                for writer in both_go_on:
+                    if count == 1:
+                        state = writer.step(None if begins else part[:, 0])
+                        assert_near(state, expected[:, first])
+                    else:
+                        states = writer.prefill(part, begins, last=3)
+                        assert_near(states, expected[:, first + count - 3 : first + count])
                 first += count
 
 

@@ -15,7 +15,7 @@ from engine.models.own import sampling as module
 from engine.models.own.config import Sampling
 from engine.models.own.networks import Decoder
 from engine.models.own.noise import gumbel_noise
-from engine.models.own.sampling import Conditions, draw, encode_context, generate_codes, generate_span
+from engine.models.own.sampling import SHARED, Conditions, draw, encode_context, generate_codes, generate_span
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.networks import TorchDecoder
 
@@ -95,12 +95,17 @@ def span(decoder: Decoder, wanted: Conditions, part: tuple[int, int], seeds: lis
     return generate_span(decoder, wanted, part, SETTINGS, seeds, lambda _: None, lambda: False)
 
 
-@pytest.mark.parametrize("part", [(0, 12), (1, 9), (30, 45), (60, COUNT)])
-def test_candidates_generated_together_equal_each_alone(decoder: Decoder, part: tuple[int, int]) -> None:
-    wanted = conditions(slice(40, 50))
-    together = span(decoder, wanted, part, [4, 5, 6])
-    assert together.shape == (3, part[1] - part[0], SMALL_DECODER.levels)
-    for row, seed in zip(together, [4, 5, 6], strict=True):
+@pytest.mark.parametrize(
+    ("part", "count"),
+    [((0, 12), 3), ((1, 9), 3), ((30, 45), SHARED + 1), ((60, COUNT), 3)],  # so many are shared by threads
+)
+def test_candidates_generated_together_equal_each_alone(decoder: Decoder, part: tuple[int, int], count: int) -> None:
+    wanted, seeds, reports = conditions(slice(40, 50)), list(range(4, 4 + count)), list[np.ndarray]()
+    together = generate_span(decoder, wanted, part, SETTINGS, seeds, reports.append, lambda: False)
+    assert together.shape == (count, part[1] - part[0], SMALL_DECODER.levels)
+    assert [len(codes) for codes in reports] == sorted({*range(10, part[1] - part[0], 10), part[1] - part[0]})
+    assert all(np.array_equal(codes, together[0, : len(codes)]) for codes in reports)
+    for row, seed in zip(together, seeds, strict=True):
         assert np.array_equal(row, span(decoder, wanted, part, [seed])[0])
     locked = wanted.locked[part[0] : part[1]]
     assert np.array_equal(together[0][locked], wanted.codes[part[0] : part[1]][locked])

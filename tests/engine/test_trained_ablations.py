@@ -106,7 +106,7 @@ def test_generation_step_by_step_equals_the_training_pass(kind: type[MotionDecod
     network, right = shaken(kind), batch()
     whole = logits(network, right)
     cache = DecoderCache(network, network.memory(right.music, right.codes, right.locked, right.style, right.has_music))
-    cache.repeat(2)
+    cache = cache.repeated(2)
     for n in range(40):
         state = cache.step(right.codes[:, n - 1].repeat_interleave(2, 0) if n else None)
         step = network.heads[0](state)

@@ -6,7 +6,7 @@ import json
 import pickle
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +259,8 @@ def run(*arguments: object) -> int:
 def test_from_a_data_folder_to_a_dance(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    for config in (SMALL_CODEC, SMALL_DECODER):  # the commands' sizes are the defaults
+        monkeypatch.setattr(type(config).__init__, "__defaults__", tuple(asdict(config).values()))
     data, codec, decoder, made = own_folder(tmp_path / "data"), tmp_path / "vq", tmp_path / "dec", tmp_path / "mine"
     few = ["--steps", 2, "--batch", 2, "--device", "cpu"]
     assert run("train-vqvae", "--data", data, "--out", codec, "--levels", 3, "--coarse", 2, *few) == 0

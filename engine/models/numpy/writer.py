@@ -8,6 +8,7 @@ not depend on how many there have been.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,11 +111,13 @@ class NumpyWriter:
         ]
         return np.concatenate(parts, 1)
 
-    def repeat(self, times: int) -> None:
-        self.shared, self.times = self._known(), times
+    def repeated(self, times: int) -> NumpyWriter:
+        many = copy(self)  # all that a pass changes in place is `past`
+        many.shared, many.times = self._known(), times
         layers, pair, rows, *rest = self.past.shape
-        self.past = np.zeros((layers, pair, rows * times, *rest), np.float32)
-        self.filled = 0
+        many.past = np.zeros((layers, pair, rows * times, *rest), np.float32)
+        many.filled = 0
+        return many
 
     def _inputs(self, embedded: Floats, places: int | slice) -> Floats:
         """The input (B, ...) at places of the memory, given embeddings (V, ...) of as many rows, or fewer."""

@@ -36,6 +36,7 @@ from engine.models.original.networks import OriginalNetworks
 from engine.models.original.quantize import PRECISIONS, round_weights
 from engine.models.original.span_generator import OriginalSpanGenerator
 from engine.models.original.vqvae import OriginalVQVAE
+from engine.runtime.module_shapes import shapes_only
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def load_original(folder: Path, config: Mapping[str, Any], device: str) -> Origi
         raise CheckpointError(
             f"The weights of checkpoint {folder.name!r} cannot be read ({reason_of(error)}). Import it again."
         ) from error
-    with torch.device("meta"):  # shapes only: memory is allocated once the weights are known to fit
+    with shapes_only():  # shapes only: memory is allocated once the weights are known to fit
         vqvae, decoder = OriginalVQVAE(vqvae_config), OriginalDecoder(decoder_config)
     _fill(vqvae, "vqvae.", weights, folder)
     _fill(decoder, "decoder.", weights, folder)

@@ -71,9 +71,9 @@ class _Preview:
         times = f", {len(task.seeds)} times," if len(task.seeds) > 1 else ""
         self.message = f"Generating {task.positions} tokens{times} on the {device}"
 
-    def update(self, all_codes: Codes) -> None:
-        """Report progress and show new frames, given the codes (V, n, K) so far."""
-        task, codes = self.task, all_codes[0]
+    def update(self, codes: Codes) -> None:
+        """Report progress and show new frames, given the codes (n, K) so far."""
+        task = self.task
         task.advance("tokens", 0.1 + 0.83 * len(codes) / task.positions, self.message)
         ended = len(codes) == task.positions
         # what has been decoded ends one reach before what had been generated at that time

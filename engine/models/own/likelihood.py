@@ -36,8 +36,7 @@ def follow_likelihood(
     writer, shared = decoder.writer(memory, known - first), max(0, start - known)
     if shared:
         writer.prefill(before[:1, :shared], begins=known == 0, last=0)
-    writer.repeat(len(codes))
-    states = writer.prefill(before[:, shared:], begins=known == 0 and not shared, last=count)
+    states = writer.repeated(len(codes)).prefill(before[:, shared:], begins=known == 0 and not shared, last=count)
     follow = sequences[:, stop : stop + count]
     likely = [
         _log_likelihood(decoder.logits(states, follow[..., :k]), follow[..., k]) for k in range(decoder.config.levels)

@@ -51,8 +51,9 @@ class Writer(Protocol):
         positions are wanted, the last ones; None for all.
         """
 
-    def repeat(self, times: int) -> None:
-        """Repeat every row of the batch `times` times, copies next to each other. Not to be called twice."""
+    def repeated(self, times: int) -> Writer:
+        """A pass that goes on from here with every row of the batch `times` times, copies next to each other. This one
+        stays as it is; the one returned is not repeated again."""
 
 
 class Decoder(Protocol):

@@ -17,10 +17,13 @@ from engine.errors import CancelledError
 from engine.models.own.config import Sampling
 from engine.models.own.networks import Codes, Decoder, Floats, Writer
 from engine.models.own.noise import gumbel_noise
+from engine.models.own.shared_work import in_parts
 
 CHUNK = 512  # token positions of context encoded at once
 LAST_COARSE = 2
 """The last residual level that is sampled at the full temperature."""
+SHARED = 8
+"""Candidates from which on a second thread pays."""
 REPORTED = 10
 """Positions (a second) that are generated between two reports."""
 
@@ -95,16 +98,9 @@ def generate_codes(
     report: Callable[[Codes], None],
     cancelled: Callable[[], bool],
 ) -> Codes:
-    """Codes (N, K) of a whole dance: locked ones are kept, free ones sampled. Same seed and settings, same codes.
-
-    `report` is given the codes (n, K) so far, every `REPORTED` positions and at the end. Raises CancelledError between
-    two positions once `cancelled()` is true.
-    """
-
-    def report_first(codes: Codes) -> None:
-        report(codes[0])
-
-    return generate_span(decoder, conditions, (0, len(conditions.codes)), sampling, [seed], report_first, cancelled)[0]
+    """Codes (N, K) of a whole dance: locked ones are kept, free ones sampled. Same seed and settings, same codes. See
+    `generate_span`."""
+    return generate_span(decoder, conditions, (0, len(conditions.codes)), sampling, [seed], report, cancelled)[0]
 
 
 def generate_span(
@@ -116,11 +112,12 @@ def generate_span(
     report: Callable[[Codes], None],
     cancelled: Callable[[], bool],
 ) -> Codes:
-    """Codes (V, n, K) of the positions span[0]..span[1], one candidate a seed, all generated at once.
+    """Codes (V, n, K) of the positions span[0]..span[1], one candidate a seed, all generated at once. Many of them are
+    shared by the decoder's threads.
 
     Locked codes are kept, free ones sampled. The codes before the span are the past, locked or not; nothing after it is
-    generated. `report` is given the codes (V, m, K) so far, every `REPORTED` positions and at the end. Raises
-    CancelledError between two positions once `cancelled()` is true.
+    generated. `report` is given the codes (m, K) of the first candidate so far, every `REPORTED` positions and at the
+    end. Raises CancelledError between two positions once `cancelled()` is true.
     """
     start, stop = span
     music, style = [True], [True]
@@ -143,8 +140,17 @@ def generate_span(
         # nothing comes before the dance's first position; its own codes are a placeholder and are not read
         places = np.maximum(np.arange(known - 1, start - 1), 0)
         writer.prefill(conditions.codes[None, places], begins=known == 0, last=0)
-    writer.repeat(len(seeds))
-    return _sample_positions(decoder, conditions, span, sampling, seeds, writer, guidance, report, cancelled)
+
+    def sampled(part: Sequence[int]) -> Codes:
+        tell = report if part[0] == seeds[0] else _nothing
+        many = writer.repeated(len(part))
+        return _sample_positions(decoder, conditions, span, sampling, part, many, guidance, tell, cancelled)
+
+    return np.concatenate(in_parts(sampled, seeds, decoder.threads if len(seeds) >= SHARED else 1))
+
+
+def _nothing(_: Codes) -> None:
+    pass
 
 
 def _sample_positions(
@@ -176,7 +182,7 @@ def _sample_positions(
             codes[:, n, sampled.shape[-1] :] = 0  # the fine levels
         before = codes[:, n]
         if (n + 1) % REPORTED == 0 or n + 1 == stop - start:
-            report(codes[:, : n + 1])
+            report(codes[0, : n + 1])
     return codes
 
 

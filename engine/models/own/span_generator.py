@@ -7,11 +7,9 @@ the next kept codes, with a context that does not contain them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
-from typing import TypeVar
+from itertools import chain, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,10 +20,10 @@ from engine.models.own.config import Sampling
 from engine.models.own.likelihood import follow_likelihood, follow_memory
 from engine.models.own.networks import Codec, Codes, Decoder
 from engine.models.own.sampling import Conditions, generate_span
+from engine.models.own.shared_work import in_parts
 from engine.motion import representation
 from smpl_rig.motion import Motion
 
-Result = TypeVar("Result")
 JUDGED = 15
 """Kept positions after a span that count for its likelihood."""
 COOLER = 0.7
@@ -66,7 +64,7 @@ class OwnSpanGenerator:
         after = int(np.argmin(np.append(task.kept[stop : stop + JUDGED], False)))
 
         def report(codes: Codes) -> None:
-            task.progress(codes.shape[1] / (stop - start))
+            task.progress(len(codes) / (stop - start))
 
         codes = generate_span(self.decoder, conditions, task.span, sampling, task.seeds, report, task.cancelled)
         likelihood = np.zeros(len(codes))
@@ -76,25 +74,21 @@ class OwnSpanGenerator:
             def judged(part: Codes) -> NDArray[np.float64]:
                 return follow_likelihood(self.decoder, conditions, memory, part, task.span, after)
 
-            likelihood = np.concatenate(list(self._at_once(judged, codes)))
+            likelihood = np.concatenate(in_parts(judged, codes, self.decoder.threads))
         return SpanTokens(codes, likelihood)
 
     def decode(self, tokens: NDArray[np.int64], span: Range) -> tuple[list[Motion], int]:
         end = min(tokens.shape[1], span[1] + 1)
-        features = np.concatenate(list(self._at_once(lambda part: self.codec.decode(part, span[0], end), tokens)))
-        motions = [representation.decode(row, self.frame_rate) for row in features]
+
+        def decoded(part: Codes) -> list[Motion]:
+            features = self.codec.decode(part, span[0], end)
+            return [representation.decode(row, self.frame_rate) for row in features]
+
+        motions = list(chain.from_iterable(in_parts(decoded, tokens, self.decoder.threads)))
         return motions, span[0] * self.codec.config.stride
 
     def encode(self, motion: Motion) -> NDArray[np.int64]:
         return self.codec.encode(representation.encode(motion)[None])[0]
-
-    def _at_once(self, work: Callable[[Codes], Result], codes: Codes) -> Iterable[Result]:
-        """The results of `work` on as many parts of the candidates' `codes` as the decoder has threads for. There are
-        equally many parts on every machine, since sums in other orders could lead to other candidates."""
-        size = -(-len(codes) // self.decoder.threads)
-        parts = [codes[first : first + size] for first in range(0, len(codes), size)]
-        with ThreadPoolExecutor(len(parts)) as pool:
-            return pool.map(work, parts)
 
     def _sampling(self, document: Choreography, start: int) -> Sampling:
         own = self._own(document, start)

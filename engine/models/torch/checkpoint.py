@@ -22,6 +22,7 @@ from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.half_weights import read_in_half
 from engine.models.torch.networks import TorchCodec, TorchDecoder
 from engine.models.torch.vqvae import MotionVQVAE
+from engine.runtime.module_shapes import shapes_only
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class TorchCheckpoint(OwnCheckpoint):
 def load_torch(folder: Path, config: Mapping[str, Any], device: str) -> TorchCheckpoint:
     """Load a checkpoint's folder, given its parsed config, to one of torch's devices. Raises CheckpointError."""
     description, codec, decoder = read_checkpoint(folder, config)
-    with torch.device("meta"):  # shapes only: the memory is that of the weights
+    with shapes_only():  # shapes only: the memory is that of the weights
         vqvae, network = MotionVQVAE(description.codec), MotionDecoder(description.decoder)
     _fill(vqvae, codec, device)
     _fill(network, decoder, device)

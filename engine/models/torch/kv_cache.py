@@ -8,6 +8,7 @@ work per position does not depend on how many there have been.
 from __future__ import annotations
 
 import math
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -46,6 +47,12 @@ class KVCache:
         count = keys_values.shape[3]
         slots = torch.arange(position, position + count, device=keys_values.device) % self.slots
         self.kept[:, :, :, slots] = keys_values
+
+    def clone(self) -> KVCache:
+        """A copy, which shares nothing that is written to."""
+        other = copy(self)
+        other.kept = self.kept.clone()
+        return other
 
     def ordered(self, first: int, stop: int) -> Tensor:
         """Keys and values (layers, 2, rows, stop - first, size) of the positions first..stop, in their order."""
@@ -105,17 +112,20 @@ class DecoderCache:
             x[:, 0] = self.decoder.start
         return torch.cat([self._prefill(part) for part in torch.split(x, self.decoder.config.past, 1)], 1)
 
-    def repeat(self, times: int) -> None:
-        """Repeat every row of the batch `times` times, copies next to each other."""
-        heads, past = self.decoder.config.heads, self.past
-        self.times *= times
+    def repeated(self, times: int) -> DecoderCache:
+        """A pass that goes on from here with every row of the batch `times` times, copies next to each other."""
+        heads, many = self.decoder.config.heads, copy(self)
+        many.past, many.around = copy(self.past), self.around.clone()
+        past = many.past
+        many.times *= times
 
         def copied(x: Tensor, dim: int) -> Tensor:
             rows = x.reshape(*x.shape[:dim], -1, heads, *x.shape[dim + 1 :])
             return rows.repeat_interleave(times, dim).flatten(dim, dim + 1)
 
         past.kept, past.penalty = copied(past.kept, 2), copied(past.penalty, 0)
-        self.rows *= times
+        many.rows *= times
+        return many
 
     def _inputs(self, embedded: Tensor, memory: Tensor) -> Tensor:
         """The input (B, ...) at a place of the memory, given embeddings (V, ...) of as many rows, or fewer."""

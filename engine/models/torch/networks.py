@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -99,5 +101,7 @@ class TorchWriter:
         return states[:, 0 if last is None else max(0, states.shape[1] - last) :].cpu().numpy()
 
     @torch.inference_mode()
-    def repeat(self, times: int) -> None:
-        self.cache.repeat(times)
+    def repeated(self, times: int) -> TorchWriter:
+        many = copy(self)
+        many.cache = self.cache.repeated(times)
+        return many

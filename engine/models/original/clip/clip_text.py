@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from engine.errors import CheckpointError
 from engine.models.original.clip.clip_tokens import CONTEXT, END
 from engine.models.original.clip.torchscript import is_torchscript, read_torchscript
+from engine.runtime.module_shapes import shapes_only
 from engine.runtime.weight_files import read_state_dict, require_tensors
 
 OUTPUT = 512
@@ -96,7 +97,7 @@ def load_text_encoder(path: Path) -> TextEncoder:
             raise CheckpointError(f"{path.name}: is another CLIP model. MAGMA's styles were made with ViT-B/32.")
     naming = _OPENAI if _TOP["text_projection"][_OPENAI] in state else _HUGGING_FACE
     width, layers = _sizes(state, naming, path.name)
-    with torch.device("meta"):
+    with shapes_only():
         model = TextEncoder(width, layers)
     model.load_state_dict(_gather(state, naming, model, layers, path.name), assign=True)
     return model.requires_grad_(False).eval()

@@ -9,13 +9,13 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-import torch
 from torch import Tensor, nn
 
 from engine.models.original.config import HEAD_WIDTH, SPECIAL_TOKENS, OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.models.original.decoder import OriginalDecoder
 from engine.models.original.importing.keys import TRAINING_ONLY, decoder_keys, sublayers, vqvae_keys
 from engine.models.original.vqvae import OriginalVQVAE
+from engine.runtime.module_shapes import shapes_only
 
 State = Mapping[str, Tensor]
 """Tensors by the original's names."""
@@ -86,7 +86,7 @@ def _expected(network: nn.Module, keys: Mapping[str, str]) -> dict[str, Size]:
 
 def vqvae_problems(state: State, config: OriginalVQVAEConfig) -> list[str]:
     """Sentences about tensors that are missing, unexpected or of the wrong size; empty where all fit."""
-    with torch.device("meta"):
+    with shapes_only():
         network = OriginalVQVAE(config)
     expected = _expected(network, vqvae_keys(config))
     expected |= dict(zip(TRAINING_ONLY, ((1,), (config.codes,), (config.codes, config.width)), strict=True))
@@ -95,7 +95,7 @@ def vqvae_problems(state: State, config: OriginalVQVAEConfig) -> list[str]:
 
 def decoder_problems(state: State, config: OriginalDecoderConfig) -> list[str]:
     """Sentences about tensors that are missing, unexpected or of the wrong size; empty where all fit."""
-    with torch.device("meta"):
+    with shapes_only():
         network = OriginalDecoder(config)
     problems = _problems(state, _expected(network, decoder_keys(config)))
     if not config.sinusoid and config.heads not in (2, 4, 8, 16):

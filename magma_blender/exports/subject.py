@@ -104,8 +104,8 @@ def motion_of(subject: Subject) -> Motion:
         return Motion(poses, trans, motion.fps)
     if not is_smpl(armature):
         raise SceneError(
-            f'"{armature.name}" carries no dance and has other bones than SMPL, so what it does is no motion of the SMPL '
-            "body: choose FBX, glTF, BVH or USD."
+            f'"{armature.name}" carries no dance and has other bones than SMPL, so what it does is no motion of the '
+            "SMPL body: choose FBX, glTF, BVH or USD."
         )
     from smpl_rig.blender.smpl_keying import read_motion
 

@@ -34,12 +34,14 @@ from smpl_rig.blender.rigs import rig_of
 from smpl_rig.motion import Motion, load_npz
 from smpl_rig.retarget.find_roles import described, find_roles
 from smpl_rig.retarget.rig import Rig
-from smpl_rig.retarget.roles import CharacterMap
+from smpl_rig.retarget.roles import HIPS, CharacterMap
 
 HEAD = (
     "character", "found", "arms: median", "worst", "legs: worst", "planted: height", "speed", "skating", "source",
     "below floor", "path", "jerk", "knee flips", "sign flips", "hands", "keyed in",
 )  # fmt: skip
+
+PICTURES = 8
 
 
 def dance(character: bpy.types.Object, file: Path) -> tuple[Motion, float]:
@@ -184,11 +186,13 @@ def draw(chosen: Sequence[rigs.Case], file: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     rigs.empty_file()
     pictures.furnish(len(chosen))
+    row = []
     for place, case in enumerate(chosen):
         character = case.load()
         pictures.stand(character, place, len(chosen))
         motion, _ = dance(character, file)
-    for picture in pictures.render(pictures.even(1, len(motion), 6), folder):
+        row.append((character, find_roles(rig_of(character)).map.of(HIPS)[0]))
+    for picture in pictures.render(row, pictures.even(1, len(motion), PICTURES), folder):
         print(picture)
 
 

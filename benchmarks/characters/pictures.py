@@ -8,10 +8,11 @@ from pathlib import Path
 import bpy
 from mathutils import Vector
 
+from smpl_rig.blender import compat
 from smpl_rig.blender.compat import armature_of
 from smpl_rig.blender.context import layer_of, scene_of
 
-SPACE = 1.6
+SPACE = 1.4
 """Metres between two characters."""
 HEIGHT = 1.7
 """Metres of every character, from sole to crown."""
@@ -72,7 +73,7 @@ def _extent(character: bpy.types.Object) -> tuple[Vector, Vector]:
     graph = bpy.context.evaluated_depsgraph_get()
     points: list[Vector] = []
     for mesh in scene_of(bpy.context).objects:
-        if mesh.type == "MESH" and (mesh.find_armature() == character or mesh.parent == character):
+        if any(isinstance(each, bpy.types.ArmatureModifier) and each.object == character for each in mesh.modifiers):
             shown = mesh.evaluated_get(graph)
             points += [shown.matrix_world @ Vector(corner) for corner in shown.bound_box]
     if not points:
@@ -81,12 +82,19 @@ def _extent(character: bpy.types.Object) -> tuple[Vector, Vector]:
     return Vector([min(axis) for axis in axes]), Vector([max(axis) for axis in axes])
 
 
-def render(frames: Sequence[int], folder: Path) -> list[Path]:
-    """A picture of each frame."""
+def render(characters: Sequence[tuple[bpy.types.Object, str]], frames: Sequence[int], folder: Path) -> list[Path]:
+    """A picture of each frame. characters: armatures and their hips, which are shown on their place of the row wherever
+    the dance has taken them."""
     files = []
     scene = scene_of(bpy.context)
     for frame in frames:
         scene.frame_set(frame)
+        for place, (character, hips) in enumerate(characters):
+            root = character
+            while root.parent is not None:
+                root = root.parent
+            now = character.matrix_world @ compat.pose_of(character).bones[hips].head
+            root.location += Vector(((place - (len(characters) - 1) / 2) * SPACE - now.x, -now.y, 0))
         scene.render.filepath = str((folder / f"characters_{frame:05d}.jpg").absolute())
         bpy.ops.render.render(write_still=True)
         files.append(Path(scene.render.filepath))

@@ -11,6 +11,7 @@ not while a foot is planted.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +23,8 @@ from ..rotations import Array
 from ..skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
 from .calibration import SMPL_ANKLE_HEIGHT, Foot
 from .rig import Bools
-from .soles import accelerations, held, lowest, rising
+from .soles import accelerations, lowest, rising
 
-_CARRIED, _CARRIED_TIME = 100.0, 0.12
-"""Weights of the hips' height over a planted foot, and of its acceleration, as in `smpl_rig.feet`."""
 _AIR = (0.06, 0.25)
 _FOLDED = (0.6, 1.1)
 """Heights of SMPL's sole, metres, from the first to the second of which a foot is led by its leg instead of its ball,
@@ -43,6 +42,30 @@ _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_
 _HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
 _ACCELERATION_TIME, _LEG_TIME = 0.06, 0.2
 """Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stance:
+    """What puts a foot of a motion on the character's floor. tilt: (T, 2) see `soles.tilt`. raised: (T,) by how much
+    its sole is, metres on SMPL's legs. apart: (T, 3) see `apart`, metres."""
+
+    tilt: Array
+    raised: Array
+    apart: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """What puts a motion on the character's floor. lowered: (T,) by how much the hips are, metres."""
+
+    stances: Mapping[str, Stance]
+    lowered: Array
+
+    def cut(self, start: int, stop: int) -> Standing:
+        """The part from frame start to before frame stop."""
+        part = slice(start, stop)
+        stances = {side: Stance(s.tilt[part], s.raised[part], s.apart[part]) for side, s in self.stances.items()}
+        return Standing(stances, self.lowered[part])
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,20 +144,6 @@ def led_in_the_air(standing: Array, hip: Array, flying: Array, height: Array) ->
     folded = np.linalg.norm(standing - hip, axis=-1) / np.linalg.norm(flying - hip, axis=-1)
     share = (rising(height, *_AIR) * (1 - rising(folded, *_FOLDED)))[:, None]
     return share * flying + (1 - share) * standing
-
-
-def carried(wanted: Array, planted: Bools, fps: float) -> Array:
-    """How far (T,) the hips are raised for legs that want it by `wanted` (T, 2), each while its foot is planted."""
-    count = planted.sum(axis=1)
-    mean = np.sum(wanted * planted, axis=1) / np.maximum(count, 1)
-    return held(mean, _CARRIED * count, fps, _CARRIED_TIME)
-
-
-def as_bent(leg: Leg, line: Array, length: float) -> Array:
-    """By how much (T,) the hip is to be raised for a leg as bent as the motion's. line: (T, 3) from hip to ankle.
-    length: of the leg without its foot, metres."""
-    below = np.sqrt(np.maximum((leg.stretch * length) ** 2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-    return line[:, 2] + below
 
 
 def limits(leg: Leg, length: float) -> tuple[Array, float]:

@@ -2,7 +2,8 @@
 
 The inverse of retargeting by fixed-point iteration: solve, see how each bone differs from what is shown, turn SMPL's
 joints by the same rotations in the world, move its hips and ankles by the same ways over the ratio of the legs, and
-again. Frames that do not differ stay as they are to the bit.
+again. Frames that do not differ stay as they are to the bit. The feet stand as those of the motion that was keyed: what
+stands flat does not tell how it was tilted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from ..rotations import Array
 from ..skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS, REST_OFFSETS
 from .calibration import smpl_joint
 from .controls import Solved
-from .legs import bent
+from .legs import Standing, bent
 from .rig import Bools
 from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE, sided
 from .solver import Solver
@@ -41,19 +42,20 @@ def read_changes(character: Solver, now: Solved, like: Motion) -> Motion:
     frames = np.flatnonzero(different)
     around = round(_AROUND * like.fps)
     start, stop = max(int(frames[0]) - around, 0), min(int(frames[-1]) + 1 + around, len(like))
-    part = _fitted(
-        character, Solved(now.turns[start:stop], now.places[start:stop]), like.cut(start, stop), different[start:stop]
-    )
+    now_part, changed = Solved(now.turns[start:stop], now.places[start:stop]), different[start:stop]
+    standing = character.standing(like).cut(start, stop)
+    part = _fitted(character, now_part, like.cut(start, stop), changed, standing)
     poses, trans = like.poses.copy(), like.trans.copy()
     poses[start:stop][different[start:stop]] = part.poses[different[start:stop]]
     trans[start:stop][different[start:stop]] = part.trans[different[start:stop]]
     return Motion(poses, trans, like.fps)
 
 
-def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools) -> Motion:
+def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools, standing: Standing) -> Motion:
+    """The motion changed in `different` (T,) frames so that it is shown as `now`, on its feet as `standing` says."""
     best, nearest, before = motion, np.full(len(motion), np.inf), np.inf
     for _ in range(_ROUNDS):
-        solved = character.solve(motion)
+        solved = character.solve(motion, standing)
         distances = _distances(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
         # all bones count: what one cannot do, as toes through the floor, must not keep the others
         distance = distances.sum(axis=1)

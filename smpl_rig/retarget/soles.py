@@ -57,38 +57,43 @@ def accelerations(count: int, fps: float, time: float) -> Array:
     return band
 
 
-def held(wanted: Array, weight: Array, fps: float, time: float = _ACCELERATION_TIME) -> Array:
-    """A smooth curve (T,) that is near `wanted` (T,) the more `weight` (T,) says, and fades to nothing elsewhere.
-
-    time: by which it accelerates less, seconds.
-    """
-    band = accelerations(len(wanted), fps, time)
-    band[:, 0] += _FREE_TIME**-2 + weight
-    curve: Array = solve_banded(band, (weight * wanted)[:, None])[:, 0]
+def held(wanted: Array, planted: Bools, fps: float) -> Array:
+    """A smooth curve (T,) that is as `wanted` (T,) where `planted` (T,), and fades to nothing elsewhere."""
+    band = accelerations(len(wanted), fps, _ACCELERATION_TIME)
+    band[:, 0] += _FREE_TIME**-2 + _HOLD * planted
+    curve: Array = solve_banded(band, (_HOLD * planted * wanted)[:, None])[:, 0]
     return curve
 
 
-def flat(turn: Array, shape: Foot, height: Array, planted: Bools, fps: float) -> Array:
-    """World rotations (T, 3, 3) to be put on a foot with turns (T, 3, 3) so that it stands flat where it is `planted`.
+def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, fps: float) -> Array:
+    """Pitch and roll (T, 2), radians, that are taken from a foot with turns (T, 3, 3) so that it stands flat.
 
     height: (T,) of the motion's sole over the floor, metres.
     """
-    ahead = turn @ shape.ahead
-    level = np.cross([0.0, 0.0, 1.0], ahead)
-    cosine = np.linalg.norm(level, axis=-1)
-    level = level / np.maximum(cosine, 1e-9)[:, None]
+    ahead, level = _axes(turn, shape)
     left = turn @ np.cross([0.0, 1.0, 0.0], shape.ahead)
     roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
-    unrolled = roll * (1 - rising(height, *_ROLLS)) * rising(cosine, *_STEEP)
+    roll = roll * (1 - rising(height, *_ROLLS)) * rising(np.hypot(ahead[:, 0], ahead[:, 1]), *_STEEP)
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
-    lowered = held(np.clip(pitch, *_LEVEL), _HOLD * planted, fps)
-    return rot.axis_angle_to_matrix(level * lowered[:, None]) @ rot.axis_angle_to_matrix(-ahead * unrolled[:, None])
+    return np.stack([held(np.clip(pitch, *_LEVEL), planted, fps), roll], axis=-1)
+
+
+def levelled(turn: Array, shape: Foot, tilted: Array) -> Array:
+    """World rotations (T, 3, 3) to be put on a foot with turns (T, 3, 3) that take a `tilt` (T, 2) from it."""
+    ahead, level = _axes(turn, shape)
+    return rot.axis_angle_to_matrix(level * tilted[:, :1]) @ rot.axis_angle_to_matrix(-ahead * tilted[:, 1:])
+
+
+def _axes(turn: Array, shape: Foot) -> tuple[Array, Array]:
+    """Where (T, 3) a foot points, and the level direction to the left of that."""
+    ahead = turn @ shape.ahead
+    return ahead, rot.normalize(np.cross([0.0, 0.0, 1.0], ahead) + 1e-9 * turn[:, :, 0])
 
 
 def on_floor(low: Array, planted: Bools, fps: float) -> Array:
     """How far (T,) a sole whose lowest points are at heights `low` (T,) is moved so that a planted one is on the floor,
     in the unit of `low`."""
-    return held(-low, _HOLD * planted, fps)
+    return held(-low, planted, fps)
 
 
 def out_of_floor(height: Array, ratio: float) -> Array:

@@ -19,11 +19,11 @@ from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
 from .legs import (
     Leg,
+    Stance,
+    Standing,
     ankle_goal,
     apart,
-    as_bent,
     bent,
-    carried,
     held_back,
     led_in_the_air,
     leg_of,
@@ -33,9 +33,9 @@ from .legs import (
     sole_below,
     sole_height,
 )
-from .rig import Bools, Rig
+from .rig import Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
-from .soles import flat, lowest, on_floor, out_of_floor, toes_on_floor
+from .soles import levelled, lowest, on_floor, out_of_floor, tilt, toes_on_floor
 from .trunk import neck_rotations, places_along, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
@@ -80,8 +80,15 @@ class Solver:
         """The poses that Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
         return self._tree.posed(quaternions, locations)
 
-    def solve(self, motion: Motion) -> Solved:
-        """The motion on the character."""
+    def solve(self, motion: Motion, standing: Standing | None = None) -> Solved:
+        """The motion on the character. standing: that of another motion, so that only what moves differs from that."""
+        return self._solve(motion, standing)[0]
+
+    def standing(self, motion: Motion) -> Standing:
+        """What puts a motion on the character's floor."""
+        return self._solve(motion, None)[1]
+
+    def _solve(self, motion: Motion, standing: Standing | None) -> tuple[Solved, Standing]:
         body, tree = self.body, self._tree
         local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), -1, 3))
         world, joints = (
@@ -98,13 +105,14 @@ class Solver:
         thighs = {side: self.limb(side, "thigh")[0] for side in SIDES}
         shift = goal - 0.5 * (places[:, thighs["L"]] + places[:, thighs["R"]])
         hips = {side: places[:, thighs[side]] + shift for side in SIDES}
-        shift = shift + self._bend_legs(turns, joints, world, hips, foot_contacts(joints, motion.fps), motion.fps)
+        standing = self._bend_legs(turns, joints, world, hips, motion.fps, standing)
+        shift = shift - standing.lowered[:, None] * [0.0, 0.0, 1.0]
         self._keep_hands_off(turns, places + shift[:, None], joints, world)
         if self.hands != "rest":
             self._pose_fingers(turns, joints, motion.fps)
         self._share_twist(turns, world)
         turned = body.to_armature(turns)
-        return Solved(turned, tree.places(turned, {tree.mover: body.places_to_armature(resting + shift)}))
+        return Solved(turned, tree.places(turned, {tree.mover: body.places_to_armature(resting + shift)})), standing
 
     @property
     def roles(self) -> dict[str, list[int]]:
@@ -152,53 +160,59 @@ class Solver:
         return turns
 
     def _bend_legs(
-        self, turns: Array, joints: Array, world: Array, hips: Mapping[str, Array], contacts: Bools, fps: float
-    ) -> Array:
-        """Bend the legs in `turns` to their goals; how far (T, 3) the hips are moved for it, metres, stage."""
-        body = self.body
+        self,
+        turns: Array,
+        joints: Array,
+        world: Array,
+        hips: Mapping[str, Array],
+        fps: float,
+        standing: Standing | None,
+    ) -> Standing:
+        """Bend the legs in `turns` to their goals, on hips (T, 3) that are then lowered for it."""
+        body, contacts = self.body, foot_contacts(joints, fps)
         legs: dict[str, Leg] = {}
         goals: dict[str, Array] = {}
         reach: dict[str, tuple[Array, float]] = {}
-        higher: list[Array] = []
+        stances: dict[str, Stance] = {}
+        drop: Array = np.zeros(len(turns))
         for index, side in enumerate(SIDES):
             leg = legs[side] = leg_of(side, joints, world)
-            shape = body.feet[side]
-            share = roll_share(side, shape, body.ratio)
-            if share < 1:
-                end = self.limb(side, "foot") + self.limb(side, "toes")
-                turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
-            planted = contacts[:, index] | contacts[:, index + 2]
-            height = sole_height(leg, side)
+            shape, planted = body.feet[side], contacts[:, index] | contacts[:, index + 2]
             foot = self.limb(side, "foot")
             end = foot + self.limb(side, "toes")
-            turns[:, end] = flat(turns[:, foot[0]], shape, height, planted, fps)[:, None] @ turns[:, end]
-            low = body.ratio * (height + on_floor(height, planted, fps))
+            share = roll_share(side, shape, body.ratio)
+            if share < 1:
+                turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
+            height = sole_height(leg, side)
+            if standing is not None:
+                stances[side] = standing.stances[side]
+            else:
+                half_width = abs(float(body.head(side, "thigh")[0]))
+                stances[side] = Stance(
+                    tilt(turns[:, foot[0]], shape, height, planted, fps),
+                    on_floor(height, planted, fps),
+                    apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps),
+                )
+            stance = stances[side]
+            turns[:, end] = levelled(turns[:, foot[0]], shape, stance.tilt)[:, None] @ turns[:, end]
             thigh, shin = self._leg_vectors(turns, side)
-            by_ball = ankle_goal(leg, shape, turns[:, foot[0]], low, body.ratio)
-            goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height)
-            half_width = abs(float(body.head(side, "thigh")[0]))
-            goals[side] += apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps)
+            by_ball = ankle_goal(leg, shape, turns[:, foot[0]], body.ratio * (height + stance.raised), body.ratio)
+            goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height) + stance.apart
             goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2])
             length = body.length(side, "thigh") + body.length(side, "shin")
-            reach[side] = limits(leg, length)
-            most = _LARGEST_DROP * body.leg
-            higher.append(np.clip(as_bent(leg, goals[side] - hips[side], length), -most, most))
-        standing = contacts[:, :2] | contacts[:, 2:]
-        raised = carried(np.stack(higher, axis=1), standing, fps)
-        drop = np.zeros(len(turns))
-        for index, side in enumerate(SIDES):
+            soft, _ = reach[side] = limits(leg, length)
             line = goals[side] - hips[side]
-            below = np.sqrt(np.maximum(reach[side][0] ** 2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-            drop = np.maximum(drop, standing[:, index] * (raised - line[:, 2] - below))
-        lowered = smooth_cover(np.minimum(drop, _LARGEST_DROP * body.leg), fps)
-        moved = (raised - lowered)[:, None] * [0.0, 0.0, 1.0]
+            below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
+            drop = np.maximum(drop, planted * (-line[:, 2] - below))
+        most = _LARGEST_DROP * body.leg
+        lowered = standing.lowered if standing is not None else smooth_cover(np.minimum(drop, most), fps)
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
-            leg_line = held_back(goals[side] - hips[side] - moved, *reach[side])
+            leg_line = held_back(goals[side] - hips[side] + lowered[:, None] * [0.0, 0.0, 1.0], *reach[side])
             swing, bend = bent(legs[side].thigh[:, :, 0], *self._leg_vectors(turns, side), leg_line)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
-        return moved
+        return Standing(stances, lowered)
 
     def _leg_vectors(self, turns: Array, side: str) -> tuple[Array, Array]:
         """From hip to knee and from knee to ankle (T, 3), metres, stage."""

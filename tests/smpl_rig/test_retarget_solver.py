@@ -61,7 +61,28 @@ def test_arms_point_as_the_motions_do(motion: Motion) -> None:
             wanted = rot.normalize(joints[:, JOINT_INDEX[f"{side}_{end}"]] - joints[:, JOINT_INDEX[f"{side}_{joint}"]])
             found = limb(rig, character, solved, f"{side}_{first}", f"{side}_{second}")
             # only a hand inside of the body is moved
-            assert np.median(np.linalg.norm(found - wanted, axis=-1)) < 1e-3
+            off = np.linalg.norm(found - wanted, axis=-1)
+            assert np.median(off) < 1e-3 and off.max() < np.radians(4.6)
+
+
+def test_hands_of_a_broad_character_are_pushed_out_by_a_few_degrees() -> None:
+    rig, roles = person("A")
+    rest = rig.rest.copy()
+    for bone, name in enumerate(rig.names):
+        if name.startswith(("L_thigh", "R_thigh", "L_shin", "R_shin", "L_foot", "R_foot", "L_toes", "R_toes")):
+            rest[bone, 0, 3] *= 3
+    motion = dance(1.0)
+    poses = motion.poses.reshape(len(motion), -1, 3).copy()
+    poses[:, [JOINT_INDEX[f"{side}_{part}"] for side in SIDES for part in ("shoulder", "elbow", "wrist")]] = 0
+    poses[:, JOINT_INDEX["L_shoulder"], 2], poses[:, JOINT_INDEX["R_shoulder"], 2] = -1.5, 1.5
+    motion = replace(motion, poses=poses.reshape(len(motion), -1))
+    joints, turned = motion.joints(), []
+    for each in (rig, replace(rig, rest=rest)):
+        character = Retargeter(each, roles)
+        found = limb(each, character, character.solve(motion), "L_upper_arm", "L_forearm")
+        wanted = rot.normalize(joints[:, JOINT_INDEX["L_elbow"]] - joints[:, JOINT_INDEX["L_shoulder"]])
+        turned.append(np.linalg.norm(found - wanted, axis=-1).max())
+    assert turned[0] < np.radians(1.0) < turned[1] < np.radians(4.6)
 
 
 @pytest.mark.parametrize("arms", ["A", "down"])
@@ -168,7 +189,7 @@ def test_a_planted_foot_stands_flat_and_a_tilted_one_on_its_ball() -> None:
     rig = with_soles(rig)
     character = Retargeter(rig, roles)
     motion = dance(1.0)
-    for pitch, least, most in ((-9.0, 0.0, 0.5), (6.0, 0.0, 0.5), (40.0, 25.0, 40.0)):
+    for pitch, least, most in ((-9.0, 0.0, 0.5), (6.0, 0.0, 0.5), (40.0, 20.0, 40.0)):
         poses = np.zeros((len(motion), 24, 3))
         poses[:, 0] = rot.matrix_to_axis_angle(np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]))
         poses[:, JOINT_INDEX["L_ankle"]] = rot.matrix_to_axis_angle(

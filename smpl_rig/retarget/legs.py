@@ -33,7 +33,7 @@ _TALL = 1.1
 """A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
 _STIFF = 0.8
 """Share of the motion's roll of a foot without toes."""
-_STRETCH = 0.98
+_STRETCH = 0.96
 _STRETCHED = 0.9995
 """Shares of a leg's length from which a foot out of reach is held back, and which it never passes."""
 
@@ -56,16 +56,18 @@ class Stance:
 
 @dataclass(frozen=True, eq=False)
 class Standing:
-    """What puts a motion on the character's floor. lowered: (T,) by how much the hips are, metres."""
+    """What puts a motion on the character's floor. lowered: (T,) by how much the hips are, metres. posed: (T,) frames
+    in which feet may be in the floor, see `soles.posed_feet`."""
 
     stances: Mapping[str, Stance]
     lowered: Array
+    posed: Bools
 
     def cut(self, start: int, stop: int) -> Standing:
         """The part from frame start to before frame stop."""
         part = slice(start, stop)
         stances = {side: Stance(s.tilt[part], s.raised[part], s.apart[part]) for side, s in self.stances.items()}
-        return Standing(stances, self.lowered[part])
+        return Standing(stances, self.lowered[part], self.posed[part])
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,7 @@
 
 The inverse of retargeting by fixed-point iteration: solve, see how each bone differs from what is shown, turn SMPL's
 joints by the same rotations in the world, move its hips and ankles by the same ways over the ratio of the legs, and
-again. Frames that do not differ stay as they are to the bit. The feet stand as those of the motion that was keyed: what
-stands flat does not tell how it was tilted.
+again. Frames that do not differ stay as they are to the bit. Feet in those that do count as posed, see `soles`.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from .controls import Solved
 from .legs import Standing, bent
 from .rig import Bools
 from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE, sided
+from .soles import marked_as_posed
 from .solver import Solver
 from .trunk import SPINE_PLACES
 
@@ -43,10 +43,10 @@ def read_changes(character: Solver, now: Solved, like: Motion) -> Motion:
     around = round(_AROUND * like.fps)
     start, stop = max(int(frames[0]) - around, 0), min(int(frames[-1]) + 1 + around, len(like))
     now_part, changed = Solved(now.turns[start:stop], now.places[start:stop]), different[start:stop]
-    standing = character.standing(like).cut(start, stop)
+    standing = character.standing(like, different).cut(start, stop)
     part = _fitted(character, now_part, like.cut(start, stop), changed, standing)
     poses, trans = like.poses.copy(), like.trans.copy()
-    poses[start:stop][different[start:stop]] = part.poses[different[start:stop]]
+    poses[start:stop][different[start:stop]] = marked_as_posed(part.poses[different[start:stop]])
     trans[start:stop][different[start:stop]] = part.trans[different[start:stop]]
     return Motion(poses, trans, like.fps)
 

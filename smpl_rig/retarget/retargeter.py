@@ -14,7 +14,6 @@ class Retargeter(Solver):
     def read(self, now: Solved, like: Motion) -> Motion:
         """`like`, the motion that was keyed, changed by what differs between what is shown `now` and `solve(like)`.
 
-        With the feet of `like`, `standing(like)`, the result is solved to `now`. Frames that do not differ come back to
-        the bit; fingers and bones that share a twist are not read.
+        Frames that do not differ come back to the bit; fingers and bones that share a twist are not read.
         """
         return read_changes(self, now, like)

@@ -33,9 +33,9 @@ from .legs import (
     sole_below,
     sole_height,
 )
-from .rig import Rig
+from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
-from .soles import levelled, lowest, on_floor, out_of_floor, tilt, toes_on_floor
+from .soles import bridged, levelled, lowest, on_floor, out_of_floor, posed_feet, tilt, toes_on_floor
 from .trunk import neck_rotations, places_along, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
@@ -84,11 +84,12 @@ class Solver:
         """The motion on the character. standing: that of another motion, so that only what moves differs from that."""
         return self._solve(motion, standing)[0]
 
-    def standing(self, motion: Motion) -> Standing:
-        """What puts a motion on the character's floor."""
-        return self._solve(motion, None)[1]
+    def standing(self, motion: Motion, posed: Bools) -> Standing:
+        """What puts a motion on the character's floor. posed: (T,) frames whose feet have no say in it, besides those
+        of `posed_feet`."""
+        return self._solve(motion, None, posed)[1]
 
-    def _solve(self, motion: Motion, standing: Standing | None) -> tuple[Solved, Standing]:
+    def _solve(self, motion: Motion, standing: Standing | None, posed: Bools | None = None) -> tuple[Solved, Standing]:
         body, tree = self.body, self._tree
         local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), -1, 3))
         world, joints = (
@@ -105,7 +106,11 @@ class Solver:
         thighs = {side: self.limb(side, "thigh")[0] for side in SIDES}
         shift = goal - 0.5 * (places[:, thighs["L"]] + places[:, thighs["R"]])
         hips = {side: places[:, thighs[side]] + shift for side in SIDES}
-        standing = self._bend_legs(turns, joints, world, hips, motion.fps, standing)
+        if standing is not None:
+            posed = standing.posed
+        else:
+            posed = posed_feet(motion) if posed is None else posed_feet(motion) | posed
+        standing = self._bend_legs(turns, joints, world, hips, motion.fps, posed, standing)
         shift = shift - standing.lowered[:, None] * [0.0, 0.0, 1.0]
         self._keep_hands_off(turns, places + shift[:, None], joints, world)
         if self.hands != "rest":
@@ -166,10 +171,12 @@ class Solver:
         world: Array,
         hips: Mapping[str, Array],
         fps: float,
+        posed: Bools,
         standing: Standing | None,
     ) -> Standing:
         """Bend the legs in `turns` to their goals, on hips (T, 3) that are then lowered for it."""
-        body, contacts = self.body, foot_contacts(joints, fps)
+        body, unposed = self.body, bridged(joints, posed)
+        contacts = foot_contacts(unposed, fps)
         legs: dict[str, Leg] = {}
         goals: dict[str, Array] = {}
         reach: dict[str, tuple[Array, float]] = {}
@@ -189,30 +196,43 @@ class Solver:
             else:
                 half_width = abs(float(body.head(side, "thigh")[0]))
                 stances[side] = Stance(
-                    tilt(turns[:, foot[0]], shape, height, planted, fps),
-                    on_floor(height, planted, fps),
-                    apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps),
+                    tilt(turns[:, foot[0]], shape, height, planted, posed, fps),
+                    on_floor(bridged(height, posed), planted, fps),
+                    apart(
+                        leg_of(side, unposed, world),
+                        side,
+                        bridged(world[:, 0, :, 0], posed),
+                        planted,
+                        half_width,
+                        body.ratio,
+                        fps,
+                    ),
                 )
             stance = stances[side]
             turns[:, end] = levelled(turns[:, foot[0]], shape, stance.tilt)[:, None] @ turns[:, end]
             thigh, shin = self._leg_vectors(turns, side)
             by_ball = ankle_goal(leg, shape, turns[:, foot[0]], body.ratio * (height + stance.raised), body.ratio)
             goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height) + stance.apart
-            goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2])
+            unbent = turns[posed][:, end]
+            goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2]) * ~posed
+            turns[np.ix_(posed, end)] = unbent
             length = body.length(side, "thigh") + body.length(side, "shin")
-            soft, _ = reach[side] = limits(leg, length)
+            soft, longest = limits(leg, length)
+            reach[side] = np.where(posed, longest, soft), longest
             line = goals[side] - hips[side]
             below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
             drop = np.maximum(drop, planted * (-line[:, 2] - below))
         most = _LARGEST_DROP * body.leg
-        lowered = standing.lowered if standing is not None else smooth_cover(np.minimum(drop, most), fps)
+        lowered = (
+            standing.lowered if standing is not None else smooth_cover(bridged(np.minimum(drop, most), posed), fps)
+        )
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
             leg_line = held_back(goals[side] - hips[side] + lowered[:, None] * [0.0, 0.0, 1.0], *reach[side])
             swing, bend = bent(legs[side].thigh[:, :, 0], *self._leg_vectors(turns, side), leg_line)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
-        return Standing(stances, lowered)
+        return Standing(stances, lowered, posed)
 
     def _leg_vectors(self, turns: Array, side: str) -> tuple[Array, Array]:
         """From hip to knee and from knee to ankle (T, 3), metres, stage."""

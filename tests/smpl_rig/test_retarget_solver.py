@@ -350,11 +350,13 @@ def test_what_a_person_changed_is_read(motion: Motion) -> None:
     now = character.posed(quaternions, locations)
     read = character.read(now, motion)
     assert (read.poses[~changed] == motion.poses[~changed]).all()
-    solved = character.solve(read, character.standing(motion))
+    solved = character.solve(read)
     body = [number for number, control in enumerate(character.controls) if control.role in BODY_ROLES]
     off = rot.matrix_to_axis_angle(np.swapaxes(now.turns, -1, -2) @ solved.turns)[:, body]
-    assert np.degrees(np.linalg.norm(off, axis=-1)).max() < 0.5
-    assert np.abs(now.places - solved.places)[:, body].max() < 0.005
+    off, away = np.degrees(np.linalg.norm(off, axis=-1)), np.abs(now.places - solved.places)[:, body]
+    assert off[changed].max() < 0.5 and away[changed].max() < 0.005
+    # how feet beside those stand depends on them
+    assert off[~changed].max() < 5 and away[~changed].max() < 0.05
 
 
 def test_hands_bend_towards_the_palm_whatever_the_axes_of_their_bones(motion: Motion) -> None:

@@ -11,7 +11,6 @@ not while a foot is planted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,32 +41,6 @@ _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_
 _HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
 _ACCELERATION_TIME, _LEG_TIME = 0.06, 0.2
 """Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
-
-
-@dataclass(frozen=True, eq=False)
-class Stance:
-    """What puts a foot of a motion on the character's floor. tilt: (T, 2) see `soles.tilt`. raised: (T,) by how much
-    its sole is, metres on SMPL's legs. apart: (T, 3) see `apart`, metres."""
-
-    tilt: Array
-    raised: Array
-    apart: Array
-
-
-@dataclass(frozen=True, eq=False)
-class Standing:
-    """What puts a motion on the character's floor. lowered: (T,) by how much the hips are, metres. posed: (T,) frames
-    in which feet may be in the floor, see `soles.posed_feet`."""
-
-    stances: Mapping[str, Stance]
-    lowered: Array
-    posed: Bools
-
-    def cut(self, start: int, stop: int) -> Standing:
-        """The part from frame start to before frame stop."""
-        part = slice(start, stop)
-        stances = {side: Stance(s.tilt[part], s.raised[part], s.apart[part]) for side, s in self.stances.items()}
-        return Standing(stances, self.lowered[part], self.posed[part])
 
 
 @dataclass(frozen=True, eq=False)

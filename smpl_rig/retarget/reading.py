@@ -16,7 +16,7 @@ from ..rotations import Array
 from ..skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS, REST_OFFSETS
 from .calibration import smpl_joint
 from .controls import Solved
-from .legs import Standing, bent
+from .legs import bent
 from .rig import Bools
 from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE, sided
 from .soles import marked_as_posed
@@ -43,19 +43,18 @@ def read_changes(character: Solver, now: Solved, like: Motion) -> Motion:
     around = round(_AROUND * like.fps)
     start, stop = max(int(frames[0]) - around, 0), min(int(frames[-1]) + 1 + around, len(like))
     now_part, changed = Solved(now.turns[start:stop], now.places[start:stop]), different[start:stop]
-    standing = character.standing(like, different).cut(start, stop)
-    part = _fitted(character, now_part, like.cut(start, stop), changed, standing)
+    part = _fitted(character, now_part, like.cut(start, stop), changed)
     poses, trans = like.poses.copy(), like.trans.copy()
     poses[start:stop][different[start:stop]] = marked_as_posed(part.poses[different[start:stop]])
     trans[start:stop][different[start:stop]] = part.trans[different[start:stop]]
     return Motion(poses, trans, like.fps)
 
 
-def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools, standing: Standing) -> Motion:
-    """The motion changed in `different` (T,) frames so that it is shown as `now`, on its feet as `standing` says."""
+def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools) -> Motion:
+    """The motion changed in `different` (T,) frames so that it is shown as `now`."""
     best, nearest, before = motion, np.full(len(motion), np.inf), np.inf
     for _ in range(_ROUNDS):
-        solved = character.solve(motion, standing)
+        solved = character.solve(motion, different)
         distances = _distances(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
         # all bones count: what one cannot do, as toes through the floor, must not keep the others
         distance = distances.sum(axis=1)

@@ -6,7 +6,7 @@ as it rests, on all points of its own sole; what a foot is pitched beyond that, 
 keeps. Corrections are smooth curves of least squares that are held where the foot is planted and fade between. A foot
 that does not stand is kept out of the floor.
 
-Feet that somebody posed are no such matter: they keep their pose, and corrections around them pass over it.
+Feet that somebody posed keep their pose: nothing is done to them, and what is done around passes over them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..motion import Motion
 from ..rotations import Array
 from ..skeleton import JOINT_INDEX
 from .calibration import Foot
-from .rig import Bools
+from .rig import Bools, Floats
 
 _SOFT = 0.004
 """Metres on SMPL's legs within which points of a sole share in being the lowest."""
@@ -44,7 +44,7 @@ def posed_feet(motion: Motion) -> Bools:
     """The frames (T,) in which somebody posed the feet: joint positions do not tell how toes turn, so only in those do
     they. None where most are so, as in a motion of another origin."""
     toes = motion.poses.reshape(len(motion), -1, 3)[:, list(TOES)]
-    posed: Bools = (np.abs(toes) > _TURNED / 2).any(axis=(1, 2))
+    posed: Bools = np.asarray((np.abs(toes) > _TURNED / 2).any(axis=(1, 2)))
     return posed if posed.mean() < 0.5 else np.zeros(len(motion), bool)
 
 
@@ -80,7 +80,7 @@ def lowest(heights: Array, ratio: float) -> Array:
     return np.sum(weights * heights, axis=1) / np.sum(weights, axis=1)
 
 
-def accelerations(count: int, fps: float, time: float) -> Array:
+def accelerations(count: int, fps: float, time: float) -> Floats:
     """The band (T, 3) of the normal equations of a curve's accelerations, for `solve_banded`."""
     band = np.zeros((count, 3))
     weight = (time * fps**2) ** 2
@@ -95,21 +95,22 @@ def held(wanted: Array, planted: Bools, fps: float) -> Array:
     """A smooth curve (T,) that is as `wanted` (T,) where `planted` (T,), and fades to nothing elsewhere."""
     band = accelerations(len(wanted), fps, _ACCELERATION_TIME)
     band[:, 0] += _FREE_TIME**-2 + _HOLD * planted
-    curve: Array = solve_banded(band, (_HOLD * planted * wanted)[:, None])[:, 0]
+    curve: Array = solve_banded(band, (_HOLD * planted * wanted)[:, None].astype(np.float64))[:, 0]
     return curve
 
 
 def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, posed: Bools, fps: float) -> Array:
     """Pitch and roll (T, 2), radians, that are taken from a foot with turns (T, 3, 3) so that it stands flat.
 
-    height: (T,) of the motion's sole over the floor, metres. posed: (T,) frames that have no say.
+    height: (T,) of the motion's sole over the floor, metres. posed: (T,) frames of which nothing is taken.
     """
     ahead, level = _axes(turn, shape)
     left = turn @ np.cross([0.0, 1.0, 0.0], shape.ahead)
     roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
     roll = roll * (1 - rising(height, *_ROLLS)) * rising(np.hypot(ahead[:, 0], ahead[:, 1]), *_STEEP)
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
-    return np.stack([held(bridged(np.clip(pitch, *_LEVEL), posed), planted, fps), bridged(roll, posed)], axis=-1)
+    lowered = held(bridged(np.clip(pitch, *_LEVEL), posed), planted, fps)
+    return np.stack([lowered, roll], axis=-1) * ~posed[:, None]
 
 
 def levelled(turn: Array, shape: Foot, tilted: Array) -> Array:
@@ -124,10 +125,10 @@ def _axes(turn: Array, shape: Foot) -> tuple[Array, Array]:
     return ahead, rot.normalize(np.cross([0.0, 0.0, 1.0], ahead) + 1e-9 * turn[:, :, 0])
 
 
-def on_floor(low: Array, planted: Bools, fps: float) -> Array:
+def on_floor(low: Array, planted: Bools, posed: Bools, fps: float) -> Array:
     """How far (T,) a sole whose lowest points are at heights `low` (T,) is moved so that a planted one is on the floor,
     in the unit of `low`."""
-    return held(-low, planted, fps)
+    return held(-bridged(low, posed), planted, fps) * ~posed
 
 
 def out_of_floor(height: Array, ratio: float) -> Array:

@@ -19,8 +19,6 @@ from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
 from .legs import (
     Leg,
-    Stance,
-    Standing,
     ankle_goal,
     apart,
     bent,
@@ -80,16 +78,8 @@ class Solver:
         """The poses that Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
         return self._tree.posed(quaternions, locations)
 
-    def solve(self, motion: Motion, standing: Standing | None = None) -> Solved:
-        """The motion on the character. standing: that of another motion, so that only what moves differs from that."""
-        return self._solve(motion, standing)[0]
-
-    def standing(self, motion: Motion, posed: Bools) -> Standing:
-        """What puts a motion on the character's floor. posed: (T,) frames whose feet have no say in it, besides those
-        of `posed_feet`."""
-        return self._solve(motion, None, posed)[1]
-
-    def _solve(self, motion: Motion, standing: Standing | None, posed: Bools | None = None) -> tuple[Solved, Standing]:
+    def solve(self, motion: Motion, posed: Bools | None = None) -> Solved:
+        """The motion on the character. posed: (T,) further frames whose feet count as posed, see `soles.posed_feet`."""
         body, tree = self.body, self._tree
         local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), -1, 3))
         world, joints = (
@@ -106,18 +96,15 @@ class Solver:
         thighs = {side: self.limb(side, "thigh")[0] for side in SIDES}
         shift = goal - 0.5 * (places[:, thighs["L"]] + places[:, thighs["R"]])
         hips = {side: places[:, thighs[side]] + shift for side in SIDES}
-        if standing is not None:
-            posed = standing.posed
-        else:
-            posed = posed_feet(motion) if posed is None else posed_feet(motion) | posed
-        standing = self._bend_legs(turns, joints, world, hips, motion.fps, posed, standing)
-        shift = shift - standing.lowered[:, None] * [0.0, 0.0, 1.0]
+        posed = posed_feet(motion) if posed is None else posed_feet(motion) | posed
+        lowered = self._bend_legs(turns, joints, world, hips, motion.fps, posed)
+        shift = shift - lowered[:, None] * [0.0, 0.0, 1.0]
         self._keep_hands_off(turns, places + shift[:, None], joints, world)
         if self.hands != "rest":
             self._pose_fingers(turns, joints, motion.fps)
         self._share_twist(turns, world)
         turned = body.to_armature(turns)
-        return Solved(turned, tree.places(turned, {tree.mover: body.places_to_armature(resting + shift)})), standing
+        return Solved(turned, tree.places(turned, {tree.mover: body.places_to_armature(resting + shift)}))
 
     @property
     def roles(self) -> dict[str, list[int]]:
@@ -172,15 +159,16 @@ class Solver:
         hips: Mapping[str, Array],
         fps: float,
         posed: Bools,
-        standing: Standing | None,
-    ) -> Standing:
-        """Bend the legs in `turns` to their goals, on hips (T, 3) that are then lowered for it."""
+    ) -> Array:
+        """Bend the legs in `turns` to their goals; how far (T,) the hips (T, 3) must be lowered for it, metres, stage.
+
+        posed: (T,) frames in which the feet keep their pose, and have no say in how they stand in the others.
+        """
         body, unposed = self.body, bridged(joints, posed)
         contacts = foot_contacts(unposed, fps)
         legs: dict[str, Leg] = {}
         goals: dict[str, Array] = {}
         reach: dict[str, tuple[Array, float]] = {}
-        stances: dict[str, Stance] = {}
         drop: Array = np.zeros(len(turns))
         for index, side in enumerate(SIDES):
             leg = legs[side] = leg_of(side, joints, world)
@@ -191,31 +179,18 @@ class Solver:
             if share < 1:
                 turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
             height = sole_height(leg, side)
-            if standing is not None:
-                stances[side] = standing.stances[side]
-            else:
-                half_width = abs(float(body.head(side, "thigh")[0]))
-                stances[side] = Stance(
-                    tilt(turns[:, foot[0]], shape, height, planted, posed, fps),
-                    on_floor(bridged(height, posed), planted, fps),
-                    apart(
-                        leg_of(side, unposed, world),
-                        side,
-                        bridged(world[:, 0, :, 0], posed),
-                        planted,
-                        half_width,
-                        body.ratio,
-                        fps,
-                    ),
-                )
-            stance = stances[side]
-            turns[:, end] = levelled(turns[:, foot[0]], shape, stance.tilt)[:, None] @ turns[:, end]
+            tilted = tilt(turns[:, foot[0]], shape, height, planted, posed, fps)
+            turns[:, end] = levelled(turns[:, foot[0]], shape, tilted)[:, None] @ turns[:, end]
+            low = body.ratio * (height + on_floor(height, planted, posed, fps))
             thigh, shin = self._leg_vectors(turns, side)
-            by_ball = ankle_goal(leg, shape, turns[:, foot[0]], body.ratio * (height + stance.raised), body.ratio)
-            goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height) + stance.apart
+            by_ball = ankle_goal(leg, shape, turns[:, foot[0]], low, body.ratio)
+            goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height)
+            half_width, left = abs(float(body.head(side, "thigh")[0])), bridged(world[:, 0, :, 0], posed)
+            steps = leg_of(side, unposed, world)
+            goals[side] += apart(steps, side, left, planted, half_width, body.ratio, fps)
             unbent = turns[posed][:, end]
             goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2]) * ~posed
-            turns[np.ix_(posed, end)] = unbent
+            turns[np.ix_(posed, np.array(end))] = unbent
             length = body.length(side, "thigh") + body.length(side, "shin")
             soft, longest = limits(leg, length)
             reach[side] = np.where(posed, longest, soft), longest
@@ -223,16 +198,14 @@ class Solver:
             below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
             drop = np.maximum(drop, planted * (-line[:, 2] - below))
         most = _LARGEST_DROP * body.leg
-        lowered = (
-            standing.lowered if standing is not None else smooth_cover(bridged(np.minimum(drop, most), posed), fps)
-        )
+        lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps) * ~posed
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
             leg_line = held_back(goals[side] - hips[side] + lowered[:, None] * [0.0, 0.0, 1.0], *reach[side])
             swing, bend = bent(legs[side].thigh[:, :, 0], *self._leg_vectors(turns, side), leg_line)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
-        return Standing(stances, lowered, posed)
+        return lowered
 
     def _leg_vectors(self, turns: Array, side: str) -> tuple[Array, Array]:
         """From hip to knee and from knee to ankle (T, 3), metres, stage."""

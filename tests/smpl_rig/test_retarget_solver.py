@@ -150,7 +150,7 @@ def test_a_character_on_its_back_stands_up(motion: Motion) -> None:
 def with_soles(rig: Rig) -> Rig:
     """The person's feet with a mesh: heels behind the ankles, toes before their heads."""
     sole = [[x, y, 0.0] for x in (-0.04, 0.04) for y in (0.12, 0.0, -0.08, -0.2)]
-    feet = {side: np.array(sole) + [0.1 if side == "L" else -0.1, 0, 0] for side in SIDES}
+    feet = {side: np.add(sole, [0.1 if side == "L" else -0.1, 0, 0]) for side in SIDES}
     return replace(rig, feet=feet)
 
 

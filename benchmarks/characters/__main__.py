@@ -170,6 +170,7 @@ def _crown(character: bpy.types.Object, at_rest: Array) -> float:
     highest, inverse = -np.inf, np.linalg.inv(np.array(character.matrix_world))
     for mesh in bpy.context.scene.objects:
         if mesh.type == "MESH" and mesh.find_armature() == character:
+            assert isinstance(mesh.data, bpy.types.Mesh)
             points = np.array([vertex.co for vertex in mesh.data.vertices])
             highest = max(highest, _moved(points, at_rest @ inverse @ np.array(mesh.matrix_world))[:, 2].max())
     return float(highest)

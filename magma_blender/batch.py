@@ -438,5 +438,19 @@ def _run_as_script() -> int:
     return int(batch.run(arguments))
 
 
+def _end(code: int) -> None:
+    """End with an exit code. Blender as a Python module waits for ever in about every second process that has exported
+    glTF, while it frees what is left in memory; by then all files are written, so the add-on is disabled and the rest
+    left to the system."""
+    if bpy.app.binary_path:
+        sys.exit(code)
+    import addon_utils
+
+    addon_utils.disable(Path(__file__).resolve().parent.name)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(_run_as_script())
+    _end(_run_as_script())

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from mathutils import Vector
 
 from benchmarks.characters import pictures, rigs
 from benchmarks.characters.measure import Array, Figures, Shown, figures
@@ -36,6 +37,10 @@ from smpl_rig.retarget.find_roles import described, find_roles
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import HIPS, CharacterMap
 
+LEANING = 0.7
+"""Cosine of the angle from which a body lies at rest."""
+ANKLE, BALL = 0.047, 0.08
+"""Height of an ankle, and distance of the ball ahead of it, as shares of a body's height."""
 HEAD = (
     "character", "found", "arms: median", "worst", "legs: worst", "planted: height", "speed", "skating", "source",
     "below floor", "path", "jerk", "knee flips", "sign flips", "hands", "keyed in",
@@ -65,11 +70,12 @@ def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Show
     """The character's joints as Blender shows them in frames 1 to `frames`."""
     rig = rig_of(character, character=found)
     first = {role: names[0] for role, names in found.items() if not role.endswith("_twist")}
-    rest = {role: rig.heads[rig.index[name]] for role, name in first.items()}
     soles = {side: _sole(rig, found, side) for side in "LR"}
-    placed = np.concatenate([points for on_side in soles.values() for _, points in on_side])
-    floor = float((placed @ rig.to_world[:3, :3].T + rig.to_world[:3, 3])[:, 2].min())
-    crown = max(_crown(character), float(rig.heads[:, 2].max()))
+    scene_of(bpy.context).frame_set(1)
+    at_rest = _upright(rig, found, rig.to_world @ _carried(character, rig, found), soles)
+    rest = {role: _moved(rig.rest[rig.index[name], :3, 3], at_rest) for role, name in first.items()}
+    floor = min(float(_moved(points, at_rest)[:, 2].min()) for on_side in soles.values() for _, points in on_side)
+    crown = max(_crown(character, at_rest), float(_moved(rig.rest[:, :3, 3], at_rest)[:, 2].max()))
     inverse = {name: np.linalg.inv(rig.rest[rig.index[name]]) for on_side in soles.values() for name, _ in on_side}
     bones, scene = pose_of(character).bones, scene_of(bpy.context)
     joints: dict[str, list[Array]] = {role: [] for role in first}
@@ -106,18 +112,55 @@ def _moved(points: Array, matrix: Array) -> Array:
     return moved
 
 
+def _carried(character: bpy.types.Object, rig: Rig, found: CharacterMap) -> Array:
+    """(4, 4) how bones above the mapped ones, which nobody keys, move those: files come with poses of their own."""
+    bone = character.pose.bones[found.of("hips")[0]].parent
+    while bone is not None and bone.name in found.names:
+        bone = bone.parent
+    if bone is None:
+        return np.eye(4)
+    carried: Array = np.array(bone.matrix) @ np.linalg.inv(rig.rest[rig.index[bone.name]])
+    return carried
+
+
+def _upright(rig: Rig, found: CharacterMap, at_rest: Array, soles: dict[str, list[tuple[str, Array]]]) -> Array:
+    """(4, 4) armature to world with a body that lies at rest stood up where its feet are."""
+    ankles, hips, shoulders = (
+        _moved(np.array([rig.rest[rig.index[found.of(f"{side}_{part}")[0]], :3, 3] for side in "LR"]), at_rest).mean(0)
+        for part in ("foot", "thigh", "upper_arm")
+    )
+    up = (shoulders - ankles) / np.linalg.norm(shoulders - ankles)
+    if up[2] > LEANING:
+        return at_rest
+    placed = np.concatenate([_moved(points, at_rest) for on_side in soles.values() for _, points in on_side])
+    ground = hips - up * float(((hips - placed) @ up).max())
+    turn = np.array(Vector(up).rotation_difference(Vector((0, 0, 1))).to_matrix())
+    stood = np.eye(4)
+    stood[:3, :3], stood[:3, 3] = turn, ground - turn @ ground
+    return stood @ at_rest
+
+
 def _sole(rig: Rig, found: CharacterMap, side: str) -> list[tuple[str, Array]]:
     """Points of a foot, armature space, by the bone that they hang on: those before the head of the toes on these.
-    Without a mesh they are under ankle and toes on the floor, which is where the object is, or below the lowest
+    Without a mesh they are under ankle and ball on the floor, which is where the object is, or below the lowest
     head."""
     foot, toes = found.of(f"{side}_foot")[0], found.of(f"{side}_toes")[:1]
     heads = np.array([rig.rest[rig.index[name], :3, 3] for name in (foot, *toes)])
     points = rig.feet.get(side, np.zeros((0, 3)))
     if not len(points):
+        shoulders = np.mean([rig.heads[rig.index[found.of(f"{each}_upper_arm")[0]]] for each in "LR"], axis=0)
         world = rig.heads[[rig.index[name] for name in (foot, *toes)]]
-        lowest, origin = float(world[:, 2].min()), float(rig.to_world[2, 3])
-        size = float(np.ptp(rig.heads[:, 2]))
-        world[:, 2] = origin if -0.01 <= (lowest - origin) / size < 0.07 else lowest - 0.012 * size
+        way = shoulders - world[0]
+        axis = int(np.abs(way).argmax())
+        up = np.sign(way[axis]) * np.eye(3)[axis]
+        heights, origin, size = world @ up, float(rig.to_world[:3, 3] @ up), float((shoulders - world[0]) @ up) / 0.78
+        above = (heights.min() - origin) / size
+        floor = origin if -0.01 <= above < 0.07 else heights.min() - (0.012 if toes else ANKLE) * size
+        world -= (heights - floor)[:, None] * up
+        if not toes:
+            left, right = (rig.heads[rig.index[found.of(f"{each}_thigh")[0]]] for each in "LR")
+            ahead = np.cross(left - right, up) / np.linalg.norm(left - right)
+            world = np.stack([world[0], world[0] + BALL * size * ahead])
         return [(foot, _moved(world, np.linalg.inv(rig.to_world)))]
     if not toes:
         return [(foot, points)]
@@ -125,12 +168,14 @@ def _sole(rig: Rig, found: CharacterMap, side: str) -> list[tuple[str, Array]]:
     return [(name, part) for name, part in ((foot, points[~ahead]), (toes[0], points[ahead])) if len(part)]
 
 
-def _crown(character: bpy.types.Object) -> float:
-    """The highest point of the meshes that hang on a character, as they rest."""
-    highest = -np.inf
+def _crown(character: bpy.types.Object, at_rest: Array) -> float:
+    """The highest point of the meshes that hang on a character, as they rest, with its space at a matrix (4, 4)."""
+    highest, inverse = -np.inf, np.linalg.inv(np.array(character.matrix_world))
     for mesh in scene_of(bpy.context).objects:
-        if isinstance(mesh.data, bpy.types.Mesh) and mesh.find_armature() == character:
-            highest = max(highest, *((mesh.matrix_world @ vertex.co).z for vertex in mesh.data.vertices))
+        if mesh.type == "MESH" and mesh.find_armature() == character:
+            assert isinstance(mesh.data, bpy.types.Mesh)
+            points = np.array([vertex.co for vertex in mesh.data.vertices])
+            highest = max(highest, _moved(points, at_rest @ inverse @ np.array(mesh.matrix_world))[:, 2].max())
     return float(highest)
 
 

@@ -1,7 +1,7 @@
 """Hands that stay outside of a body broader than the motion's.
 
 A body is an upright elliptic column about the trunk and a ball about the head. A hand that is deeper in the character's
-than the motion's hand is in its own is pushed out, and the arm bends after it.
+than the motion's hand is in its own is pushed out, and the arm bends after it by a few degrees.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ _HEAD, _HEAD_AT = 0.105, (0.0, 0.06, 0.025)
 _ALLOWED, _SOFT = 0.02, 0.01
 """Metres on SMPL's body that a hand may be deeper, and that it may give in beyond that: bodies are no columns, and
 where an arm points matters more."""
+_LARGEST_TURN = np.radians(4.5)
+"""By which a part of an arm leaves its direction for a hand at most."""
 _REACH = 0.999
 _OVERSTRETCHED = 0.02
 """Sine of the bend from which an elbow that bends backwards goes on doing so."""
@@ -111,7 +113,7 @@ def source_trunk(joints: Array, world: Array) -> Trunk:
 
 def bent_arm(upper: Array, lower: Array, push: Array, hinge: Array) -> tuple[Array, Array]:
     """World rotations (T, 3, 3) to be put on upper arm and forearm, with vectors (T, 3), that move the wrist by `push`
-    (T, 3). hinge: (T, 3) the elbow's axis."""
+    (T, 3), or towards that as far as `_LARGEST_TURN` goes. hinge: (T, 3) the elbow's axis."""
     line = upper + lower + push
     length = _REACH * (np.linalg.norm(upper, axis=-1) + np.linalg.norm(lower, axis=-1))
     before = np.linalg.norm(upper + lower, axis=-1)
@@ -121,5 +123,9 @@ def bent_arm(upper: Array, lower: Array, push: Array, hinge: Array) -> tuple[Arr
     inward = np.sum(bend * hinge, axis=-1, keepdims=True)
     hinge = np.where(inward < -_OVERSTRETCHED, -hinge, hinge)
     turned = bend_limb(upper, lower, line, rot.normalize(np.minimum(np.abs(inward) / 0.2, 1) ** 2 * bend + 0.1 * hinge))
-    still = (np.linalg.norm(push, axis=-1) == 0)[:, None, None]
-    return np.where(still, np.eye(3), turned[0]), np.where(still, np.eye(3), turned[1])
+    # the same share of both turns, so that the larger one approaches the largest that is allowed
+    vectors = [rot.matrix_to_axis_angle(turn) for turn in turned]
+    largest = np.sum([np.linalg.norm(vector, axis=-1) ** 4 for vector in vectors], axis=0) ** 0.25
+    share = (1 + (largest / _LARGEST_TURN) ** 4) ** -0.25 * (np.linalg.norm(push, axis=-1) > 0)
+    first, second = (rot.axis_angle_to_matrix(share[:, None] * vector) for vector in vectors)
+    return first, second

@@ -48,7 +48,7 @@ _FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
 """Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls."""
-_HELD = 1.1
+_HELD = 1.4
 """The point of a foot that goes where the motion's ball goes lies at most so much farther ahead, relative to legs."""
 _OVERLAP = 0.1
 """Share of the length from ankle to ball by which points of foot and toes overlap."""
@@ -83,11 +83,7 @@ class Foot:
     sole: Array
     toes_at: Array
     toe_sole: Array
-
-    @property
-    def has_toes(self) -> bool:
-        """Whether it bends."""
-        return bool(len(self.toe_sole)) or not np.array_equal(self.toes_at, self.ball)
+    has_toes: bool
 
     @property
     def ahead(self) -> Array:
@@ -270,10 +266,12 @@ class Calibration:
             toes_at, length = ball, reach * _FRONT
             sole, toe_sole = points if len(points) else heel[None], np.zeros((0, 3))
         high = toes_at[1] if toes else SOLE_BELOW_FOOT * self.ratio - ankle[1]
-        held = ahead * min(length, _HELD * _FOOT_LENGTH * self.ratio) + high * np.array([0.0, 1.0, 0.0])
+        # what bends stays on its ball, what does not on the middle of its sole
+        level = min(length if toes else 0.6 * length, _HELD * _FOOT_LENGTH * self.ratio)
+        held = ahead * level + high * np.array([0.0, 1.0, 0.0])
         # a flat foot stands on its ball, whatever of its mesh is higher
         sole = np.concatenate([_lowest_points(sole, ahead), ball[None]])
-        return Foot(ball, held, tip, sole, toes_at, _lowest_points(toe_sole, ahead) - toes_at)
+        return Foot(ball, held, tip, sole, toes_at, _lowest_points(toe_sole, ahead) - toes_at, bool(toes))
 
     # alignments
 

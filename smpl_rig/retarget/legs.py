@@ -22,10 +22,8 @@ from ..rotations import Array
 from ..skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
 from .calibration import SMPL_ANKLE_HEIGHT, Foot
 from .rig import Bools
-from .soles import accelerations, held, lowest, rising
+from .soles import accelerations, lowest, rising
 
-_CARRIED, _CARRIED_TIME = 100.0, 0.12
-"""Weights of the hips' height over a planted foot, and of its acceleration, as in `smpl_rig.feet`."""
 _AIR = (0.06, 0.25)
 _FOLDED = (0.6, 1.1)
 """Heights of SMPL's sole, metres, from the first to the second of which a foot is led by its leg instead of its ball,
@@ -34,7 +32,7 @@ _TALL = 1.1
 """A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
 _STIFF = 0.8
 """Share of the motion's roll of a foot without toes."""
-_STRETCH = 0.98
+_STRETCH = 0.96
 _STRETCHED = 0.9995
 """Shares of a leg's length from which a foot out of reach is held back, and which it never passes."""
 
@@ -121,20 +119,6 @@ def led_in_the_air(standing: Array, hip: Array, flying: Array, height: Array) ->
     folded = np.linalg.norm(standing - hip, axis=-1) / np.linalg.norm(flying - hip, axis=-1)
     share = (rising(height, *_AIR) * (1 - rising(folded, *_FOLDED)))[:, None]
     return share * flying + (1 - share) * standing
-
-
-def carried(wanted: Array, planted: Bools, fps: float) -> Array:
-    """How far (T,) the hips are raised for legs that want it by `wanted` (T, 2), each while its foot is planted."""
-    count = planted.sum(axis=1)
-    mean = np.sum(wanted * planted, axis=1) / np.maximum(count, 1)
-    return held(mean, _CARRIED * count, fps, _CARRIED_TIME)
-
-
-def as_bent(leg: Leg, line: Array, length: float) -> Array:
-    """By how much (T,) the hip is to be raised for a leg as bent as the motion's. line: (T, 3) from hip to ankle.
-    length: of the leg without its foot, metres."""
-    below = np.sqrt(np.maximum((leg.stretch * length) ** 2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-    return line[:, 2] + below
 
 
 def limits(leg: Leg, length: float) -> tuple[Array, float]:

@@ -2,7 +2,7 @@
 
 The inverse of retargeting by fixed-point iteration: solve, see how each bone differs from what is shown, turn SMPL's
 joints by the same rotations in the world, move its hips and ankles by the same ways over the ratio of the legs, and
-again. Frames that do not differ stay as they are to the bit.
+again. Frames that do not differ stay as they are to the bit. Feet in those that do count as posed, see `soles`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .controls import Solved
 from .legs import bent
 from .rig import Bools
 from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE, sided
+from .soles import marked_as_posed
 from .solver import Solver
 from .trunk import SPINE_PLACES
 
@@ -41,19 +42,19 @@ def read_changes(character: Solver, now: Solved, like: Motion) -> Motion:
     frames = np.flatnonzero(different)
     around = round(_AROUND * like.fps)
     start, stop = max(int(frames[0]) - around, 0), min(int(frames[-1]) + 1 + around, len(like))
-    part = _fitted(
-        character, Solved(now.turns[start:stop], now.places[start:stop]), like.cut(start, stop), different[start:stop]
-    )
+    now_part, changed = Solved(now.turns[start:stop], now.places[start:stop]), different[start:stop]
+    part = _fitted(character, now_part, like.cut(start, stop), changed)
     poses, trans = like.poses.copy(), like.trans.copy()
-    poses[start:stop][different[start:stop]] = part.poses[different[start:stop]]
+    poses[start:stop][different[start:stop]] = marked_as_posed(part.poses[different[start:stop]])
     trans[start:stop][different[start:stop]] = part.trans[different[start:stop]]
     return Motion(poses, trans, like.fps)
 
 
 def _fitted(character: Solver, now: Solved, motion: Motion, different: Bools) -> Motion:
+    """The motion changed in `different` (T,) frames so that it is shown as `now`."""
     best, nearest, before = motion, np.full(len(motion), np.inf), np.inf
     for _ in range(_ROUNDS):
-        solved = character.solve(motion)
+        solved = character.solve(motion, different)
         distances = _distances(character, now, solved, _CLOSE_TURN, _CLOSE_PLACE)
         # all bones count: what one cannot do, as toes through the floor, must not keep the others
         distance = distances.sum(axis=1)

@@ -5,6 +5,8 @@ degrees, float by some centimetres, and roll as nobody stands. A character's pla
 as it rests, on all points of its own sole; what a foot is pitched beyond that, as heels that strike and push off, it
 keeps. Corrections are smooth curves of least squares that are held where the foot is planted and fade between. A foot
 that does not stand is kept out of the floor.
+
+Feet that somebody posed keep their pose: nothing is done to them, and what is done around passes over them.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ import numpy as np
 
 from .. import rotations as rot
 from ..banded_matrix import solve_banded
+from ..motion import Motion
 from ..rotations import Array
+from ..skeleton import JOINT_INDEX
 from .calibration import Foot
-from .rig import Bools
+from .rig import Bools, Floats
 
-_SOFT = 0.002
+_SOFT = 0.004
 """Metres on SMPL's legs within which points of a sole share in being the lowest."""
 _GIVES = 0.005
 """Metres on SMPL's legs that a sole gives in to the floor."""
@@ -27,10 +31,40 @@ _ROLLS = (0.06, 0.25)
 """Heights of SMPL's sole, metres, from the first to the second of which a foot begins to roll about its length."""
 _STEEP = (0.1, 0.5)
 """Cosines of the pitch between which a foot that points down begins to have a roll."""
-_HOLD, _ACCELERATION_TIME, _FREE_TIME = 1e4, 0.06, 0.3
+_HOLD, _ACCELERATION_TIME, _FREE_TIME = 1e4, 0.06, 1.0
 """Weights of a correction where the foot is planted, of its acceleration, and of none, as in `smpl_rig.feet`."""
+TOES = (JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"])
+_TURNED = 1e-3
+"""Radians that toes are turned at least where somebody posed them."""
 _STEEP_TOES, _MOST_BENT = (0.05, 0.25), np.radians(80.0)
 """Cosines of the pitch between which toes begin to be bent, and the angle by which they are at most."""
+
+
+def posed_feet(motion: Motion) -> Bools:
+    """The frames (T,) in which somebody posed the feet: joint positions do not tell how toes turn, so only in those do
+    they. None where most are so, as in a motion of another origin."""
+    toes = motion.poses.reshape(len(motion), -1, 3)[:, list(TOES)]
+    posed: Bools = np.asarray((np.abs(toes) > _TURNED / 2).any(axis=(1, 2)))
+    return posed if posed.mean() < 0.5 else np.zeros(len(motion), bool)
+
+
+def marked_as_posed(poses: Array) -> Array:
+    """Poses (N, 72) of frames in which `posed_feet` finds that somebody posed the feet."""
+    marked = poses.reshape(len(poses), -1, 3).copy()
+    still = (np.abs(marked[:, TOES[0]]) < _TURNED).all(axis=1)
+    marked[still, TOES[0], 0] = _TURNED
+    return marked.reshape(poses.shape)
+
+
+def bridged(values: Array, left_out: Bools) -> Array:
+    """Values (T, ...) with those of some frames (T,) interpolated from the others."""
+    if not left_out.any() or left_out.all():
+        return values
+    frames = np.arange(len(values))
+    flat = values.reshape(len(values), -1).copy()
+    for column in flat.T:
+        column[left_out] = np.interp(frames[left_out], frames[~left_out], column[~left_out])
+    return flat.reshape(values.shape)
 
 
 def rising(value: Array, low: float, high: float) -> Array:
@@ -46,7 +80,7 @@ def lowest(heights: Array, ratio: float) -> Array:
     return np.sum(weights * heights, axis=1) / np.sum(weights, axis=1)
 
 
-def accelerations(count: int, fps: float, time: float) -> Array:
+def accelerations(count: int, fps: float, time: float) -> Floats:
     """The band (T, 3) of the normal equations of a curve's accelerations, for `solve_banded`."""
     band = np.zeros((count, 3))
     weight = (time * fps**2) ** 2
@@ -57,38 +91,44 @@ def accelerations(count: int, fps: float, time: float) -> Array:
     return band
 
 
-def held(wanted: Array, weight: Array, fps: float, time: float = _ACCELERATION_TIME) -> Array:
-    """A smooth curve (T,) that is near `wanted` (T,) the more `weight` (T,) says, and fades to nothing elsewhere.
-
-    time: by which it accelerates less, seconds.
-    """
-    band = accelerations(len(wanted), fps, time)
-    band[:, 0] += _FREE_TIME**-2 + weight
-    curve: Array = solve_banded(band, (weight * wanted)[:, None])[:, 0]
+def held(wanted: Array, planted: Bools, fps: float) -> Array:
+    """A smooth curve (T,) that is as `wanted` (T,) where `planted` (T,), and fades to nothing elsewhere."""
+    band = accelerations(len(wanted), fps, _ACCELERATION_TIME)
+    band[:, 0] += _FREE_TIME**-2 + _HOLD * planted
+    curve: Array = solve_banded(band, (_HOLD * planted * wanted)[:, None].astype(np.float64))[:, 0]
     return curve
 
 
-def flat(turn: Array, shape: Foot, height: Array, planted: Bools, fps: float) -> Array:
-    """World rotations (T, 3, 3) to be put on a foot with turns (T, 3, 3) so that it stands flat where it is `planted`.
+def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, posed: Bools, fps: float) -> Array:
+    """Pitch and roll (T, 2), radians, that are taken from a foot with turns (T, 3, 3) so that it stands flat.
 
-    height: (T,) of the motion's sole over the floor, metres.
+    height: (T,) of the motion's sole over the floor, metres. posed: (T,) frames of which nothing is taken.
     """
-    ahead = turn @ shape.ahead
-    level = np.cross([0.0, 0.0, 1.0], ahead)
-    cosine = np.linalg.norm(level, axis=-1)
-    level = level / np.maximum(cosine, 1e-9)[:, None]
+    ahead, level = _axes(turn, shape)
     left = turn @ np.cross([0.0, 1.0, 0.0], shape.ahead)
     roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
-    unrolled = roll * (1 - rising(height, *_ROLLS)) * rising(cosine, *_STEEP)
+    roll = roll * (1 - rising(height, *_ROLLS)) * rising(np.hypot(ahead[:, 0], ahead[:, 1]), *_STEEP)
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
-    lowered = held(np.clip(pitch, *_LEVEL), _HOLD * planted, fps)
-    return rot.axis_angle_to_matrix(level * lowered[:, None]) @ rot.axis_angle_to_matrix(-ahead * unrolled[:, None])
+    lowered = held(bridged(np.clip(pitch, *_LEVEL), posed), planted, fps)
+    return np.stack([lowered, roll], axis=-1) * ~posed[:, None]
 
 
-def on_floor(low: Array, planted: Bools, fps: float) -> Array:
+def levelled(turn: Array, shape: Foot, tilted: Array) -> Array:
+    """World rotations (T, 3, 3) to be put on a foot with turns (T, 3, 3) that take a `tilt` (T, 2) from it."""
+    ahead, level = _axes(turn, shape)
+    return rot.axis_angle_to_matrix(level * tilted[:, :1]) @ rot.axis_angle_to_matrix(-ahead * tilted[:, 1:])
+
+
+def _axes(turn: Array, shape: Foot) -> tuple[Array, Array]:
+    """Where (T, 3) a foot points, and the level direction to the left of that."""
+    ahead = turn @ shape.ahead
+    return ahead, rot.normalize(np.cross([0.0, 0.0, 1.0], ahead) + 1e-9 * turn[:, :, 0])
+
+
+def on_floor(low: Array, planted: Bools, posed: Bools, fps: float) -> Array:
     """How far (T,) a sole whose lowest points are at heights `low` (T,) is moved so that a planted one is on the floor,
     in the unit of `low`."""
-    return held(-low, _HOLD * planted, fps)
+    return held(-bridged(low, posed), planted, fps) * ~posed
 
 
 def out_of_floor(height: Array, ratio: float) -> Array:

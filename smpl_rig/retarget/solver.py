@@ -21,9 +21,7 @@ from .legs import (
     Leg,
     ankle_goal,
     apart,
-    as_bent,
     bent,
-    carried,
     held_back,
     led_in_the_air,
     leg_of,
@@ -35,7 +33,7 @@ from .legs import (
 )
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
-from .soles import flat, lowest, on_floor, out_of_floor, toes_on_floor
+from .soles import bridged, levelled, lowest, on_floor, out_of_floor, posed_feet, tilt, toes_on_floor
 from .trunk import neck_rotations, places_along, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
@@ -80,8 +78,8 @@ class Solver:
         """The poses that Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
         return self._tree.posed(quaternions, locations)
 
-    def solve(self, motion: Motion) -> Solved:
-        """The motion on the character."""
+    def solve(self, motion: Motion, posed: Bools | None = None) -> Solved:
+        """The motion on the character. posed: (T,) further frames whose feet count as posed, see `soles.posed_feet`."""
         body, tree = self.body, self._tree
         local = rot.axis_angle_to_matrix(motion.poses.astype(np.float64).reshape(len(motion), -1, 3))
         world, joints = (
@@ -98,7 +96,9 @@ class Solver:
         thighs = {side: self.limb(side, "thigh")[0] for side in SIDES}
         shift = goal - 0.5 * (places[:, thighs["L"]] + places[:, thighs["R"]])
         hips = {side: places[:, thighs[side]] + shift for side in SIDES}
-        shift = shift + self._bend_legs(turns, joints, world, hips, foot_contacts(joints, motion.fps), motion.fps)
+        posed = posed_feet(motion) if posed is None else posed_feet(motion) | posed
+        lowered = self._bend_legs(turns, joints, world, hips, motion.fps, posed)
+        shift = shift - lowered[:, None] * [0.0, 0.0, 1.0]
         self._keep_hands_off(turns, places + shift[:, None], joints, world)
         if self.hands != "rest":
             self._pose_fingers(turns, joints, motion.fps)
@@ -152,53 +152,60 @@ class Solver:
         return turns
 
     def _bend_legs(
-        self, turns: Array, joints: Array, world: Array, hips: Mapping[str, Array], contacts: Bools, fps: float
+        self,
+        turns: Array,
+        joints: Array,
+        world: Array,
+        hips: Mapping[str, Array],
+        fps: float,
+        posed: Bools,
     ) -> Array:
-        """Bend the legs in `turns` to their goals; how far (T, 3) the hips are moved for it, metres, stage."""
-        body = self.body
+        """Bend the legs in `turns` to their goals; how far (T,) the hips (T, 3) must be lowered for it, metres, stage.
+
+        posed: (T,) frames in which the feet keep their pose, and have no say in how they stand in the others.
+        """
+        body, unposed = self.body, bridged(joints, posed)
+        contacts = foot_contacts(unposed, fps)
         legs: dict[str, Leg] = {}
         goals: dict[str, Array] = {}
         reach: dict[str, tuple[Array, float]] = {}
-        higher: list[Array] = []
+        drop: Array = np.zeros(len(turns))
         for index, side in enumerate(SIDES):
             leg = legs[side] = leg_of(side, joints, world)
-            shape = body.feet[side]
-            share = roll_share(side, shape, body.ratio)
-            if share < 1:
-                end = self.limb(side, "foot") + self.limb(side, "toes")
-                turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
-            planted = contacts[:, index] | contacts[:, index + 2]
-            height = sole_height(leg, side)
+            shape, planted = body.feet[side], contacts[:, index] | contacts[:, index + 2]
             foot = self.limb(side, "foot")
             end = foot + self.limb(side, "toes")
-            turns[:, end] = flat(turns[:, foot[0]], shape, height, planted, fps)[:, None] @ turns[:, end]
-            low = body.ratio * (height + on_floor(height, planted, fps))
+            share = roll_share(side, shape, body.ratio)
+            if share < 1:
+                turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
+            height = sole_height(leg, side)
+            tilted = tilt(turns[:, foot[0]], shape, height, planted, posed, fps)
+            turns[:, end] = levelled(turns[:, foot[0]], shape, tilted)[:, None] @ turns[:, end]
+            low = body.ratio * (height + on_floor(height, planted, posed, fps))
             thigh, shin = self._leg_vectors(turns, side)
             by_ball = ankle_goal(leg, shape, turns[:, foot[0]], low, body.ratio)
             goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height)
-            half_width = abs(float(body.head(side, "thigh")[0]))
-            goals[side] += apart(leg, side, world[:, 0, :, 0], planted, half_width, body.ratio, fps)
-            goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2])
+            half_width, left = abs(float(body.head(side, "thigh")[0])), bridged(world[:, 0, :, 0], posed)
+            steps = leg_of(side, unposed, world)
+            goals[side] += apart(steps, side, left, planted, half_width, body.ratio, fps)
+            unbent = turns[posed][:, end]
+            goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2]) * ~posed
+            turns[np.ix_(posed, np.array(end))] = unbent
             length = body.length(side, "thigh") + body.length(side, "shin")
-            reach[side] = limits(leg, length)
-            most = _LARGEST_DROP * body.leg
-            higher.append(np.clip(as_bent(leg, goals[side] - hips[side], length), -most, most))
-        standing = contacts[:, :2] | contacts[:, 2:]
-        raised = carried(np.stack(higher, axis=1), standing, fps)
-        drop = np.zeros(len(turns))
-        for index, side in enumerate(SIDES):
+            soft, longest = limits(leg, length)
+            reach[side] = np.where(posed, longest, soft), longest
             line = goals[side] - hips[side]
-            below = np.sqrt(np.maximum(reach[side][0] ** 2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-            drop = np.maximum(drop, standing[:, index] * (raised - line[:, 2] - below))
-        lowered = smooth_cover(np.minimum(drop, _LARGEST_DROP * body.leg), fps)
-        moved = (raised - lowered)[:, None] * [0.0, 0.0, 1.0]
+            below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
+            drop = np.maximum(drop, planted * (-line[:, 2] - below))
+        most = _LARGEST_DROP * body.leg
+        lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps) * ~posed
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
-            leg_line = held_back(goals[side] - hips[side] - moved, *reach[side])
+            leg_line = held_back(goals[side] - hips[side] + lowered[:, None] * [0.0, 0.0, 1.0], *reach[side])
             swing, bend = bent(legs[side].thigh[:, :, 0], *self._leg_vectors(turns, side), leg_line)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
-        return moved
+        return lowered
 
     def _leg_vectors(self, turns: Array, side: str) -> tuple[Array, Array]:
         """From hip to knee and from knee to ankle (T, 3), metres, stage."""

@@ -49,6 +49,7 @@ def dance(seconds: float = 3.0, fps: float = 30.0, seed: int = 0) -> Motion:
         angles[:, knee] = [0.4, 0, 0] + 0.6 * step[:, None] * [1, 0, 0]
         angles[:, hip, 0] = -0.2 - 0.3 * step
         angles[:, ankle, 0] = -0.2
+        angles[:, JOINT_INDEX[f"{side}_foot"]] = 0  # joint positions do not tell how toes turn
     turns = rot.axis_angle_to_matrix(angles)
     turns[:, 0] = rot.yaw(0.4 * np.sin(time)) @ BODY_TO_WORLD @ turns[:, 0]
     motion = from_rotations(turns, np.zeros((len(time), 3)), fps)

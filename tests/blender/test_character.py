@@ -221,6 +221,43 @@ def test_an_animated_character_dances_as_an_unanimated_one(magma, tmp_path):
     assert hand_edited(rig, load(rig)) == [] and walk.use_fake_user
 
 
+def test_what_the_pose_of_a_root_bone_shows_is_what_dances(magma, tmp_path):
+    """As glTF files leave it: the rest pose lies somewhere else, in another unit."""
+    from mathutils import Matrix
+
+    seen = Matrix.Translation((1, 2, 0.5)) @ Matrix.Rotation(2.5, 4, "Z")
+    plain = rigs.mixamo(root=True)
+    plain.matrix_world = seen
+    dance_on(plain, tmp_path)
+    rig = rigs.mixamo("Imported", root=True)
+    rig.matrix_world = Matrix.Translation((0, 0, 3)) @ Matrix.Rotation(1.2, 4, "X") @ Matrix.Scale(100, 4)
+    root = rig.pose.bones["root"]
+    root.matrix = rig.matrix_world.inverted() @ seen @ root.bone.matrix_local
+    dance_on(rig, tmp_path)
+    keyed_there = rig.animation_data.action.name
+    for frame in (1, 45, 90):
+        assert np.abs(posed(rig, frame) - posed(plain, frame))[:, :3, 3].max() < 1e-3
+    assert not any('"root"' in curve.data_path for curve in user_data.curves_of(rig))
+
+    # what moves it carries the dance along, as what moves the object does
+    before, place = posed(rig, 45), root.matrix_basis.copy()
+    root.keyframe_insert("location", frame=1)
+    root.location += Matrix(root.bone.matrix_local).to_3x3().inverted() @ rig.matrix_world.inverted().to_3x3().col[0]
+    root.keyframe_insert("location", frame=45)
+    assert np.abs(posed(rig, 45)[:, :3, 3] - before[:, :3, 3] - [1, 0, 0]).max() < 1e-3
+    assert hand_edited(rig, load(rig)) == [] and rig.animation_data.action.name == keyed_there
+    select_frames(31, 60)
+    bpy.ops.magma.lock_spans()
+    bpy.context.scene.use_preview_range = False
+    kept = keyed(rig)
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert np.array_equal(keyed(rig)[LOCKED], kept[LOCKED]) and hand_edited(rig, load(rig)) == []
+    bpy.context.scene.frame_set(45)
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    bpy.context.scene.frame_set(1)
+    assert np.abs(np.array(root.matrix_basis) - np.array(place)).max() < 1e-5
+
+
 @pytest.mark.parametrize("bone", ["LeftForeArm", "Spine1", "LeftUpLeg"])
 def test_keys_changed_by_hand_are_noticed_kept_and_locked(guy, bone):
     turn_key(guy, f"mixamorig:{bone}", 40)

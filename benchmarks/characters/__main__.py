@@ -19,7 +19,6 @@ from pathlib import Path
 
 import bpy
 import numpy as np
-from mathutils import Matrix
 
 from benchmarks.characters import pictures, rigs
 from benchmarks.characters.measure import Array, Figures, Shown, figures
@@ -27,13 +26,11 @@ from magma_blender.engine_host.answers import DanceAnswer
 from magma_blender.media.strips import Excerpt
 from magma_blender.scene import build_dance, span_list
 from magma_blender.scene.armature_reference import ArmatureReference
-from magma_blender.scene.dancer import load
 from magma_blender.scene.generation_plan import DancePlan
 from magma_blender.scene.scene_reference import SceneReference
 from smpl_rig.blender.compat import pose_of
 from smpl_rig.blender.context import scene_of
-from smpl_rig.blender.keyed_character import read_character
-from smpl_rig.blender.rigs import place_at_rest, rig_of
+from smpl_rig.blender.rigs import rig_of
 from smpl_rig.motion import Motion, load_npz
 from smpl_rig.retarget.find_roles import described, find_roles
 from smpl_rig.retarget.rig import Rig
@@ -64,15 +61,13 @@ def dance(character: bpy.types.Object, file: Path) -> tuple[Motion, float]:
 
 def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Shown:
     """The character's joints as Blender shows them in frames 1 to `frames`."""
-    record = load(character).character
-    # where bones rest that the imported pose of a root bone has moved
-    rig = rig_of(character, np.array(read_character(record).to_world).reshape(4, 4) if record else None, found)
+    rig = rig_of(character, character=found)
     first = {role: names[0] for role, names in found.items() if not role.endswith("_twist")}
     rest = {role: rig.heads[rig.index[name]] for role, name in first.items()}
     soles = {side: _sole(rig, found, side) for side in "LR"}
     placed = np.concatenate([points for on_side in soles.values() for _, points in on_side])
     floor = float((placed @ rig.to_world[:3, :3].T + rig.to_world[:3, 3])[:, 2].min())
-    crown = max(_crown(character, rig.to_world), float(rig.heads[:, 2].max()))
+    crown = max(_crown(character), float(rig.heads[:, 2].max()))
     inverse = {name: np.linalg.inv(rig.rest[rig.index[name]]) for on_side in soles.values() for name, _ in on_side}
     bones, scene = pose_of(character).bones, scene_of(bpy.context)
     joints: dict[str, list[Array]] = {role: [] for role in first}
@@ -128,13 +123,12 @@ def _sole(rig: Rig, found: CharacterMap, side: str) -> list[tuple[str, Array]]:
     return [(name, part) for name, part in ((foot, points[~ahead]), (toes[0], points[ahead])) if len(part)]
 
 
-def _crown(character: bpy.types.Object, to_world: Array) -> float:
+def _crown(character: bpy.types.Object) -> float:
     """The highest point of the meshes that hang on a character, as they rest."""
     highest = -np.inf
     for mesh in scene_of(bpy.context).objects:
         if isinstance(mesh.data, bpy.types.Mesh) and mesh.find_armature() == character:
-            place = Matrix(to_world.tolist()) @ place_at_rest(mesh, character)
-            highest = max(highest, *((place @ vertex.co).z for vertex in mesh.data.vertices))
+            highest = max(highest, *((mesh.matrix_world @ vertex.co).z for vertex in mesh.data.vertices))
     return float(highest)
 
 

@@ -19,7 +19,13 @@ from magma_blender.scene.dancer import load
 pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 STEPS = 16
 FRAMES, RATE = 90, 30
-FOREARM = 'pose.bones["mixamorig:LeftForeArm"].rotation_quaternion'
+FOREARMS = {
+    "Mixamo": "mixamorig:LeftForeArm",
+    "chibi": "lowerarm.l",
+    "override": "mixamorig:LeftForeArm",
+    "Rigify": "forearm_fk.L",
+}
+"""By character, the bone that a key is moved of."""
 
 
 class Editor:
@@ -134,10 +140,17 @@ def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
 
 
 @pytest.mark.made_up
-@pytest.mark.parametrize("seed", range(1))
-def test_a_characters_locked_moves_keep_their_keys_whatever_is_done(magma, tmp_path, seed):
-    rigs.dance_on(rigs.mixamo(), tmp_path)
-    edit_at_random(Editor(seed, tmp_path, "Guy", FOREARM))
+@pytest.mark.parametrize("kind", FOREARMS)
+def test_a_characters_locked_moves_keep_their_keys_whatever_is_done(magma, tmp_path, kind, sequence, request):
+    """`--sequences` says how many times each."""
+    if kind == "Rigify":
+        rig = request.getfixturevalue("rigify")
+    elif kind == "override":
+        rig = rigs.override_of(rigs.mixamo(), tmp_path)
+    else:
+        rig = rigs.chibi() if kind == "chibi" else rigs.mixamo()
+    rigs.dance_on(rig, tmp_path)
+    edit_at_random(Editor(sequence, tmp_path, rig.name, f'pose.bones["{FOREARMS[kind]}"].rotation_quaternion'))
 
 
 def edit_at_random(editor):

@@ -15,6 +15,7 @@ from dances import ELBOW, keying_of, keys, move_key, saved_and_opened, select_fr
 
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
+from magma_blender.scene.span_list import spans_of
 
 pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 STEPS = 16
@@ -183,5 +184,5 @@ def check_it_belongs_together(armature, positions):
     assert len(motions.motion) == FRAMES == len(kept.key_prints)
     frames = np.arange(FRAMES)
     assert not keying_of(armature).differ(motions.motion, frames, 1.0 + frames).any()
-    shown = [(s.start, s.stop, s.locked, s.variant, s.variants) for s in armature.magma_spans.spans]
+    shown = [(s.start, s.stop, s.locked, s.variant, s.variants) for s in spans_of(armature).spans]
     assert shown == [(s.start, s.stop, s.locked, s.chosen + 1, len(s.variants)) for s in kept.document.spans]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -143,14 +144,14 @@ def _complete_map(armature: bpy.types.Object) -> CharacterMap:
     return character
 
 
-def keyed(armature: bpy.types.Object, frame: int) -> KeyedCharacter:
-    """How a dance that begins at a scene frame is keyed. Raises ArmatureError and CharacterMapError."""
+def keyed(armature: bpy.types.Object, frame: int, former: Collection[str]) -> KeyedCharacter:
+    """How a dance that begins at a scene frame is keyed. former: bones of a dance that it replaces. Raises
+    ArmatureError and CharacterMapError."""
     from smpl_rig.blender.character_keying import keyed_now
 
     choices = choices_of(armature)
-    return keyed_now(
-        armature, _complete_map(armature), choices.hands, frame, choices.degrees, choices.centimetres / 100
-    )
+    character, metres = _complete_map(armature), choices.centimetres / 100
+    return keyed_now(armature, character, choices.hands, frame, choices.degrees, metres, former)
 
 
 def found(armature: bpy.types.Object) -> FoundRoles:

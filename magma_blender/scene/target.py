@@ -100,9 +100,12 @@ def new_target(armature: bpy.types.Object, frame: int | None = None) -> Target:
     """The target that an object is for a dance from a scene frame on, as its rest pose is and as was chosen under
     Character. frame: None is the present one. Raises SceneError where it cannot dance."""
     from smpl_rig.blender.context import scene_of
+    from smpl_rig.blender.keyed_character import read_character
 
     with as_scene_errors():
         if characters.is_smpl(armature):
             return keyed_as(armature, "")
         first = scene_of(bpy.context).frame_current if frame is None else frame
-        return keyed_as(armature, characters.keyed(armature, first).to_json())
+        dancer = load_or_none(armature)
+        former = read_character(dancer.character).modes if dancer is not None and dancer.character else ()
+        return keyed_as(armature, characters.keyed(armature, first, former).to_json())

@@ -50,7 +50,7 @@ from .keying import (
     bone_path,
     tolerance_growth,
 )
-from .rigs import rig_of, world_matrix_at
+from .rigs import carried, carrier_of, is_evaluated, rig_of, world_matrix_at
 
 AT_LEAST_REACH = 0.05
 """Metres that every control turns at least: what hangs on it."""
@@ -79,13 +79,16 @@ def keyed_now(
     frame: int,
     degrees: float = 0.0,
     metres: float = 0.0,
+    former: Collection[str] = (),
 ) -> KeyedCharacter:
-    """How a dance that begins at a scene frame would be keyed on an armature as it is. Raises ArmatureError."""
+    """How a dance that begins at a scene frame would be keyed on an armature as it is. former: bones of a dance that it
+    replaces. Raises ArmatureError."""
     check_usable(armature)
-    to_world = world_matrix_at(armature, frame)
-    rig = rig_of(armature, to_world, character)
+    rig = rig_of(armature, character=character)
     with _as_armature_errors():
         controls = Retargeter(rig, character, hands).controls
+    carrier = carrier_of(armature, [control.bone for control in controls], character.parents)
+    to_world = world_matrix_at(armature, frame, carrier, former)
     bones = pose_of(armature).bones
     modes = {control.bone: bones[control.bone].rotation_mode for control in controls}
     # the hips first, which carry the rest
@@ -144,8 +147,8 @@ class CharacterKeying:
     def _between(self) -> list[str]:
         """Bones that are no controls, but move one of them and not all."""
         bones, modes, parents = armature_of(self.armature).bones, self.keyed.modes, self.keyed.map.parents
-        first = next(iter(self.keyed.moving), "")
-        common = {bone.name for bone in bones[first].parent_recursive} if first in bones else set()
+        carrier = self._carrier
+        common = {carrier, *(bone.name for bone in bones[carrier].parent_recursive)} if carrier is not None else set()
         found: dict[str, None] = {}
         for name in modes:
             at = bones[name].parent if name in bones and name not in parents else None
@@ -153,6 +156,12 @@ class CharacterKeying:
                 found[at.name] = None
                 at = at.parent
         return list(found)
+
+    @cached_property
+    def _carrier(self) -> str | None:
+        bones = armature_of(self.armature).bones
+        controls = [bone for bone in self.keyed.modes if bone in bones]
+        return carrier_of(self.armature, controls, self.keyed.map.parents)
 
     @cached_property
     def resting(self) -> Collection[str]:
@@ -202,7 +211,7 @@ class CharacterKeying:
         corners = body.places_to_armature(np.concatenate([np.zeros((1, 3)), body.ratio * np.eye(3)]))
         matrix = np.eye(4)
         matrix[:3, 3], matrix[:3, :3] = corners[0], (corners[1:] - corners[0]).T
-        return matrix
+        return carried(self.armature, self._carrier) @ matrix
 
     def check(self) -> None:
         """Raise ArmatureError unless a motion can be keyed and would be seen."""
@@ -328,12 +337,12 @@ class CharacterKeying:
     def _shown(self, times: Floats) -> Solved:
         """What Blender shows of the controls; what moves all of them, such as a root bone, is left out. Where the
         object is not evaluated, since it is hidden, the keys say it."""
-        if not _is_evaluated(self.armature):
+        if not is_evaluated(self.armature):
             return self._keyed(times)
         scene = bpy.context.scene
         assert scene is not None
         pose = pose_of(self.armature).bones
-        root = pose[self.keyed.moving[0]].parent
+        root = pose[self._carrier] if self._carrier is not None else None
         present, part = scene.frame_current, scene.frame_subframe
         found = np.empty((len(times), len(self.keyed.modes), 4, 4))
         try:
@@ -430,11 +439,3 @@ def _chain(end: bpy.types.PoseBone, constraint: bpy.types.Constraint) -> list[bp
         line = line[1:]
     count: int = getattr(constraint, "chain_count", 0)
     return line[:count] if count else line
-
-
-def _is_evaluated(obj: bpy.types.Object) -> bool:
-    """Whether Blender poses the object when the frame changes."""
-    layer = bpy.context.view_layer
-    if layer is None or obj.hide_viewport or layer.objects.get(obj.name) != obj:
-        return False
-    return bool(obj.visible_get()) or bool(obj.hide_get())

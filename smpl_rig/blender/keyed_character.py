@@ -18,7 +18,8 @@ _MODES = frozenset({"QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY
 class KeyedCharacter:
     """How a dance is keyed on a character.
 
-    map, hands: see `Retargeter`. to_world: (16,) the object's matrix when it was keyed, row by row. modes: control ->
+    map, hands: see `Retargeter`. to_world: (16,) armature to world when it was keyed, row by row: the object's matrix,
+    and what the pose of a bone that carries all controls did to them. modes: control ->
     its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
     each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
     leave of a turn and of places, 0 for the usual.

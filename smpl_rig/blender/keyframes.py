@@ -16,8 +16,9 @@ from ..key_fit import Keys, fit_keys
 from ..motion import Motion
 from . import compat
 from .armature import ArmatureError
+from .compat import pose_of
 from .key_data import KEY_ATTRIBUTES, Attributes, enum_value, read_keys, write_keys
-from .keying import REST, USUAL_RATE, Channel, Floats, Keying, curves_at, curves_of, tolerance_growth
+from .keying import REST, USUAL_RATE, Channel, Floats, Keying, bone_path, curves_at, curves_of, tolerance_growth
 
 LONGEST_PIECE = 32
 """Frames of the longest piece of a curve, up to the usual rate."""
@@ -72,6 +73,7 @@ def write_motion(
         bpy.data.actions.remove(new.action)
         raise
     keying.prepare()
+    _rest_former(keying, set(former_channels) - {(curve.data_path, curve.array_index) for curve in new.curves()})
     if former is not None and keep_former and former.library is None:
         former.use_fake_user = True
     new.assign()
@@ -95,6 +97,16 @@ def _clear(
         value = REST.get(channel[0].rpartition(".")[2], (0.0,) * 4)[channel[1]]
         still = Keys(*(np.array(each) for each in ([0, 1], [value] * 2, [value] * 2, [value] * 2, [True] * 2)))
         fill(place.add(*channel, group), [*outside, attributes(still, first, last - first)] if rests else outside)
+
+
+def _rest_former(keying: Keying, channels: Collection[Channel]) -> None:
+    """What a former dance left on channels that have no keys any more."""
+    for bone in pose_of(keying.armature).bones if channels else ():
+        for name, rest in REST.items():
+            value = getattr(bone, name)
+            for index in range(len(rest)):
+                if (bone_path(bone.name, name), index) in channels:
+                    value[index] = rest[index]
 
 
 def check_free(keying: Keying) -> None:

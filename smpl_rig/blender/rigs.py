@@ -7,12 +7,13 @@ from typing import Any, Protocol, cast
 
 import bpy
 import numpy as np
+from mathutils import Matrix
 
 from ..retarget.rig import Floats, Rig
 from ..retarget.roles import SIDES, CharacterMap, sided
 from . import compat
 from .armature import ArmatureError, check_usable
-from .compat import armature_of
+from .compat import armature_of, pose_of
 from .context import units_a_metre
 
 HANGS = 0.5
@@ -53,6 +54,48 @@ def rig_of(obj: bpy.types.Object, to_world: Floats | None = None, character: Cha
     )
 
 
+def carrier_of(obj: bpy.types.Object, controls: Collection[str], parents: Mapping[str, str]) -> str | None:
+    """The lowest bone that carries all controls and is none, such as a root bone; None where there is none.
+
+    parents: see `CharacterMap`. What poses it moves the character as what moves the object does.
+    """
+    above = {bone.name: [each.name for each in bone.parent_recursive] for bone in armature_of(obj).bones}
+    roots = [each for each in controls if each not in parents and not any(name in controls for name in above[each])]
+    common = [name for name in (above[roots[0]] if roots else []) if all(name in above[root] for root in roots)]
+    return common[0] if common else None
+
+
+def carried(obj: bpy.types.Object, carrier: str | None, at_rest: Collection[str] = ()) -> Floats:
+    """(4, 4) how the poses of a bone and of those above it move what hangs on it from its rest, armature space, at the
+    scene's present frame. at_rest: bones whose poses do not count.
+
+    Importers leave poses on bones that nobody would key: a glTF file says where its nodes are, and where the mesh was
+    bound, which is the rest pose. What is seen may stand turned, and metres away from that.
+    """
+    found: Floats = np.eye(4)
+    if carrier is None:
+        return found
+    is_shown, pose = is_evaluated(obj) and armature_of(obj).pose_position == "POSE", pose_of(obj).bones
+    above: Floats = np.eye(4)
+    for bone in reversed([pose[carrier], *pose[carrier].parent_recursive]):
+        rest = np.array(bone.bone.matrix_local, np.float64)
+        posed = np.array(bone.matrix, np.float64) @ np.linalg.inv(rest)
+        own = np.array(bone.matrix_basis, np.float64)
+        step = np.linalg.inv(above) @ posed if is_shown else rest @ own @ np.linalg.inv(rest)
+        if bone.name not in at_rest:
+            found = found @ step
+        above = posed
+    return found
+
+
+def is_evaluated(obj: bpy.types.Object) -> bool:
+    """Whether Blender poses the object when the frame changes."""
+    layer = bpy.context.view_layer
+    if layer is None or obj.hide_viewport or layer.objects.get(obj.name) != obj:
+        return False
+    return bool(obj.visible_get()) or bool(obj.hide_get())
+
+
 def world_matrix(obj: bpy.types.Object) -> Floats:
     """(4, 4) the armature's space in the Z-up world, metres, at the scene's present frame."""
     context = bpy.context
@@ -63,28 +106,38 @@ def world_matrix(obj: bpy.types.Object) -> Floats:
     return matrix
 
 
-def world_matrix_at(obj: bpy.types.Object, frame: int) -> Floats:
-    """The same at a frame of the scene."""
+def world_matrix_at(
+    obj: bpy.types.Object, frame: int, carrier: str | None = None, at_rest: Collection[str] = ()
+) -> Floats:
+    """The same at a frame of the scene, of what a bone carries there; see `carried`."""
     scene = bpy.context.scene
     assert scene is not None
-    if scene.frame_current == frame or not _is_moved(obj):
-        return world_matrix(obj)
     present, part = scene.frame_current, scene.frame_subframe
-    scene.frame_set(frame)
+    elsewhere = present != frame and _is_moved(obj, carrier)
+    if elsewhere:
+        scene.frame_set(frame)
     try:
-        return world_matrix(obj)
+        world = world_matrix(obj)
+        return world @ carried(obj, carrier, at_rest)
     finally:
-        scene.frame_set(present, subframe=part)
+        if elsewhere:
+            scene.frame_set(present, subframe=part)
 
 
-def _is_moved(obj: bpy.types.Object) -> bool:
-    """Whether anything may move the object, or what it is parented to, from frame to frame."""
+def _is_moved(obj: bpy.types.Object, carrier: str | None) -> bool:
+    """Whether anything may move the object, what it is parented to, or a bone, from frame to frame."""
+    line = pose_of(obj).bones[carrier] if carrier is not None else None
+    bones = [line, *line.parent_recursive] if line is not None else []
+    if any(len(bone.constraints) for bone in bones):
+        return True
+    moving = tuple(f"{bone.path_from_id()}." for bone in bones)
     at: bpy.types.Object | None = obj
     while at is not None:
         data = at.animation_data
         drivers = data.drivers[:] if data is not None else []
-        curves = [curve for place in compat.places(at) for curve in place.curves()]
-        if any(not curve.data_path.startswith("pose.bones[") for curve in [*curves, *drivers]):
+        paths = [curve.data_path for place in compat.places(at) for curve in place.curves()]
+        paths += [driver.data_path for driver in drivers]
+        if any(not path.startswith("pose.bones[") or (at == obj and path.startswith(moving)) for path in paths):
             return True
         if len(at.constraints) or (at.parent is not None and at.parent_type != "OBJECT"):
             return True
@@ -144,7 +197,7 @@ def _points_on(
         return np.zeros((0, 3))
     flat = np.empty(3 * len(vertices), np.float32)
     vertices.foreach_get("co", flat)
-    place = np.array(obj.matrix_world.inverted_safe() @ mesh.matrix_world, np.float64)
+    place = np.array(place_at_rest(mesh, obj), np.float64)
     points = flat.reshape(-1, 3).astype(np.float64) @ place[:3, :3].T + place[:3, 3]
     heights = points @ to_world[2, :3] + to_world[2, 3]
     low = np.flatnonzero(heights < ankle + FOOT_ABOVE * abs(ankle - heights.max(initial=ankle)))
@@ -154,6 +207,14 @@ def _points_on(
     hang = [sum(g.weight for g in vertices[index].groups if g.group in groups) >= HANGS for index in low.tolist()]
     hanging: Floats = points[low[np.array(hang, bool)]]
     return hanging
+
+
+def place_at_rest(mesh: bpy.types.Object, obj: bpy.types.Object) -> Matrix:
+    """A mesh object's space in armature space, where the armature rests."""
+    if not _hangs_on_bone(mesh, obj):
+        return obj.matrix_world.inverted_safe() @ mesh.matrix_world
+    bone = armature_of(obj).bones[mesh.parent_bone]
+    return bone.matrix_local @ Matrix.Translation((0.0, bone.length, 0.0)) @ mesh.matrix_local
 
 
 class _Properties(Protocol):

@@ -210,13 +210,16 @@ class Calibration:
         return np.sign(along[nearest]) * axes[nearest] if abs(along[nearest]) > _STRAIGHTENED else direction
 
     def _faces_back(self, frame: Array) -> bool:
-        """Whether the feet say that a body with these axes looks backwards."""
+        """Whether toes, or else bent knees, or else the feet's meshes say that a body with these axes looks
+        backwards."""
         ahead = np.zeros(3)
         for side in SIDES:
             ankle = self._point(side, "foot")
             toes, points = self.bones(side, "toes"), self.rig.feet.get(self.bone_side(side), ())
             if toes and toes[0] in self.rig.index:
                 ahead = ahead + self._world[self.rig.index[toes[0]]] - ankle
+            elif (knee := self._knee_ahead(side)) is not None:
+                ahead = ahead + knee
             elif len(points):
                 mesh = self.scale * np.asarray(points) @ self.turn.T + self.rig.to_world[:3, 3]
                 ahead = ahead + 0.5 * (mesh.min(axis=0) + mesh.max(axis=0)) - ankle
@@ -224,6 +227,14 @@ class Calibration:
         if np.linalg.norm(ahead) < 0.02 * np.linalg.norm(self._middle("thigh") - self._middle("foot")):
             return bool(np.linalg.det(self.turn) < 0)
         return bool(ahead @ frame[:, 2] < 0)
+
+    def _knee_ahead(self, side: str) -> Array | None:
+        """(3,) from the line of a leg that is bent at rest to its knee, world."""
+        hip, knee, ankle = (self._point(side, part) for part in ("thigh", "shin", "foot"))
+        line = rot.normalize(ankle - hip)
+        away = knee - hip - ((knee - hip) @ line) * line
+        sine = np.linalg.norm(np.cross(rot.normalize(knee - hip), rot.normalize(ankle - knee)))
+        return away if sine > np.sin(_BENDS[1]) else None
 
     def _sole(self, points: dict[str, Array], leg: float) -> float:
         """The height of the soles at rest, metres, relative to the hips."""

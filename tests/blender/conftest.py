@@ -24,6 +24,13 @@ if HAS_BPY:
 def pytest_addoption(parser):
     """Let the tests run with real engines, too."""
     parser.addoption("--engine", choices=sorted(blenders.ENGINES), default="fake", help="that works in the tests")
+    parser.addoption("--sequences", type=int, default=1, help="random edits of each character are so many")
+
+
+def pytest_generate_tests(metafunc):
+    """Number the sequences of random edits."""
+    if "sequence" in metafunc.fixturenames:
+        metafunc.parametrize("sequence", range(metafunc.config.getoption("--sequences")))
 
 
 def pytest_configure(config):
@@ -80,6 +87,25 @@ def magma(addon, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "device", blenders.ENGINES[blenders.working_engine])
     blenders.use_engine(addon, tmp_path, "ok")
     return addon
+
+
+@pytest.fixture
+def rigify(magma):
+    """Rigify's basic human, generated."""
+    import bpy
+
+    if not bpy.app.binary_path:
+        pytest.skip("a wheel does not end after a rig's own script has run")
+    import addon_utils
+
+    addon_utils.enable("rigify", default_set=True)
+    bpy.ops.object.armature_basic_human_metarig_add()
+    meta = bpy.context.object
+    bpy.ops.pose.rigify_generate()
+    rig = bpy.context.object
+    bpy.data.objects.remove(meta)
+    yield rig
+    addon_utils.disable("rigify", default_set=True)
 
 
 @pytest.fixture

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import bpy
 import numpy as np
 
@@ -64,6 +66,41 @@ def mixamo(name="Guy", prefix="mixamorig:", size=1.1, root=False):
             bone.parent = data.edit_bones[prefix + parent if parent is not None else "root"]
     bpy.ops.object.mode_set(mode="OBJECT")
     return obj
+
+
+def chibi(name="Rogue"):
+    """KayKit's names and proportions: a head as large as the rest, short legs, one neck too few."""
+    import blenders
+
+    from benchmarks.characters.made_rigs import rig_of
+    from benchmarks.characters.rigs import armature_with
+
+    file = blenders.ROOT / "tests" / "smpl_rig" / "rigs" / "kaykit.json"
+    data = json.loads(file.read_text(encoding="utf-8"))
+    names = data["names"]
+    parents = {bone: names[above] if above >= 0 else "" for bone, above in zip(names, data["parents"], strict=True)}
+    rig = armature_with(rig_of(parents, dict(zip(names, data["heads"], strict=True))))
+    rig.name = name
+    return rig
+
+
+def linked(rig, folder):
+    """The same rig, linked from a library into an empty file at 30 frames/s."""
+    file, name = str(folder / "library.blend"), rig.name
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+    bpy.context.scene.render.fps = 30
+    with bpy.data.libraries.load(file, link=True) as (_, wanted):
+        wanted.objects = [name]
+    bpy.context.scene.collection.objects.link(wanted.objects[0])
+    return wanted.objects[0]
+
+
+def override_of(rig, folder):
+    """A library override of the same."""
+    made = linked(rig, folder).override_create(remap_local_usages=True)
+    made.name = "Override"
+    return made
 
 
 def dance_on(rig, folder):

@@ -15,11 +15,18 @@ from dances import ELBOW, keying_of, keys, move_key, saved_and_opened, select_fr
 
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
+from magma_blender.scene.span_list import spans_of
 
 pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 STEPS = 16
 FRAMES, RATE = 90, 30
-FOREARM = 'pose.bones["mixamorig:LeftForeArm"].rotation_quaternion'
+FOREARMS = {
+    "Mixamo": "mixamorig:LeftForeArm",
+    "chibi": "lowerarm.l",
+    "override": "mixamorig:LeftForeArm",
+    "Rigify": "forearm_fk.L",
+}
+"""By character, the bone that a key is moved of."""
 
 
 class Editor:
@@ -134,10 +141,17 @@ def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
 
 
 @pytest.mark.made_up
-@pytest.mark.parametrize("seed", range(1))
-def test_a_characters_locked_moves_keep_their_keys_whatever_is_done(magma, tmp_path, seed):
-    rigs.dance_on(rigs.mixamo(), tmp_path)
-    edit_at_random(Editor(seed, tmp_path, "Guy", FOREARM))
+@pytest.mark.parametrize("kind", FOREARMS)
+def test_a_characters_locked_moves_keep_their_keys_whatever_is_done(magma, tmp_path, kind, sequence, request):
+    """`--sequences` says how many times each."""
+    if kind == "Rigify":
+        rig = request.getfixturevalue("rigify")
+    elif kind == "override":
+        rig = rigs.override_of(rigs.mixamo(), tmp_path)
+    else:
+        rig = rigs.chibi() if kind == "chibi" else rigs.mixamo()
+    rigs.dance_on(rig, tmp_path)
+    edit_at_random(Editor(sequence, tmp_path, rig.name, f'pose.bones["{FOREARMS[kind]}"].rotation_quaternion'))
 
 
 def edit_at_random(editor):
@@ -170,5 +184,5 @@ def check_it_belongs_together(armature, positions):
     assert len(motions.motion) == FRAMES == len(kept.key_prints)
     frames = np.arange(FRAMES)
     assert not keying_of(armature).differ(motions.motion, frames, 1.0 + frames).any()
-    shown = [(s.start, s.stop, s.locked, s.variant, s.variants) for s in armature.magma_spans.spans]
+    shown = [(s.start, s.stop, s.locked, s.variant, s.variants) for s in spans_of(armature).spans]
     assert shown == [(s.start, s.stop, s.locked, s.chosen + 1, len(s.variants)) for s in kept.document.spans]

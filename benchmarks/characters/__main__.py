@@ -114,7 +114,7 @@ def _moved(points: Array, matrix: Array) -> Array:
 
 def _carried(character: bpy.types.Object, rig: Rig, found: CharacterMap) -> Array:
     """(4, 4) how bones above the mapped ones, which nobody keys, move those: files come with poses of their own."""
-    bone = character.pose.bones[found.of("hips")[0]].parent
+    bone = pose_of(character).bones[found.of("hips")[0]].parent
     while bone is not None and bone.name in found.names:
         bone = bone.parent
     if bone is None:

@@ -48,8 +48,9 @@ _FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
 """Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls."""
-_HELD = 1.4
-"""The point of a foot that goes where the motion's ball goes lies at most so much farther ahead, relative to legs."""
+_HELD, _HELD_STIFF = 1.4, 0.65
+"""The point of a foot that goes where the motion's ball goes lies at most so much farther ahead, relative to the legs:
+that of a foot without toes, which stands on all of its sole, in the middle."""
 _OVERLAP = 0.1
 """Share of the length from ankle to ball by which points of foot and toes overlap."""
 _FLOOR_BELOW_TOES = 0.07
@@ -277,8 +278,7 @@ class Calibration:
             toes_at, length = ball, reach * _FRONT
             sole, toe_sole = points if len(points) else heel[None], np.zeros((0, 3))
         high = toes_at[1] if toes else SOLE_BELOW_FOOT * self.ratio - ankle[1]
-        # what bends stays on its ball, what does not on the middle of its sole
-        level = min(length if toes else 0.6 * length, _HELD * _FOOT_LENGTH * self.ratio)
+        level = min(length, (_HELD if toes else _HELD_STIFF) * _FOOT_LENGTH * self.ratio)
         held = ahead * level + high * np.array([0.0, 1.0, 0.0])
         # a flat foot stands on its ball, whatever of its mesh is higher
         sole = np.concatenate([_lowest_points(sole, ahead), ball[None]])

@@ -28,11 +28,11 @@ _AIR = (0.06, 0.25)
 _FOLDED = (0.6, 1.1)
 """Heights of SMPL's sole, metres, from the first to the second of which a foot is led by its leg instead of its ball,
 and distances of the ankle from the hip, relative to the motion's, from which it is led by its ball all the same."""
-_TALL = 1.1
-"""A foot up to so much longer than the legs' ratio, from ankle to ball, rolls as the motion's does."""
-_STIFF = 0.8
-"""Share of the motion's roll of a foot without toes."""
-_STRETCH = 0.96
+_TALL = 1.0
+"""A foot up to so much longer than the legs' ratio, from ankle to ball, is pitched as the motion's is."""
+_STIFF = 0.6
+"""Share of the motion's pitch of a foot without toes."""
+_STRETCH = 0.94
 _STRETCHED = 0.9995
 """Shares of a leg's length from which a foot out of reach is held back, and which it never passes."""
 

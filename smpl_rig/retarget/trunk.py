@@ -13,14 +13,21 @@ _LENGTHS = np.linalg.norm(REST_OFFSETS[[JOINT_INDEX["spine2"], JOINT_INDEX["spin
 SPINE_PLACES: tuple[float, ...] = (0.0, float(_LENGTHS[0] / _LENGTHS.sum()), 1.0)
 """Where SMPL's spine joints are between the lowest (0) and the highest (1)."""
 
+_ONE_PIVOT = 1e-3
+"""Share of a chain's length up to which two heads are at one place."""
+
 
 def places_along(heads: Array) -> Array:
     """Where bones (N,) of a chain with heads (N, 3) begin between the first (0) and the last (1); a lone one is the
-    last."""
+    last. Those of a control rig that turn about one pivot, up and down from it, count as one after the other."""
     if len(heads) == 1:
         return np.ones(1)
-    lengths = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(heads, axis=0), axis=-1))])
-    return lengths / lengths[-1] if lengths[-1] > 0 else np.linspace(0, 1, len(heads))
+    steps = np.linalg.norm(np.diff(heads, axis=0), axis=-1)
+    apart = steps > _ONE_PIVOT * steps.sum()
+    if not apart.any():
+        return np.linspace(0, 1, len(heads))
+    places = np.concatenate([[0.0], np.cumsum(np.where(apart, steps, steps[apart].mean()))])
+    return places / places[-1]
 
 
 def spine_rotations(world: Array, places: Array) -> list[Array]:

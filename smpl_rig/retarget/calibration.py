@@ -53,9 +53,9 @@ _HELD, _HELD_STIFF = 1.4, 0.65
 that of a foot without toes, which stands on all of its sole, in the middle."""
 _OVERLAP = 0.1
 """Share of the length from ankle to ball by which points of foot and toes overlap."""
-_FLOOR_BELOW_TOES = 0.07
-"""The origin of a character at most this share of its legs' length under its toes (or two shares, its ankles) is on
-the floor."""
+_FLOOR_BELOW_TOES, _TOES_BELOW_FLOOR = 0.07, 0.01
+"""The origin of a character at most the first share of its legs' length under its toes (or two shares, its ankles), or
+the second over them, is on the floor."""
 
 
 def smpl_joint(side: str, part: str) -> int:
@@ -247,7 +247,7 @@ class Calibration:
         lowest = min(toes) if toes else min(ankles)
         below = lowest - size * (SOLE_BELOW_FOOT if toes else SMPL_ANKLE_HEIGHT)
         origin = (self.rig.to_world[:3, 3] - self._middle("thigh")) @ self.frame
-        if -_FLOOR_BELOW_TOES * leg * (1 if toes else 2) <= origin[1] - lowest <= 0:
+        if -_FLOOR_BELOW_TOES * leg * (1 if toes else 2) <= origin[1] - lowest <= _TOES_BELOW_FLOOR * leg:
             return float(origin[1])
         return float(below)
 

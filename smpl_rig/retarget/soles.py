@@ -21,7 +21,7 @@ from ..skeleton import JOINT_INDEX
 from .calibration import Foot
 from .rig import Bools, Floats
 
-_SOFT = 0.004
+_SOFT = 0.007
 """Metres on SMPL's legs within which points of a sole share in being the lowest."""
 _GIVES = 0.005
 """Metres on SMPL's legs that a sole gives in to the floor."""
@@ -109,7 +109,9 @@ def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, posed: Bools, 
     roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
     roll = roll * (1 - rising(height, *_ROLLS)) * rising(np.hypot(ahead[:, 0], ahead[:, 1]), *_STEEP)
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
-    lowered = held(bridged(np.clip(pitch, *_LEVEL), posed), planted, fps)
+    most = np.where(pitch < 0, *_LEVEL)
+    little = pitch * (1 + (pitch / most) ** 4) ** -0.25  # nearly all of a little, and smoothly no more than `most`
+    lowered = held(bridged(little, posed), planted, fps)
     return np.stack([lowered, roll], axis=-1) * ~posed[:, None]
 
 

@@ -189,7 +189,7 @@ def test_a_planted_foot_stands_flat_and_a_tilted_one_on_its_ball() -> None:
     rig = with_soles(rig)
     character = Retargeter(rig, roles)
     motion = dance(1.0)
-    for pitch, least, most in ((-9.0, 0.0, 0.5), (6.0, 0.0, 0.5), (40.0, 20.0, 40.0)):
+    for pitch, least, most in ((-9.0, 0.0, 1.5), (6.0, 0.0, 1.5), (40.0, 20.0, 40.0)):
         poses = np.zeros((len(motion), 24, 3))
         poses[:, 0] = rot.matrix_to_axis_angle(np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]))
         poses[:, JOINT_INDEX["L_ankle"]] = rot.matrix_to_axis_angle(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 
 from smpl_rig.blender.compat import armature_of
@@ -14,6 +16,8 @@ from ..scene.scene_settings import settings_of
 from .draw import draw_lines, name_text, never_raises
 
 MOST_PRESETS = 50
+LABEL_SHARE = 0.36
+_SIDES = {"": "", "L_": "Left", "R_": "Right"}
 
 
 def draw_found(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -28,10 +32,9 @@ def draw_found(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         return
     except ImportError:
         return  # no numpy, which is said elsewhere
-    row = layout.row()
-    row.active = False
-    row.alignment = "RIGHT"
-    row.label(text=name_text(text))
+    hint = layout.column()
+    hint.active = False
+    draw_lines(hint, [text], context)
 
 
 class MAGMA_MT_character_presets(bpy.types.Menu):
@@ -75,8 +78,8 @@ class _Character(bpy.types.Panel):
 
 
 def draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What is missing, the buttons, a picker a role, hands and sparse keys."""
-    from smpl_rig.retarget.roles import BODY_ROLES, FINGER_ROLES, words
+    """What is missing, the buttons, hands and sparse keys, a picker a role of the body."""
+    from smpl_rig.retarget.roles import BODY_ROLES, words
 
     scene = scene_of(context)
     target, fields = settings_of(scene).target, fields_of(scene)
@@ -93,34 +96,69 @@ def draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     missing = [words(role) for role in character.missing]
     if missing:
         draw_lines(layout, [f"Missing: {', '.join(missing)}."], context, "ERROR")
-    chosen = characters.choices_of(target).map is not None
-    if not chosen:
-        draw_lines(layout, characters.found(target).doubts, context, "QUESTION")
+    doubts = characters.found(target).doubts if characters.choices_of(target).map is None else ()
+    if doubts:
+        draw_lines(layout, doubts, context, "QUESTION")
     column = layout.column(align=True)
     row = column.row(align=True)
-    row.operator("magma.detect_character", icon="FILE_REFRESH")
-    row.operator("magma.mirror_character", icon="MOD_MIRROR")
+    row.operator("magma.detect_character")
+    row.operator("magma.mirror_character")
     row = column.row(align=True)
-    row.operator("magma.save_character", icon="FILE_TICK")
-    row.menu("MAGMA_MT_character_presets", icon="PRESET")
-    layout.use_property_split = True
-    layout.use_property_decorate = False
-    column = layout.column()
-    column.prop(fields, "hands")
-    part = column.column(align=True)
-    part.prop(fields, "degrees", text="Sparse Keys, Degrees")
-    part.prop(fields, "centimetres")
-    for roles in (BODY_ROLES, FINGER_ROLES):
-        column = layout.column(align=True)
-        for role in roles:
-            _draw_role(column, fields, target, role)
+    row.operator("magma.save_character")
+    row.menu("MAGMA_MT_character_presets")
+    _labelled(layout, "Hands").prop(fields, "hands", text="")
+    column = layout.column(align=True)
+    column.label(text="Sparse Keys")
+    column.prop(fields, "degrees")
+    column.prop(fields, "centimetres")
+    _draw_roles(layout, fields, target, BODY_ROLES)
 
 
-def _draw_role(column: bpy.types.UILayout, fields: MagmaCharacter, target: bpy.types.Object, role: str) -> None:
+def draw_fingers(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """A picker a finger."""
+    from smpl_rig.retarget.roles import FINGER_ROLES
+
+    scene = scene_of(context)
+    _draw_roles(layout, fields_of(scene), settings_of(scene).target, FINGER_ROLES)
+
+
+def _draw_roles(
+    layout: bpy.types.UILayout, fields: MagmaCharacter, target: bpy.types.Object, roles: Sequence[str]
+) -> None:
+    from smpl_rig.retarget.roles import words
+
     bones = armature_of(target)
-    column.prop_search(fields, role, bones, "bones", icon="BONE_DATA")
-    if is_chain(role) and getattr(fields, role):
-        column.prop_search(fields, role + LAST, bones, "bones", icon="BLANK1")
+    for side, title in _SIDES.items():
+        on_side = [role for role in roles if (role[:2] if role[:2] in _SIDES else "") == side]
+        column = layout.column(align=True)
+        if title and on_side:
+            column.label(text=title)
+        for role in on_side:
+            row = _labelled(column, words(role.removeprefix(side)).capitalize())
+            row.prop_search(fields, role, bones, "bones", text="")
+            if is_chain(role) and getattr(fields, role):
+                _labelled(column, "to").prop_search(fields, role + LAST, bones, "bones", text="")
+
+
+def _labelled(layout: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
+    """Where a field goes beside its label: names of bones are long, and sidebars narrow."""
+    row = layout.split(factor=LABEL_SHARE, align=True)
+    part = row.row()
+    part.alignment = "RIGHT"
+    part.label(text=label)
+    return row
+
+
+class _Fingers(_Character):
+    """Common to both sidebars."""
+
+    bl_label = "Fingers"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """Draw the panel."""
+        assert self.layout is not None
+        with never_raises(self.layout):
+            draw_fingers(self.layout, context)
 
 
 class MAGMA_PT_sequencer_character(_Character):
@@ -139,4 +177,26 @@ class MAGMA_PT_viewport_character(_Character):
     bl_space_type = "VIEW_3D"
 
 
-CLASSES = (MAGMA_MT_character_presets, MAGMA_PT_sequencer_character, MAGMA_PT_viewport_character)
+class MAGMA_PT_sequencer_fingers(_Fingers):
+    """In the sequencer."""
+
+    bl_idname = "MAGMA_PT_sequencer_fingers"
+    bl_parent_id = "MAGMA_PT_sequencer_character"
+    bl_space_type = "SEQUENCE_EDITOR"
+
+
+class MAGMA_PT_viewport_fingers(_Fingers):
+    """In the 3D viewport."""
+
+    bl_idname = "MAGMA_PT_viewport_fingers"
+    bl_parent_id = "MAGMA_PT_viewport_character"
+    bl_space_type = "VIEW_3D"
+
+
+CLASSES = (
+    MAGMA_MT_character_presets,
+    MAGMA_PT_sequencer_character,
+    MAGMA_PT_viewport_character,
+    MAGMA_PT_sequencer_fingers,
+    MAGMA_PT_viewport_fingers,
+)

@@ -265,21 +265,22 @@ def test_what_the_pose_of_a_root_bone_shows_is_what_dances(magma, tmp_path):
 def away_from_what_is_kept(rig, frames):
     """(degrees, metres) that the mapped bones are farthest from the dance that the record keeps, as Blender shows
     them."""
-    from smpl_rig.blender.rigs import world_matrix
     from smpl_rig.rotations import matrix_to_axis_angle
 
     keying = target_of(rig)._keying
     solved, bones = keying._solved(load(rig).motion()), list(keying.keyed.modes)
     names = [bone.name for bone in rig.pose.bones]
-    world, rest = world_matrix(rig), keying._rig.rest
+    world, rest = keying._rig.to_world, keying._rig.rest
+    turn = world[:3, :3] / np.linalg.norm(world[:3, 0])
     chosen = [names.index(bone) for bone in bones]
     turned, moved = 0.0, 0.0
     for frame in frames:
         shown = posed(rig, frame)[chosen]
         places = solved.places[frame - 1] @ world[:3, :3].T + world[:3, 3]
         moved = max(moved, float(np.linalg.norm(shown[:, :3, 3] - places, axis=1).max()))
-        wanted = world[:3, :3] @ solved.turns[frame - 1] @ rest[chosen, :3, :3]
-        away = matrix_to_axis_angle(np.swapaxes(wanted, -1, -2) @ shown[:, :3, :3])
+        wanted = turn @ solved.turns[frame - 1] @ rest[chosen, :3, :3]
+        axes = shown[:, :3, :3] / np.linalg.norm(shown[:, :3, :3], axis=1, keepdims=True)
+        away = matrix_to_axis_angle(np.swapaxes(wanted, -1, -2) @ axes)
         turned = max(turned, float(np.degrees(np.linalg.norm(away, axis=1)).max()))
     return turned, moved
 

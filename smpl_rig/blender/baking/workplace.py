@@ -39,7 +39,7 @@ class Workplace:
             window.scene = before
 
     def give_back(self) -> None:
-        """Give all names back that were lent."""
+        """Give the originals their names back."""
         while self._lent:
             owner, name = self._lent.pop()
             owner.name = name

@@ -36,6 +36,8 @@ _STRETCH = 0.94
 _STRETCHED = 0.9995
 """Shares of a leg's length from which a foot out of reach is held back, and which it never passes."""
 
+_LEVEL = np.array([1.0, 0.0, 1.0])
+
 _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_knee", "L_ankle")], 0].sum())
 """Half the distance of SMPL's feet when it stands, metres: hips up to a little broader stand on the same feet."""
 _HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
@@ -98,27 +100,26 @@ def _ahead(side: str) -> Array:
     return rot.normalize(REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64) * [1.0, 0.0, 1.0])
 
 
-def ankle_goal(leg: Leg, foot: Foot, turn: Array, low: Array, ratio: float) -> Array:
-    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be for its sole to be at heights
-    `low` (T,), metres, stage."""
+def ankle_with(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float) -> Array:
+    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) is that moves as the motion's ankle
+    does, metres, stage: so far from it that both balls are in one place, and both soles on the floor, when the feet
+    are flat."""
+    smpl = REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64)
+    apart = ratio * (leg.foot @ (smpl * _LEVEL)) - turn @ (foot.held * _LEVEL)
+    apart[:, 2] = -foot.ball[1] - ratio * SMPL_ANKLE_HEIGHT
+    return ratio * leg.joints[:, 2] + apart
+
+
+def ankle_over(leg: Leg, foot: Foot, turn: Array, ratio: float) -> Array:
+    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be that stands on the floor with
+    its ball where the motion's is, metres, stage."""
     level = (ratio * leg.joints[:, 3] - turn @ foot.held)[:, :2]
-    return np.concatenate([level, (low - sole_below(foot, turn, ratio))[:, None]], axis=-1)
+    return np.concatenate([level, -sole_below(foot, turn, ratio)[:, None]], axis=-1)
 
 
 def sole_below(foot: Foot, turn: Array, ratio: float) -> Array:
     """Heights (T,) of the lowest point of a foot with turns `turn` (T, 3, 3) over its ankle, metres; toes excepted."""
     return lowest(np.einsum("tj,kj->tk", turn[:, 2], foot.sole), ratio)
-
-
-def led_in_the_air(standing: Array, hip: Array, flying: Array, height: Array) -> Array:
-    """Goals (T, 3) of an ankle that is led by the ball of the foot near the floor and by the leg in the air.
-
-    standing: (T, 3) by the foot. hip, flying: (T, 3) where the leg begins, and where it ends if it points as the
-    motion's does. height: (T,) of the motion's sole. A long foot in the air may bring the ankle to the hip.
-    """
-    folded = np.linalg.norm(standing - hip, axis=-1) / np.linalg.norm(flying - hip, axis=-1)
-    share = (rising(height, *_AIR) * (1 - rising(folded, *_FOLDED)))[:, None]
-    return share * flying + (1 - share) * standing
 
 
 def limits(leg: Leg, length: float) -> tuple[Array, float]:

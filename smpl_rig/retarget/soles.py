@@ -92,11 +92,11 @@ def accelerations(count: int, fps: float, time: float) -> Floats:
 
 
 def held(wanted: Array, planted: Bools, fps: float) -> Array:
-    """A smooth curve (T,) that is as `wanted` (T,) where `planted` (T,), and fades to nothing elsewhere."""
+    """Smooth curves (T, K) that are as `wanted` (T, K) where `planted` (T,), and fade to nothing elsewhere."""
     band = accelerations(len(wanted), fps, _ACCELERATION_TIME)
     band[:, 0] += _FREE_TIME**-2 + _HOLD * planted
-    curve: Array = solve_banded(band, (_HOLD * planted * wanted)[:, None].astype(np.float64))[:, 0]
-    return curve
+    curves: Array = solve_banded(band, (_HOLD * planted[:, None] * wanted).astype(np.float64))
+    return curves
 
 
 def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, posed: Bools, fps: float) -> Array:
@@ -111,7 +111,7 @@ def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, posed: Bools, 
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
     most = np.where(pitch < 0, *_LEVEL)
     little = pitch * (1 + (pitch / most) ** 4) ** -0.25  # nearly all of a little, and smoothly no more than `most`
-    lowered = held(bridged(little, posed), planted, fps)
+    lowered = held(bridged(little, posed)[:, None], planted, fps)[:, 0]
     return np.stack([lowered, roll], axis=-1) * ~posed[:, None]
 
 
@@ -125,12 +125,6 @@ def _axes(turn: Array, shape: Foot) -> tuple[Array, Array]:
     """Where (T, 3) a foot points, and the level direction to the left of that."""
     ahead = turn @ shape.ahead
     return ahead, rot.normalize(np.cross([0.0, 0.0, 1.0], ahead) + 1e-9 * turn[:, :, 0])
-
-
-def on_floor(low: Array, planted: Bools, posed: Bools, fps: float) -> Array:
-    """How far (T,) a sole whose lowest points are at heights `low` (T,) is moved so that a planted one is on the floor,
-    in the unit of `low`."""
-    return held(-bridged(low, posed), planted, fps) * ~posed
 
 
 def out_of_floor(height: Array, ratio: float) -> Array:

@@ -19,11 +19,11 @@ from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
 from .legs import (
     Leg,
-    ankle_goal,
+    ankle_over,
+    ankle_with,
     apart,
     bent,
     held_back,
-    led_in_the_air,
     leg_of,
     limits,
     roll_share,
@@ -33,7 +33,7 @@ from .legs import (
 )
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
-from .soles import bridged, levelled, lowest, on_floor, out_of_floor, posed_feet, tilt, toes_on_floor
+from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, tilt, toes_on_floor
 from .trunk import neck_rotations, places_along, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
@@ -181,10 +181,9 @@ class Solver:
             height = sole_height(leg, side)
             tilted = tilt(turns[:, foot[0]], shape, height, planted, posed, fps)
             turns[:, end] = levelled(turns[:, foot[0]], shape, tilted)[:, None] @ turns[:, end]
-            low = body.ratio * (height + on_floor(height, planted, posed, fps))
-            thigh, shin = self._leg_vectors(turns, side)
-            by_ball = ankle_goal(leg, shape, turns[:, foot[0]], low, body.ratio)
-            goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height)
+            free = ankle_with(leg, side, shape, turns[:, foot[0]], body.ratio)
+            standing = bridged(ankle_over(leg, shape, turns[:, foot[0]], body.ratio) - free, posed)
+            goals[side] = free + held(standing, planted, fps) * ~posed[:, None]
             half_width, left = abs(float(body.head(side, "thigh")[0])), bridged(world[:, 0, :, 0], posed)
             steps = leg_of(side, unposed, world)
             goals[side] += apart(steps, side, left, planted, half_width, body.ratio, fps)

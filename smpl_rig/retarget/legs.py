@@ -37,11 +37,13 @@ _STRETCHED = 0.9995
 """Shares of a leg's length from which a foot out of reach is held back, and which it never passes."""
 
 _LEVEL = np.array([1.0, 0.0, 1.0])
+_SMPL_LENGTH = float(np.linalg.norm(REST_OFFSETS[[JOINT_INDEX["L_knee"], JOINT_INDEX["L_ankle"]]], axis=1).sum())
+"""Metres of SMPL's thigh and shin."""
 
 _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_knee", "L_ankle")], 0].sum())
 """Half the distance of SMPL's feet when it stands, metres: hips up to a little broader stand on the same feet."""
-_HOLD, _HELD_SPEEDS = 1e3, (0.15, 0.5)
-_ACCELERATION_TIME, _LEG_TIME = 0.06, 0.2
+_HOLD, _HELD_SPEEDS = 1e2, (0.7, 1.4)
+_ACCELERATION_TIME, _LEG_TIME = 0.2, 0.5
 """Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
 
 
@@ -100,13 +102,18 @@ def _ahead(side: str) -> Array:
     return rot.normalize(REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64) * [1.0, 0.0, 1.0])
 
 
-def ankle_with(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float) -> Array:
+def ankle_with(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float, length: float) -> Array:
     """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) is that moves as the motion's ankle
     does, metres, stage: so far from it that both balls are in one place, and both soles on the floor, when the feet
-    are flat."""
+    are flat.
+
+    length: of thigh and shin, metres. Where they are short for the height of the hips, as over high feet, feet are
+    lifted less, so that knees bend as the motion's do.
+    """
     smpl = REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]].astype(np.float64)
     apart = ratio * (leg.foot @ (smpl * _LEVEL)) - turn @ (foot.held * _LEVEL)
-    apart[:, 2] = -foot.ball[1] - ratio * SMPL_ANKLE_HEIGHT
+    lifted = min(1.0, length / (ratio * _SMPL_LENGTH)) * (leg.joints[:, 2, 2] - SMPL_ANKLE_HEIGHT)
+    apart[:, 2] = -foot.ball[1] + ratio * (lifted - leg.joints[:, 2, 2])
     return ratio * leg.joints[:, 2] + apart
 
 

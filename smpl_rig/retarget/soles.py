@@ -99,17 +99,20 @@ def held(wanted: Array, planted: Bools, fps: float) -> Array:
     return curves
 
 
-def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, posed: Bools, fps: float) -> Array:
+def tilt(
+    turn: Array, shape: Foot, share: float, height: Array, planted: Bools, posed: Bools, fps: float
+) -> Array:
     """Pitch and roll (T, 2), radians, that are taken from a foot with turns (T, 3, 3) so that it stands flat.
 
-    height: (T,) of the motion's sole over the floor, metres. posed: (T,) frames of which nothing is taken.
+    share: of the motion's pitch that the foot has. height: (T,) of the motion's sole over the floor, metres. posed:
+    (T,) frames of which nothing is taken.
     """
     ahead, level = _axes(turn, shape)
     left = turn @ np.cross([0.0, 1.0, 0.0], shape.ahead)
     roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
     roll = roll * (1 - rising(height, *_ROLLS)) * rising(np.hypot(ahead[:, 0], ahead[:, 1]), *_STEEP)
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
-    most = np.where(pitch < 0, *_LEVEL)
+    most = share * np.where(pitch < 0, *_LEVEL)
     little = pitch * (1 + (pitch / most) ** 4) ** -0.25  # nearly all of a little, and smoothly no more than `most`
     lowered = held(bridged(little, posed)[:, None], planted, fps)[:, 0]
     return np.stack([lowered, roll], axis=-1) * ~posed[:, None]

@@ -40,6 +40,8 @@ HANDS = ("rest", "relaxed", "fists")
 """What the fingers do: nothing, hang loose, be closed."""
 _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
+_DROP_WINDOW = 0.4
+"""Seconds on either side over which they are lowered."""
 _PUSHES = 3
 """Times that a hand is pushed out: out of the trunk it may be in the head."""
 
@@ -179,9 +181,10 @@ class Solver:
             if share < 1:
                 turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
             height = sole_height(leg, side)
-            tilted = tilt(turns[:, foot[0]], shape, height, planted, posed, fps)
+            tilted = tilt(turns[:, foot[0]], shape, share, height, planted, posed, fps)
             turns[:, end] = levelled(turns[:, foot[0]], shape, tilted)[:, None] @ turns[:, end]
-            free = ankle_with(leg, side, shape, turns[:, foot[0]], body.ratio)
+            length = body.length(side, "thigh") + body.length(side, "shin")
+            free = ankle_with(leg, side, shape, turns[:, foot[0]], body.ratio, length)
             standing = bridged(ankle_over(leg, shape, turns[:, foot[0]], body.ratio) - free, posed)
             goals[side] = free + held(standing, planted, fps) * ~posed[:, None]
             half_width, left = abs(float(body.head(side, "thigh")[0])), bridged(world[:, 0, :, 0], posed)
@@ -190,14 +193,13 @@ class Solver:
             unbent = turns[posed][:, end]
             goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2]) * ~posed
             turns[np.ix_(posed, np.array(end))] = unbent
-            length = body.length(side, "thigh") + body.length(side, "shin")
             soft, longest = limits(leg, length)
             reach[side] = np.where(posed, longest, soft), longest
             line = goals[side] - hips[side]
             below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
             drop = np.maximum(drop, planted * (-line[:, 2] - below))
         most = _LARGEST_DROP * body.leg
-        lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps) * ~posed
+        lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps, _DROP_WINDOW) * ~posed
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
             leg_line = held_back(goals[side] - hips[side] + lowered[:, None] * [0.0, 0.0, 1.0], *reach[side])

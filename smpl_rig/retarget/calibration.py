@@ -48,7 +48,7 @@ _FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
 """Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls."""
-_HELD, _HELD_STIFF = 1.4, 0.65
+_HELD, _HELD_STIFF = 1.4, 0.8
 """The point of a foot that goes where the motion's ball goes lies at most so much farther ahead, relative to the legs:
 that of a foot without toes, which stands on all of its sole, in the middle."""
 _OVERLAP = 0.1

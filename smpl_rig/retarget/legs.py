@@ -31,7 +31,11 @@ and distances of the ankle from the hip, relative to the motion's, from which it
 _TALL = 1.0
 """A foot up to so much longer than the legs' ratio, from ankle to ball, is pitched as the motion's is."""
 _STIFF = 0.6
-"""Share of the motion's pitch of a foot without toes."""
+"""Share that a foot without toes has of the motion's pitch, and of how that moves the ankle about the ball."""
+_BROAD = 2.0
+"""Hips up to so much broader than the legs' ratio sway as the motion's do."""
+_MOST_SWAY, _LIES = np.radians(20.0), (np.radians(30.0), np.radians(60.0))
+"""Roll of a pelvis that counts as sway at most, and between which rolls that fades: whoever lies is rolled as well."""
 _STRETCH = 0.94
 _STRETCHED = 0.9995
 """Shares of a leg's length from which a foot out of reach is held back, and which it never passes."""
@@ -79,6 +83,22 @@ def roll_share(side: str, foot: Foot, ratio: float) -> float:
     return share if foot.has_toes else share * _STIFF
 
 
+def sway_share(half_width: float, ratio: float) -> float:
+    """Share that hips of half a width of `half_width` metres have of how the motion's sway: less for hips that are
+    broad for their legs, of which one or the other would have to fold."""
+    return min(1.0, _BROAD * ratio * float(REST_OFFSETS[JOINT_INDEX["L_hip"], 0]) / half_width)
+
+
+def swaying(pelvis: Array, share: float) -> Array:
+    """World rotations (T, 3, 3) to be put on a pelvis with rotations (T, 3, 3) so that it has only a share of its sway,
+    which is a roll as far as people on their feet roll."""
+    left = pelvis[:, :, 0]
+    roll = np.arcsin(np.clip(left[:, 2], -1, 1))
+    sway = roll * (1 + (roll / _MOST_SWAY) ** 4) ** -0.25 * (1 - rising(np.abs(roll), *_LIES))
+    ahead = rot.normalize(np.cross(left, [0.0, 0.0, 1.0]))
+    return rot.axis_angle_to_matrix(ahead * ((share - 1) * sway)[:, None])
+
+
 def rolled(leg: Leg, side: str, share: float) -> Array:
     """World rotations (T, 3, 3) to be put on a foot so that it has only a share of its pitch."""
     ahead = _ahead(side)
@@ -117,11 +137,12 @@ def ankle_with(leg: Leg, side: str, foot: Foot, turn: Array, ratio: float, lengt
     return ratio * leg.joints[:, 2] + apart
 
 
-def ankle_over(leg: Leg, foot: Foot, turn: Array, ratio: float) -> Array:
-    """Where (T, 3) the ankle of a character's foot with turns `turn` (T, 3, 3) should be that stands on the floor with
-    its ball where the motion's is, metres, stage."""
-    level = (ratio * leg.joints[:, 3] - turn @ foot.held)[:, :2]
-    return np.concatenate([level, -sole_below(foot, turn, ratio)[:, None]], axis=-1)
+def to_stand(leg: Leg, foot: Foot, turn: Array, ratio: float, ankle: Array) -> Array:
+    """How far (T, 3) an `ankle` (T, 3) must move for its foot with turns `turn` (T, 3, 3) to stand on the floor with
+    its ball where the motion's is, metres, stage. A foot without toes rolls about a point behind that."""
+    missing = (ratio * leg.joints[:, 3] - turn @ foot.held - ankle) * (1.0 if foot.has_toes else _STIFF)
+    missing[:, 2] = -sole_below(foot, turn, ratio) - ankle[:, 2]
+    return missing
 
 
 def sole_below(foot: Foot, turn: Array, ratio: float) -> Array:

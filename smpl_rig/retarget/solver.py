@@ -19,7 +19,6 @@ from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
 from .legs import (
     Leg,
-    ankle_over,
     ankle_with,
     apart,
     bent,
@@ -30,6 +29,9 @@ from .legs import (
     rolled,
     sole_below,
     sole_height,
+    sway_share,
+    swaying,
+    to_stand,
 )
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
@@ -66,6 +68,8 @@ class Solver:
         self._bent_above = {
             lower: upper for bends in self._bends.values() for (upper, _), (lower, _) in pairwise(bends)
         }
+        self._sway = sway_share(abs(float(self.body.head("L", "thigh")[0])), self.body.ratio)
+        self._swaying = [control for control in self.roles[HIPS] if control not in self._chests()]
         self.spine_places = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
 
     @property
@@ -117,6 +121,16 @@ class Solver:
         """The controls of a part of a limb on a side of the body."""
         return self._tree.by_role.get(sided(self.body.bone_side(side), part), [])
 
+    def _chests(self) -> set[int]:
+        """The controls of the hips that arms hang on, with no spine between."""
+        found: set[int] = set()
+        for side in SIDES:
+            above = self.limb(side, "upper_arm")[0]
+            while above >= 0 and self.controls[above].role != SPINE:
+                found.add(above)
+                above = self.controls[above].parent
+        return found
+
     def _heads(self, control: int) -> Array:
         """(3,) where a control's head rests on the stage."""
         return self.body.upright @ self.body.heads[self._tree.bones[control]]
@@ -131,8 +145,9 @@ class Solver:
         turns = np.empty((len(world), len(self.controls), 3, 3))
         turns[:] = self.body.upright
         roles = self._tree.by_role
-        for control in roles[HIPS]:
-            turns[:, control] = world[:, 0]
+        turns[:, roles[HIPS]] = world[:, :1]
+        if self._sway < 1:
+            turns[:, self._swaying] = (swaying(world[:, 0], self._sway) @ world[:, 0])[:, None]
         for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self.spine_places), strict=True):
             turns[:, control] = turn
         neck = roles.get(NECK, [])
@@ -185,7 +200,7 @@ class Solver:
             turns[:, end] = levelled(turns[:, foot[0]], shape, tilted)[:, None] @ turns[:, end]
             length = body.length(side, "thigh") + body.length(side, "shin")
             free = ankle_with(leg, side, shape, turns[:, foot[0]], body.ratio, length)
-            standing = bridged(ankle_over(leg, shape, turns[:, foot[0]], body.ratio) - free, posed)
+            standing = bridged(to_stand(leg, shape, turns[:, foot[0]], body.ratio, free), posed)
             goals[side] = free + held(standing, planted, fps) * ~posed[:, None]
             half_width, left = abs(float(body.head(side, "thigh")[0])), bridged(world[:, 0, :, 0], posed)
             steps = leg_of(side, unposed, world)

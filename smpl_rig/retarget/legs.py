@@ -92,6 +92,8 @@ def sway_share(half_width: float, ratio: float) -> float:
 def swaying(pelvis: Array, share: float) -> Array:
     """World rotations (T, 3, 3) to be put on a pelvis with rotations (T, 3, 3) so that it has only a share of its sway,
     which is a roll as far as people on their feet roll."""
+    if share == 1:
+        return np.broadcast_to(np.eye(3), pelvis.shape)
     left = pelvis[:, :, 0]
     roll = np.arcsin(np.clip(left[:, 2], -1, 1))
     sway = roll * (1 + (roll / _MOST_SWAY) ** 4) ** -0.25 * (1 - rising(np.abs(roll), *_LIES))

@@ -124,16 +124,16 @@ def _nearer(character: Solver, now: Solved, solved: Solved, motion: Motion) -> M
 def _joint_turns(character: Solver, missing: Array) -> Array:
     """Rotations (T, 24, 3, 3) in the world to be put on SMPL's joints, for those of controls (T, C, 3, 3)."""
     roles = character.roles
-    turned: dict[int, Array] = {0: missing[:, roles[HIPS][-1]]}
-    spine = roles.get(SPINE, [])
+    turned: dict[int, Array] = {0: missing[:, character.pelvis[-1]]}
+    spine = character.spine
     names = [JOINT_INDEX[name] for name in ("spine1", "spine2", "spine3")]
-    if len(spine) > 1:
+    if len(character.spine_places) > 1:
         first, last = missing[:, spine[0]], missing[:, spine[-1]]
         inner = int(np.argmin(np.abs(character.spine_places - SPINE_PLACES[1])))
         middle = missing[:, spine[inner]] if 0 < inner < len(spine) - 1 else _shared(first, last, SPINE_PLACES[1])
         turned |= dict(zip(names, (first, middle, last), strict=True))
     elif spine:
-        last = missing[:, spine[0]]
+        last = missing[:, spine[-1]]
         turned |= {name: _shared(turned[0], last, (n + 1) / 3) for n, name in enumerate(names)}
     neck, head = roles.get(NECK, []), roles.get(HEAD, [])
     if neck and head:

@@ -36,13 +36,13 @@ from .legs import (
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
 from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, tilt, toes_on_floor
-from .trunk import neck_rotations, places_along, spine_rotations
+from .trunk import neck_rotations, places_along, rigid_rotations, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
 """What the fingers do: nothing, hang loose, be closed."""
 _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
-_DROP_WINDOW = 0.4
+_DROP_WINDOW = 0.5
 """Seconds on either side over which they are lowered."""
 _PUSHES = 3
 """Times that a hand is pushed out: out of the trunk it may be in the head."""
@@ -53,7 +53,7 @@ class Solver:
 
     controls: the bones that are keyed, those that others follow first. hands: `rest` leaves the fingers as they rest
     (they are no controls then), `relaxed` and `fists` pose them. Raises CharacterMapError for a map that cannot be
-    used.
+    used. pelvis, spine: controls of the trunk, from the hips up; without a spine, a torso that is not the hips is one.
     """
 
     def __init__(self, rig: Rig, character: CharacterMap, hands: str = "relaxed") -> None:
@@ -68,8 +68,13 @@ class Solver:
         self._bent_above = {
             lower: upper for bends in self._bends.values() for (upper, _), (lower, _) in pairwise(bends)
         }
-        self._sway = sway_share(abs(float(self.body.head("L", "thigh")[0])), self.body.ratio)
-        self._swaying = [control for control in self.roles[HIPS] if control not in self._chests()]
+        carriers = self._arm_carriers()
+        thighs_on = {self.controls[self.limb(side, "thigh")[0]].parent for side in SIDES}
+        torso = [] if carriers & thighs_on else [control for control in self.roles[HIPS] if control in carriers]
+        self.spine = self.roles.get(SPINE) or torso
+        self.pelvis = [control for control in self.roles[HIPS] if control not in self.spine]
+        broad = sway_share(abs(float(self.body.head("L", "thigh")[0])), self.body.ratio)
+        self._sway = 1.0 if carriers & set(self.pelvis) else broad
         self.spine_places = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
 
     @property
@@ -92,7 +97,7 @@ class Solver:
             global_rotations(local),
             forward_kinematics(local, motion.trans.astype(np.float64) - HIPS_AT_REST),
         )
-        turns = self._turns(world)
+        turns = self._turns(world, joints)
 
         # where the hips are, as the thighs hang on them
         mover = self._heads(tree.mover)
@@ -121,8 +126,8 @@ class Solver:
         """The controls of a part of a limb on a side of the body."""
         return self._tree.by_role.get(sided(self.body.bone_side(side), part), [])
 
-    def _chests(self) -> set[int]:
-        """The controls of the hips that arms hang on, with no spine between."""
+    def _arm_carriers(self) -> set[int]:
+        """The controls that arms hang on, with no spine between."""
         found: set[int] = set()
         for side in SIDES:
             above = self.limb(side, "upper_arm")[0]
@@ -140,16 +145,18 @@ class Solver:
         moved = {self._tree.mover: self.body.places_to_armature(mover)}
         return self.body.places_from_armature(self._tree.places(self.body.to_armature(turns), moved))
 
-    def _turns(self, world: Array) -> Array:
-        """Turns (T, C, 3, 3) to the stage of all controls as SMPL's joints turn, world: (T, 24, 3, 3)."""
+    def _turns(self, world: Array, joints: Array) -> Array:
+        """Turns (T, C, 3, 3) to the stage of all controls as SMPL's joints turn, world: (T, 24, 3, 3). joints:
+        (T, 24, 3)."""
         turns = np.empty((len(world), len(self.controls), 3, 3))
         turns[:] = self.body.upright
         roles = self._tree.by_role
-        turns[:, roles[HIPS]] = world[:, :1]
-        if self._sway < 1:
-            turns[:, self._swaying] = (swaying(world[:, 0], self._sway) @ world[:, 0])[:, None]
-        for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self.spine_places), strict=True):
-            turns[:, control] = turn
+        turns[:, self.pelvis] = (swaying(world[:, 0], self._sway) @ world[:, 0])[:, None]
+        if SPINE in roles:
+            for control, turn in zip(self.spine, spine_rotations(world, self.spine_places), strict=True):
+                turns[:, control] = turn
+        else:
+            turns[:, self.spine] = rigid_rotations(joints)[:, None]
         neck = roles.get(NECK, [])
         for control, turn in zip(neck, neck_rotations(world, len(neck)), strict=True):
             turns[:, control] = turn
@@ -258,7 +265,7 @@ class Solver:
             0.5 * (places[:, self.limb("L", part)[0]] + places[:, self.limb("R", part)[0]])
             for part in ("thigh", "upper_arm")
         )
-        chest = (self.roles.get(SPINE) or self.roles[HIPS])[-1]
+        chest = (self.spine or self.roles[HIPS])[-1]
         top = (self.roles.get(HEAD) or self.roles.get(NECK) or [chest])[0]
         joint = places[:, top] if HEAD in self.roles or NECK in self.roles else high
         return Trunk(low, high, head_middle(joint, turns[:, top], self.body_volume().head), turns[:, chest])

@@ -99,9 +99,7 @@ def held(wanted: Array, planted: Bools, fps: float) -> Array:
     return curves
 
 
-def tilt(
-    turn: Array, shape: Foot, share: float, height: Array, planted: Bools, posed: Bools, fps: float
-) -> Array:
+def tilt(turn: Array, shape: Foot, share: float, height: Array, planted: Bools, posed: Bools, fps: float) -> Array:
     """Pitch and roll (T, 2), radians, that are taken from a foot with turns (T, 3, 3) so that it stands flat.
 
     share: of the motion's pitch that the foot has. height: (T,) of the motion's sole over the floor, metres. posed:

@@ -17,12 +17,11 @@ import numpy as np
 
 from .. import rotations as rot
 from ..banded_matrix import solve_banded
-from ..inverse_kinematics import bend_limb
 from ..rotations import Array
 from ..skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
 from .calibration import SMPL_ANKLE_HEIGHT, Foot
 from .rig import Bools
-from .soles import accelerations, lowest, rising
+from .soles import accelerations, bridged, lowest, rising
 
 _AIR = (0.06, 0.25)
 _FOLDED = (0.6, 1.1)
@@ -43,6 +42,11 @@ _STRETCHED = 0.9995
 _LEVEL = np.array([1.0, 0.0, 1.0])
 _SMPL_LENGTH = float(np.linalg.norm(REST_OFFSETS[[JOINT_INDEX["L_knee"], JOINT_INDEX["L_ankle"]]], axis=1).sum())
 """Metres of SMPL's thigh and shin."""
+
+_CLEAR_BEND, _STRAIGHT = 0.3, 0.1
+"""Sine of the bend from which a knee's axis is clear, and the weight of the thigh's left axis beside it."""
+_HINGE_TIME = 0.003
+"""Weight of a knee axis's acceleration, as in `smpl_rig.feet`: over a twentieth of a second where the bend is clear."""
 
 _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_knee", "L_ankle")], 0].sum())
 """Half the distance of SMPL's feet when it stands, metres: hips up to a little broader stand on the same feet."""
@@ -167,13 +171,22 @@ def held_back(line: Array, soft: Array, longest: float) -> Array:
     return line * (np.minimum(shortened, longest) / distance)[:, None]
 
 
-def bent(left: Array, thigh: Array, shin: Array, line: Array) -> tuple[Array, Array]:
-    """World rotations (T, 3, 3) to be put on thigh and shin, with vectors (T, 3), so that the ankle is at `line` (T, 3)
-    from the hip. left: (T, 3) the thigh's left."""
+def hinge(left: Array, thigh: Array, shin: Array) -> tuple[Array, Array]:
+    """Evidence of the axis that a knee bends about, (T, 3), and its weight (T, 1): the bend itself, as far as there is
+    one, and a little of the thigh's left axis `left` (T, 3). thigh, shin: (T, 3) vectors."""
     bend = np.cross(rot.normalize(thigh), rot.normalize(shin))
-    # the bend itself determines the hinge, as far as there is one; a straight leg's is the thigh's left axis
-    clear = np.clip(np.sum(bend * left, axis=-1, keepdims=True) / 0.2, 0, 1)
-    return bend_limb(thigh, shin, line, rot.normalize(clear**2 * bend + 0.1 * left))
+    clear = np.clip(np.sum(bend * left, axis=-1, keepdims=True) / _CLEAR_BEND, 0, 1) ** 2
+    return clear * rot.normalize(bend) + _STRAIGHT * left, clear + _STRAIGHT
+
+
+def steady_hinge(left: Array, thigh: Array, shin: Array, posed: Bools, fps: float) -> Array:
+    """Axes (T, 3) that a knee bends about, steadied where the motion's leg is straight and tells little of them, as a
+    leg of other proportions may be bent there. posed: (T,) frames that are taken as they are."""
+    evidence, weight = hinge(left, thigh, shin)
+    band = accelerations(len(left), fps, _HINGE_TIME)
+    band[:, 0] += bridged(weight, posed)[:, 0]
+    steady = solve_banded(band, bridged(evidence, posed).astype(np.float64))
+    return rot.normalize(np.where(posed[:, None], evidence, steady))
 
 
 def apart(leg: Leg, side: str, left: Array, planted: Bools, half_width: float, ratio: float, fps: float) -> Array:

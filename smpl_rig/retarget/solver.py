@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import rotations as rot
 from ..feet import foot_contacts, smooth_cover
+from ..inverse_kinematics import bend_limb
 from ..kinematics import forward_kinematics, global_rotations
 from ..motion import Motion
 from ..rotations import Array
@@ -21,7 +22,6 @@ from .legs import (
     Leg,
     ankle_with,
     apart,
-    bent,
     held_back,
     leg_of,
     limits,
@@ -29,6 +29,7 @@ from .legs import (
     rolled,
     sole_below,
     sole_height,
+    steady_hinge,
     sway_share,
     swaying,
     to_stand,
@@ -225,7 +226,9 @@ class Solver:
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
             leg_line = held_back(goals[side] - hips[side] + lowered[:, None] * [0.0, 0.0, 1.0], *reach[side])
-            swing, bend = bent(legs[side].thigh[:, :, 0], *self._leg_vectors(turns, side), leg_line)
+            thigh, shin = self._leg_vectors(turns, side)
+            axis = steady_hinge(legs[side].thigh[:, :, 0], thigh, shin, posed, fps)
+            swing, bend = bend_limb(thigh, shin, leg_line, axis)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
         return lowered

@@ -44,7 +44,7 @@ _BENDS = (np.radians(4.0), np.radians(12.0))
 _LARGEST_TWIST = np.radians(60.0)
 """A rest bend whose plane asks for more twist bends another way than elbows and knees do."""
 SMPL_ANKLE_HEIGHT = SOLE_BELOW_FOOT - float(REST_OFFSETS[JOINT_INDEX["L_foot"], 1])
-_FOOT_LENGTH = 0.126
+FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
 """Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls, as far as its mesh
@@ -270,7 +270,7 @@ class Calibration:
             sole = points[points @ ahead < length + overlap] if len(points) else heel[None]
             toe_sole = points[points @ ahead > length - overlap] if len(points) else tip[None][: len(ends)]
         else:
-            ahead, length = np.array([0.0, 0.0, 1.0]), _FOOT_LENGTH * self.ratio
+            ahead, length = np.array([0.0, 0.0, 1.0]), FOOT_LENGTH * self.ratio
             reach = 1.5 * length
             if len(points):
                 middle = 0.5 * (points.min(axis=0) + points.max(axis=0)) * [1, 0, 1]
@@ -282,7 +282,7 @@ class Calibration:
             toes_at = ball
             sole, toe_sole = points if len(points) else heel[None], np.zeros((0, 3))
         high = toes_at[1] if toes else SOLE_BELOW_FOOT * self.ratio + heel[1]
-        level = min(length, (_HELD if toes else _HELD_STIFF) * _FOOT_LENGTH * self.ratio)
+        level = min(length, (_HELD if toes else _HELD_STIFF) * FOOT_LENGTH * self.ratio)
         held = ahead * level + high * np.array([0.0, 1.0, 0.0])
         # a flat foot stands on its ball, whatever of its mesh is higher
         sole = np.concatenate([_lowest_points(sole, ahead), ball[None]])

@@ -1,12 +1,12 @@
 """Legs of a character's own proportions on the feet of a motion.
 
-The ball of the foot is where the motion has it, times the ratio of the legs, so what is planted stays planted. Height
-and tilt of the foot go together: the lowest point of the sole is as high as the motion's, see `soles`, so a heel that
-lands and toes that push off meet the floor on feet of any length. Two-bone inverse kinematics bends the leg to the
-ankle; the knee points where the motion's does.
+An ankle moves as the motion's does, times the ratio of the legs. While a foot is planted, the ball of the foot is where
+the motion has it and the sole on the floor, see `soles`; corrections to that are smooth curves that fade where the foot
+swings, so they add no jerk. Two-bone inverse kinematics bends the leg to the ankle; the knee points where the motion's
+does. Where a leg would be too short the hips are lowered, slowly, and a foot out of reach is held back.
 
-Hips that are broad for their legs stand broader: their feet are set apart by the excess, to the sides of the pelvis but
-not while a foot is planted.
+Hips that are broad for their legs stand broader and sway less: their feet are set apart by the excess, to the sides of
+the pelvis but not while a foot is planted.
 """
 
 from __future__ import annotations
@@ -19,15 +19,11 @@ from .. import rotations as rot
 from ..banded_matrix import solve_banded
 from ..rotations import Array
 from ..skeleton import JOINT_INDEX, REST_OFFSETS, SOLE_BELOW_FOOT
-from .calibration import SMPL_ANKLE_HEIGHT, Foot
+from .calibration import FOOT_LENGTH, SMPL_ANKLE_HEIGHT, Foot
 from .rig import Bools
 from .soles import accelerations, bridged, lowest, rising
 
-_AIR = (0.06, 0.25)
-_FOLDED = (0.6, 1.1)
-"""Heights of SMPL's sole, metres, from the first to the second of which a foot is led by its leg instead of its ball,
-and distances of the ankle from the hip, relative to the motion's, from which it is led by its ball all the same."""
-_TALL = 1.0
+_LONG = 1.15
 """A foot up to so much longer than the legs' ratio, from ankle to ball, is pitched as the motion's is."""
 _STIFF = 0.6
 """Share that a foot without toes has of the motion's pitch, and of how that moves the ankle about the ball."""
@@ -78,12 +74,10 @@ def leg_of(side: str, joints: Array, world: Array) -> Leg:
     return Leg(joints[:, names], world[:, names[0]], world[:, names[2]])
 
 
-def roll_share(side: str, foot: Foot, ratio: float) -> float:
-    """Share of the motion's pitch that a foot has: less for one that is tall for its leg, whose ankle would be thrown
-    about, and for one without toes, whose sole would leave the floor."""
-    lever = float(np.linalg.norm(foot.ball))
-    smpl = np.linalg.norm(REST_OFFSETS[JOINT_INDEX[f"{side}_foot"]] - [0.0, SOLE_BELOW_FOOT, 0.0])
-    share = min(1.0, _TALL * ratio * float(smpl) / lever)
+def roll_share(foot: Foot, ratio: float) -> float:
+    """Share of the motion's pitch that a foot has: less for one that is long for its leg, so that its heel rises as
+    high as the motion's, and for one without toes, whose sole would leave the floor."""
+    share = min(1.0, _LONG * ratio * FOOT_LENGTH / float(np.linalg.norm(foot.ball * _LEVEL)))
     return share if foot.has_toes else share * _STIFF
 
 

@@ -36,7 +36,7 @@ from .legs import (
 )
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
-from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, tilt, toes_on_floor
+from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, rising, tilt, toes_on_floor
 from .trunk import neck_rotations, places_along, rigid_rotations, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
@@ -45,6 +45,8 @@ _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
 _DROP_WINDOW = 0.5
 """Seconds on either side over which they are lowered."""
+_NEAR_FLOOR = (0.05, 0.2)
+"""Heights of SMPL's sole, metres, between which a foot that is not planted ceases to lower them."""
 _PUSHES = 3
 """Times that a hand is pushed out: out of the trunk it may be in the head."""
 
@@ -200,7 +202,7 @@ class Solver:
             shape, planted = body.feet[side], contacts[:, index] | contacts[:, index + 2]
             foot = self.limb(side, "foot")
             end = foot + self.limb(side, "toes")
-            share = roll_share(side, shape, body.ratio)
+            share = roll_share(shape, body.ratio)
             if share < 1:
                 turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
             height = sole_height(leg, side)
@@ -220,7 +222,8 @@ class Solver:
             reach[side] = np.where(posed, longest, soft), longest
             line = goals[side] - hips[side]
             below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-            drop = np.maximum(drop, planted * (-line[:, 2] - below))
+            near = np.where(planted, 1.0, 1 - rising(height, *_NEAR_FLOOR))
+            drop = np.maximum(drop, near * (-line[:, 2] - below))
         most = _LARGEST_DROP * body.leg
         lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps, _DROP_WINDOW) * ~posed
         for side in SIDES:

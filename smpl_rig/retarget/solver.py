@@ -45,7 +45,7 @@ _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
 _DROP_WINDOW = 0.5
 """Seconds on either side over which they are lowered."""
-_NEAR_FLOOR = (0.05, 0.2)
+_NEAR_FLOOR = (0.02, 0.12)
 """Heights of SMPL's sole, metres, between which a foot that is not planted ceases to lower them."""
 _PUSHES = 3
 """Times that a hand is pushed out: out of the trunk it may be in the head."""

@@ -58,8 +58,8 @@ def _from_hips_to_shoulders(joints: Array) -> Array:
         [joints[..., JOINT_INDEX[f"{side}_{name}"], :] for side in "LR"] for name in ("hip", "shoulder")
     )
     up = rot.normalize(left + right - left_hip - right_hip)
-    across = left - right
-    across = rot.normalize(across - np.sum(across * up, axis=-1, keepdims=True) * up)
+    line = left - right
+    across = rot.normalize(line - np.sum(line * up, axis=-1, keepdims=True) * up)
     return np.stack([across, up, np.cross(across, up)], axis=-1)
 
 

@@ -315,9 +315,10 @@ def _fade(pinned: BoolArray, fps: float) -> Array:
     return share * share * (3 - 2 * share)
 
 
-def smooth_cover(values: Array, fps: float) -> Array:
-    """A smooth curve (T,) that is nowhere below `values`: their running maximum, averaged over the same window."""
-    half = max(1, round(_DROP_WINDOW * fps))
+def smooth_cover(values: Array, fps: float, reach: float = _DROP_WINDOW) -> Array:
+    """A smooth curve (T,) that is nowhere below `values`: their maximum over `reach` seconds on either side, averaged
+    over the same window."""
+    half = max(1, round(reach * fps))
     window = np.lib.stride_tricks.sliding_window_view
     highest = window(np.pad(values, 2 * half, mode="edge"), 2 * half + 1).max(axis=-1)
     kernel = np.hanning(2 * half + 3)[1:-1]

@@ -44,11 +44,12 @@ _BENDS = (np.radians(4.0), np.radians(12.0))
 _LARGEST_TWIST = np.radians(60.0)
 """A rest bend whose plane asks for more twist bends another way than elbows and knees do."""
 SMPL_ANKLE_HEIGHT = SOLE_BELOW_FOOT - float(REST_OFFSETS[JOINT_INDEX["L_foot"], 1])
-_FOOT_LENGTH = 0.126
+FOOT_LENGTH = 0.126
 """Metres from SMPL's ankle to the ball of the foot, level."""
 _FRONT = 0.85
-"""Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls."""
-_HELD, _HELD_STIFF = 1.4, 0.65
+"""Share of a foot's length from the ankle to the toes' tip at which a foot without toes rolls, as far as its mesh
+shows."""
+_HELD, _HELD_STIFF = 1.4, 0.8
 """The point of a foot that goes where the motion's ball goes lies at most so much farther ahead, relative to the legs:
 that of a foot without toes, which stands on all of its sole, in the middle."""
 _OVERLAP = 0.1
@@ -129,7 +130,8 @@ class Calibration:
             if len(rig.feet.get(named, ()))
         }
         legs = [self.length(side, part) for side in SIDES for part in ("thigh", "shin")]
-        sole = self._sole(points, 0.5 * sum(legs))
+        soles = {side: self._sole(side, points.get(side), 0.5 * sum(legs)) for side in SIDES}
+        sole = min(soles.values())  # of legs of two lengths, the longer one stands
         ankles = np.mean([self.head(side, "foot")[1] for side in SIDES]) - sole
         smpl = [np.linalg.norm(REST_OFFSETS[JOINT_INDEX[name]]) for name in ("L_knee", "L_ankle")]
         self.leg = 0.5 * sum(legs) + float(ankles)
@@ -141,7 +143,9 @@ class Calibration:
         origin = np.array([0.0, sole, 0.0])
         self.heads = self.heads - origin
         self.ground = hips + frame @ origin
-        self.feet = {side: self._foot(side, points.get(side, np.zeros((0, 3))) - origin) for side in SIDES}
+        self.feet = {
+            side: self._foot(side, points.get(side, np.zeros((0, 3))) - origin, soles[side] - sole) for side in SIDES
+        }
         self.alignment = self._alignments()
 
     def bone_side(self, side: str) -> str:
@@ -237,23 +241,21 @@ class Calibration:
         sine = np.linalg.norm(np.cross(rot.normalize(knee - hip), rot.normalize(ankle - knee)))
         return away if sine > np.sin(_BENDS[1]) else None
 
-    def _sole(self, points: dict[str, Array], leg: float) -> float:
-        """The height of the soles at rest, metres, relative to the hips."""
-        if len(points) == len(SIDES):
-            return float(np.mean([each[:, 1].min() for each in points.values()]))
-        toes = [self.head(side, "toes")[1] for side in SIDES if self.bones(side, "toes")]
-        ankles = [self.head(side, "foot")[1] for side in SIDES]
-        size = leg / 0.79
-        lowest = min(toes) if toes else min(ankles)
-        below = lowest - size * (SOLE_BELOW_FOOT if toes else SMPL_ANKLE_HEIGHT)
+    def _sole(self, side: str, points: Array | None, leg: float) -> float:
+        """The height of a foot's sole at rest, metres, relative to the hips; points: (K, 3) of its mesh."""
+        if points is not None:
+            return float(points[:, 1].min())
+        toes = self.bones(side, "toes")
+        lowest = self.head(side, "toes" if toes else "foot")[1]
+        below = lowest - leg / 0.79 * (SOLE_BELOW_FOOT if toes else SMPL_ANKLE_HEIGHT)
         origin = (self.rig.to_world[:3, 3] - self._middle("thigh")) @ self.frame
         if -_FLOOR_BELOW_TOES * leg * (1 if toes else 2) <= origin[1] - lowest <= _TOES_BELOW_FLOOR * leg:
             return float(origin[1])
         return float(below)
 
-    def _foot(self, side: str, points: Array) -> Foot:
+    def _foot(self, side: str, points: Array, sole_at: float) -> Foot:
         ankle = self.head(side, "foot")
-        heel = np.array([0.0, -ankle[1], 0.0])
+        heel = np.array([0.0, sole_at - ankle[1], 0.0])
         points = points - ankle
         toes = self.bones(side, "toes")
         if toes:
@@ -268,17 +270,19 @@ class Calibration:
             sole = points[points @ ahead < length + overlap] if len(points) else heel[None]
             toe_sole = points[points @ ahead > length - overlap] if len(points) else tip[None][: len(ends)]
         else:
-            ahead, reach = np.array([0.0, 0.0, 1.0]), 1.5 * _FOOT_LENGTH * self.ratio
+            ahead, length = np.array([0.0, 0.0, 1.0]), FOOT_LENGTH * self.ratio
+            reach = 1.5 * length
             if len(points):
                 middle = 0.5 * (points.min(axis=0) + points.max(axis=0)) * [1, 0, 1]
                 if np.linalg.norm(middle) > 0.02 * self.leg:
                     ahead = rot.normalize(middle)
                 reach = float((points @ ahead).max())
-            tip, ball = heel + ahead * reach, heel + ahead * reach * _FRONT
-            toes_at, length = ball, reach * _FRONT
+                length = reach * _FRONT
+            tip, ball = heel + ahead * reach, heel + ahead * length
+            toes_at = ball
             sole, toe_sole = points if len(points) else heel[None], np.zeros((0, 3))
-        high = toes_at[1] if toes else SOLE_BELOW_FOOT * self.ratio - ankle[1]
-        level = min(length, (_HELD if toes else _HELD_STIFF) * _FOOT_LENGTH * self.ratio)
+        high = toes_at[1] if toes else SOLE_BELOW_FOOT * self.ratio + heel[1]
+        level = min(length, (_HELD if toes else _HELD_STIFF) * FOOT_LENGTH * self.ratio)
         held = ahead * level + high * np.array([0.0, 1.0, 0.0])
         # a flat foot stands on its ball, whatever of its mesh is higher
         sole = np.concatenate([_lowest_points(sole, ahead), ball[None]])

@@ -10,15 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from .. import rotations as rot
+from ..inverse_kinematics import bend_limb
 from ..kinematics import forward_kinematics, global_rotations, local_rotations
 from ..motion import Motion
 from ..rotations import Array
 from ..skeleton import JOINT_COUNT, JOINT_INDEX, PARENTS, REST_OFFSETS
 from .calibration import smpl_joint
 from .controls import Solved
-from .legs import bent
+from .legs import hinge
 from .rig import Bools
-from .roles import BODY_ROLES, HEAD, HIPS, NECK, SIDES, SPINE, sided
+from .roles import BODY_ROLES, HEAD, NECK, SIDES, sided
 from .soles import marked_as_posed
 from .solver import Solver
 from .trunk import SPINE_PLACES
@@ -109,7 +110,8 @@ def _nearer(character: Solver, now: Solved, solved: Solved, motion: Motion) -> M
         length = float(np.linalg.norm(offsets[knee]) + np.linalg.norm(offsets[ankle]))
         distance = np.maximum(np.linalg.norm(line, axis=-1, keepdims=True), 1e-9)
         line = line * np.minimum(distance, length * (1 - 1e-6)) / distance
-        swing, folded = bent(new[:, hip, :, 0], thigh, shin, line)
+        axis = rot.normalize(hinge(new[:, hip, :, 0], thigh, shin)[0])
+        swing, folded = bend_limb(thigh, shin, line, axis)
         new[:, hip], new[:, knee] = swing @ new[:, hip], folded @ new[:, knee]
         toes, foot = character.limb(side, "toes"), character.limb(side, "foot")[0]
         if toes:
@@ -124,16 +126,16 @@ def _nearer(character: Solver, now: Solved, solved: Solved, motion: Motion) -> M
 def _joint_turns(character: Solver, missing: Array) -> Array:
     """Rotations (T, 24, 3, 3) in the world to be put on SMPL's joints, for those of controls (T, C, 3, 3)."""
     roles = character.roles
-    turned: dict[int, Array] = {0: missing[:, roles[HIPS][-1]]}
-    spine = roles.get(SPINE, [])
+    turned: dict[int, Array] = {0: missing[:, character.pelvis[-1]]}
+    spine = character.spine
     names = [JOINT_INDEX[name] for name in ("spine1", "spine2", "spine3")]
-    if len(spine) > 1:
+    if len(character.spine_places) > 1:
         first, last = missing[:, spine[0]], missing[:, spine[-1]]
         inner = int(np.argmin(np.abs(character.spine_places - SPINE_PLACES[1])))
         middle = missing[:, spine[inner]] if 0 < inner < len(spine) - 1 else _shared(first, last, SPINE_PLACES[1])
         turned |= dict(zip(names, (first, middle, last), strict=True))
     elif spine:
-        last = missing[:, spine[0]]
+        last = missing[:, spine[-1]]
         turned |= {name: _shared(turned[0], last, (n + 1) / 3) for n, name in enumerate(names)}
     neck, head = roles.get(NECK, []), roles.get(HEAD, [])
     if neck and head:

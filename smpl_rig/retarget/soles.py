@@ -92,26 +92,27 @@ def accelerations(count: int, fps: float, time: float) -> Floats:
 
 
 def held(wanted: Array, planted: Bools, fps: float) -> Array:
-    """A smooth curve (T,) that is as `wanted` (T,) where `planted` (T,), and fades to nothing elsewhere."""
+    """Smooth curves (T, K) that are as `wanted` (T, K) where `planted` (T,), and fade to nothing elsewhere."""
     band = accelerations(len(wanted), fps, _ACCELERATION_TIME)
     band[:, 0] += _FREE_TIME**-2 + _HOLD * planted
-    curve: Array = solve_banded(band, (_HOLD * planted * wanted)[:, None].astype(np.float64))[:, 0]
-    return curve
+    curves: Array = solve_banded(band, (_HOLD * planted[:, None] * wanted).astype(np.float64))
+    return curves
 
 
-def tilt(turn: Array, shape: Foot, height: Array, planted: Bools, posed: Bools, fps: float) -> Array:
+def tilt(turn: Array, shape: Foot, share: float, height: Array, planted: Bools, posed: Bools, fps: float) -> Array:
     """Pitch and roll (T, 2), radians, that are taken from a foot with turns (T, 3, 3) so that it stands flat.
 
-    height: (T,) of the motion's sole over the floor, metres. posed: (T,) frames of which nothing is taken.
+    share: of the motion's pitch that the foot has. height: (T,) of the motion's sole over the floor, metres. posed:
+    (T,) frames of which nothing is taken.
     """
     ahead, level = _axes(turn, shape)
     left = turn @ np.cross([0.0, 1.0, 0.0], shape.ahead)
     roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
     roll = roll * (1 - rising(height, *_ROLLS)) * rising(np.hypot(ahead[:, 0], ahead[:, 1]), *_STEEP)
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
-    most = np.where(pitch < 0, *_LEVEL)
+    most = share * np.where(pitch < 0, *_LEVEL)
     little = pitch * (1 + (pitch / most) ** 4) ** -0.25  # nearly all of a little, and smoothly no more than `most`
-    lowered = held(bridged(little, posed), planted, fps)
+    lowered = held(bridged(little, posed)[:, None], planted, fps)[:, 0]
     return np.stack([lowered, roll], axis=-1) * ~posed[:, None]
 
 
@@ -125,12 +126,6 @@ def _axes(turn: Array, shape: Foot) -> tuple[Array, Array]:
     """Where (T, 3) a foot points, and the level direction to the left of that."""
     ahead = turn @ shape.ahead
     return ahead, rot.normalize(np.cross([0.0, 0.0, 1.0], ahead) + 1e-9 * turn[:, :, 0])
-
-
-def on_floor(low: Array, planted: Bools, posed: Bools, fps: float) -> Array:
-    """How far (T,) a sole whose lowest points are at heights `low` (T,) is moved so that a planted one is on the floor,
-    in the unit of `low`."""
-    return held(-bridged(low, posed), planted, fps) * ~posed
 
 
 def out_of_floor(height: Array, ratio: float) -> Array:

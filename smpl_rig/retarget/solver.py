@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import rotations as rot
 from ..feet import foot_contacts, smooth_cover
+from ..inverse_kinematics import bend_limb
 from ..kinematics import forward_kinematics, global_rotations
 from ..motion import Motion
 from ..rotations import Array
@@ -19,27 +20,33 @@ from .controls import Control, Controls, Solved
 from .fingers import FingerBend, finger_bends, life
 from .legs import (
     Leg,
-    ankle_goal,
+    ankle_with,
     apart,
-    bent,
     held_back,
-    led_in_the_air,
     leg_of,
     limits,
     roll_share,
     rolled,
     sole_below,
     sole_height,
+    steady_hinge,
+    sway_share,
+    swaying,
+    to_stand,
 )
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
-from .soles import bridged, levelled, lowest, on_floor, out_of_floor, posed_feet, tilt, toes_on_floor
-from .trunk import neck_rotations, places_along, spine_rotations
+from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, rising, tilt, toes_on_floor
+from .trunk import neck_rotations, places_along, rigid_rotations, spine_rotations
 
 HANDS = ("rest", "relaxed", "fists")
 """What the fingers do: nothing, hang loose, be closed."""
 _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
+_DROP_WINDOW = 0.5
+"""Seconds on either side over which they are lowered."""
+_NEAR_FLOOR = (0.02, 0.12)
+"""Heights of SMPL's sole, metres, between which a foot that is not planted ceases to lower them."""
 _PUSHES = 3
 """Times that a hand is pushed out: out of the trunk it may be in the head."""
 
@@ -49,7 +56,7 @@ class Solver:
 
     controls: the bones that are keyed, those that others follow first. hands: `rest` leaves the fingers as they rest
     (they are no controls then), `relaxed` and `fists` pose them. Raises CharacterMapError for a map that cannot be
-    used.
+    used. pelvis, spine: controls of the trunk, from the hips up; without a spine, a torso that is not the hips is one.
     """
 
     def __init__(self, rig: Rig, character: CharacterMap, hands: str = "relaxed") -> None:
@@ -64,6 +71,13 @@ class Solver:
         self._bent_above = {
             lower: upper for bends in self._bends.values() for (upper, _), (lower, _) in pairwise(bends)
         }
+        carriers = self._arm_carriers()
+        thighs_on = {self.controls[self.limb(side, "thigh")[0]].parent for side in SIDES}
+        torso = [] if carriers & thighs_on else [control for control in self.roles[HIPS] if control in carriers]
+        self.spine = self.roles.get(SPINE) or torso
+        self.pelvis = [control for control in self.roles[HIPS] if control not in self.spine]
+        broad = sway_share(abs(float(self.body.head("L", "thigh")[0])), self.body.ratio)
+        self._sway = 1.0 if carriers & set(self.pelvis) else broad
         self.spine_places = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
 
     @property
@@ -86,7 +100,7 @@ class Solver:
             global_rotations(local),
             forward_kinematics(local, motion.trans.astype(np.float64) - HIPS_AT_REST),
         )
-        turns = self._turns(world)
+        turns = self._turns(world, joints)
 
         # where the hips are, as the thighs hang on them
         mover = self._heads(tree.mover)
@@ -115,6 +129,16 @@ class Solver:
         """The controls of a part of a limb on a side of the body."""
         return self._tree.by_role.get(sided(self.body.bone_side(side), part), [])
 
+    def _arm_carriers(self) -> set[int]:
+        """The controls that arms hang on, with no spine between."""
+        found: set[int] = set()
+        for side in SIDES:
+            above = self.limb(side, "upper_arm")[0]
+            while above >= 0 and self.controls[above].role != SPINE:
+                found.add(above)
+                above = self.controls[above].parent
+        return found
+
     def _heads(self, control: int) -> Array:
         """(3,) where a control's head rests on the stage."""
         return self.body.upright @ self.body.heads[self._tree.bones[control]]
@@ -124,15 +148,18 @@ class Solver:
         moved = {self._tree.mover: self.body.places_to_armature(mover)}
         return self.body.places_from_armature(self._tree.places(self.body.to_armature(turns), moved))
 
-    def _turns(self, world: Array) -> Array:
-        """Turns (T, C, 3, 3) to the stage of all controls as SMPL's joints turn, world: (T, 24, 3, 3)."""
+    def _turns(self, world: Array, joints: Array) -> Array:
+        """Turns (T, C, 3, 3) to the stage of all controls as SMPL's joints turn, world: (T, 24, 3, 3). joints:
+        (T, 24, 3)."""
         turns = np.empty((len(world), len(self.controls), 3, 3))
         turns[:] = self.body.upright
         roles = self._tree.by_role
-        for control in roles[HIPS]:
-            turns[:, control] = world[:, 0]
-        for control, turn in zip(roles.get(SPINE, []), spine_rotations(world, self.spine_places), strict=True):
-            turns[:, control] = turn
+        turns[:, self.pelvis] = (swaying(world[:, 0], self._sway) @ world[:, 0])[:, None]
+        if SPINE in roles:
+            for control, turn in zip(self.spine, spine_rotations(world, self.spine_places), strict=True):
+                turns[:, control] = turn
+        else:
+            turns[:, self.spine] = rigid_rotations(joints)[:, None]
         neck = roles.get(NECK, [])
         for control, turn in zip(neck, neck_rotations(world, len(neck)), strict=True):
             turns[:, control] = turn
@@ -175,34 +202,36 @@ class Solver:
             shape, planted = body.feet[side], contacts[:, index] | contacts[:, index + 2]
             foot = self.limb(side, "foot")
             end = foot + self.limb(side, "toes")
-            share = roll_share(side, shape, body.ratio)
+            share = roll_share(shape, body.ratio)
             if share < 1:
                 turns[:, end] = rolled(leg, side, share)[:, None] @ turns[:, end]
             height = sole_height(leg, side)
-            tilted = tilt(turns[:, foot[0]], shape, height, planted, posed, fps)
+            tilted = tilt(turns[:, foot[0]], shape, share, height, planted, posed, fps)
             turns[:, end] = levelled(turns[:, foot[0]], shape, tilted)[:, None] @ turns[:, end]
-            low = body.ratio * (height + on_floor(height, planted, posed, fps))
-            thigh, shin = self._leg_vectors(turns, side)
-            by_ball = ankle_goal(leg, shape, turns[:, foot[0]], low, body.ratio)
-            goals[side] = led_in_the_air(by_ball, hips[side], hips[side] + thigh + shin, height)
+            length = body.length(side, "thigh") + body.length(side, "shin")
+            free = ankle_with(leg, side, shape, turns[:, foot[0]], body.ratio, length)
+            standing = bridged(to_stand(leg, shape, turns[:, foot[0]], body.ratio, free), posed)
+            goals[side] = free + held(standing, planted, fps) * ~posed[:, None]
             half_width, left = abs(float(body.head(side, "thigh")[0])), bridged(world[:, 0, :, 0], posed)
             steps = leg_of(side, unposed, world)
             goals[side] += apart(steps, side, left, planted, half_width, body.ratio, fps)
             unbent = turns[posed][:, end]
             goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2]) * ~posed
             turns[np.ix_(posed, np.array(end))] = unbent
-            length = body.length(side, "thigh") + body.length(side, "shin")
             soft, longest = limits(leg, length)
             reach[side] = np.where(posed, longest, soft), longest
             line = goals[side] - hips[side]
             below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-            drop = np.maximum(drop, planted * (-line[:, 2] - below))
+            near = np.where(planted, 1.0, 1 - rising(height, *_NEAR_FLOOR))
+            drop = np.maximum(drop, near * (-line[:, 2] - below))
         most = _LARGEST_DROP * body.leg
-        lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps) * ~posed
+        lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps, _DROP_WINDOW) * ~posed
         for side in SIDES:
             upper, lower = self.limb(side, "thigh"), self.limb(side, "shin")
             leg_line = held_back(goals[side] - hips[side] + lowered[:, None] * [0.0, 0.0, 1.0], *reach[side])
-            swing, bend = bent(legs[side].thigh[:, :, 0], *self._leg_vectors(turns, side), leg_line)
+            thigh, shin = self._leg_vectors(turns, side)
+            axis = steady_hinge(legs[side].thigh[:, :, 0], thigh, shin, posed, fps)
+            swing, bend = bend_limb(thigh, shin, leg_line, axis)
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
         return lowered
@@ -242,7 +271,7 @@ class Solver:
             0.5 * (places[:, self.limb("L", part)[0]] + places[:, self.limb("R", part)[0]])
             for part in ("thigh", "upper_arm")
         )
-        chest = (self.roles.get(SPINE) or self.roles[HIPS])[-1]
+        chest = (self.spine or self.roles[HIPS])[-1]
         top = (self.roles.get(HEAD) or self.roles.get(NECK) or [chest])[0]
         joint = places[:, top] if HEAD in self.roles or NECK in self.roles else high
         return Trunk(low, high, head_middle(joint, turns[:, top], self.body_volume().head), turns[:, chest])

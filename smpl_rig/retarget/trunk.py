@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import rotations as rot
 from ..rotations import Array
-from ..skeleton import JOINT_INDEX, REST_OFFSETS
+from ..skeleton import JOINT_INDEX, REST_OFFSETS, rest_joints
 
 _SPINE = ("spine1", "spine2", "spine3")
 _LENGTHS = np.linalg.norm(REST_OFFSETS[[JOINT_INDEX["spine2"], JOINT_INDEX["spine3"]]].astype(np.float64), axis=-1)
@@ -42,6 +42,28 @@ def spine_rotations(world: Array, places: Array) -> list[Array]:
         low, high = SPINE_PLACES[upper - 1], SPINE_PLACES[upper]
         found.append(_between(knots[upper - 1], knots[upper], (place - low) / (high - low)))
     return found
+
+
+def rigid_rotations(joints: Array) -> Array:
+    """World rotations (T, 3, 3) of a trunk of one bone between hips and shoulders, which are where the motion's are.
+
+    joints: (T, 24, 3) of the motion, metres. A pelvis leans, sways and turns otherwise than the shoulders over it.
+    """
+    return _from_hips_to_shoulders(joints) @ _RIGID.T
+
+
+def _from_hips_to_shoulders(joints: Array) -> Array:
+    """Axes (..., 3, 3) left, up and forward of a trunk of joints (..., 24, 3)."""
+    (left_hip, right_hip), (left, right) = (
+        [joints[..., JOINT_INDEX[f"{side}_{name}"], :] for side in "LR"] for name in ("hip", "shoulder")
+    )
+    up = rot.normalize(left + right - left_hip - right_hip)
+    line = left - right
+    across = rot.normalize(line - np.sum(line * up, axis=-1, keepdims=True) * up)
+    return np.stack([across, up, np.cross(across, up)], axis=-1)
+
+
+_RIGID = _from_hips_to_shoulders(rest_joints().astype(np.float64))
 
 
 def neck_rotations(world: Array, count: int) -> list[Array]:

@@ -8,7 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_CODE = re.compile(r"\[[^]]*\]")
 _COMBINING = re.compile("[\u0300-\u036f]")
+
+_SERIAL, _FEWEST_SERIAL = 0.9, 12
+"""Share of names that end with a number of their own, and how many names at least, for these numbers to be serial ones."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,11 @@ def canonical(name: str, words: NameWords) -> str:
 
 
 def split(name: str, words: NameWords) -> list[str]:
-    """The words of a name in lower case and its numbers, without a namespace before a colon or a bar."""
+    """The words of a name in lower case and its numbers, without a namespace before a colon or a bar, and without a
+    code in square brackets."""
     text = _COMBINING.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name)))
     text = unicodedata.normalize("NFC", text).replace("ß", "ss")
+    text = _CODE.sub(" ", text) if _CODE.sub("", text).strip() else text
     for word in words.sides:
         if not word.isascii():
             text = text.replace(word, f" {word} ")
@@ -76,6 +82,15 @@ def without_common(names: Sequence[list[str]]) -> list[list[str]]:
                 if len(words) > 1:
                     del words[end]
     return names
+
+
+def without_serial(names: Sequence[list[str]]) -> list[list[str]]:
+    """The words of all names without the number at the end, where (nearly) each has one of its own, as some converters
+    of files add it."""
+    serials = [words[-1] for words in names if len(words) > 1 and words[-1].isdigit()]
+    if len(names) < _FEWEST_SERIAL or len(serials) < _SERIAL * len(names) or len(set(serials)) < len(serials):
+        return [list(words) for words in names]
+    return [words[:-1] if len(words) > 1 and words[-1].isdigit() else list(words) for words in names]
 
 
 def readings(bone: int, name: Sequence[str], known: Collection[str], words: NameWords) -> list[Reading]:

@@ -13,7 +13,7 @@ from .roles import ARM, LEG, SIDES, sided
 Limb = Mapping[str, int]
 """Part -> the first bone of it."""
 
-_REQUIRED, _OPTIONAL = 12.0, 10.0
+_REQUIRED, _OPTIONAL = 16.0, 10.0
 """What a found part is worth. A name's doubts count against it."""
 _OTHER_PREFIX, _RANK, _PLACE, _NUMBER, _UNDERSCORE = 5.0, 0.3, 0.4, 0.1, 0.5
 _DEFORMS = 1.0

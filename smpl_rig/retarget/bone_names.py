@@ -12,7 +12,7 @@ _CODE = re.compile(r"\[[^]]*\]")
 _COMBINING = re.compile("[\u0300-\u036f]")
 
 _SERIAL, _FEWEST_SERIAL = 0.9, 12
-"""Share of names that end with a number of their own, and how many names at least, for these numbers to be serial ones."""
+"""Share of names that end with a number of their own, and how many names there are at least where that is no chance."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,9 @@ def _sides(name: list[str], words: NameWords) -> Iterable[tuple[str, list[str], 
     for side, words_left in sided:
         rest, ending = words_left, list[str]()
         yield side, rest, ending
+        if len(rest) > 2 and rest[-1].isdigit() and rest[-2] in words.endings:
+            rest, ending = [*rest[:-2], rest[-1]], [rest[-2]]
+            yield side, rest, ending
         while len(rest) > 1 and (rest[-1] in words.endings or (not side and rest[-1] in words.middles)):
             ending = ending if rest[-1] in words.middles else [rest[-1], *ending]
             rest = rest[:-1]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -61,12 +61,16 @@ class FoundRoles:
 
 @dataclass
 class _Search:
-    """A skeleton and what was found so far. roles: role -> bones from the body outwards."""
+    """A skeleton, without the tips that programs add, and what was found so far.
+
+    roles: role -> bones from the body outwards. whole: the skeleton with its tips.
+    """
 
     rig: Rig
     named: NamedBones
     family: Family
     roles: dict[str, list[int]]
+    whole: Rig
     doubts: list[str] = field(default_factory=list)
 
     @property
@@ -83,17 +87,22 @@ class _Search:
         return bones[0] if bones else -1
 
 
-def find_roles(rig: Rig) -> FoundRoles:
+def find_roles(whole: Rig) -> FoundRoles:
     """The bones of a skeleton by role. It never raises: what it does not understand is missing in the map."""
+    rig = whole
     named = NamedBones(rig.names, rig.parents, rig.deforms.tolist())
     control = next((family for family in families() if family.control and _has_controls(family, rig)), None)
     if control is not None:
-        return _found(_Search(rig, named, control, named.whole_names(control)))
+        return _found(_Search(rig, named, control, named.whole_names(control), rig))
+    tips = _tips(named)
+    if tips:
+        rig = _without(rig, tips)
+        named = NamedBones(rig.names, rig.parents, rig.deforms.tolist())
     own = _own(rig)
-    search = _Search(rig, named, _vrm() if own else named.family, own)
+    search = _Search(rig, named, _vrm() if own else named.family, own, whole)
     for role, bone in named.limbs.items():
         search.roles.setdefault(role, [bone])
-    if any(role not in search.roles for role in REQUIRED if role != HIPS):
+    if not _all_named(search):
         _add_by_shape(search)
     _doubt_copies(search)
     for side in SIDES:
@@ -155,10 +164,48 @@ def _has_controls(family: Family, rig: Rig) -> bool:
     return all(name in rig.index for name in family.control)
 
 
+def _tips(named: NamedBones) -> set[int]:
+    """Bones that some programs add at the ends of chains, called as the last one with a word for an end."""
+    tips: set[int] = set()
+    for bone in reversed(range(len(named.names))):
+        words, parent = named.words[bone], named.parents[bone]
+        ends = [word for word in words if word not in special_words("tips")]
+        alike = parent >= 0 and len(ends) < len(words) and ends == named.words[parent]
+        if alike and all(child in tips for child in _children(bone, named.parents)):
+            tips.add(bone)
+    return tips
+
+
+def _without(rig: Rig, bones: Collection[int]) -> Rig:
+    """The skeleton without bones on which none hang that stay."""
+    kept = [bone for bone in range(len(rig.names)) if bone not in bones]
+    number = {bone: place for place, bone in enumerate(kept)} | {-1: -1}
+    return replace(
+        rig, names=tuple(rig.names[bone] for bone in kept),
+        parents=tuple(number[rig.parents[bone]] for bone in kept), rest=rig.rest[kept], deforms=rig.deforms[kept],
+        turns_along=rig.turns_along[kept], local_location=rig.local_location[kept], connected=rig.connected[kept],
+    )  # fmt: skip
+
+
+def _all_named(search: _Search) -> bool:
+    """Whether names tell all of arms and legs that there can be, and the head."""
+    roles, parents = search.roles, search.parents
+    if any(role not in roles for role in REQUIRED if role != HIPS):
+        return False
+    ends = (("forearm", "hand"), ("foot", "toes"))
+    known = [
+        search.first(sided(side, part)) for side in SIDES for part, beyond in ends if sided(side, beyond) not in roles
+    ]
+    named_head = HEAD in roles or any(search.named.means(bone, HEAD) for bone in range(len(parents)))
+    return named_head and not any(bone in parents for bone in known)
+
+
 def _without_lone_toe(search: _Search, side: str) -> None:
-    """Where each toe has a bone, the feet end in stiff toes: one that bends alone would look broken."""
+    """Where each toe has a bone of its own on the foot, the feet end in stiff toes: one that bends alone would look
+    broken."""
     foot, parents = search.first(sided(side, "foot")), search.parents
-    below = subtree(foot, parents) if foot >= 0 else []
+    toes = search.first(sided(side, "toes"))
+    below = subtree(foot, parents, [toes]) if foot >= 0 else []
     tips = [bone for bone in below if "toe" in "".join(search.named.words[bone]) and bone not in parents]
     if len(tips) > 2:
         search.roles.pop(sided(side, "toes"), None)
@@ -177,25 +224,55 @@ def _virtual_parents(search: _Search) -> dict[str, str]:
 
 def _add_by_shape(search: _Search) -> None:
     """Limbs and head that names do not tell, by where the joints are."""
-    rig, roles = search.rig, search.roles
-    shape = find_by_shape(rig.heads, rig.parents, rig.deforms.tolist())
-    limbs, sure = dict(shape.limbs), shape.sure
+    roles = search.roles
+    limbs, head, sure = _by_shape(search)
     known = {role: bones[0] for role, bones in roles.items() if role in limbs}
     if sum(limbs[_mirrored(role)] == bone for role, bone in known.items() if _mirrored(role) in limbs) > len(known) / 2:
         limbs, sure = {_mirrored(role): bone for role, bone in limbs.items()}, True
-    if any(limbs[role] != bone for role, bone in known.items()):
-        return  # names and shape say different things: better nothing than a mixture
-    added = [role for role, bone in limbs.items() if role not in roles and bone not in search.used]
+    added: list[str] = []
+    for parts, limb in ((ARM, "arms"), (LEG, "legs")):
+        pair = [sided(side, part) for side in SIDES for part in parts]
+        if any(role in limbs and limbs[role] != known.get(role, limbs[role]) for role in pair if role in REQUIRED):
+            # names and shape say different things: one of both, never a mixture
+            if all(role in roles for role in pair if role in REQUIRED):
+                continue
+            if any(role not in limbs for role in pair if role in REQUIRED):
+                continue
+            for role in pair:
+                roles.pop(role, None)
+            search.doubts.append(
+                f"Names do not tell all bones of the {limb}, so those were taken that lie as {limb} do."
+            )
+            roles.update({role: [limbs[role]] for role in pair if role in limbs})
+            continue
+        added += [role for role in pair if role in limbs and role not in roles and limbs[role] not in search.used]
     roles.update({role: [limbs[role]] for role in added})
-    if shape.head >= 0 and not known and HEAD not in roles:
-        roles[HEAD] = [shape.head]
+    if (
+        head >= 0
+        and HEAD not in roles
+        and not any(search.named.means(bone, HEAD) for bone in range(len(search.parents)))
+    ):
+        roles[HEAD] = [head]
     if added and not known:
         search.doubts.append("The names of the bones say nothing: arms and legs were found by where they are.")
     elif added:
-        parts = ", ".join(words(role) for role in added[:3]) + (" and others" if len(added) > 3 else "")
-        search.doubts.append(f"Found by place, since no name says it: {parts}.")
+        said = ", ".join(words(role) for role in added[:3]) + (" and others" if len(added) > 3 else "")
+        search.doubts.append(f"Found by place, since no name says it: {said}.")
     if added and not sure:
         search.doubts.append("Neither feet nor knees show where the character faces: left and right may be swapped.")
+
+
+def _by_shape(search: _Search) -> tuple[dict[str, int], int, bool]:
+    """(role -> first bone of limbs, the head, whether left and right are certain) by where the joints are."""
+    rig = search.rig
+    shape = find_by_shape(rig.heads, rig.parents, rig.deforms.tolist())
+    if search.whole is rig or (shape.sure and all(role in shape.limbs for role in REQUIRED if role != HIPS)):
+        return dict(shape.limbs), shape.head, shape.sure
+    # tips tell how far hands and feet reach
+    names = search.whole.names
+    shape = find_by_shape(search.whole.heads, search.whole.parents, search.whole.deforms.tolist())
+    limbs = {role: rig.index[names[bone]] for role, bone in shape.limbs.items() if names[bone] in rig.index}
+    return limbs, rig.index.get(names[shape.head], -1) if shape.head >= 0 else -1, shape.sure
 
 
 def _doubt_copies(search: _Search) -> None:
@@ -257,8 +334,15 @@ def _extend_limbs(search: _Search, side: str) -> None:
             start, end = search.first(sided(side, part)), search.first(sided(side, after))
             axis = heads[end] - heads[start]
             length = float(np.linalg.norm(axis))
+            if limb.index(after) > limb.index(part) + 1:
+                continue
             for bone in between(start, end, search.parents)[:-1]:
                 if length < 1e-9 or bone in search.used:
+                    continue
+                if search.named.means(bone, after, side) and not search.named.means(bone, part, side):
+                    if after == "toes":  # ball and toes
+                        roles[sided(side, after)] = [bone]
+                        break
                     continue
                 away = heads[bone] - heads[start]
                 share = float(away @ axis) / length**2
@@ -268,6 +352,10 @@ def _extend_limbs(search: _Search, side: str) -> None:
     hand = roles.get(sided(side, "hand"), [])
     if len(hand) == 1:  # wrist and hand
         beside = [b for b in _children(hand[0], search.parents) if search.named.means(b, "hand", side)]
+        if any(
+            child in search.parents for child in _children(hand[0], search.parents)
+        ):  # then the hand carries the fingers
+            beside = [bone for bone in beside if bone in search.parents]
         above = [b for b in [search.parents[hand[0]]] if b not in search.used and search.named.means(b, "hand", side)]
         roles[sided(side, "hand")] = [*above, hand[0], *beside[:1]]
 

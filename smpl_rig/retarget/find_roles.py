@@ -11,7 +11,7 @@ import numpy as np
 from . import bone_names
 from .bone_tree import between, meeting, path, subtree
 from .families import CENTRAL, Family, families, name_words, special_words
-from .find_by_shape import find_by_shape
+from .find_by_shape import Shape, find_by_shape
 from .named_bones import NamedBones
 from .rig import Floats, Rig
 from .roles import (
@@ -21,6 +21,7 @@ from .roles import (
     HEAD,
     HIPS,
     LEG,
+    LIMB_ROLES,
     NECK,
     REQUIRED,
     SIDES,
@@ -225,7 +226,8 @@ def _virtual_parents(search: _Search) -> dict[str, str]:
 def _add_by_shape(search: _Search) -> None:
     """Limbs and head that names do not tell, by where the joints are."""
     roles = search.roles
-    limbs, head, sure = _by_shape(search)
+    shape = _by_shape(search)
+    limbs, head, sure = shape.limbs, shape.head, shape.sure
     known = {role: bones[0] for role, bones in roles.items() if role in limbs}
     if sum(limbs[_mirrored(role)] == bone for role, bone in known.items() if _mirrored(role) in limbs) > len(known) / 2:
         limbs, sure = {_mirrored(role): bone for role, bone in limbs.items()}, True
@@ -258,21 +260,36 @@ def _add_by_shape(search: _Search) -> None:
     elif added:
         said = ", ".join(words(role) for role in added[:3]) + (" and others" if len(added) > 3 else "")
         search.doubts.append(f"Found by place, since no name says it: {said}.")
+    if shape.others and any(role in added for role in LIMB_ROLES if role[2:] in ARM):
+        other = search.rig.names[shape.others[0]]
+        search.doubts.append(f'Other limbs, from bone "{other}" on, might be the arms as well.')
     if added and not sure:
         search.doubts.append("Neither feet nor knees show where the character faces: left and right may be swapped.")
 
 
-def _by_shape(search: _Search) -> tuple[dict[str, int], int, bool]:
-    """(role -> first bone of limbs, the head, whether left and right are certain) by where the joints are."""
+def _by_shape(search: _Search) -> Shape:
+    """Arms, legs and head by where the joints are; no tips."""
     rig = search.rig
     shape = find_by_shape(rig.heads, rig.parents, rig.deforms.tolist())
-    if search.whole is rig or (shape.sure and all(role in shape.limbs for role in REQUIRED if role != HIPS)):
-        return dict(shape.limbs), shape.head, shape.sure
-    # tips tell how far hands and feet reach
-    names = search.whole.names
-    shape = find_by_shape(search.whole.heads, search.whole.parents, search.whole.deforms.tolist())
-    limbs = {role: rig.index[names[bone]] for role, bone in shape.limbs.items() if names[bone] in rig.index}
-    return limbs, rig.index.get(names[shape.head], -1) if shape.head >= 0 else -1, shape.sure
+    if search.whole is not rig and not (shape.sure and all(role in shape.limbs for role in REQUIRED if role != HIPS)):
+        # tips tell how far hands and feet reach
+        names = search.whole.names
+        shape = find_by_shape(search.whole.heads, search.whole.parents, search.whole.deforms.tolist())
+        limbs = {role: rig.index[names[bone]] for role, bone in shape.limbs.items() if names[bone] in rig.index}
+        head = rig.index.get(names[shape.head], -1) if shape.head >= 0 else -1
+        others = tuple(rig.index[names[bone]] for bone in shape.others if names[bone] in rig.index)
+        shape = Shape(limbs, head, shape.sure, others)
+    limbs = {role: bone for role, bone in shape.limbs.items() if role in REQUIRED or not _is_tip(search, bone)}
+    return replace(shape, limbs=limbs, head=shape.head if _may_be_head(search, shape.head) else -1)
+
+
+def _is_tip(search: _Search, bone: int) -> bool:
+    """Whether a bone at the end of a chain says that it is no more than the end."""
+    return bone >= 0 and bone not in search.parents and not special_words("tips").isdisjoint(search.named.words[bone])
+
+
+def _may_be_head(search: _Search, bone: int) -> bool:
+    return not _is_tip(search, bone) and name_words().helpers.isdisjoint(search.named.words[bone])
 
 
 def _doubt_copies(search: _Search) -> None:

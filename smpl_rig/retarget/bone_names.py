@@ -21,7 +21,7 @@ class NameWords:
 
     sides: each word for left or right -> "L" or "R". middles: words for neither. fillers: say nothing anywhere;
     endings: say nothing at the end. glued: prefixes that some exporters leave without a separator. helpers: words of
-    bones beside the body's: controls, tips, clothes.
+    bones beside the body's: controls, tips, clothes. others: those of them that no bone of a limb has.
     """
 
     sides: Mapping[str, str]
@@ -30,6 +30,7 @@ class NameWords:
     endings: frozenset[str]
     glued: tuple[str, ...]
     helpers: frozenset[str]
+    others: frozenset[str]
 
 
 @dataclass(frozen=True)

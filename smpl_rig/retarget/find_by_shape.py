@@ -24,7 +24,7 @@ _MIDDLE = 0.006
 """Of the height: joints nearer to the plane of symmetry lie in it."""
 _LOW = 0.35
 """Of the height of the hips: ankles are below."""
-_UPRIGHT = 0.6
+_UPRIGHT = 0.45
 """Of its length: how far down a leg goes at least."""
 _REACH = 0.2
 """Of the height: what an arm is long at least."""
@@ -40,6 +40,8 @@ _GAP = 0.12
 """Of the height: a bone that branches farther away than this is no hand, but a forearm without one."""
 _HIPS = 0.7
 """Of the height: legs begin below."""
+_ON_FLOOR = 0.15
+"""Of the height of the hips: arms end above, other limbs that end below are legs."""
 _NEAR_FOOT = 0.12
 """Of the height: a foot that does not hang on its leg is no farther from the knee to the side."""
 _EVEN = 0.7
@@ -96,7 +98,8 @@ def find_by_shape(heads: Floats, parents: Sequence[int], deforms: Sequence[bool]
     moving, every = _moving(parents, deforms), list(range(len(parents)))
     for slack, up, bones in product(_SLACKS, _UPS, [moving, every] if len(moving) < len(every) else [every]):
         shape = _find(heads @ np.array(up, np.float64), parents, bones, slack)
-        if len(shape.limbs) > len(best.limbs):
+        # from another side, a beetle has the shape of a person
+        if len(shape.limbs) > len(best.limbs) and (up == _UPS[0] or not shape.others):
             best = shape
         if _whole(best):
             break
@@ -288,13 +291,15 @@ def _arms(
 ) -> tuple[list[dict[str, int]], tuple[int, ...]]:
     """Both arms, the one on the positive side first, and the first bones of other pairs that might be arms: the pair
     that begins above the legs and reaches farthest, of those that are about as long one that has fingers."""
-    hips = float(body.heads[legs[0]["thigh"], 2])
+    hips, feet = (float(body.heads[legs[0][part], 2]) for part in ("thigh", "foot"))
+    floor = feet + _ON_FLOOR * (hips - feet)
     found: list[tuple[float, bool, tuple[int, int], list[dict[str, int]]]] = []
     for pair in pairs:
         if barred.isdisjoint(pair) and body.heads[pair[0], 2] > hips:
             reach = min(_reach(body, root) for root in pair)
             arms = [_arm(body, *pair), _arm(body, *pair[::-1])]
-            if reach > _REACH * body.height and all(arms):
+            low = min(float(body.heads[subtree(root, body.parents), 2].min()) for root in pair)
+            if reach > _REACH * body.height and low > floor and all(arms):
                 found.append((reach, _fans(body, pair[0]), pair, arms))
     if not found:
         return [], ()

@@ -12,8 +12,9 @@ from . import bone_names
 from .bone_tree import between, meeting, path, subtree
 from .families import CENTRAL, Family, families, name_words, special_words
 from .find_by_shape import Shape, find_by_shape
+from .humanoid import further_limbs, why_no_humanoid
 from .named_bones import NamedBones
-from .rig import Floats, Rig
+from .rig import Rig
 from .roles import (
     ARM,
     BODY_ROLES,
@@ -38,8 +39,8 @@ _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
 """Of a limb's length: how far from its axis a bone in line may lie."""
-_STANDS = -0.5
-"""The cosine between a leg and the trunk: a person's is below."""
+_LARGE_PART = 0.3
+"""Share of the bones that hang on no helper bone, such as the first one of a tail."""
 _LONGEST_FINGER = 5
 """Bones of a finger with the one in the palm and a tip."""
 _IN_PALM = 0.5
@@ -106,6 +107,7 @@ def find_roles(whole: Rig) -> FoundRoles:
     if not _all_named(search):
         _add_by_shape(search)
     _doubt_copies(search)
+    _doubt_arms(search)
     for side in SIDES:
         _without_lone_toe(search, side)
     _find_trunk(search)
@@ -140,7 +142,9 @@ def _found(search: _Search) -> FoundRoles:
     if search.family.name:
         expected |= {role: min(expected[role], max(len(bones.get(role, ())), 1)) for role in expected}
     character = CharacterMap(bones, search.family.name, _virtual_parents(search))
-    return FoundRoles(character, tuple(search.doubts), _no_humanoid(search), expected)
+    return FoundRoles(
+        character, tuple(search.doubts), why_no_humanoid(search.rig, search.named, search.roles), expected
+    )
 
 
 def _vrm() -> Family:
@@ -268,19 +272,45 @@ def _add_by_shape(search: _Search) -> None:
 
 
 def _by_shape(search: _Search) -> Shape:
-    """Arms, legs and head by where the joints are; no tips."""
-    rig = search.rig
-    shape = find_by_shape(rig.heads, rig.parents, rig.deforms.tolist())
-    if search.whole is not rig and not (shape.sure and all(role in shape.limbs for role in REQUIRED if role != HIPS)):
-        # tips tell how far hands and feet reach
-        names = search.whole.names
-        shape = find_by_shape(search.whole.heads, search.whole.parents, search.whole.deforms.tolist())
-        limbs = {role: rig.index[names[bone]] for role, bone in shape.limbs.items() if names[bone] in rig.index}
-        head = rig.index.get(names[shape.head], -1) if shape.head >= 0 else -1
-        others = tuple(rig.index[names[bone]] for bone in shape.others if names[bone] in rig.index)
-        shape = Shape(limbs, head, shape.sure, others)
-    limbs = {role: bone for role, bone in shape.limbs.items() if role in REQUIRED or not _is_tip(search, bone)}
-    return replace(shape, limbs=limbs, head=shape.head if _may_be_head(search, shape.head) else -1)
+    """Arms, legs and head by where the joints are, of bones whose names do not say that they are something else."""
+    rig, others = search.rig, _helpers(search)
+    tries = [_without(rig, others)] if others else []
+    tries += [rig] if search.whole is rig else [rig, search.whole]  # tips tell how far hands and feet reach
+    best = Shape({}, -1, False)
+    for each in tries:
+        shape = find_by_shape(each.heads, each.parents, each.deforms.tolist())
+        if each is not rig:
+            number = {bone: rig.index[name] for bone, name in enumerate(each.names) if name in rig.index}
+            limbs = {role: number[bone] for role, bone in shape.limbs.items() if bone in number}
+            also = tuple(number[bone] for bone in shape.others if bone in number)
+            shape = Shape(limbs, number.get(shape.head, -1), shape.sure, also)
+        if len(shape.limbs) > len(best.limbs):
+            best = shape
+        if best.sure and all(role in best.limbs for role in REQUIRED if role != HIPS):
+            break
+    limbs = {role: bone for role, bone in best.limbs.items() if role in REQUIRED or not _is_tip(search, bone)}
+    for parts, those in ((ARM, LEG), (LEG, ARM)):
+        pair = [limbs[role] for side in SIDES for role in (sided(side, part) for part in parts) if role in limbs]
+        if any(bone in others or _says_one_of(search, bone, those, parts) for bone in pair):
+            limbs = {role: bone for role, bone in limbs.items() if role[2:] not in parts}
+    return replace(best, limbs=limbs, head=best.head if _may_be_head(search, best.head) else -1)
+
+
+def _helpers(search: _Search) -> set[int]:
+    """Bones whose names say that they are no part of a body: controls, wings, skirts; and what hangs on them."""
+    found: set[int] = set()
+    for bone, name in enumerate(search.named.words):
+        if not name_words().others.isdisjoint(name):
+            below = subtree(bone, search.parents)
+            if len(below) < _LARGE_PART * len(search.parents):
+                found |= set(below)
+    return found
+
+
+def _says_one_of(search: _Search, bone: int, parts: Sequence[str], own: Sequence[str]) -> bool:
+    """Whether a bone's name says that it is one of some parts, and of none of its own."""
+    said = {meaning.part for _, meaning in search.named.meanings(bone)}
+    return not said.isdisjoint(parts) and said.isdisjoint(own)
 
 
 def _is_tip(search: _Search, bone: int) -> bool:
@@ -289,7 +319,7 @@ def _is_tip(search: _Search, bone: int) -> bool:
 
 
 def _may_be_head(search: _Search, bone: int) -> bool:
-    return not _is_tip(search, bone) and name_words().helpers.isdisjoint(search.named.words[bone])
+    return bone >= 0 and not _is_tip(search, bone) and name_words().helpers.isdisjoint(search.named.words[bone])
 
 
 def _doubt_copies(search: _Search) -> None:
@@ -298,6 +328,13 @@ def _doubt_copies(search: _Search) -> None:
         search.doubts.append(
             "This rig has FK and IK copies of limbs and is of no known kind: the bones that deform the mesh were taken."
         )
+
+
+def _doubt_arms(search: _Search) -> None:
+    """Say it where there are other arms."""
+    more = further_limbs(search.rig, search.named, search.roles, ARM)
+    if more:
+        search.doubts.append(f'There are other arms, from bone "{search.rig.names[more[0]]}" on, which do not dance.')
 
 
 def _mirrored(role: str) -> str:
@@ -309,9 +346,13 @@ def _find_trunk(search: _Search) -> None:
     roles, parents = search.roles, search.parents
     thighs = [search.first(sided(side, "thigh")) for side in SIDES]
     arms = [next((b for b in (search.first(sided(side, part)) for part in ARM) if b >= 0), -1) for side in SIDES]
-    if min(thighs) < 0 or min(arms) < 0:
+    if max(thighs) < 0 or max(arms) < 0:
         return
-    legs, chest = meeting(thighs[0], thighs[1], parents), meeting(arms[0], arms[1], parents)
+    legs, chest = (
+        meeting(one, other, parents) if min(one, other) >= 0 else parents[max(one, other)]
+        for one, other in ((thighs[0], thighs[1]), (arms[0], arms[1]))
+    )
+    thighs, arms = ([bone for bone in pair if bone >= 0] for pair in (thighs, arms))
     if HEAD not in roles:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
@@ -483,34 +524,3 @@ def _find_twists(search: _Search, side: str) -> None:
                     beside[bone] = share
             if beside:
                 roles[twist(sided(side, part))] = sorted(beside, key=lambda bone: (round(beside[bone], 3), bone))
-
-
-def _no_humanoid(search: _Search) -> str:
-    """Why a skeleton is none of a person, a sentence; "" for a person's."""
-    if not search.rig.names:
-        return "This armature has no bones."
-    have = {limb: any(sided(side, part) in search.roles for side in SIDES for part in parts)
-            for limb, parts in (("legs", LEG[:3]), ("arms", ARM[1:]))}  # fmt: skip
-    if not any(have.values()):
-        return "This armature has neither arms nor legs that could be recognised."
-    if not all(have.values()):
-        return f"This armature has no {'legs' if have['arms'] else 'arms'} that could be recognised."
-    if _on_four_legs(search):
-        return "This armature stands on four legs; only two-legged characters can dance."
-    return ""
-
-
-def _on_four_legs(search: _Search) -> bool:
-    """Whether arms and legs are parallel, and across the trunk; also where the skeleton lies."""
-    places: dict[str, list[Floats]] = {}
-    for part in ("thigh", "foot", "upper_arm", "hand", "forearm"):
-        bones = [search.first(sided(side, part)) for side in SIDES]
-        places[part] = [search.rig.heads[bone] for bone in bones if bone >= 0]
-    ends = places["hand"] or places["forearm"]
-    if not (places["thigh"] and places["foot"] and places["upper_arm"] and ends):
-        return False
-    thigh, foot, arm, end = (
-        np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends)
-    )
-    trunk, leg, reach = (way / max(float(np.linalg.norm(way)), 1e-9) for way in (arm - thigh, foot - thigh, end - arm))
-    return float(trunk @ leg) > _STANDS and float(reach @ leg) > -_STANDS

@@ -103,10 +103,10 @@ def keyed_now(
 
 
 def _without_held(armature: bpy.types.Object, character: CharacterMap) -> CharacterMap:
-    """The map without twist bones that a constraint turns: its rig does what a dance would do with them."""
+    """The map without twist bones and fingers that a constraint turns: nobody's dance needs them."""
     held = held_bones(pose_of(armature))
     bones = {
-        role: tuple(name for name in names if name not in held) if role in TWIST_ROLES else names
+        role: tuple(name for name in names if name not in held) if role in (*TWIST_ROLES, *FINGER_ROLES) else names
         for role, names in character.items()
     }
     return replace(character, bones={role: names for role, names in bones.items() if names})

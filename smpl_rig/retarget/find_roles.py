@@ -293,7 +293,7 @@ def _by_shape(search: _Search) -> Shape:
         pair = [limbs[role] for side in SIDES for role in (sided(side, part) for part in parts) if role in limbs]
         if any(bone in others or _says_one_of(search, bone, those, parts) for bone in pair):
             limbs = {role: bone for role, bone in limbs.items() if role[2:] not in parts}
-    return replace(best, limbs=limbs, head=best.head if _may_be_head(search, best.head) else -1)
+    return replace(best, limbs=limbs, head=_no_tip(search, best.head))
 
 
 def _helpers(search: _Search) -> set[int]:
@@ -318,8 +318,14 @@ def _is_tip(search: _Search, bone: int) -> bool:
     return bone >= 0 and bone not in search.parents and not special_words("tips").isdisjoint(search.named.words[bone])
 
 
-def _may_be_head(search: _Search, bone: int) -> bool:
-    return bone >= 0 and not _is_tip(search, bone) and name_words().helpers.isdisjoint(search.named.words[bone])
+def _no_tip(search: _Search, head: int) -> int:
+    """The head that the shape tells, or the bone below where that is only its top; -1 where it is something else."""
+    if head < 0 or not name_words().helpers.isdisjoint(set(search.named.words[head]) - special_words("tips")):
+        return -1
+    below = search.parents[head]
+    arms = {bone for side in SIDES for bone in path(search.first(sided(side, "upper_arm")), search.parents)}
+    in_trunk = below in arms or search.named.means(below, NECK) or search.named.means(below, SPINE)
+    return below if _is_tip(search, head) and not in_trunk else head
 
 
 def _doubt_copies(search: _Search) -> None:
@@ -476,7 +482,11 @@ def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence
     if thumb < 0:
         search.roles[sided(side, "thumb")] = chains.pop(0)
         thumb = search.first(sided(side, "thumb"))
-    chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[thumb])))
+    places = {chain[0]: heads[chain[:2]].mean(axis=0) for chain in chains}
+    away = {first: float(np.linalg.norm(place - heads[thumb])) for first, place in places.items()}
+    if chains:  # along the line from the one next to the thumb to the one farthest from it
+        near, far = (places[pick(away, key=lambda first: away[first])] for pick in (min, max))
+        chains.sort(key=lambda chain: float((places[chain[0]] - near) @ (far - near)))
     for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains, strict=False):
         search.roles[sided(side, finger)] = chain
 

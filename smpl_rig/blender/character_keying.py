@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,7 @@ from ..retarget.roles import (
     HEAD,
     HIPS,
     SIDES,
+    TWIST_ROLES,
     CharacterMap,
     CharacterMapError,
     sided,
@@ -87,6 +88,7 @@ def keyed_now(
     """How a dance that begins at a scene frame would be keyed on an armature as it is. former: bones of a dance that it
     replaces. Raises ArmatureError."""
     check_usable(armature)
+    character = _without_held(armature, character)
     rig = rig_of(armature, character=character)
     with _as_armature_errors():
         controls = Retargeter(rig, character, hands).controls
@@ -98,6 +100,16 @@ def keyed_now(
     moving = tuple(c.bone for c in sorted(controls, key=lambda c: c.role != HIPS) if c.moves)
     rest = tuple(tuple(each) for each in _rest_of(rig, list(modes)).tolist())
     return KeyedCharacter(character, hands, tuple(to_world.ravel().tolist()), modes, moving, rest, degrees, metres)
+
+
+def _without_held(armature: bpy.types.Object, character: CharacterMap) -> CharacterMap:
+    """The map without twist bones and fingers that a constraint turns: nobody's dance needs them."""
+    held = held_bones(pose_of(armature))
+    bones = {
+        role: tuple(name for name in names if name not in held) if role in (*TWIST_ROLES, *FINGER_ROLES) else names
+        for role, names in character.items()
+    }
+    return replace(character, bones={role: names for role, names in bones.items() if names})
 
 
 def _rest_of(rig: Rig, bones: Sequence[str]) -> Floats:

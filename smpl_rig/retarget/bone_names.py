@@ -8,7 +8,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_CODE = re.compile(r"\[[^]]*\]")
 _COMBINING = re.compile("[\u0300-\u036f]")
+
+_SERIAL, _FEWEST_SERIAL = 0.9, 12
+"""Share of names that end with a number of their own, and how many names there are at least where that is no chance."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +21,7 @@ class NameWords:
 
     sides: each word for left or right -> "L" or "R". middles: words for neither. fillers: say nothing anywhere;
     endings: say nothing at the end. glued: prefixes that some exporters leave without a separator. helpers: words of
-    bones beside the body's: controls, tips, clothes.
+    bones beside the body's: controls, tips, clothes. others: those of them that no bone of a limb has.
     """
 
     sides: Mapping[str, str]
@@ -26,6 +30,7 @@ class NameWords:
     endings: frozenset[str]
     glued: tuple[str, ...]
     helpers: frozenset[str]
+    others: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -49,9 +54,11 @@ def canonical(name: str, words: NameWords) -> str:
 
 
 def split(name: str, words: NameWords) -> list[str]:
-    """The words of a name in lower case and its numbers, without a namespace before a colon or a bar."""
+    """The words of a name in lower case and its numbers, without a namespace before a colon or a bar, and without a
+    code in square brackets."""
     text = _COMBINING.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", name)))
     text = unicodedata.normalize("NFC", text).replace("ß", "ss")
+    text = _CODE.sub(" ", text) if _CODE.sub("", text).strip() else text
     for word in words.sides:
         if not word.isascii():
             text = text.replace(word, f" {word} ")
@@ -76,6 +83,15 @@ def without_common(names: Sequence[list[str]]) -> list[list[str]]:
                 if len(words) > 1:
                     del words[end]
     return names
+
+
+def without_serial(names: Sequence[list[str]]) -> list[list[str]]:
+    """The words of all names without the number at the end, where (nearly) each has one of its own, as some converters
+    of files add it."""
+    serials = [words[-1] for words in names if len(words) > 1 and words[-1].isdigit()]
+    if len(names) < _FEWEST_SERIAL or len(serials) < _SERIAL * len(names) or len(set(serials)) < len(serials):
+        return [list(words) for words in names]
+    return [words[:-1] if len(words) > 1 and words[-1].isdigit() else list(words) for words in names]
 
 
 def readings(bone: int, name: Sequence[str], known: Collection[str], words: NameWords) -> list[Reading]:
@@ -104,6 +120,9 @@ def _sides(name: list[str], words: NameWords) -> Iterable[tuple[str, list[str], 
     for side, words_left in sided:
         rest, ending = words_left, list[str]()
         yield side, rest, ending
+        if len(rest) > 2 and rest[-1].isdigit() and rest[-2] in words.endings:
+            rest, ending = [*rest[:-2], rest[-1]], [rest[-2]]
+            yield side, rest, ending
         while len(rest) > 1 and (rest[-1] in words.endings or (not side and rest[-1] in words.middles)):
             ending = ending if rest[-1] in words.middles else [rest[-1], *ending]
             rest = rest[:-1]

@@ -62,6 +62,7 @@ def name_words() -> NameWords:
     return NameWords(
         dict(sorted(sides.items(), key=lambda item: -len(item[0]))), frozenset(table["middles"]),
         frozenset(table["fillers"]), frozenset(table["endings"]), tuple(table["glued"]), helpers,
+        frozenset(table["helpers"]),
     )  # fmt: skip
 
 

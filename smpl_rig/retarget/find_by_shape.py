@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ _MIDDLE = 0.006
 """Of the height: joints nearer to the plane of symmetry lie in it."""
 _LOW = 0.35
 """Of the height of the hips: ankles are below."""
-_UPRIGHT = 0.6
+_UPRIGHT = 0.45
 """Of its length: how far down a leg goes at least."""
 _REACH = 0.2
 """Of the height: what an arm is long at least."""
@@ -40,6 +40,8 @@ _GAP = 0.12
 """Of the height: a bone that branches farther away than this is no hand, but a forearm without one."""
 _HIPS = 0.7
 """Of the height: legs begin below."""
+_ON_FLOOR = 0.15
+"""Of the height of the hips: arms end above, other limbs that end below are legs."""
 _NEAR_FOOT = 0.12
 """Of the height: a foot that does not hang on its leg is no farther from the knee to the side."""
 _EVEN = 0.7
@@ -50,19 +52,31 @@ _UPS = (
     ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     ((1, 0, 0), (0, 0, 1), (0, -1, 0)),
     ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
+    ((0, 0, 1), (0, 1, 0), (-1, 0, 0)),
+    ((0, 0, -1), (0, 1, 0), (1, 0, 0)),
+    ((1, 0, 0), (0, -1, 0), (0, 0, -1)),
 )
-"""Turns of a body that stands, or that a file has laid on its back or face."""
+"""Turns of a body that stands, or that a file has laid on its back, face or side, or put on its head."""
+_SLACKS = (1.0, 3.0)
+"""Bodies are rarely as even as those of people who model them: for those that nets and scanners make, tolerances are so
+many times larger."""
+_AS_LONG = 0.45
+"""Of the reach of the longest pair of limbs: that of another pair that may be the arms."""
 _FORWARD = np.array([0.0, -1.0])
 """Where characters face in Blender."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """What the shape tells. limbs: role -> first bone; head: -1 for none; sure: whether left and right are certain."""
+    """What the shape tells. limbs: role -> first bone; head: -1 for none; sure: whether left and right are certain.
+
+    others: first bones of other limbs that might be the arms.
+    """
 
     limbs: dict[str, int]
     head: int
     sure: bool
+    others: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,21 +86,23 @@ class _Body:
     aside: Floats
     """(B,) signed distances from the plane of symmetry."""
     height: float
+    slack: float
 
     def off(self, bone: int) -> bool:
-        return abs(self.aside[bone]) > _MIDDLE * self.height
+        return abs(self.aside[bone]) > _MIDDLE * self.slack * self.height
 
 
 def find_by_shape(heads: Floats, parents: Sequence[int], deforms: Sequence[bool]) -> Shape:
     """The first bones of limbs, and the head. heads: (B, 3) at rest in the world, Z up."""
     best = Shape({}, -1, False)
-    for bones in (_moving(parents, deforms), list(range(len(parents)))):
-        for up in _UPS:
-            shape = _find(heads @ np.array(up, np.float64), parents, bones)
-            if len(shape.limbs) > len(best.limbs):
-                best = shape
-            if _whole(best):
-                return best
+    moving, every = _moving(parents, deforms), list(range(len(parents)))
+    for slack, up, bones in product(_SLACKS, _UPS, [moving, every] if len(moving) < len(every) else [every]):
+        shape = _find(heads @ np.array(up, np.float64), parents, bones, slack)
+        # from another side, a beetle has the shape of a person
+        if len(shape.limbs) > len(best.limbs) and (up == _UPS[0] or not shape.others):
+            best = shape
+        if _whole(best):
+            break
     return best
 
 
@@ -94,21 +110,21 @@ def _whole(shape: Shape) -> bool:
     return all(role in shape.limbs for role in REQUIRED[1:]) and shape.head >= 0
 
 
-def _find(heads: Floats, parents: Sequence[int], bones: list[int]) -> Shape:
+def _find(heads: Floats, parents: Sequence[int], bones: list[int], slack: float) -> Shape:
     nothing = Shape({}, -1, False)
     height = float(np.ptp(heads[bones, 2])) if len(bones) >= _FEWEST else 0.0
     if height <= 0:
         return nothing
-    aside = _symmetry(heads, bones, height)
+    aside = _symmetry(heads, bones, height, slack)
     if aside is None:
         return nothing
-    body = _Body(parents, heads, aside, height)
+    body = _Body(parents, heads, aside, height, slack)
     pairs = _pairs(body, bones)
     legs = _legs(body, pairs, bones)
     if not legs:
         return nothing
     thighs = [legs[0]["thigh"], legs[1]["thigh"]]
-    arms = _arms(body, pairs, {bone for thigh in thighs for bone in path(thigh, parents)}, legs)
+    arms, others = _arms(body, pairs, {bone for thigh in thighs for bone in path(thigh, parents)}, legs)
     forward, sure = _facing(body, legs)
     left = np.array([-forward[1], forward[0]])  # up x forward
     first_is_left = float((heads[thighs[0], :2] - heads[thighs[1], :2]) @ left) > 0
@@ -117,7 +133,7 @@ def _find(heads: Floats, parents: Sequence[int], bones: list[int]) -> Shape:
         for chain, side in zip(chains, "LR" if first_is_left else "RL", strict=False):
             limbs |= {sided(side, part): bone for part, bone in chain.items()}
     head = _head(body, bones, arms) if arms else -1
-    return Shape(limbs, head, sure)
+    return Shape(limbs, head, sure, others)
 
 
 def _moving(parents: Sequence[int], deforms: Sequence[bool]) -> list[int]:
@@ -129,14 +145,14 @@ def _moving(parents: Sequence[int], deforms: Sequence[bool]) -> list[int]:
     return sorted(wanted) if sum(deforms) >= 12 else list(range(len(parents)))
 
 
-def _symmetry(heads: Floats, bones: list[int], height: float) -> Floats | None:
+def _symmetry(heads: Floats, bones: list[int], height: float, slack: float) -> Floats | None:
     """Signed distances of all heads from the upright plane about which most joints have a mirror image."""
     points = heads[bones]
     flat = points[:, :2]
     axes = [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
     # joints at one height tell the axis of a body that stands turned
     for one, other in combinations(range(len(bones)), 2):
-        if abs(points[one, 2] - points[other, 2]) < 0.002 * height:
+        if abs(points[one, 2] - points[other, 2]) < 0.002 * slack * height:
             across = flat[one] - flat[other]
             if np.linalg.norm(across) > 0.1 * height:
                 axes.append(across / np.linalg.norm(across))
@@ -151,7 +167,7 @@ def _symmetry(heads: Floats, bones: list[int], height: float) -> Floats | None:
         mirrored = points - 2 * aside[:, None] * np.append(axis, 0.0)
         apart = np.linalg.norm(mirrored[:, None] - points[None], axis=-1)
         off = np.abs(aside) > 0.02 * height
-        count = int((off & (apart.min(axis=1) < _SAME_PLACE * height)).sum())
+        count = int((off & (apart.min(axis=1) < _SAME_PLACE * slack * height)).sum())
         if count > best[0]:
             best = count, heads[:, :2] @ axis - middle
         if len(tried) > 60:
@@ -170,7 +186,7 @@ def _pairs(body: _Body, bones: list[int]) -> list[tuple[int, int]]:
             others = [b for b in roots if body.aside[b] < 0 and _depth(b, body) == _depth(one, body)]
             near = [(float(np.linalg.norm(body.heads[b] - image)), b) for b in others]
             size = len(subtree(one, body.parents))
-            same = [(away, b) for away, b in near if away < 2 * _SAME_PLACE * body.height]
+            same = [(away, b) for away, b in near if away < 2 * _SAME_PLACE * body.slack * body.height]
             if same:
                 found.append(
                     (one, min(same, key=lambda each: (abs(len(subtree(each[1], body.parents)) - size), each))[1])
@@ -272,17 +288,33 @@ def _joints(
 
 def _arms(
     body: _Body, pairs: list[tuple[int, int]], barred: set[int], legs: list[dict[str, int]]
-) -> list[dict[str, int]]:
-    """Both arms, the one on the positive side first: the pair that reaches farthest and begins above the legs."""
-    hips = float(body.heads[legs[0]["thigh"], 2])
-    best: tuple[float, list[dict[str, int]]] = (_REACH * body.height, [])
+) -> tuple[list[dict[str, int]], tuple[int, ...]]:
+    """Both arms, the one on the positive side first, and the first bones of other pairs that might be arms: the pair
+    that begins above the legs and reaches farthest, of those that are about as long one that has fingers."""
+    hips, feet = (float(body.heads[legs[0][part], 2]) for part in ("thigh", "foot"))
+    floor = feet + _ON_FLOOR * (hips - feet)
+    found: list[tuple[float, bool, tuple[int, int], list[dict[str, int]]]] = []
     for pair in pairs:
         if barred.isdisjoint(pair) and body.heads[pair[0], 2] > hips:
             reach = min(_reach(body, root) for root in pair)
             arms = [_arm(body, *pair), _arm(body, *pair[::-1])]
-            if reach > best[0] and all(arms):
-                best = reach, arms
-    return best[1]
+            low = min(float(body.heads[subtree(root, body.parents), 2].min()) for root in pair)
+            if reach > _REACH * body.height and low > floor and all(arms):
+                found.append((reach, _fans(body, pair[0]), pair, arms))
+    if not found:
+        return [], ()
+    fingers = any(fans for _, fans, _, _ in found)
+    _, _, chosen, arms = max(found, key=lambda each: (each[1] == fingers, each[0], each[2]))
+    longest = max(reach for reach, fans, _, _ in found if fans == fingers)
+    others = [pair for reach, _, pair, _ in found if pair != chosen and reach > _AS_LONG * longest]
+    return arms, tuple(pair[0] for pair in others)
+
+
+def _fans(body: _Body, root: int) -> bool:
+    """Whether chains of bones, like fingers, leave one bone of a limb."""
+    inside = subtree(root, body.parents)
+    carrying = [body.parents[bone] for bone in inside if _carries(bone, inside, body)]
+    return any(carrying.count(bone) > 2 for bone in carrying)
 
 
 def _reach(body: _Body, root: int) -> float:

@@ -13,13 +13,15 @@ from .roles import ARM, LEG, SIDES, sided
 Limb = Mapping[str, int]
 """Part -> the first bone of it."""
 
-_REQUIRED, _OPTIONAL = 12.0, 10.0
+_REQUIRED, _OPTIONAL = 16.0, 10.0
 """What a found part is worth. A name's doubts count against it."""
 _OTHER_PREFIX, _RANK, _PLACE, _NUMBER, _UNDERSCORE = 5.0, 0.3, 0.4, 0.1, 0.5
 _DEFORMS = 1.0
 _MOST_PREFIXES = 8
 _LOOSE = ("foot", "hand", "toes", "shoulder")
 """Parts that in some rigs do not hang on their limb, or it on them."""
+
+_PIECES = ("upper_arm", "forearm", "thigh", "shin")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,10 @@ def _find_pair(
     deforms: Sequence[bool],
 ) -> dict[str, int]:  # fmt: skip
     candidates = []
+    lines = _numbered_lines(readings, family, parents)
     for reading in readings:
+        if reading.bone in lines:
+            continue
         for meaning in family.meanings.get(reading.key, ()) if reading.side else ():
             if meaning.part in parts:
                 doubt = _RANK * meaning.rank + _PLACE * meaning.place + _NUMBER * min(max(reading.number, 0), 9)
@@ -69,6 +74,25 @@ def _find_pair(
         if worth > best[0]:
             best = worth, found
     return best[1]
+
+
+def _numbered_lines(readings: Sequence[Reading], family: Family, parents: Sequence[int]) -> set[int]:
+    """Bones in lines of three and more with one name and numbers, `arm`, `arm.001`, `arm.002`, where the name is one of
+    a limb: which of its parts they are only their places tell."""
+    named: dict[int, set[tuple[str, str, str]]] = {}
+    for reading in readings:
+        name = reading.key.rstrip("0123456789.")
+        numbered = [family.meanings[key][0].part for key in (f"{name}1", f"{name}2") if key in family.meanings]
+        if reading.side and len({part for part in numbered if part in _PIECES}) > 1:
+            named.setdefault(reading.bone, set()).add((reading.side, name, reading.prefix))
+    found: set[int] = set()
+    for bone, names in named.items():
+        line = [bone]
+        while names & named.get(parents[line[-1]], set()):
+            line.append(parents[line[-1]])
+        if len(line) > 2:
+            found |= set(line)
+    return found
 
 
 def _best_path(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,9 +11,10 @@ import numpy as np
 from . import bone_names
 from .bone_tree import between, meeting, path, subtree
 from .families import CENTRAL, Family, families, name_words, special_words
-from .find_by_shape import find_by_shape
+from .find_by_shape import Shape, find_by_shape
+from .humanoid import further_limbs, why_no_humanoid
 from .named_bones import NamedBones
-from .rig import Floats, Rig
+from .rig import Rig
 from .roles import (
     ARM,
     BODY_ROLES,
@@ -21,6 +22,7 @@ from .roles import (
     HEAD,
     HIPS,
     LEG,
+    LIMB_ROLES,
     NECK,
     REQUIRED,
     SIDES,
@@ -37,8 +39,8 @@ _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
 """Of a limb's length: how far from its axis a bone in line may lie."""
-_STANDS = -0.5
-"""The cosine between a leg and the trunk: a person's is below."""
+_LARGE_PART = 0.3
+"""Share of the bones that hang on no helper bone, such as the first one of a tail."""
 _LONGEST_FINGER = 5
 """Bones of a finger with the one in the palm and a tip."""
 _IN_PALM = 0.5
@@ -61,12 +63,16 @@ class FoundRoles:
 
 @dataclass
 class _Search:
-    """A skeleton and what was found so far. roles: role -> bones from the body outwards."""
+    """A skeleton, without the tips that programs add, and what was found so far.
+
+    roles: role -> bones from the body outwards. whole: the skeleton with its tips.
+    """
 
     rig: Rig
     named: NamedBones
     family: Family
     roles: dict[str, list[int]]
+    whole: Rig
     doubts: list[str] = field(default_factory=list)
 
     @property
@@ -83,19 +89,25 @@ class _Search:
         return bones[0] if bones else -1
 
 
-def find_roles(rig: Rig) -> FoundRoles:
+def find_roles(whole: Rig) -> FoundRoles:
     """The bones of a skeleton by role. It never raises: what it does not understand is missing in the map."""
+    rig = whole
     named = NamedBones(rig.names, rig.parents, rig.deforms.tolist())
     control = next((family for family in families() if family.control and _has_controls(family, rig)), None)
     if control is not None:
-        return _found(_Search(rig, named, control, named.whole_names(control)))
+        return _found(_Search(rig, named, control, named.whole_names(control), rig))
+    tips = _tips(named)
+    if tips:
+        rig = _without(rig, tips)
+        named = NamedBones(rig.names, rig.parents, rig.deforms.tolist())
     own = _own(rig)
-    search = _Search(rig, named, _vrm() if own else named.family, own)
+    search = _Search(rig, named, _vrm() if own else named.family, own, whole)
     for role, bone in named.limbs.items():
         search.roles.setdefault(role, [bone])
-    if any(role not in search.roles for role in REQUIRED if role != HIPS):
+    if not _all_named(search):
         _add_by_shape(search)
     _doubt_copies(search)
+    _doubt_arms(search)
     for side in SIDES:
         _without_lone_toe(search, side)
     _find_trunk(search)
@@ -130,7 +142,9 @@ def _found(search: _Search) -> FoundRoles:
     if search.family.name:
         expected |= {role: min(expected[role], max(len(bones.get(role, ())), 1)) for role in expected}
     character = CharacterMap(bones, search.family.name, _virtual_parents(search))
-    return FoundRoles(character, tuple(search.doubts), _no_humanoid(search), expected)
+    return FoundRoles(
+        character, tuple(search.doubts), why_no_humanoid(search.rig, search.named, search.roles), expected
+    )
 
 
 def _vrm() -> Family:
@@ -155,10 +169,48 @@ def _has_controls(family: Family, rig: Rig) -> bool:
     return all(name in rig.index for name in family.control)
 
 
+def _tips(named: NamedBones) -> set[int]:
+    """Bones that some programs add at the ends of chains, called as the last one with a word for an end."""
+    tips: set[int] = set()
+    for bone in reversed(range(len(named.names))):
+        words, parent = named.words[bone], named.parents[bone]
+        ends = [word for word in words if word not in special_words("tips")]
+        alike = parent >= 0 and len(ends) < len(words) and ends == named.words[parent]
+        if alike and all(child in tips for child in _children(bone, named.parents)):
+            tips.add(bone)
+    return tips
+
+
+def _without(rig: Rig, bones: Collection[int]) -> Rig:
+    """The skeleton without bones on which none hang that stay."""
+    kept = [bone for bone in range(len(rig.names)) if bone not in bones]
+    number = {bone: place for place, bone in enumerate(kept)} | {-1: -1}
+    return replace(
+        rig, names=tuple(rig.names[bone] for bone in kept),
+        parents=tuple(number[rig.parents[bone]] for bone in kept), rest=rig.rest[kept], deforms=rig.deforms[kept],
+        turns_along=rig.turns_along[kept], local_location=rig.local_location[kept], connected=rig.connected[kept],
+    )  # fmt: skip
+
+
+def _all_named(search: _Search) -> bool:
+    """Whether names tell all of arms and legs that there can be, and the head."""
+    roles, parents = search.roles, search.parents
+    if any(role not in roles for role in REQUIRED if role != HIPS):
+        return False
+    ends = (("forearm", "hand"), ("foot", "toes"))
+    known = [
+        search.first(sided(side, part)) for side in SIDES for part, beyond in ends if sided(side, beyond) not in roles
+    ]
+    named_head = HEAD in roles or any(search.named.means(bone, HEAD) for bone in range(len(parents)))
+    return named_head and not any(bone in parents for bone in known)
+
+
 def _without_lone_toe(search: _Search, side: str) -> None:
-    """Where each toe has a bone, the feet end in stiff toes: one that bends alone would look broken."""
+    """Where each toe has a bone of its own on the foot, the feet end in stiff toes: one that bends alone would look
+    broken."""
     foot, parents = search.first(sided(side, "foot")), search.parents
-    below = subtree(foot, parents) if foot >= 0 else []
+    toes = search.first(sided(side, "toes"))
+    below = subtree(foot, parents, [toes]) if foot >= 0 else []
     tips = [bone for bone in below if "toe" in "".join(search.named.words[bone]) and bone not in parents]
     if len(tips) > 2:
         search.roles.pop(sided(side, "toes"), None)
@@ -177,25 +229,103 @@ def _virtual_parents(search: _Search) -> dict[str, str]:
 
 def _add_by_shape(search: _Search) -> None:
     """Limbs and head that names do not tell, by where the joints are."""
-    rig, roles = search.rig, search.roles
-    shape = find_by_shape(rig.heads, rig.parents, rig.deforms.tolist())
-    limbs, sure = dict(shape.limbs), shape.sure
+    roles = search.roles
+    shape = _by_shape(search)
+    limbs, head, sure = shape.limbs, shape.head, shape.sure
     known = {role: bones[0] for role, bones in roles.items() if role in limbs}
     if sum(limbs[_mirrored(role)] == bone for role, bone in known.items() if _mirrored(role) in limbs) > len(known) / 2:
         limbs, sure = {_mirrored(role): bone for role, bone in limbs.items()}, True
-    if any(limbs[role] != bone for role, bone in known.items()):
-        return  # names and shape say different things: better nothing than a mixture
-    added = [role for role, bone in limbs.items() if role not in roles and bone not in search.used]
+    added: list[str] = []
+    for parts, limb in ((ARM, "arms"), (LEG, "legs")):
+        pair = [sided(side, part) for side in SIDES for part in parts]
+        if any(role in limbs and limbs[role] != known.get(role, limbs[role]) for role in pair if role in REQUIRED):
+            # names and shape say different things: one of both, never a mixture
+            if all(role in roles for role in pair if role in REQUIRED):
+                continue
+            if any(role not in limbs for role in pair if role in REQUIRED):
+                continue
+            for role in pair:
+                roles.pop(role, None)
+            search.doubts.append(
+                f"Names do not tell all bones of the {limb}, so those were taken that lie as {limb} do."
+            )
+            roles.update({role: [limbs[role]] for role in pair if role in limbs})
+            continue
+        added += [role for role in pair if role in limbs and role not in roles and limbs[role] not in search.used]
     roles.update({role: [limbs[role]] for role in added})
-    if shape.head >= 0 and not known and HEAD not in roles:
-        roles[HEAD] = [shape.head]
+    if (
+        head >= 0
+        and HEAD not in roles
+        and not any(search.named.means(bone, HEAD) for bone in range(len(search.parents)))
+    ):
+        roles[HEAD] = [head]
     if added and not known:
         search.doubts.append("The names of the bones say nothing: arms and legs were found by where they are.")
     elif added:
-        parts = ", ".join(words(role) for role in added[:3]) + (" and others" if len(added) > 3 else "")
-        search.doubts.append(f"Found by place, since no name says it: {parts}.")
+        said = ", ".join(words(role) for role in added[:3]) + (" and others" if len(added) > 3 else "")
+        search.doubts.append(f"Found by place, since no name says it: {said}.")
+    if shape.others and any(role in added for role in LIMB_ROLES if role[2:] in ARM):
+        other = search.rig.names[shape.others[0]]
+        search.doubts.append(f'Other limbs, from bone "{other}" on, might be the arms as well.')
     if added and not sure:
         search.doubts.append("Neither feet nor knees show where the character faces: left and right may be swapped.")
+
+
+def _by_shape(search: _Search) -> Shape:
+    """Arms, legs and head by where the joints are, of bones whose names do not say that they are something else."""
+    rig, others = search.rig, _helpers(search)
+    tries = [_without(rig, others)] if others else []
+    tries += [rig] if search.whole is rig else [rig, search.whole]  # tips tell how far hands and feet reach
+    best = Shape({}, -1, False)
+    for each in tries:
+        shape = find_by_shape(each.heads, each.parents, each.deforms.tolist())
+        if each is not rig:
+            number = {bone: rig.index[name] for bone, name in enumerate(each.names) if name in rig.index}
+            limbs = {role: number[bone] for role, bone in shape.limbs.items() if bone in number}
+            also = tuple(number[bone] for bone in shape.others if bone in number)
+            shape = Shape(limbs, number.get(shape.head, -1), shape.sure, also)
+        if len(shape.limbs) > len(best.limbs):
+            best = shape
+        if best.sure and all(role in best.limbs for role in REQUIRED if role != HIPS):
+            break
+    limbs = {role: bone for role, bone in best.limbs.items() if role in REQUIRED or not _is_tip(search, bone)}
+    for parts, those in ((ARM, LEG), (LEG, ARM)):
+        pair = [limbs[role] for side in SIDES for role in (sided(side, part) for part in parts) if role in limbs]
+        if any(bone in others or _says_one_of(search, bone, those, parts) for bone in pair):
+            limbs = {role: bone for role, bone in limbs.items() if role[2:] not in parts}
+    return replace(best, limbs=limbs, head=_no_tip(search, best.head))
+
+
+def _helpers(search: _Search) -> set[int]:
+    """Bones whose names say that they are no part of a body: controls, wings, skirts; and what hangs on them."""
+    found: set[int] = set()
+    for bone, name in enumerate(search.named.words):
+        if not name_words().others.isdisjoint(name):
+            below = subtree(bone, search.parents)
+            if len(below) < _LARGE_PART * len(search.parents):
+                found |= set(below)
+    return found
+
+
+def _says_one_of(search: _Search, bone: int, parts: Sequence[str], own: Sequence[str]) -> bool:
+    """Whether a bone's name says that it is one of some parts, and of none of its own."""
+    said = {meaning.part for _, meaning in search.named.meanings(bone)}
+    return not said.isdisjoint(parts) and said.isdisjoint(own)
+
+
+def _is_tip(search: _Search, bone: int) -> bool:
+    """Whether a bone at the end of a chain says that it is no more than the end."""
+    return bone >= 0 and bone not in search.parents and not special_words("tips").isdisjoint(search.named.words[bone])
+
+
+def _no_tip(search: _Search, head: int) -> int:
+    """The head that the shape tells, or the bone below where that is only its top; -1 where it is something else."""
+    if head < 0 or not name_words().helpers.isdisjoint(set(search.named.words[head]) - special_words("tips")):
+        return -1
+    below = search.parents[head]
+    arms = {bone for side in SIDES for bone in path(search.first(sided(side, "upper_arm")), search.parents)}
+    in_trunk = below in arms or search.named.means(below, NECK) or search.named.means(below, SPINE)
+    return below if _is_tip(search, head) and not in_trunk else head
 
 
 def _doubt_copies(search: _Search) -> None:
@@ -204,6 +334,13 @@ def _doubt_copies(search: _Search) -> None:
         search.doubts.append(
             "This rig has FK and IK copies of limbs and is of no known kind: the bones that deform the mesh were taken."
         )
+
+
+def _doubt_arms(search: _Search) -> None:
+    """Say it where there are other arms."""
+    more = further_limbs(search.rig, search.named, search.roles, ARM)
+    if more:
+        search.doubts.append(f'There are other arms, from bone "{search.rig.names[more[0]]}" on, which do not dance.')
 
 
 def _mirrored(role: str) -> str:
@@ -215,9 +352,13 @@ def _find_trunk(search: _Search) -> None:
     roles, parents = search.roles, search.parents
     thighs = [search.first(sided(side, "thigh")) for side in SIDES]
     arms = [next((b for b in (search.first(sided(side, part)) for part in ARM) if b >= 0), -1) for side in SIDES]
-    if min(thighs) < 0 or min(arms) < 0:
+    if max(thighs) < 0 or max(arms) < 0:
         return
-    legs, chest = meeting(thighs[0], thighs[1], parents), meeting(arms[0], arms[1], parents)
+    legs, chest = (
+        meeting(one, other, parents) if min(one, other) >= 0 else parents[max(one, other)]
+        for one, other in ((thighs[0], thighs[1]), (arms[0], arms[1]))
+    )
+    thighs, arms = ([bone for bone in pair if bone >= 0] for pair in (thighs, arms))
     if HEAD not in roles:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
@@ -257,8 +398,15 @@ def _extend_limbs(search: _Search, side: str) -> None:
             start, end = search.first(sided(side, part)), search.first(sided(side, after))
             axis = heads[end] - heads[start]
             length = float(np.linalg.norm(axis))
+            if limb.index(after) > limb.index(part) + 1:
+                continue
             for bone in between(start, end, search.parents)[:-1]:
                 if length < 1e-9 or bone in search.used:
+                    continue
+                if search.named.means(bone, after, side) and not search.named.means(bone, part, side):
+                    if after == "toes":  # ball and toes
+                        roles[sided(side, after)] = [bone]
+                        break
                     continue
                 away = heads[bone] - heads[start]
                 share = float(away @ axis) / length**2
@@ -268,6 +416,10 @@ def _extend_limbs(search: _Search, side: str) -> None:
     hand = roles.get(sided(side, "hand"), [])
     if len(hand) == 1:  # wrist and hand
         beside = [b for b in _children(hand[0], search.parents) if search.named.means(b, "hand", side)]
+        if any(
+            child in search.parents for child in _children(hand[0], search.parents)
+        ):  # then the hand carries the fingers
+            beside = [bone for bone in beside if bone in search.parents]
         above = [b for b in [search.parents[hand[0]]] if b not in search.used and search.named.means(b, "hand", side)]
         roles[sided(side, "hand")] = [*above, hand[0], *beside[:1]]
 
@@ -330,7 +482,11 @@ def _find_fingers_by_shape(search: _Search, side: str, hand: int, free: Sequence
     if thumb < 0:
         search.roles[sided(side, "thumb")] = chains.pop(0)
         thumb = search.first(sided(side, "thumb"))
-    chains.sort(key=lambda chain: float(np.linalg.norm(heads[chain[0]] - heads[thumb])))
+    places = {chain[0]: heads[chain[:2]].mean(axis=0) for chain in chains}
+    away = {first: float(np.linalg.norm(place - heads[thumb])) for first, place in places.items()}
+    if chains:  # along the line from the one next to the thumb to the one farthest from it
+        near, far = (places[pick(away, key=lambda first: away[first])] for pick in (min, max))
+        chains.sort(key=lambda chain: float((places[chain[0]] - near) @ (far - near)))
     for finger, chain in zip([each for each in open_fingers if each != "thumb"], chains, strict=False):
         search.roles[sided(side, finger)] = chain
 
@@ -378,34 +534,3 @@ def _find_twists(search: _Search, side: str) -> None:
                     beside[bone] = share
             if beside:
                 roles[twist(sided(side, part))] = sorted(beside, key=lambda bone: (round(beside[bone], 3), bone))
-
-
-def _no_humanoid(search: _Search) -> str:
-    """Why a skeleton is none of a person, a sentence; "" for a person's."""
-    if not search.rig.names:
-        return "This armature has no bones."
-    have = {limb: any(sided(side, part) in search.roles for side in SIDES for part in parts)
-            for limb, parts in (("legs", LEG[:3]), ("arms", ARM[1:]))}  # fmt: skip
-    if not any(have.values()):
-        return "This armature has neither arms nor legs that could be recognised."
-    if not all(have.values()):
-        return f"This armature has no {'legs' if have['arms'] else 'arms'} that could be recognised."
-    if _on_four_legs(search):
-        return "This armature stands on four legs; only two-legged characters can dance."
-    return ""
-
-
-def _on_four_legs(search: _Search) -> bool:
-    """Whether arms and legs are parallel, and across the trunk; also where the skeleton lies."""
-    places: dict[str, list[Floats]] = {}
-    for part in ("thigh", "foot", "upper_arm", "hand", "forearm"):
-        bones = [search.first(sided(side, part)) for side in SIDES]
-        places[part] = [search.rig.heads[bone] for bone in bones if bone >= 0]
-    ends = places["hand"] or places["forearm"]
-    if not (places["thigh"] and places["foot"] and places["upper_arm"] and ends):
-        return False
-    thigh, foot, arm, end = (
-        np.mean(each, axis=0) for each in (places["thigh"], places["foot"], places["upper_arm"], ends)
-    )
-    trunk, leg, reach = (way / max(float(np.linalg.norm(way)), 1e-9) for way in (arm - thigh, foot - thigh, end - arm))
-    return float(trunk @ leg) > _STANDS and float(reach @ leg) > -_STANDS

@@ -36,6 +36,10 @@ _EARLIER: Mapping[str, Mapping[str, float]] = {
 """What checkpoints without `style_music` in their config were made with, so that they go on dancing as they did. A new
 style never goes here: it is the checkpoint's."""
 
+RELAXED = "relaxed"
+HANDS = (RELAXED, "long", "firm", "fists")
+"""How a style may hold its hands, whose fingers no dance has: see `smpl_rig.retarget.fingers`."""
+
 
 @dataclass(frozen=True)
 class StyleMusic:
@@ -77,6 +81,18 @@ def _music_of(name: str, values: object) -> StyleMusic:
     return StyleMusic(None if tempo is None else float(tempo), beats, rows)
 
 
+def style_hands(config: Mapping[str, Any]) -> dict[str, str]:
+    """How every style of a checkpoint's config holds its hands, one of `HANDS`: `style_hands` names those that are not
+    relaxed. Raises ValueError with a clause that says what is wrong."""
+    listed = config.get("style_hands", {})
+    if not isinstance(listed, dict) or not set(listed) <= set(config.get("styles", [])):
+        raise ValueError("style_hands must name its styles")
+    unknown = next((style for style, hands in listed.items() if hands not in HANDS), None)
+    if unknown is not None:
+        raise ValueError(f"the hands of {shown(unknown)} are {shown(listed[unknown])}")
+    return {style: str(listed.get(style, RELAXED)) for style in config.get("styles", [])}
+
+
 def _is_row(row: object, first: object) -> bool:
     """Whether it is a row of a table with that first row."""
     if not isinstance(row, (list, tuple)) or not isinstance(first, (list, tuple)) or len(row) != len(first):
@@ -112,9 +128,9 @@ def _expanded(folder: str) -> Path:
 def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, Any]]:
     """One entry per checkpoint folder in `folders` (default: `checkpoint_folders()`).
 
-    Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `beats_per_bar` (by
-    style), `description`, `token_rate` and `version`; or `name`, `path` and `error`, one sentence, where it cannot be
-    used. Of two with the same name the first is listed.
+    Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `beats_per_bar` and
+    `hands` (by style), `description`, `token_rate` and `version`; or `name`, `path` and `error`, one sentence, where it
+    cannot be used. Of two with the same name the first is listed.
     """
     entries: dict[str, dict[str, Any]] = {}
     for folder in checkpoint_folders() if folders is None else folders:
@@ -138,7 +154,7 @@ def _entry(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged (not a JSON object): {_COPY}"}
     try:
-        music, version = style_music(config), version_of(config)
+        music, version, hands = style_music(config), version_of(config), style_hands(config)
     except ValueError as error:
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error}): {_COPY}"}
     if not (folder / WEIGHTS_FILE).is_file():
@@ -149,6 +165,7 @@ def _entry(folder: Path) -> dict[str, Any]:
         "family": str(config.get("family", OWN_FAMILY)),  # our first checkpoints do not name it
         "styles": list(music),
         "beats_per_bar": {style: each.beats_per_bar for style, each in music.items()},
+        "hands": hands,
         "description": str(config.get("description", "")),
         "token_rate": rate if is_number(rate) else None,
         "version": version,

@@ -3,16 +3,17 @@
     python -m benchmarks.characters --dances DANCE.npz ... [--rigs FOLDER] [--names] [--only TEXT ...]
                                     [--pictures FOLDER] [--json FILE]
 
-in a Python that has bpy. A dance has its choreography beside it (DANCE.json, as `python -m engine generate
---choreography` writes it). Each character gets each dance as the button gives it.
+in a Python that has bpy, or in a real Blender with `benchmarks/in_blender.py`. A dance has its choreography beside it
+(DANCE.json, as `python -m engine generate --choreography` writes it). Each character gets each dance as the button
+gives it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,17 +23,12 @@ import numpy as np
 from mathutils import Vector
 
 from benchmarks.characters import pictures, rigs
+from benchmarks.characters.dancing import dance
 from benchmarks.characters.measure import Array, Figures, Shown, figures
-from magma_blender.engine_host.answers import DanceAnswer
-from magma_blender.media.strips import Excerpt
-from magma_blender.scene import build_dance, span_list
-from magma_blender.scene.armature_reference import ArmatureReference
-from magma_blender.scene.generation_plan import DancePlan
-from magma_blender.scene.scene_reference import SceneReference
+from magma_blender.scene import span_list
 from smpl_rig.blender.compat import pose_of
 from smpl_rig.blender.context import scene_of
 from smpl_rig.blender.rigs import rig_of
-from smpl_rig.motion import Motion, load_npz
 from smpl_rig.retarget.find_roles import described, find_roles
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import HIPS, CharacterMap
@@ -47,23 +43,6 @@ HEAD = (
 )  # fmt: skip
 
 PICTURES = 8
-
-
-def dance(character: bpy.types.Object, file: Path) -> tuple[Motion, float]:
-    """Key a dance on a character as Generate Dance does; (its motion, the seconds that took)."""
-    motion = load_npz(file)
-    scene = scene_of(bpy.context)
-    scene.render.fps, scene.render.fps_base = round(motion.fps), 1.0
-    scene.frame_start, scene.frame_end = 1, len(motion)
-    plan = DancePlan(
-        scene=SceneReference(scene), name=file.stem, audio=file, excerpt=Excerpt(0.0, motion.seconds, 1.0),
-        frame_start=1, fps=motion.fps, seed=0, style=None, checkpoint="default", guidance=None, beat_snap=0.0,
-        use_body=False, body_file=None,
-    )  # fmt: skip
-    made = DanceAnswer(file.read_bytes(), file.with_suffix(".json").read_text(encoding="utf-8"), notices=(), fills=())
-    begin = time.perf_counter()
-    build_dance.build(bpy.context, plan, made, ArmatureReference(character))
-    return motion, time.perf_counter() - begin
 
 
 def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Shown:
@@ -242,4 +221,6 @@ def draw(chosen: Sequence[rigs.Case], file: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # a wheel may not end after a rig's own script has run

@@ -4,12 +4,15 @@ which there is no free original."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
+from unittest import mock
 
 import bpy
+import numpy as np
 from mathutils import Vector
 
 from benchmarks.characters.made_rigs import build
@@ -65,9 +68,11 @@ def open_file(file: Path) -> bpy.types.Object:
     elif kind == ".fbx":
         bpy.ops.import_scene.fbx(filepath=str(file))
     elif kind == ".bvh":
-        bpy.ops.import_anim.bvh(filepath=str(file))
+        with _older_python():
+            bpy.ops.import_anim.bvh(filepath=str(file))
     else:
-        bpy.ops.import_scene.gltf(filepath=str(_as_glb(file)))
+        with _older_python():
+            bpy.ops.import_scene.gltf(filepath=str(_as_glb(file)))
     layer_of(bpy.context).update()
     armatures = [found for found in scene.objects if found.type == "ARMATURE" and found not in before]
     if not armatures:
@@ -79,6 +84,22 @@ def open_file(file: Path) -> bpy.types.Object:
         chosen.scale *= 1.7 / height  # as a user does who wants a character beside others
         layer_of(bpy.context).update()
     return chosen
+
+
+@contextmanager
+def _older_python() -> Iterator[None]:
+    """What importers of Blender 3.4 want and Debian's Python and numpy have no more: the mode "U" of files, and numpy's
+    old name for `bool`."""
+    if bpy.app.version >= (3, 5):
+        yield
+        return
+    from io_anim_bvh import import_bvh  # type: ignore[import-not-found]  # one of Blender's add-ons
+
+    def opened(file: str, mode: str = "r") -> IO[Any]:
+        return Path(file).open(mode.replace("U", ""))
+
+    with mock.patch.object(import_bvh, "open", opened, create=True), mock.patch.object(np, "bool", bool, create=True):
+        yield
 
 
 def _as_glb(file: Path) -> Path:

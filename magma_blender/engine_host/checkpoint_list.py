@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from engine.checkpoint_index import ORIGINAL_FAMILY, list_checkpoints
+from engine.checkpoint_index import ORIGINAL_FAMILY, RELAXED, list_checkpoints
 
 from .. import paths
 from . import engine_setup
@@ -19,13 +19,15 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class KnownCheckpoint:
-    """A checkpoint folder. beats_per_bar: the metre of each of its styles. description: what it dances and may be used
+    """A checkpoint folder. beats_per_bar: the metre of each of its styles. hands: how each holds its
+    hands. description: what it dances and may be used
     for, in its own words. error: one sentence where it cannot be used; the rest is empty then."""
 
     name: str
     path: str
     styles: tuple[str, ...] = ()
     beats_per_bar: Mapping[str, int] = field(default_factory=dict)
+    hands: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     is_original: bool = False
     error: str | None = None
@@ -39,6 +41,7 @@ def known_checkpoints() -> list[KnownCheckpoint]:
             path=entry["path"],
             styles=tuple(style for style in entry.get("styles", ()) if _can_be_listed(style)),
             beats_per_bar=entry.get("beats_per_bar", {}),
+            hands=entry.get("hands", {}),
             description=shown(entry.get("description", "")),
             is_original=entry.get("family") == ORIGINAL_FAMILY,
             error=shown(entry["error"]) if entry.get("error") else None,
@@ -76,3 +79,9 @@ def beats_per_bar(name: str, style: str | None) -> int:
     """The metre of a style of the checkpoint of that name; 4 where neither is known here."""
     found = find_checkpoint(name)
     return found.beats_per_bar.get(style or "", USUAL_METRE) if found else USUAL_METRE
+
+
+def hands_of(name: str, style: str | None) -> str:
+    """How a style of the checkpoint of that name holds its hands; relaxed where neither is known here."""
+    found = find_checkpoint(name)
+    return found.hands.get(style or "", RELAXED) if found else RELAXED

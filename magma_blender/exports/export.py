@@ -103,7 +103,7 @@ def _write_character(scene: bpy.types.Scene, subject: Subject, options: ExportOp
         finally:
             work.scene.collection.objects.unlink(armature)
         form = Form(preset.units, preset.y_up, preset.keeps_place, options.travel, options.deform_only, preset.scales)
-        baked = bake(seen, form, [mesh.bone for mesh in hanging])
+        baked = bake(seen, form, [mesh.bone for mesh in hanging], subject.hips)
         first = subject.first if preset.keeps_frames else 0
         made = stand_in.build(work, armature, baked, subject.name, preset.armature, first)
         stand_in.add_meshes(work, made, baked, hanging)

@@ -9,6 +9,8 @@ import bpy
 
 from smpl_rig.blender.compat import Place, armature_of, places
 from smpl_rig.blender.context import active_object
+from smpl_rig.blender.keyed_character import read_character
+from smpl_rig.retarget.roles import HIPS
 
 from ..errors import SceneError
 from ..scene.characters import is_smpl
@@ -24,13 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subject:
-    """An armature and its dance, or what else its action holds. first, last: scene frames. fps: the scene's rate."""
+    """An armature and its dance, or what else its action holds. first, last: scene frames. fps: the scene's rate. hips:
+    the bone that a character's dance has for its hips; empty where no dance says that."""
 
     armature: bpy.types.Object
     name: str
     first: int
     last: int
     fps: float
+    hips: str = ""
 
     def __len__(self) -> int:
         return self.last - self.first + 1
@@ -58,7 +62,8 @@ def subject_of(scene: bpy.types.Scene, armature: bpy.types.Object) -> Subject:
         dancer, action = current(armature), target_of(armature).action
         last = dancer.frame_start + len(dancer.key_prints) - 1
         name = action.name if action is not None else dancer.strip
-        return Subject(armature, name, dancer.frame_start, last, fps)
+        hips = next(iter(read_character(dancer.character).map.of(HIPS)), "") if dancer.character else ""
+        return Subject(armature, name, dancer.frame_start, last, fps, hips)
     playing = [place for place in places(armature) if not _is_mute(armature, place)]
     if not playing:
         raise SceneError(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import bpy
 
+from engine.choreography import from_json
 from engine.protocol import GENERATE
 from smpl_rig.blender.context import scene_of
 
@@ -58,7 +59,8 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
 
     def ahead(answer: DanceAnswer) -> Callable[[], object]:
         assert target is not None
-        work = new_target(target.find(), dance_plan.frame_start).work_ahead()
+        document = from_json(answer.document)  # its style may have hands of its own
+        work = new_target(target.find(), dance_plan.frame_start, document).work_ahead()
         return lambda: work(read_generated(answer).motion, True)
 
     title = f'Dancing to "{dance_plan.name}"'

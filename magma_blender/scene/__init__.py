@@ -2,5 +2,6 @@
 
 Changes of the scene are all or nothing. Nothing here starts work of the engine; its answers come in as plain values.
 
-Imports: engine.choreography, magma_blender.media, magma_blender.engine_host, magma_blender.errors, smpl_rig.
+Imports: engine.choreography, engine.checkpoint_index, magma_blender.media, magma_blender.engine_host,
+magma_blender.errors, smpl_rig.
 """

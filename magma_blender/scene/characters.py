@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from smpl_rig.retarget.roles import CharacterMap
 
 PROPERTY = "magma_character"
+STYLES_HANDS = "style"
 HANDS = (
     ("relaxed", "Relaxed", "Fingers bent a little, with a little life"),
+    (STYLES_HANDS, "Style's Own", "As the dance's style holds its hands; the checkpoint says how"),
+    ("long", "Long", "Fingers drawn out, as in a waltz"),
+    ("firm", "Firm", "Fingers stretched and together, as in salsa"),
     ("fists", "Fists", "Fingers closed"),
     ("rest", "At Rest", "Fingers are left alone"),
 )
@@ -144,14 +148,15 @@ def _complete_map(armature: bpy.types.Object) -> CharacterMap:
     return character
 
 
-def keyed(armature: bpy.types.Object, frame: int, former: Collection[str]) -> KeyedCharacter:
-    """How a dance that begins at a scene frame is keyed. former: bones of a dance that it replaces. Raises
-    ArmatureError and CharacterMapError."""
+def keyed(armature: bpy.types.Object, frame: int, former: Collection[str], style_hands: str) -> KeyedCharacter:
+    """How a dance that begins at a scene frame is keyed. former: bones of a dance that it replaces. style_hands: how
+    the dance's style holds its hands. Raises ArmatureError and CharacterMapError."""
     from smpl_rig.blender.character_keying import keyed_now
 
     choices = choices_of(armature)
     character, metres = _complete_map(armature), choices.centimetres / 100
-    return keyed_now(armature, character, choices.hands, frame, choices.degrees, metres, former)
+    hands = style_hands if choices.hands == STYLES_HANDS else choices.hands
+    return keyed_now(armature, character, hands, frame, choices.degrees, metres, former)
 
 
 def found(armature: bpy.types.Object) -> FoundRoles:

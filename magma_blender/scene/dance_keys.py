@@ -110,7 +110,7 @@ def write_new_action(armature: bpy.types.Object, dancer: Dancer, motion: Motion,
     former, present = _former(armature)
     if name is None:
         name = present.name if former is not None and present is not None else dancer.action
-    target = new_target(armature, dancer.frame_start)
+    target = new_target(armature, dancer.frame_start, dancer.document, dancer.character)
     target.write(motion, dancer.frame_start, name, former)
     return replace(dancer, character=target.character)
 

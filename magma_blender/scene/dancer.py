@@ -40,7 +40,7 @@ MOST_FRAMES = 1_000_000
 """Keyed frames of a dance: an hour at 240 frames a second has fewer."""
 _LARGEST = 1 << 30
 """Bytes of a motion, characters of a text."""
-_LONGEST_CHARACTER = 1 << 20
+_LONGEST_CHARACTER = 1 << 24
 _FIELDS = (
     "version",
     "document",

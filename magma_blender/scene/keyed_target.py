@@ -223,6 +223,11 @@ class KeyedTarget:
         with as_scene_errors():
             return self._keying.read(motion, frames, frame_start + frames)
 
+    def keeping(self, motion: Motion, frames: Frames, frame_start: float) -> str:
+        """How dances are keyed, with the fingers as they are keyed now."""
+        with as_scene_errors():
+            return self._keying.keeping(motion, frames, frame_start + frames)
+
     def check_can_grow(self) -> None:
         """Raise SceneError where an NLA strip ends with the dance."""
         from smpl_rig.blender.keying import place_of

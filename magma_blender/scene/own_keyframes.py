@@ -29,13 +29,14 @@ if TYPE_CHECKING:
 class OwnKeyframes:
     """The dance as it is with the animator's poses. dancer, key_prints: what the armature carries, where
     it is danced now, and its present keys. document, npz: with the poses, locked, at `ranges`; their tokens are still
-    those of what was danced before."""
+    those of what was danced before. character: how it is keyed, with the animator's fingers."""
 
     dancer: Dancer
     key_prints: tuple[int, ...]
     document: Choreography
     npz: bytes
     ranges: list[Range]
+    character: str
 
     @property
     def said(self) -> str:
@@ -52,7 +53,8 @@ def keep(armature: bpy.types.Object) -> str:
     encode poses. Raises SceneError where no key was changed.
     """
     own = read(armature)
-    _store(armature, replace(own.dancer, document=own.document, npz=own.npz), len(own.key_prints))
+    dancer = replace(own.dancer, document=own.document, npz=own.npz, character=own.character)
+    _store(armature, dancer, len(own.key_prints))
     return own.said
 
 
@@ -61,7 +63,8 @@ def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceA
     prints = target_of(armature).fingerprint(len(own.key_prints), own.dancer.frame_start)
     edits.check_same(armature, own.dancer, prints == own.key_prints)
     encoded = read_generated(answer)
-    _store(armature, replace(own.dancer, document=encoded.document, npz=encoded.npz), len(prints))
+    dancer = replace(own.dancer, document=encoded.document, npz=encoded.npz, character=own.character)
+    _store(armature, dancer, len(prints))
 
 
 def _store(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
@@ -114,7 +117,8 @@ def read(armature: bpy.types.Object) -> OwnKeyframes:
         raise SceneError(str(error)) from error
     npz = pack(document, replace(kept, motion=mine, frames=after, clips=clips))
     prints = target.fingerprint(len(dancer.key_prints), dancer.frame_start)
-    return OwnKeyframes(dancer, prints, document, npz, ranges)
+    character = target.keeping(mine, frames, dancer.frame_start)
+    return OwnKeyframes(dancer, prints, document, npz, ranges, character)
 
 
 def _lock_poses(

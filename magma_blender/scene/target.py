@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import bpy
 
+from engine.checkpoint_index import RELAXED
+from engine.choreography import Choreography
+
+from ..engine_host.checkpoint_list import hands_of
 from . import characters
 from .dancer import Dancer, load_or_none
 from .keyed_target import Former, Found, Keyed, KeyedTarget, as_scene_errors
@@ -46,6 +50,10 @@ class Target(Protocol):
 
     def read(self, motion: Motion, frames: Frames, frame_start: float) -> Motion:
         """What is keyed now at some frames of a motion that was keyed."""
+
+    def keeping(self, motion: Motion, frames: Frames, frame_start: float) -> str:
+        """How dances are keyed, for the record, with what is keyed at some frames of a motion and is not in it:
+        fingers."""
 
     def check_can_grow(self) -> None:
         """Raise SceneError where a longer dance than the present one cannot be keyed in its place."""
@@ -96,9 +104,13 @@ def keyed_as(armature: bpy.types.Object, character: str) -> Target:
     return KeyedTarget(CharacterKeying(armature, read_character(character)), character)
 
 
-def new_target(armature: bpy.types.Object, frame: int | None = None) -> Target:
+def new_target(
+    armature: bpy.types.Object, frame: int | None = None, document: Choreography | None = None, former: str = ""
+) -> Target:
     """The target that an object is for a dance from a scene frame on, as its rest pose is and as was chosen under
-    Character. frame: None is the present one. Raises SceneError where it cannot dance."""
+    Character. frame: None is the present one. document: the dance, whose style may have hands of its own; None where
+    that does not matter. former: how that dance was keyed, with fingers of the animator's own. Raises SceneError where
+    it cannot dance."""
     from smpl_rig.blender.context import scene_of
     from smpl_rig.blender.keyed_character import read_character
 
@@ -107,5 +119,7 @@ def new_target(armature: bpy.types.Object, frame: int | None = None) -> Target:
             return keyed_as(armature, "")
         first = scene_of(bpy.context).frame_current if frame is None else frame
         dancer = load_or_none(armature)
-        former = read_character(dancer.character).modes if dancer is not None and dancer.character else ()
-        return keyed_as(armature, characters.keyed(armature, first, former).to_json())
+        replaced = read_character(dancer.character).modes if dancer is not None and dancer.character else ()
+        hands = hands_of(document.checkpoint.name, document.style) if document is not None else RELAXED
+        keyed = characters.keyed(armature, first, replaced, hands)
+        return keyed_as(armature, (keyed.with_fingers_of(read_character(former)) if former else keyed).to_json())

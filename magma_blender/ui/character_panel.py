@@ -14,6 +14,7 @@ from ..scene import character_presets, characters
 from ..scene.character_fields import LAST, MagmaCharacter, fields_of, is_chain
 from ..scene.scene_settings import settings_of
 from .draw import draw_lines, name_text, never_raises
+from .sub_panel import sub_panels
 
 MOST_PRESETS = 50
 LABEL_SHARE = 0.36
@@ -54,27 +55,10 @@ class MAGMA_MT_character_presets(bpy.types.Menu):
                 self.layout.label(text="No preset was saved yet")
 
 
-class _Character(bpy.types.Panel):
-    """Common to both sidebars."""
-
-    bl_label = "Character"
-    bl_category = "MAGMA"
-    bl_region_type = "UI"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only with an armature as target."""
-        with never_raises():
-            target = settings_of(scene_of(context)).target
-            return target is not None and target.type == "ARMATURE"
-        return False
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the panel."""
-        assert self.layout is not None
-        with never_raises(self.layout):
-            draw_character(self.layout, context)
+def is_shown(context: bpy.types.Context) -> bool:
+    """Only with an armature as target."""
+    target = settings_of(scene_of(context)).target
+    return target is not None and target.type == "ARMATURE"
 
 
 def draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -149,50 +133,8 @@ def _labelled(layout: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
     return row
 
 
-class _Fingers(_Character):
-    """Common to both sidebars."""
-
-    bl_label = "Fingers"
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the panel."""
-        assert self.layout is not None
-        with never_raises(self.layout):
-            draw_fingers(self.layout, context)
-
-
-class MAGMA_PT_sequencer_character(_Character):
-    """In the sequencer."""
-
-    bl_idname = "MAGMA_PT_sequencer_character"
-    bl_parent_id = "MAGMA_PT_sequencer"
-    bl_space_type = "SEQUENCE_EDITOR"
-
-
-class MAGMA_PT_viewport_character(_Character):
-    """In the 3D viewport."""
-
-    bl_idname = "MAGMA_PT_viewport_character"
-    bl_parent_id = "MAGMA_PT_viewport"
-    bl_space_type = "VIEW_3D"
-
-
-class MAGMA_PT_sequencer_fingers(_Fingers):
-    """In the sequencer."""
-
-    bl_idname = "MAGMA_PT_sequencer_fingers"
-    bl_parent_id = "MAGMA_PT_sequencer_character"
-    bl_space_type = "SEQUENCE_EDITOR"
-
-
-class MAGMA_PT_viewport_fingers(_Fingers):
-    """In the 3D viewport."""
-
-    bl_idname = "MAGMA_PT_viewport_fingers"
-    bl_parent_id = "MAGMA_PT_viewport_character"
-    bl_space_type = "VIEW_3D"
-
-
+MAGMA_PT_sequencer_character, MAGMA_PT_viewport_character = sub_panels("Character", draw_character, is_shown)
+MAGMA_PT_sequencer_fingers, MAGMA_PT_viewport_fingers = sub_panels("Fingers", draw_fingers, is_shown, "Character")
 CLASSES = (
     MAGMA_MT_character_presets,
     MAGMA_PT_sequencer_character,

@@ -16,6 +16,7 @@ from ..scene.dancer import Dancer, load, load_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
 from .draw import draw_lines, name_text, never_raises
+from .sub_panel import sub_panels
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
@@ -97,25 +98,9 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         layout.operator("magma.style_spans", text=style.title()).style = style
 
 
-class _Choreography(bpy.types.Panel):
-    """Common to both sidebars."""
-
-    bl_label = "Choreography"
-    bl_category = "MAGMA"
-    bl_region_type = "UI"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only where a dance can be edited."""
-        with never_raises():
-            return dancer_or_none(context) is not None
-        return False
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the panel."""
-        assert self.layout is not None
-        with never_raises(self.layout):
-            _draw_choreography(self.layout, context)
+def is_shown(context: bpy.types.Context) -> bool:
+    """Only where a dance can be edited."""
+    return dancer_or_none(context) is not None
 
 
 def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -182,22 +167,9 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     column.operator("magma.mark_beats", icon="MARKER_HLT")
 
 
-class MAGMA_PT_sequencer_choreography(_Choreography):
-    """In the sequencer."""
-
-    bl_idname = "MAGMA_PT_sequencer_choreography"
-    bl_parent_id = "MAGMA_PT_sequencer"
-    bl_space_type = "SEQUENCE_EDITOR"
-
-
-class MAGMA_PT_viewport_choreography(_Choreography):
-    """In the 3D viewport."""
-
-    bl_idname = "MAGMA_PT_viewport_choreography"
-    bl_parent_id = "MAGMA_PT_viewport"
-    bl_space_type = "VIEW_3D"
-
-
+MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(
+    "Choreography", _draw_choreography, is_shown, is_open=True
+)
 CLASSES = (
     MAGMA_UL_spans,
     MAGMA_MT_span_style,

@@ -11,33 +11,17 @@ from ..exports import presets
 from ..exports.export import check
 from ..exports.export_settings import export_settings_of, options_of
 from ..exports.subject import character
-from .draw import draw_lines, name_text, never_raises
+from .draw import draw_lines, name_text
+from .sub_panel import sub_panels
 
 
-class _Export(bpy.types.Panel):
-    """Common to both sidebars."""
-
-    bl_label = "Export"
-    bl_category = "MAGMA"
-    bl_region_type = "UI"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        """Only where somebody moves."""
-        with never_raises():
-            try:
-                character(context)
-            except MagmaError:
-                return False
-            return True
+def is_shown(context: bpy.types.Context) -> bool:
+    """Only where somebody moves."""
+    try:
+        character(context)
+    except MagmaError:
         return False
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the panel."""
-        assert self.layout is not None
-        with never_raises(self.layout):
-            draw_export(self.layout, context)
+    return True
 
 
 def draw_export(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -64,22 +48,6 @@ def draw_export(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     layout.operator("magma.export_dance", text=f"Export {name_text(character(context).name)}", icon="EXPORT")
 
 
-class MAGMA_PT_sequencer_export(_Export):
-    """In the sequencer."""
-
-    bl_idname = "MAGMA_PT_sequencer_export"
-    bl_parent_id = "MAGMA_PT_sequencer"
-    bl_space_type = "SEQUENCE_EDITOR"
-
-
-class MAGMA_PT_viewport_export(_Export):
-    """In the 3D viewport."""
-
-    bl_idname = "MAGMA_PT_viewport_export"
-    bl_parent_id = "MAGMA_PT_viewport"
-    bl_space_type = "VIEW_3D"
-
-
 def _draw_entry(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     assert menu.layout is not None
     menu.layout.operator("magma.export_dance", text="MAGMA Dance")
@@ -95,4 +63,5 @@ def unregister() -> None:
     bpy.types.TOPBAR_MT_file_export.remove(_draw_entry)
 
 
+MAGMA_PT_sequencer_export, MAGMA_PT_viewport_export = sub_panels("Export", draw_export, is_shown)
 CLASSES = (MAGMA_PT_sequencer_export, MAGMA_PT_viewport_export)

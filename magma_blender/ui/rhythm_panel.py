@@ -16,7 +16,8 @@ from ..scene.dancer import load_or_none
 from ..scene.scene_settings import AUTO_STYLE, settings_of
 from ..scene.selection import dancer_or_none
 from ..scene.song_rhythms import KnownRhythm
-from .draw import name_text, never_raises
+from .draw import name_text
+from .sub_panel import sub_panels
 
 SURE = 0.8
 """Confidence from which on a second best is not worth a button."""
@@ -32,21 +33,6 @@ def heard_song(context: bpy.types.Context) -> tuple[Source, KnownRhythm] | None:
     source = sounds.source_seen(strip_scene, strip)
     known = song_rhythms.of_file(scene_of(context), source.file) if source is not None else None
     return (source, known) if source is not None and known is not None else None
-
-
-class _Rhythm(bpy.types.Panel):
-    """Common to both sidebars."""
-
-    bl_label = "Rhythm"
-    bl_category = "MAGMA"
-    bl_region_type = "UI"
-    bl_options = {"DEFAULT_CLOSED"}
-
-    def draw(self, context: bpy.types.Context) -> None:
-        """Draw the panel."""
-        assert self.layout is not None
-        with never_raises(self.layout):
-            draw_rhythm(self.layout, context)
 
 
 def draw_rhythm(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -120,20 +106,5 @@ def _draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         layout.operator("magma.update_rhythm", icon="FILE_REFRESH")
 
 
-class MAGMA_PT_sequencer_rhythm(_Rhythm):
-    """In the sequencer."""
-
-    bl_idname = "MAGMA_PT_sequencer_rhythm"
-    bl_parent_id = "MAGMA_PT_sequencer"
-    bl_space_type = "SEQUENCE_EDITOR"
-
-
-class MAGMA_PT_viewport_rhythm(_Rhythm):
-    """In the 3D viewport."""
-
-    bl_idname = "MAGMA_PT_viewport_rhythm"
-    bl_parent_id = "MAGMA_PT_viewport"
-    bl_space_type = "VIEW_3D"
-
-
+MAGMA_PT_sequencer_rhythm, MAGMA_PT_viewport_rhythm = sub_panels("Rhythm", draw_rhythm)
 CLASSES = (MAGMA_PT_sequencer_rhythm, MAGMA_PT_viewport_rhythm)

@@ -35,7 +35,7 @@ from ..skeleton import rest_joints
 from . import compat, rotation_modes
 from .armature import ArmatureError, check_usable
 from .compat import armature_of, pose_of
-from .keyed_character import KeyedCharacter
+from .keyed_character import MARKS, KeptFingers, KeyedCharacter
 from .keying import (
     FEET_TOLERANCE,
     LARGEST_TURN,
@@ -60,6 +60,8 @@ AT_LEAST_REACH = 0.05
 """Metres that every control turns at least: what hangs on it."""
 SAME_TURN, SAME_PLACE = 4e-3, 5e-3
 """Distance of quaternions, and metres of controls, up to which poses are the same; see `smpl_keying`."""
+SAME_MARKS = 1e-4
+"""What the marks of the same pose may be off."""
 UNPOSED = 1e-5
 """What numbers of a bone at rest may be off."""
 REST_IN_ALL = ("location", "scale")
@@ -312,10 +314,46 @@ class CharacterKeying:
         key = digest.digest()
         if key not in _solved:
             poses = self._retargeter.solve(motion)
-            _solved[key] = _Poses(poses.turns, poses.places, *self._retargeter.basis(poses))
+            _solved[key] = self._with_fingers(_Poses(poses.turns, poses.places, *self._retargeter.basis(poses)), motion)
             while len(_solved) > MOST_SOLVED:
                 _solved.pop(next(iter(_solved)))
         return _solved[key]
+
+    def _with_fingers(self, poses: _Poses, motion: Motion) -> _Poses:
+        """With the fingers that a person posed where the body is posed as it was then."""
+        kept = self.keyed.fingers
+        frames = np.array([frame for frame in kept.frames if 0 <= frame < len(motion)], np.int64)
+        if not len(frames):
+            return poses
+        values = np.array([kept.frames[frame] for frame in frames.tolist()])
+        same = np.abs(values[:, :MARKS] - marks_of(motion)[frames]).max(axis=1) < SAME_MARKS
+        frames, fingers = frames[same], values[same, MARKS:].reshape(-1, len(kept.bones), 4)
+        names = list(self.keyed.modes)
+        columns = [names.index(bone) for bone in kept.bones]
+        quaternions = poses.quaternions.copy()
+        quaternions[np.ix_(frames, columns)] = rot.normalize(fingers)
+        quaternions[:, columns] = rot.make_continuous(quaternions[:, columns])
+        turns, places = poses.turns.copy(), poses.places.copy()
+        posed = self._retargeter.posed(quaternions[frames], poses.locations[frames])
+        turns[frames], places[frames] = posed.turns, posed.places
+        return _Poses(turns, places, quaternions, poses.locations)
+
+    def keeping(self, motion: Motion, frames: Frames, times: Floats) -> str:
+        """How it is keyed, as a record keeps it, with the fingers as they are shown now where they are not as in the
+        motion."""
+        names = list(self.keyed.modes)
+        bones = tuple(bone for role in FINGER_ROLES for bone in self.keyed.map.of(role) if bone in names)
+        if not bones:
+            return self.keyed.to_json()
+        columns = [names.index(bone) for bone in bones]
+        now = self._retargeter.basis(self._shown(times))[0][:, columns]
+        wanted = self._solved(motion).quaternions[frames][:, columns]
+        other = np.flatnonzero(rot.quaternion_distance(now, wanted).max(axis=1) > SAME_TURN)
+        marks = marks_of(motion)
+        kept = dict(self.keyed.fingers.frames)
+        for index in other.tolist():
+            kept[int(frames[index])] = (*marks[frames[index]].tolist(), *now[index].ravel().tolist())
+        return replace(self.keyed, fingers=KeptFingers(bones, kept)).to_json()
 
     def read(self, motion: Motion, frames: Frames, times: Floats) -> Motion:
         """What is shown now, constraints of the user's own included, on the SMPL body."""
@@ -406,6 +444,13 @@ class _Poses:
 
 
 _solved: dict[bytes, _Poses] = {}
+
+
+def marks_of(motion: Motion) -> Floats:
+    """(T, `MARKS`) numbers that tell the poses of a motion from each other: where the body is, sums of its turns."""
+    weights = np.cos(np.arange(motion.poses.shape[1])[:, None] * np.arange(1, MARKS - 2))
+    marks: Floats = np.concatenate([motion.trans, motion.poses.astype(np.float64) @ weights], axis=1)
+    return marks
 
 
 def _rests(curve: bpy.types.FCurve, first: float, last: float) -> bool:

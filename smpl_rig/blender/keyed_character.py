@@ -5,13 +5,27 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from ..retarget.roles import CharacterMap, from_json, to_json
 
 VERSION = 1
 _MODES = frozenset({"QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"})
+MARKS = 6
+"""Numbers that tell the pose of one frame from that of another, see `character_keying.marks_of`."""
+_SAME_AXES = 0.99995
+"""Scalar product of quaternions from which on bones rest alike: an angle of a degree."""
+
+
+@dataclass(frozen=True)
+class KeptFingers:
+    """Fingers that a person has posed, which are in no motion. bones: the controls. frames: frame of the dance, counted
+    from 0 -> the marks of the body's pose then, and a quaternion a bone. In a frame with another pose of the body, such
+    as that of another variant, they do not count."""
+
+    bones: tuple[str, ...] = ()
+    frames: Mapping[int, tuple[float, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -22,7 +36,7 @@ class KeyedCharacter:
     and what the pose of a bone that carries all controls did to them. modes: control ->
     its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
     each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
-    leave of a turn and of places, 0 for the usual.
+    leave of a turn and of places, 0 for the usual. fingers: those that are not as `hands` says.
     """
 
     map: CharacterMap
@@ -33,6 +47,7 @@ class KeyedCharacter:
     rest: tuple[tuple[float, ...], ...]
     degrees: float = 0.0
     metres: float = 0.0
+    fingers: KeptFingers = KeptFingers()
 
     def to_json(self) -> str:
         """As text, for records."""
@@ -46,8 +61,23 @@ class KeyedCharacter:
             "rest": [[round(value, 6) for value in each] for each in self.rest],
             "degrees": self.degrees,
             "metres": self.metres,
+            "fingers": {
+                "bones": list(self.fingers.bones),
+                "frames": [[frame, *(round(x, 6) for x in each)] for frame, each in self.fingers.frames.items()],
+            },
         }
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+    def with_fingers_of(self, former: KeyedCharacter) -> KeyedCharacter:
+        """With the fingers kept in another one, if their bones are there and rest alike."""
+        fingers = former.fingers
+        ours, theirs = (dict(zip(each.modes, each.rest, strict=True)) for each in (self, former))
+        alike = all(bone in ours and _rest_alike(ours[bone], theirs[bone]) for bone in fingers.bones)
+        return replace(self, fingers=fingers) if alike else self
+
+
+def _rest_alike(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return abs(sum(a * b for a, b in zip(one[3:], other[3:], strict=True))) > _SAME_AXES
 
 
 @lru_cache(maxsize=8)
@@ -70,12 +100,22 @@ def read_character(text: str) -> KeyedCharacter:
             rest=tuple(tuple(float(value) for value in each) for each in data["rest"]),
             degrees=float(data["degrees"]),
             metres=float(data["metres"]),
+            fingers=_read_fingers(data.get("fingers", {"bones": [], "frames": []})),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its character is damaged ({error})") from error
     sound = len(read.to_world) == 16 and len(read.rest) == len(read.modes) and {len(each) for each in read.rest} == {7}
-    finite = all(map(math.isfinite, (*read.to_world, *(value for each in read.rest for value in each))))
-    known = set(read.modes.values()) <= _MODES and set(read.moving) <= set(read.modes)
+    fingers = read.fingers.frames.values()
+    sound = sound and {len(each) for each in fingers} <= {MARKS + 4 * len(read.fingers.bones)}
+    numbers = (*read.to_world, *(value for each in (*read.rest, *fingers) for value in each))
+    finite = all(map(math.isfinite, numbers))
+    known = set(read.modes.values()) <= _MODES and {*read.moving, *read.fingers.bones} <= set(read.modes)
     if not (sound and finite and known and read.moving):
         raise ValueError(f"its character is damaged ({text[:20]})")
     return read
+
+
+def _read_fingers(data: Mapping[str, list[list[float]]]) -> KeptFingers:
+    bones = tuple(str(bone) for bone in data["bones"])
+    frames = {int(frame): tuple(float(value) for value in each) for frame, *each in data["frames"]}
+    return KeptFingers(bones, frames)

@@ -104,6 +104,10 @@ class Keying(Protocol):
     def read(self, motion: Motion, frames: Frames, times: Floats) -> Motion:
         """What is keyed now at scene frames (N,), which are frames (N,) of a motion that was keyed."""
 
+    def keeping(self, motion: Motion, frames: Frames, times: Floats) -> str:
+        """How it is keyed, as a record keeps it, with what is shown at scene frames (N,) and no motion holds: frames
+        (N,) of this one, which shows the rest of it."""
+
     def differ(self, motion: Motion, frames: Frames, times: Floats) -> Bools:
         """(N,) where another pose is keyed at scene frames (N,) than in frames (N,) of the motion."""
 

@@ -171,6 +171,7 @@ def _feet(
 ) -> Mapping[str, Floats]:
     """By side, (K, 3) points of the meshes at rest that hang on foot and toes, armature space."""
     bones = armature_of(obj).bones
+    up = _up_at_rest(obj, to_world, character)
     found: dict[str, Floats] = {}
     for side in SIDES:
         mapped = [name for part in ("foot", "toes") for name in character.of(sided(side, part)) if name in bones]
@@ -178,17 +179,32 @@ def _feet(
             continue
         names = {each.name for name in mapped for each in [bones[name], *bones[name].children_recursive]}
         names |= {f"DEF-{name.replace('_fk', '')}" for name in mapped}  # what hangs on the bones of a control rig
-        ankle = float(to_world[2] @ np.append(np.array(bones[mapped[0]].head_local), 1.0))
-        points: list[Floats] = [_points_on(mesh, obj, names, to_world, ankle) for mesh in meshes]
+        ankle = float(up @ np.append(np.array(bones[mapped[0]].head_local), 1.0))
+        points: list[Floats] = [_points_on(mesh, obj, names, up, ankle) for mesh in meshes]
         kept = np.concatenate([np.zeros((0, 3), np.float64), *points])
         found[side] = kept[:: len(kept) // MOST_POINTS + 1]
     return found
 
 
+def _up_at_rest(obj: bpy.types.Object, to_world: Floats, character: CharacterMap) -> Floats:
+    """(4,) armature space to heights, along the axis of the world that a body at rest is along: it may lie."""
+    bones = armature_of(obj).bones
+    ends = [
+        np.array([bones[name].head_local for name in names], np.float64).mean(axis=0)
+        for part in ("foot", "upper_arm")
+        if (names := [name for side in SIDES for name in character.of(sided(side, part))[:1] if name in bones])
+    ]
+    way = to_world[:3, :3] @ (ends[1] - ends[0]) if len(ends) > 1 else np.array([0.0, 0.0, 1.0])
+    axis = int(np.abs(way).argmax())
+    up: Floats = np.copysign(1.0, way[axis]) * to_world[axis]
+    return up
+
+
 def _points_on(
-    mesh: bpy.types.Object, obj: bpy.types.Object, names: Collection[str], to_world: Floats, ankle: float
+    mesh: bpy.types.Object, obj: bpy.types.Object, names: Collection[str], up: Floats, ankle: float
 ) -> Floats:
-    """(K, 3) a mesh's vertices that hang on some bones, armature space. ankle: its height in the world."""
+    """(K, 3) a mesh's vertices that hang on some bones, armature space. up: (4,) armature space to heights. ankle: its
+    height."""
     assert isinstance(mesh.data, bpy.types.Mesh)
     vertices = mesh.data.vertices
     groups = {group.index for group in mesh.vertex_groups if group.name in names}
@@ -199,7 +215,7 @@ def _points_on(
     vertices.foreach_get("co", flat)
     place = np.array(place_at_rest(mesh, obj), np.float64)
     points = flat.reshape(-1, 3).astype(np.float64) @ place[:3, :3].T + place[:3, 3]
-    heights = points @ to_world[2, :3] + to_world[2, 3]
+    heights = points @ up[:3] + up[3]
     low = np.flatnonzero(heights < ankle + FOOT_ABOVE * abs(ankle - heights.max(initial=ankle)))
     if on_bone:
         low_points: Floats = points[low]

@@ -109,6 +109,10 @@ class SmplKeying:
         poses = rot.quaternion_to_axis_angle(from_bone_rotations(rest, quaternions))
         return Motion(poses.reshape(len(trans), -1).astype(np.float32), trans.astype(np.float32), motion.fps)
 
+    def keeping(self, motion: Motion, frames: Frames, times: Floats) -> str:
+        """SMPL's own armature needs no word, and has no fingers."""
+        return ""
+
     def differ(self, motion: Motion, frames: Frames, times: Floats) -> Bools:
         """(N,) where another pose is keyed."""
         now, then = self.read(motion, frames, times), _some(motion, frames)

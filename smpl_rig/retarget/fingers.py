@@ -1,8 +1,9 @@
 """Hands that look alive: fingers bent by rule, since the SMPL body has none.
 
 A finger bends about the axis across it in the plane of the palm, whatever the axes of its bones are, to a bend at each
-joint that does not depend on how the fingers rest. A relaxed hand opens a little while it is moved fast and sways with
-the way it goes; the fingers follow one after the other.
+joint that does not depend on how the fingers rest. A hand with life opens as its arm is stretched and sways with where
+it is, one finger after the other. How it is in a frame depends on nothing but the pose of that frame, so fingers beside
+an edit stay as they are.
 """
 
 from __future__ import annotations
@@ -23,20 +24,34 @@ BENDS = {
         "thumb": (4.0, 10.0, 14.0), "index": (14.0, 24.0, 14.0), "middle": (20.0, 30.0, 18.0),
         "ring": (26.0, 34.0, 20.0), "little": (30.0, 34.0, 20.0),
     },
+    "long": {
+        "thumb": (8.0, 8.0, 8.0), "index": (2.0, 8.0, 6.0), "middle": (14.0, 14.0, 8.0),
+        "ring": (12.0, 14.0, 8.0), "little": (4.0, 10.0, 6.0),
+    },
+    "firm": {
+        "thumb": (14.0, 12.0, 6.0), "index": (4.0, 5.0, 3.0), "middle": (5.0, 6.0, 3.0),
+        "ring": (5.0, 6.0, 3.0), "little": (4.0, 5.0, 3.0),
+    },
     "fists": {
         "thumb": (18.0, 32.0, 45.0), "index": (72.0, 95.0, 55.0), "middle": (76.0, 98.0, 58.0),
         "ring": (80.0, 98.0, 58.0), "little": (82.0, 95.0, 55.0),
     },
 }  # fmt: skip
-"""Degrees at the joints from the knuckle on: of the thumb beyond its rest, of fingers between their parts."""
+"""Degrees at the joints from the knuckle on: of the thumb beyond its rest, of fingers between their parts. Long hands
+are drawn out, the middle finger lowest; firm ones are flat and stretched."""
+LIFE = {"relaxed": 1.0, "long": 1.0, "firm": 0.5, "fists": 0.0}
+"""How much of the life of a relaxed hand others have."""
 _UNKNOWN_BEND = 0.6
 """Of the last part of a finger, which no bone ends: how far it is bent at rest, relative to the joint before."""
-_OPENS, _FAST = 0.45, 2.5
-"""Share of its bend that a relaxed hand loses at so many metres per second (on SMPL's body)."""
+_OPENS, _FOLDED, _STRETCHED = 0.45, 0.55, 0.98
+"""Share of its bend that a relaxed hand loses as the wrist's distance from the shoulder grows between these shares of
+the arm's length."""
 _SWAYS, _WAY = 0.15, 1.2
-"""Share of its bend by which it sways, once in so many metres of its way."""
-_SMOOTH, _DELAY = 0.25, 0.06
-"""Seconds over which its speed is averaged, and by which each finger follows the one before."""
+"""Share of its bend by which it sways, once in so many metres of its way (on SMPL's body)."""
+_ACROSS = np.array([1.0, 1.0, 1.0]) / np.sqrt(3)
+"""Where ways count along: no axis, and not the vertical."""
+_FOLLOWS = 0.7
+"""Radians of the sway by which each finger follows the one before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,23 +108,14 @@ def finger_bends(
     return [FingerBend(axis, goals[min(number, 2)], rest) for number, (axis, rest) in enumerate(parts)]
 
 
-def life(wrist: Array, fps: float) -> list[Array]:
+def life(shoulder: Array, elbow: Array, wrist: Array) -> list[Array]:
     """How bent each finger (T,) of a relaxed hand is, around 1, in the order of `FINGERS`.
 
-    wrist: (T, 3) its way on SMPL's body, metres.
+    shoulder, elbow, wrist: (T, 3) an arm on SMPL's body, metres.
     """
-    steps = np.linalg.norm(np.diff(wrist, axis=0, prepend=wrist[:1]), axis=-1)
-    reach = max(1, round(2 * _SMOOTH * fps))
-    kernel = np.hanning(2 * reach + 3)[1:-1]
-    padded = np.pad(steps * fps, reach, mode="edge")
-    speed = np.convolve(padded, kernel / kernel.sum(), mode="same")[reach : reach + len(steps)]
-    opened = 1 - _OPENS * np.minimum(speed / _FAST, 1.0)
-    way = np.cumsum(np.convolve(np.pad(steps, reach, mode="edge"), kernel / kernel.sum(), mode="same"))
-    way = way[reach : reach + len(steps)] - way[reach]
-    frames = np.arange(len(steps), dtype=np.float64)
-    curves = []
-    for number in range(len(FINGERS)):
-        late = frames - number * _DELAY * fps
-        sway = _SWAYS * np.sin(2 * np.pi * np.interp(late, frames, way) / _WAY + 0.7 * number)
-        curves.append(np.interp(late, frames, opened) + sway)
-    return curves
+    length = np.linalg.norm(elbow - shoulder, axis=-1) + np.linalg.norm(wrist - elbow, axis=-1)
+    reach = np.linalg.norm(wrist - shoulder, axis=-1) / length
+    share = np.clip((reach - _FOLDED) / (_STRETCHED - _FOLDED), 0, 1)
+    opened = 1 - _OPENS * share**2 * (3 - 2 * share)
+    turn = 2 * np.pi / _WAY * (wrist @ _ACROSS)
+    return [opened + _SWAYS * np.sin(turn - _FOLLOWS * number) for number in range(len(FINGERS))]

@@ -17,7 +17,7 @@ from ..skeleton import JOINT_INDEX
 from .arms import SMPL_VOLUME, Trunk, Volume, bent_arm, depths, excess, head_middle, push, source_trunk, volume
 from .calibration import HIPS_AT_REST, Calibration, smpl_direction, smpl_joint, twist_angle
 from .controls import Control, Controls, Solved
-from .fingers import FingerBend, finger_bends, life
+from .fingers import BENDS, LIFE, FingerBend, finger_bends, life
 from .legs import (
     Leg,
     ankle_with,
@@ -39,8 +39,8 @@ from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTE
 from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, rising, tilt, toes_on_floor
 from .trunk import neck_rotations, places_along, rigid_rotations, spine_rotations
 
-HANDS = ("rest", "relaxed", "fists")
-"""What the fingers do: nothing, hang loose, be closed."""
+HANDS = ("rest", *BENDS)
+"""What the fingers do: nothing, or be bent in one of these ways."""
 _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
 _DROP_WINDOW = 0.5
@@ -54,9 +54,9 @@ _PUSHES = 3
 class Solver:
     """Turns motions of the SMPL body into poses of a character.
 
-    controls: the bones that are keyed, those that others follow first. hands: `rest` leaves the fingers as they rest
-    (they are no controls then), `relaxed` and `fists` pose them. Raises CharacterMapError for a map that cannot be
-    used. pelvis, spine: controls of the trunk, from the hips up; without a spine, a torso that is not the hips is one.
+    controls: the bones that are keyed, those that others follow first. hands: one of `HANDS`; `rest` leaves the
+    fingers as they rest (they are no controls then). Raises CharacterMapError for a map that cannot be used. pelvis,
+    spine: controls of the trunk, from the hips up; without a spine, a torso that is not the hips is one.
     """
 
     def __init__(self, rig: Rig, character: CharacterMap, hands: str = "relaxed") -> None:
@@ -115,7 +115,7 @@ class Solver:
         shift = shift - lowered[:, None] * [0.0, 0.0, 1.0]
         self._keep_hands_off(turns, places + shift[:, None], joints, world)
         if self.hands != "rest":
-            self._pose_fingers(turns, joints, motion.fps)
+            self._pose_fingers(turns, joints)
         self._share_twist(turns, world)
         turned = body.to_armature(turns)
         return Solved(turned, tree.places(turned, {tree.mover: body.places_to_armature(resting + shift)}))
@@ -321,13 +321,13 @@ class Solver:
         )
         return list(zip(found[skipped:], bends, strict=True))
 
-    def _pose_fingers(self, turns: Array, joints: Array, fps: float) -> None:
+    def _pose_fingers(self, turns: Array, joints: Array) -> None:
         """Turn the fingers in `turns` from their hands."""
         for side in SIDES:
-            lively = life(joints[:, JOINT_INDEX[f"{side}_wrist"]], fps)
+            lively = life(*(joints[:, JOINT_INDEX[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist")))
             for number, finger in enumerate(FINGERS):
                 for control, bend in self._bends[side, finger]:
-                    share = lively[number] if self.hands == "relaxed" else np.ones(len(turns))
+                    share = 1 + LIFE[self.hands] * (lively[number] - 1)
                     own = rot.axis_angle_to_matrix(bend.axis * (share * bend.goal - bend.rest)[:, None])
                     above = self._bent_above.get(control)
                     turns[:, control] = (turns[:, control] if above is None else turns[:, above]) @ own

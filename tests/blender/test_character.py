@@ -310,6 +310,40 @@ def test_keys_changed_by_hand_are_noticed_kept_and_locked(guy):
     hand_edits_are_noticed_kept_and_locked(guy, edits)
 
 
+def test_fingers_changed_by_hand_are_kept_whatever_else_is_edited(magma, tmp_path):
+    from benchmarks.characters.made_rigs import build
+    from benchmarks.characters.namings import NAMINGS
+    from benchmarks.characters.rigs import armature_with
+
+    rig, finger = armature_with(build(NAMINGS["Mixamo"])), "mixamorig4:LeftHandIndex2"
+    bpy.context.scene.magma.target = rig
+    bpy.context.scene.magma_character.hands = "style"
+    dance_on(rig, tmp_path)
+    keying, all_frames = target_of(rig)._keying, np.arange(90)
+    assert keying.keyed.hands == "long"  # a waltz's
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"} and hand_edited(rig, load(rig)) == []
+
+    # of the fingers beside a key that was changed nobody says that they are changed
+    turn_key(rig, "mixamorig4:RightForeArm", 70)
+    assert hand_edited(rig, load(rig)) == [68, 69, 70]
+    turn_key(rig, finger, 40)
+    before = keyed(rig)
+    assert bpy.ops.magma.keep_keyframes() == {"FINISHED"} and hand_edited(rig, load(rig)) == []
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    after = keyed(rig)
+    assert np.array_equal(after[38:41], before[38:41]) and (after != before).any()
+    assert not target_of(rig)._keying.differ(load(rig).motion(), all_frames, 1.0 + all_frames).any()
+
+    # nor where all poses are looked at, since the keys alone do not say them; and restored keys have them
+    curve_of(rig, "mixamorig4:Hips", 0).modifiers.new("NOISE").strength = 0
+    assert hand_edited(rig, load(rig)) == []
+    assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
+    names = [bone for bone, mode in target_of(rig)._keying.keyed.modes.items() for _ in range(4)]
+    index = [number for number, name in enumerate(names) if name == finger]
+    assert np.abs(keyed(rig)[39, index] - before[39, index]).max() < 5e-3
+    assert hand_edited(rig, load(rig)) == []
+
+
 def test_a_constraint_of_the_animators_own_is_kept_as_poses(guy):
     empty = bpy.data.objects.new("handle", None)
     bpy.context.scene.collection.objects.link(empty)

@@ -16,12 +16,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_engine import SMALL_CODEC, STYLE_MUSIC, STYLES, tiny_networks
 
-from engine.checkpoint_index import list_checkpoints
+from engine.checkpoint_index import HANDS, list_checkpoints
 from engine.errors import CheckpointError
 from engine.models.loading import load_checkpoint, load_own_checkpoint
 from engine.models.own.config import Sampling
 from engine.models.torch.checkpoint import save_checkpoint
 from engine.models.torch.vqvae import MotionVQVAE
+from smpl_rig.retarget.fingers import BENDS
 
 
 def test_a_style_may_have_its_own_sampling_settings(tmp_path: Path) -> None:
@@ -239,6 +240,26 @@ def test_the_list_for_the_panel_says_what_is_wrong(
     monkeypatch.setenv("MAGMA_CHECKPOINTS", str(tmp_path))
     entry = next(entry for entry in list_checkpoints() if entry["name"] == "damaged")
     assert entry["error"].endswith(".")
+
+
+def test_hands_of_styles_are_the_checkpoints(tiny: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny, folder)
+    config = json.loads((folder / "config.json").read_text())
+    style, *others = config["styles"]
+    cases = (
+        ({style: "long"}, ""),
+        ({"tango": "long"}, "must name its styles"),
+        ({style: 3}, f"hands of '{style}' are 3"),
+    )
+    for hands, words in cases:
+        (folder / "config.json").write_text(json.dumps({**config, "style_hands": hands}))
+        (entry,) = list_checkpoints([tmp_path])
+        if not words:
+            assert entry["hands"] == {style: "long", **dict.fromkeys(others, "relaxed")}
+        else:
+            assert words in entry["error"]
+    assert set(HANDS) == set(BENDS)
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from smpl_rig import rotations as rot
 from smpl_rig.feet import foot_contacts
 from smpl_rig.motion import Motion
 from smpl_rig.retarget.controls import Solved
+from smpl_rig.retarget.fingers import BENDS
 from smpl_rig.retarget.retargeter import Retargeter
 from smpl_rig.retarget.rig import Rig
-from smpl_rig.retarget.roles import BODY_ROLES, SIDES, CharacterMap, CharacterMapError
+from smpl_rig.retarget.roles import BODY_ROLES, FINGER_ROLES, SIDES, CharacterMap, CharacterMapError
 from smpl_rig.rotations import Array
 from smpl_rig.skeleton import JOINT_INDEX, JOINT_NAMES
 
@@ -357,6 +358,19 @@ def test_what_a_person_changed_is_read(motion: Motion) -> None:
     assert off[changed].max() < 0.5 and away[changed].max() < 0.005
     # how feet beside those stand depends on them
     assert off[~changed].max() < 5 and away[~changed].max() < 0.05
+
+
+@pytest.mark.parametrize("hands", BENDS)
+def test_fingers_of_a_frame_depend_on_its_pose_alone(motion: Motion, hands: str) -> None:
+    rig, roles = person()
+    character = Retargeter(rig, roles, hands)
+    fingers = [index for index, control in enumerate(character.controls) if control.role in FINGER_ROLES]
+    edited = Motion(motion.poses.copy(), motion.trans.copy(), motion.fps)
+    edited.poses[20:40, 48:54] += 0.3
+    one, other = (character.basis(character.solve(each))[0][:, fingers] for each in (motion, edited))
+    away = rot.quaternion_distance(one, other).max(axis=1)
+    assert away[:20].max() == away[40:].max() == 0
+    assert (away[20:40].max() > 1e-3) == (hands != "fists")
 
 
 def test_hands_bend_towards_the_palm_whatever_the_axes_of_their_bones(motion: Motion) -> None:

@@ -62,8 +62,9 @@ class Baked:
         return make_continuous(quaternions).astype(np.float64), locations, scales
 
 
-def bake(seen: Seen, form: Form, keep: Sequence[str] = ()) -> Baked:
-    """What is seen, in a form. keep: names of bones that stay although no vertices hang on them."""
+def bake(seen: Seen, form: Form, keep: Sequence[str] = (), hips: str = "") -> Baked:
+    """What is seen, in a form. keep: names of bones that stay although no vertices hang on them. hips: the bone whose
+    way is the dance's; where there is none of that name, it is found."""
     place, size, clean = _place(seen.objects[0])
     world = seen.objects[:, None] @ seen.poses
     poses = np.linalg.inv(place) @ world
@@ -74,7 +75,7 @@ def bake(seen: Seen, form: Form, keep: Sequence[str] = ()) -> Baked:
     if form.deform_only:
         skeleton, poses = _deforming(skeleton, poses, keep)
     if form.travel != AS_DANCED:
-        skeleton, poses = _moved(skeleton, poses, to_root=form.travel == ROOT_BONE)
+        skeleton, poses = _moved(skeleton, poses, form.travel == ROOT_BONE, hips)
     turn = _Y_UP if form.y_up else np.eye(3)
     skeleton = replace(skeleton, rest=_turned(skeleton.rest, turn, form.units), lengths=skeleton.lengths * form.units)
     to_file = np.eye(4)
@@ -123,8 +124,11 @@ def _turned(matrices: Floats, turn: Floats, units: float) -> Floats:
     return turned
 
 
-def _hips(skeleton: Skeleton) -> int:
-    """The bone whose way is the dance's: the hips by name, else the lowest one from which several limbs go out."""
+def _hips(skeleton: Skeleton, known: str) -> int:
+    """The bone whose way is the dance's: the known one, else the hips by name, else the lowest one from which several
+    limbs go out."""
+    if known in skeleton.names:
+        return skeleton.names.index(known)
     for number, name in enumerate(skeleton.names):
         plain = "".join(letter for letter in name.rpartition(":")[2].lower() if letter.isalpha())
         if plain.removeprefix("def") in _HIPS:
@@ -142,9 +146,9 @@ def _hips(skeleton: Skeleton) -> int:
         bone = limbs[0]
 
 
-def _moved(skeleton: Skeleton, poses: Floats, to_root: bool) -> tuple[Skeleton, Floats]:
+def _moved(skeleton: Skeleton, poses: Floats, to_root: bool, known_hips: str) -> tuple[Skeleton, Floats]:
     """Without the horizontal way of the hips, or with it on the root bone, which may be a new one."""
-    hips = _hips(skeleton)
+    hips = _hips(skeleton, known_hips)
     way = poses[:, hips, :3, 3] - poses[0, hips, :3, 3]
     way[:, 2] = 0.0
     if not to_root:

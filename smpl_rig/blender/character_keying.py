@@ -289,8 +289,9 @@ class CharacterKeying:
         largest = np.where(carries_foot, FINER * LARGEST_TURN, max(turned, FINER * LARGEST_TURN))
         turns = np.minimum(metres / 2 / (reach + AT_LEAST_REACH), largest)
         widths = [rotation_modes.width_of(mode) for mode in self.keyed.modes.values()]
-        poles = {limb.pole for limb in self._ik}
-        away = [POLE_TOLERANCE if bone in poles else FINER * FEET_TOLERANCE for bone in self.keyed.moving]
+        loose = {limb.pole: max(POLE_TOLERANCE, self.keyed.metres) for limb in self._ik}
+        loose |= {limb.goal: max(FINER * FEET_TOLERANCE, self.keyed.metres) for limb in self._ik if not limb.toes}
+        away = [loose.get(bone, FINER * FEET_TOLERANCE) for bone in self.keyed.moving]
         places = np.repeat(np.array(away) * self.units * self._size, 3)
         return np.concatenate([np.repeat(turns, widths), places, np.full(len(self._settings), 1e-3)])
 

@@ -6,10 +6,10 @@ across its hinge, looks from the limb's line to the pole. (This is what pole vec
 axes of the upper bone and not where the elbow is.) An elbow that is overstretched so bends backwards, with its pole
 before it all the same, and no pole jumps to the other side of a limb that is stretched.
 
-Blender's IK may lengthen the bones where a rig lets it, as Rigify's does, and bends less instead: by thirtieths of a
-limb from its rest to where elbows are in a dance. It does not where it begins with the right bend, which is why the
-lower bone of the IK has that as a pose of its own. Then it is exact, and keeps stretched limbs calm as well, whose bend
-would be anything for half a millimetre at the end; see `_settled`.
+Blender's IK may stretch bones where a rig lets it, as Rigify's does, and then bends a limb too little and makes it up to
+4 % shorter. It does neither where it begins with the right bend, which the lower bone therefore has as a pose of its own.
+And since stretching is easier than bending for a limb that is nearly straight, its elbow stays where it is, though half
+a millimetre at the end would bend a stiff limb by degrees; see `_settled`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _UNCLEAR = 0.15
 """Sine of the bend below which the upper part's own twist rather than the plane of the bend says where the limb's front
 is: knees and elbows of nearly straight limbs may lie to a side of them by some degrees, which no hinge can show."""
 _YIELDING = 1.9e-3
-"""How easily Blender's IK stretches Rigify's limbs, as squares of limbs: measured."""
+"""How easily Blender's IK stretches Rigify's limbs: where the end comes nearer by the root of this, in lengths of the
+limb, for a radian of bend, half of a way is stretch. Measured on Blender 4.5."""
 _STEPS = 8
 _SAME_PLACE = 1e-3
 """Share of a limb up to which two bones begin at one place."""

@@ -6,10 +6,10 @@ across its hinge, looks from the limb's line to the pole. (This is what pole vec
 axes of the upper bone and not where the elbow is.) An elbow that is overstretched so bends backwards, with its pole
 before it all the same, and no pole jumps to the other side of a limb that is stretched.
 
-Blender's IK may stretch bones where a rig lets it, as Rigify's does, and then bends a limb too little and makes it up to
-4 % shorter. It does neither where it begins with the right bend, which the lower bone therefore has as a pose of its own.
-And since stretching is easier than bending for a limb that is nearly straight, its elbow stays where it is, though half
-a millimetre at the end would bend a stiff limb by degrees; see `_settled`.
+Blender's IK may stretch bones where a rig lets it, as Rigify's does, and then bends a limb too little and makes it up
+to 4 % shorter. It does neither where it begins with the right bend, which the lower bone therefore has as a pose of its
+own. And since stretching is easier than bending for a limb that is nearly straight, its elbow stays where it is, though
+half a millimetre at the end would bend a stiff limb by degrees; see `_settled`.
 """
 
 from __future__ import annotations

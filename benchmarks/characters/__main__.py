@@ -15,7 +15,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import bpy
@@ -25,13 +25,15 @@ from mathutils import Vector
 from benchmarks.characters import pictures, rigs
 from benchmarks.characters.dancing import dance
 from benchmarks.characters.measure import Array, Figures, Shown, figures
-from magma_blender.scene import span_list
+from magma_blender.scene import characters, span_list
+from smpl_rig.blender import compat
 from smpl_rig.blender.compat import pose_of
 from smpl_rig.blender.context import scene_of
 from smpl_rig.blender.rigs import rig_of
+from smpl_rig.retarget.families import ik_names
 from smpl_rig.retarget.find_roles import described, find_roles
 from smpl_rig.retarget.rig import Rig
-from smpl_rig.retarget.roles import HIPS, CharacterMap
+from smpl_rig.retarget.roles import HIPS, PARTS_OF, CharacterMap
 
 LEANING = 0.7
 """Cosine of the angle from which a body lies at rest."""
@@ -60,6 +62,8 @@ def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Show
     joints: dict[str, list[Array]] = {role: [] for role in first}
     tracks: dict[str, list[Array]] = {side: [] for side in soles}
     turns: dict[str, Array] = {}
+    keyed = {curve.data_path for curve in compat.fcurves(character) if ".rotation" in curve.data_path}
+    turned = [bone for bone in bones if any(path.startswith(f"{bone.path_from_id()}.") for path in keyed)]
     flips = 0
     for frame in range(1, frames + 1):
         scene.frame_set(frame)
@@ -69,8 +73,8 @@ def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Show
         for side, on_side in soles.items():
             now = [_moved(points, world @ np.array(bones[name].matrix) @ inverse[name]) for name, points in on_side]
             tracks[side].append(np.concatenate(now))
-        for name in found.names:
-            bone = bones[name]
+        for bone in turned:
+            name = bone.name
             quaternion = bone.rotation_mode == "QUATERNION"
             turn = np.array(bone.rotation_quaternion if quaternion else bone.rotation_euler)
             if name in turns:
@@ -84,6 +88,16 @@ def shown(character: bpy.types.Object, found: CharacterMap, frames: int) -> Show
         {side: np.array(track) for side, track in tracks.items()},
         flips,
     )
+
+
+def seen_map(character: bpy.types.Object, found: CharacterMap) -> CharacterMap:
+    """The same map with the bones that show limbs in place of controls that do not, since IK moves them."""
+    bones = dict(found.items())
+    for limb in characters.choices_of(character).ik:
+        side, kind = limb.split("_")
+        names = ik_names(found.family)[limb].shown
+        bones |= {f"{side}_{part}": (name,) for part, name in zip((*PARTS_OF[kind], "toes"), names, strict=False)}
+    return replace(found, bones=bones)
 
 
 def _moved(points: Array, matrix: Array) -> Array:
@@ -166,7 +180,8 @@ def measure(case: rigs.Case, files: Sequence[Path]) -> list[tuple[str, str, Figu
         character = case.load()
         found = find_roles(rig_of(character))
         motion, seconds = dance(character, file)
-        rows.append((file.stem, described(found), figures(motion, shown(character, found.map, len(motion))), seconds))
+        seen = shown(character, seen_map(character, found.map), len(motion))
+        rows.append((file.stem, described(found), figures(motion, seen), seconds))
     return rows
 
 
@@ -181,6 +196,7 @@ def main() -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     span_list.register()
+    characters.register()
     chosen = [case for case in rigs.cases(options.rigs, options.names) if _asked(case, options.only)]
     if options.pictures is not None:
         draw(chosen, options.dances[0], options.pictures)

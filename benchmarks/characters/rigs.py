@@ -17,9 +17,11 @@ from mathutils import Vector
 
 from benchmarks.characters.made_rigs import build
 from benchmarks.characters.namings import NAMINGS
+from magma_blender.scene import characters
 from smpl_rig.blender.compat import armature_of
 from smpl_rig.blender.context import active_object, layer_of, scene_of
 from smpl_rig.retarget.rig import Rig
+from smpl_rig.retarget.roles import LIMBS
 
 FILES = (".glb", ".gltf", ".vrm", ".fbx", ".bvh", ".blend")
 LARGE_UNIT = 4.0
@@ -42,6 +44,7 @@ def cases(folder: Path | None, with_names: bool) -> Iterator[Case]:
                 yield Case(f"{file.parent.name}/{file.name}", partial(open_file, file))
     yield Case("Rigify metarig", metarig)
     yield Case("Rigify control rig", control_rig)
+    yield Case("Rigify control rig, IK", control_rig_on_ik)
     if with_names:
         for name, naming in NAMINGS.items():
             yield Case(f"names of {name}", partial(armature_with, build(naming)))
@@ -125,6 +128,13 @@ def control_rig() -> bpy.types.Object:
     metarig()
     cast("Any", bpy.ops.pose).rigify_generate()
     return _active()
+
+
+def control_rig_on_ik() -> bpy.types.Object:
+    """The same, arms and legs on IK."""
+    made = control_rig()
+    characters.choose(made, characters.Choices(ik=LIMBS))
+    return made
 
 
 def _active() -> bpy.types.Object:

@@ -104,7 +104,8 @@ class MAGMA_OT_save_character(_OnTarget):
         """Save it."""
 
         def work(target: bpy.types.Object) -> str:
-            file = character_presets.save(self.name, characters.map_of(target))
+            chosen = characters.choices_of(target)
+            file = character_presets.save(self.name, characters.map_of(target), chosen.ik)
             return f'The preset "{file.stem}" is saved.'
 
         return self._work(context, work)
@@ -122,14 +123,14 @@ class MAGMA_OT_load_character(_OnTarget):
         """Use it."""
 
         def work(target: bpy.types.Object) -> str:
-            preset = character_presets.load(self.name)
+            preset, ik = character_presets.load(self.name)
             missing = [name for name in preset.names if name not in armature_of(target).bones]
             if missing:
                 raise SceneError(
                     f'The preset "{self.name}" is for a character with the bone "{missing[0]}", which "{target.name}" '
                     "lacks: choose another preset, or press Auto-Detect."
                 )
-            characters.choose(target, replace(characters.choices_of(target), map=preset))
+            characters.choose(target, replace(characters.choices_of(target), map=preset, ik=ik))
             return f'The preset "{self.name}" is used.'
 
         return self._work(context, work)

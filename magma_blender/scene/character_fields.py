@@ -38,6 +38,23 @@ def _set_hands(fields: bpy.types.PropertyGroup, value: int) -> None:
     _choose(fields, hands=HANDS[value][0])
 
 
+IK_LIMBS = (
+    ("L_arm", "L Arm", "The left arm is keyed by its hand and a pole"),
+    ("R_arm", "R Arm", "The right arm is keyed by its hand and a pole"),
+    ("L_leg", "L Leg", "The left leg is keyed by its foot and a pole"),
+    ("R_leg", "R Leg", "The right leg is keyed by its foot and a pole"),
+)
+
+
+def _ik(fields: bpy.types.PropertyGroup) -> int:
+    chosen = _choices(fields).ik
+    return sum(1 << number for number, (limb, _, _) in enumerate(IK_LIMBS) if limb in chosen)
+
+
+def _set_ik(fields: bpy.types.PropertyGroup, value: int) -> None:
+    _choose(fields, ik=tuple(limb for number, (limb, _, _) in enumerate(IK_LIMBS) if value >> number & 1))
+
+
 class MagmaCharacter(bpy.types.PropertyGroup):
     """The character of the scene's target: a field for the bone of each role, two for chains."""
 
@@ -47,6 +64,14 @@ class MagmaCharacter(bpy.types.PropertyGroup):
         items=HANDS,
         get=_hands,
         set=_set_hands,
+    )
+    ik: bpy.props.EnumProperty(
+        name="IK",
+        description="Limbs that are keyed on their IK controls instead of their FK controls",
+        options={"ENUM_FLAG"},
+        items=IK_LIMBS,
+        get=_ik,
+        set=_set_ik,
     )
     degrees: bpy.props.FloatProperty(
         name="Degrees",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine_host import engine_setup
 from ..errors import SceneError
+from .characters import known_limbs
 
 if TYPE_CHECKING:
     from smpl_rig.retarget.roles import CharacterMap
@@ -29,8 +32,8 @@ def names() -> list[str]:
         return []
 
 
-def save(name: str, character: CharacterMap) -> Path:
-    """Keep a map under a name, in place of one that has it. Raises SceneError."""
+def save(name: str, character: CharacterMap, ik: Sequence[str]) -> Path:
+    """Keep a map, and the limbs that IK moves, under a name, in place of one that has it. Raises SceneError."""
     from smpl_rig.retarget.roles import to_json
 
     safe = re.sub(r"[^\w\- .()+]", "_", name.strip()).strip(" .")[:80]
@@ -39,7 +42,7 @@ def save(name: str, character: CharacterMap) -> Path:
     file = folder() / f"{safe}{_ENDING}"
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(to_json(character), "utf-8")
+        file.write_text(json.dumps({**json.loads(to_json(character)), "ik": list(ik)}, ensure_ascii=False), "utf-8")
     except OSError as error:
         raise SceneError(
             f"The preset {file} cannot be written ({error.strerror}): choose another data folder in the preferences."
@@ -47,15 +50,16 @@ def save(name: str, character: CharacterMap) -> Path:
     return file
 
 
-def load(name: str) -> CharacterMap:
-    """The map under a name. Raises SceneError."""
+def load(name: str) -> tuple[CharacterMap, tuple[str, ...]]:
+    """The map under a name, and the limbs that IK moves. Raises SceneError."""
     from smpl_rig.retarget.roles import CharacterMapError, from_json
 
     file = folder() / f"{name}{_ENDING}"
     try:
         if file.stat().st_size > _LARGEST:
             raise CharacterMapError("it is no map of a character, but a large file")
-        return from_json(file.read_text("utf-8"))
+        text = file.read_text("utf-8")
+        return from_json(text), known_limbs(json.loads(text).get("ik"))
     except (OSError, ValueError) as error:  # CharacterMapError is one, and so is what is no UTF-8
         reason = error.strerror if isinstance(error, OSError) else error
         raise SceneError(f"The preset {file} cannot be read ({reason}): save it again.") from error

@@ -42,12 +42,13 @@ _SAME_PLACE = 0.02
 @dataclass(frozen=True)
 class Choices:
     """What was chosen for a character. map: None is what is found. hands: one of `HANDS`. degrees, centimetres: what
-    keys may leave of turns and places; 0 for the usual."""
+    keys may leave of turns and places; 0 for the usual. ik: limbs that IK moves."""
 
     map: CharacterMap | None = None
     hands: str = USUAL_HANDS
     degrees: float = 0.0
     centimetres: float = 0.0
+    ik: tuple[str, ...] = ()
 
 
 def choices_of(armature: bpy.types.Object) -> Choices:
@@ -61,7 +62,8 @@ def choices_of(armature: bpy.types.Object) -> Choices:
         data = json.loads(text)
         chosen = from_json(data["map"]) if data["map"] else None
         hands = data["hands"] if data["hands"] in {name for name, _, _ in HANDS} else USUAL_HANDS
-        return Choices(chosen, hands, abs(float(data["degrees"])), abs(float(data["centimetres"])))
+        ik = known_limbs(data.get("ik"))
+        return Choices(chosen, hands, abs(float(data["degrees"])), abs(float(data["centimetres"])), ik)
     except (ValueError, KeyError, TypeError, RecursionError, CharacterMapError):
         return Choices()
 
@@ -75,9 +77,25 @@ def choose(armature: bpy.types.Object, choices: Choices) -> None:
         "hands": choices.hands,
         "degrees": choices.degrees,
         "centimetres": choices.centimetres,
+        "ik": choices.ik,
     }
     text = "" if choices == Choices() else json.dumps(data, ensure_ascii=False)
     setattr(armature, PROPERTY, text)
+
+
+def known_limbs(names: object) -> tuple[str, ...]:
+    """Those of some names that are limbs."""
+    from smpl_rig.retarget.roles import LIMBS
+
+    return tuple(limb for limb in LIMBS if isinstance(names, list) and limb in names)
+
+
+def has_ik(armature: bpy.types.Object) -> bool:
+    """Whether the limbs of a character have IK that is known, or one is chosen all the same. Raises ArmatureError where
+    there are no bones."""
+    from smpl_rig.retarget.families import ik_names
+
+    return bool(ik_names(map_of(armature).family) or choices_of(armature).ik)
 
 
 def check_writable(armature: bpy.types.Object) -> None:
@@ -156,7 +174,7 @@ def keyed(armature: bpy.types.Object, frame: int, former: Collection[str], style
     choices = choices_of(armature)
     character, metres = _complete_map(armature), choices.centimetres / 100
     hands = style_hands if choices.hands == STYLES_HANDS else choices.hands
-    return keyed_now(armature, character, hands, frame, choices.degrees, metres, former)
+    return keyed_now(armature, character, hands, frame, choices.degrees, metres, former, choices.ik)
 
 
 def found(armature: bpy.types.Object) -> FoundRoles:

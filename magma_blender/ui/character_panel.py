@@ -91,6 +91,10 @@ def draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> No
     row.operator("magma.save_character")
     row.menu("MAGMA_MT_character_presets")
     _labelled(layout, "Hands").prop(fields, "hands", text="")
+    if characters.has_ik(target):
+        column = layout.column(align=True)
+        column.label(text="IK")
+        column.row(align=True).prop(fields, "ik")
     column = layout.column(align=True)
     column.label(text="Sparse Keys")
     column.prop(fields, "degrees")

@@ -1,6 +1,7 @@
 """A character's channels: the rotations of its mapped controls, in the modes they have, and where those are that move.
 
-A control rig's switches, such as Rigify's from IK to FK, are channels as well. Nothing else of a character is touched.
+A control rig's switches, such as Rigify's from IK to FK, are channels as well, and so is what leads the limbs that IK
+moves. Nothing else of a character is touched.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from .. import rotations as rot
 from ..motion import Motion
 from ..retarget.controls import Solved
-from ..retarget.families import control_settings
+from ..retarget.families import control_settings, ik_names
 from ..retarget.retargeter import Retargeter
 from ..retarget.rig import Rig
 from ..retarget.roles import (
@@ -56,6 +57,9 @@ from .rigs import carried, carrier_of, is_evaluated, rig_of, world_matrix_at
 FINER = 0.5
 """Share of the SMPL armature's tolerances that a character's keys have: its chains are longer, and what each key leaves
 adds up to an unsteadiness of a tenth of a dance's own jerk; 15 % more keys leave half of it."""
+POLE_TOLERANCE = 0.002
+"""Metres that keys of an IK's pole may be off: it is as far from the elbow as a limb is long, which turns the limb by a
+quarter of a degree."""
 AT_LEAST_REACH = 0.05
 """Metres that every control turns at least: what hangs on it."""
 SAME_TURN, SAME_PLACE = 4e-3, 5e-3
@@ -86,22 +90,25 @@ def keyed_now(
     degrees: float = 0.0,
     metres: float = 0.0,
     former: Collection[str] = (),
+    ik: Sequence[str] = (),
 ) -> KeyedCharacter:
     """How a dance that begins at a scene frame would be keyed on an armature as it is. former: bones of a dance that it
-    replaces. Raises ArmatureError."""
+    replaces. ik: limbs that IK moves. Raises ArmatureError."""
     check_usable(armature)
     character = _without_held(armature, character)
     rig = rig_of(armature, character=character)
     with _as_armature_errors():
-        controls = Retargeter(rig, character, hands).controls
-    carrier = carrier_of(armature, [control.bone for control in controls], character.parents)
+        made = Retargeter(rig, character, hands, ik)
+    carrier = carrier_of(armature, [control.bone for control in made.controls], character.parents)
     to_world = world_matrix_at(armature, frame, carrier, former)
     bones = pose_of(armature).bones
-    modes = {control.bone: bones[control.bone].rotation_mode for control in controls}
+    modes = {control.bone: bones[control.bone].rotation_mode for control in made.keyed if control.turns}
     # the hips first, which carry the rest
-    moving = tuple(c.bone for c in sorted(controls, key=lambda c: c.role != HIPS) if c.moves)
-    rest = tuple(tuple(each) for each in _rest_of(rig, list(modes)).tolist())
-    return KeyedCharacter(character, hands, tuple(to_world.ravel().tolist()), modes, moving, rest, degrees, metres)
+    moving = tuple(c.bone for c in sorted(made.keyed, key=lambda c: c.role != HIPS) if c.moves)
+    rest = tuple(tuple(each) for each in _rest_of(rig, [control.bone for control in made.keyed]).tolist())
+    return KeyedCharacter(
+        character, hands, tuple(to_world.ravel().tolist()), modes, moving, rest, degrees, metres, ik=tuple(ik)
+    )
 
 
 def _without_held(armature: bpy.types.Object, character: CharacterMap) -> CharacterMap:
@@ -135,9 +142,11 @@ class CharacterKeying:
     def __init__(self, armature: bpy.types.Object, keyed: KeyedCharacter) -> None:
         self.armature = armature
         self.keyed = keyed
+        known = ik_names(keyed.map.family)
+        self._ik = [known[limb] for limb in keyed.ik if limb in known]
         self._settings = [
             (bone, name, value)
-            for bone, name, value in control_settings(keyed.map.family)
+            for bone, name, value in control_settings(keyed.map.family, keyed.ik)
             if bone in pose_of(armature).bones and name in pose_of(armature).bones[bone].keys()  # noqa: SIM118
         ]
         channels: list[Channel] = []
@@ -161,13 +170,19 @@ class CharacterKeying:
         self.rotations: Sequence[Rotation] = rotations
 
     @cached_property
+    def _body(self) -> list[str]:
+        """Controls that hang on each other: all but those of IK."""
+        names = [name for limb in self._ik for name in (limb.goal, limb.bend, limb.toes)]
+        return [bone for bone in self.keyed.modes if bone not in names]
+
+    @cached_property
     def _between(self) -> list[str]:
         """Bones that are no controls, but move one of them and not all."""
         bones, modes, parents = armature_of(self.armature).bones, self.keyed.modes, self.keyed.map.parents
         carrier = self._carrier
         common = {carrier, *(bone.name for bone in bones[carrier].parent_recursive)} if carrier is not None else set()
-        found: dict[str, None] = {}
-        for name in modes:
+        found = dict.fromkeys(name for limb in self._ik for name in limb.rest if name in bones)
+        for name in self._body:
             at = bones[name].parent if name in bones and name not in parents else None
             while at is not None and at.name not in modes and at.name not in common:
                 found[at.name] = None
@@ -177,7 +192,7 @@ class CharacterKeying:
     @cached_property
     def _carrier(self) -> str | None:
         bones = armature_of(self.armature).bones
-        controls = [bone for bone in self.keyed.modes if bone in bones]
+        controls = [bone for bone in self._body if bone in bones]
         return carrier_of(self.armature, controls, self.keyed.map.parents)
 
     @cached_property
@@ -190,6 +205,7 @@ class CharacterKeying:
     def _at_rest(self) -> list[tuple[str, str]]:
         """Bones and those of their properties that rest."""
         keyed, ends = self.keyed, {bone for role in _ENDS for bone in self.keyed.map.of(role)}
+        ends |= {limb.toes or limb.goal for limb in self._ik}
         found = [(bone, name) for bone in self._between for name in REST]
         found += [(bone, "location") for bone in keyed.modes if bone not in keyed.moving]
         return found + [(bone, "scale") for bone in keyed.modes if bone not in ends]
@@ -197,7 +213,7 @@ class CharacterKeying:
     @cached_property
     def _rig(self) -> Rig:
         check_usable(self.armature)
-        missing = [bone for bone in self.keyed.modes if bone not in armature_of(self.armature).bones]
+        missing = [bone for bone in self.keyed.bones if bone not in armature_of(self.armature).bones]
         if missing:
             raise ArmatureError(
                 f'Armature {self.armature.name!r} has no bone "{missing[0]}" any more, which its dance is keyed on. '
@@ -208,8 +224,8 @@ class CharacterKeying:
     @cached_property
     def _retargeter(self) -> Retargeter:
         with _as_armature_errors():
-            made = Retargeter(self._rig, self.keyed.map, self.keyed.hands)
-        if [control.bone for control in made.controls] != list(self.keyed.modes):
+            made = Retargeter(self._rig, self.keyed.map, self.keyed.hands, self.keyed.ik)
+        if [control.bone for control in made.keyed] != list(self.keyed.bones):
             raise ArmatureError(
                 f"The bones of {self.armature.name!r} hang on each other in another way than when its dance was keyed. "
                 "Press Restore Keyframes."
@@ -233,18 +249,23 @@ class CharacterKeying:
     def check(self) -> None:
         """Raise ArmatureError unless a motion can be keyed and would be seen."""
         held = held_bones(pose_of(self.armature))
-        for control in self._retargeter.controls:
-            if control.bone in held:
+        for control in self._retargeter.keyed:
+            if control.bone in held and control.bone not in self._bends:
                 bone, constraint = held[control.bone]
                 raise ArmatureError(
                     f'Bone "{control.bone}" of {self.armature.name!r} is held by the constraint "{constraint}" of '
                     f'bone "{bone}", which would win over keys. Mute the constraint first.'
                 )
 
+    @cached_property
+    def _bends(self) -> frozenset[str]:
+        """Bones that are keyed, and that the rig's own IK moves from there."""
+        return frozenset(limb.bend for limb in self._ik)
+
     def is_alone(self, first: float, last: float) -> bool:
         """Whether no constraint holds a control, and no bone between controls is posed."""
         pose = pose_of(self.armature).bones
-        if not held_bones(pose_of(self.armature)).keys().isdisjoint(self.keyed.modes):
+        if not held_bones(pose_of(self.armature)).keys().isdisjoint({*self.keyed.bones} - self._bends):
             return False
         keyed: set[str] = set()
         for place in compat.places(self.armature)[:1]:
@@ -263,12 +284,12 @@ class CharacterKeying:
     def _size(self) -> float:
         """How large the character is beside SMPL's body."""
         rig = self._rig
-        heads = rig.heads[[rig.index[bone] for bone in self.keyed.modes]]
+        heads = rig.heads[[rig.index[control.bone] for control in self._retargeter.controls]]
         return float(max(np.ptp(heads, axis=0).max() / np.ptp(rest_joints()[:, 1]), 1e-6))
 
     def tolerances(self) -> Floats:
         """(C,) what keys may leave."""
-        controls = self._retargeter.controls
+        controls = [control for control in self._retargeter.keyed if control.turns]
         heads = self._rig.heads[[self._rig.index[control.bone] for control in controls]] / self._size
         reach, carries_foot = np.zeros(len(controls)), np.zeros(len(controls), bool)
         for index, control in reversed(list(enumerate(controls))):
@@ -282,7 +303,10 @@ class CharacterKeying:
         largest = np.where(carries_foot, FINER * LARGEST_TURN, max(turned, FINER * LARGEST_TURN))
         turns = np.minimum(metres / 2 / (reach + AT_LEAST_REACH), largest)
         widths = [rotation_modes.width_of(mode) for mode in self.keyed.modes.values()]
-        places = np.full(3 * len(self.keyed.moving), FINER * FEET_TOLERANCE * self.units * self._size)
+        loose = {limb.pole: max(POLE_TOLERANCE, self.keyed.metres) for limb in self._ik}
+        loose |= {limb.goal: max(FINER * FEET_TOLERANCE, self.keyed.metres) for limb in self._ik if not limb.toes}
+        away = [loose.get(bone, FINER * FEET_TOLERANCE) for bone in self.keyed.moving]
+        places = np.repeat(np.array(away) * self.units * self._size, 3)
         return np.concatenate([np.repeat(turns, widths), places, np.full(len(self._settings), 1e-3)])
 
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:
@@ -296,7 +320,7 @@ class CharacterKeying:
             turned = rotation_modes.from_quaternions(mode, quaternions[:, same])
             for place, number in enumerate(same):
                 values[:, self.rotations[number].channels] = turned[:, place]
-        names = list(self.keyed.modes)
+        names = self.keyed.bones
         moving = [names.index(bone) for bone in self.keyed.moving]
         values[:, self._places : self._switches] = locations[:, moving].reshape(count, -1)
         values[:, self._switches :] = [value for _, _, value in self._settings]
@@ -370,7 +394,9 @@ class CharacterKeying:
         now = self._keyed(times) if alone else self._shown(times)
         whole = self._solved(motion)
         quaternions, _ = self._retargeter.basis(now)
-        turned = rot.quaternion_distance(quaternions, whole.quaternions[frames]).max(axis=1)
+        # the bend of a limb that is nearly stretched is anything; the elbow's place tells it
+        telling = [bone not in self._bends for bone in self.keyed.bones]
+        turned = rot.quaternion_distance(quaternions, whole.quaternions[frames])[:, telling].max(axis=1)
         away = np.linalg.norm(now.places - whole.places[frames], axis=-1).max(axis=1)
         growth = tolerance_growth(motion.fps)
         sparse = max(self.keyed.metres / TOLERANCE, np.radians(self.keyed.degrees) / 2 / LARGEST_TURN, 1.0)
@@ -380,10 +406,11 @@ class CharacterKeying:
 
     def _keyed(self, times: Floats) -> Solved:
         """What the keys alone make of the controls."""
-        keyed = KeyedValues(self, times)
-        quaternions = np.stack([keyed.rotations(bone) for bone in self.keyed.modes], axis=1)
-        locations = np.zeros((*quaternions.shape[:2], 3))
-        names = list(self.keyed.modes)
+        keyed, names = KeyedValues(self, times), self.keyed.bones
+        quaternions = np.tile([1.0, 0.0, 0.0, 0.0], (len(times), len(names), 1))
+        locations = np.zeros((len(times), len(names), 3))
+        for bone in self.keyed.modes:
+            quaternions[:, names.index(bone)] = keyed.rotations(bone)
         for bone in self.keyed.moving:
             locations[:, names.index(bone)] = keyed.locations(bone)
         return self._retargeter.posed(quaternions, locations)
@@ -398,11 +425,12 @@ class CharacterKeying:
         pose = pose_of(self.armature).bones
         root = pose[self._carrier] if self._carrier is not None else None
         present, part = scene.frame_current, scene.frame_subframe
-        found = np.empty((len(times), len(self.keyed.modes), 4, 4))
+        shown = self._retargeter.shown
+        found = np.empty((len(times), len(shown), 4, 4))
         try:
             for number, time in enumerate(times.tolist()):
                 scene.frame_set(int(np.floor(time)), subframe=time - float(np.floor(time)))
-                matrices = np.array([pose[bone].matrix for bone in self.keyed.modes], np.float64)
+                matrices = np.array([pose[bone].matrix for bone in shown], np.float64)
                 if root is not None:
                     back = root.bone.matrix_local @ root.matrix.inverted_safe()
                     matrices = np.array(back, np.float64) @ matrices
@@ -411,21 +439,22 @@ class CharacterKeying:
             scene.frame_set(present, subframe=part)
         axes = found[..., :3, :3]
         axes = axes / np.maximum(np.linalg.norm(axes, axis=-2, keepdims=True), 1e-12)
-        rest = self._rig.rest[[self._rig.index[bone] for bone in self.keyed.modes], :3, :3]
+        rest = self._rig.rest[[self._rig.index[bone] for bone in shown], :3, :3]
         return Solved(axes @ np.swapaxes(rest, -1, -2), found[..., :3, 3])
 
     def moved_rest(self, motion: Motion, frames: Frames, times: Floats) -> str | None:
         """A control that rests in another pose."""
-        now, then = _rest_of(self._rig, list(self.keyed.modes)), np.array(self.keyed.rest)
+        now, then = _rest_of(self._rig, self.keyed.bones), np.array(self.keyed.rest)
         moved = np.linalg.norm(now[:, :3] - then[:, :3], axis=1) / (self.units * self._size)
         away = np.maximum(moved, rot.quaternion_distance(now[:, 3:], then[:, 3:]))
-        return list(self.keyed.modes)[int(away.argmax())] if away.max() > SAME_REST else None
+        return self.keyed.bones[int(away.argmax())] if away.max() > SAME_REST else None
 
     def prepare(self) -> None:
         """The control rig's switches; what would move the controls rests; and poses are shown."""
         pose = pose_of(self.armature).bones
         for bone, name, value in self._settings:
-            pose[bone][name] = value
+            kind = type(pose[bone][name])  # numbers as whole as they are, which the rig's own panel expects
+            pose[bone][name] = kind(value)
         for bone, name in self._at_rest:
             setattr(pose[bone], name, REST[name])
         data = armature_of(self.armature)

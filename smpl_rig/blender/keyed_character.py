@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from ..retarget.roles import CharacterMap, from_json, to_json
+from ..retarget.roles import LIMBS, CharacterMap, from_json, to_json
 
-VERSION = 1
+VERSION = 2
+"""Version 1 had no IK."""
 _MODES = frozenset({"QUATERNION", "AXIS_ANGLE", "XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX"})
 MARKS = 6
 """Numbers that tell the pose of one frame from that of another, see `character_keying.marks_of`."""
@@ -34,9 +35,10 @@ class KeyedCharacter:
 
     map, hands: see `Retargeter`. to_world: (16,) armature to world when it was keyed, row by row: the object's matrix,
     and what the pose of a bone that carries all controls did to them. modes: control ->
-    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first. rest: (C,) of
-    each control, where its head rests and the quaternion of its axes, armature space. degrees, metres: what keys may
-    leave of a turn and of places, 0 for the usual. fingers: those that are not as `hands` says.
+    its rotation mode, in the order of channels. moving: controls that have a location, the hips' first; poles of IK
+    have nothing else. rest: (C,) of each of `bones`, where its head rests and the quaternion of its axes, armature
+    space. degrees, metres: what keys may leave of a turn and of places, 0 for the usual. fingers: those that are not as
+    `hands` says. ik: limbs that IK moves.
     """
 
     map: CharacterMap
@@ -48,6 +50,12 @@ class KeyedCharacter:
     degrees: float = 0.0
     metres: float = 0.0
     fingers: KeptFingers = KeptFingers()
+    ik: tuple[str, ...] = ()
+
+    @property
+    def bones(self) -> tuple[str, ...]:
+        """All controls, those last that do not turn."""
+        return (*self.modes, *(bone for bone in self.moving if bone not in self.modes))
 
     def to_json(self) -> str:
         """As text, for records."""
@@ -65,6 +73,7 @@ class KeyedCharacter:
                 "bones": list(self.fingers.bones),
                 "frames": [[frame, *(round(x, 6) for x in each)] for frame, each in self.fingers.frames.items()],
             },
+            "ik": list(self.ik),
         }
         return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
@@ -87,9 +96,9 @@ def read_character(text: str) -> KeyedCharacter:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its character is no JSON ({error})") from error
-    if not isinstance(data, dict) or data.get("version") != VERSION:
+    if not isinstance(data, dict) or data.get("version") not in (1, VERSION):
         found = data.get("version") if isinstance(data, dict) else None
-        raise ValueError(f"its character has version {str(found)[:20]}, this add-on reads {VERSION}")
+        raise ValueError(f"its character has version {str(found)[:20]}, this add-on reads up to {VERSION}")
     try:
         read = KeyedCharacter(
             map=from_json(data["map"]),
@@ -101,16 +110,19 @@ def read_character(text: str) -> KeyedCharacter:
             degrees=float(data["degrees"]),
             metres=float(data["metres"]),
             fingers=_read_fingers(data.get("fingers", {"bones": [], "frames": []})),
+            ik=tuple(str(limb) for limb in data["ik"]) if data["version"] > 1 else (),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"its character is damaged ({error})") from error
-    sound = len(read.to_world) == 16 and len(read.rest) == len(read.modes) and {len(each) for each in read.rest} == {7}
+    sound = len(read.to_world) == 16 and len(read.rest) == len(read.bones) and {len(each) for each in read.rest} == {7}
     fingers = read.fingers.frames.values()
     sound = sound and {len(each) for each in fingers} <= {MARKS + 4 * len(read.fingers.bones)}
     numbers = (*read.to_world, *(value for each in (*read.rest, *fingers) for value in each))
     finite = all(map(math.isfinite, numbers))
-    known = set(read.modes.values()) <= _MODES and {*read.moving, *read.fingers.bones} <= set(read.modes)
-    if not (sound and finite and known and read.moving):
+    known = set(read.modes.values()) <= _MODES and {*read.fingers.bones} <= set(read.modes)
+    known = known and set(read.ik) <= set(LIMBS)
+    turning = set(read.moving) <= set(read.modes) or read.ik
+    if not (sound and finite and known and turning and read.moving):
         raise ValueError(f"its character is damaged ({text[:20]})")
     return read
 

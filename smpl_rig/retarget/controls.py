@@ -51,12 +51,14 @@ _FREE = (*TRUNK, *(sided(side, "shoulder") for side in SIDES), *TWIST_ROLES)
 
 @dataclass(frozen=True)
 class Control:
-    """A bone that is keyed. parent: the control that it follows, -1 for none. moves: it has a location of its own."""
+    """A bone that is keyed. parent: the control that it follows, -1 for none. moves: it has a location of its own.
+    turns: it has a rotation of its own."""
 
     bone: str
     parent: int
     moves: bool
     role: str
+    turns: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +127,16 @@ class Controls:
             if all(name in number for name in names)
         }
 
+    def axes(self, bone: str) -> Array:
+        """(3, 3) a bone's axes at rest."""
+        return self._axes[self.rig.index[bone]]
+
+    def location_axes(self, bone: str) -> Array:
+        """(3, 3) the axes at rest along which a bone is moved: its own or its parent's."""
+        index = self.rig.index[bone]
+        parent = self.rig.parents[index]
+        return self._axes[index] if self.rig.local_location[index] else np.eye(3) if parent < 0 else self._axes[parent]
+
     def _followed(self, name: str, roles: Mapping[str, str], parents: Mapping[str, str]) -> str | None:
         if name in parents:
             return parents[name] if parents[name] in roles else None
@@ -135,10 +147,7 @@ class Controls:
     def _link(self, control: Control, parents: Mapping[str, str]) -> _Link:
         rig, bone = self.rig, self.rig.index[control.bone]
         heads = rig.rest[:, :3, 3].astype(np.float64)
-        parent = rig.parents[bone]
-        own = self._axes[bone]
-        outer = np.eye(3) if parent < 0 else self._axes[parent]
-        axes = own if rig.local_location[bone] else outer
+        axes = self.location_axes(control.bone)
         if control.parent < 0:
             return _Link(np.zeros(3), heads[bone], False, axes, False)
         followed = rig.index[self.all[control.parent].bone]

@@ -3,7 +3,8 @@
 A table names the bones of each part of the body from the body outwards, without their side; "|" stands between names of
 the same bone. `marks` are pieces of names of which a skeleton must have one. `control` marks a control rig, by bones
 that it must have: its table names the controls to move, `settings` the custom properties that put them in charge,
-`sides` how the names end, and `follows` which part follows another one by constraints instead of the bone tree.
+`sides` how the names end, `follows` which part follows another one by constraints instead of the bone tree, and `ik`
+the other controls of arms and legs, see `IkNames`.
 `general.json` has the words of all tables and languages: the names of a part there are synonyms, the most certain
 first.
 """
@@ -11,19 +12,21 @@ first.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .bone_names import NameWords, canonical
-from .roles import SIDES
+from .roles import SIDES, sided
 
 FOLDER = Path(__file__).parent / "families"
 GENERAL = "general"
 CENTRAL = ("hips", "spine", "neck", "head")
 """Parts without a side."""
+Settings = tuple[tuple[str, str, float], ...]
+"""(bone, custom property, value)."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,27 @@ class Meaning:
 
 
 @dataclass(frozen=True)
+class IkNames:
+    """A limb's IK. goal: the control that its end goes with, hand or foot. pole: the one that its elbow or knee looks
+    at. bend: the bone of the lower part that the IK bends, whose own pose is what it begins with. toes: the control of
+    toes on the goal; empty for none. shown: the bones that show what upper part, lower part, end and toes do, whatever
+    controls them. rest: controls that would move the limb as well. settings: the custom properties that put the IK in
+    charge.
+    """
+
+    goal: str
+    pole: str
+    bend: str
+    toes: str
+    shown: tuple[str, ...]
+    rest: tuple[str, ...]
+    settings: Settings
+
+
+@dataclass(frozen=True)
 class Family:
-    """A naming scheme. meanings: canonical names -> what they can mean. chains: part -> number of its bones."""
+    """A naming scheme. meanings: canonical names -> what they can mean. chains: part -> number of its bones. ik: limb
+    -> its IK, for control rigs."""
 
     name: str
     meanings: Mapping[str, tuple[Meaning, ...]]
@@ -45,7 +67,8 @@ class Family:
     marks: tuple[str, ...] = ()
     control: tuple[str, ...] = ()
     follows: Mapping[str, str] | None = None
-    settings: tuple[tuple[str, str, float], ...] = ()
+    settings: Settings = ()
+    ik: Mapping[str, IkNames] = field(default_factory=dict)
 
 
 @cache
@@ -90,9 +113,20 @@ def known_keys() -> frozenset[str]:
     return frozenset(key for family in (*families(), general()) for key in family.meanings)
 
 
-def control_settings(family: str) -> tuple[tuple[str, str, float], ...]:
-    """(bone, custom property, value) that put the mapped controls of a control rig in charge; none for other rigs."""
-    return next((each.settings for each in families() if each.name == family and each.control), ())
+def control_settings(family: str, ik: Collection[str] = ()) -> Settings:
+    """What puts the mapped controls of a control rig in charge, or the IK of the limbs in `ik`; none for other rigs."""
+    found = next((each for each in families() if each.name == family and each.control), None)
+    if found is None:
+        return ()
+    values = {(bone, key): value for bone, key, value in found.settings}
+    for limb in filter(found.ik.__contains__, ik):
+        values |= {(bone, key): value for bone, key, value in found.ik[limb].settings}
+    return tuple((bone, key, value) for (bone, key), value in values.items())
+
+
+def ik_names(family: str) -> Mapping[str, IkNames]:
+    """By limb, the IK of a family's control rigs; empty where none is known."""
+    return next((each.ik for each in families() if each.name == family), {})
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -114,10 +148,21 @@ def _family(table: Mapping[str, Any]) -> Family:
         table["name"], {key: tuple(found) for key, found in meanings.items()},
         {part: len(chain) for part, chain in table["bones"].items()}, tuple(table.get("marks", ())),
         tuple(table.get("control", ())), table.get("follows"), settings,
+        {sided(side, limb): _ik(names, side) for side in table.get("sides", ()) for limb, names in
+         table.get("ik", {}).items()},
     )  # fmt: skip
 
 
-def _settings(table: Mapping[str, list[Any]], sides: tuple[str, ...]) -> Iterator[tuple[str, str, float]]:
+def _ik(table: Mapping[str, Any], side: str) -> IkNames:
+    def named(key: str) -> str:
+        return str(table.get(key, "")).format(side=side)
+
+    shown, rest = (tuple(name.format(side=side) for name in table[key]) for key in ("shown", "rest"))
+    settings = tuple(_settings(table["settings"], (side,)))
+    return IkNames(named("goal"), named("pole"), named("bend"), named("toes"), shown, rest, settings)
+
+
+def _settings(table: Mapping[str, list[Any]], sides: Iterable[str]) -> Iterator[tuple[str, str, float]]:
     for bone, values in table.items():
         for name in [bone.format(side=side) for side in sides] if "{side}" in bone else [bone]:
             yield from ((name, key, float(value)) for key, value in zip(values[::2], values[1::2], strict=True))

@@ -32,6 +32,10 @@ FINGER_ROLES = tuple(sided(side, finger) for side in SIDES for finger in FINGERS
 TWIST_ROLES = tuple(twist(sided(side, part)) for side in SIDES for part in TWISTED)
 BODY_ROLES = (*TRUNK, *LIMB_ROLES)
 ROLES = (*BODY_ROLES, *FINGER_ROLES, *TWIST_ROLES)
+LIMBS = tuple(sided(side, limb) for limb in ("arm", "leg") for side in SIDES)
+"""Arms and legs as wholes, which a control rig may move through IK."""
+PARTS_OF = {"arm": ("upper_arm", "forearm", "hand"), "leg": ("thigh", "shin", "foot")}
+"""Of a limb: its upper part, its lower part, and its end, which IK leads."""
 REQUIRED = (HIPS, *(sided(side, part) for side in SIDES for part in ("upper_arm", "forearm", "thigh", "shin", "foot")))
 """Without these there is no dance. Spine, neck, head, shoulders, hands, toes and fingers may be missing."""
 VERSION = 1

@@ -84,14 +84,6 @@ class Solver:
     def controls(self) -> tuple[Control, ...]:
         return self._tree.all
 
-    def basis(self, solved: Solved) -> tuple[Array, Array]:
-        """Blender's rotations as quaternions (T, C, 4), sign-continuous, and locations (T, C, 3) of poses."""
-        return self._tree.basis(solved)
-
-    def posed(self, quaternions: Array, locations: Array) -> Solved:
-        """The poses that Blender shows for rotations (T, C, 4) and locations (T, C, 3); the inverse of `basis`."""
-        return self._tree.posed(quaternions, locations)
-
     def solve(self, motion: Motion, posed: Bools | None = None) -> Solved:
         """The motion on the character. posed: (T,) further frames whose feet count as posed, see `soles.posed_feet`."""
         body, tree = self.body, self._tree

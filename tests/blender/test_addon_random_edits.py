@@ -16,6 +16,7 @@ from dances import ELBOW, keying_of, keys, move_key, saved_and_opened, select_fr
 from magma_blender.scene.dance_keys import hand_edited
 from magma_blender.scene.dancer import load
 from magma_blender.scene.span_list import spans_of
+from smpl_rig.retarget.roles import LIMBS
 
 pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 STEPS = 16
@@ -25,6 +26,7 @@ FOREARMS = {
     "chibi": "lowerarm.l",
     "override": "mixamorig:LeftForeArm",
     "Rigify": "forearm_fk.L",
+    "Rigify on IK": "hand_ik.L",
 }
 """By character, the bone that a key is moved of."""
 
@@ -144,8 +146,10 @@ def test_locked_moves_keep_their_keys_whatever_is_done(dancer, tmp_path, seed):
 @pytest.mark.parametrize("kind", FOREARMS)
 def test_a_characters_locked_moves_keep_their_keys_whatever_is_done(magma, tmp_path, kind, sequence, request):
     """`--sequences` says how many times each; where it says one, a short one is enough."""
-    if kind == "Rigify":
+    if kind.startswith("Rigify"):
         rig = request.getfixturevalue("rigify")
+        bpy.context.scene.magma.target = rig
+        bpy.context.scene.magma_character.ik = set(LIMBS) if "IK" in kind else set()
     elif kind == "override":
         rig = rigs.override_of(rigs.mixamo(), tmp_path)
     else:

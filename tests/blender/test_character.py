@@ -268,7 +268,7 @@ def away_from_what_is_kept(rig, frames):
     from smpl_rig.rotations import matrix_to_axis_angle
 
     keying = target_of(rig)._keying
-    solved, bones = keying._solved(load(rig).motion()), list(keying.keyed.modes)
+    solved, bones = keying._solved(load(rig).motion()), keying._retargeter.shown
     names = [bone.name for bone in rig.pose.bones]
     world, rest = keying._rig.to_world, keying._rig.rest
     turn = world[:3, :3] / np.linalg.norm(world[:3, 0])
@@ -285,10 +285,10 @@ def away_from_what_is_kept(rig, frames):
     return turned, moved
 
 
-def hand_edits_are_noticed_kept_and_locked(rig, edits):
-    """edits: frame -> the bone that is turned there, or moved."""
+def hand_edits_are_noticed_kept_and_locked(rig, edits, change=turn_key):
+    """edits: frame -> the bone that is turned there, or what `change` does."""
     for frame, bone in edits.items():
-        turn_key(rig, bone, frame)
+        change(rig, bone, frame)
     assert {frame - 1 for frame in edits} <= set(hand_edited(rig, load(rig)))
     refused(bpy.ops.magma.regenerate_free, "changed by hand in frames ", rig)
     before = keyed(rig)

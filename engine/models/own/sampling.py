@@ -56,8 +56,8 @@ def encode_context(
 ) -> Floats:
     """The memory (rows, N, W) of the positions start..stop, with one row for each pair of flags.
 
-    music, style: whether a row is given that condition; the energy goes with the style. Encoded in chunks, each with the
-    surroundings that the encoder can reach, which equals encoding it whole.
+    music, style: whether a row is given that condition; the energy goes with the style. Encoded in chunks, each with
+    the surroundings that the encoder can reach, which equals encoding it whole.
     """
     c = decoder.config
     count = len(conditions.codes)

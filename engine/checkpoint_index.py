@@ -129,8 +129,8 @@ def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, An
     """One entry per checkpoint folder in `folders` (default: `checkpoint_folders()`).
 
     Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `beats_per_bar` and
-    `hands` (by style), `description`, `token_rate` and `version`; or `name`, `path` and `error`, one sentence, where it
-    cannot be used. Of two with the same name the first is listed.
+    `hands` (by style), `energy` (whether it can be told one), `description`, `token_rate` and `version`; or `name`,
+    `path` and `error`, one sentence, where it cannot be used. Of two with the same name the first is listed.
     """
     entries: dict[str, dict[str, Any]] = {}
     for folder in checkpoint_folders() if folders is None else folders:
@@ -159,13 +159,14 @@ def _entry(folder: Path) -> dict[str, Any]:
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error}): {_COPY}"}
     if not (folder / WEIGHTS_FILE).is_file():
         return base | {"error": f"Checkpoint {folder} has no {WEIGHTS_FILE}: {_COPY}"}
-    rate = config.get("token_rate")
+    rate, decoder = config.get("token_rate"), config.get("decoder")
     return base | {
         "title": str(config.get("name", folder.name)),
         "family": str(config.get("family", OWN_FAMILY)),  # our first checkpoints do not name it
         "styles": list(music),
         "beats_per_bar": {style: each.beats_per_bar for style, each in music.items()},
         "hands": hands,
+        "energy": isinstance(decoder, dict) and decoder.get("energy") is True,
         "description": str(config.get("description", "")),
         "token_rate": rate if is_number(rate) else None,
         "version": version,

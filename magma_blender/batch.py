@@ -61,6 +61,8 @@ class _Parser(argparse.ArgumentParser):
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The command line's values. Exits with 2 and one line on stderr when they are wrong."""
+    from engine.choreography import HIGHEST_ENERGY, LOWEST_ENERGY
+
     from .exports.presets import PRESETS
 
     parser = _Parser(
@@ -72,6 +74,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="seed (default: the scene's)")
     parser.add_argument("--seconds", type=float, help="seconds to dance at most (default: the whole song)")
     parser.add_argument("--guidance", type=float, help="how strongly music and style lead")
+    parser.add_argument("--energy", type=float, help="how large and quick, against what is usual in the style (1)")
+    parser.add_argument("--song-energy", type=float, help="how much to follow how loud and busy the song is, 0 to 1")
     parser.add_argument("--beat-snap", type=float, help="re-time the dance onto the beats, 0 (off) to 1 (fully)")
     parser.add_argument("--candidates", type=int, help="generate so many dances to each song and keep the best")
     parser.add_argument("--checkpoint", help="name of the checkpoint (default: the scene's)")
@@ -100,8 +104,14 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         number = getattr(values, name)
         if number is not None and not (math.isfinite(number) and number > 0):
             parser.error(f"--{name} is {number:g}: give a number above 0.")
-    if values.beat_snap is not None and not 0 <= values.beat_snap <= 1:
-        parser.error(f"--beat-snap is {values.beat_snap:g}: give a number from 0 to 1.")
+    for name, low, high in (
+        ("beat_snap", 0, 1),
+        ("energy", LOWEST_ENERGY, HIGHEST_ENERGY),
+        ("song_energy", 0, 1),
+    ):
+        number = getattr(values, name)
+        if number is not None and not low <= number <= high:
+            parser.error(f"--{name.replace('_', '-')} is {number:g}: give a number from {low:g} to {high:g}.")
     if values.seed is not None and not 0 <= values.seed < 2**31:
         parser.error(f"--seed is {values.seed}: give a whole number from 0 to {2**31 - 1}.")
     if values.out.suffix.lower() != ".blend":
@@ -274,6 +284,7 @@ def _check_folder(out: Path) -> None:
 def _apply_settings(scene: bpy.types.Scene, values: argparse.Namespace) -> None:
     from engine.protocol import MOST_CANDIDATES
 
+    from .engine_host.checkpoint_list import check_energy
     from .errors import MagmaError
     from .scene.scene_settings import settings_of
 
@@ -286,6 +297,8 @@ def _apply_settings(scene: bpy.types.Scene, values: argparse.Namespace) -> None:
         "seed": values.seed,
         "length": values.seconds,
         "guidance": values.guidance,
+        "energy": values.energy,
+        "song_energy": values.song_energy,
         "beat_snap": values.beat_snap,
         "candidates": values.candidates,
     }
@@ -298,6 +311,7 @@ def _apply_settings(scene: bpy.types.Scene, values: argparse.Namespace) -> None:
         _choose(settings, "checkpoint", values.checkpoint)
     if values.style is not None:
         _choose(settings, "style", values.style)
+    check_energy(settings.checkpoint, 1.0 if values.energy is None else values.energy)
 
 
 def _choose(settings: MagmaSettings, name: str, value: str) -> None:

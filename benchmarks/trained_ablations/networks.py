@@ -58,7 +58,15 @@ class BagOfFrames(MotionDecoder):
             layer.feed_forward = MusicAttention(config, layer.feed_forward)
         self.apply(self._initialize)
 
-    def memory(self, music: Tensor, codes: Tensor, locked: Tensor, style: Tensor, has_music: Tensor) -> Tensor:
+    def memory(
+        self,
+        music: Tensor,
+        codes: Tensor,
+        locked: Tensor,
+        style: Tensor,
+        has_music: Tensor,
+        energy: Tensor | None = None,
+    ) -> Tensor:
         """As ours, without music; the layers attend to all of `music` from now on, except for padding (zeros)."""
         frames = self.frame_in((music - self.context.music_mean) / self.context.music_std)
         frames = torch.cat([self.nothing.to(frames.dtype).expand(len(frames), 1, -1), frames], 1)
@@ -67,7 +75,7 @@ class BagOfFrames(MotionDecoder):
         for layer in self.layers:
             assert isinstance(layer.feed_forward, MusicAttention)
             layer.feed_forward.set_frames(frames, bias)
-        return super().memory(music, codes, locked, style, torch.zeros_like(has_music))
+        return super().memory(music, codes, locked, style, torch.zeros_like(has_music), energy)
 
 
 class Position(nn.Module):
@@ -103,9 +111,15 @@ class PlacedEncoder(ContextEncoder):
         return torch.zeros(self.config.heads, device=device)
 
     def forward(
-        self, music: Tensor, locked: Tensor, locked_embedding: Tensor, style: Tensor, has_music: Tensor
+        self,
+        music: Tensor,
+        locked: Tensor,
+        locked_embedding: Tensor,
+        style: Tensor,
+        has_music: Tensor,
+        energy: Tensor | None = None,
     ) -> Tensor:
-        return self.place(super().forward(music, locked, locked_embedding, style, has_music))
+        return self.place(super().forward(music, locked, locked_embedding, style, has_music, energy))
 
 
 class Sinusoids(MotionDecoder):

@@ -21,6 +21,10 @@ Codes = tuple[tuple[int, ...], ...]
 GENERATED, MOTION, COPIED, MIRRORED = "generated", "motion", "copied", "mirrored"
 SOURCES = (GENERATED, MOTION, COPIED, MIRRORED)
 STRONGEST_STYLE = 10.0
+LOWEST_ENERGY, HIGHEST_ENERGY = 0.5, 2.0
+"""How fast a dance can be asked to be, against what is usual in its style."""
+FOLLOW_SONG = 0.5
+"""How much a new dance follows the energy of its song, 0 to 1."""
 MOST_BEATS_PER_BAR = 32
 STYLE_TRANSITION, LONGEST_TRANSITION = 1.0, 10.0
 """Seconds: the default and the longest transition between two styles."""
@@ -107,7 +111,8 @@ class Span:
     variants: at least one; `chosen` is the index of the one in use. style: None for the document's. style_strength: how
     strongly the style is followed (1: as trained); None for the checkpoint's default. style_transition: seconds around
     each border to another style, half on either side; within it the style strength falls to 0 at the border. 0 is a
-    hard change. Where two spans meet, the longer transition applies.
+    hard change. Where two spans meet, the longer transition applies. energy: how fast what is generated there is to be,
+    against what is usual in the style; None for the document's.
     """
 
     start: int
@@ -118,6 +123,7 @@ class Span:
     style: str | None = None
     style_strength: float | None = None
     style_transition: float = 0.0
+    energy: float | None = None
 
     def __post_init__(self) -> None:
         place = f"The span {shown(self.start)}:{shown(self.stop)}"
@@ -145,6 +151,7 @@ class Span:
             is_number(self.style_transition, 0, LONGEST_TRANSITION),
             f"{place} has a style transition of {shown(self.style_transition)}. Use 0 to {LONGEST_TRANSITION:g} s.",
         )
+        _check_energy(place, 1.0 if self.energy is None else self.energy)
 
     def __len__(self) -> int:
         return self.stop - self.start
@@ -252,7 +259,8 @@ class Choreography:
     """A whole dance. spans: in order, without gap or overlap, from 0 to its end.
 
     seed, style (None: the checkpoint has no styles), temperature and guidance (None: the checkpoint's defaults) are
-    those of the first generation and the defaults of edits. motion: None where the motion is stored elsewhere.
+    those of the first generation and the defaults of edits. So are energy, see `Span`, and song_energy: how much the
+    energy follows that of the song, 0 to 1. motion: None where the motion is stored elsewhere.
     """
 
     spans: tuple[Span, ...]
@@ -264,6 +272,8 @@ class Choreography:
     temperature: float | None = None
     guidance: float | None = None
     motion: MotionFile | None = None
+    energy: float = 1.0
+    song_energy: float = 0.0
 
     def __post_init__(self) -> None:
         require(
@@ -277,6 +287,9 @@ class Choreography:
             require(
                 value is None or is_number(value, 0, 100), f"The {name} is {shown(value)}. Use a number from 0 to 100."
             )
+        _check_energy("The choreography", self.energy)
+        follows = is_number(self.song_energy, 0, 1)
+        require(follows, f"The choreography follows its song's energy by {shown(self.song_energy)}. Use 0 to 1.")
         _check_most("The choreography", "songs", len(self.audio), MOST_SONGS)
         _check_most("The choreography", "beats", sum(len(audio.beats) for audio in self.audio), MOST_BEATS)
         places = [audio.at for audio in self.audio]
@@ -347,12 +360,25 @@ def new_choreography(
     style: str | None,
     temperature: float | None = None,
     guidance: float | None = None,
+    energy: float = 1.0,
+    song_energy: float = 0.0,
 ) -> Choreography:
     """The document of a new dance: one free span of tokens (N, K)."""
     codes = tuple(tuple(int(code) for code in row) for row in tokens)
     require(len(codes) > 0, "A dance without tokens has no choreography.")
     span = Span(0, len(codes), (Variant(codes, seed),))
-    return Choreography((span,), token_rate, (audio,), checkpoint, seed, style, temperature, guidance)
+    return Choreography(
+        (span,),
+        token_rate,
+        (audio,),
+        checkpoint,
+        seed,
+        style,
+        temperature,
+        guidance,
+        energy=energy,
+        song_energy=song_energy,
+    )
 
 
 def file_name(path: str) -> str:
@@ -377,6 +403,13 @@ def _check_style(what: str, style: object) -> None:
     require(
         style is None or _is_text(style, LONGEST_NAME),
         f"{what} has style {shown(style)}. Name one, or none.",
+    )
+
+
+def _check_energy(what: str, energy: object) -> None:
+    require(
+        is_number(energy, LOWEST_ENERGY, HIGHEST_ENERGY),
+        f"{what} has energy {shown(energy)}. Use a number from {LOWEST_ENERGY:g} to {HIGHEST_ENERGY:g}.",
     )
 
 

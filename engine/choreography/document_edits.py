@@ -24,7 +24,7 @@ def merge(document: Choreography, position: int) -> Choreography:
     """Merge the two spans that meet at `position`, which undoes `split`.
 
     Every variant of either span is kept, joined to the chosen variant of the other. Both must be locked or both free,
-    with the same style and strength.
+    with the same style, strength and energy.
     """
     index = next((i for i, span in enumerate(document.spans) if i and span.start == position), None)
     require(index is not None, f"No two spans meet at position {position}.")
@@ -33,6 +33,7 @@ def merge(document: Choreography, position: int) -> Choreography:
     require(left.locked == right.locked, f"One of the spans that meet at {position} is locked. Lock both, or none.")
     alike = (left.style, left.style_strength) == (right.style, right.style_strength)
     require(alike, f"The spans that meet at {position} have different styles. Give both the same.")
+    require(left.energy == right.energy, f"The spans that meet at {position} differ in energy. Give both the same.")
     danced = _join(left.danced, right.danced)
     if [_label(variant) for variant in left.variants] == [_label(variant) for variant in right.variants]:
         pairs = list(zip(left.variants, right.variants, strict=True))
@@ -77,6 +78,12 @@ def set_style(
         return replace(span, style=style, style_strength=strength, style_transition=transition)
 
     return _change(document, start, stop, styled)
+
+
+def set_energy(document: Choreography, start: int, stop: int, energy: float | None) -> Choreography:
+    """Give the positions start..stop an energy (None: the document's); their tokens stay until they are regenerated."""
+    document = _isolate(document, start, stop)
+    return _change(document, start, stop, lambda span: replace(span, energy=energy))
 
 
 def insert_variant(document: Choreography, position: int, variant: Variant) -> Choreography:

@@ -13,10 +13,11 @@ from .correction import correction_from
 from .document import Audio, CheckpointIdentity, Choreography, MotionFile, Span, Variant, require
 
 KIND = "magma choreography"
-VERSION = 4
+VERSION = 5
 """Version 1 stored no beats and no metre of its songs; version 2 no size of their files and no version of the
-checkpoint, and its paths were absolute; version 3 did not say which beats begin bars, and nobody could correct them."""
-READABLE = (1, 2, 3, VERSION)
+checkpoint, and its paths were absolute; version 3 did not say which beats begin bars, and nobody could correct them;
+version 4 had no energy."""
+READABLE = (1, 2, 3, 4, VERSION)
 LONGEST_TEXT = 32 * 2**20
 """Characters of a document's text; an hour of dance with 30 variants of every move has about as many."""
 _MOST = {"{": 400_000, "[": 1_500_000}
@@ -66,7 +67,8 @@ def from_json(text: str) -> Choreography:
         raise ChoreographyError(
             f"The choreography has version {shown(version)}, this engine reads up to {VERSION}. Update the add-on."
         )
-    values = {name: value for name, value in data.items() if name not in ("kind", "version")}
+    values: dict[str, Any] = {"energy": 1.0, "song_energy": 0.0}  # missing up to version 4
+    values |= {name: value for name, value in data.items() if name not in ("kind", "version")}
     values["spans"] = tuple(_span(item) for item in _list(values.get("spans"), "spans"))
     values["audio"] = tuple(_audio(item) for item in _list(values.get("audio"), "audio"))
     identity = {"version": 1, **_mapping(values.get("checkpoint"), "checkpoint")}  # missing up to version 2
@@ -87,7 +89,8 @@ def _audio(data: Any) -> Audio:
 
 def _span(data: Any) -> Span:
     variants = tuple(_variant(item) for item in _list(_mapping(data, "span").get("variants"), "variants"))
-    earlier = {"style_transition": 0.0}  # the earliest documents have no transitions
+    # the earliest documents have no transitions, those up to version 4 no energy
+    earlier = {"style_transition": 0.0, "energy": None}
     return _part(Span, {**earlier, **data, "variants": variants}, "span")
 
 

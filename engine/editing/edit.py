@@ -26,7 +26,7 @@ from engine.editing.splice import placed
 from engine.editing.unchosen_variants import fit_unchosen_variants, tidy
 from engine.errors import AudioError, CancelledError, RequestError
 from engine.file_hash import file_sha256
-from engine.models.base import Cancelled, Progress, check_style
+from engine.models.base import Cancelled, Progress, check_energy, check_style
 from engine.motion.files.read import read_motion
 from engine.pipeline.tokenize import token_error
 from engine.runtime.device import choose_device
@@ -118,6 +118,12 @@ def _style(state: EditState, operation: Operation) -> None:
     check_style(state.checkpoint.name, state.checkpoint.styles, style)
     transition = doc.STYLE_TRANSITION if operation.transition is None else operation.transition
     state.document = doc.set_style(state.document, *operation.range(), style, operation.strength, transition)
+
+
+def _energy(state: EditState, operation: Operation) -> None:
+    energy = operation.energy
+    check_energy(state.checkpoint.name, state.checkpoint.has_energy, 1.0 if energy is None else energy)
+    state.document = doc.set_energy(state.document, *operation.range(), energy)
 
 
 def _regenerate(state: EditState, operation: Operation) -> None:
@@ -260,6 +266,7 @@ _APPLY: dict[str, Callable[[EditState, Operation], None]] = {
     "lock": _lock,
     "unlock": _unlock,
     "style": _style,
+    "energy": _energy,
     "regenerate": _regenerate,
     "replace": _replace,
     "choose": _choose,

@@ -12,6 +12,7 @@ DO = {
     "lock": ("start", "stop"),
     "unlock": ("start", "stop"),
     "style": ("start", "stop"),
+    "energy": ("start", "stop"),
     "regenerate": (),
     "replace": ("start", "stop"),
     "choose": ("start", "index"),
@@ -36,6 +37,7 @@ class Operation:
     - style: set `style` (None: the choreography's), its `strength` and the seconds of `transition` (None: the default)
       of start..stop.
     - mirror: exchange left and right. copy: repeat the positions start..stop near `to`, at the same phase of a beat.
+    - energy: how fast start..stop is to be, against what is usual in the style (None: as the choreography says).
     - insert: put the motion of a `file` at `start`, locked. loop: make the last frame equal to the first.
     - tokenize: encode the kept poses of start..stop as its tokens; the poses stay.
     - rhythm: correct the rhythm of song number `song`, see `engine.choreography.Correction`; what is generated from
@@ -53,6 +55,7 @@ class Operation:
     style: str | None = None
     strength: float | None = None
     transition: float | None = None
+    energy: float | None = None
     file: str | None = None
     another: bool = False
     song: int | None = None

@@ -94,7 +94,8 @@ class GenerationTask:
     """One request for a dance, ready for a checkpoint.
 
     positions: tokens to generate. seeds: one for each candidate. temperature, guidance, music_view: None for the
-    checkpoint's default. advance: reports progress and raises CancelledError. show: None without a preview.
+    checkpoint's default. energy, song_energy: see `engine.choreography.Choreography`. advance: reports progress and
+    raises CancelledError. show: None without a preview.
     """
 
     music: Music
@@ -103,6 +104,8 @@ class GenerationTask:
     temperature: float | None
     guidance: float | None
     music_view: str | None
+    energy: float
+    song_energy: float
     watch: Stopwatch
     advance: Progress
     cancelled: Cancelled
@@ -173,7 +176,8 @@ class SpanGenerator(Protocol):
 class Checkpoint(Protocol):
     """A trained model of some family.
 
-    frame_rate: frames a second of its motion, `stride` of them a token position. levels: residual codes of a position,
+    has_energy: whether it can be told how fast a dance is to be. frame_rate: frames a second of its motion, `stride` of
+    them a token position. levels: residual codes of a position,
     each from a codebook of `codes`. style_music: tempo and metre by style, in the order of the styles; may be empty.
     """
 
@@ -193,6 +197,8 @@ class Checkpoint(Protocol):
     def codes(self) -> int: ...
     @property
     def style_music(self) -> Mapping[str, StyleMusic]: ...
+    @property
+    def has_energy(self) -> bool: ...
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -228,4 +234,13 @@ def check_style(name: str, styles: Sequence[str], style: str | None) -> None:
         known = ", ".join(styles) or "(it has none)"
         raise RequestError(
             f"Checkpoint {shown(name)} has no style {shown(style)}. Leave it out or choose one of: {known}."
+        )
+
+
+def check_energy(name: str, has_energy: bool, energy: float) -> None:
+    """Raise RequestError if a checkpoint `name` that has no energy is asked for one."""
+    if energy != 1.0 and not has_energy:
+        raise RequestError(
+            f"Checkpoint {shown(name)} cannot be told an energy, but {energy:g} is asked for. Ask for 1, or choose "
+            "another checkpoint."
         )

@@ -23,6 +23,7 @@ from engine.models.base import (
     Show,
     Song,
     Stopwatch,
+    check_energy,
 )
 from engine.models.loading import cached_checkpoint, find_checkpoint, identity_of
 from engine.pipeline.dance_candidates import best_first, score_dance
@@ -108,6 +109,7 @@ def _generate(
         checkpoint = cancellable(lambda: cached_checkpoint(folder, device.name), cancelled)
     style = request.wanted_style
     checkpoint.check(style, request.candidates, request.music_view)
+    check_energy(checkpoint.name, checkpoint.has_energy, request.energy)
     file = Path(request.audio)
     advance("audio", 0.02, f"Reading {file.name}")
     correction = correction_from(request.correction)
@@ -126,6 +128,8 @@ def _generate(
         temperature=request.temperature,
         guidance=request.guidance,
         music_view=request.music_view,
+        energy=request.energy,
+        song_energy=request.song_energy,
         watch=watch,
         advance=advance,
         cancelled=cancelled,
@@ -234,4 +238,6 @@ def _document(
         music.style,
         request.temperature,
         request.guidance,
+        request.energy,
+        request.song_energy if checkpoint.has_energy else 0.0,
     )

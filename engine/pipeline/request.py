@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.checks import LARGEST_COUNT
+from engine.choreography import FOLLOW_SONG, HIGHEST_ENERGY, LOWEST_ENERGY
 from engine.errors import RequestError
 from engine.motion.room_bounds import LARGEST as LARGEST_ROOM
 from engine.protocol import MOST_CANDIDATES
@@ -33,8 +34,9 @@ class GenerateRequest:
     own. beat_snap: how far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay
     as they were generated. room: metres; the dance stays in a circle of that diameter around its start, 0 lets it
     travel. candidates: how many dances are generated; the best is kept (see `engine.pipeline.dance_candidates`), and
-    its seed is the dance's. correction: what a person says of the song's rhythm, see `engine.choreography.Correction`,
-    by name.
+    its seed is the dance's. energy: how fast the dance is to be, against what is usual in its style. song_energy: how
+    much it follows how loud and busy the song is, 0 to 1; of no effect on a checkpoint without energy. correction: what
+    a person says of the song's rhythm, see `engine.choreography.Correction`, by name.
     """
 
     audio: str
@@ -52,6 +54,8 @@ class GenerateRequest:
     beat_snap: float = 0.0
     room: float = ROOM
     candidates: int = 1
+    energy: float = 1.0
+    song_energy: float = FOLLOW_SONG
     correction: dict[str, Any] | None = None
 
     @property
@@ -73,6 +77,8 @@ def check_request(request: GenerateRequest) -> None:
         "room": (request.room, 0.0, LARGEST_ROOM),
         "beat_snap": (request.beat_snap, 0.0, 1.0),
         "candidates": (request.candidates, 1, MOST_CANDIDATES),
+        "energy": (request.energy, LOWEST_ENERGY, HIGHEST_ENERGY),
+        "song_energy": (request.song_energy, 0.0, 1.0),
     }
     for name, (value, low, high) in numbers.items():
         if value is not None and not low <= value <= high:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine import VERSION
+from engine.choreography import FOLLOW_SONG
 from engine.choreography.correction_options import add_correction, correction_of
 from engine.errors import EngineError
 from engine.runtime.memory import is_out_of_memory
@@ -69,6 +70,16 @@ def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     generate.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
     generate.add_argument("--guidance", type=float, metavar="G", help="how closely to follow the music (1: as trained)")
     generate.add_argument("--temperature", type=float, metavar="T", help="higher is more varied and less safe")
+    generate.add_argument(
+        "--energy", type=float, default=1.0, metavar="E", help="how fast, against what is usual in the style (1)"
+    )
+    generate.add_argument(
+        "--song-energy",
+        type=float,
+        default=FOLLOW_SONG,
+        metavar="X",
+        help=f"how much to follow how loud and busy the song is, 0 to 1 ({FOLLOW_SONG:g})",
+    )
     generate.add_argument("--choreography", type=Path, metavar="JSON", help="also write what `edit` works on")
     generate.add_argument(
         "--music-view",
@@ -169,6 +180,8 @@ def _generate(options: argparse.Namespace) -> None:
         beat_snap=options.beat_snap,
         room=ROOM if options.room is None else options.room,
         candidates=options.candidates,
+        energy=options.energy,
+        song_energy=options.song_energy,
         correction=correction_of(options),
     )
     begin = time.perf_counter()

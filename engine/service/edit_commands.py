@@ -51,6 +51,7 @@ def add_editing_commands(commands: Any) -> None:
     step("--replace", "replace", "A:B", "regenerate these moves")
     edit.add_argument("--regenerate", action=_Step, const="regenerate", nargs=0, help="regenerate all free moves")
     step("--style", "style", "A:B=STYLE[*G]", "the style of what is generated there next, followed G times as strongly")
+    step("--energy", "energy", "A:B=E", "how fast what is generated there next is to be (1: as usual in the style)")
     step("--mirror", "mirror", "A:B", "exchange left and right; twice is as it was")
     step("--copy", "copy", "A:B@C", "repeat A:B at C, on the same part of a beat")
     step("--insert-motion", "insert", "CLIP@A", "insert the motion of a file (.npz, .bvh) at A, locked")
@@ -215,6 +216,9 @@ def _operation(do: str, text: str | Sequence[str], options: argparse.Namespace, 
             strength=_number(strength, float, text) if times else None,
             transition=None if options.transition is None else _position(options.transition, rate) / rate,
         )
+    if do == "energy":
+        part, _, energy = text.partition("=")
+        return Operation(do, *_range(part, rate), energy=_number(energy, float, text) if energy else None)
     start, stop = _range(text, rate)
     if do == "replace":
         return Operation(do, start, stop, options.seed, options.variants)

@@ -219,7 +219,7 @@ def _style_patterns(options: argparse.Namespace) -> None:
 def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:
     from engine.models.own.config import DecoderConfig
 
-    return DecoderConfig(codes=codec.config.codes, levels=codec.config.coarse, styles=len(styles))
+    return DecoderConfig(codes=codec.config.codes, levels=codec.config.coarse, styles=len(styles), energy=True)
 
 
 def _start(options: argparse.Namespace) -> TorchCheckpoint | None:

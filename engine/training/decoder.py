@@ -21,7 +21,7 @@ POSITIONS = 128  # token positions in a training window: 12.8 s
 KIND_WEIGHT = {"real": 1.0, "rhythm": 0.7, "silent": 0.15}
 LEVEL_WEIGHT = (1.0, 0.7, 0.5, 0.4, 0.3, 0.25, 0.2, 0.2)
 """Loss weights of the residual levels, coarse to fine; any further level has the last one's."""
-DROP_MUSIC, DROP_STYLE = 0.15, 0.15
+DROP_MUSIC, DROP_STYLE, DROP_ENERGY = 0.15, 0.15, 0.3
 UNLOCKED = 0.4  # share of windows with nothing locked
 AFTER_JOIN = 3
 """Positions after a join of two clips that are left out of the loss: nothing before them predicts them."""
@@ -32,9 +32,9 @@ MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by oth
 class Batch:
     """A training batch.
 
-    codes and history: (B, N, K), the true codes and the past as the decoder is given it. music: (B, 2N, C). locked:
-    (B, N) bool. style, has_music: (B,). real: (B, N) bool, the positions that count in the loss: neither padding nor
-    just after a join of two clips.
+    codes and history: (B, N, K), the true codes and the past as the decoder is given it. music: (B, N * stride, C).
+    locked: (B, N) bool. style, has_music: (B,). energy: (B, N), NaN where none is told. real: (B, N) bool: the
+    positions that count in the loss, neither padding nor just after a join of two clips.
     """
 
     codes: Tensor
@@ -43,6 +43,7 @@ class Batch:
     locked: Tensor
     style: Tensor
     has_music: Tensor
+    energy: Tensor
     real: Tensor
 
 
@@ -75,6 +76,7 @@ class PairWindows:
         locked = np.zeros((size, POSITIONS), bool)
         style = np.zeros(size, np.int64)
         has_music = np.zeros(size, bool)
+        energy = np.full((size, POSITIONS), np.nan, np.float32)
         for row, pick in enumerate(generator.choice(len(self.pairs), size, p=self.weights)):
             pair = self.pairs[pick]
             start = int(generator.integers(max(1, len(pair.codes) - POSITIONS + 1)))
@@ -87,13 +89,15 @@ class PairWindows:
                 stop = (start + count) * c.music_stride
                 music[row, : count * c.music_stride] = pair.music[start * c.music_stride : stop]
                 has_music[row] = True
+            if pair.energy is not None and generator.random() > DROP_ENERGY:
+                energy[row, :count] = pair.energy[start : start + count]
             style[row] = c.styles if generator.random() < DROP_STYLE else pair.style
             locked[row, :count] = random_locks(generator, count)
         history = codes.copy()
         corrupted = generator.random((size, POSITIONS)) < generator.uniform(0, MOST_CORRUPTED, (size, 1))
         # codes from other positions of the batch are wrong but natural; uniformly random ones would be easy to detect
         history[corrupted] = codes.reshape(-1, c.levels)[generator.integers(0, size * POSITIONS, corrupted.sum())]
-        return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, real)))
+        return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, energy, real)))
 
 
 def random_locks(generator: np.random.Generator, count: int) -> np.ndarray:
@@ -119,7 +123,8 @@ def random_locks(generator: np.random.Generator, count: int) -> np.ndarray:
 
 def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0) -> Losses:
     """Cross-entropy of each level over the free positions, nats, and their weighted mean under "loss"."""
-    logits = network(batch.codes, batch.history, batch.music, batch.locked, batch.style, batch.has_music)
+    b = batch
+    logits = network(b.codes, b.history, b.music, b.locked, b.style, b.has_music, b.energy)
     free = batch.real & ~batch.locked
     values: Losses = {}
     for level, scores in enumerate(logits):

@@ -7,10 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from engine.data.clips import at_rate
+from engine.data.idle_parts import moving_parts
 from engine.data.songs import RecordedDance, SongFile
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
+from engine.motion.energy import SLOWEST, energies, speeds
 from engine.training.medleys import medleys
 from engine.training.pairs import SHORTEST, Pair, PairSource, TimedDance
 
@@ -21,12 +25,14 @@ class PairMaker:
     def __init__(self, codec: MotionVQVAE, styles: Sequence[str], rhythm_pairs: int, seed: int = 0):
         self.codec, self.styles = codec.eval(), list(styles)
         self.source = PairSource(rhythm_pairs, seed)
+        self.usual: dict[str, float] = {}
 
     def make(
         self, dances: Sequence[RecordedDance], songs: Sequence[SongFile], report: Callable[[str], None]
     ) -> list[Pair]:
         """All pairs of `dances`; rhythm pairs and medleys use `songs`. report: is called with lines of progress."""
         pairs: list[Pair] = []
+        self.usual = usual_speeds(dances)
         for dance in dances:
             before = len(pairs)
             for timed in self.source.timed(dance, songs):
@@ -49,19 +55,32 @@ class PairMaker:
         length = length // stride * stride
         if length < shortest:
             return []
-        features = rep.encode(timed.motion.cut(0, length))
+        motion = timed.motion.cut(0, length)
+        energy = energies(speeds(motion), self.usual[timed.style], stride)
+        features = rep.encode(motion)
         both = torch.from_numpy(np.stack([features, rep.mirror(features)]))
         codes = self.codec.encode(both).numpy()
         music = None if music is None else music[:length]
-        return [Pair(code, music, self.styles.index(timed.style), timed.kind) for code in codes]
+        return [Pair(code, music, self.styles.index(timed.style), timed.kind, energy) for code in codes]
+
+
+def usual_speeds(dances: Sequence[RecordedDance]) -> dict[str, float]:
+    """The mean speed, m/s, of each style's dances where they move (see `engine.motion.energy`)."""
+    found: dict[str, list[NDArray[np.float32]]] = {}
+    for dance in dances:
+        parts = moving_parts(at_rate(dance.clip.motion))
+        found.setdefault(dance.clip.style, []).extend(speeds(part) for part in parts)
+    return {style: max(float(np.concatenate(each).mean()), SLOWEST) for style, each in found.items() if each}
 
 
 def _joined(parts: Sequence[Pair]) -> Pair:
     """One pair from parts that follow each other."""
     music = [part.music for part in parts if part.music is not None]
+    energy = [part.energy for part in parts if part.energy is not None]
     return replace(
         parts[0],
         codes=np.concatenate([part.codes for part in parts]),
         music=np.concatenate(music) if music else None,
+        energy=np.concatenate(energy),
         joins=tuple(np.cumsum([len(part.codes) for part in parts])[:-1].tolist()),
     )

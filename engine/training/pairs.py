@@ -26,15 +26,17 @@ SHORTEST = 80
 
 @dataclass(frozen=True)
 class Pair:
-    """A training pair: codes (N, K) and the music features (2N, 37) that belong to them, None for no music.
+    """A training pair: codes (N, K) and the music features (N * stride, 37) that belong to them, None for no music.
 
-    style: its index. kind: real, rhythm or silent. joins: positions at which another clip begins.
+    style: its index. kind: real, rhythm or silent. energy: (N,), see `engine.motion.energy`; None if unknown. joins:
+    positions at which another clip begins.
     """
 
     codes: NDArray[np.int64]
     music: NDArray[np.float32] | None
     style: int
     kind: str
+    energy: NDArray[np.float32] | None = None
     joins: tuple[int, ...] = ()
 
 

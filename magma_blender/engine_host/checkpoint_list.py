@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from engine.checkpoint_index import ORIGINAL_FAMILY, RELAXED, list_checkpoints
 
 from .. import paths
+from ..errors import SetupError
 from . import engine_setup
 from .engine_setup import EngineSetup
 from .plain_text import shown
@@ -19,15 +20,16 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class KnownCheckpoint:
-    """A checkpoint folder. beats_per_bar: the metre of each of its styles. hands: how each holds its
-    hands. description: what it dances and may be used
-    for, in its own words. error: one sentence where it cannot be used; the rest is empty then."""
+    """A checkpoint folder. beats_per_bar: the metre of each of its styles. hands: how each holds its hands. has_energy:
+    whether it can be told how fast a dance is to be. description: what it dances and may be used for, in its own words.
+    error: one sentence where it cannot be used; the rest is empty then."""
 
     name: str
     path: str
     styles: tuple[str, ...] = ()
     beats_per_bar: Mapping[str, int] = field(default_factory=dict)
     hands: Mapping[str, str] = field(default_factory=dict)
+    has_energy: bool = False
     description: str = ""
     is_original: bool = False
     error: str | None = None
@@ -42,6 +44,7 @@ def known_checkpoints() -> list[KnownCheckpoint]:
             styles=tuple(style for style in entry.get("styles", ()) if _can_be_listed(style)),
             beats_per_bar=entry.get("beats_per_bar", {}),
             hands=entry.get("hands", {}),
+            has_energy=entry.get("energy", False),
             description=shown(entry.get("description", "")),
             is_original=entry.get("family") == ORIGINAL_FAMILY,
             error=shown(entry["error"]) if entry.get("error") else None,
@@ -73,6 +76,18 @@ def styles_of(name: str) -> tuple[str, ...]:
     """The styles of the checkpoint of that name; none where it is not installed here."""
     found = find_checkpoint(name)
     return found.styles if found else ()
+
+
+def has_energy(name: str) -> bool:
+    """Whether the checkpoint of that name is installed here and can be told how fast a dance is to be."""
+    found = find_checkpoint(name)
+    return found is not None and found.has_energy
+
+
+def check_energy(name: str, energy: float) -> None:
+    """Raise SetupError where another energy than the usual one is asked of a checkpoint that has none."""
+    if energy != 1.0 and not has_energy(name):
+        raise SetupError(f'The checkpoint "{name}" cannot be told an energy: ask for 1, or choose another checkpoint.')
 
 
 def beats_per_bar(name: str, style: str | None) -> int:

@@ -10,7 +10,7 @@ from engine import choreography as doc
 from engine.choreography import Choreography, Range
 from smpl_rig.blender.context import scene_of
 
-from ..engine_host.checkpoint_list import styles_of
+from ..engine_host.checkpoint_list import has_energy, styles_of
 from ..errors import MagmaError, SceneError
 from ..scene import beat_markers, edits
 from ..scene.dance_keys import current
@@ -182,6 +182,41 @@ class MAGMA_OT_style_spans(OnDancer):
         )
 
 
+class MAGMA_OT_energy_spans(OnDancer):
+    """Set how large and quick the selected moves are when they are generated the next time"""
+
+    bl_idname = "magma.energy_spans"
+    bl_label = "Set Energy of Moves"
+    bl_options = {"REGISTER", "UNDO"}
+
+    as_dance: bpy.props.BoolProperty(name="As the Dance", description="The energy of the whole dance")
+    energy: bpy.props.FloatProperty(
+        name="Energy",
+        description="Against what is usual in the style",
+        min=doc.LOWEST_ENERGY,
+        max=doc.HIGHEST_ENERGY,
+        default=1.0,
+    )
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        """Set it."""
+        try:
+            checkpoint = load(find_dancer(context)).document.checkpoint
+        except MagmaError as error:
+            self.report({"ERROR"}, str(error))
+            return CANCELLED
+        if not has_energy(checkpoint.name):
+            self.report({"ERROR"}, f"The dance's checkpoint {checkpoint.label} cannot be told an energy.")
+            return CANCELLED
+        energy = None if self.as_dance else self.energy
+        return change_selected(
+            self,
+            context,
+            lambda document, part: doc.set_energy(document, *part, energy),
+            f"{'The dance’s own energy' if energy is None else f'Energy {energy:.2f}'}, once generated again, in",
+        )
+
+
 class MAGMA_OT_mark_beats(OnDancer):
     """Put timeline markers at the song's beats, named by bar; earlier ones are replaced"""
 
@@ -210,5 +245,6 @@ CLASSES = (
     MAGMA_OT_split_at_bars,
     MAGMA_OT_merge_spans,
     MAGMA_OT_style_spans,
+    MAGMA_OT_energy_spans,
     MAGMA_OT_mark_beats,
 )

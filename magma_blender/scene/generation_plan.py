@@ -25,7 +25,8 @@ class DancePlan:
     """scene: the one that gets the dance. name: of strip, action and armature. frame_start: scene frame of the dance's
     first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
     whether frames are to be shown while they are generated. beat_snap: 0 to 1. room: metres of floor, 0 for any.
-    candidates: dances of which one is kept. correction: of the song's rhythm."""
+    candidates: dances of which one is kept. energy: against what is usual. song_energy: how much the song's counts, 0
+    to 1. correction: of the song's rhythm."""
 
     scene: SceneReference
     name: str
@@ -44,6 +45,8 @@ class DancePlan:
     music_view: str | None = None
     preview: bool = False
     candidates: int = 1
+    energy: float = 1.0
+    song_energy: float = 0.0
     correction: Correction = NO_CORRECTION
 
     def request(self, device: str) -> dict[str, object]:
@@ -64,6 +67,8 @@ class DancePlan:
             "beat_snap": self.beat_snap,
             "room": self.room,
             "candidates": self.candidates,
+            "energy": self.energy,
+            "song_energy": self.song_energy,
             "correction": asdict(self.correction) if self.correction else None,
         }
 
@@ -116,6 +121,8 @@ def _plan(scene: bpy.types.Scene, name: str, source: sounds.Source) -> DancePlan
         beat_snap=settings.beat_snap,
         room=settings.room,
         candidates=scene_settings.candidates_of(settings),
+        energy=scene_settings.energy_of(settings),
+        song_energy=settings.song_energy,
         use_body=settings.use_body,
         body_file=body_file,
         correction=_correction(scene, source.file),

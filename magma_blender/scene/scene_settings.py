@@ -9,12 +9,14 @@ from pathlib import Path
 
 import bpy
 
+from engine.choreography import FOLLOW_SONG, HIGHEST_ENERGY, LOWEST_ENERGY
 from engine.protocol import MOST_CANDIDATES
 
 from ..engine_host.checkpoint_list import (
     DEFAULT_CHECKPOINT,
     KnownCheckpoint,
     find_checkpoint,
+    has_energy,
     known_checkpoints,
 )
 
@@ -103,6 +105,23 @@ class MagmaSettings(bpy.types.PropertyGroup):
         default=0.0,
         precision=2,
     )
+    energy: bpy.props.FloatProperty(
+        name="Energy",
+        description="How large and quick the dance is, against what is usual in its style",
+        min=LOWEST_ENERGY,
+        max=HIGHEST_ENERGY,
+        default=1.0,
+        precision=2,
+    )
+    song_energy: bpy.props.FloatProperty(
+        name="Follow Song",
+        description="How much more there is in it where the song is loud and busy, and less where it is calm",
+        min=0.0,
+        max=1.0,
+        default=FOLLOW_SONG,
+        precision=2,
+        subtype="FACTOR",
+    )
     beat_snap: bpy.props.FloatProperty(
         name="Beat Snap",
         description="How far to shift steps in time onto the song's beats, by a gentle change of pace: "
@@ -175,6 +194,11 @@ def is_imported(settings: MagmaSettings) -> bool:
 def guidance_of(settings: MagmaSettings) -> float | None:
     """The guidance to ask for; None is the checkpoint's own, and the only one for imported ones, which have none."""
     return None if is_imported(settings) else float(settings.guidance) or None
+
+
+def energy_of(settings: MagmaSettings) -> float:
+    """The energy to ask for; the usual one where the checkpoint cannot be told another."""
+    return float(settings.energy) if has_energy(settings.checkpoint) else 1.0
 
 
 def candidates_of(settings: MagmaSettings) -> int:

@@ -9,7 +9,7 @@ import bpy
 from smpl_rig.blender.context import region_of, ui_scale
 
 from ..engine_host import engine_setup
-from ..engine_host.checkpoint_list import styles_of
+from ..engine_host.checkpoint_list import has_energy, styles_of
 from ..errors import MagmaError
 from ..media import song_asset
 from ..scene.dancer import Dancer, load, load_or_none
@@ -98,6 +98,20 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         layout.operator("magma.style_spans", text=style.title()).style = style
 
 
+class MAGMA_MT_span_energy(bpy.types.Menu):
+    """How large and quick moves are to be, against what is usual in their style"""
+
+    bl_idname = "MAGMA_MT_span_energy"
+    bl_label = "Set Energy of Moves"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        """A few energies, and the dance's own."""
+        assert self.layout is not None
+        self.layout.operator("magma.energy_spans", text="As the Dance").as_dance = True
+        for name, energy in (("Calm", 0.7), ("Usual", 1.0), ("Lively", 1.3), ("Wild", 1.6)):
+            self.layout.operator("magma.energy_spans", text=f"{name} ({energy:g})").energy = energy
+
+
 def is_shown(context: bpy.types.Context) -> bool:
     """Only where a dance can be edited."""
     return dancer_or_none(context) is not None
@@ -123,7 +137,7 @@ def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -
     except MagmaError as error:
         text, icon = str(error), "ERROR"
     draw_lines(layout, [text], context, icon)
-    draw_buttons(layout)
+    draw_buttons(layout, dancer is not None and has_energy(dancer.document.checkpoint.name))
 
 
 def draw_song(layout: bpy.types.UILayout, dancer: Dancer, context: bpy.types.Context) -> None:
@@ -135,8 +149,8 @@ def draw_song(layout: bpy.types.UILayout, dancer: Dancer, context: bpy.types.Con
         layout.operator("magma.relink_song", icon="FILE_SOUND")
 
 
-def draw_buttons(layout: bpy.types.UILayout) -> None:
-    """What can be done to the selected moves, then to the whole dance."""
+def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
+    """What can be done to the selected moves, then to the whole dance. energy: whether moves can be given one."""
     column = layout.column(align=True)
     row = column.row(align=True)
     row.operator("magma.lock_spans", text="Lock", icon="LOCKED")
@@ -155,6 +169,8 @@ def draw_buttons(layout: bpy.types.UILayout) -> None:
     row.operator("magma.copy_moves", text="Copy", icon="COPYDOWN")
     row.operator("magma.paste_moves", text="Paste", icon="PASTEDOWN")
     column.menu("MAGMA_MT_span_style", text="Set Style")
+    if energy:
+        column.menu("MAGMA_MT_span_energy", text="Set Energy")
     column.operator("magma.insert_motion", icon="IMPORT")
     column = layout.column(align=True)
     column.operator("magma.regenerate_free", icon="FILE_REFRESH")
@@ -173,6 +189,7 @@ MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(
 CLASSES = (
     MAGMA_UL_spans,
     MAGMA_MT_span_style,
+    MAGMA_MT_span_energy,
     MAGMA_PT_sequencer_choreography,
     MAGMA_PT_viewport_choreography,
 )

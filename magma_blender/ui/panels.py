@@ -7,6 +7,7 @@ import bpy
 from smpl_rig.blender.context import active_object, scene_of
 
 from ..engine_host import engine_setup
+from ..engine_host.checkpoint_list import has_energy
 from ..engine_host.session import session
 from ..errors import SceneError, SetupError, StripError
 from ..media import audibility, strips
@@ -46,6 +47,9 @@ def draw_sidebar(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
         hint = column.column()
         hint.active = False
         draw_lines(hint, [description], context, most=4)
+    if has_energy(settings.checkpoint):
+        column.prop(settings, "energy", slider=True)
+        column.prop(settings, "song_energy", slider=True)
     row = column.row(align=True)
     row.prop(settings, "seed")
     row.operator("magma.new_seed", text="", icon="FILE_REFRESH")

@@ -25,7 +25,7 @@ _SOFT = 0.007
 """Metres on SMPL's legs within which points of a sole share in being the lowest."""
 _GIVES = 0.005
 """Metres on SMPL's legs that a sole gives in to the floor."""
-_LEVEL = (np.radians(-10.0), np.radians(14.0))
+_LEVEL = (float(np.radians(-10.0)), float(np.radians(14.0)))
 """Pitch of planted feet, toes down and up, that is no pitch; beyond it a foot is pitched by what is more."""
 _ROLLS = (0.06, 0.25)
 """Heights of SMPL's sole, metres, from the first to the second of which a foot begins to roll about its length."""

@@ -144,6 +144,20 @@ def test_split_merge_and_style_leave_the_keys(dancer):
     assert np.array_equal(keys(dancer), before)
 
 
+@pytest.mark.made_up
+def test_moves_are_given_an_energy_where_the_checkpoint_can_be_told_one(dancer, monkeypatch):
+    before = keys(dancer)
+    select_frames(31, 60)
+    with pytest.raises(RuntimeError, match="cannot be told an energy"):
+        bpy.ops.magma.energy_spans(energy=1.3)
+    monkeypatch.setattr("magma_blender.operators.spans.has_energy", lambda _: True)
+    assert bpy.ops.magma.energy_spans(energy=1.3) == {"FINISHED"}
+    assert load(dancer).document.span_at(5).energy == pytest.approx(1.3)
+    assert bpy.ops.magma.energy_spans(as_dance=True) == {"FINISHED"}
+    assert load(dancer).document.span_at(5).energy is None
+    assert np.array_equal(keys(dancer), before)
+
+
 def test_the_lock_icon_toggles(dancer):
     bpy.ops.magma.toggle_span_lock(position=3)
     assert spans(dancer)[0][2]

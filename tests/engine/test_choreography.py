@@ -158,7 +158,7 @@ def damaged(change: Any) -> str:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d.update(version=5), "version 5, this engine reads up to 4"),
+        (lambda d: d.update(version=6), "version 6, this engine reads up to 5"),
         (lambda d: d.pop("kind"), "not a choreography"),
         (lambda d: d.pop("seed"), "lacks .'seed'"),
         (lambda d: d.update(colour="red"), "unknown .'colour'"),
@@ -211,7 +211,31 @@ def test_a_text_that_is_too_long_is_refused_before_it_is_parsed(monkeypatch: pyt
         doc.from_json(" " * (doc.LONGEST_TEXT + 1))
 
 
+def as_version_4(data: Any) -> None:
+    data["version"] = 4
+    del data["energy"], data["song_energy"]
+    for span in data["spans"]:
+        del span["energy"]
+
+
+def test_documents_of_version_4_ask_for_the_usual_energy() -> None:
+    document = doc.from_json(damaged(as_version_4))
+    assert document == doc.lock(fresh(), 4, 10)
+    assert (document.energy, document.song_energy) == (1.0, 0.0)
+
+
+def test_the_energy_of_a_span_is_kept() -> None:
+    document = doc.set_energy(replace(fresh(), energy=0.8, song_energy=0.5), 4, 10, 1.4)
+    assert doc.from_json(doc.to_json(document)) == document
+    assert [span.energy for span in document.spans] == [None, 1.4, None]
+    with pytest.raises(ChoreographyError, match="differ in energy"):
+        doc.merge(document, 4)
+    with pytest.raises(ChoreographyError, match=r"has energy 3.0. Use a number from 0.5 to 2."):
+        doc.set_energy(document, 0, 4, 3.0)
+
+
 def as_version_2(data: Any) -> None:
+    as_version_4(data)
     data["version"] = 2
     del data["checkpoint"]["version"]
     for audio in data["audio"]:

@@ -39,6 +39,7 @@ from engine.models.own.config import Sampling
 from engine.models.own.sampling import Conditions
 from engine.models.own.span_generator import FAR, NEAR, openness, style_strengths
 from engine.models.torch.checkpoint import save_checkpoint
+from engine.models.torch.decoder import MotionDecoder
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from engine.service.jobs import HANDLERS
@@ -315,6 +316,30 @@ def test_the_style_of_a_span_counts_when_it_is_generated_again(song: Path, tmp_p
     assert {variant.codes for variant in styled.variants} != {variant.codes for variant in plain.variants}
     with pytest.raises(RequestError, match="has no style 'tango'"):
         do(dance, Operation("style", 0, 5, style="tango"))
+
+
+def test_the_energy_of_a_span_counts_when_it_is_generated_again(song: Path, tmp_path: Path) -> None:
+    codec, decoder = tiny_networks()
+    told = MotionDecoder(replace(decoder.config, energy=True))
+    told.load_state_dict(decoder.state_dict(), strict=False)
+    torch.nn.init.normal_(told.context.energy.weight, std=75.0)
+    description = {"name": "energetic", "styles": STYLES, "style_music": STYLE_MUSIC}
+    save_checkpoint(tmp_path, codec, told, description, Sampling(), 20.0)
+    dance = generated(song, tmp_path, 8.0)
+    strongly = Operation("style", 30, 50, style="rumba", strength=4.0)  # energy is followed as strongly as the style
+    again = Operation("replace", 30, 50, seed=5, variants=8)
+    plain = do(dance, strongly, again).document.span_at(30)
+    lively = do(dance, strongly, Operation("energy", 30, 50, energy=1.5), again).document.span_at(30)
+    assert lively.energy == 1.5
+    assert {variant.codes for variant in lively.variants} != {variant.codes for variant in plain.variants}
+    usual = do(dance, strongly, Operation("energy", 30, 50), again).document.span_at(30)
+    assert usual.energy is None and usual.variants == plain.variants
+
+
+def test_an_energy_is_refused_by_a_checkpoint_that_has_none(dance: State) -> None:
+    assert (dance[0].energy, dance[0].song_energy) == (1.0, 0.0)
+    with pytest.raises(RequestError, match=r"cannot be told an energy, but 1.5 is asked for"):
+        do(dance, Operation("energy", 0, 5, energy=1.5))
 
 
 def test_a_style_is_sampled_with_its_own_settings(dance: State, tmp_path: Path) -> None:

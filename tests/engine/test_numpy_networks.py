@@ -25,7 +25,7 @@ SIZES = [
     DecoderConfig(codes=20, levels=3, music_features=5, width=32, heads=4, past=12, around=6),
     DecoderConfig(
         codes=9, levels=1, music_features=3, music_stride=3, width=24, heads=2, encoder_layers=1, decoder_layers=1,
-        past=1, around=1,
+        past=1, around=1, energy=True,
     ),
 ]  # fmt: skip
 CODECS = [
@@ -61,6 +61,7 @@ def context(config: DecoderConfig, count: int = COUNT, changing: bool = False) -
         "locked": generator.random((3, count)) < 0.3,
         "style": styles,
         "has_music": np.array([True, False, True]),
+        "energy": np.where(generator.random((3, count)) < 0.5, generator.normal(size=(3, count)), np.nan).astype("f4"),
     }
 
 

@@ -46,7 +46,8 @@ def batch(rows: int = 2, positions: int = 40) -> Batch:
     codes = torch.randint(CONFIG.codes, (rows, positions, 1), generator=torch.Generator().manual_seed(2))
     nothing = torch.zeros(rows, positions, dtype=torch.bool)
     songs = torch.stack([music(2 * positions)] * rows)
-    return Batch(codes, codes, songs, nothing, torch.zeros(rows, dtype=torch.int64), nothing[:, 0] < 1, ~nothing)
+    styles, energy = torch.zeros(rows, dtype=torch.int64), torch.full((rows, positions), torch.nan)
+    return Batch(codes, codes, songs, nothing, styles, nothing[:, 0] < 1, energy, ~nothing)
 
 
 @torch.no_grad()

@@ -50,7 +50,12 @@ def pairs() -> list[Pair]:
     music = np.eye(16, dtype=np.float32)[beat]
     music = np.concatenate([music, np.zeros((2 * count, MUSIC_FEATURES - 16), np.float32)], axis=1)
     codes = np.stack([beat[::2], 31 - beat[::2]], axis=1).astype(np.int64)
-    return [Pair(codes, music, 0, "real"), Pair(codes[::-1].copy(), None, 1, "silent"), Pair(codes, music, 2, "rhythm")]
+    energy = np.linspace(-1, 1, count, dtype=np.float32)
+    return [
+        Pair(codes, music, 0, "real", energy),
+        Pair(codes[::-1].copy(), None, 1, "silent", energy),
+        Pair(codes, music, 2, "rhythm"),
+    ]
 
 
 def train_codec(settings: TrainOptions) -> MotionVQVAE:

@@ -34,7 +34,7 @@ class EncoderLayer:
 
 
 class ContextEncoder:
-    """Encoder of music, locked tokens and style into the memory, one vector a token position."""
+    """Encoder of music, locked tokens, style and energy into the memory, one vector a token position."""
 
     def __init__(self, config: DecoderConfig, weights: Weights):
         self.config = config
@@ -43,6 +43,7 @@ class ContextEncoder:
         self.music_window = [convolution(weights, f"context.music_window.{layer}") for layer in range(MUSIC_LAYERS)]
         self.no_music, self.free = weights["context.no_music"], weights["context.free"]
         self.style = weights["context.style.weight"]
+        self.energy = linear(weights, "context.energy") if config.energy else None
         names = [f"context.layers.{layer}" for layer in range(config.encoder_layers)]
         self.layers = [
             EncoderLayer(
@@ -62,6 +63,7 @@ class ContextEncoder:
         locked_embedding: Floats,
         style: Codes,
         has_music: NDArray[np.bool_],
+        energy: Floats | None = None,
     ) -> Floats:
         """The memory (B, N, W), see `engine.models.own.networks.Decoder.memory`. locked_embedding: (B, N, W)."""
         batch, positions = locked.shape
@@ -72,6 +74,8 @@ class ContextEncoder:
         x += np.where(locked[..., None], locked_embedding, self.free)
         styles = self.style[style]
         x += styles if style.ndim > 1 else styles[:, None]
+        if self.energy is not None and energy is not None:
+            x += np.where(np.isnan(energy)[..., None], np.float32(0), self.energy(np.nan_to_num(energy)[..., None]))
         heads, around = self.config.heads, self.config.around
         for layer in self.layers:
             queries, keys, values = (split(y, heads) for y in np.split(layer.query_key_value(normalized(x)), 3, -1))

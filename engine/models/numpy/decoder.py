@@ -66,9 +66,15 @@ class NumpyDecoder:
         return 2
 
     def memory(
-        self, music: Floats, codes: Codes, locked: NDArray[np.bool_], style: Codes, has_music: NDArray[np.bool_]
+        self,
+        music: Floats,
+        codes: Codes,
+        locked: NDArray[np.bool_],
+        style: Codes,
+        has_music: NDArray[np.bool_],
+        energy: Floats | None = None,
     ) -> Floats:
-        return self.context(music, locked, self.stack.embed(codes), style, has_music)
+        return self.context(music, locked, self.stack.embed(codes), style, has_music, energy)
 
     def writer(self, memory: Floats, position: int = 0) -> NumpyWriter:
         return NumpyWriter(self.stack, memory, position)

@@ -47,6 +47,7 @@ class OriginalCheckpoint(OriginalNetworks):
     token_rate: float = field(default=FRAME_RATE, init=False)
     stride: int = field(default=1, init=False)
     levels: int = field(default=1, init=False)
+    has_energy: bool = field(default=False, init=False)
 
     @property
     def codes(self) -> int:

@@ -125,6 +125,11 @@ class OwnCheckpoint:
         return self.decoder.config.music_features
 
     @property
+    def has_energy(self) -> bool:
+        """Whether its decoder can be told one."""
+        return self.decoder.config.energy
+
+    @property
     def sampling(self) -> Sampling:
         """Its default sampling settings."""
         return self.description.sampling

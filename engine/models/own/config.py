@@ -49,7 +49,10 @@ def dilation(index: int) -> int:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Sizes of the motion decoder. `music_stride` music frames belong to one token position."""
+    """Sizes of the motion decoder. `music_stride` music frames belong to one token position.
+
+    energy: whether it can be told how large and quick the motion is to be (see `engine.motion.energy`).
+    """
 
     codes: int = 512
     levels: int = 4
@@ -63,6 +66,7 @@ class DecoderConfig:
     past: int = 128  # positions of self-attention: as many as a training window has
     around: int = 48  # positions on each side in the encoder's self-attention and the decoder's cross-attention
     dropout: float = 0.15
+    energy: bool = False
 
     @property
     def reach(self) -> int:
@@ -117,11 +121,13 @@ def read_config(kind: type[Config], config: Mapping[str, Any], key: str, name: s
 
 def with_later_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with the fields that early checkpoints lack: their decoder generated all levels, all at one
-    temperature."""
-    codec, sampling = config.get("vqvae"), config.get("sampling")
+    temperature, and could not be told an energy."""
+    codec, decoder, sampling = config.get("vqvae"), config.get("decoder"), config.get("sampling")
     complete = dict(config)
     if isinstance(codec, dict):
         complete["vqvae"] = {"coarse": codec.get("levels"), **codec}
+    if isinstance(decoder, dict):
+        complete["decoder"] = {"energy": False, **decoder}
     if isinstance(sampling, dict):
         complete["sampling"] = {"cooling": 1.0, **sampling}
     return complete
@@ -149,6 +155,8 @@ def check_fit(codec: VQVAEConfig, decoder: DecoderConfig, features: int, music_f
 def _usable(name: str, value: object, kind: type) -> bool:
     if name == "dropout":
         return is_number(value, 0) and value < 1
+    if kind is bool:
+        return isinstance(value, bool)
     if kind is not int:
         return is_number(value, 0)
     return is_count(value, 0 if name == "top_k" else 1, _MOST_LAYERS if name in _COUNTS else _LARGEST)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.models.base import Generated, GenerationTask
+from engine.models.own.asked_energy import asked_energy
 from engine.models.own.codec_stream import CodecStream
 from engine.models.own.config import Sampling
 from engine.models.own.likelihood import whole_likelihood
@@ -35,6 +36,9 @@ def generate(
         style,
         codes=np.zeros((task.positions, codec.config.levels), np.int64),
         locked=np.zeros(task.positions, bool),
+        energy=asked_energy(
+            np.full(task.positions, task.energy), task.song_energy, task.music.features, codec.config.stride
+        ),
     )
     preview = _Preview(codec, frame_rate, device, task)
     with task.watch("tokens"):

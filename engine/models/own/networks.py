@@ -71,12 +71,19 @@ class Decoder(Protocol):
         """How many of our threads should share many candidates between them. 1: it shares its work by itself."""
 
     def memory(
-        self, music: Floats, codes: Codes, locked: NDArray[np.bool_], style: Codes, has_music: NDArray[np.bool_]
+        self,
+        music: Floats,
+        codes: Codes,
+        locked: NDArray[np.bool_],
+        style: Codes,
+        has_music: NDArray[np.bool_],
+        energy: Floats | None = None,
     ) -> Floats:
         """The memory (B, N, W): what the decoder is given of its context.
 
         music: (B, N * music_stride, C). codes: (B, N, K), used only where `locked` (B, N) is true. style: (B,), or
-        (B, N) where it changes. has_music: (B,).
+        (B, N) where it changes. has_music: (B,). energy: (B, N) where it is asked for (see `engine.motion.energy`),
+        else NaN; None for nowhere. A decoder without energy does not hear it.
         """
 
     def writer(self, memory: Floats, position: int = 0) -> Writer:

@@ -1,8 +1,8 @@
 """Sampling of token sequences in one left-to-right pass: guidance, temperature, top-k, top-p, locked tokens.
 
 Guidance is classifier-free (Ho & Salimans 2021) with two conditions: the logits are moved away from those without the
-music, and from those without the style, towards those with both. Rows of the batch: with both, without music, without
-style.
+music, and from those without the style and the energy, towards those with everything. Rows of the batch: with
+everything, without music, without style and energy.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ class Conditions:
 
     codes: (N, K) int64, read where locked (N,) is true. Of K levels the decoder uses its own, the coarse ones;
     generated positions have zeros for the finer ones. guidance, style_guidance: (N,) in place of the sampling's.
+    energy: (N,), NaN where none is asked for; None for nowhere.
     """
 
     music: Floats | None
@@ -42,6 +43,7 @@ class Conditions:
     locked: NDArray[np.bool_]
     guidance: Floats | None = None
     style_guidance: Floats | None = None
+    energy: Floats | None = None
 
 
 def encode_context(
@@ -54,8 +56,8 @@ def encode_context(
 ) -> Floats:
     """The memory (rows, N, W) of the positions start..stop, with one row for each pair of flags.
 
-    music, style: whether a row is given that condition. Encoded in chunks, each with the surroundings that the encoder
-    can reach, which equals encoding it whole.
+    music, style: whether a row is given that condition; the energy goes with the style. Encoded in chunks, each with
+    the surroundings that the encoder can reach, which equals encoding it whole.
     """
     c = decoder.config
     count = len(conditions.codes)
@@ -66,6 +68,9 @@ def encode_context(
     if features is None:
         features = np.zeros((count * c.music_stride, c.music_features), np.float32)
     has_music = np.array([flag and conditions.music is not None for flag in music])
+    energy = np.full((rows, count), np.nan, np.float32)
+    if conditions.energy is not None:
+        energy[style] = conditions.energy
     parts = []
     for begin in range(start, stop, CHUNK):
         end = min(begin + CHUNK, stop)
@@ -76,6 +81,7 @@ def encode_context(
             np.repeat(conditions.locked[None, first:last], rows, 0),
             styles[:, first:last] if styles.ndim > 1 else styles,
             has_music,
+            energy[:, first:last],
         )
         parts.append(part[:, begin - first : end - first])
     return np.concatenate(parts, 1)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from engine.choreography import Choreography, Range
 from engine.models.base import SpanTask, SpanTokens
+from engine.models.own.asked_energy import energy_of
 from engine.models.own.config import Sampling
 from engine.models.own.likelihood import follow_likelihood, follow_memory
 from engine.models.own.networks import Codec, Codes, Decoder
@@ -109,7 +110,13 @@ class OwnSpanGenerator:
         # the index beyond the last style means none
         indices = [styles.index(name) if name in styles else len(styles) for name in names]
         return Conditions(
-            features, np.array(indices), np.array(document.tokens), kept, guidance.astype(np.float32), style
+            features,
+            np.array(indices),
+            np.array(document.tokens),
+            kept,
+            guidance.astype(np.float32),
+            style,
+            energy_of(document, features, self.codec.config.stride),
         )
 
 

@@ -53,6 +53,8 @@ def _decoder(c: DecoderConfig) -> Iterator[tuple[str, Shape]]:
     yield "context.no_music", (w,)
     yield "context.free", (w,)
     yield "context.style.weight", (c.styles + 1, w)
+    if c.energy:
+        yield from _linear("context.energy", 1, w)
     for layer in range(c.encoder_layers):
         yield from _layer(f"context.layers.{layer}", ("attention",), w)
     yield from _norm("context.norm", w)

@@ -2,7 +2,7 @@
 
     music (B, M, C) at 20 Hz --+
     locked codes (B, N, K) ----+--> context encoder (bidirectional) --> memory (B, N, W)
-    style (B,) ----------------+                                          |
+    style (B,), energy (B, N) -+                                          |
     codes so far --> causal self-attention + cross-attention + aligned memory --> logits of position n, level by level
 
 The memory at n is added to the decoder's input at token position n (so it knows which music is *now*), which also
@@ -119,7 +119,7 @@ class EncoderLayer(nn.Module):
 
 
 class ContextEncoder(nn.Module):
-    """Encoder of music, locked tokens and style into the memory, one vector a token position."""
+    """Encoder of music, locked tokens, style and energy into the memory, one vector a token position."""
 
     def __init__(self, c: DecoderConfig):
         super().__init__()
@@ -135,6 +135,8 @@ class ContextEncoder(nn.Module):
         self.no_music = nn.Parameter(torch.zeros(c.width))
         self.free = nn.Parameter(torch.zeros(c.width))
         self.style = nn.Embedding(c.styles + 1, c.width)  # the last one means "no style given"
+        if c.energy:
+            self.energy = nn.Linear(1, c.width)
         self.layers = nn.ModuleList([EncoderLayer(c) for _ in range(c.encoder_layers)])
         self.norm = nn.LayerNorm(c.width)
 
@@ -148,12 +150,18 @@ class ContextEncoder(nn.Module):
         return alibi_slopes(self.config.heads).to(device)
 
     def forward(
-        self, music: Tensor, locked: Tensor, locked_embedding: Tensor, style: Tensor, has_music: Tensor
+        self,
+        music: Tensor,
+        locked: Tensor,
+        locked_embedding: Tensor,
+        style: Tensor,
+        has_music: Tensor,
+        energy: Tensor | None = None,
     ) -> Tensor:
         """The memory (B, N, W).
 
         music: (B, N * stride, C). locked: (B, N) bool. locked_embedding: (B, N, W). style: (B,), or (B, N) where it
-        changes. has_music: (B,) bool.
+        changes. has_music: (B,) bool. energy: (B, N) where it was asked for, else NaN; None for nowhere.
         """
         batch, positions = locked.shape
         music = (music - self.music_mean) / self.music_std
@@ -164,6 +172,8 @@ class ContextEncoder(nn.Module):
         token_state = torch.where(locked[..., None], locked_embedding, self.free.to(locked_embedding.dtype))
         styles = self.style(style)
         x = music_state + token_state + (styles if style.ndim > 1 else styles[:, None])
+        if self.config.energy and energy is not None:
+            x = x + torch.where(energy.isnan()[..., None], 0.0, self.energy(energy.nan_to_num()[..., None]))
         bias = band_bias(positions, self.slopes(x.device), self.config.around)
         for layer in self.layers:
             x = layer(x, bias)
@@ -249,19 +259,34 @@ class MotionDecoder(nn.Module):
         """Embeddings (..., W) of codes (..., K): the sum over levels."""
         return torch.stack([table(codes[..., level]) for level, table in enumerate(self.embeddings)]).sum(0)
 
-    def memory(self, music: Tensor, codes: Tensor, locked: Tensor, style: Tensor, has_music: Tensor) -> Tensor:
+    def memory(
+        self,
+        music: Tensor,
+        codes: Tensor,
+        locked: Tensor,
+        style: Tensor,
+        has_music: Tensor,
+        energy: Tensor | None = None,
+    ) -> Tensor:
         """The memory (B, N, W); `codes` (B, N, K) are used only where `locked` (B, N) is true."""
-        return self.context(music, locked, self.embed(codes), style, has_music)
+        return self.context(music, locked, self.embed(codes), style, has_music, energy)
 
     def forward(
-        self, codes: Tensor, history: Tensor, music: Tensor, locked: Tensor, style: Tensor, has_music: Tensor
+        self,
+        codes: Tensor,
+        history: Tensor,
+        music: Tensor,
+        locked: Tensor,
+        style: Tensor,
+        has_music: Tensor,
+        energy: Tensor | None = None,
     ) -> list[Tensor]:
         """Logits of all positions at once, for training: K tensors (B, N, codes).
 
         codes: (B, N, K) the true codes. history: (B, N, K) the codes to use as the past: `codes` or a corrupted copy.
         Position n is predicted from history before n.
         """
-        memory = self.memory(music, codes, locked, style, has_music)
+        memory = self.memory(music, codes, locked, style, has_music, energy)
         past = self.embed(history[:, :-1])
         x = torch.cat([self.start.to(past.dtype).expand(len(past), 1, -1), past], 1)
         x = self.drop(x + memory)

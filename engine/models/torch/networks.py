@@ -62,9 +62,15 @@ class TorchDecoder:
 
     @torch.inference_mode()
     def memory(
-        self, music: Floats, codes: Codes, locked: NDArray[np.bool_], style: Codes, has_music: NDArray[np.bool_]
+        self,
+        music: Floats,
+        codes: Codes,
+        locked: NDArray[np.bool_],
+        style: Codes,
+        has_music: NDArray[np.bool_],
+        energy: Floats | None = None,
     ) -> Floats:
-        arrays = music, codes, locked, style, has_music
+        arrays = [music, codes, locked, style, has_music, *([] if energy is None else [energy])]
         return self.network.memory(*(torch.from_numpy(array).to(self.device) for array in arrays)).cpu().numpy()
 
     def writer(self, memory: Floats, position: int = 0) -> TorchWriter:

@@ -59,6 +59,12 @@ def joint_steps(features: Tensor, joints: Tensor) -> Tensor:
     return turned + step[:, :, None] - joints[:, :-1]
 
 
+def joint_bends(features: Tensor, steps: Tensor) -> Tensor:
+    """Change (B, T - 2, 24, 3) of the displacements `steps` of every joint from frame to frame, in the heading of the
+    earlier one: accelerations, in metres a squared frame."""
+    return rotate_about_z(features[:, 1:-1, None, 0], steps[:, 1:]) - steps[:, :-1]
+
+
 def root_path(features: Tensor) -> tuple[Tensor, Tensor]:
     """Heading (B, T) and position (B, T, 2), integrated over the window from zero."""
     angle = torch.nn.functional.pad(features[:, 1:, 0].cumsum(1), (1, 0))

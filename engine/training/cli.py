@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.checkpoint_index import WEIGHTS_FILE, version_of
+from engine.data.sources import LICENCES, RESEARCH
 from engine.errors import DataError, EngineError, RequestError
 from engine.service.terminal import add_device
 
@@ -37,6 +38,13 @@ def add_commands(commands: Any) -> None:
     _add_start(vqvae)
     vqvae.add_argument("--levels", type=int, default=8, help="residual codes of a token position")
     vqvae.add_argument("--coarse", type=int, default=4, help="how many of them are generated for a new dance")
+    vqvae.add_argument(
+        "--slow",
+        type=int,
+        default=2,
+        help="how many of them are shared by the position's two frames; of the others every second one is the "
+        "second frame's",
+    )
     vqvae.set_defaults(run=_train_vqvae)
 
     finetune = commands.add_parser(
@@ -93,6 +101,12 @@ def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_r
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--licence",
+        choices=LICENCES,
+        default=RESEARCH,
+        help="what the checkpoint may be used for: with commercial, only clips and songs that are marked so are used",
+    )
     add_device(parser)
 
 
@@ -108,7 +122,7 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     from engine.models.own.config import VQVAEConfig
     from engine.training.vqvae import train_vqvae
 
-    data = DanceDataset(options.data, options.clips)
+    data = DanceDataset(options.data, options.clips, options.licence)
     train = styled(data.split("train"))
     val = styled(data.split("val")) or train[:4]
     if not 1 <= options.coarse <= options.levels <= MOST_LEVELS:
@@ -117,10 +131,21 @@ def _train_vqvae(options: argparse.Namespace) -> None:
             f"Choose 1 to {MOST_LEVELS} levels, and at most as many coarse ones."
         )
     start = _start(options)
-    config = VQVAEConfig(levels=options.levels, coarse=options.coarse)
+    config = VQVAEConfig(levels=options.levels, coarse=options.coarse, slow=options.slow)
+    if (
+        not 0 <= options.slow <= options.coarse
+        or (options.levels - options.slow) % 2
+        or (options.coarse - options.slow) % 2
+    ):
+        raise EngineError(
+            f"--slow is {options.slow}, --coarse {options.coarse} and --levels {options.levels}. The levels that are not "
+            "slow come in pairs, one for each frame of a position: choose differences from --slow that are even."
+        )
     settings = _options(options)
     if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
-        raise DataError(f"{options.out} holds a run with other --levels or --coarse. Use the same, or another --out.")
+        raise DataError(
+            f"{options.out} holds a run with other --levels, --coarse or --slow. Use the same, or another --out."
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
     train_vqvae(train, val, config, settings, start.vqvae if start else None)
@@ -131,7 +156,7 @@ def _finetune_vqvae(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
     from engine.training.finetune_vqvae import finetune_vqvae
 
-    data = DanceDataset(options.data, options.clips)
+    data = DanceDataset(options.data, options.clips, options.licence)
     train = styled(data.split("train"))
     codec = load_vqvae_run(options.vqvae)
     settings = _options(options)
@@ -146,7 +171,7 @@ def _train_decoder(options: argparse.Namespace) -> None:
     from engine.training.decoder import train_decoder
     from engine.training.pair_maker import PairMaker
 
-    data = DanceDataset(options.data, options.clips)
+    data = DanceDataset(options.data, options.clips, options.licence)
     codec = load_vqvae_run(options.vqvae)
     styles = sorted({clip.style for clip in data.split("train")})
     dances = with_songs(data.split("train"))
@@ -164,7 +189,9 @@ def _train_decoder(options: argparse.Namespace) -> None:
             f"Checkpoint {start.name!r} has the styles {', '.join(start.styles)} and {start.network.config}, but the "
             f"data and the codec need {', '.join(styles)} and {config}. Leave out --start-from."
         )
-    train_decoder(train, val, config, _options(options), start.network if start else None, codec.quantizer.codebook)
+    train_decoder(
+        train, val, config, _options(options), start.network if start else None, codec.quantizer.level_codebooks
+    )
 
 
 def _pack(options: argparse.Namespace) -> None:

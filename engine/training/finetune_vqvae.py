@@ -39,7 +39,7 @@ def finetune_vqvae(
     codec.decoder.requires_grad_(True)
     run = Run(codec, options)
     held_out = [rep.encode(at_rate(clip.motion)) for clip in val]
-    near = nearest_codes(codec.quantizer.codebook, NEAREST)
+    near = nearest_codes(codec.quantizer.level_codebooks, NEAREST)
 
     def losses(network: nn.Module, step: int) -> Losses:
         assert isinstance(network, MotionVQVAE)

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.clips import StyledMotion, at_rate
-from engine.data.torch_kinematics import joint_steps, joints_in_heading_frame, root_path
+from engine.data.torch_kinematics import joint_bends, joint_steps, joints_in_heading_frame, root_path
 from engine.models.own.config import VQVAEConfig
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
+from engine.training.motion_spectra import spectral_loss
 from engine.training.windows import FeatureWindows
 
 FOOT_JOINTS = [7, 8, 10, 11]
@@ -25,6 +26,8 @@ WEIGHTS = {
     "features": 1.0,
     "joints": 10.0,
     "speed": 60.0,
+    "acceleration": 150.0,
+    "spectrum": 0.15,
     "feet": 60.0,
     "path": 0.5,
     "turn": 0.2,
@@ -43,6 +46,7 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Los
     """Unweighted losses between (B, T, 128) features in metres and radians."""
     joints, true_joints = joints_in_heading_frame(predicted), joints_in_heading_frame(target)
     steps, true_steps = joint_steps(predicted, joints), joint_steps(target, true_joints)
+    bends, true_bends = joint_bends(predicted, steps), joint_bends(target, true_steps)
     turn, path = root_path(predicted)
     true_turn, true_path = root_path(target)
     contact = target[:, 1:, rep.CONTACTS, None]
@@ -54,6 +58,8 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Los
         "features": F.smooth_l1_loss(predicted[..., motion] / std[motion], target[..., motion] / std[motion]),
         "joints": (joints - true_joints).abs().mean(),
         "speed": (steps - true_steps).abs().mean(),
+        "acceleration": (bends - true_bends).abs().mean(),
+        "spectrum": spectral_loss(steps, true_steps),
         "feet": (contact * (steps - true_steps)[:, :, FOOT_JOINTS].abs()).mean(),
         "path": (path - true_path).abs().mean(),
         "turn": (turn - true_turn).abs().mean(),
@@ -110,16 +116,17 @@ def train_vqvae(
         generator = np.random.default_rng([options.seed, step])
         target = windows.batch(generator, options.batch).to(options.device)
         chance = torch.rand(options.batch, device=options.device)
-        levels = torch.full_like(chance, config.levels, dtype=torch.int64)
-        levels[chance < COARSE_ONLY + FEWER] = config.coarse
+        count = config.book(config.levels)
+        books = torch.full_like(chance, count, dtype=torch.int64)
+        books[chance < COARSE_ONLY + FEWER] = config.book(config.coarse)
         fewer = chance < FEWER
-        levels[fewer] = torch.randint(1, config.levels + 1, (int(fewer.sum()),), device=options.device)
+        books[fewer] = torch.randint(1, count + 1, (int(fewer.sum()),), device=options.device)
         with mixed_precision(options.device):
             latent = network.latent(target)
         if start is None and step < UNQUANTIZED_STEPS:
             quantized, commit, codes = latent, latent.new_zeros(()), None
         else:
-            quantized, commit, codes = network.quantizer(latent, levels)
+            quantized, commit, codes = network.quantizer(latent, books)
         with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
         values = weighted_losses(predicted, target, network.std, commit=commit)
@@ -152,14 +159,35 @@ def codec_figures(network: MotionVQVAE, held_out: Sequence[NDArray[np.float32]],
 
 
 def copy_weights(start: MotionVQVAE, model: MotionVQVAE) -> None:
-    """Copy the weights of `start` into `model`, which can have more levels; their codebooks then start from data."""
+    """Copy the weights of `start` into `model`, which can have other levels; codebooks that it lacks then start from
+    data.
+
+    A model whose layers all run at the frame rate can start from one whose inner layers run at the token rate: its
+    latents are then those of `start` for positions that begin at every frame, its output the mean of what `start` gives
+    for them.
+    """
     weights, own = start.state_dict(), model.state_dict()
-    known = min(start.config.levels, model.config.levels)
+    known = min(len(start.quantizer.codebook), len(own["quantizer.codebook"]))
     # checkpoints do not contain the moving averages: they start as if each code had been used once
     for name in ("codebook", "total"):
         own[f"quantizer.{name}"][:known] = start.quantizer.codebook[:known]
     weights |= {name: value for name, value in own.items() if name.startswith("quantizer.")}
+    if model.config.slow and not start.config.slow:
+        for name, kernel in _at_every_frame(start, model.config.stride).items():
+            weights[name] = torch.zeros_like(own[name])
+            width, middle = kernel.shape[-1], own[name].shape[-1] // 2
+            first = middle if name.startswith("encoder") else middle - width + 1
+            weights[name][..., first : first + width] = kernel
     model.load_state_dict(weights)
+
+
+def _at_every_frame(start: MotionVQVAE, stride: int) -> dict[str, Tensor]:
+    """The convolutions (out, in, stride) between the sides of a codec, from and to every frame instead of positions."""
+    weights = start.state_dict()
+    return {
+        "encoder.2.weight": weights["encoder.2.weight"],
+        "decoder.2.weight": weights["decoder.2.weight"].transpose(0, 1).flip(-1) / stride,
+    }
 
 
 def perplexity(codes: Tensor, size: int) -> Tensor:

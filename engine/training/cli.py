@@ -36,7 +36,7 @@ def add_commands(commands: Any) -> None:
     vqvae = commands.add_parser("train-vqvae", help="stage one: train the motion codec; resumes an unfinished run")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
     _add_start(vqvae)
-    vqvae.add_argument("--levels", type=int, default=8, help="residual codes of a token position")
+    vqvae.add_argument("--levels", type=int, default=10, help="residual codes of a token position")
     vqvae.add_argument("--coarse", type=int, default=4, help="how many of them are generated for a new dance")
     vqvae.add_argument(
         "--slow",
@@ -112,35 +112,22 @@ def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_r
 
 def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--start-from", metavar="CHECKPOINT", help="start from this checkpoint's weights instead of random ones"
+        "--start-from",
+        metavar="CHECKPOINT",
+        help="start from this checkpoint's weights instead of random ones; train-vqvae also from those of a run folder",
     )
 
 
 def _train_vqvae(options: argparse.Namespace) -> None:
     from engine.data.clips import styled
     from engine.data.dataset import DanceDataset
-    from engine.models.own.config import VQVAEConfig
     from engine.training.vqvae import train_vqvae
 
     data = DanceDataset(options.data, options.clips, options.licence)
     train = styled(data.split("train"))
     val = styled(data.split("val")) or train[:4]
-    if not 1 <= options.coarse <= options.levels <= MOST_LEVELS:
-        raise EngineError(
-            f"--levels is {options.levels} and --coarse {options.coarse}. "
-            f"Choose 1 to {MOST_LEVELS} levels, and at most as many coarse ones."
-        )
-    start = _start(options)
-    config = VQVAEConfig(levels=options.levels, coarse=options.coarse, slow=options.slow)
-    if (
-        not 0 <= options.slow <= options.coarse
-        or (options.levels - options.slow) % 2
-        or (options.coarse - options.slow) % 2
-    ):
-        raise EngineError(
-            f"--slow is {options.slow}, --coarse {options.coarse} and --levels {options.levels}. The levels that are not "
-            "slow come in pairs, one for each frame of a position: choose differences from --slow that are even."
-        )
+    config = _codec_config(options)
+    start = _start_codec(options)
     settings = _options(options)
     if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
         raise DataError(
@@ -148,7 +135,26 @@ def _train_vqvae(options: argparse.Namespace) -> None:
         )
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
-    train_vqvae(train, val, config, settings, start.vqvae if start else None)
+    train_vqvae(train, val, config, settings, start)
+
+
+def _codec_config(options: argparse.Namespace) -> VQVAEConfig:
+    """The sizes of the codec to train. Raises EngineError."""
+    from engine.models.own.config import VQVAEConfig
+
+    levels, coarse, slow = options.levels, options.coarse, options.slow
+    if not 1 <= coarse <= levels <= MOST_LEVELS:
+        raise EngineError(
+            f"--levels is {levels} and --coarse {coarse}. "
+            f"Choose 1 to {MOST_LEVELS} levels, and at most as many coarse ones."
+        )
+    config = VQVAEConfig(levels=levels, coarse=coarse, slow=slow)
+    if not 0 <= slow <= coarse or (levels - slow) % config.latents or (coarse - slow) % config.latents:
+        raise EngineError(
+            f"--slow is {slow}, --coarse {coarse} and --levels {levels}. Levels that are not slow come in pairs, one for "
+            "each frame of a position: choose even differences, and --slow not above --coarse."
+        )
+    return config
 
 
 def _finetune_vqvae(options: argparse.Namespace) -> None:
@@ -254,6 +260,15 @@ def _start(options: argparse.Namespace) -> TorchCheckpoint | None:
     from engine.models.loading import load_own_checkpoint
 
     return load_own_checkpoint(options.start_from) if options.start_from else None
+
+
+def _start_codec(options: argparse.Namespace) -> MotionVQVAE | None:
+    """The codec that training starts from, of a run or of a checkpoint, None if none is named. Raises DataError,
+    CheckpointError."""
+    if options.start_from and (Path(options.start_from) / CONFIG_FILE).is_file():
+        return load_vqvae_run(Path(options.start_from))
+    start = _start(options)
+    return start.vqvae if start else None
 
 
 def load_vqvae_run(folder: Path) -> MotionVQVAE:

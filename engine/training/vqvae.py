@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.clips import StyledMotion, at_rate
-from engine.data.torch_kinematics import joint_bends, joint_steps, joints_in_heading_frame, root_path
+from engine.data.torch_kinematics import Movement, joint_steps, joints_in_heading_frame, movement_of, root_path
 from engine.models.own.config import VQVAEConfig
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
-from engine.training.motion_spectra import spectral_loss
 from engine.training.windows import FeatureWindows
 
 FOOT_JOINTS = [7, 8, 10, 11]
@@ -27,13 +26,14 @@ WEIGHTS = {
     "joints": 10.0,
     "speed": 60.0,
     "acceleration": 150.0,
-    "spectrum": 0.15,
+    "spectrum": 0.3,
     "feet": 60.0,
     "path": 0.5,
     "turn": 0.2,
     "energy": 0.1,
     "contact": 0.1,
     "commit": 0.25,
+    "adversarial": 0.1,
 }
 UNQUANTIZED_STEPS = 400
 """The first steps train a plain autoencoder, so that the codebooks start from useful latents."""
@@ -42,25 +42,21 @@ COARSE_ONLY, FEWER = 0.4, 0.1
 of levels, so that the first codes carry the most (quantiser dropout, SoundStream, section III-C)."""
 
 
-def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Losses:
-    """Unweighted losses between (B, T, 128) features in metres and radians."""
-    joints, true_joints = joints_in_heading_frame(predicted), joints_in_heading_frame(target)
-    steps, true_steps = joint_steps(predicted, joints), joint_steps(target, true_joints)
-    bends, true_bends = joint_bends(predicted, steps), joint_bends(target, true_steps)
+def reconstruction_losses(predicted: Tensor, target: Tensor, moved: Movement, true: Movement, std: Tensor) -> Losses:
+    """Unweighted losses between (B, T, 128) features in metres and radians, with their movements."""
     turn, path = root_path(predicted)
     true_turn, true_path = root_path(target)
     contact = target[:, 1:, rep.CONTACTS, None]
     # root mean square speed of each joint over the window, which a motion that is too smooth cannot match
-    energy = (steps.square().sum(-1).mean(1) + 1e-6).sqrt()
-    true_energy = (true_steps.square().sum(-1).mean(1) + 1e-6).sqrt()
+    energy = (moved.steps.square().sum(-1).mean(1) + 1e-6).sqrt()
+    true_energy = (true.steps.square().sum(-1).mean(1) + 1e-6).sqrt()
     motion = slice(0, rep.CONTACTS.start)
     return {
         "features": F.smooth_l1_loss(predicted[..., motion] / std[motion], target[..., motion] / std[motion]),
-        "joints": (joints - true_joints).abs().mean(),
-        "speed": (steps - true_steps).abs().mean(),
-        "acceleration": (bends - true_bends).abs().mean(),
-        "spectrum": spectral_loss(steps, true_steps),
-        "feet": (contact * (steps - true_steps)[:, :, FOOT_JOINTS].abs()).mean(),
+        "joints": (moved.joints - true.joints).abs().mean(),
+        "speed": (moved.steps - true.steps).abs().mean(),
+        "acceleration": (moved.bends - true.bends).abs().mean(),
+        "feet": (contact * (moved.steps - true.steps)[:, :, FOOT_JOINTS].abs()).mean(),
         "path": (path - true_path).abs().mean(),
         "turn": (turn - true_turn).abs().mean(),
         "energy": (energy / true_energy).log().abs().mean(),
@@ -70,10 +66,18 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Los
     }
 
 
-def weighted_losses(predicted: Tensor, target: Tensor, std: Tensor, **more: Tensor) -> Losses:
-    """`reconstruction_losses` and `more` losses with names in `WEIGHTS`, and their weighted sum under "loss"."""
-    values = reconstruction_losses(predicted, target, std) | more
-    values["loss"] = sum((WEIGHTS[name] * value for name, value in values.items()), torch.zeros(()))
+def weighted_losses(
+    predicted: Tensor,
+    target: Tensor,
+    std: Tensor,
+    more: Callable[[Movement, Movement], Losses] = lambda *_: {},
+) -> Losses:
+    """`reconstruction_losses` and `more` losses of the decoded movement and the true one, and under "loss" the weighted
+    sum of those with names in `WEIGHTS`."""
+    moved, true = movement_of(predicted), movement_of(target)
+    values = reconstruction_losses(predicted, target, moved, true, std) | more(moved, true)
+    terms = (WEIGHTS[name] * value for name, value in values.items() if name in WEIGHTS)
+    values["loss"] = sum(terms, torch.zeros(()))
     return values
 
 
@@ -129,7 +133,7 @@ def train_vqvae(
             quantized, commit, codes = network.quantizer(latent, books)
         with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
-        values = weighted_losses(predicted, target, network.std, commit=commit)
+        values = weighted_losses(predicted, target, network.std, lambda *_: {"commit": commit})
         if codes is not None:
             values["perplexity"] = perplexity(codes, config.codes)
         return values

@@ -1,7 +1,7 @@
 """Strength of movement by frequency: what of a dance's accents a motion keeps.
 
-Millimetres hardly see movements above 4 Hz: they are small, and pop, break and hip-hop live on them. Joint positions are
-(T, 24, 3) in metres, Z up, at 20 frames/s or more.
+Millimetres hardly see movements above 4 Hz: they are small, and pop, break and hip-hop live on them. Joint positions
+are (T, J, 3) in metres, Z up, at 20 frames/s or more.
 """
 
 from __future__ import annotations

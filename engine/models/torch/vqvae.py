@@ -4,8 +4,8 @@
 
 N = T / 2. A token position has K residual codes (RVQ; SoundStream, Zeghidour et al. 2021, section III-C): coarse ones,
 which a motion decoder generates, and fine ones, which only encoded motion has. The first ones are shared by the frames
-of the position, the later ones belong to one frame each (`VQVAEConfig.slow`): accents last a tenth of a second and less,
-and codes of two frames at once do not hold them. All layers are convolutions, so a changed token changes only the
+of the position, the later ones belong to one frame each (`VQVAEConfig.slow`): accents last a tenth of a second and
+less, and codes of two frames at once do not hold them. All layers are convolutions, so a changed token changes only the
 frames within `VQVAEConfig.reach` of it, and any length can be decoded whole or in overlapping pieces with the same
 result.
 """
@@ -49,8 +49,8 @@ class ResidualQuantizer(nn.Module):
     """Residual quantiser; each codebook quantises what the ones before left over. Codebooks follow the data by moving
     averages (van den Oord et al. 2017, appendix A.1); unused codes are moved onto current residuals.
 
-    Latents (B, L, D) have `VQVAEConfig.latents` vectors a token position, L / N. A codebook of slow levels quantises the
-    mean of a position's vectors, the others each vector.
+    Latents (B, L, D) have `VQVAEConfig.latents` vectors a token position, L / N. A codebook of slow levels quantises
+    the mean of a position's vectors, the others each vector.
     """
 
     DECAY = 0.99

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.aist import AIST_GENRES, load_aist
-from engine.data.sources import LICENCES, RESEARCH, Provenance, preprocessed
+from engine.data.sources import LICENCES, RESEARCH, UNKNOWN_PROVENANCE, Provenance, preprocessed
 from engine.errors import DataError
 from engine.motion.files.bvh_read import read_bvh_recording
 from engine.motion.files.npz_read import read_npz_recording
@@ -45,7 +45,7 @@ class Clip:
     bpm: float | None = None
     substyle: str = ""
     floor_work: bool = False
-    provenance: Provenance = Provenance()
+    provenance: Provenance = UNKNOWN_PROVENANCE
 
     def motion(self) -> Motion:
         """The motion: metres, Z up; repaired as its source needs it. Raises DataError."""

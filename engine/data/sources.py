@@ -37,6 +37,9 @@ class Provenance:
         return licence == RESEARCH or self.licence == COMMERCIAL
 
 
+UNKNOWN_PROVENANCE = Provenance()
+
+
 def preprocessed(motion: Motion, source: str) -> Motion:
     """The motion of a clip of `source`, repaired as this source needs it; as it is for any other source."""
     step = _PREPROCESSING.get(source)
@@ -45,9 +48,6 @@ def preprocessed(motion: Motion, source: str) -> Motion:
 
 def attributions(used: Iterable[Provenance]) -> list[dict[str, str]]:
     """Each source with its licence and attribution once, sorted: what a checkpoint lists of what it was trained on."""
-    each = {
-        (p.source, p.licence or "not stated", p.detail, p.attribution): None
-        for p in used
-    }  # fmt: skip
+    each = {(p.source, p.licence or "not stated", p.detail, p.attribution) for p in used}
     names = ("source", "licence", "licence_detail", "attribution")
     return [dict(zip(names, entry, strict=True)) for entry in sorted(each)]

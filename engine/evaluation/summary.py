@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.evaluation.codec import ALL
 from engine.evaluation.dances import REAL
 from engine.evaluation.measure import MeasuredDance
 from engine.evaluation.metrics.physical import diversity, frechet_distance
 
-WITH_SONG, ALL = "with a song", "all"
-"""Groups besides the styles: the clips that have a song, which are in every row, and all clips."""
+WITH_SONG = "with a song"
+"""A group besides the styles and `ALL`: the clips that have a song, which are in every row."""
 
 FEATURE_SETS: dict[str, float] = {"kinetic": 1e-9, "kinetic_reference": 1e-9, "geometric": 0.02, "statistics": 1e-9}
 """Features that sets of dances are compared by, with the least spread that each is standardised with. It is large for

@@ -151,8 +151,8 @@ def _codec_config(options: argparse.Namespace) -> VQVAEConfig:
     config = VQVAEConfig(levels=levels, coarse=coarse, slow=slow)
     if not 0 <= slow <= coarse or (levels - slow) % config.latents or (coarse - slow) % config.latents:
         raise EngineError(
-            f"--slow is {slow}, --coarse {coarse} and --levels {levels}. Levels that are not slow come in pairs, one for "
-            "each frame of a position: choose even differences, and --slow not above --coarse."
+            f"--slow is {slow}, --coarse {coarse} and --levels {levels}. Levels that are not slow come in pairs, one "
+            "for each frame of a position: choose even differences, and --slow not above --coarse."
         )
     return config
 

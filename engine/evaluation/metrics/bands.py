@@ -51,12 +51,11 @@ def compare_bands(real: Joints, other: Joints, fps: float) -> BandSums:
     fit best.
     """
     pairs = zip(velocity_windows(real, fps), velocity_windows(other, fps), strict=True)
-    sums = [np.zeros(len(BANDS)) for _ in range(3)]
+    sums = np.zeros((3, len(BANDS)))
     for ours, copied in pairs:
         a, b = _spectrum(ours), _spectrum(_turned_to(ours, copied))
         products = (np.abs(a) ** 2, np.abs(b) ** 2, (a * b.conj()).real)
-        for total, product in zip(sums, products, strict=True):
-            total += _by_band(product.sum(axis=(1, 2)), fps)
+        sums += [_by_band(product.sum(axis=(1, 2)), fps) for product in products]
     return BandSums(*sums)
 
 

@@ -55,9 +55,9 @@ def describe(joints: Joints, fps: float, chosen: Sequence[int]) -> Rows:
     return np.array(rows).reshape(len(rows), -1)
 
 
-def tell_apart(real: Sequence[WindowSet], other: Sequence[WindowSet], seed: int = 0) -> dict[str, float] | None:
-    """The share of windows that are told right, by clip: the mean of the shares of both sets. None for fewer than two
-    clips with windows, or if a set has none.
+def tell_apart(real: Sequence[WindowSet], other: Sequence[WindowSet], seed: int = 0) -> dict[str, float]:
+    """The share of windows that are told right, by clip: the mean of the shares of both sets. Empty for fewer
+    than two clips with windows, or if a set has none.
 
     Cross-validated over clips: all windows of a clip and of its copies are asked together, after learning from the
     others. A clip that is in one set only counts there.
@@ -66,7 +66,7 @@ def tell_apart(real: Sequence[WindowSet], other: Sequence[WindowSet], seed: int 
     sets = [each for each in sets if len(each[1])]
     clips = sorted({clip for clip, _, _ in sets})
     if len(clips) < 2 or len({label for _, _, label in sets}) < 2:
-        return None
+        return {}
     order = np.random.default_rng(seed).permutation(len(clips))
     fold = {clips[place]: index % FOLDS for index, place in enumerate(order)}
     rows = np.concatenate([rows for _, rows, _ in sets])

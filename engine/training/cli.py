@@ -19,13 +19,15 @@ from engine.service.terminal import add_device
 if TYPE_CHECKING:
     from torch import nn
 
+    from engine.data.dataset import DanceDataset
+    from engine.data.sources import Provenance
     from engine.models.own.config import DecoderConfig, VQVAEConfig
     from engine.models.torch.checkpoint import TorchCheckpoint
     from engine.models.torch.vqvae import MotionVQVAE
     from engine.training.loop import TrainOptions
 
 
-CONFIG_FILE = "config.json"
+CONFIG_FILE, CARD_FILE = "config.json", "MODEL_CARD.md"
 MOST_LEVELS = 16
 _ROW = re.compile(r"\[[-\d.,\s]+\]")
 """A list of numbers in JSON."""
@@ -63,7 +65,13 @@ def add_commands(commands: Any) -> None:
         required=True,
         help="the run folder of train-vqvae or finetune-vqvae, or a checkpoint's, whose codec stays as it is",
     )
-    decoder.add_argument("--songs", type=Path, help="a folder of more songs for rhythm pairs")
+    decoder.add_argument(
+        "--songs",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of more songs for rhythm pairs: sound files, or index.json and wavs/",
+    )
     decoder.add_argument(
         "--rhythm-pairs", type=int, default=4, help="number of other songs that each motion is re-timed onto"
     )
@@ -135,6 +143,7 @@ def _train_vqvae(options: argparse.Namespace) -> None:
         )
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
+    _keep_sources(options, data, [options.start_from])
     train_vqvae(train, val, config, settings, start)
 
 
@@ -168,6 +177,7 @@ def _finetune_vqvae(options: argparse.Namespace) -> None:
     settings = _options(options)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(codec.config)), encoding="utf-8")
+    _keep_sources(options, data, [options.vqvae])
     finetune_vqvae(codec, train, styled(data.split("val")) or train[:4], settings)
 
 
@@ -181,7 +191,7 @@ def _train_decoder(options: argparse.Namespace) -> None:
     codec = load_vqvae_run(options.vqvae)
     styles = sorted({clip.style for clip in data.split("train")})
     dances = with_songs(data.split("train"))
-    songs = all_songs(dances, options.songs)
+    songs = all_songs(dances, options.songs, options.licence)
     maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
     train = maker.make(dances, songs, print)
     val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
@@ -189,6 +199,7 @@ def _train_decoder(options: argparse.Namespace) -> None:
     config = _decoder_config(codec, styles)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
+    _keep_sources(options, data, [options.vqvae, options.start_from], [song.provenance for song in songs])
     start = _start(options)
     if start and (start.network.config, list(start.styles)) != (config, styles):
         raise DataError(
@@ -206,24 +217,31 @@ def _pack(options: argparse.Namespace) -> None:
     from engine.models.own.config import Sampling
     from engine.models.torch.checkpoint import save_checkpoint
     from engine.models.torch.decoder import MotionDecoder
+    from engine.training.run_sources import card_with_sources, licence_of, merged, read_sources
 
     codec = load_vqvae_run(options.vqvae)
     styles = _read_styles(options.decoder)
     decoder = MotionDecoder(_decoder_config(codec, styles))
     _load_averaged(decoder, options.decoder, "train-decoder")
     music = {style: asdict(each) for style, each in music_of(styles).items()}
+    sources = merged([read_sources(options.vqvae), read_sources(options.decoder)])
     description = {
         "name": options.output.name,
         "styles": styles,
         "style_music": music,
         "description": options.description,
         "version": options.version,
+        "licence": licence_of(sources),
+        "sources": sources,
     }
     try:
         version_of(description)
     except ValueError as error:
         raise RequestError(f"--version: {error}.") from error
     save_checkpoint(options.output, codec, decoder, description, Sampling(), FRAME_RATE)
+    card = options.output / CARD_FILE
+    text = card.read_text(encoding="utf-8") if card.is_file() else f"# Checkpoint `{options.output.name}`\n"
+    card.write_text(card_with_sources(text, sources), encoding="utf-8")
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
 
 
@@ -281,6 +299,27 @@ def load_vqvae_run(folder: Path) -> MotionVQVAE:
     codec = MotionVQVAE(_read_codec_config(folder))
     _load_averaged(codec, folder, "train-vqvae")
     return codec.eval().requires_grad_(False)
+
+
+def _keep_sources(
+    options: argparse.Namespace,
+    data: DanceDataset,
+    earlier: Sequence[str | Path | None],
+    songs: Sequence[Provenance] = (),
+) -> None:
+    """Write what a run is trained on into its folder: training and validation clips, songs, and the sources of the
+    `earlier` run folders and checkpoints that it starts from."""
+    from engine.training.run_sources import read_sources, write_sources
+
+    clips = [clip.provenance for clip in data if clip.split != "test"]
+    write_sources(options.out, [*clips, *songs], [read_sources(_folder_of(each)) for each in earlier if each])
+
+
+def _folder_of(name: str | Path) -> Path:
+    """The folder of a run, or of a checkpoint by name or path."""
+    from engine.models.loading import find_checkpoint
+
+    return Path(name) if (Path(name) / CONFIG_FILE).is_file() else find_checkpoint(str(name))
 
 
 def _read_codec_config(folder: Path) -> VQVAEConfig:

@@ -167,8 +167,8 @@ def copy_weights(start: MotionVQVAE, model: MotionVQVAE) -> None:
     data.
 
     A model whose layers all run at the frame rate can start from one whose inner layers run at the token rate: its
-    latents are then those of `start` for positions that begin at every frame, its output the mean of what `start` gives
-    for them.
+    latents are then those of `start` for positions that begin at every frame, and its last layers are given, for each
+    frame, the mean of what those of `start` are given for the frame in all its places.
     """
     weights, own = start.state_dict(), model.state_dict()
     known = min(len(start.quantizer.codebook), len(own["quantizer.codebook"]))

@@ -107,6 +107,8 @@ _STYLE: dict[str, Cell] = {
     "style right": _number("style_right"),
     "in no style": _number("style_rejected"),
     "nearest training window, mm": _number("novelty_mm", 0),
+    "told from real ones": _number("told_apart"),
+    "by all joints": _number("told_apart_all"),
 }
 
 
@@ -134,7 +136,9 @@ def markdown(evaluation: Evaluation) -> str:
         _table(evaluation.rows, _BODY),
         "## Style and novelty",
         f"Windows of {SECONDS:g} s. The style is that of the nearest training window; {_rejection(evaluation)} The "
-        "distance to it is the median.",
+        f"distance to it is the median. Told from real ones: share of windows of {BAND_SECONDS:g} s that a logistic "
+        "regression tells from the real dances of the same clips, held out by clip, by the joints without legs and by "
+        "all; real dances from each other, in halves. 0.5 is chance.",
         _table(evaluation.rows, _STYLE),
         "## Codec",
         f"Power of joint velocities of the upper body and the pelvis, decoded over real, in windows of "

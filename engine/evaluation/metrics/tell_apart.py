@@ -87,16 +87,15 @@ def tell_apart(real: Sequence[WindowSet], other: Sequence[WindowSet], seed: int 
     return shares
 
 
-def tell_halves_apart(sets: Sequence[WindowSet], rounds: int = 5) -> float | None:
-    """The control: random halves of the clips of one set, told apart as two sets; the mean over `rounds`."""
-    values = []
+def tell_halves_apart(sets: Sequence[WindowSet], rounds: int = 5) -> dict[str, float]:
+    """The control: random halves of the clips of one set, told apart as two sets; by clip, the mean over `rounds`."""
+    found: dict[str, list[float]] = {}
     for seed in range(rounds):
         order = np.random.default_rng(seed).permutation(len(sets))
-        half = len(sets) // 2
-        shares = tell_apart([sets[i] for i in order[:half]], [sets[i] for i in order[half:]], seed)
-        if shares:
-            values.append(float(np.mean(list(shares.values()))))
-    return float(np.mean(values)) if values else None
+        halves = [sets[index] for index in order[::2]], [sets[index] for index in order[1::2]]
+        for clip, share in tell_apart(*halves, seed).items():
+            found.setdefault(clip, []).append(share)
+    return {clip: float(np.mean(shares)) for clip, shares in found.items()}
 
 
 def _fitted(rows: Rows, labels: NDArray[np.int64], asked: Rows) -> Rows:

@@ -119,11 +119,11 @@ def codec_reports(clips: Sequence[Reconstruction]) -> dict[str, CodecReport]:
 
 def _told_apart(clips: Sequence[Reconstruction], joints: Sequence[int]) -> dict[str, float]:
     """By clip, the share of windows that are told right by a classifier that knows the other clips, of all styles."""
-    real, decoded = (
-        [WindowSet(clip.name, describe(motion(clip).joints(), FRAME_RATE, joints)) for clip in clips]
-        for motion in (lambda clip: clip.real, lambda clip: clip.motion)
-    )
-    return tell_apart(real, decoded)
+
+    def described(clip: Reconstruction, motion: Motion) -> WindowSet:
+        return WindowSet(clip.name, describe(motion.joints(), FRAME_RATE, joints))
+
+    return tell_apart([described(clip, clip.real) for clip in clips], [described(clip, clip.motion) for clip in clips])
 
 
 def _report(clips: Sequence[Reconstruction], told: dict[str, float], told_all: dict[str, float]) -> CodecReport:

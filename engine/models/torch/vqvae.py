@@ -101,7 +101,7 @@ class ResidualQuantizer(nn.Module):
     def _pooled(self, latent: Tensor, book: int) -> Tensor:
         """What a codebook quantises: (B, n, D) means of latents (B, L, D), n = N or L."""
         width = self.config.latents // self.config.codes_of(book)
-        return latent if width == 1 else latent.unflatten(1, (-1, width)).mean(2)
+        return latent if width == 1 else latent.reshape(len(latent), -1, width, latent.shape[-1]).mean(2)
 
     def _spread(self, codes: Tensor, book: int) -> Tensor:
         """Vectors (B, n, D) of a codebook, n = N or L, for each latent: (B, L, D)."""
@@ -110,7 +110,7 @@ class ResidualQuantizer(nn.Module):
 
     def _by_position(self, index: Tensor, book: int) -> Tensor:
         """Indices (B, n) of a codebook as levels (B, N, codes of a position)."""
-        return index.unflatten(1, (-1, self.config.codes_of(book)))
+        return index.reshape(len(index), -1, self.config.codes_of(book))
 
     def forward(self, latent: Tensor, books: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Quantise a latent (B, L, D) and, in training, update the codebooks.

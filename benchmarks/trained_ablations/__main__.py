@@ -74,7 +74,7 @@ def main() -> None:
     data, checkpoint = DanceDataset(options.data), load_own_checkpoint("default")
     held_out = validation_pairs(data, checkpoint, options.out)
     pairs = training_pairs(data, checkpoint, options.out)
-    books = checkpoint.vqvae.quantizer.level_codebooks
+    books = checkpoint.vqvae.quantizer.codebook
     networks = train(pairs, held_out, small(checkpoint), books, options.out, options.steps)
     print(f"\n{learned_table(networks, held_out)}", flush=True)
 

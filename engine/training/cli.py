@@ -38,14 +38,13 @@ def add_commands(commands: Any) -> None:
     vqvae = commands.add_parser("train-vqvae", help="stage one: train the motion codec; resumes an unfinished run")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
     _add_start(vqvae)
-    vqvae.add_argument("--levels", type=int, default=10, help="residual codes of a token position")
-    vqvae.add_argument("--coarse", type=int, default=4, help="how many of them are generated for a new dance")
+    vqvae.add_argument("--levels", type=int, default=12, help="residual codes of a token position")
+    vqvae.add_argument("--coarse", type=int, default=6, help="how many of them are generated for a new dance")
     vqvae.add_argument(
-        "--slow",
+        "--quick",
         type=int,
-        default=2,
-        help="how many of them are shared by the position's two frames; of the others every second one is the "
-        "second frame's",
+        default=3,
+        help="every so many of them, one codes how the position's two frames differ; 0: none does",
     )
     vqvae.set_defaults(run=_train_vqvae)
 
@@ -139,7 +138,7 @@ def _train_vqvae(options: argparse.Namespace) -> None:
     settings = _options(options)
     if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
         raise DataError(
-            f"{options.out} holds a run with other --levels, --coarse or --slow. Use the same, or another --out."
+            f"{options.out} holds a run with other --levels, --coarse or --quick. Use the same, or another --out."
         )
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
@@ -151,19 +150,14 @@ def _codec_config(options: argparse.Namespace) -> VQVAEConfig:
     """The sizes of the codec to train. Raises EngineError."""
     from engine.models.own.config import VQVAEConfig
 
-    levels, coarse, slow = options.levels, options.coarse, options.slow
-    if not 1 <= coarse <= levels <= MOST_LEVELS:
+    if not 1 <= options.coarse <= options.levels <= MOST_LEVELS:
         raise EngineError(
-            f"--levels is {levels} and --coarse {coarse}. "
+            f"--levels is {options.levels} and --coarse {options.coarse}. "
             f"Choose 1 to {MOST_LEVELS} levels, and at most as many coarse ones."
         )
-    config = VQVAEConfig(levels=levels, coarse=coarse, slow=slow)
-    if not 0 <= slow <= coarse or (levels - slow) % config.latents or (coarse - slow) % config.latents:
-        raise EngineError(
-            f"--slow is {slow}, --coarse {coarse} and --levels {levels}. Levels that are not slow come in pairs, one "
-            "for each frame of a position: choose even differences, and --slow not above --coarse."
-        )
-    return config
+    if not (options.quick == 0 or 2 <= options.quick <= options.levels):
+        raise EngineError(f"--quick is {options.quick}. Choose 0, or 2 to --levels, {options.levels}.")
+    return VQVAEConfig(levels=options.levels, coarse=options.coarse, quick=options.quick)
 
 
 def _finetune_vqvae(options: argparse.Namespace) -> None:
@@ -206,9 +200,7 @@ def _train_decoder(options: argparse.Namespace) -> None:
             f"Checkpoint {start.name!r} has the styles {', '.join(start.styles)} and {start.network.config}, but the "
             f"data and the codec need {', '.join(styles)} and {config}. Leave out --start-from."
         )
-    train_decoder(
-        train, val, config, _options(options), start.network if start else None, codec.quantizer.level_codebooks
-    )
+    train_decoder(train, val, config, _options(options), start.network if start else None, codec.quantizer.codebook)
 
 
 def _pack(options: argparse.Namespace) -> None:

@@ -48,7 +48,7 @@ def finetune_vqvae(
     opponent = Opponent(options.device)
     run = Run(codec, options, opponent)
     held_out = [rep.encode(at_rate(clip.motion)) for clip in val]
-    near = nearest_codes(codec.quantizer.level_codebooks, NEAREST)
+    near = nearest_codes(codec.quantizer.codebook, NEAREST)
 
     def losses(network: nn.Module, step: int) -> Losses:
         assert isinstance(network, MotionVQVAE)

@@ -120,17 +120,16 @@ def train_vqvae(
         generator = np.random.default_rng([options.seed, step])
         target = windows.batch(generator, options.batch).to(options.device)
         chance = torch.rand(options.batch, device=options.device)
-        count = config.book(config.levels)
-        books = torch.full_like(chance, count, dtype=torch.int64)
-        books[chance < COARSE_ONLY + FEWER] = config.book(config.coarse)
+        levels = torch.full_like(chance, config.levels, dtype=torch.int64)
+        levels[chance < COARSE_ONLY + FEWER] = config.coarse
         fewer = chance < FEWER
-        books[fewer] = torch.randint(1, count + 1, (int(fewer.sum()),), device=options.device)
+        levels[fewer] = torch.randint(1, config.levels + 1, (int(fewer.sum()),), device=options.device)
         with mixed_precision(options.device):
             latent = network.latent(target)
         if start is None and step < UNQUANTIZED_STEPS:
             quantized, commit, codes = latent, latent.new_zeros(()), None
         else:
-            quantized, commit, codes = network.quantizer(latent, books)
+            quantized, commit, codes = network.quantizer(latent, levels)
         with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
         values = weighted_losses(predicted, target, network.std, lambda *_: {"commit": commit})
@@ -171,18 +170,25 @@ def copy_weights(start: MotionVQVAE, model: MotionVQVAE) -> None:
     frame, the mean of what those of `start` are given for the frame in all its places.
     """
     weights, own = start.state_dict(), model.state_dict()
-    known = min(len(start.quantizer.codebook), len(own["quantizer.codebook"]))
     # checkpoints do not contain the moving averages: they start as if each code had been used once
     for name in ("codebook", "total"):
-        own[f"quantizer.{name}"][:known] = start.quantizer.codebook[:known]
+        for quick in (False, True):
+            books, given = (_levels(codec.config, quick) for codec in (model, start))
+            for level, given_level in zip(books, given, strict=False):
+                own[f"quantizer.{name}"][level] = start.quantizer.codebook[given_level]
     weights |= {name: value for name, value in own.items() if name.startswith("quantizer.")}
-    if model.config.slow and not start.config.slow:
+    if model.config.quick and not start.config.quick:
         for name, kernel in _at_every_frame(start, model.config.stride).items():
             weights[name] = torch.zeros_like(own[name])
             width, middle = kernel.shape[-1], own[name].shape[-1] // 2
             first = middle if name.startswith("encoder") else middle - width + 1
             weights[name][..., first : first + width] = kernel
     model.load_state_dict(weights)
+
+
+def _levels(config: VQVAEConfig, quick: bool) -> list[int]:
+    """The levels that are quick, or those that are not."""
+    return [level for level in range(config.levels) if config.is_quick(level) == quick]
 
 
 def _at_every_frame(start: MotionVQVAE, stride: int) -> dict[str, Tensor]:

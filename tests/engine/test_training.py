@@ -105,7 +105,7 @@ def test_a_codec_at_two_rates_starts_from_one_at_the_token_rate() -> None:
     """Its latents are those of the other one for positions that begin at each frame; what its last layers are given is
     the mean of what the other one's are given for a frame in its two places."""
     torch.manual_seed(0)
-    old, new = MotionVQVAE(SMALL_CODEC), MotionVQVAE(replace(SMALL_CODEC, levels=8, slow=2))
+    old, new = MotionVQVAE(SMALL_CODEC), MotionVQVAE(replace(SMALL_CODEC, levels=8, quick=3))
     codec_training.copy_weights(old, new)
     features = torch.randn(1, 62, 128)
     latents = new.latent(features)[:, 1:-1]
@@ -290,7 +290,7 @@ def test_from_a_data_folder_to_a_dance(
         monkeypatch.setattr(type(config).__init__, "__defaults__", tuple(asdict(config).values()))
     data, codec, decoder, made = own_folder(tmp_path / "data"), tmp_path / "vq", tmp_path / "dec", tmp_path / "mine"
     few = ["--steps", 2, "--batch", 2, "--device", "cpu"]
-    levels = ["--levels", 5, "--coarse", 3, "--slow", 1]  # one of the position, and two of each of its frames
+    levels = ["--levels", 4, "--coarse", 2, "--quick", 2]
     assert run("train-vqvae", "--data", data, "--out", codec, *levels, *few) == 0
     first, codec = codec, tmp_path / "tuned"
     assert run("finetune-vqvae", "--data", data, "--vqvae", first, "--out", codec, *few) == 0
@@ -385,8 +385,8 @@ def one_error(capsys: pytest.CaptureFixture[str]) -> str:
         (["train-vqvae", "--data", "EMPTY", "--out", "OUT"], "holds no dances"),
         (["train-vqvae", "--data", "DATA", "--out", "OUT", "--steps", 0], "at least 1"),
         (["train-vqvae", "--data", "DATA", "--out", "OUT", "--levels", 0], "--levels is 0"),
-        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--coarse", 11], "--coarse 11"),
-        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--coarse", 3], "--coarse 3"),
+        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--coarse", 13], "--coarse 13"),
+        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--quick", 1], "--quick is 1"),
         (["train-vqvae", "--data", "SHORT", "--out", "OUT", "--steps", 2], "long"),
         (["train-decoder", "--data", "DATA", "--vqvae", "EMPTY", "--out", "OUT"], "train-vqvae"),
         (["pack", "--vqvae", "EMPTY", "--decoder", "EMPTY", "-o", "OUT"], "train-vqvae"),

@@ -50,12 +50,12 @@ class NumpyCodec:
         c = config
         self.frames_in = convolution(weights, "encoder.0")
         self.frame_side = _blocks(weights, "encoder.1", c.frame_blocks)
-        self.inwards = convolution(weights, "encoder.2") if c.slow else _Joining(weights, "encoder.2")
+        self.inwards = convolution(weights, "encoder.2") if c.quick else _Joining(weights, "encoder.2")
         self.token_side = _blocks(weights, "encoder.3", c.token_blocks, c.latents)
         self.latent_gain, self.latent_out = weights["encoder.4.gain"][:, 0], convolution(weights, "encoder.5")
         self.latent_in = convolution(weights, "decoder.0", c.latents)
         self.decoder_token_side = _blocks(weights, "decoder.1", c.token_blocks, c.latents)
-        self.outwards = convolution(weights, "decoder.2") if c.slow else _Parting(weights, "decoder.2")
+        self.outwards = convolution(weights, "decoder.2") if c.quick else _Parting(weights, "decoder.2")
         self.decoder_frame_side = _blocks(weights, "decoder.3", c.frame_blocks)
         self.frame_gain, self.frames_out = weights["decoder.4.gain"][:, 0], convolution(weights, "decoder.5")
 
@@ -85,39 +85,37 @@ class NumpyCodec:
         return self.latent_out(channel_norm(_through(self.token_side, self.inwards(x)), self.latent_gain))
 
     def _quantized(self, latent: Floats) -> Codes:
-        """The nearest codes (B, N, K), codebook by codebook: each quantises what the ones before left over."""
+        """The nearest codes (B, N, K), level by level: each quantises what the ones before left over."""
         c = self.config
-        residual = latent.reshape(-1, c.latents, c.code_dim)
-        codes = np.empty((len(residual), c.levels), np.int64)
-        level = 0
-        for book, vectors in enumerate(self.codebook):
-            count = c.codes_of(book)
-            target = residual if count == c.latents else residual.mean(1, keepdims=True)
-            found = (self.lengths[book] - 2 * (target.reshape(-1, c.code_dim) @ vectors.T)).argmin(1).reshape(-1, count)
-            residual = residual - vectors[found]
-            codes[:, level : level + count] = found
-            level += count
+        vectors = latent.reshape(-1, c.latents, c.code_dim)
+        residuals = [vectors[:, 0]]
+        if c.quick:
+            first, second = vectors[:, 0], vectors[:, 1]
+            residuals = [(first + second) / 2, (second - first) / 2]
+        codes = np.empty((len(vectors), c.levels), np.int64)
+        for level, book in enumerate(self.codebook):
+            part = c.is_quick(level)
+            codes[:, level] = (self.lengths[level] - 2 * (residuals[part] @ book.T)).argmin(1)
+            residuals[part] = residuals[part] - book[codes[:, level]]
         return codes.reshape(len(latent), -1, c.levels)
 
     def _dequantized(self, codes: Codes) -> Floats:
-        """The latent (B, L, D) of codes (B, n, k): all levels, or the first ones, with whole codebooks."""
+        """The latent (B, L, D) of codes (B, n, k), of all levels or of the first ones."""
         c = self.config
-        latent = np.zeros((*codes.shape[:2], c.latents, c.code_dim), np.float32)
-        level = 0
-        for book, vectors in enumerate(self.codebook):
-            count = c.codes_of(book)
-            if level + count > codes.shape[-1]:
-                break
-            latent += vectors[codes[..., level : level + count]]
-            level += count
-        return latent.reshape(len(codes), -1, c.code_dim)
+        parts = [np.zeros((*codes.shape[:2], c.code_dim), np.float32) for _ in range(c.latents)]
+        for level in range(codes.shape[-1]):
+            parts[c.is_quick(level)] += self.codebook[level][codes[..., level]]
+        if not c.quick:
+            return parts[0]
+        mean, half = parts
+        return np.stack([mean - half, mean + half], 2).reshape(len(codes), -1, c.code_dim)
 
     def _synthesized(self, codes: Codes, spare: tuple[int, int]) -> Floats:
         """Features of codes (B, n, k), without those of the `spare` positions at both ends. Every layer computes only
         what those after it depend on."""
         c = self.config
         frame_reach = sum(block.wide.dilation for block in self.decoder_frame_side) + 1
-        between = BETWEEN // 2 if c.slow else 0
+        between = BETWEEN // 2 if c.quick else 0
         to_frames = c.stride // c.latents
         reach = sum(block.wide.dilation for block in self.decoder_token_side) + -(-(frame_reach + between) // to_frames)
         latent, spare = self._dequantized(codes), (spare[0] * c.latents, spare[1] * c.latents)

@@ -25,10 +25,10 @@ class VQVAEConfig:
     past, but reproduce an encoded motion much more closely; their code 0 is the zero vector, so a generated position
     has zeros there.
 
-    slow: how many of the levels have one code for all frames of a position. The others come in groups of `stride`, one
-    code for each frame, from the same codebook (residual quantisation at several rates; SNAC, Siuzdak et al. 2024): so
-    quick movements have codes of their own. All layers run at the frame rate then. 0: all levels have one code a
-    position, and the inner layers run at the token rate, as in early checkpoints.
+    quick: every so many levels, one codes how the second frame of a position differs from the first, while the others
+    code what both share: the two halves of a Haar transform of their latent vectors, each with residual levels of its
+    own. So quick movements have codes of their own, however weak they are. All layers run at the frame rate then. 0: no
+    level does, and the inner layers run at the token rate, as in early checkpoints.
     """
 
     features: int = 128
@@ -41,14 +41,14 @@ class VQVAEConfig:
     levels: int = 8
     coarse: int = 4
     stride: int = 2
-    slow: int = 0
+    quick: int = 0
 
     @property
     def reach(self) -> int:
         """Token positions on each side that one token's features can depend on or change."""
         token_side = sum(dilation(index) for index in range(self.token_blocks)) + 1
         frame_side = sum(dilation(index) for index in range(self.frame_blocks)) + 2
-        if self.slow:
+        if self.quick:
             frame_side += 1  # the convolution between both sides
         return token_side + -(-frame_side // self.stride) + 1
 
@@ -56,20 +56,11 @@ class VQVAEConfig:
     def latents(self) -> int:
         """Latent vectors of a token position; also what the inner layers' dilations are multiplied by, so that they
         reach as far in seconds at the frame rate as at the token rate."""
-        return self.stride if self.slow else 1
+        return self.stride if self.quick else 1
 
-    @property
-    def books(self) -> tuple[int, ...]:
-        """The codebook of each level."""
-        return tuple(self.book(level) for level in range(self.levels))
-
-    def book(self, level: int) -> int:
-        """The codebook of a level; of `levels`, the number of codebooks."""
-        return level if level < self.slow else self.slow + (level - self.slow) // self.latents
-
-    def codes_of(self, book: int) -> int:
-        """Codes that a position has of a codebook."""
-        return 1 if book < self.slow else self.latents
+    def is_quick(self, level: int) -> bool:
+        """Whether a level codes the difference between the frames of a position."""
+        return self.quick > 0 and level % self.quick == self.quick - 1
 
 
 def dilation(index: int) -> int:
@@ -123,9 +114,9 @@ _LARGEST = 16_384
 than any machine has, before the weights can be compared with it."""
 _MOST_LAYERS = 128
 _COUNTS = frozenset(
-    {"levels", "coarse", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride", "slow"}
+    {"levels", "coarse", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride", "quick"}
 )
-_FROM_ZERO = frozenset({"top_k", "slow"})
+_FROM_ZERO = frozenset({"top_k", "quick"})
 
 
 def read_config(kind: type[Config], config: Mapping[str, Any], key: str, name: str) -> Config:
@@ -148,11 +139,11 @@ def read_config(kind: type[Config], config: Mapping[str, Any], key: str, name: s
 
 def with_later_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with the fields that early checkpoints lack: their decoder generated all levels, all at one
-    temperature; their codec had one rate."""
+    temperature; their codec had no quick levels."""
     codec, sampling = config.get("vqvae"), config.get("sampling")
     complete = dict(config)
     if isinstance(codec, dict):
-        complete["vqvae"] = {"coarse": codec.get("levels"), "slow": 0, **codec}
+        complete["vqvae"] = {"coarse": codec.get("levels"), "quick": 0, **codec}
     if isinstance(sampling, dict):
         complete["sampling"] = {"cooling": 1.0, **sampling}
     return complete
@@ -167,12 +158,7 @@ def check_fit(codec: VQVAEConfig, decoder: DecoderConfig, features: int, music_f
         "decoder.codes": (decoder.codes, codec.codes),
         "decoder.levels": (decoder.levels, codec.coarse),
         "vqvae.coarse": (codec.coarse, min(codec.coarse, codec.levels)),
-        "vqvae.slow": (codec.slow, min(codec.slow, codec.levels)),
-        "the remainder of (vqvae.levels - vqvae.slow) / vqvae.stride": ((codec.levels - codec.slow) % codec.latents, 0),
-        "the remainder of (vqvae.coarse - vqvae.slow) / vqvae.stride": (
-            max(0, codec.coarse - codec.slow) % codec.latents,
-            0,
-        ),
+        "vqvae.stride": (codec.stride, 2 if codec.quick else codec.stride),
         "decoder.music_stride": (decoder.music_stride, codec.stride),
         "the remainder of decoder.width / decoder.heads": (decoder.width % decoder.heads, 0),
     }

@@ -24,16 +24,16 @@ def decoder_shapes(config: DecoderConfig) -> dict[str, Shape]:
 def _codec(c: VQVAEConfig) -> Iterator[tuple[str, Shape]]:
     yield "mean", (c.features,)
     yield "std", (c.features,)
-    yield "quantizer.codebook", (c.book(c.levels), c.codes, c.code_dim)
+    yield "quantizer.codebook", (c.levels, c.codes, c.code_dim)
     yield from _convolution("encoder.0", c.features, c.frame_width, 3)
     yield from _blocks("encoder.1", c.frame_width, c.frame_blocks)
-    yield from _convolution("encoder.2", c.frame_width, c.token_width, BETWEEN if c.slow else c.stride)
+    yield from _convolution("encoder.2", c.frame_width, c.token_width, BETWEEN if c.quick else c.stride)
     yield from _blocks("encoder.3", c.token_width, c.token_blocks)
     yield "encoder.4.gain", (c.token_width, 1)
     yield from _convolution("encoder.5", c.token_width, c.code_dim, 1)
     yield from _convolution("decoder.0", c.code_dim, c.token_width, 3)
     yield from _blocks("decoder.1", c.token_width, c.token_blocks)
-    if c.slow:
+    if c.quick:
         yield from _convolution("decoder.2", c.token_width, c.frame_width, BETWEEN)
     else:
         yield "decoder.2.weight", (c.token_width, c.frame_width, c.stride)  # transposed: in, out, width

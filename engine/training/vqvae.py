@@ -17,6 +17,7 @@ from engine.models.own.config import VQVAEConfig
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
+from engine.training.motion_spectra import wave_loss
 from engine.training.windows import FeatureWindows
 
 FOOT_JOINTS = [7, 8, 10, 11]
@@ -26,6 +27,7 @@ WEIGHTS = {
     "joints": 10.0,
     "speed": 60.0,
     "acceleration": 150.0,
+    "waves": 1.0,
     "spectrum": 0.3,
     "feet": 60.0,
     "path": 0.5,
@@ -56,6 +58,7 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, moved: Movement, tr
         "joints": (moved.joints - true.joints).abs().mean(),
         "speed": (moved.steps - true.steps).abs().mean(),
         "acceleration": (moved.bends - true.bends).abs().mean(),
+        "waves": wave_loss(moved.steps, true.steps),
         "feet": (contact * (moved.steps - true.steps)[:, :, FOOT_JOINTS].abs()).mean(),
         "path": (path - true_path).abs().mean(),
         "turn": (turn - true_turn).abs().mean(),

@@ -27,6 +27,7 @@ from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
 from engine.training.finetune_vqvae import corrupted, finetune_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
+from engine.training.motion_spectra import spectral_loss, wave_loss
 from engine.training.pairs import Pair
 from engine.training.vqvae import train_vqvae
 from engine.training.windows import style_weights
@@ -117,6 +118,21 @@ def test_a_codec_at_two_rates_starts_from_one_at_the_token_rate() -> None:
     deep = [codec.decoder[:3](latent.transpose(1, 2)) for codec, latent in encoded]
     mean = (deep[1][..., 1:] + deep[2][..., :-1]) / 2
     torch.testing.assert_close(deep[0][..., 1:-2][..., inner], mean[..., inner], atol=1e-5, rtol=1e-4)
+
+
+def test_what_the_losses_of_spectra_see() -> None:
+    """Weak quick movements count like strong slow ones; at another moment they are as strong, and not the same."""
+    times = torch.arange(65) / 20
+
+    def steps(quick: float, late: float = 0.0) -> torch.Tensor:
+        place = 0.3 * torch.sin(2 * torch.pi * times) + quick * torch.sin(2 * torch.pi * 5 * (times - late))
+        return place.diff()[None, :, None, None].repeat(1, 1, 24, 3)
+
+    real = steps(0.02)
+    without, late, slower = steps(0.0), steps(0.02, late=0.1), steps(0.02) * 1.05
+    assert wave_loss(without, real) > 2 * wave_loss(slower, real)
+    assert wave_loss(late, real) > wave_loss(without, real) > 0.1
+    assert spectral_loss(late, real) < 0.25 * spectral_loss(without, real)
 
 
 def test_fine_tuning_resumes_with_its_discriminator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def train(
 
     dances = with_songs(dataset.split("train"))
     maker = TokenPairMaker(codec, windows.mean, windows.std)
-    pairs = maker.make(PairSource(RHYTHM_PAIRS), dances, all_songs(dances, songs), print)
+    pairs = maker.make(PairSource(RHYTHM_PAIRS), dances, all_songs(dances, [songs] if songs else []), print)
     val = maker.make(PairSource(0), with_songs(dataset.split("val")), [], print) or pairs[:8]
     options = TrainOptions(out / "decoder", decoder_steps, 6e-4, WRITER_ROWS, validate_every=200)
     writer = train_writer(pairs, val, writer_config, options)

@@ -90,7 +90,7 @@ def training_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -
     """Training pairs by the names of `Variant.pairs`; cached in `out`."""
     dances = with_songs(data.split("train"))
     timed = PairMaker(checkpoint.vqvae, checkpoint.styles, RHYTHM_PAIRS)
-    rhythm = _cached(out / "rhythm.pt", lambda: timed.make(dances, all_songs(dances, None), print))
+    rhythm = _cached(out / "rhythm.pt", lambda: timed.make(dances, all_songs(dances, []), print))
     as_is = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
     as_is.source = AsRecorded(0)
     recorded = _cached(out / "recorded.pt", lambda: as_is.make(dances, [], print))

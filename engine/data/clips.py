@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import CubicSpline
 
 from engine.data.dataset import Clip
-from smpl_rig.motion import Motion, sample
+from smpl_rig import rotations as rot
+from smpl_rig.motion import Motion, from_rotations
 from smpl_rig.skeleton import JOINT_NAMES
 
 FRAME_RATE = 20.0
@@ -35,5 +38,21 @@ def styled(clips: Sequence[Clip]) -> list[StyledMotion]:
 def at_rate(motion: Motion, rate: float = 1.0) -> Motion:
     """The motion played `rate` times as fast, sampled at `FRAME_RATE`."""
     count = int((len(motion) - 1) / motion.fps / rate * FRAME_RATE) + 1
-    played = sample(motion, np.arange(count) / FRAME_RATE * rate)
-    return Motion(played.poses, played.trans, FRAME_RATE)
+    return sampled(motion, np.arange(count) / FRAME_RATE * rate)
+
+
+def sampled(motion: Motion, times: NDArray[np.float64]) -> Motion:
+    """The motion at times (N,) in seconds within it, as frames at `FRAME_RATE`; by cubic splines of the first two
+    columns of rotation matrices, and of the pelvis.
+
+    Straight lines between the frames of a recording at 25 or 30 frames/s, as `smpl_rig.motion.sample` has them, lose a
+    fifth of the power at 4 to 6 Hz and a third and more at 6 to 8 Hz, before any network is trained.
+    """
+    if len(motion) < 2 or not len(times):
+        return Motion(motion.poses[: len(times)], motion.trans[: len(times)], FRAME_RATE)
+    columns = rot.matrix_to_six_d(motion.rotations().astype(np.float64))
+    given = np.arange(len(motion)) / motion.fps
+    poses = CubicSpline(given, columns)(times)
+    return from_rotations(
+        rot.six_d_to_matrix(poses), CubicSpline(given, motion.trans.astype(np.float64))(times), FRAME_RATE
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.aist import AIST_GENRES, load_aist
-from engine.data.head_level import level_head
+from engine.data.sources import LICENCES, RESEARCH, UNKNOWN_PROVENANCE, Provenance, preprocessed
 from engine.errors import DataError
 from engine.motion.files.bvh_read import read_bvh_recording
 from engine.motion.files.npz_read import read_npz_recording
@@ -33,7 +33,8 @@ class Clip:
     """A motion file and, if it has one, its song file. Both start at the same moment.
 
     style: in lower case, `UNKNOWN_STYLE` if the data does not say. split: "train", "val" or "test". bpm: the song's
-    tempo if the data says it.
+    tempo if the data says it. substyle: a finer name, as of one choreography. floor_work: whether hands or back carry
+    the dancer in parts of it.
     """
 
     name: str
@@ -42,20 +43,24 @@ class Clip:
     motion_path: Path
     audio_path: Path | None
     bpm: float | None = None
+    substyle: str = ""
+    floor_work: bool = False
+    provenance: Provenance = UNKNOWN_PROVENANCE
 
     def motion(self) -> Motion:
-        """The motion: metres, Z up; a head that looks up all the time is levelled. Raises DataError."""
+        """The motion: metres, Z up; repaired as its source needs it. Raises DataError."""
         read = _READERS[self.motion_path.suffix.lower()]
-        return level_head(read(self.motion_path))
+        return preprocessed(read(self.motion_path), self.provenance.source)
 
 
 class DanceDataset:
-    """The clips of a folder, sorted by name. names: a pattern such as "cmu_*" that clip names must match.
+    """The clips of a folder, sorted by name. names: a pattern such as "cmu_*" that clip names must match. licence: one
+    of `LICENCES`; clips that may not be used for it are left out.
 
     Raises DataError if there are none, or if the folder's index does not fit its files.
     """
 
-    def __init__(self, folder: str | Path, names: str = "*") -> None:
+    def __init__(self, folder: str | Path, names: str = "*", licence: str = RESEARCH) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise DataError(f"{self.folder}: no such folder. Give the folder of the dance data.")
@@ -73,6 +78,12 @@ class DanceDataset:
         chosen = [clip for clip in clips if fnmatchcase(clip.name, names)]
         if not chosen:
             raise DataError(f"{self.folder}: none of its {len(clips)} clips matches {names!r}. Change the pattern.")
+        chosen = [clip for clip in chosen if clip.provenance.may_be_used_for(licence)]
+        if not chosen:
+            raise DataError(
+                f"{self.folder}: none of its clips is marked {licence!r} in index.json. Use other data, or another "
+                "--licence."
+            )
         self.clips: tuple[Clip, ...] = tuple(sorted(chosen, key=lambda clip: clip.name))
 
     def __len__(self) -> int:
@@ -109,12 +120,33 @@ def _read_index(folder: Path) -> list[Clip]:
             if song is None and entry.get("has_music"):
                 raise DataError(f"{index}: says {name} has music, but wavs/ holds none. Copy the data again.")
             split = listed.get(name, entry.get("split", "train"))
-            clips.append(Clip(name, str(entry["style"]).lower(), split, motion, song, entry.get("bpm")))
+            clips.append(
+                Clip(
+                    name,
+                    str(entry["style"]).lower(),
+                    split,
+                    motion,
+                    song,
+                    entry.get("bpm"),
+                    str(entry.get("substyle", "")),
+                    bool(entry.get("floor_work", False)),
+                    _provenance(entry),
+                )
+            )
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(f"{index}: is not a usable index ({type(error).__name__}: {error}). Copy it again.") from error
     if not clips:
         raise DataError(f"{index}: lists no clips. Copy it again.")
     return clips
+
+
+def _provenance(entry: dict[str, Any]) -> Provenance:
+    licence = entry.get("licence")
+    if licence is not None and licence not in LICENCES:
+        raise ValueError(f"licence {licence!r} is neither {' nor '.join(map(repr, LICENCES))}")
+    texts = (str(entry.get(key, "")) for key in ("source", "licence_detail", "attribution"))
+    source, detail, attribution = texts
+    return Provenance(source, licence, detail, attribution)
 
 
 def _read_aist(folder: Path) -> list[Clip]:

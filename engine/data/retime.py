@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from engine.audio.beats import UNKNOWN_TEMPO, BeatTrack
-from engine.data.clips import FRAME_RATE
+from engine.data.clips import FRAME_RATE, sampled
 from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import ENVELOPE_RATE, FOOT_LEAD, foot_envelope
-from smpl_rig.motion import Motion, sample
+from smpl_rig.motion import Motion
 
 Times = NDArray[np.float64]
 
@@ -119,8 +119,7 @@ def warp(motion: Motion, count: Times, song: Times) -> tuple[Motion, int]:
         step = np.clip(wanted[index] - times[index - 1], SLOWEST / RATE, FASTEST / RATE)
         times[index] = times[index - 1] + step
     times = times[times <= (len(motion) - 1) / motion.fps]
-    played = sample(motion, times)
-    return Motion(played.poses, played.trans, RATE), first
+    return sampled(motion, times), first
 
 
 def _envelope(motion: Motion) -> NDArray[np.float64]:

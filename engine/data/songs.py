@@ -18,6 +18,8 @@ from engine.audio.music_features import music_features
 from engine.audio.rates import SAMPLE_RATE
 from engine.data.clips import StyledMotion, styled
 from engine.data.dataset import Clip
+from engine.data.song_folder import songs_in
+from engine.data.sources import RESEARCH, UNKNOWN_PROVENANCE, Provenance
 from engine.data.styles import usual_tempo
 
 FEWEST_BEATS = 9
@@ -30,6 +32,7 @@ class SongFile:
 
     path: Path
     by_style: dict[str, tuple[NDArray[np.float32], BeatTrack]] = field(default_factory=dict)
+    provenance: Provenance = UNKNOWN_PROVENANCE
 
     @cached_property
     def rhythm(self) -> Rhythm:
@@ -63,12 +66,14 @@ def with_songs(clips: Sequence[Clip]) -> list[RecordedDance]:
     songs: dict[Path, SongFile] = {}
     dances = []
     for clip, motion in zip(clips, styled(clips), strict=True):
-        song = songs.setdefault(clip.audio_path, SongFile(clip.audio_path)) if clip.audio_path else None
+        path = clip.audio_path
+        song = songs.setdefault(path, SongFile(path, provenance=clip.provenance)) if path else None
         dances.append(RecordedDance(motion, song))
     return dances
 
 
-def all_songs(dances: Sequence[RecordedDance], more: Path | None) -> list[SongFile]:
-    """The songs of the dances, and those in the folder `more`."""
-    files = sorted(more.iterdir()) if more else []
-    return [dance.song for dance in dances if dance.song] + [SongFile(path) for path in files if path.is_file()]
+def all_songs(dances: Sequence[RecordedDance], folders: Sequence[Path], licence: str = RESEARCH) -> list[SongFile]:
+    """The songs of the dances, and those in more folders that may be used for `licence`. Raises DataError."""
+    own = [dance.song for dance in dances if dance.song]
+    more = [SongFile(path, provenance=origin) for folder in folders for path, origin in songs_in(folder, licence)]
+    return own + more

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -57,6 +59,28 @@ def joint_steps(features: Tensor, joints: Tensor) -> Tensor:
     turned = rotate_about_z(features[:, 1:, None, 0], joints[:, 1:])
     step = torch.nn.functional.pad(features[:, 1:, rep.STEP], (0, 1))
     return turned + step[:, :, None] - joints[:, :-1]
+
+
+def joint_bends(features: Tensor, steps: Tensor) -> Tensor:
+    """Change (B, T - 2, 24, 3) of the displacements `steps` of every joint from frame to frame, in the heading of the
+    earlier one: accelerations, in metres a squared frame."""
+    return rotate_about_z(features[:, 1:-1, None, 0], steps[:, 1:]) - steps[:, :-1]
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Joints (B, T, 24, 3), see `joints_in_heading_frame`; their `joint_steps`; their `joint_bends`."""
+
+    joints: Tensor
+    steps: Tensor
+    bends: Tensor
+
+
+def movement_of(features: Tensor) -> Movement:
+    """The movement of features (B, T, 128)."""
+    joints = joints_in_heading_frame(features)
+    steps = joint_steps(features, joints)
+    return Movement(joints, steps, joint_bends(features, steps))
 
 
 def root_path(features: Tensor) -> tuple[Tensor, Tensor]:

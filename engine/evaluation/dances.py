@@ -97,7 +97,7 @@ class DanceMaker:
         """All dances of a subject; those that do not depend on a seed have seed 0."""
         yield EvaluatedDance(REAL, subject.with_own_song, 0, subject.motion)
         whole = len(subject.motion) // self.checkpoint.stride * self.checkpoint.stride
-        reconstruction = reconstruct(self.checkpoint, subject.style, subject.motion.cut(0, whole))
+        reconstruction = reconstruct(self.checkpoint.vqvae, subject.name, subject.style, subject.motion.cut(0, whole))
         self.reconstructions.append(reconstruction)
         yield EvaluatedDance(RECONSTRUCTED, subject.with_own_song, 0, reconstruction.motion)
         if subject.song is None:

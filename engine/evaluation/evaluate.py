@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from engine.data.clips import at_rate
 from engine.data.dataset import Clip
 from engine.data.songs import with_songs
-from engine.evaluation.codec import CodecReport, Reconstruction, codec_report
+from engine.evaluation.codec import codec_reports
 from engine.evaluation.dances import DanceMaker, Subject, choose_subjects
 from engine.evaluation.measure import DanceMeasurer, MeasuredDance, set_windows
-from engine.evaluation.summary import ALL, Sets, summarise
+from engine.evaluation.summary import Sets, summarise
 from engine.evaluation.tables import Evaluation
 from engine.models.torch.checkpoint import TorchCheckpoint
 
@@ -61,14 +61,8 @@ def evaluate(
         songs=len(measurer.songs),
         reject_mm=None if measurer.classifier.reject is None else 1000 * measurer.classifier.reject,
         rows=summarise(measured, sets),
-        codec=_codec_reports(maker.reconstructions),
+        codec=codec_reports(maker.reconstructions),
     )
-
-
-def _codec_reports(clips: Sequence[Reconstruction]) -> dict[str, CodecReport]:
-    styles = sorted({clip.style for clip in clips})
-    reports = {style: codec_report([clip for clip in clips if clip.style == style]) for style in styles}
-    return reports | {ALL: codec_report(clips)}
 
 
 def subjects_of(clips: Sequence[Clip]) -> list[Subject]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -27,11 +27,15 @@ from engine.evaluation.metrics.physical import (
 )
 from engine.evaluation.metrics.song_match import SongBeats, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
+from engine.evaluation.metrics.tell_apart import UPPER, describe
 from engine.motion.body_frame import in_body_frame
 from engine.motion.foot_beats import FOOT_LEAD, Times, body_beats, foot_beats, score_beats
 from smpl_rig.skeleton import JOINT_COUNT
 
 Joints = NDArray[np.floating[Any]]
+
+TOLD_APART: dict[str, Sequence[int]] = {"told_apart": UPPER, "told_apart_all": range(JOINT_COUNT)}
+"""Joints by which dances are told from real ones. The foot lock leaves traces in the legs that are no human trait."""
 
 BORDER = 200
 """Jerk is also reported every so many frames alone: the original MAGMA decodes motion in pieces of 200."""
@@ -46,7 +50,8 @@ class MeasuredDance:
     """The figures of a dance.
 
     has_song: whether the clip has a song of its own. figures: of the whole dance, by name. windows: by name, (n,) or
-    (n, D) values of its n windows.
+    (n, D) values of its n windows. described: its windows as `engine.evaluation.metrics.tell_apart` sees them, by the
+    names in `TOLD_APART`.
     """
 
     row: str
@@ -56,6 +61,7 @@ class MeasuredDance:
     has_song: bool
     figures: dict[str, float]
     windows: dict[str, NDArray[np.float64]]
+    described: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 class DanceMeasurer:
@@ -76,7 +82,8 @@ class DanceMeasurer:
         windows = set_windows(joints) | self._style_and_novelty(dance.subject.style, in_body_frame(joints))
         subject = dance.subject
         has_song = subject.song is not None and not subject.borrowed
-        return MeasuredDance(dance.row, subject.name, subject.style, dance.seed, has_song, figures, windows)
+        described = {name: describe(joints, FRAME_RATE, chosen) for name, chosen in TOLD_APART.items()}
+        return MeasuredDance(dance.row, subject.name, subject.style, dance.seed, has_song, figures, windows, described)
 
     def _music_figures(self, dance: EvaluatedDance, joints: Joints) -> dict[str, float]:
         subject, seconds = dance.subject, len(joints) / FRAME_RATE

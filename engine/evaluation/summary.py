@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.evaluation.codec import ALL
 from engine.evaluation.dances import REAL
-from engine.evaluation.measure import MeasuredDance
+from engine.evaluation.measure import TOLD_APART, MeasuredDance
 from engine.evaluation.metrics.physical import diversity, frechet_distance
+from engine.evaluation.metrics.tell_apart import WindowSet, tell_apart, tell_halves_apart
 
-WITH_SONG, ALL = "with a song", "all"
-"""Groups besides the styles: the clips that have a song, which are in every row, and all clips."""
+WITH_SONG = "with a song"
+"""A group besides the styles and `ALL`: the clips that have a song, which are in every row."""
 
 FEATURE_SETS: dict[str, float] = {"kinetic": 1e-9, "kinetic_reference": 1e-9, "geometric": 0.02, "statistics": 1e-9}
 """Features that sets of dances are compared by, with the least spread that each is standardised with. It is large for
@@ -57,12 +59,15 @@ def summarise(measured: Sequence[MeasuredDance], training: Mapping[str, Sequence
     for row in dict.fromkeys(m.row for m in measured):
         dances = [m for m in measured if m.row == row]
         summary[row] = {}
+        told = _told_apart(dances, real, is_real=row == REAL)
         for group in _groups(dances):
             chosen = _chosen(dances, group)
             near = _pooled([m.windows for m in _chosen(real, group)])
             far = _pooled([sets for style in sorted({m.style for m in chosen}) for sets in training.get(style, ())])
             seeds = [[m for m in chosen if m.seed == seed] for seed in sorted({m.seed for m in chosen})]
-            by_seed = [_seed_figures(dances, near, far, is_real=row == REAL) for dances in seeds]
+            by_seed = [
+                _seed_figures(dances, near, far, is_real=row == REAL) | _mean_shares(dances, told) for dances in seeds
+            ]
             windows = [sum(len(m.windows["statistics"]) for m in dances) for dances in seeds]
             summary[row][group] = Group(len({m.clip for m in chosen}), round(float(np.mean(windows))), _over(by_seed))
     return summary
@@ -97,6 +102,39 @@ def _seed_figures(dances: Sequence[MeasuredDance], near: Sets, far: Sets, is_rea
                 figures[f"{name}_to_{other}"] = frechet_distance(reference[name], sets[name], least)
         if name in near and min(len(near[name]), len(sets[name])) > 1:
             figures[f"{name}_diversity"] = diversity(sets[name], near[name], least)
+    return figures
+
+
+Shares = dict[tuple[str, int], dict[str, float]]
+"""By name of the joints and seed: the share of windows that are told right, by clip."""
+
+
+def _told_apart(dances: Sequence[MeasuredDance], real: Sequence[MeasuredDance], is_real: bool) -> Shares:
+    """How well a classifier that knows the other clips tells the dances of a row from real ones, seed by seed; real
+    dances are told from each other, in halves."""
+    shares: Shares = {}
+    for name in TOLD_APART:
+        for seed in sorted({m.seed for m in dances}):
+            mine = _described([m for m in dances if m.seed == seed], name)
+            clips = {each.clip for each in mine}
+            shares[name, seed] = (
+                tell_halves_apart(mine)
+                if is_real
+                else tell_apart(_described([m for m in real if m.clip in clips], name), mine)
+            )
+    return shares
+
+
+def _described(dances: Sequence[MeasuredDance], name: str) -> list[WindowSet]:
+    return [WindowSet(m.clip, m.described[name]) for m in dances if name in m.described]
+
+
+def _mean_shares(dances: Sequence[MeasuredDance], told: Shares) -> dict[str, float]:
+    figures = {}
+    for name in TOLD_APART:
+        known = [told[name, m.seed][m.clip] for m in dances if m.clip in told[name, m.seed]]
+        if known:
+            figures[name] = float(np.mean(known))
     return figures
 
 

@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.checkpoint_index import WEIGHTS_FILE, version_of
+from engine.data.sources import LICENCES, RESEARCH
 from engine.errors import DataError, EngineError, RequestError
 from engine.service.terminal import add_device
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from engine.data.dataset import DanceDataset
+    from engine.data.sources import Provenance
     from engine.models.own.config import DecoderConfig, VQVAEConfig
     from engine.models.torch.checkpoint import TorchCheckpoint
     from engine.models.torch.vqvae import MotionVQVAE
     from engine.training.loop import TrainOptions
 
 
-CONFIG_FILE = "config.json"
+CONFIG_FILE, CARD_FILE = "config.json", "MODEL_CARD.md"
 MOST_LEVELS = 16
 _ROW = re.compile(r"\[[-\d.,\s]+\]")
 """A list of numbers in JSON."""
@@ -35,8 +38,14 @@ def add_commands(commands: Any) -> None:
     vqvae = commands.add_parser("train-vqvae", help="stage one: train the motion codec; resumes an unfinished run")
     _add_run(vqvae, steps=3200, batch=64, learning_rate=1e-3)
     _add_start(vqvae)
-    vqvae.add_argument("--levels", type=int, default=8, help="residual codes of a token position")
-    vqvae.add_argument("--coarse", type=int, default=4, help="how many of them are generated for a new dance")
+    vqvae.add_argument("--levels", type=int, default=12, help="residual codes of a token position")
+    vqvae.add_argument("--coarse", type=int, default=6, help="how many of them are generated for a new dance")
+    vqvae.add_argument(
+        "--quick",
+        type=int,
+        default=3,
+        help="every so many of them, one codes how the position's two frames differ; 0: none does",
+    )
     vqvae.set_defaults(run=_train_vqvae)
 
     finetune = commands.add_parser(
@@ -55,7 +64,13 @@ def add_commands(commands: Any) -> None:
         required=True,
         help="the run folder of train-vqvae or finetune-vqvae, or a checkpoint's, whose codec stays as it is",
     )
-    decoder.add_argument("--songs", type=Path, help="a folder of more songs for rhythm pairs")
+    decoder.add_argument(
+        "--songs",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of more songs for rhythm pairs: sound files, or index.json and wavs/",
+    )
     decoder.add_argument(
         "--rhythm-pairs", type=int, default=4, help="number of other songs that each motion is re-timed onto"
     )
@@ -93,37 +108,56 @@ def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_r
     parser.add_argument("--batch", type=int, default=batch)
     parser.add_argument("--learning-rate", type=float, default=learning_rate)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--licence",
+        choices=LICENCES,
+        default=RESEARCH,
+        help="what the checkpoint may be used for: with commercial, only clips and songs that are marked so are used",
+    )
     add_device(parser)
 
 
 def _add_start(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--start-from", metavar="CHECKPOINT", help="start from this checkpoint's weights instead of random ones"
+        "--start-from",
+        metavar="CHECKPOINT",
+        help="start from this checkpoint's weights instead of random ones; train-vqvae also from those of a run folder",
     )
 
 
 def _train_vqvae(options: argparse.Namespace) -> None:
     from engine.data.clips import styled
     from engine.data.dataset import DanceDataset
-    from engine.models.own.config import VQVAEConfig
     from engine.training.vqvae import train_vqvae
 
-    data = DanceDataset(options.data, options.clips)
+    data = DanceDataset(options.data, options.clips, options.licence)
     train = styled(data.split("train"))
     val = styled(data.split("val")) or train[:4]
+    config = _codec_config(options)
+    start = _start_codec(options)
+    settings = _options(options)
+    if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
+        raise DataError(
+            f"{options.out} holds a run with other --levels, --coarse or --quick. Use the same, or another --out."
+        )
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
+    _keep_sources(options, data, [options.start_from])
+    train_vqvae(train, val, config, settings, start)
+
+
+def _codec_config(options: argparse.Namespace) -> VQVAEConfig:
+    """The sizes of the codec to train. Raises EngineError."""
+    from engine.models.own.config import VQVAEConfig
+
     if not 1 <= options.coarse <= options.levels <= MOST_LEVELS:
         raise EngineError(
             f"--levels is {options.levels} and --coarse {options.coarse}. "
             f"Choose 1 to {MOST_LEVELS} levels, and at most as many coarse ones."
         )
-    start = _start(options)
-    config = VQVAEConfig(levels=options.levels, coarse=options.coarse)
-    settings = _options(options)
-    if (options.out / CONFIG_FILE).exists() and _read_codec_config(options.out) != config:
-        raise DataError(f"{options.out} holds a run with other --levels or --coarse. Use the same, or another --out.")
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / CONFIG_FILE).write_text(json.dumps(asdict(config)), encoding="utf-8")
-    train_vqvae(train, val, config, settings, start.vqvae if start else None)
+    if not (options.quick == 0 or 2 <= options.quick <= options.levels):
+        raise EngineError(f"--quick is {options.quick}. Choose 0, or 2 to --levels, {options.levels}.")
+    return VQVAEConfig(levels=options.levels, coarse=options.coarse, quick=options.quick)
 
 
 def _finetune_vqvae(options: argparse.Namespace) -> None:
@@ -131,12 +165,13 @@ def _finetune_vqvae(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
     from engine.training.finetune_vqvae import finetune_vqvae
 
-    data = DanceDataset(options.data, options.clips)
+    data = DanceDataset(options.data, options.clips, options.licence)
     train = styled(data.split("train"))
     codec = load_vqvae_run(options.vqvae)
     settings = _options(options)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / CONFIG_FILE).write_text(json.dumps(asdict(codec.config)), encoding="utf-8")
+    _keep_sources(options, data, [options.vqvae])
     finetune_vqvae(codec, train, styled(data.split("val")) or train[:4], settings)
 
 
@@ -146,11 +181,11 @@ def _train_decoder(options: argparse.Namespace) -> None:
     from engine.training.decoder import train_decoder
     from engine.training.pair_maker import PairMaker
 
-    data = DanceDataset(options.data, options.clips)
+    data = DanceDataset(options.data, options.clips, options.licence)
     codec = load_vqvae_run(options.vqvae)
     styles = sorted({clip.style for clip in data.split("train")})
     dances = with_songs(data.split("train"))
-    songs = all_songs(dances, options.songs)
+    songs = all_songs(dances, options.songs, options.licence)
     maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
     train = maker.make(dances, songs, print)
     val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
@@ -158,6 +193,7 @@ def _train_decoder(options: argparse.Namespace) -> None:
     config = _decoder_config(codec, styles)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
+    _keep_sources(options, data, [options.vqvae, options.start_from], [song.provenance for song in songs])
     start = _start(options)
     if start and (start.network.config, list(start.styles)) != (config, styles):
         raise DataError(
@@ -173,24 +209,31 @@ def _pack(options: argparse.Namespace) -> None:
     from engine.models.own.config import Sampling
     from engine.models.torch.checkpoint import save_checkpoint
     from engine.models.torch.decoder import MotionDecoder
+    from engine.training.run_sources import card_with_sources, licence_of, merged, read_sources
 
     codec = load_vqvae_run(options.vqvae)
     styles = _read_styles(options.decoder)
     decoder = MotionDecoder(_decoder_config(codec, styles))
     _load_averaged(decoder, options.decoder, "train-decoder")
     music = {style: asdict(each) for style, each in music_of(styles).items()}
+    sources = merged([read_sources(options.vqvae), read_sources(options.decoder)])
     description = {
         "name": options.output.name,
         "styles": styles,
         "style_music": music,
         "description": options.description,
         "version": options.version,
+        "licence": licence_of(sources),
+        "sources": sources,
     }
     try:
         version_of(description)
     except ValueError as error:
         raise RequestError(f"--version: {error}.") from error
     save_checkpoint(options.output, codec, decoder, description, Sampling(), FRAME_RATE)
+    card = options.output / CARD_FILE
+    text = card.read_text(encoding="utf-8") if card.is_file() else f"# Checkpoint `{options.output.name}`\n"
+    card.write_text(card_with_sources(text, sources), encoding="utf-8")
     print(f"{options.output}: {(options.output / 'model.safetensors').stat().st_size / 1e6:.1f} MB")
 
 
@@ -229,6 +272,15 @@ def _start(options: argparse.Namespace) -> TorchCheckpoint | None:
     return load_own_checkpoint(options.start_from) if options.start_from else None
 
 
+def _start_codec(options: argparse.Namespace) -> MotionVQVAE | None:
+    """The codec that training starts from, of a run or of a checkpoint, None if none is named. Raises DataError,
+    CheckpointError."""
+    if options.start_from and (Path(options.start_from) / CONFIG_FILE).is_file():
+        return load_vqvae_run(Path(options.start_from))
+    start = _start(options)
+    return start.vqvae if start else None
+
+
 def load_vqvae_run(folder: Path) -> MotionVQVAE:
     """The averaged codec of a run folder, or the codec of a checkpoint's. Raises DataError, CheckpointError."""
     from engine.models.loading import load_own_checkpoint
@@ -239,6 +291,27 @@ def load_vqvae_run(folder: Path) -> MotionVQVAE:
     codec = MotionVQVAE(_read_codec_config(folder))
     _load_averaged(codec, folder, "train-vqvae")
     return codec.eval().requires_grad_(False)
+
+
+def _keep_sources(
+    options: argparse.Namespace,
+    data: DanceDataset,
+    earlier: Sequence[str | Path | None],
+    songs: Sequence[Provenance] = (),
+) -> None:
+    """Write what a run is trained on into its folder: training and validation clips, songs, and the sources of the
+    `earlier` run folders and checkpoints that it starts from."""
+    from engine.training.run_sources import read_sources, write_sources
+
+    clips = [clip.provenance for clip in data if clip.split != "test"]
+    write_sources(options.out, [*clips, *songs], [read_sources(_folder_of(each)) for each in earlier if each])
+
+
+def _folder_of(name: str | Path) -> Path:
+    """The folder of a run, or of a checkpoint by name or path."""
+    from engine.models.loading import find_checkpoint
+
+    return Path(name) if (Path(name) / CONFIG_FILE).is_file() else find_checkpoint(str(name))
 
 
 def _read_codec_config(folder: Path) -> VQVAEConfig:

@@ -5,6 +5,10 @@ as they are, the misfits show as jerks. Here some codes of real dances are repla
 the real motion, so that these layers learn to smooth out what does not fit. Encoder and codebooks stay, so a decoder
 trained before still fits. This is the idea of denoising autoencoders (Vincent et al. 2008), with the noise in the
 codes.
+
+What no code holds, these layers learn to make plausible: as strong at every frequency as real movements are (a
+spectral loss), and not to be told from them by a discriminator. In stage one, neither: where codes do not hold an
+accent yet, both would put buzz in its place.
 """
 
 from __future__ import annotations
@@ -16,9 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from engine.data.clips import StyledMotion, at_rate
+from engine.data.torch_kinematics import Movement
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
+from engine.training.discriminator import Opponent
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
+from engine.training.motion_spectra import spectral_loss
 from engine.training.vqvae import WINDOW, codec_figures, weighted_losses
 from engine.training.windows import FeatureWindows
 
@@ -37,7 +44,9 @@ def finetune_vqvae(
     windows = FeatureWindows(train, WINDOW)
     codec.eval().requires_grad_(False)
     codec.decoder.requires_grad_(True)
-    run = Run(codec, options)
+    torch.manual_seed(options.seed)
+    opponent = Opponent(options.device)
+    run = Run(codec, options, opponent)
     held_out = [rep.encode(at_rate(clip.motion)) for clip in val]
     near = nearest_codes(codec.quantizer.codebook, NEAREST)
 
@@ -49,7 +58,11 @@ def finetune_vqvae(
         quantized = network.quantizer.decode(codes)
         with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
-        return weighted_losses(predicted, target, network.std)
+
+        def plausible(moved: Movement, true: Movement) -> Losses:
+            return {"spectrum": spectral_loss(moved.steps, true.steps)} | opponent.losses(moved, true)
+
+        return weighted_losses(predicted, target, network.std, plausible)
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, MotionVQVAE)

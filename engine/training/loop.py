@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -64,11 +65,20 @@ def learning_rate(options: TrainOptions, step: int) -> float:
     return options.learning_rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
 
 
-class Run:
-    """One training run in `options.out`: the model, its averaged copy, the optimiser and the step count."""
+class Stateful(Protocol):
+    """What is kept with a run so that it can be resumed."""
 
-    def __init__(self, model: nn.Module, options: TrainOptions):
-        self.options = options
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> object: ...
+
+
+class Run:
+    """One training run in `options.out`: the model, its averaged copy, the optimiser and the step count; and the
+    `opponent` that the losses train beside it, if there is one."""
+
+    def __init__(self, model: nn.Module, options: TrainOptions, opponent: Stateful | None = None):
+        self.options, self.opponent = options, opponent
         self.model = model.to(options.device)
         self.averaged = copy.deepcopy(self.model).eval().requires_grad_(False)
         decay = [p for p in self.model.parameters() if p.ndim >= 2]
@@ -90,6 +100,8 @@ class Run:
             self.model.load_state_dict(state["model"])
             self.averaged.load_state_dict(state["averaged"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.opponent is not None:
+                self.opponent.load_state_dict(state["opponent"])
             self.step = state["step"]
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise DataError(
@@ -105,6 +117,8 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
         }
+        if self.opponent is not None:
+            state["opponent"] = self.opponent.state_dict()
         partial = self.state_file.with_suffix(".partial")
         torch.save(state, partial)
         os.replace(partial, self.state_file)  # noqa: PTH105 - os.replace is the atomic one on every platform

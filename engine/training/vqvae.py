@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.clips import StyledMotion, at_rate
-from engine.data.torch_kinematics import joint_steps, joints_in_heading_frame, root_path
+from engine.data.torch_kinematics import Movement, joint_steps, joints_in_heading_frame, movement_of, root_path
 from engine.models.own.config import VQVAEConfig
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
 from engine.training.loop import Losses, Run, TrainOptions, mixed_precision
+from engine.training.motion_spectra import wave_loss
 from engine.training.windows import FeatureWindows
 
 FOOT_JOINTS = [7, 8, 10, 11]
@@ -25,12 +26,16 @@ WEIGHTS = {
     "features": 1.0,
     "joints": 10.0,
     "speed": 60.0,
+    "acceleration": 150.0,
+    "waves": 1.0,
+    "spectrum": 0.3,
     "feet": 60.0,
     "path": 0.5,
     "turn": 0.2,
     "energy": 0.1,
     "contact": 0.1,
     "commit": 0.25,
+    "adversarial": 0.1,
 }
 UNQUANTIZED_STEPS = 400
 """The first steps train a plain autoencoder, so that the codebooks start from useful latents."""
@@ -39,22 +44,22 @@ COARSE_ONLY, FEWER = 0.4, 0.1
 of levels, so that the first codes carry the most (quantiser dropout, SoundStream, section III-C)."""
 
 
-def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Losses:
-    """Unweighted losses between (B, T, 128) features in metres and radians."""
-    joints, true_joints = joints_in_heading_frame(predicted), joints_in_heading_frame(target)
-    steps, true_steps = joint_steps(predicted, joints), joint_steps(target, true_joints)
+def reconstruction_losses(predicted: Tensor, target: Tensor, moved: Movement, true: Movement, std: Tensor) -> Losses:
+    """Unweighted losses between (B, T, 128) features in metres and radians, with their movements."""
     turn, path = root_path(predicted)
     true_turn, true_path = root_path(target)
     contact = target[:, 1:, rep.CONTACTS, None]
     # root mean square speed of each joint over the window, which a motion that is too smooth cannot match
-    energy = (steps.square().sum(-1).mean(1) + 1e-6).sqrt()
-    true_energy = (true_steps.square().sum(-1).mean(1) + 1e-6).sqrt()
+    energy = (moved.steps.square().sum(-1).mean(1) + 1e-6).sqrt()
+    true_energy = (true.steps.square().sum(-1).mean(1) + 1e-6).sqrt()
     motion = slice(0, rep.CONTACTS.start)
     return {
         "features": F.smooth_l1_loss(predicted[..., motion] / std[motion], target[..., motion] / std[motion]),
-        "joints": (joints - true_joints).abs().mean(),
-        "speed": (steps - true_steps).abs().mean(),
-        "feet": (contact * (steps - true_steps)[:, :, FOOT_JOINTS].abs()).mean(),
+        "joints": (moved.joints - true.joints).abs().mean(),
+        "speed": (moved.steps - true.steps).abs().mean(),
+        "acceleration": (moved.bends - true.bends).abs().mean(),
+        "waves": wave_loss(moved.steps, true.steps),
+        "feet": (contact * (moved.steps - true.steps)[:, :, FOOT_JOINTS].abs()).mean(),
         "path": (path - true_path).abs().mean(),
         "turn": (turn - true_turn).abs().mean(),
         "energy": (energy / true_energy).log().abs().mean(),
@@ -64,10 +69,18 @@ def reconstruction_losses(predicted: Tensor, target: Tensor, std: Tensor) -> Los
     }
 
 
-def weighted_losses(predicted: Tensor, target: Tensor, std: Tensor, **more: Tensor) -> Losses:
-    """`reconstruction_losses` and `more` losses with names in `WEIGHTS`, and their weighted sum under "loss"."""
-    values = reconstruction_losses(predicted, target, std) | more
-    values["loss"] = sum((WEIGHTS[name] * value for name, value in values.items()), torch.zeros(()))
+def weighted_losses(
+    predicted: Tensor,
+    target: Tensor,
+    std: Tensor,
+    more: Callable[[Movement, Movement], Losses] = lambda *_: {},
+) -> Losses:
+    """`reconstruction_losses` and `more` losses of the decoded movement and the true one, and under "loss" the weighted
+    sum of those with names in `WEIGHTS`."""
+    moved, true = movement_of(predicted), movement_of(target)
+    values = reconstruction_losses(predicted, target, moved, true, std) | more(moved, true)
+    terms = (WEIGHTS[name] * value for name, value in values.items() if name in WEIGHTS)
+    values["loss"] = sum(terms, torch.zeros(()))
     return values
 
 
@@ -122,7 +135,7 @@ def train_vqvae(
             quantized, commit, codes = network.quantizer(latent, levels)
         with mixed_precision(options.device):
             predicted = network.synthesize(quantized)
-        values = weighted_losses(predicted, target, network.std, commit=commit)
+        values = weighted_losses(predicted, target, network.std, lambda *_: {"commit": commit})
         if codes is not None:
             values["perplexity"] = perplexity(codes, config.codes)
         return values
@@ -152,14 +165,42 @@ def codec_figures(network: MotionVQVAE, held_out: Sequence[NDArray[np.float32]],
 
 
 def copy_weights(start: MotionVQVAE, model: MotionVQVAE) -> None:
-    """Copy the weights of `start` into `model`, which can have more levels; their codebooks then start from data."""
+    """Copy the weights of `start` into `model`, which can have other levels; codebooks that it lacks then start from
+    data.
+
+    A model whose layers all run at the frame rate can start from one whose inner layers run at the token rate: its
+    latents are then those of `start` for positions that begin at every frame, and its last layers are given, for each
+    frame, the mean of what those of `start` are given for the frame in all its places.
+    """
     weights, own = start.state_dict(), model.state_dict()
-    known = min(start.config.levels, model.config.levels)
     # checkpoints do not contain the moving averages: they start as if each code had been used once
     for name in ("codebook", "total"):
-        own[f"quantizer.{name}"][:known] = start.quantizer.codebook[:known]
+        for quick in (False, True):
+            books, given = (_levels(codec.config, quick) for codec in (model, start))
+            for level, given_level in zip(books, given, strict=False):
+                own[f"quantizer.{name}"][level] = start.quantizer.codebook[given_level]
     weights |= {name: value for name, value in own.items() if name.startswith("quantizer.")}
+    if model.config.quick and not start.config.quick:
+        for name, kernel in _at_every_frame(start, model.config.stride).items():
+            weights[name] = torch.zeros_like(own[name])
+            width, middle = kernel.shape[-1], own[name].shape[-1] // 2
+            first = middle if name.startswith("encoder") else middle - width + 1
+            weights[name][..., first : first + width] = kernel
     model.load_state_dict(weights)
+
+
+def _levels(config: VQVAEConfig, quick: bool) -> list[int]:
+    """The levels that are quick, or those that are not."""
+    return [level for level in range(config.levels) if config.is_quick(level) == quick]
+
+
+def _at_every_frame(start: MotionVQVAE, stride: int) -> dict[str, Tensor]:
+    """The convolutions (out, in, stride) between the sides of a codec, from and to every frame instead of positions."""
+    weights = start.state_dict()
+    return {
+        "encoder.2.weight": weights["encoder.2.weight"],
+        "decoder.2.weight": weights["decoder.2.weight"].transpose(0, 1).flip(-1) / stride,
+    }
 
 
 def perplexity(codes: Tensor, size: int) -> Tensor:

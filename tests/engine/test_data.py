@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from engine.data.aist import load_aist
+from engine.data.clips import at_rate
 from engine.data.dataset import UNKNOWN_STYLE, DanceDataset
 from engine.data.head_level import face_pitch, level_head
+from engine.data.songs import all_songs, with_songs
+from engine.data.sources import attributions
 from engine.errors import DataError
 from engine.motion.files.bvh_write import write_bvh
+from engine.training.run_sources import card_with_sources, licence_of, merged
 from smpl_rig.motion import Motion, save_npz
 from smpl_rig.rotations import axis_angle_to_matrix, matrix_to_axis_angle, yaw
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_INDEX
@@ -89,6 +93,68 @@ def test_broken_indexes_are_refused(tmp_path: Path) -> None:
     (folder / "index.json").write_text('{"clips": []}')
     with pytest.raises(DataError, match="lists no clips"):
         DanceDataset(folder)
+
+
+def test_only_what_is_marked_commercial_is_used_for_a_commercial_checkpoint(tmp_path: Path) -> None:
+    """Clips and songs that are for research, or do not say what they are for, are left out of a checkpoint's data."""
+    folder = own_layout(tmp_path)
+    index = json.loads((folder / "index.json").read_text())
+    entries = []
+    for name, licence in (("a", "research"), ("b", "commercial"), ("c", None), ("d", "commercial")):
+        (folder / "motions" / f"{name}.npz").write_bytes((folder / "motions" / "b.npz").read_bytes())
+        entry = {**index["clips"][1], "name": name, "split": "train", "source": f"studio {name}", "floor_work": True}
+        entries.append(entry | ({} if licence is None else {"licence": licence, "attribution": f"by {name}"}))
+    (folder / "index.json").write_text(json.dumps({"clips": entries}))
+    (tmp_path / "songs" / "wavs").mkdir(parents=True)
+    tracks = []
+    for name, commercial in (("free", True), ("bought", False)):
+        (tmp_path / "songs" / "wavs" / f"{name}.ogg").touch()
+        track = {"name": name, "title": name, "author": "A", "licence": "CC", "commercial": commercial, "source": "S"}
+        tracks.append(track)
+    (tmp_path / "songs" / "index.json").write_text(json.dumps({"tracks": tracks}))
+    (tmp_path / "unknown").mkdir()
+    (tmp_path / "unknown" / "x.ogg").touch()
+
+    clips = DanceDataset(folder, licence="commercial").split("train")
+    assert [clip.name for clip in clips] == ["b", "d"] and all(clip.floor_work for clip in clips)
+    assert [clip.name for clip in DanceDataset(folder)] == ["a", "b", "c", "d"]
+    songs = all_songs(with_songs(clips), [tmp_path / "songs"], "commercial")
+    assert [song.path.stem for song in songs] == ["free"]
+    assert len(all_songs([], [tmp_path / "songs", tmp_path / "unknown"])) == 3
+    with pytest.raises(DataError, match="holds no songs that are marked 'commercial'"):
+        all_songs([], [tmp_path / "unknown"], "commercial")
+
+    free = attributions([clip.provenance for clip in clips] + [song.provenance for song in songs])
+    assert [each["source"] for each in free] == ["S", "studio b", "studio d"] and licence_of(free) == "commercial"
+    everything = attributions([clip.provenance for clip in DanceDataset(folder)])
+    assert licence_of(everything) == licence_of(merged([free, everything])) == "research" == licence_of([])
+    card = card_with_sources("# Card\n\n## Sources\n\nold\n\n## Limits\n\nnone\n", free)
+    assert "by b" in card and "old" not in card and card.endswith("## Limits\n\nnone\n")
+    assert card_with_sources(card, free) == card
+    (folder / "index.json").write_text(json.dumps({"clips": [{**entries[0], "licence": "mine"}]}))
+    with pytest.raises(DataError, match="licence 'mine'"):
+        DanceDataset(folder)
+
+
+def test_heads_are_levelled_in_the_source_that_does_not_see_them(tmp_path: Path) -> None:
+    folder = own_layout(tmp_path)
+    looks_up = motion()
+    looks_up.poses[:, 3 * JOINT_INDEX["head"]] = -1.0
+    save_npz(folder / "motions" / "a.npz", looks_up)
+    entries = json.loads((folder / "index.json").read_text())["clips"]
+    for source, pitch in (("Dance with Melody (Tang et al. 2018)", 0.0), ("another", 1.0)):
+        (folder / "index.json").write_text(json.dumps({"clips": [{**entries[0], "source": source}]}))
+        (clip,) = DanceDataset(folder)
+        assert np.median(face_pitch(clip.motion().rotations())) == pytest.approx(pitch, abs=0.02)
+
+
+@pytest.mark.parametrize("hertz", [1.0, 5.0, 7.0])
+def test_quick_movements_keep_their_strength_at_another_frame_rate(hertz: float) -> None:
+    """An arm that swings: sampled from 30 to 20 frames a second it swings as far as before."""
+    moving = motion(301)
+    moving.poses[:, 3 * JOINT_INDEX["L_shoulder"]] = 0.2 * np.sin(2 * np.pi * hertz * np.arange(301) / 30)
+    arm = at_rate(moving).poses[:, 3 * JOINT_INDEX["L_shoulder"]]
+    assert arm.std() > {1.0: 0.99, 5.0: 0.95, 7.0: 0.85}[hertz] * 0.2 / np.sqrt(2)
 
 
 @pytest.mark.parametrize(("nod", "found"), [(-1.2, 0.0), (-0.7, 0.0), (-0.1, 0.1), (0.5, -0.5)])

@@ -32,6 +32,9 @@ CODECS = [
     VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=8, codes=16, levels=3, coarse=2),
     VQVAEConfig(features=7, frame_width=8, token_width=9, frame_blocks=3, token_blocks=1, code_dim=5, codes=6, levels=2,
                 coarse=2, stride=3),
+    VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=8, codes=16, levels=8, coarse=4, quick=3),
+    VQVAEConfig(features=7, frame_width=8, token_width=9, frame_blocks=3, token_blocks=1, code_dim=5, codes=6, levels=3,
+                coarse=1, quick=2),
 ]  # fmt: skip
 COUNT = 60
 

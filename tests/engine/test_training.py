@@ -27,6 +27,7 @@ from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
 from engine.training.finetune_vqvae import corrupted, finetune_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
+from engine.training.motion_spectra import spectral_loss, wave_loss
 from engine.training.pairs import Pair
 from engine.training.vqvae import train_vqvae
 from engine.training.windows import style_weights
@@ -104,6 +105,48 @@ def test_a_codec_with_more_levels_starts_as_the_one_it_is_made_from(tmp_path: Pa
     coarse_only = codes.new_zeros(1, 20, finer.levels)
     coarse_only[..., : finer.coarse] = codes[..., : finer.coarse]
     torch.testing.assert_close(trained.decode(coarse_only), trained.decode(codes[..., : finer.coarse]))
+
+
+def test_a_codec_at_two_rates_starts_from_one_at_the_token_rate() -> None:
+    """Its latents are those of the other one for positions that begin at each frame; what its last layers are given is
+    the mean of what the other one's are given for a frame in its two places."""
+    torch.manual_seed(0)
+    old, new = MotionVQVAE(SMALL_CODEC), MotionVQVAE(replace(SMALL_CODEC, levels=8, quick=3))
+    codec_training.copy_weights(old, new)
+    features = torch.randn(1, 62, 128)
+    latents = new.latent(features)[:, 1:-1]
+    even, odd = old.latent(features[:, :-2])[0], old.latent(features[:, 1:-1])[0]
+    apart = torch.stack([odd[:-1], even[1:]], 1).flatten(0, 1)[None]  # as `latents`, from frame 1 on
+    inner = slice(24, -24)  # beyond the reach of the ends
+    torch.testing.assert_close(latents[:, : apart.shape[1]][:, inner], apart[:, inner], atol=1e-5, rtol=1e-4)
+    encoded = ((new, new.latent(features)), (old, even[None]), (old, odd[None]))
+    deep = [codec.decoder[:3](latent.transpose(1, 2)) for codec, latent in encoded]
+    mean = (deep[1][..., 1:] + deep[2][..., :-1]) / 2
+    torch.testing.assert_close(deep[0][..., 1:-2][..., inner], mean[..., inner], atol=1e-5, rtol=1e-4)
+
+
+def test_what_the_losses_of_spectra_see() -> None:
+    """Weak quick movements count like strong slow ones; at another moment they are as strong, and not the same."""
+    times = torch.arange(65) / 20
+
+    def steps(quick: float, late: float = 0.0) -> torch.Tensor:
+        place = 0.3 * torch.sin(2 * torch.pi * times) + quick * torch.sin(2 * torch.pi * 5 * (times - late))
+        return place.diff()[None, :, None, None].repeat(1, 1, 24, 3)
+
+    real = steps(0.02)
+    without, late, slower = steps(0.0), steps(0.02, late=0.1), steps(0.02) * 1.05
+    assert wave_loss(without, real) > 2 * wave_loss(slower, real)
+    assert wave_loss(late, real) > wave_loss(without, real) > 0.1
+    assert spectral_loss(late, real) < 0.25 * spectral_loss(without, real)
+
+
+def test_fine_tuning_resumes_with_its_discriminator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = finetune_vqvae(tiny_networks()[0], clips(), clips()[:1], options(tmp_path / "whole", 4, save_every=2))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        kill_at_step(patch, 3)
+        finetune_vqvae(tiny_networks()[0], clips(), clips()[:1], options(tmp_path / "parts", 4, save_every=2))
+    resumed = finetune_vqvae(tiny_networks()[0], clips(), clips()[:1], options(tmp_path / "parts", 4, save_every=2))
+    assert equal(whole.state_dict(), resumed.state_dict())
 
 
 def test_fine_tuning_changes_only_what_comes_after_the_codebooks(tmp_path: Path) -> None:
@@ -268,13 +311,17 @@ def test_from_a_data_folder_to_a_dance(
         monkeypatch.setattr(type(config).__init__, "__defaults__", tuple(asdict(config).values()))
     data, codec, decoder, made = own_folder(tmp_path / "data"), tmp_path / "vq", tmp_path / "dec", tmp_path / "mine"
     few = ["--steps", 2, "--batch", 2, "--device", "cpu"]
-    assert run("train-vqvae", "--data", data, "--out", codec, "--levels", 3, "--coarse", 2, *few) == 0
+    levels = ["--levels", 4, "--coarse", 2, "--quick", 2]
+    assert run("train-vqvae", "--data", data, "--out", codec, *levels, *few) == 0
     first, codec = codec, tmp_path / "tuned"
     assert run("finetune-vqvae", "--data", data, "--vqvae", first, "--out", codec, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", codec, "--out", decoder, "--rhythm-pairs", 1, *few) == 0
     assert json.loads((decoder / "styles.json").read_text()) == ["rumba", "salsa"]
     assert run("pack", "--vqvae", codec, "--decoder", decoder, "-o", made, "--description", "two steps") == 0
     assert "MB" in capsys.readouterr().out
+    about = json.loads((made / "config.json").read_text())
+    assert about["licence"] == "research" and [each["licence"] for each in about["sources"]] == ["not stated"]
+    assert "## Sources" in (made / "MODEL_CARD.md").read_text()
 
     song, dance = data / "wavs" / "r2.wav", tmp_path / "dance.npz"
     assert run("generate", song, "-o", dance, "--checkpoint", made, "--seconds", 4, "--device", "cpu") == 0
@@ -291,7 +338,7 @@ def test_from_a_data_folder_to_a_dance(
     assert "val" in capsys.readouterr().err
 
     finer = tmp_path / "finer"
-    assert run("train-vqvae", "--data", data, "--out", finer, "--coarse", 2, "--start-from", made, *few) == 0
+    assert run("train-vqvae", "--data", data, "--out", finer, *levels, "--start-from", first, *few) == 0
     second, start = tmp_path / "second", ["--rhythm-pairs", 1, "--start-from", made]
     assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", second, *start, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", finer, "--out", second, "--start-from", "gone", *few) == 1
@@ -359,7 +406,8 @@ def one_error(capsys: pytest.CaptureFixture[str]) -> str:
         (["train-vqvae", "--data", "EMPTY", "--out", "OUT"], "holds no dances"),
         (["train-vqvae", "--data", "DATA", "--out", "OUT", "--steps", 0], "at least 1"),
         (["train-vqvae", "--data", "DATA", "--out", "OUT", "--levels", 0], "--levels is 0"),
-        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--coarse", 9], "--coarse 9"),
+        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--coarse", 13], "--coarse 13"),
+        (["train-vqvae", "--data", "DATA", "--out", "OUT", "--quick", 1], "--quick is 1"),
         (["train-vqvae", "--data", "SHORT", "--out", "OUT", "--steps", 2], "long"),
         (["train-decoder", "--data", "DATA", "--vqvae", "EMPTY", "--out", "OUT"], "train-vqvae"),
         (["pack", "--vqvae", "EMPTY", "--decoder", "EMPTY", "-o", "OUT"], "train-vqvae"),

@@ -12,15 +12,23 @@ from engine.errors import CheckpointError
 
 MUSIC_WINDOW, MUSIC_LAYERS = 5, 2
 """Width in positions, and number, of the convolutions over the music in the context encoder."""
+BETWEEN = 3
+"""Width in frames of the codec's convolutions between frame side and token side, where all layers run at the frame
+rate."""
 
 
 @dataclass(frozen=True)
 class VQVAEConfig:
-    """Sizes of the codec. `stride` motion frames make one token position.
+    """Sizes of the codec. `stride` motion frames make one token position, which has `levels` codes.
 
-    coarse: how many of the `levels` are generated for a new dance. Fine levels can hardly be predicted from music and
+    coarse: how many of the levels are generated for a new dance. Fine levels can hardly be predicted from music and
     past, but reproduce an encoded motion much more closely; their code 0 is the zero vector, so a generated position
     has zeros there.
+
+    quick: every so many levels, one codes how the second frame of a position differs from the first, while the others
+    code what both share: the two halves of a Haar transform of their latent vectors, each with residual levels of its
+    own. So quick movements have codes of their own, however weak they are. All layers run at the frame rate then. 0: no
+    level does, and the inner layers run at the token rate, as in early checkpoints.
     """
 
     features: int = 128
@@ -33,13 +41,26 @@ class VQVAEConfig:
     levels: int = 8
     coarse: int = 4
     stride: int = 2
+    quick: int = 0
 
     @property
     def reach(self) -> int:
         """Token positions on each side that one token's features can depend on or change."""
         token_side = sum(dilation(index) for index in range(self.token_blocks)) + 1
         frame_side = sum(dilation(index) for index in range(self.frame_blocks)) + 2
+        if self.quick:
+            frame_side += 1  # the convolution between both sides
         return token_side + -(-frame_side // self.stride) + 1
+
+    @property
+    def latents(self) -> int:
+        """Latent vectors of a token position; also what the inner layers' dilations are multiplied by, so that they
+        reach as far in seconds at the frame rate as at the token rate."""
+        return self.stride if self.quick else 1
+
+    def is_quick(self, level: int) -> bool:
+        """Whether a level codes the difference between the frames of a position."""
+        return self.quick > 0 and level % self.quick == self.quick - 1
 
 
 def dilation(index: int) -> int:
@@ -97,8 +118,9 @@ _LARGEST = 16_384
 than any machine has, before the weights can be compared with it."""
 _MOST_LAYERS = 128
 _COUNTS = frozenset(
-    {"levels", "coarse", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride"}
+    {"levels", "coarse", "frame_blocks", "token_blocks", "encoder_layers", "decoder_layers", "heads", "stride", "quick"}
 )
+_FROM_ZERO = frozenset({"top_k", "quick"})
 
 
 def read_config(kind: type[Config], config: Mapping[str, Any], key: str, name: str) -> Config:
@@ -121,11 +143,11 @@ def read_config(kind: type[Config], config: Mapping[str, Any], key: str, name: s
 
 def with_later_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     """A config with the fields that early checkpoints lack: their decoder generated all levels, all at one
-    temperature, and could not be told an energy."""
+    temperature, and could not be told an energy; their codec had no quick levels."""
     codec, decoder, sampling = config.get("vqvae"), config.get("decoder"), config.get("sampling")
     complete = dict(config)
     if isinstance(codec, dict):
-        complete["vqvae"] = {"coarse": codec.get("levels"), **codec}
+        complete["vqvae"] = {"coarse": codec.get("levels"), "quick": 0, **codec}
     if isinstance(decoder, dict):
         complete["decoder"] = {"energy": False, **decoder}
     if isinstance(sampling, dict):
@@ -142,6 +164,7 @@ def check_fit(codec: VQVAEConfig, decoder: DecoderConfig, features: int, music_f
         "decoder.codes": (decoder.codes, codec.codes),
         "decoder.levels": (decoder.levels, codec.coarse),
         "vqvae.coarse": (codec.coarse, min(codec.coarse, codec.levels)),
+        "vqvae.stride": (codec.stride, 2 if codec.quick else codec.stride),
         "decoder.music_stride": (decoder.music_stride, codec.stride),
         "the remainder of decoder.width / decoder.heads": (decoder.width % decoder.heads, 0),
     }
@@ -159,4 +182,4 @@ def _usable(name: str, value: object, kind: type) -> bool:
         return isinstance(value, bool)
     if kind is not int:
         return is_number(value, 0)
-    return is_count(value, 0 if name == "top_k" else 1, _MOST_LAYERS if name in _COUNTS else _LARGEST)
+    return is_count(value, 0 if name in _FROM_ZERO else 1, _MOST_LAYERS if name in _COUNTS else _LARGEST)

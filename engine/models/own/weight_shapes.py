@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.models.own.config import MUSIC_LAYERS, MUSIC_WINDOW, DecoderConfig, VQVAEConfig
+from engine.models.own.config import BETWEEN, MUSIC_LAYERS, MUSIC_WINDOW, DecoderConfig, VQVAEConfig
 
 Shape = tuple[int, ...]
 UNUSED = ("quantizer.usage", "quantizer.total", "quantizer.started")
@@ -27,14 +27,17 @@ def _codec(c: VQVAEConfig) -> Iterator[tuple[str, Shape]]:
     yield "quantizer.codebook", (c.levels, c.codes, c.code_dim)
     yield from _convolution("encoder.0", c.features, c.frame_width, 3)
     yield from _blocks("encoder.1", c.frame_width, c.frame_blocks)
-    yield from _convolution("encoder.2", c.frame_width, c.token_width, c.stride)
+    yield from _convolution("encoder.2", c.frame_width, c.token_width, BETWEEN if c.quick else c.stride)
     yield from _blocks("encoder.3", c.token_width, c.token_blocks)
     yield "encoder.4.gain", (c.token_width, 1)
     yield from _convolution("encoder.5", c.token_width, c.code_dim, 1)
     yield from _convolution("decoder.0", c.code_dim, c.token_width, 3)
     yield from _blocks("decoder.1", c.token_width, c.token_blocks)
-    yield "decoder.2.weight", (c.token_width, c.frame_width, c.stride)  # transposed: in, out, width
-    yield "decoder.2.bias", (c.frame_width,)
+    if c.quick:
+        yield from _convolution("decoder.2", c.token_width, c.frame_width, BETWEEN)
+    else:
+        yield "decoder.2.weight", (c.token_width, c.frame_width, c.stride)  # transposed: in, out, width
+        yield "decoder.2.bias", (c.frame_width,)
     yield from _blocks("decoder.3", c.frame_width, c.frame_blocks)
     yield "decoder.4.gain", (c.frame_width, 1)
     yield from _convolution("decoder.5", c.frame_width, c.features, 3)

@@ -3,9 +3,11 @@
     features (B, T, 128) at 20 frames/s -> codes (B, N, K) at 10 positions/s -> features (B, T, 128)
 
 N = T / 2. A token position has K residual codes (RVQ; SoundStream, Zeghidour et al. 2021, section III-C): coarse ones,
-which a motion decoder generates, and fine ones, which only encoded motion has. All layers are convolutions, so a
-changed token changes only the frames within `VQVAEConfig.reach` of it, and any length can be decoded whole or in
-overlapping pieces with the same result.
+which a motion decoder generates, and fine ones, which only encoded motion has. Some code what the two frames of a
+position share, some how they differ (`VQVAEConfig.quick`): accents last a tenth of a second and less, and codes of two
+frames at once do not hold them. All layers are convolutions, so a changed token changes only the
+frames within `VQVAEConfig.reach` of it, and any length can be decoded whole or in overlapping pieces with the same
+result.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.models.own.config import VQVAEConfig, dilation
+from engine.models.own.config import BETWEEN, VQVAEConfig, dilation
 
 
 class ChannelNorm(nn.Module):
@@ -39,13 +41,17 @@ class ResidualBlock(nn.Module):
         return x + self.mix(F.gelu(self.wide(F.gelu(self.norm(x)))))
 
 
-def _blocks(channels: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*[ResidualBlock(channels, dilation(index)) for index in range(count)])
+def _blocks(channels: int, count: int, spread: int = 1) -> nn.Sequential:
+    return nn.Sequential(*[ResidualBlock(channels, spread * dilation(index)) for index in range(count)])
 
 
 class ResidualQuantizer(nn.Module):
-    """Residual quantiser of K codebooks; each quantises what the ones before left over. Codebooks follow the data by
-    moving averages (van den Oord et al. 2017, appendix A.1); unused codes are moved onto current residuals."""
+    """Residual quantiser; each codebook quantises what the ones before left over. Codebooks follow the data by moving
+    averages (van den Oord et al. 2017, appendix A.1); unused codes are moved onto current residuals.
+
+    Latents (B, L, D) have `VQVAEConfig.latents` vectors a token position, L / N. Where these are two, some levels
+    quantise their mean, and quick ones half their difference.
+    """
 
     DECAY = 0.99
 
@@ -60,48 +66,71 @@ class ResidualQuantizer(nn.Module):
         self.register_buffer("total", torch.zeros(config.levels, config.codes, config.code_dim))
 
     def nearest(self, residual: Tensor, level: int) -> Tensor:
-        """Indices (n,) of the codes nearest to vectors (n, D) by Euclidean distance."""
+        """Indices (...) of the codes nearest to vectors (..., D) by Euclidean distance."""
         book = self.codebook[level]
-        return (book.square().sum(1) - 2 * residual @ book.T).argmin(1)
+        return (book.square().sum(1) - 2 * residual @ book.T).argmin(-1)
 
     def encode(self, latent: Tensor) -> Tensor:
-        """Codes (B, N, K) of a latent (B, N, D)."""
-        residual = latent.reshape(-1, latent.shape[-1])
-        codes = []
+        """Codes (B, N, K) of a latent (B, L, D)."""
+        residuals, codes = self._parted(latent), []
         for level in range(self.config.levels):
-            index = self.nearest(residual, level)
-            residual = residual - self.codebook[level][index]
+            part = self.config.is_quick(level)
+            index = self.nearest(residuals[part], level)
+            residuals[part] = residuals[part] - self.codebook[level][index]
             codes.append(index)
-        return torch.stack(codes, -1).reshape(*latent.shape[:-1], -1)
+        return torch.stack(codes, -1)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """The latent (B, N, D) of codes (B, N, K)."""
-        return sum((self.codebook[level][codes[..., level]] for level in range(codes.shape[-1])), torch.zeros(()))
+        """The latent (B, L, D) of codes (B, N, k), of all levels or of the first ones."""
+        shape = (*codes.shape[:2], self.config.code_dim)
+        parts = [self.codebook.new_zeros(shape) for _ in range(self.config.latents)]
+        for level in range(codes.shape[-1]):
+            part = self.config.is_quick(level)
+            parts[part] = parts[part] + self.codebook[level][codes[..., level]]
+        return self._joined(parts)
+
+    def _parted(self, latent: Tensor) -> list[Tensor]:
+        """What levels quantise, (B, N, D) each: a position's vector, or the mean of its two and half their
+        difference."""
+        if self.config.latents == 1:
+            return [latent]
+        first, second = latent[:, ::2], latent[:, 1::2]
+        return [(first + second) / 2, (second - first) / 2]
+
+    def _joined(self, parts: list[Tensor]) -> Tensor:
+        """The latent (B, L, D) of what `_parted` gives."""
+        if self.config.latents == 1:
+            return parts[0]
+        mean, half = parts
+        return torch.stack([mean - half, mean + half], 2).flatten(1, 2)
 
     def forward(self, latent: Tensor, levels: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """Quantise a latent (B, N, D) and, in training, update the codebooks.
+        """Quantise a latent (B, L, D) and, in training, update the codebooks.
 
         levels: (B,) how many codebooks each clip may use (quantiser dropout), or None for all. Returns the quantised
         latent with a straight-through gradient, the commitment loss and codes (B, N, K).
         """
-        flat = latent.reshape(-1, latent.shape[-1])
-        residual, quantized, commitment = flat, torch.zeros_like(flat), flat.new_zeros(())
-        used = None if levels is None else levels.repeat_interleave(latent.shape[1])
-        codes = []
+        residuals, commitment, codes = self._parted(latent), latent.new_zeros(()), []
+        quantized = [torch.zeros_like(part) for part in residuals]
         for level in range(self.config.levels):
+            part = self.config.is_quick(level)
+            own = residuals[part].detach().flatten(0, 1)
             if self.training and not self.codebook[level].any():
-                self._start(level, residual.detach())
-            index = self.nearest(residual.detach(), level)
+                self._start(level, own)
+            index = self.nearest(residuals[part].detach(), level)
             code = self.codebook[level][index]
-            keep = flat.new_ones(len(flat), 1) if used is None else (used > level).unsqueeze(1).to(flat.dtype)
-            commitment = commitment + (keep * (residual - code).square()).mean()
+            keep = (
+                latent.new_ones(len(latent), 1, 1)
+                if levels is None
+                else (levels > level)[:, None, None].to(latent.dtype)
+            )
+            commitment = commitment + (keep * (residuals[part] - code).square()).mean()
             if self.training:
-                self._move(level, residual.detach(), index, keep[:, 0])
-            quantized = quantized + keep * code
-            residual = residual - code
+                self._move(level, own, index.flatten(), keep[:, :, 0].expand(index.shape).flatten())
+            quantized[part] = quantized[part] + keep * code
+            residuals[part] = residuals[part] - code
             codes.append(index)
-        quantized = flat + (quantized - flat).detach()
-        return quantized.reshape(latent.shape), commitment, torch.stack(codes, -1).reshape(*latent.shape[:-1], -1)
+        return latent + (self._joined(quantized) - latent).detach(), commitment, torch.stack(codes, -1)
 
     def _start(self, level: int, residual: Tensor) -> None:
         pick = torch.randint(len(residual), (self.config.codes,), device=residual.device)
@@ -137,32 +166,36 @@ class MotionVQVAE(nn.Module):
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(config.features))
         self.register_buffer("std", torch.ones(config.features))
-        c = config
+        c, spread = config, config.latents
         self.encoder = nn.Sequential(
             nn.Conv1d(c.features, c.frame_width, 3, padding=1),
             _blocks(c.frame_width, c.frame_blocks),
-            nn.Conv1d(c.frame_width, c.token_width, c.stride, stride=c.stride),
-            _blocks(c.token_width, c.token_blocks),
+            nn.Conv1d(c.frame_width, c.token_width, BETWEEN, padding=BETWEEN // 2)
+            if c.quick
+            else nn.Conv1d(c.frame_width, c.token_width, c.stride, stride=c.stride),
+            _blocks(c.token_width, c.token_blocks, spread),
             ChannelNorm(c.token_width),
             nn.Conv1d(c.token_width, c.code_dim, 1),
         )
         self.quantizer = ResidualQuantizer(config)
         self.decoder = nn.Sequential(
-            nn.Conv1d(c.code_dim, c.token_width, 3, padding=1),
-            _blocks(c.token_width, c.token_blocks),
-            nn.ConvTranspose1d(c.token_width, c.frame_width, c.stride, stride=c.stride),
+            nn.Conv1d(c.code_dim, c.token_width, 3, padding=spread, dilation=spread),
+            _blocks(c.token_width, c.token_blocks, spread),
+            nn.Conv1d(c.token_width, c.frame_width, BETWEEN, padding=BETWEEN // 2)
+            if c.quick
+            else nn.ConvTranspose1d(c.token_width, c.frame_width, c.stride, stride=c.stride),
             _blocks(c.frame_width, c.frame_blocks),
             ChannelNorm(c.frame_width),
             nn.Conv1d(c.frame_width, c.features, 3, padding=1),
         )
 
     def latent(self, features: Tensor) -> Tensor:
-        """The latent (B, T / stride, D) of features (B, T, 128), before quantisation; T is a multiple of the stride."""
+        """The latent (B, L, D) of features (B, T, 128), before quantisation; T is a multiple of the stride."""
         x = ((features - self.mean) / self.std).transpose(1, 2)
         return self.encoder(x).transpose(1, 2).float()
 
     def synthesize(self, latent: Tensor) -> Tensor:
-        """Features (B, N * stride, 128) of a quantised latent (B, N, D)."""
+        """Features (B, T, 128) of a quantised latent (B, L, D)."""
         return self.decoder(latent.transpose(1, 2)).transpose(1, 2).float() * self.std + self.mean
 
     def encode(self, features: Tensor) -> Tensor:

@@ -88,10 +88,11 @@ class NumpyCodec:
         """The nearest codes (B, N, K), level by level: each quantises what the ones before left over."""
         c = self.config
         vectors = latent.reshape(-1, c.latents, c.code_dim)
-        residuals: list[Floats] = [vectors[:, 0]]
+        residuals = [vectors[:, 0]]
         if c.quick:
             first, second = vectors[:, 0], vectors[:, 1]
-            residuals = [(first + second) / 2, (second - first) / 2]
+            half = np.float32(0.5)
+            residuals = [half * (first + second), half * (second - first)]
         codes = np.empty((len(vectors), c.levels), np.int64)
         for level, book in enumerate(self.codebook):
             part = c.is_quick(level)

@@ -177,7 +177,10 @@ def _feet(
         mapped = [name for part in ("foot", "toes") for name in character.of(sided(side, part)) if name in bones]
         if not mapped:
             continue
-        names = {each.name for name in mapped for each in [bones[name], *bones[name].children_recursive]}
+        names = set(mapped)
+        for bone in bones:  # parents before children
+            if bone.parent is not None and bone.parent.name in names:
+                names.add(bone.name)
         names |= {f"DEF-{name.replace('_fk', '')}" for name in mapped}  # what hangs on the bones of a control rig
         ankle = float(up @ np.append(np.array(bones[mapped[0]].head_local), 1.0))
         points: list[Floats] = [_points_on(mesh, obj, names, up, ankle) for mesh in meshes]

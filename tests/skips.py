@@ -8,7 +8,7 @@ import pytest
 WHEEL = "a wheel"
 ELSEWHERE = "Blender 3.4 and 4.5 do these"
 """The reason of long tests that two Blenders are enough for."""
-ELSEWHERE_IN = ()
+ELSEWHERE_IN = ((4, 2), (5, 0))
 ONCE = "Blender 4.5 does these"
 """The reason of long tests of the engine, which hardly differ from Blender to Blender."""
 ONCE_IN = (4, 5)

@@ -43,7 +43,7 @@ from smpl_rig.blender.compat import armature_of, pose_of
 from smpl_rig.blender.context import layer_of, scene_of
 from smpl_rig.blender.rigs import rig_of
 from smpl_rig.retarget.find_roles import find_roles
-from smpl_rig.retarget.roles import CharacterMap
+from smpl_rig.retarget.roles import HIPS, CharacterMap
 
 FACING = Matrix.Rotation(np.radians(40), 4, "Z")
 PLACED = Matrix.Translation((2.0, -1.0, 0.3)) @ FACING
@@ -106,9 +106,9 @@ def _held(character: bpy.types.Object) -> bpy.types.Object:
 def _as_file(ending: str) -> Callable[[bpy.types.Object], bpy.types.Object]:
     def change(character: bpy.types.Object) -> bpy.types.Object:
         character.animation_data_clear()
-        mapped = find_roles(rig_of(character)).map.names
-        for bone in pose_of(character).bones:
-            if bone.name in mapped:
+        hips, bones = find_roles(rig_of(character)).map.of(HIPS)[0], pose_of(character).bones
+        for bone in bones:
+            if bone not in bones[hips].parent_recursive:  # whose poses say where it stands
                 bone.matrix_basis.identity()
         wanted = {character, *character.children_recursive}
         top = character

@@ -52,7 +52,7 @@ from .keying import (
     bone_path,
     tolerance_growth,
 )
-from .rigs import carried, carrier_of, is_evaluated, rig_of, world_matrix_at
+from .rigs import carried, carrier_of, evaluated, is_evaluated, rig_of, world_matrix_at
 
 FINER = 0.5
 """Share of the SMPL armature's tolerances that a character's keys have: its chains are longer, and what each key leaves
@@ -422,16 +422,16 @@ class CharacterKeying:
             return self._keyed(times)
         scene = bpy.context.scene
         assert scene is not None
-        pose = pose_of(self.armature).bones
-        root = pose[self._carrier] if self._carrier is not None else None
         present, part = scene.frame_current, scene.frame_subframe
         shown = self._retargeter.shown
         found = np.empty((len(times), len(shown), 4, 4))
         try:
             for number, time in enumerate(times.tolist()):
                 scene.frame_set(int(np.floor(time)), subframe=time - float(np.floor(time)))
+                pose = pose_of(evaluated(self.armature)).bones
                 matrices = np.array([pose[bone].matrix for bone in shown], np.float64)
-                if root is not None:
+                if self._carrier is not None:
+                    root = pose[self._carrier]
                     back = root.bone.matrix_local @ root.matrix.inverted_safe()
                     matrices = np.array(back, np.float64) @ matrices
                 found[number] = matrices

@@ -75,7 +75,8 @@ def carried(obj: bpy.types.Object, carrier: str | None, at_rest: Collection[str]
     found: Floats = np.eye(4)
     if carrier is None:
         return found
-    is_shown, pose = is_evaluated(obj) and armature_of(obj).pose_position == "POSE", pose_of(obj).bones
+    is_shown = is_evaluated(obj) and armature_of(obj).pose_position == "POSE"
+    pose = pose_of(evaluated(obj) if is_shown else obj).bones
     above: Floats = np.eye(4)
     for bone in reversed([pose[carrier], *pose[carrier].parent_recursive]):
         rest = np.array(bone.bone.matrix_local, np.float64)
@@ -94,6 +95,11 @@ def is_evaluated(obj: bpy.types.Object) -> bool:
     if layer is None or obj.hide_viewport or layer.objects.get(obj.name) != obj:
         return False
     return bool(obj.visible_get()) or bool(obj.hide_get())
+
+
+def evaluated(obj: bpy.types.Object) -> bpy.types.Object:
+    """An object as the present scene shows it. Its own pose says that only where the scene has been drawn."""
+    return obj.evaluated_get(bpy.context.evaluated_depsgraph_get())
 
 
 def world_matrix(obj: bpy.types.Object) -> Floats:
@@ -177,7 +183,10 @@ def _feet(
         mapped = [name for part in ("foot", "toes") for name in character.of(sided(side, part)) if name in bones]
         if not mapped:
             continue
-        names = {each.name for name in mapped for each in [bones[name], *bones[name].children_recursive]}
+        names = set(mapped)
+        for bone in bones:  # parents before children
+            if bone.parent is not None and bone.parent.name in names:
+                names.add(bone.name)
         names |= {f"DEF-{name.replace('_fk', '')}" for name in mapped}  # what hangs on the bones of a control rig
         ankle = float(up @ np.append(np.array(bones[mapped[0]].head_local), 1.0))
         points: list[Floats] = [_points_on(mesh, obj, names, up, ankle) for mesh in meshes]

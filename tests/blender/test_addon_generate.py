@@ -22,7 +22,8 @@ NO_SOUND = "this Blender was built without sound"
 
 
 def add_song(folder, frame=1):
-    """A strip of 90 frames at 30 fps. A Blender built without sound cannot make one, but can load one."""
+    """A strip of 90 frames at 30 fps. A Blender built without sound cannot make one, but can load one with its scene,
+    where all that was in the present one goes, too."""
     file = blenders.song(folder)
     if HAS_SOUND:
         editor = bpy.context.scene.sequence_editor_create()
@@ -33,6 +34,8 @@ def add_song(folder, frame=1):
     loaded = wanted.scenes[0]
     if bpy.context.window is None:
         pytest.skip(NO_SOUND)
+    for obj in bpy.context.scene.objects:
+        loaded.collection.objects.link(obj)
     bpy.context.window.scene = loaded
     strip = loaded.sequence_editor.sequences[0]
     strip.sound.filepath = str(file)

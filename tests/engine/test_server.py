@@ -357,6 +357,7 @@ def test_checkpoints_are_listed_and_damaged_ones_named(tmp_path: Path, monkeypat
         "token_rate": 7.5,
         "version": 1,
         "beats_per_bar": {"Krump": 4, "House": 4},
+        "hands": {"Krump": "relaxed", "House": "relaxed"},
     }
     assert found["good"] == {"name": "good", "path": str(tmp_path / "good"), **expected}
     damaged = {name for name, entry in found.items() if "error" in entry and str(tmp_path) in entry["path"]}

@@ -52,9 +52,10 @@ from .keying import (
 )
 from .rigs import carried, carrier_of, is_evaluated, rig_of, world_matrix_at
 
-FINER = 0.5
+FINER = 0.15
 """Share of the SMPL armature's tolerances that a character's keys have: its chains are longer, and what each key leaves
-adds up to an unsteadiness of a tenth of a dance's own jerk; 15 % more keys leave half of it."""
+adds up to an unsteadiness that a slow dance shows. Half of the tolerances added a seventh to the jerk of a waltz, these
+add a thirtieth, for 25 to 35 % more keys."""
 AT_LEAST_REACH = 0.05
 """Metres that every control turns at least: what hangs on it."""
 SAME_TURN, SAME_PLACE = 4e-3, 5e-3
@@ -255,7 +256,8 @@ class CharacterKeying:
     def tolerances(self) -> Floats:
         """(C,) what keys may leave."""
         controls = self._retargeter.controls
-        heads = self._rig.heads[[self._rig.index[control.bone] for control in controls]] / self._size
+        size = min(self._size, self._retargeter.body.ratio)  # short legs move little
+        heads = self._rig.heads[[self._rig.index[control.bone] for control in controls]] / size
         reach, carries_foot = np.zeros(len(controls)), np.zeros(len(controls), bool)
         for index, control in reversed(list(enumerate(controls))):
             carries_foot[index] |= control.role.endswith(("_foot", "_toes"))
@@ -268,7 +270,7 @@ class CharacterKeying:
         largest = np.where(carries_foot, FINER * LARGEST_TURN, max(turned, FINER * LARGEST_TURN))
         turns = np.minimum(metres / 2 / (reach + AT_LEAST_REACH), largest)
         widths = [rotation_modes.width_of(mode) for mode in self.keyed.modes.values()]
-        places = np.full(3 * len(self.keyed.moving), FINER * FEET_TOLERANCE * self.units * self._size)
+        places = np.full(3 * len(self.keyed.moving), FINER * FEET_TOLERANCE * self.units * size)
         return np.concatenate([np.repeat(turns, widths), places, np.full(len(self._settings), 1e-3)])
 
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:

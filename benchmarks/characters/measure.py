@@ -163,28 +163,37 @@ def _between(one: Array, other: Array) -> Array:
 def _jerk(shown: Shown, source: Array, ratio: float) -> float:
     """Mean size of the third differences over the source's, of hands, elbows, feet and knees.
 
-    The source's legs count as long as the character's; its trunk and each part of its arms as well, since a limb that
-    is longer for its legs moves more though it points as the source's does.
+    The source's legs count as long as the character's; so do the height of its trunk, the breadth of its shoulders and
+    each part of its arms, since what is longer or broader for its legs moves more though it points as the source's
+    does.
     """
     ours, theirs = 0.0, 0.0
+    rest_hips, hips = _middle(shown.rest), source[:, [1, 2]].mean(axis=1)
+    rest_chest = (shown.rest["L_upper_arm"] + shown.rest["R_upper_arm"]) / 2
+    chest = source[:, [JOINT_INDEX["L_shoulder"], JOINT_INDEX["R_shoulder"]]].mean(axis=1)
     for side in "LR":
         for part in ("shin", "foot"):
             ours += _third(shown.joints[f"{side}_{part}"])
             theirs += _third(ratio * source[:, JOINT_INDEX[f"{side}_{JOINT_OF[part]}"]])
-        before, their_before = _middle(shown.rest), source[:, [1, 2]].mean(axis=1)
-        wanted = ratio * their_before
+        wanted = ratio * hips + _as_long(chest - hips, rest_chest - rest_hips)
+        before: Array = rest_chest
+        their_before: Array = chest
         for part in ("upper_arm", "forearm", "hand"):
             role, joint = f"{side}_{part}", JOINT_INDEX[f"{side}_{JOINT_OF[part]}"]
             if role not in shown.joints:
                 break
-            step = source[:, joint] - their_before
-            length = np.linalg.norm(shown.rest[role] - before)
-            wanted = wanted + step * length / np.linalg.norm(step, axis=1).mean()
+            wanted = wanted + _as_long(source[:, joint] - their_before, shown.rest[role] - before)
             before, their_before = shown.rest[role], source[:, joint]
             if part != "upper_arm":
                 ours += _third(shown.joints[role])
                 theirs += _third(wanted)
     return ours / theirs
+
+
+def _as_long(steps: Array, other: Array) -> Array:
+    """Vectors (T, 3) that are in the mean as long as another one (3,)."""
+    scaled: Array = steps * np.linalg.norm(other) / np.linalg.norm(steps, axis=1).mean()
+    return scaled
 
 
 def _third(path: Array) -> float:

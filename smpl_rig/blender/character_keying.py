@@ -54,9 +54,10 @@ from .keying import (
 )
 from .rigs import carried, carrier_of, evaluated, is_evaluated, rig_of, world_matrix_at
 
-FINER = 0.5
+FINER = 0.15
 """Share of the SMPL armature's tolerances that a character's keys have: its chains are longer, and what each key leaves
-adds up to an unsteadiness of a tenth of a dance's own jerk; 15 % more keys leave half of it."""
+adds up to an unsteadiness that a slow dance shows. Half of the tolerances added a seventh to the jerk of a waltz, these
+add a thirtieth, for 25 to 35 % more keys."""
 POLE_TOLERANCE = 0.002
 """Metres that keys of an IK's pole may be off: it is as far from the elbow as a limb is long, which turns the limb by a
 quarter of a degree."""
@@ -290,7 +291,8 @@ class CharacterKeying:
     def tolerances(self) -> Floats:
         """(C,) what keys may leave."""
         controls = [control for control in self._retargeter.keyed if control.turns]
-        heads = self._rig.heads[[self._rig.index[control.bone] for control in controls]] / self._size
+        size = min(self._size, self._retargeter.body.ratio)  # short legs move little
+        heads = self._rig.heads[[self._rig.index[control.bone] for control in controls]] / size
         reach, carries_foot = np.zeros(len(controls)), np.zeros(len(controls), bool)
         for index, control in reversed(list(enumerate(controls))):
             carries_foot[index] |= control.role.endswith(("_foot", "_toes"))
@@ -306,7 +308,7 @@ class CharacterKeying:
         loose = {limb.pole: max(POLE_TOLERANCE, self.keyed.metres) for limb in self._ik}
         loose |= {limb.goal: max(FINER * FEET_TOLERANCE, self.keyed.metres) for limb in self._ik if not limb.toes}
         away = [loose.get(bone, FINER * FEET_TOLERANCE) for bone in self.keyed.moving]
-        places = np.repeat(np.array(away) * self.units * self._size, 3)
+        places = np.repeat(np.array(away) * self.units * size, 3)
         return np.concatenate([np.repeat(turns, widths), places, np.full(len(self._settings), 1e-3)])
 
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:

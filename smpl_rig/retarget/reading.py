@@ -31,7 +31,7 @@ _CLOSE_TURN, _CLOSE_PLACE = np.radians(0.1), 5e-4
 _ROUNDS = 16
 _GAIN = 0.98
 """A round that does not bring the bones below this share of how far they were off is the last."""
-_AROUND = 2.0
+_AROUND = 5.0
 """Seconds before and after a change within which the motion is solved again."""
 
 

@@ -110,7 +110,7 @@ def tilt(turn: Array, shape: Foot, share: float, height: Array, planted: Bools, 
     roll = np.arctan2(np.sum(left * np.cross(ahead, level), axis=-1), np.sum(left * level, axis=-1))
     roll = roll * (1 - rising(height, *_ROLLS)) * rising(np.hypot(ahead[:, 0], ahead[:, 1]), *_STEEP)
     pitch = np.arcsin(np.clip(ahead[:, 2], -1, 1))
-    most = share * np.where(pitch < 0, _LEVEL[0], _LEVEL[1])
+    most = np.where(pitch < 0, share * _LEVEL[0], share * _LEVEL[1])
     little = pitch * (1 + (pitch / most) ** 4) ** -0.25  # nearly all of a little, and smoothly no more than `most`
     lowered = held(bridged(little, posed)[:, None], planted, fps)[:, 0]
     return np.stack([lowered, roll], axis=-1) * ~posed[:, None]

@@ -221,6 +221,51 @@ def test_knees_bend_forward_and_nothing_flips(motion: Motion) -> None:
     assert (np.sum(quaternions[1:] * quaternions[:-1], axis=-1) > 0.9).all()
 
 
+def chibi() -> tuple[Rig, CharacterMap]:
+    """The person on legs half as long, with hips twice as broad and feet as long as before."""
+    rig, roles = person("A")
+    rest = rig.rest.copy()
+    sunk = 0.5 * (rig.heads[rig.index["L_thigh.0"], 2] - rig.heads[rig.index["L_foot.0"], 2])
+    for bone, name in enumerate(rig.names):
+        if name[2:].startswith(("thigh", "shin", "foot", "toes")):
+            away = rest[bone, 2, 3] - rig.heads[rig.index["L_foot.0"], 2]
+            rest[bone, 2, 3] -= 0.5 * max(away, 0.0)
+            rest[bone, 0, 3] += 0.1 if name.startswith("L") else -0.1
+        elif name != "root.0":
+            rest[bone, 2, 3] -= sunk
+    return replace(rig, rest=rest), roles
+
+
+def third_differences(path: Array) -> float:
+    return float(np.linalg.norm(np.diff(path, 3, axis=0), axis=-1).mean())
+
+
+def test_short_legs_step_as_smoothly_as_the_motions(motion: Motion) -> None:
+    rig, roles = chibi()
+    character = Retargeter(rig, roles)
+    places, joints = world_places(rig, character, character.solve(motion)), motion.joints().astype(np.float64)
+    for joint, bone in (("ankle", "foot"), ("knee", "shin")):
+        mine = sum(third_differences(places[f"{side}_{bone}.0"]) for side in SIDES)
+        theirs = sum(
+            third_differences(character.body.ratio * joints[:, JOINT_INDEX[f"{side}_{joint}"]]) for side in SIDES
+        )
+        assert mine < 1.05 * theirs, joint
+
+
+def test_both_feet_of_legs_of_two_lengths_stand_on_the_floor(motion: Motion) -> None:
+    rig, roles = person("A")
+    rest = rig.rest.copy()
+    shorter = [bone for bone, name in enumerate(rig.names) if name.startswith(("R_foot", "R_toes"))]
+    rest[shorter, 2, 3] += 0.03
+    rest[:, 2, 3] += 1  # as in a motion file, whose origin is not the floor
+    rig = replace(rig, rest=rest)
+    character = Retargeter(rig, roles)
+    places = world_places(rig, character, character.solve(motion))
+    contacts = foot_contacts(motion.joints().astype(np.float64), motion.fps)
+    heights = [np.median(places[f"{side}_toes.0"][contacts[:, number + 2], 2]) for number, side in enumerate(SIDES)]
+    assert abs(heights[0] - heights[1]) < 0.005
+
+
 def test_the_hips_travel_as_far_as_the_legs_are_long(motion: Motion) -> None:
     rig, roles = person("A")
     character = Retargeter(rig, roles)

@@ -6,8 +6,9 @@ farthest of those that begin above; the feet point forward, which tells left fro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, product
 
 import numpy as np
@@ -46,6 +47,12 @@ _NEAR_FOOT = 0.12
 """Of the height: a foot that does not hang on its leg is no farther from the knee to the side."""
 _EVEN = 0.7
 """The ratio of two pieces of a neck."""
+_MOST_AXES, _SAME_AXIS = 60, 0.9995
+"""How many directions are tried as a body's width; the cosine of those that are the same."""
+_MOST_POINTS, _SURE = 200, 0.6
+"""Joints that are looked at for their mirror images, and the share with one from which a direction is sure."""
+_LONGEST_LIMB = 40
+"""Bones of the longest chain that is a limb; others are ropes and snakes."""
 _FEWEST = 8
 """Bones of the smallest skeleton with arms and legs."""
 _UPS = (
@@ -87,6 +94,23 @@ class _Body:
     """(B,) signed distances from the plane of symmetry."""
     height: float
     slack: float
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """How many bones hang on each bone, itself counted."""
+        sizes = [1] * len(self.parents)
+        for bone in reversed(range(len(sizes))):
+            if self.parents[bone] >= 0:
+                sizes[self.parents[bone]] += sizes[bone]
+        return sizes
+
+    @cached_property
+    def depths(self) -> list[int]:
+        """How many bones lead to each bone, itself counted."""
+        depths: list[int] = []
+        for parent in self.parents:
+            depths.append(depths[parent] + 1 if parent >= 0 else 1)
+        return depths
 
     def off(self, bone: int) -> bool:
         return abs(self.aside[bone]) > _MIDDLE * self.slack * self.height
@@ -147,50 +171,60 @@ def _moving(parents: Sequence[int], deforms: Sequence[bool]) -> list[int]:
 
 def _symmetry(heads: Floats, bones: list[int], height: float, slack: float) -> Floats | None:
     """Signed distances of all heads from the upright plane about which most joints have a mirror image."""
-    points = heads[bones]
-    flat = points[:, :2]
-    axes = [np.array([1.0, 0.0]), np.array([0.0, 1.0])]
-    # joints at one height tell the axis of a body that stands turned
-    for one, other in combinations(range(len(bones)), 2):
-        if abs(points[one, 2] - points[other, 2]) < 0.002 * slack * height:
-            across = flat[one] - flat[other]
-            if np.linalg.norm(across) > 0.1 * height:
-                axes.append(across / np.linalg.norm(across))
+    center = heads[bones].mean(axis=0)
+    points = heads[bones] - center
+    flat, squares = points[:, :2], np.square(points).sum(axis=-1)
+    some = slice(None, None, len(bones) // _MOST_POINTS + 1)
     best: tuple[int, Floats | None] = (3, None)
-    tried: list[Floats] = []
-    for axis in axes:
-        if any(abs(float(axis @ other)) > 0.9995 for other in tried):
-            continue
-        tried.append(axis)
+    for axis in _axes(points, height, slack):
         middle = np.median(flat @ axis)
-        aside = flat @ axis - middle
-        mirrored = points - 2 * aside[:, None] * np.append(axis, 0.0)
-        apart = np.linalg.norm(mirrored[:, None] - points[None], axis=-1)
+        aside = (flat @ axis - middle)[some]
         off = np.abs(aside) > 0.02 * height
-        count = int((off & (apart.min(axis=1) < _SAME_PLACE * slack * height)).sum())
+        mirrored = points[some][off] - 2 * aside[off, None] * np.append(axis, 0.0)
+        apart = np.square(mirrored).sum(axis=-1)[:, None] + squares - 2 * mirrored @ points.T
+        count = int((apart.min(axis=1, initial=np.inf) < (_SAME_PLACE * slack * height) ** 2).sum())
         if count > best[0]:
-            best = count, heads[:, :2] @ axis - middle
-        if len(tried) > 60:
-            break
+            best = count, (heads[:, :2] - center[:2]) @ axis - middle
+            if count > _SURE * len(aside):
+                break
     return best[1]
+
+
+def _axes(points: Floats, height: float, slack: float) -> Iterator[Floats]:
+    """Directions (2,) in which a body may extend to both sides: the axes, and those between joints at one height, which
+    tell how a body stands turned."""
+    yield from np.eye(2)
+    rows, columns = np.triu_indices(len(points), 1)
+    level = np.abs(points[rows, 2] - points[columns, 2]) < 0.002 * slack * height
+    across = points[rows[level], :2] - points[columns[level], :2]
+    lengths = np.linalg.norm(across, axis=-1)
+    across = across[lengths > 0.1 * height] / lengths[lengths > 0.1 * height, None]
+    across = across[np.abs(across).max(axis=-1) < _SAME_AXIS]
+    for _ in range(_MOST_AXES):
+        if not len(across):
+            break
+        axis = across[0]
+        yield axis
+        across = across[np.abs(across @ axis) < _SAME_AXIS]
 
 
 def _pairs(body: _Body, bones: list[int]) -> list[tuple[int, int]]:
     """Roots of limbs and their mirror images: the first bones on their way out that lie beside the plane."""
-    roots = [b for b in bones if body.off(b) and not (body.parents[b] >= 0 and body.off(body.parents[b]))]
+    roots = [
+        b for b in bones
+        if body.sizes[b] > 1 and body.off(b) and not (body.parents[b] >= 0 and body.off(body.parents[b]))
+    ]  # fmt: skip
     found = []
     mirror = body.heads[:, :2] - 2 * body.aside[:, None] * _axis(body)
     for one in roots:
         if body.aside[one] > 0:
             image = np.append(mirror[one], body.heads[one, 2])
-            others = [b for b in roots if body.aside[b] < 0 and _depth(b, body) == _depth(one, body)]
+            others = [b for b in roots if body.aside[b] < 0 and body.depths[b] == body.depths[one]]
             near = [(float(np.linalg.norm(body.heads[b] - image)), b) for b in others]
-            size = len(subtree(one, body.parents))
             same = [(away, b) for away, b in near if away < 2 * _SAME_PLACE * body.slack * body.height]
             if same:
-                found.append(
-                    (one, min(same, key=lambda each: (abs(len(subtree(each[1], body.parents)) - size), each))[1])
-                )
+                size = body.sizes[one]
+                found.append((one, min(same, key=lambda each: (abs(body.sizes[each[1]] - size), each))[1]))
     return found
 
 
@@ -199,10 +233,6 @@ def _axis(body: _Body) -> Floats:
     away = body.heads[:, :2] - body.heads[:, :2].mean(axis=0)
     axis: Floats = np.linalg.lstsq(away, body.aside - body.aside.mean(), rcond=None)[0]
     return axis / np.linalg.norm(axis)
-
-
-def _depth(bone: int, body: _Body) -> int:
-    return len(path(bone, body.parents))
 
 
 def _legs(body: _Body, pairs: list[tuple[int, int]], bones: list[int]) -> list[dict[str, int]]:
@@ -240,7 +270,7 @@ def _leg(body: _Body, root: int, floor: float, bones: list[int]) -> dict[str, in
         ]  # fmt: skip
         if len(chain) < 2 or not near or top > floor + _HIPS * body.height:
             return {}
-        chain = [*chain, max(near, key=lambda bone: (_depth(bone, body), -bone))]
+        chain = [*chain, max(near, key=lambda bone: (body.depths[bone], -bone))]
     joints = _joints([(bone, body.heads[bone]) for bone in chain], body, third={*low}, arm=False)
     if joints is None:
         return {}
@@ -270,6 +300,8 @@ def _joints(
     one length. The third one is one of `third`, rather an early one; the first one of an arm follows on a collar bone.
     """
     best: tuple[float, tuple[int, int, int] | None] = (-np.inf, None)
+    if len(chain) > _LONGEST_LIMB:
+        return None
     whole = float(np.linalg.norm(np.diff([head for _, head in chain], axis=0), axis=1).sum())
     for one, two, three in combinations(range(len(chain)), 3):
         upper, lower = chain[two][1] - chain[one][1], chain[three][1] - chain[two][1]

@@ -31,6 +31,7 @@ class _Candidate:
     part: int
     worth: float
     prefix: str
+    name: str
 
 
 def find_limbs(
@@ -58,22 +59,43 @@ def _find_pair(
                 doubt += _UNDERSCORE * names[reading.bone].startswith("_") - _DEFORMS * deforms[reading.bone]
                 worth = (_OPTIONAL if meaning.part in ("shoulder", "hand", "toes") else _REQUIRED) - doubt
                 part = parts.index(meaning.part)
-                candidates.append(_Candidate(reading.bone, reading.side, part, worth, reading.prefix))
+                candidates.append(_Candidate(reading.bone, reading.side, part, worth, reading.prefix, reading.key))
     counts = Counter(prefix for prefix, _, _ in {(each.prefix, each.side, each.part) for each in candidates})
     prefixes = sorted(counts, key=lambda prefix: (-counts[prefix], len(prefix), prefix))[:_MOST_PREFIXES]
     best: tuple[float, dict[str, int]] = (0.0, {})
     for prefix in prefixes:
         worth = 0.0
-        found: dict[str, int] = {}
+        limbs: dict[str, dict[int, int]] = {}
         for side in SIDES:
             mine = [each for each in candidates if each.side == side]
             gained, limb = _best_path(mine, prefix, len(parts), parents)
             limb |= _loose(mine, prefix, parts, limb)
             worth += gained
-            found |= {sided(side, parts[part]): bone for part, bone in limb.items()}
+            limbs[side] = limb
         if worth > best[0]:
-            best = worth, found
+            for one, other in (SIDES, SIDES[::-1]):
+                if len(limbs[one]) < len(limbs[other]):
+                    limbs[one] = _as_on_the_other(limbs[one], limbs[other], candidates)
+            best = (
+                worth,
+                {sided(side, parts[part]): bone for side, limb in limbs.items() for part, bone in limb.items()},
+            )
     return best[1]
+
+
+def _as_on_the_other(
+    limb: Mapping[int, int], other: Mapping[int, int], candidates: Sequence[_Candidate]
+) -> dict[int, int]:
+    """A limb that lacks parts which the one of the other side has, with one name on both sides for one part: where an
+    upper arm is called in another way, the bone above it that is called shoulder is none."""
+    names: dict[int, set[str]] = {}
+    for each in candidates:
+        names.setdefault(each.bone, set()).add(each.name)
+    found: dict[int, int] = {}
+    for part, bone in limb.items():
+        same = [at for at, image in other.items() if names[bone] & names[image]]
+        found[part if part in same or not same else same[0]] = bone
+    return found
 
 
 def _numbered_lines(readings: Sequence[Reading], family: Family, parents: Sequence[int]) -> set[int]:

@@ -197,6 +197,8 @@ def _all_named(search: _Search) -> bool:
     roles, parents = search.roles, search.parents
     if any(role not in roles for role in REQUIRED if role != HIPS):
         return False
+    if any((role in roles) != (_mirrored(role) in roles) for role in LIMB_ROLES):
+        return False
     ends = (("forearm", "hand"), ("foot", "toes"))
     known = [
         search.first(sided(side, part)) for side in SIDES for part, beyond in ends if sided(side, beyond) not in roles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -183,6 +184,23 @@ def test_bones_keep_their_rotation_modes(magma, tmp_path):
     refused(bpy.ops.magma.regenerate_free, "changed by hand", rig)
     assert bpy.ops.magma.restore_keyframes() == {"FINISHED"}
     follows(rig)
+
+
+def test_a_twist_bone_that_a_constraint_turns_is_left_to_it(magma, tmp_path):
+    rig = rigs.mixamo()
+    bpy.ops.object.mode_set(mode="EDIT")
+    edit = rig.data.edit_bones
+    for side in ("Left", "Right"):
+        twist, arm = edit.new(f"{side}ForeArmTwist"), edit[f"mixamorig:{side}ForeArm"]
+        twist.head = (arm.head + edit[f"mixamorig:{side}Hand"].head) / 2
+        twist.tail, twist.parent = twist.head + arm.vector, arm
+    bpy.ops.object.mode_set(mode="OBJECT")
+    held = rig.pose.bones["LeftForeArmTwist"].constraints.new("COPY_ROTATION")
+    held.target, held.subtarget = rig, "mixamorig:LeftHand"
+    dance_on(rig, tmp_path)
+    follows(rig)
+    modes = dict(json.loads(load(rig).character)["modes"])
+    assert "RightForeArmTwist" in modes and "LeftForeArmTwist" not in modes
 
 
 def test_what_holds_a_bone_is_named_and_other_things_stay(guy):

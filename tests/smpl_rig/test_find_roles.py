@@ -269,3 +269,168 @@ def test_a_rig_that_may_face_either_way_is_said() -> None:
     straight[:, 1, 3] = 0
     plain = dataclasses.replace(rig, rest=straight, names=tuple(f"Bone.{n}" for n in range(len(rig.names))))
     assert "left and right may be swapped" in find_roles(plain).doubts[-1]
+
+
+_TRUNK = {"hips": ("Hips",), "spine": ("Spine", "Chest"), "neck": ("Neck",), "head": ("Head",)}
+_JOINTS = ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
+HABITS: dict[str, Naming] = {
+    "joints, no collar bones": Naming("", _TRUNK, limbs("{s}{part}", (), *_JOINTS[:5], "Ankle", ()), ("Left", "Right")),
+    "wrist and hand": Naming(
+        "",
+        _TRUNK,
+        limbs("{part}_{s}", "Clavicle", *_JOINTS[:2], ("Wrist", "Hand"), *_JOINTS[3:], "Foot"),
+        beside=(("HandTip_{s}", "Hand_{s}", 1.0),),
+    ),
+    "ankle, ball and toes": Naming(
+        "",
+        _TRUNK,
+        limbs("{part}_{s}", "Clavicle", "Shoulder", "Elbow", "Hand", "UpperLeg", "LowerLeg", "Ankle", "Ball"),
+        beside=(("Toes_{s}", "Ball_{s}", 1.0),),
+    ),
+    "extruded": Naming(
+        "",
+        {"hips": ("Hips",), "spine": ("Spine", "Spine.001"), "head": ("Head",)},
+        limbs("{part}", (), "arm.{s}", "arm.{s}.001", "arm.{s}.002", "leg.{s}", "leg.{s}.001", "leg.{s}.002", ()),
+    ),
+    "an arm is the lower arm": Naming(
+        "", _TRUNK, limbs("{part}{s}", "Clavicle", "Shoulder", "Arm", "Hand", "Leg", "Knee", "Foot", "Toe")
+    ),
+    "codes in brackets": Naming(
+        "",
+        {part: tuple(f"NPC {name} [{name[:4]}]" for name in names) for part, names in _TRUNK.items()},
+        limbs(
+            "NPC {s} {part}", "Clavicle [Clv]", "UpperArm [Uar]", "Forearm [Lar]", "Hand [Hnd]", "Thigh [Thg]",
+            "Calf [Clf]", "Foot [ft ]", "Toe0 [Toe]",
+        ),
+    ),
+    "toes of their own on the ball": Naming(
+        "",
+        _TRUNK,
+        limbs("{part}_{s}", "clavicle", "upperarm", "lowerarm", "hand", "thigh", "calf", "foot", "ball"),
+        beside=tuple((f"{toe}toe_01_{{s}}", "ball_{s}", 0.3) for toe in ("big", "index", "middle", "little")),
+    ),
+    "muscles beside": Naming(
+        "3ds Max Biped",
+        {part: tuple(f"ValveBiped.Bip01_{name}" for name in names)
+         for part, names in {**_TRUNK, "hips": ("Pelvis",), "spine": ("Spine", "Spine1"), "neck": ("Neck1",)}.items()},
+        limbs("ValveBiped.Bip01_{s}_{part}", "Clavicle", "UpperArm", "Forearm", "Hand", "Thigh", "Calf", "Foot", ()),
+        beside=(("ValveBiped.Bip01_{s}_Trapezius", "ValveBiped.Bip01_{s}_Clavicle", 0.3),
+                ("ValveBiped.Bip01_{s}_Elbow", "ValveBiped.Bip01_{s}_Forearm", 0.0)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_roles_are_found_whatever_habits_names_have(habit: str) -> None:
+    assert dict(find_roles(build(HABITS[habit])).map.items()) == HABITS[habit].roles()
+
+
+@pytest.mark.parametrize("program", sorted(set(NAMINGS) - CONTROL_RIGS))
+@pytest.mark.parametrize("what", ["serial numbers", "tips"])
+def test_what_converters_of_files_add_to_names_and_chains_changes_nothing(program: str, what: str) -> None:
+    rig = build(NAMINGS[program])
+    if what == "tips":
+        parents = {
+            name: rig.names[above] if above >= 0 else "" for name, above in zip(rig.names, rig.parents, strict=True)
+        }
+        places = dict(zip(rig.names, rig.heads, strict=True))
+        for name in set(rig.names) - set(parents.values()):
+            parents[f"{name}_end"], places[f"{name}_end"] = name, places[name] + [0, -0.05, 0.01]
+        assert dict(find_roles(rig_of(parents, places)).map.items()) == NAMINGS[program].roles()
+    else:
+        names = tuple(f"{name}_{number:02d}" for number, name in enumerate(rig.names))
+        found = find_roles(dataclasses.replace(rig, names=names))
+        roles = {role: tuple(name.rsplit("_", 1)[0] for name in bones) for role, bones in found.map.items()}
+        assert roles == NAMINGS[program].roles()
+
+
+Beside = dict[str, tuple[str, list[tuple[float, float, float]]]]
+
+
+def with_chains(rig: Rig, chains: Beside) -> Rig:
+    """A skeleton with chains on both sides: name with {s} -> (the bone that it hangs on, heads on the left)."""
+    parents = {name: rig.names[above] if above >= 0 else "" for name, above in zip(rig.names, rig.parents, strict=True)}
+    places: dict[str, Any] = dict(zip(rig.names, rig.heads, strict=True))
+    for name, (on, heads) in chains.items():
+        for side, mirror in (("L", 1), ("R", -1)) if "{s}" in name else (("", 1),):
+            above = on.format(s=side)
+            for number, (x, y, z) in enumerate(heads):
+                bone = name.format(s=side) + f"_{number}"
+                parents[bone], places[bone], above = above, (mirror * x, y, z), bone
+    return rig_of(parents, places)
+
+
+WINGS: Beside = {"wing_{s}": ("UpperChest", [(0.05 + 0.35 * n, 0.15, 1.4) for n in range(4)])}
+SKIRT: Beside = {"skirt_{s}": ("Hips", [(0.2, 0.02 * n, 0.95 - 0.18 * n) for n in range(6)])}
+ARMS: Beside = {"limb_{s}": ("Spine", [(0.03 + 0.22 * n, 0, 1.15) for n in range(4)])}
+
+
+@pytest.mark.parametrize("chains", [WINGS, SKIRT])
+def test_wings_and_skirts_are_no_limbs_where_only_they_have_names(chains: Beside) -> None:
+    whole = NAMINGS["Unity"]
+    rig = with_chains(build(whole), chains)
+    numbers = {name: f"Bone.{number:03d}" for number, name in enumerate(rig.names)}
+    names = tuple(name if name.startswith(("wing", "skirt")) else numbers[name] for name in rig.names)
+    found = find_roles(dataclasses.replace(rig, names=names)).map
+    wanted = {role: tuple(numbers[name] for name in bones) for role, bones in whole.roles().items()}
+    assert {role: found.of(role) for role in wanted if role[2:] != "hand"} == {
+        role: bones for role, bones in wanted.items() if role[2:] != "hand"
+    }
+
+
+def test_a_body_need_not_be_even_to_be_found_by_shape() -> None:
+    """As those are not that nets and scanners make."""
+    rig, wanted = build(NAMINGS["Unity"]), NAMINGS["Unity"].roles()
+    rest = rig.rest.copy()
+    rest[:, :3, 3] += np.random.default_rng(0).normal(0, 0.005, (len(rest), 3))
+    names = tuple(f"bone_{number}" for number in range(len(rig.names)))
+    found = find_roles(dataclasses.replace(rig, rest=rest, names=names)).map
+    for role in (
+        f"{side}_{part}" for side in "LR" for part in ("upper_arm", "forearm", "hand", "thigh", "shin", "foot")
+    ):
+        assert found.of(role) == tuple(names[rig.names.index(name)] for name in wanted[role])
+
+
+def test_other_arms_are_said() -> None:
+    plain = build(NAMINGS["Unity"])
+    assert not find_roles(plain).doubts
+    third = {f"Third{part}": ("Chest", [(0.0, 0.2 * number, 1.3)])
+             for number, part in enumerate(("UpperArm", "LowerArm"), 1)}  # fmt: skip
+    rig = with_chains(plain, third)
+    hung = tuple(
+        rig.names.index("ThirdUpperArm_0") if name == "ThirdLowerArm_0" else above
+        for name, above in zip(rig.names, rig.parents, strict=True)
+    )
+    assert "There are other arms" in find_roles(dataclasses.replace(rig, parents=hung)).doubts[0]
+    rig = with_chains(plain, ARMS)
+    unnamed = dataclasses.replace(rig, names=tuple(f"Bone.{number:03d}" for number in range(len(rig.names))))
+    assert "might be the arms as well" in " ".join(find_roles(unnamed).doubts)
+
+
+def test_animals_are_no_humanoids_whatever_their_bones_are_called() -> None:
+    trunk: Beside = {
+        "hips": ("", [(0, 0.5, 0.9)]),
+        "spine": ("hips_0", [(0, 0, 0.95)]),
+        "head": ("spine_0", [(0, -0.6, 1.3)]),
+    }
+    empty = rig_of({}, {})
+    rear = [(0.15, 0.5, 0.85), (0.15, 0.42, 0.5), (0.15, 0.5, 0.06)]
+    front = [(0.15, -0.25, 0.9), (0.15, -0.3, 0.5), (0.15, -0.3, 0.06)]
+
+    def legs(names: tuple[str, ...], on: str, heads: list[tuple[float, float, float]]) -> Beside:
+        above = (on, *(f"{name}.{{s}}_0" for name in names))
+        return {f"{name}.{{s}}": (above[n], [head]) for n, (name, head) in enumerate(zip(names, heads, strict=True))}
+
+    back = legs(("thigh", "shin", "foot"), "hips_0", rear)
+    horse = trunk | back | legs(("front_thigh", "front_shin", "front_foot"), "spine_0", front)
+    arms = [(0.18, -0.3, 1.5), (0.45, -0.3, 1.5), (0.7, -0.3, 1.5)]
+    centaur = horse | legs(("upper_arm", "forearm", "hand"), "spine_0", arms)
+    small = [(0.12, 0, 0.9), (0.12, 0.03, 0.75), (0.12, -0.1, 0.7)]
+    dinosaur = trunk | back | legs(("upper_arm", "forearm", "hand"), "spine_0", small)
+    bird = trunk | back | {"wing.{s}": ("spine_0", [(0.1 + 0.2 * n, 0, 0.95) for n in range(4)])}
+    for animal, reason in ((horse, "two legs"), (centaur, "two legs"), (dinosaur, "lies level"), (bird, "no arms")):
+        assert reason in find_roles(with_chains(empty, animal)).not_humanoid
+    spider: Beside = {"body": ("", [(0, 0, 0.3)])}
+    for n in range(4):
+        spider[f"{n}{{s}}"] = "body_0", [(0.1, 0.1 * n, 0.3), (0.4, 0.25 * n, 0.5), (0.7, 0.4 * n, 0.02)]
+    assert find_roles(with_chains(empty, spider)).not_humanoid

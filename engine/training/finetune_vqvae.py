@@ -30,8 +30,8 @@ from engine.training.vqvae import WEIGHTS, WINDOW, codec_figures, weighted_losse
 from engine.training.windows import FeatureWindows
 
 FINETUNING_WEIGHTS = WEIGHTS | {"acceleration": 30.0, "waves": 0.3, "spectrum": 1.5, "adversarial": 0.3}
-"""Where codes are replaced, there is no true movement at the true moment to be had, and losses that ask for it make quick
-movements small. With the weights of stage one, power at 2 to 4 Hz fell to six tenths."""
+"""Where codes are replaced, there is no true movement at the true moment to be had, and losses that ask for it make
+quick movements small. With the weights of stage one, power at 2 to 4 Hz fell to six tenths."""
 CORRUPTED = 0.5
 """Share of the windows that keep coarse levels only, some of them with replaced codes; the others are as they are."""
 MOST_REPLACED = 0.8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
@@ -28,14 +28,12 @@ WEIGHTS = {
     "speed": 60.0,
     "acceleration": 150.0,
     "waves": 1.0,
-    "spectrum": 0.3,
     "feet": 60.0,
     "path": 0.5,
     "turn": 0.2,
     "energy": 0.1,
     "contact": 0.1,
     "commit": 0.25,
-    "adversarial": 0.1,
 }
 UNQUANTIZED_STEPS = 400
 """The first steps train a plain autoencoder, so that the codebooks start from useful latents."""
@@ -73,13 +71,14 @@ def weighted_losses(
     predicted: Tensor,
     target: Tensor,
     std: Tensor,
-    more: Callable[[Movement, Movement], Losses] = lambda *_: {},
+    more: Callable[[Movement, Movement], Losses],
+    weights: Mapping[str, float] = WEIGHTS,
 ) -> Losses:
     """`reconstruction_losses` and `more` losses of the decoded movement and the true one, and under "loss" the weighted
-    sum of those with names in `WEIGHTS`."""
+    sum of those with names in `weights`."""
     moved, true = movement_of(predicted), movement_of(target)
     values = reconstruction_losses(predicted, target, moved, true, std) | more(moved, true)
-    terms = (WEIGHTS[name] * value for name, value in values.items() if name in WEIGHTS)
+    terms = (weights[name] * value for name, value in values.items() if name in weights)
     values["loss"] = sum(terms, torch.zeros(()))
     return values
 

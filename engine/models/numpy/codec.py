@@ -91,8 +91,7 @@ class NumpyCodec:
         residuals = [vectors[:, 0]]
         if c.quick:
             first, second = vectors[:, 0], vectors[:, 1]
-            half = np.float32(0.5)
-            residuals = [half * (first + second), half * (second - first)]
+            residuals = [(first + second) * np.float32(0.5), (second - first) * np.float32(0.5)]
         codes = np.empty((len(vectors), c.levels), np.int64)
         for level, book in enumerate(self.codebook):
             part = c.is_quick(level)

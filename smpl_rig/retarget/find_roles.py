@@ -327,7 +327,16 @@ def _no_tip(search: _Search, head: int) -> int:
     below = search.parents[head]
     arms = {bone for side in SIDES for bone in path(search.first(sided(side, "upper_arm")), search.parents)}
     in_trunk = below in arms or search.named.means(below, NECK) or search.named.means(below, SPINE)
-    return below if _is_tip(search, head) and not in_trunk else head
+    return below if _is_tip(search, head) and not in_trunk else _above_neck(search, head)
+
+
+def _above_neck(search: _Search, head: int) -> int:
+    """The bone on a neck that was taken for the head; else the head."""
+    others = name_words().helpers
+    above = [bone for bone in _children(head, search.parents) if others.isdisjoint(search.named.words[bone])]
+    if not search.named.means(head, NECK) or not above:
+        return head
+    return max(above, key=lambda bone: (len(subtree(bone, search.parents)), -bone))
 
 
 def _doubt_copies(search: _Search) -> None:
@@ -364,7 +373,7 @@ def _find_trunk(search: _Search) -> None:
     if HEAD not in roles:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
-            roles[HEAD] = [head]
+            roles[HEAD] = [_above_neck(search, head)]
     top = search.first(HEAD)
     # in the deforming bones of some control rigs, limbs are roots of their own
     chest = chest if chest >= 0 else next((b for b in reversed(path(top, parents)) if search.named.means(b, SPINE)), -1)

@@ -414,6 +414,10 @@ def _extend_limbs(search: _Search, side: str) -> None:
             for bone in between(start, end, search.parents)[:-1]:
                 if length < 1e-9 or bone in search.used:
                     continue
+                if after == "foot" and bone == search.parents[end] and _words_of("tips", search.named.words[bone]):
+                    roles.setdefault(sided(side, "toes"), roles[sided(side, after)])  # the end of a leg is an ankle
+                    roles[sided(side, after)] = [bone]
+                    break
                 if search.named.means(bone, after, side) and not search.named.means(bone, part, side):
                     if after == "toes":  # ball and toes
                         roles[sided(side, after)] = [bone]

@@ -39,6 +39,8 @@ _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
 """Of a limb's length: how far from its axis a bone in line may lie."""
+_UNEVEN = 1.4
+"""How much longer a part of a limb is than the one of the other side where one of both may be none."""
 _LARGE_PART = 0.3
 """Share of the bones that hang on no helper bone, such as the first one of a tail."""
 _LONGEST_FINGER = 5
@@ -108,6 +110,7 @@ def find_roles(whole: Rig) -> FoundRoles:
         _add_by_shape(search)
     _doubt_copies(search)
     _doubt_arms(search)
+    _doubt_uneven(search)
     for side in SIDES:
         _without_lone_toe(search, side)
     _find_trunk(search)
@@ -352,6 +355,26 @@ def _doubt_arms(search: _Search) -> None:
     more = further_limbs(search.rig, search.named, search.roles, ARM)
     if more:
         search.doubts.append(f'There are other arms, from bone "{search.rig.names[more[0]]}" on, which do not dance.')
+
+
+def _doubt_uneven(search: _Search) -> None:
+    """Say it where a part of a limb is much longer than the one of the other side."""
+    lengths: dict[tuple[str, str], float] = {}
+    for side in SIDES:
+        for part, after in (*pairwise(ARM), *pairwise(LEG)):
+            one, other = search.first(sided(side, part)), search.first(sided(side, after))
+            if min(one, other) >= 0:
+                lengths[side, part] = float(np.linalg.norm(search.rig.heads[one] - search.rig.heads[other]))
+    both = {
+        part: (lengths["L", part], lengths["R", part])
+        for _, part in lengths
+        if {("L", part), ("R", part)} <= set(lengths)
+    }
+    uneven = [part for part, pair in both.items() if max(pair) > _UNEVEN * min(pair)]
+    if uneven:
+        search.doubts.append(
+            f"The left {words(uneven[0])} is not as long as the right one: one of them may be another bone."
+        )
 
 
 def _mirrored(role: str) -> str:

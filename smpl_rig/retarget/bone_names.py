@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,9 @@ _COMBINING = re.compile("[\u0300-\u036f]")
 
 _SERIAL, _FEWEST_SERIAL = 0.9, 12
 """Share of names that end with a number of their own, and how many names there are at least where that is no chance."""
+
+_TITLE = 0.7
+"""Share of names that begin with one word which says nothing then."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,16 @@ def without_common(names: Sequence[list[str]]) -> list[list[str]]:
                 if len(words) > 1:
                     del words[end]
     return names
+
+
+def without_title(names: Sequence[list[str]], words: NameWords) -> list[list[str]]:
+    """The words of all names without a first one that most have, where it would make helpers of them all: that of a
+    character who is called after a sword."""
+    first = Counter(name[0] for name in names if len(name) > 1).most_common(1)
+    title, count = first[0] if first else ("", 0)
+    if title not in words.helpers or count < _TITLE * len(names):
+        return [list(name) for name in names]
+    return [name[1:] if len(name) > 1 and name[0] == title else list(name) for name in names]
 
 
 def without_serial(names: Sequence[list[str]]) -> list[list[str]]:

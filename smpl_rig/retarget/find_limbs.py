@@ -74,8 +74,7 @@ def _find_pair(
             limbs[side] = limb
         if worth > best[0]:
             for one, other in (SIDES, SIDES[::-1]):
-                if len(limbs[one]) < len(limbs[other]):
-                    limbs[one] = _as_on_the_other(limbs[one], limbs[other], candidates)
+                limbs[one] = _as_on_the_other(limbs[one], limbs[other], candidates)
             best = (
                 worth,
                 {sided(side, parts[part]): bone for side, limb in limbs.items() for part, bone in limb.items()},
@@ -86,15 +85,16 @@ def _find_pair(
 def _as_on_the_other(
     limb: Mapping[int, int], other: Mapping[int, int], candidates: Sequence[_Candidate]
 ) -> dict[int, int]:
-    """A limb that lacks parts which the one of the other side has, with one name on both sides for one part: where an
-    upper arm is called in another way, the bone above it that is called shoulder is none."""
+    """A limb with one name on both sides for one part: where an upper arm is called in another way than the one of the
+    other side, the bone above it that is called shoulder is none."""
     names: dict[int, set[str]] = {}
     for each in candidates:
         names.setdefault(each.bone, set()).add(each.name)
     found: dict[int, int] = {}
     for part, bone in limb.items():
         same = [at for at, image in other.items() if names[bone] & names[image]]
-        found[part if part in same or not same else same[0]] = bone
+        free = [at for at in same if at not in limb]
+        found[part if part in same or not free else free[0]] = bone
     return found
 
 

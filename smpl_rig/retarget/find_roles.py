@@ -39,6 +39,8 @@ _ON_LIMB = 0.06
 """Of a limb's length: how far from its axis a helper bone that shares its twist may lie."""
 _IN_LINE = 0.25
 """Of a limb's length: how far from its axis a bone in line may lie."""
+_UNEVEN = 1.4
+"""How much longer a part of a limb is than the one of the other side where one of both may be none."""
 _LARGE_PART = 0.3
 """Share of the bones that hang on no helper bone, such as the first one of a tail."""
 _LONGEST_FINGER = 5
@@ -108,6 +110,7 @@ def find_roles(whole: Rig) -> FoundRoles:
         _add_by_shape(search)
     _doubt_copies(search)
     _doubt_arms(search)
+    _doubt_uneven(search)
     for side in SIDES:
         _without_lone_toe(search, side)
     _find_trunk(search)
@@ -327,7 +330,16 @@ def _no_tip(search: _Search, head: int) -> int:
     below = search.parents[head]
     arms = {bone for side in SIDES for bone in path(search.first(sided(side, "upper_arm")), search.parents)}
     in_trunk = below in arms or search.named.means(below, NECK) or search.named.means(below, SPINE)
-    return below if _is_tip(search, head) and not in_trunk else head
+    return below if _is_tip(search, head) and not in_trunk else _above_neck(search, head)
+
+
+def _above_neck(search: _Search, head: int) -> int:
+    """The bone on a neck that was taken for the head; else the head."""
+    others = name_words().helpers
+    above = [bone for bone in _children(head, search.parents) if others.isdisjoint(search.named.words[bone])]
+    if not search.named.means(head, NECK) or not above:
+        return head
+    return max(above, key=lambda bone: (len(subtree(bone, search.parents)), -bone))
 
 
 def _doubt_copies(search: _Search) -> None:
@@ -343,6 +355,26 @@ def _doubt_arms(search: _Search) -> None:
     more = further_limbs(search.rig, search.named, search.roles, ARM)
     if more:
         search.doubts.append(f'There are other arms, from bone "{search.rig.names[more[0]]}" on, which do not dance.')
+
+
+def _doubt_uneven(search: _Search) -> None:
+    """Say it where a part of a limb is much longer than the one of the other side."""
+    lengths: dict[tuple[str, str], float] = {}
+    for side in SIDES:
+        for part, after in (*pairwise(ARM), *pairwise(LEG)):
+            one, other = search.first(sided(side, part)), search.first(sided(side, after))
+            if min(one, other) >= 0:
+                lengths[side, part] = float(np.linalg.norm(search.rig.heads[one] - search.rig.heads[other]))
+    both = {
+        part: (lengths["L", part], lengths["R", part])
+        for _, part in lengths
+        if {("L", part), ("R", part)} <= set(lengths)
+    }
+    uneven = [part for part, pair in both.items() if max(pair) > _UNEVEN * min(pair)]
+    if uneven:
+        search.doubts.append(
+            f"The left {words(uneven[0])} is not as long as the right one: one of them may be another bone."
+        )
 
 
 def _mirrored(role: str) -> str:
@@ -364,7 +396,7 @@ def _find_trunk(search: _Search) -> None:
     if HEAD not in roles:
         head = search.named.head(chest, [*thighs, *arms])
         if head >= 0:
-            roles[HEAD] = [head]
+            roles[HEAD] = [_above_neck(search, head)]
     top = search.first(HEAD)
     # in the deforming bones of some control rigs, limbs are roots of their own
     chest = chest if chest >= 0 else next((b for b in reversed(path(top, parents)) if search.named.means(b, SPINE)), -1)
@@ -405,6 +437,10 @@ def _extend_limbs(search: _Search, side: str) -> None:
             for bone in between(start, end, search.parents)[:-1]:
                 if length < 1e-9 or bone in search.used:
                     continue
+                if after == "foot" and bone == search.parents[end] and _words_of("tips", search.named.words[bone]):
+                    roles.setdefault(sided(side, "toes"), roles[sided(side, after)])  # the end of a leg is an ankle
+                    roles[sided(side, after)] = [bone]
+                    break
                 if search.named.means(bone, after, side) and not search.named.means(bone, part, side):
                     if after == "toes":  # ball and toes
                         roles[sided(side, after)] = [bone]

@@ -25,7 +25,8 @@ class NamedBones:
         self.names, self.parents = tuple(names), tuple(parents)
         self.deforms = tuple(deforms) or (False,) * len(names)
         split = [bone_names.split(name, name_words()) for name in names]
-        self.words = bone_names.without_common(bone_names.without_serial(split))
+        bare = bone_names.without_common(bone_names.without_serial(split))
+        self.words = bone_names.without_title(bare, name_words())
         """The words of each name, without those that all have and without serial numbers."""
 
     @cached_property

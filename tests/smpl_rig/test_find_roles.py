@@ -434,3 +434,22 @@ def test_animals_are_no_humanoids_whatever_their_bones_are_called() -> None:
     for n in range(4):
         spider[f"{n}{{s}}"] = "body_0", [(0.1, 0.1 * n, 0.3), (0.4, 0.25 * n, 0.5), (0.7, 0.4 * n, 0.02)]
     assert find_roles(with_chains(empty, spider)).not_humanoid
+
+
+def test_a_name_that_is_misspelt_on_one_side_is_said_or_found_by_place() -> None:
+    rig = build(NAMINGS["Mixamo"])
+    for name, doubt in (
+        ("LeftArm", "Found by place"),
+        ("LeftForeArm", "Found by place"),
+        ("RightToeBase", "right toes"),
+    ):
+        names = tuple(each.replace(f":{name}", ":Blob") for each in rig.names)
+        found = find_roles(dataclasses.replace(rig, names=names))
+        wanted = {
+            role: tuple(bone.replace(f":{name}", ":Blob") for bone in bones)
+            for role, bones in NAMINGS["Mixamo"].roles().items()
+        }
+        assert dict(found.map.items()) == wanted and doubt in found.doubts[0]
+    lost = build(NAMINGS["Daz Genesis 8"])
+    names = tuple("Blob" if name == "lThighBend" else name for name in lost.names)
+    assert "left thigh is not as long" in find_roles(dataclasses.replace(lost, names=names)).doubts[0]

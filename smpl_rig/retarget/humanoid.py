@@ -61,7 +61,9 @@ def further_limbs(rig: Rig, named: NamedBones, roles: Roles, parts: tuple[str, .
     found = find_limbs(free, general(), rig.names, rig.parents, rig.deforms.tolist())
     needed = [part for part in parts if sided(SIDES[0], part) in REQUIRED]
     whole = [side for side in SIDES if all(sided(side, part) in found for part in needed)]
-    return [found[sided(side, needed[0])] for side in whole] or _without_side(free, rig, needed)
+    if whole or parts != ARM:
+        return [found[sided(side, needed[0])] for side in whole]
+    return _without_side(free, rig, needed)
 
 
 def _without_side(readings: Sequence[Reading], rig: Rig, needed: Sequence[str]) -> list[int]:

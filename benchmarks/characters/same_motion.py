@@ -79,6 +79,7 @@ def _moved(matrix: Matrix) -> Callable[[bpy.types.Object], bpy.types.Object]:
 def in_space(character: bpy.types.Object, space: Matrix) -> bpy.types.Object:
     """Put a matrix on the armature's object and its inverse on what is in it, so that nothing moves in the world."""
     back, inside = space.inverted(), [each for each in character.children if each.parent_type == "OBJECT"]
+    on_bones = {each: each.matrix_world.copy() for each in character.children if each.parent_type == "BONE"}
     armature_of(character).transform(back)
     for bone in pose_of(character).bones:
         bone.location *= back.median_scale
@@ -87,6 +88,9 @@ def in_space(character: bpy.types.Object, space: Matrix) -> bpy.types.Object:
         if isinstance(child.data, bpy.types.Mesh):
             child.data.transform(local.inverted() @ back @ local, shape_keys=True)
     character.matrix_world = character.matrix_world @ space
+    layer_of(bpy.context).update()
+    for child, place in on_bones.items():
+        child.matrix_world = place
     layer_of(bpy.context).update()
     return character
 

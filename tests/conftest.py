@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
 
 import blenders
 import pytest
 import skips
+
+if find_spec("hypothesis"):  # not in Blender's Pythons
+    from hypothesis import settings
+
+    settings.register_profile("untimed", deadline=None)  # how long an example takes says how busy the machine is
+    settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

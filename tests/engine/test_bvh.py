@@ -117,7 +117,7 @@ def test_the_joints_own_axes_and_the_worlds_do_not_matter(tmp_path: Path, frames
 
 
 @given(st.integers(0, 2**31 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_t_pose_says_how_limbs_are_twisted(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     motion = dance(120, seed=seed)
     recording = joined(t_pose(1, motion.fps, (0, 0, 0.95)), motion)

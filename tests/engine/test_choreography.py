@@ -15,7 +15,7 @@ from engine.choreography import Audio, CheckpointIdentity, Choreography, Span, V
 from engine.errors import ChoreographyError
 
 COUNT = 24
-unhurried = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 AUDIO = Audio("song.wav", "a" * 64, -1.5, 12.0, 1.25, beats=(0.25, 0.75, 1.25), beats_per_bar=3)
 CHECKPOINT = CheckpointIdentity("default", "b" * 64)
 

@@ -449,7 +449,7 @@ OPERATIONS = st.sampled_from(
 
 
 @pytest.mark.slow
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_edits_leave_locked_frames_alone(short_dance: State, steps: Path, data: st.DataObject) -> None:
     """Fifty random sequences of edits. Each edit is saved and loaded; some are undone and redone."""

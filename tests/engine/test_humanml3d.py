@@ -29,7 +29,7 @@ def wandering(seed: int, frames: int = 90, turns: float = 0.0, speed: float = 0.
 
 
 @given(seed=st.integers(0, 10_000), turns=st.floats(-3, 3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_positions_are_restored_except_for_place_and_first_heading(seed: int, turns: float) -> None:
     joints = wandering(seed, turns=turns).joints()
     decoded = h3d.decode_positions(h3d.encode(joints))
@@ -38,7 +38,7 @@ def test_positions_are_restored_except_for_place_and_first_heading(seed: int, tu
 
 
 @given(seed=st.integers(0, 10_000), yaw=st.floats(-3.1, 3.1))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_place_and_heading_of_the_whole_motion_do_not_matter(seed: int, yaw: float) -> None:
     joints = wandering(seed, 30).joints().astype(np.float64)
     moved = joints @ rot.yaw(np.array(yaw)).T + [5, -3, 0.4]

@@ -177,7 +177,7 @@ def test_a_token_changes_only_frames_within_reach() -> None:
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_features_round_trip(seed: int) -> None:
     generator = np.random.default_rng(seed)
     walk = np.cumsum(generator.normal(0, 0.1, (30, 72)), 0).astype(np.float32)

@@ -75,7 +75,7 @@ def test_trans_is_smpls_translation(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 2**31 - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_files_of_ours_mean_what_amass_means_and_keep_every_bit(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:

@@ -109,7 +109,7 @@ def test_alibi_has_the_published_slopes() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("view", ["whole", "prefix"])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_cached_equals_uncached(checkpoints: Checkpoints, variant: str, view: str, data: st.DataObject) -> None:
     decoder, length = checkpoints[variant].decoder, 30
@@ -124,7 +124,7 @@ def test_cached_equals_uncached(checkpoints: Checkpoints, variant: str, view: st
     assert cache.position == length
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cuts=st.sets(st.integers(1, 199), max_size=30))
 def test_incremental_motion_equals_whole(checkpoints: Checkpoints, cuts: set[int]) -> None:
     vqvae = checkpoints["encodec"].vqvae
@@ -137,7 +137,7 @@ def test_incremental_motion_equals_whole(checkpoints: Checkpoints, cuts: set[int
     torch.testing.assert_close(torch.cat(parts, 1), whole, atol=5e-5, rtol=1e-4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(window=st.integers(1, 20), cuts=st.sets(st.integers(1, 59), max_size=59))
 def test_with_a_short_window_the_result_does_not_depend_on_the_blocks(
     checkpoints: Checkpoints, window: int, cuts: set[int]

@@ -27,7 +27,7 @@ def test_smoothing_equals_scipys(shape: tuple[int, ...], deviation: float, ends:
     np.testing.assert_allclose(found, gaussian_filter1d(single, deviation, axis=0, mode=mode), atol=1e-6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.integers(0, 12), max_size=60), st.integers(1, 20), st.floats(0, 6), st.booleans())
 def test_peaks_equal_scipys(values: list[int], apart: int, prominence: float, plateaus: bool) -> None:
     """With plateaus; where peaks are equally high and near each other, which one stays is open, so those differ."""

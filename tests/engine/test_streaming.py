@@ -26,7 +26,7 @@ from smpl_rig.motion import Motion
 CODEC = NumpyCodec(SMALL_CODEC, weights_of(tiny_networks()[0]))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=8))
 def test_frames_decoded_in_pieces_equal_those_decoded_whole(pieces: list[int]) -> None:
     count = sum(pieces)

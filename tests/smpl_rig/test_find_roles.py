@@ -164,7 +164,7 @@ def test_roles_are_found_by_shape_where_names_say_nothing(file: Path) -> None:
 SEPARATORS = (".", "_", "-", " ")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     program=st.sampled_from(sorted(NAMINGS)),
     change=st.sampled_from([str, str.upper, str.lower]),

@@ -45,7 +45,7 @@ def steps(rotations: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("count", [22, 24])
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_positions_of_our_body_are_restored_exactly(count: int, seed: int) -> None:
     rotations, trans = moving(seed)
     positions = forward_kinematics(rotations, trans)[:, :count]

@@ -25,7 +25,7 @@ DTYPES = st.sampled_from(["<f4", "<f8", ">f4", "<i8", "<u1", "?", "<f2", "<U5", 
 @given(
     arrays_of.arrays(DTYPES, arrays_of.array_shapes(min_dims=0, max_dims=4, min_side=0)), st.booleans(), st.booleans()
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_arrays_are_read_as_numpy_wrote_them(array: Any, fortran: bool, compressed: bool) -> None:
     file = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(file, a=np.asarray(array, order="F" if fortran else "C"), b=1)

@@ -37,6 +37,8 @@ def styled(clips: Sequence[Clip]) -> list[StyledMotion]:
 
 def at_rate(motion: Motion, rate: float = 1.0) -> Motion:
     """The motion played `rate` times as fast, sampled at `FRAME_RATE`."""
+    if rate == 1 and motion.fps == FRAME_RATE:
+        return motion
     count = int((len(motion) - 1) / motion.fps / rate * FRAME_RATE) + 1
     return sampled(motion, np.arange(count) / FRAME_RATE * rate)
 

@@ -207,6 +207,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     "heads that do not divide": setting("decoder", "heads", 5),
     "dropout 2": setting("decoder", "dropout", 2.0),
     "NaN dropout": setting("decoder", "dropout", float("nan")),
+    "quick levels that its weights lack": setting("vqvae", "quick", 2),
     "other strides": setting("decoder", "music_stride", 4),
     "other music": setting("decoder", "music_features", 35),
     "other codes": setting("vqvae", "codes", 16),
@@ -297,7 +298,7 @@ def test_a_checkpoint_without_fine_levels_generates_the_same_dance_as_before(tmp
         20.0,
     )
     config, file = json.loads((tmp_path / "config.json").read_text()), tmp_path / "model.safetensors"
-    del config["vqvae"]["coarse"], config["sampling"]["cooling"], config["style_music"]
+    del config["vqvae"]["coarse"], config["vqvae"]["quick"], config["sampling"]["cooling"], config["style_music"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     save_file({**load_file(file), "vqvae.quantizer.started": torch.tensor(True)}, file)
     older = load_own_checkpoint(str(tmp_path))

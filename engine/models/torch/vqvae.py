@@ -54,6 +54,9 @@ class ResidualQuantizer(nn.Module):
     """
 
     DECAY = 0.99
+    DEAD, FRESH = 0.02, 0.1
+    """Shares of the usual usage: of codes that are moved, and of codes that have just been moved, which so follow the
+    data at once and are moved again if they stay unused for 160 steps."""
 
     def __init__(self, config: VQVAEConfig):
         super().__init__()
@@ -135,7 +138,8 @@ class ResidualQuantizer(nn.Module):
     def _start(self, level: int, residual: Tensor) -> None:
         pick = torch.randint(len(residual), (self.config.codes,), device=residual.device)
         self.codebook[level] = residual[pick]
-        self.total[level] = residual[pick]
+        self.usage[level] = self.FRESH * len(residual) / self.config.codes
+        self.total[level] = self.usage[level, 0] * residual[pick]
         self._pin(level)
 
     def _move(self, level: int, residual: Tensor, index: Tensor, keep: Tensor) -> None:
@@ -143,11 +147,12 @@ class ResidualQuantizer(nn.Module):
         total = torch.zeros_like(self.total[level]).index_add_(0, index, residual * keep.unsqueeze(1))
         self.usage[level].mul_(self.DECAY).add_(count, alpha=1 - self.DECAY)
         self.total[level].mul_(self.DECAY).add_(total, alpha=1 - self.DECAY)
-        dead = self.usage[level] < 0.02 * len(residual) / self.config.codes
+        usual = len(residual) / self.config.codes
+        dead = self.usage[level] < self.DEAD * usual
         if dead.any():
             pick = torch.randint(len(residual), (int(dead.sum()),), device=residual.device)
-            self.usage[level][dead] = 1.0
-            self.total[level][dead] = residual[pick]
+            self.usage[level, dead] = self.FRESH * usual
+            self.total[level, dead] = self.FRESH * usual * residual[pick]
         self.codebook[level] = self.total[level] / self.usage[level].clamp(min=1e-5).unsqueeze(1)
         self._pin(level)
 

@@ -14,7 +14,7 @@ pytest.importorskip("bpy")
 import bpy
 from dances import keys, lock_the_second_second, saved_and_opened, select_frames, spans, state
 
-from engine.choreography import Audio, to_json
+from engine.choreography import VERSION, Audio, to_json
 from magma_blender.scene import dancer_migration
 from magma_blender.scene.beat_markers import beats_of
 from magma_blender.scene.dance_keys import hand_edited
@@ -313,7 +313,7 @@ def test_a_dance_without_kept_music_and_versions_is_edited_and_gets_the_present_
     assert hand_edited(format_2, was) == []
     assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
     assert np.array_equal(keys(format_2)[30:60], before[30:60])
-    assert json.loads(format_2[RECORD_KEY]["document"])["version"] == 4
+    assert json.loads(format_2[RECORD_KEY]["document"])["version"] == VERSION
     made = state(format_2)
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "saved.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "saved.blend"))

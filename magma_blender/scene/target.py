@@ -119,7 +119,7 @@ def new_target(
             return keyed_as(armature, "")
         first = scene_of(bpy.context).frame_current if frame is None else frame
         dancer = load_or_none(armature)
-        replaced = read_character(dancer.character).modes if dancer is not None and dancer.character else ()
+        replaced = read_character(dancer.character).bones if dancer is not None and dancer.character else ()
         hands = hands_of(document.checkpoint.name, document.style) if document is not None else RELAXED
         keyed = characters.keyed(armature, first, replaced, hands)
         return keyed_as(armature, (keyed.with_fingers_of(read_character(former)) if former else keyed).to_json())

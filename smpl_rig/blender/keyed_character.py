@@ -80,7 +80,7 @@ class KeyedCharacter:
     def with_fingers_of(self, former: KeyedCharacter) -> KeyedCharacter:
         """With the fingers kept in another one, if their bones are there and rest alike."""
         fingers = former.fingers
-        ours, theirs = (dict(zip(each.modes, each.rest, strict=True)) for each in (self, former))
+        ours, theirs = (dict(zip(each.bones, each.rest, strict=True)) for each in (self, former))
         alike = all(bone in ours and _rest_alike(ours[bone], theirs[bone]) for bone in fingers.bones)
         return replace(self, fingers=fingers) if alike else self
 

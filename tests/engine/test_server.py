@@ -358,6 +358,7 @@ def test_checkpoints_are_listed_and_damaged_ones_named(tmp_path: Path, monkeypat
         "version": 1,
         "beats_per_bar": {"Krump": 4, "House": 4},
         "hands": {"Krump": "relaxed", "House": "relaxed"},
+        "energy": False,
     }
     assert found["good"] == {"name": "good", "path": str(tmp_path / "good"), **expected}
     damaged = {name for name, entry in found.items() if "error" in entry and str(tmp_path) in entry["path"]}

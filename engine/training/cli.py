@@ -184,22 +184,22 @@ def _train_decoder(options: argparse.Namespace) -> None:
     data = DanceDataset(options.data, options.clips, options.licence)
     codec = load_vqvae_run(options.vqvae)
     styles = sorted({clip.style for clip in data.split("train")})
-    dances = with_songs(data.split("train"))
-    songs = all_songs(dances, options.songs, options.licence)
-    maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
-    train = maker.make(dances, songs, print)
-    val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
-    val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
     config = _decoder_config(codec, styles)
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
-    _keep_sources(options, data, [options.vqvae, options.start_from], [song.provenance for song in songs])
     start = _start(options)
     if start and (start.network.config, list(start.styles)) != (config, styles):
         raise DataError(
             f"Checkpoint {start.name!r} has the styles {', '.join(start.styles)} and {start.network.config}, but the "
             f"data and the codec need {', '.join(styles)} and {config}. Leave out --start-from."
         )
+    dances = with_songs(data.split("train"))
+    songs = all_songs(dances, options.songs, options.licence)
+    maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
+    train = maker.make(dances, songs, print)
+    val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
+    val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
+    _keep_sources(options, data, [options.vqvae, options.start_from], [song.provenance for song in songs])
     train_decoder(train, val, config, _options(options), start.network if start else None, codec.quantizer.codebook)
 
 

@@ -19,10 +19,12 @@ from engine.service.terminal import add_device
 if TYPE_CHECKING:
     from torch import nn
 
+    from engine.data.clips import StyledMotion
     from engine.data.dataset import DanceDataset
     from engine.data.sources import Provenance
     from engine.models.own.config import DecoderConfig, VQVAEConfig
     from engine.models.torch.checkpoint import TorchCheckpoint
+    from engine.models.torch.decoder import MotionDecoder
     from engine.models.torch.vqvae import MotionVQVAE
     from engine.training.loop import TrainOptions
 
@@ -185,22 +187,17 @@ def _train_decoder(options: argparse.Namespace) -> None:
     codec = load_vqvae_run(options.vqvae)
     styles = sorted({clip.style for clip in data.split("train")})
     config = _decoder_config(codec, styles)
-    start = _start(options)
-    if start and (start.network.config, list(start.styles)) != (config, styles):
-        raise DataError(
-            f"Checkpoint {start.name!r} has the styles {', '.join(start.styles)} and {start.network.config}, but the "
-            f"data and the codec need {', '.join(styles)} and {config}. Leave out --start-from."
-        )
     dances = with_songs(data.split("train"))
     songs = all_songs(dances, options.songs, options.licence)
     maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
+    start = _start_decoder(options, codec, config, styles, [dance.clip for dance in dances])
     train = maker.make(dances, songs, print)
     val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
     val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
     _keep_sources(options, data, [options.vqvae, options.start_from], [song.provenance for song in songs])
-    train_decoder(train, val, config, _options(options), start.network if start else None, codec.quantizer.codebook)
+    train_decoder(train, val, config, _options(options), start, codec.quantizer.codebook)
 
 
 def _pack(options: argparse.Namespace) -> None:
@@ -270,6 +267,38 @@ def _start(options: argparse.Namespace) -> TorchCheckpoint | None:
     from engine.models.loading import load_own_checkpoint
 
     return load_own_checkpoint(options.start_from) if options.start_from else None
+
+
+def _start_decoder(
+    options: argparse.Namespace,
+    codec: MotionVQVAE,
+    config: DecoderConfig,
+    styles: Sequence[str],
+    clips: Sequence[StyledMotion],
+) -> MotionDecoder | None:
+    """The decoder that training starts from, None if none is named: the checkpoint's own or, for another codec or other
+    styles, one that has what can be carried over. Raises CheckpointError, DataError."""
+    import torch
+
+    from engine.models.torch.decoder import MotionDecoder
+    from engine.training.decoder_start import position_codes, start_decoder
+
+    start = _start(options)
+    if start is None:
+        return None
+    books = codec.quantizer.codebook, start.vqvae.quantizer.codebook
+    same_codes = codec.config == start.vqvae.config and torch.equal(*books)
+    if same_codes and (start.network.config, list(start.styles)) == (config, styles):
+        return start.network
+    torch.manual_seed(options.seed)
+    model = MotionDecoder(config)
+    model.start_from_codebooks(codec.quantizer.codebook)
+    codes = position_codes(codec, clips)[:, : config.levels], position_codes(start.vqvae, clips)
+    codecs = codec.config, start.vqvae.config
+    start_decoder(
+        model, start.network, (styles, start.styles), codecs, (codes[0], codes[1][:, : start.network.config.levels])
+    )
+    return model
 
 
 def _start_codec(options: argparse.Namespace) -> MotionVQVAE | None:

@@ -25,6 +25,7 @@ from engine.motion import representation
 from engine.motion.files.bvh_write import write_bvh
 from engine.training import vqvae as codec_training
 from engine.training.decoder import PairWindows, random_locks, train_decoder
+from engine.training.decoder_start import start_decoder
 from engine.training.finetune_vqvae import corrupted, finetune_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
 from engine.training.motion_spectra import spectral_loss, wave_loss
@@ -287,6 +288,38 @@ def test_a_batch_of_short_and_silent_pairs() -> None:
     for row in range(16):
         assert bool(batch.has_music[row]) == bool(batch.music[row].any())
         assert not batch.music[row, 82:].any()
+
+
+def test_a_decoder_of_other_styles_with_energy_starts_as_the_one_it_is_made_from() -> None:
+    """With the same codec it predicts the same in the styles that both know, and elsewhere as with no style given."""
+    codec, old = tiny_networks()
+    styles, known = ["jazz", "salsa", "rumba"], ["rumba", "salsa", "waltz"]
+    model = MotionDecoder(replace(SMALL_DECODER, energy=True)).eval()
+    codes = torch.randint(SMALL_CODEC.codes, (4000, SMALL_DECODER.levels))
+    start_decoder(model, old, (styles, known), (codec.config, codec.config), (codes, codes))
+    given, music = codes[:60].reshape(2, 30, -1), torch.randn(2, 60, SMALL_DECODER.music_features)
+    free, heard, energy = torch.zeros(2, 30, dtype=torch.bool), torch.ones(2, dtype=torch.bool), torch.randn(2, 30)
+    for style, other in ((1, 1), (2, 0), (0, 3)):
+        ours = model(given, given, music, free, torch.full((2,), style), heard, energy)
+        theirs = old(given, given, music, free, torch.full((2,), other), heard)
+        for one, two in zip(ours, theirs, strict=True):
+            torch.testing.assert_close(one, two, atol=1e-2, rtol=1e-2)
+
+
+def test_a_decoder_is_carried_over_to_renamed_codes_and_levels_of_another_codec() -> None:
+    codec, old = tiny_networks()
+    quick = replace(SMALL_CODEC, levels=4, coarse=3, quick=2)  # shared, quick, shared, quick
+    model = MotionDecoder(replace(SMALL_DECODER, levels=3)).eval()
+    codes = torch.randint(SMALL_CODEC.codes, (4000, 2))
+    renamed = torch.randperm(SMALL_CODEC.codes)[codes]
+    new = torch.stack([renamed[:, 0], torch.zeros(4000, dtype=torch.int64), renamed[:, 1]], 1)
+    start_decoder(model, old, (["a", "b", "c"], ["a", "b", "c"]), (quick, codec.config), (new, codes))
+    torch.testing.assert_close(model.embed(new[:50]), old.embed(codes[:50]), atol=1e-2, rtol=1e-2)
+    state = torch.randn(50, SMALL_DECODER.width)
+    torch.testing.assert_close(model.heads[0](state)[:, renamed[:50, 0]], old.heads[0](state)[:, codes[:50, 0]])
+    torch.testing.assert_close(model.heads[2](state)[:, renamed[:50, 1]], old.heads[1](state)[:, codes[:50, 1]])
+    with pytest.raises(DataError, match="another width"):
+        start_decoder(MotionDecoder(replace(SMALL_DECODER, width=16)), old, ([], []), (quick, quick), (new, codes))
 
 
 def test_no_pairs_and_no_music_are_errors() -> None:

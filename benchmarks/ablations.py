@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from engine.data.dataset import DanceDataset
+from engine.data.styles import StyleTable
 from engine.data.torch_kinematics import joints_in_heading_frame
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject, dance_without_music
 from engine.evaluation.evaluate import subjects_of
@@ -42,14 +43,15 @@ def main() -> None:
     options = parser.parse_args()
     checkpoint = load_own_checkpoint(options.checkpoint)
     data = DanceDataset(options.data)
-    subjects = [subject.danceable() for subject in subjects_of(data.split(options.split))]
+    styles = StyleTable(checkpoint.style_music)
+    subjects = [subject.danceable() for subject in subjects_of(data.split(options.split), styles)]
     print("| levels | mm over frames |\n|---|---|")
     for levels in range(1, checkpoint.vqvae.config.levels + 1):
         print(f"| {levels} | {codec_error(checkpoint, subjects, levels):.1f} |", flush=True)
 
     with_song = [subject for subject in subjects if subject.song is not None]
     rows = (row for subject in with_song for row in dances(checkpoint, subject, options.seeds))
-    print(f"\n{dance_table(subjects, subjects_of(data.split('train')), rows)}")
+    print(f"\n{dance_table(subjects, subjects_of(data.split('train'), styles), rows)}")
 
 
 def dance_table(subjects: Sequence[Subject], known: Sequence[Subject], dances: Iterable[EvaluatedDance]) -> str:

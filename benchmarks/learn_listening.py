@@ -39,10 +39,10 @@ from engine.audio.listening.evidence import RATE, Evidence, evidence_of
 from engine.audio.listening.pulse import METRES, TEMPI, descriptors, harmony_pulse, pulses
 from engine.audio.rates import SAMPLE_RATE
 from engine.audio.resampling import resampled
-from engine.checkpoint_index import StyleMusic
+from engine.checkpoint_index import CONFIG_FILE, ROOT
 from engine.data.dataset import DanceDataset
 from engine.data.style_patterns import songs_of
-from engine.data.styles import known_styles
+from engine.data.styles import read_styles
 
 Array = NDArray[np.float64]
 
@@ -168,12 +168,13 @@ def stored_in(place: Path) -> tuple[Evidence, dict[str, NDArray[Any]]]:
 
 def dance_lessons(data: Path) -> list[Lesson]:
     """The songs of dance data."""
+    styles = read_styles(ROOT / "checkpoints" / "default" / CONFIG_FILE)
     clips = [clip for clip in DanceDataset(data) if clip.audio_path is not None and clip.bpm is not None]
     return [
         Lesson(
             heard_in(song.file),
             (clip.bpm or UNKNOWN_TEMPO,),
-            known_styles().get(song.style, StyleMusic()).beats_per_bar,
+            styles.music_of(song.style).beats_per_bar,
             None,
             song.song,
             "dance data",

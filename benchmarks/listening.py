@@ -42,7 +42,6 @@ from engine.audio.listening.rhythm import Rhythm, at_octave
 from engine.audio.listening.song_styles import likely_styles
 from engine.checkpoint_index import CONFIG_FILE, ROOT, StyleMusic, style_music
 from engine.data.dataset import DanceDataset
-from engine.data.styles import known_styles, usual_tempo
 from engine.errors import AudioError
 
 EXCERPTS = (12.0, 20.0, 30.0)
@@ -164,7 +163,7 @@ def _reference(song: ComposedSong) -> Reference:
     per_bar = song.kind.beats_per_bar
     return Reference(
         song.tempi,
-        usual_tempo(song.kind.style),
+        default_styles().get(song.kind.style, StyleMusic()).tempo,
         song.beats,
         song.ones if song.has_bars else None,
         (2, 4, 6) if per_bar == 2 else (per_bar,),
@@ -184,7 +183,7 @@ def _dance_songs(folder: Path) -> Iterator[Song]:
     for clip in DanceDataset(folder):
         if clip.audio_path is None or clip.bpm is None:
             continue
-        music = known_styles().get(clip.style, StyleMusic())
+        music = default_styles().get(clip.style, StyleMusic())
         reference = Reference((clip.bpm,), music.tempo, metres=(music.beats_per_bar,))
         yield Song(clip.audio_path, clip.name, (clip.style,), reference, clip.style)
 
@@ -235,7 +234,7 @@ def _row(name: str, results: list[Result]) -> str:
     styles = [
         result.hearing is not None and result.hearing.style == result.song.style
         for result in results
-        if result.song.style in known_styles()
+        if result.song.style in default_styles()
     ]
     cells = [
         str(len(results)),

@@ -17,6 +17,7 @@ import numpy as np
 
 from engine.data.clips import FRAME_RATE
 from engine.data.dataset import DanceDataset
+from engine.data.styles import StyleTable
 from engine.evaluation.dances import OURS, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.measure import DanceMeasurer, MeasuredDance
@@ -40,8 +41,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures of each dance as JSON")
     options = parser.parse_args()
     data = DanceDataset(options.data)
-    styles = load_own_checkpoint(options.checkpoint).styles
-    measurer = DanceMeasurer(subjects_of(data.split(options.split)), subjects_of(data.split("train")))
+    checkpoint = load_own_checkpoint(options.checkpoint)
+    styles, table = checkpoint.styles, StyleTable(checkpoint.style_music)
+    measurer = DanceMeasurer(*(subjects_of(data.split(split), table) for split in (options.split, "train")))
     print("| style | dances | beat gain | mean | style right | speed m/s |\n|---|---|---|---|---|---|")
     measured: list[MeasuredDance] = []
     for style in styles:

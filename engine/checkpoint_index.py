@@ -45,18 +45,20 @@ HANDS = (RELAXED, "long", "firm", "fists")
 class StyleMusic:
     """The music that a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre.
     pattern: the rhythm of a bar, how much stronger than usual onsets are at every quarter of a beat (rows) in every
-    band of `engine.audio.listening.evidence`; empty where it is unknown."""
+    band of `engine.audio.listening.evidence`; empty where it is unknown. songs: whether its dances were learned
+    with songs of their own."""
 
     tempo: float | None = None
     beats_per_bar: int = 4
     pattern: tuple[tuple[float, ...], ...] = ()
+    songs: bool = False
 
 
 def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
     """The music of every style of a checkpoint's config, in the order of its styles.
 
-    `styles` lists the names; `style_music` holds `tempo`, `beats_per_bar` and `pattern` of those that have them. Raises
-    ValueError with a clause that says what is wrong.
+    `styles` lists the names; `style_music` holds `tempo`, `beats_per_bar`, `pattern` and `songs` of those that have
+    them. Raises ValueError with a clause that says what is wrong.
     """
     names = config.get("styles", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -68,8 +70,8 @@ def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
 
 
 def _music_of(name: str, values: object) -> StyleMusic:
-    if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar", "pattern"}:
-        raise ValueError(f"style_music of {shown(name)} must hold tempo, beats_per_bar and pattern")
+    if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar", "pattern", "songs"}:
+        raise ValueError(f"style_music of {shown(name)} must hold tempo, beats_per_bar, pattern and songs")
     tempo, beats, pattern = values.get("tempo"), values.get("beats_per_bar", 4), values.get("pattern", [])
     if tempo is not None and not is_number(tempo, 1, 1000):
         raise ValueError(f"the tempo of {shown(name)} is {shown(tempo)}")
@@ -77,8 +79,11 @@ def _music_of(name: str, values: object) -> StyleMusic:
         raise ValueError(f"{shown(name)} has {shown(beats)} beats a bar")
     if not isinstance(pattern, (list, tuple)) or not all(_is_row(row, pattern[0]) for row in pattern):
         raise ValueError(f"the pattern of {shown(name)} is no table of numbers")
+    songs = values.get("songs", bool(pattern))  # only songs give a pattern
+    if not isinstance(songs, bool):
+        raise ValueError(f"songs of {shown(name)} is {shown(songs)}, neither true nor false")
     rows = tuple(tuple(float(value) for value in row) for row in pattern)
-    return StyleMusic(None if tempo is None else float(tempo), beats, rows)
+    return StyleMusic(None if tempo is None else float(tempo), beats, rows, songs)
 
 
 def style_hands(config: Mapping[str, Any]) -> dict[str, str]:
@@ -91,6 +96,18 @@ def style_hands(config: Mapping[str, Any]) -> dict[str, str]:
     if unknown is not None:
         raise ValueError(f"the hands of {shown(unknown)} are {shown(listed[unknown])}")
     return {style: str(listed.get(style, RELAXED)) for style in config.get("styles", [])}
+
+
+def style_titles(config: Mapping[str, Any]) -> dict[str, str]:
+    """The names of a checkpoint's styles as a person reads them: those in `style_titles`, else the style's own with
+    capital letters. Raises ValueError with a clause that says what is wrong."""
+    listed = config.get("style_titles", {})
+    if not isinstance(listed, dict) or not set(listed) <= set(config.get("styles", [])):
+        raise ValueError("style_titles must name its styles")
+    wrong = next((style for style, title in listed.items() if not isinstance(title, str) or not title.strip()), None)
+    if wrong is not None:
+        raise ValueError(f"the title of {shown(wrong)} is {shown(listed[wrong])}")
+    return {style: listed.get(style, style.title()) for style in config.get("styles", [])}
 
 
 def _is_row(row: object, first: object) -> bool:
@@ -128,9 +145,10 @@ def _expanded(folder: str) -> Path:
 def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, Any]]:
     """One entry per checkpoint folder in `folders` (default: `checkpoint_folders()`).
 
-    Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `beats_per_bar` and
-    `hands` (by style), `energy` (whether it can be told one), `description`, `token_rate` and `version`; or `name`,
-    `path` and `error`, one sentence, where it cannot be used. Of two with the same name the first is listed.
+    Each has `name` (of the folder), `path`, and from its config `title`, `family`, `styles`, `style_titles`,
+    `beats_per_bar`, `songs` and `hands` (by style), `energy` (whether it can be told one), `description`, `token_rate`
+    and `version`; or `name`, `path` and `error`, one sentence, where it cannot be used. Of two with the same name the
+    first is listed.
     """
     entries: dict[str, dict[str, Any]] = {}
     for folder in checkpoint_folders() if folders is None else folders:
@@ -141,6 +159,29 @@ def list_checkpoints(folders: Iterable[Path] | None = None) -> list[dict[str, An
         for child in children:
             entries.setdefault(child.name, _entry(child))
     return list(entries.values())
+
+
+FilesState = tuple[tuple[str, int, int], ...]
+
+
+def files_state(folders: Iterable[Path]) -> FilesState:
+    """What `list_checkpoints` depends on: path, time and size of the files of all checkpoints in `folders`. While it is
+    the same, so is the list."""
+    state = []
+    for folder in folders:
+        try:
+            children = sorted(os.listdir(folder))  # noqa: PTH208 - a folder's list is all that is asked
+        except OSError:
+            continue
+        for child in children:
+            for file in (CONFIG_FILE, WEIGHTS_FILE):
+                place = folder / child / file
+                try:
+                    found = place.stat()
+                    state.append((str(place), found.st_mtime_ns, found.st_size))
+                except OSError:
+                    state.append((str(place), 0, -1))
+    return tuple(state)
 
 
 def _entry(folder: Path) -> dict[str, Any]:
@@ -154,7 +195,8 @@ def _entry(folder: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged (not a JSON object): {_COPY}"}
     try:
-        music, version, hands = style_music(config), version_of(config), style_hands(config)
+        music, version = style_music(config), version_of(config)
+        hands, titles = style_hands(config), style_titles(config)
     except ValueError as error:
         return base | {"error": f"{CONFIG_FILE} of checkpoint {folder} is damaged ({error}): {_COPY}"}
     if not (folder / WEIGHTS_FILE).is_file():
@@ -164,7 +206,9 @@ def _entry(folder: Path) -> dict[str, Any]:
         "title": str(config.get("name", folder.name)),
         "family": str(config.get("family", OWN_FAMILY)),  # our first checkpoints do not name it
         "styles": list(music),
+        "style_titles": titles,
         "beats_per_bar": {style: each.beats_per_bar for style, each in music.items()},
+        "songs": {style: each.songs for style, each in music.items()},
         "hands": hands,
         "energy": isinstance(decoder, dict) and decoder.get("energy") is True,
         "description": str(config.get("description", "")),

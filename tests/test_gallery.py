@@ -21,14 +21,16 @@ from demo.song import write_demo_song
 from engine.audio.files.decode import load_audio
 from engine.audio.listening.heard_files import heard_song
 from engine.audio.listening.rhythm import beats_in_style
+from engine.checkpoint_index import StyleMusic
 from engine.data.clips import at_rate
-from engine.data.styles import usual_tempo
+from engine.data.styles import StyleTable
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats
 from smpl_rig.motion import Motion, sample, save_npz
 from smpl_rig.rotations import matrix_to_axis_angle
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_INDEX
 
 SECONDS = 4.0
+WALTZ = StyleTable({"waltz": StyleMusic(87.0, 3)})
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -62,7 +64,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def scene(data: Path) -> scenes.Scene:
-    (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
+    (subject,) = scenes.subjects_with_songs(data, "val", [], WALTZ)
     return scenes.scene(subject, [("Ours, seed 0", walk(115, 20.0)), ("Ours, seed 1", walk(60, 20.0))])
 
 
@@ -102,7 +104,7 @@ def test_figures_on_the_page_are_the_motions_joints(written: Path, scene: scenes
 
 def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path) -> None:
     shown = handed_over(written)
-    beats = beats_in_style(heard_song(data / "wavs" / "a walk.wav").rhythm, usual_tempo("waltz")).times
+    beats = beats_in_style(heard_song(data / "wavs" / "a walk.wav").rhythm, WALTZ.tempo("waltz")).times
     assert len(beats) > 3 and shown["beats"] == beats[beats < shown["seconds"]].tolist()
     for dancer, motion in zip(shown["dancers"], (walk(87), walk(115, 20.0), walk(60, 20.0)), strict=True):
         even = at_rate(motion).cut(0, dancer["frames"])
@@ -111,7 +113,7 @@ def test_beats_on_the_page_are_those_of_the_evaluation(written: Path, data: Path
 
 
 def test_a_dance_to_a_borrowed_song_stands_beside_a_real_one_that_is_shorter(data: Path) -> None:
-    (subject,) = scenes.subjects_with_songs(data, "val", [], ["waltz"])
+    (subject,) = scenes.subjects_with_songs(data, "val", [], WALTZ)
     borrowed = scenes.scene(replace(subject, borrowed=True), [("Ours, seed 0", walk(115, 20.0))])
     assert [dancer.label for dancer in borrowed.dancers] == ["Real, to other music", "Ours, seed 0"]
     assert borrowed.seconds == scenes.BORROWED_SECONDS and borrowed.dancers[0].motion.seconds <= SECONDS

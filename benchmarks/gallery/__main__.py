@@ -19,6 +19,7 @@ from benchmarks.gallery.film import write_videos
 from benchmarks.gallery.page import build_script, write_page
 from benchmarks.gallery.scenes import generated, scene, subjects_with_songs
 from engine.data.dataset import SPLITS
+from engine.data.styles import StyleTable
 from engine.errors import EngineError
 from engine.models.loading import find_checkpoint, load_checkpoint
 
@@ -58,7 +59,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _make(options: argparse.Namespace) -> Path:
-    styles = load_checkpoint(options.checkpoint).styles
+    styles = StyleTable(load_checkpoint(options.checkpoint).style_music)
     subjects = subjects_with_songs(options.data, options.split, options.clip, styles)
     kinds = {"Ours": options.checkpoint}
     if options.paper is not None:

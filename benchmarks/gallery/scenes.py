@@ -20,7 +20,7 @@ from engine.audio.listening.heard_files import heard_song
 from engine.audio.listening.rhythm import beats_in_style
 from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import DanceDataset
-from engine.data.styles import usual_tempo
+from engine.data.styles import StyleTable
 from engine.errors import DataError
 from engine.evaluation.dances import Subject, choose_subjects
 from engine.evaluation.evaluate import subjects_of
@@ -71,15 +71,19 @@ class Scene:
     dancers: tuple[Dancer, ...]
 
 
-def subjects_with_songs(folder: Path, split: str, names: Sequence[str], styles: Sequence[str]) -> list[Subject]:
-    """The clips of a split that can be danced to by a checkpoint of `styles`, only those of `names` if there are any.
+def subjects_with_songs(folder: Path, split: str, names: Sequence[str], styles: StyleTable) -> list[Subject]:
+    """The clips of a split that a checkpoint of the `styles` can dance, only those of `names` if there are any.
 
     Clips of a style without songs borrow those of other clips, as in the evaluation. Raises DataError.
     """
     clips = DanceDataset(folder).split(split)
     if not clips:
         raise DataError(f"{folder}: has no clips in its {split} split. Choose another --split.")
-    chosen = [subject for subject in choose_subjects(subjects_of(clips), styles) if subject.song is not None]
+    chosen = [
+        subject
+        for subject in choose_subjects(subjects_of(clips, styles), list(styles.music))
+        if subject.song is not None
+    ]
     if not chosen:
         raise DataError(f"{folder}: none of the {len(clips)} clips of its {split} split has a song. Choose another.")
     missing = sorted(set(names) - {subject.name for subject in chosen})
@@ -97,7 +101,7 @@ def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
     assert subject.song is not None
     song = subject.song.path
     seconds = BORROWED_SECONDS if subject.borrowed else subject.motion.seconds
-    beats = beats_in_style(heard_song(song).rhythm, usual_tempo(subject.style)).times
+    beats = beats_in_style(heard_song(song).rhythm, subject.usual).times
     beats = beats[beats < seconds]
     expected = expected_foot_beats(beats) if len(beats) > 1 else np.zeros(0)
     frames = round(seconds * FRAME_RATE)

@@ -13,9 +13,11 @@ from benchmarks.networks import write_checkpoint
 from benchmarks.paper_model.codec import train_codec
 from benchmarks.paper_model.vectors import VectorWindows
 from benchmarks.paper_model.writer import TokenPairMaker, train_writer
+from engine.checkpoint_index import CONFIG_FILE, ROOT
 from engine.data.clips import styled
 from engine.data.dataset import DanceDataset
 from engine.data.songs import all_songs, with_songs
+from engine.data.styles import read_styles
 from engine.models.original.config import OriginalDecoderConfig, OriginalVQVAEConfig
 from engine.training.loop import TrainOptions
 from engine.training.pairs import PairSource
@@ -46,10 +48,11 @@ def train(
     options = TrainOptions(out / "vqvae", vqvae_steps, 8e-4, CODEC_FRAMES, validate_every=200)
     codec = train_codec(windows, styled(dataset.split("val")) or motions[:4], codec_config, options)
 
-    dances = with_songs(dataset.split("train"))
+    styles = read_styles(ROOT / "checkpoints" / "default" / CONFIG_FILE)
+    dances = with_songs(dataset.split("train"), styles)
     maker = TokenPairMaker(codec, windows.mean, windows.std)
-    pairs = maker.make(PairSource(RHYTHM_PAIRS), dances, all_songs(dances, [songs] if songs else []), print)
-    val = maker.make(PairSource(0), with_songs(dataset.split("val")), [], print) or pairs[:8]
+    pairs = maker.make(PairSource(RHYTHM_PAIRS), dances, all_songs(dances, [songs] if songs else [], styles), print)
+    val = maker.make(PairSource(0), with_songs(dataset.split("val"), styles), [], print) or pairs[:8]
     options = TrainOptions(out / "decoder", decoder_steps, 6e-4, WRITER_ROWS, validate_every=200)
     writer = train_writer(pairs, val, writer_config, options)
 

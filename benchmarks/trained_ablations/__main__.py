@@ -41,6 +41,7 @@ from engine.audio.listening.song_styles import likely_styles
 from engine.audio.music_features import music_features
 from engine.audio.rates import FRAME_RATE, SAMPLE_RATE
 from engine.data.dataset import DanceDataset
+from engine.data.styles import StyleTable
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of
 from engine.evaluation.metrics.physical import freezing, jerk
@@ -78,9 +79,10 @@ def main() -> None:
     networks = train(pairs, held_out, small(checkpoint), books, options.out, options.steps)
     print(f"\n{learned_table(networks, held_out)}", flush=True)
 
-    subjects = [subject.danceable() for subject in subjects_of(data.split("val"))]
+    styles = StyleTable(checkpoint.style_music)
+    subjects = [subject.danceable() for subject in subjects_of(data.split("val"), styles)]
     rows = (row for s in subjects if s.song is not None for row in dances(checkpoint, networks, s, options.seeds))
-    print(f"\n{dance_table(subjects, subjects_of(data.split('train')), rows)}", flush=True)
+    print(f"\n{dance_table(subjects, subjects_of(data.split('train'), styles), rows)}", flush=True)
     print(f"\n{length_table(checkpoint, {v: networks[v] for v in (OURS, SINUSOIDS)})}")
 
 

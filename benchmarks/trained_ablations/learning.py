@@ -14,6 +14,7 @@ from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids
 from engine.data.clips import at_rate
 from engine.data.dataset import DanceDataset
 from engine.data.songs import RecordedDance, SongFile, all_songs, with_songs
+from engine.data.styles import StyleTable
 from engine.models.own.config import DecoderConfig
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.decoder import MotionDecoder
@@ -88,9 +89,10 @@ class AsRecorded(PairSource):
 
 def training_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -> dict[str, list[Pair]]:
     """Training pairs by the names of `Variant.pairs`; cached in `out`."""
-    dances = with_songs(data.split("train"))
+    styles = StyleTable(checkpoint.style_music)
+    dances = with_songs(data.split("train"), styles)
     timed = PairMaker(checkpoint.vqvae, checkpoint.styles, RHYTHM_PAIRS)
-    rhythm = _cached(out / "rhythm.pt", lambda: timed.make(dances, all_songs(dances, []), print))
+    rhythm = _cached(out / "rhythm.pt", lambda: timed.make(dances, all_songs(dances, [], styles), print))
     as_is = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
     as_is.source = AsRecorded(0)
     recorded = _cached(out / "recorded.pt", lambda: as_is.make(dances, [], print))
@@ -100,7 +102,8 @@ def training_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -
 def validation_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -> list[Pair]:
     """The validation dances re-timed onto their own songs; cached in `out`."""
     maker = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
-    made = _cached(out / "val.pt", lambda: maker.make(with_songs(data.split("val")), [], print))
+    dances = with_songs(data.split("val"), StyleTable(checkpoint.style_music))
+    made = _cached(out / "val.pt", lambda: maker.make(dances, [], print))
     return [pair for pair in made if pair.kind == "real"]
 
 

@@ -14,7 +14,6 @@ from scipy.ndimage import gaussian_filter1d
 
 from engine.audio.beats import UNKNOWN_TEMPO, BeatTrack
 from engine.data.clips import FRAME_RATE, sampled
-from engine.data.styles import usual_tempo
 from engine.motion.foot_beats import ENVELOPE_RATE, FOOT_LEAD, foot_envelope
 from smpl_rig.motion import Motion
 
@@ -64,11 +63,11 @@ def motion_count(motion: Motion, rough: Times) -> Times:
     return rough - (behind + FOOT_LEAD - first)
 
 
-def dancer_count(motion: Motion, style: str, track: BeatTrack | None) -> Times:
-    """(T,) count of the dancer at every frame: by the beats of its own song or, without one, near the usual tempo of
-    the style."""
+def dancer_count(motion: Motion, usual: float | None, track: BeatTrack | None) -> Times:
+    """(T,) count of the dancer at every frame: by the beats of its own song or, without one, near the `usual` tempo of
+    the style (None: any)."""
     if track is None:
-        return steady_count(motion, usual_tempo(style) or UNKNOWN_TEMPO)
+        return steady_count(motion, usual or UNKNOWN_TEMPO)
     return motion_count(motion, song_count(track, np.arange(len(motion)) / motion.fps))
 
 

@@ -20,7 +20,7 @@ from engine.data.clips import StyledMotion, styled
 from engine.data.dataset import Clip
 from engine.data.song_folder import songs_in
 from engine.data.sources import RESEARCH, UNKNOWN_PROVENANCE, Provenance
-from engine.data.styles import usual_tempo
+from engine.data.styles import StyleTable
 
 FEWEST_BEATS = 9
 """A song with fewer tracked beats has no beat that a dance could be re-timed onto."""
@@ -28,9 +28,11 @@ FEWEST_BEATS = 9
 
 @dataclass
 class SongFile:
-    """A song file with its music features and beats by style, computed when first needed."""
+    """A song file with its music features and beats by style, computed when first needed. styles: whose usual tempi say
+    how each counts."""
 
     path: Path
+    styles: StyleTable
     by_style: dict[str, tuple[NDArray[np.float32], BeatTrack]] = field(default_factory=dict)
     provenance: Provenance = UNKNOWN_PROVENANCE
 
@@ -43,7 +45,7 @@ class SongFile:
         """Features (T, 37) and beats, counted as `style` counts them."""
         if style not in self.by_style:
             samples = load_audio(self.path, SAMPLE_RATE)
-            beats = beats_in_style(self.rhythm, usual_tempo(style))
+            beats = beats_in_style(self.rhythm, self.styles.tempo(style))
             self.by_style[style] = music_features(samples, beats), beats
         return self.by_style[style]
 
@@ -54,26 +56,31 @@ class SongFile:
 
 @dataclass(frozen=True)
 class RecordedDance:
-    """A clip's motion with the song it was danced to, if that is known."""
+    """A clip's motion with the song it was danced to, if that is known. usual: tempo of its style, None for any."""
 
     clip: StyledMotion
     song: SongFile | None
+    usual: float | None = None
 
 
-def with_songs(clips: Sequence[Clip]) -> list[RecordedDance]:
+def with_songs(clips: Sequence[Clip], styles: StyleTable) -> list[RecordedDance]:
     """Clips with their songs; clips to one file share a `SongFile`. Raises DataError for a motion that cannot be
     read."""
     songs: dict[Path, SongFile] = {}
     dances = []
     for clip, motion in zip(clips, styled(clips), strict=True):
         path = clip.audio_path
-        song = songs.setdefault(path, SongFile(path, provenance=clip.provenance)) if path else None
-        dances.append(RecordedDance(motion, song))
+        song = songs.setdefault(path, SongFile(path, styles, provenance=clip.provenance)) if path else None
+        dances.append(RecordedDance(motion, song, styles.tempo(clip.style)))
     return dances
 
 
-def all_songs(dances: Sequence[RecordedDance], folders: Sequence[Path], licence: str = RESEARCH) -> list[SongFile]:
+def all_songs(
+    dances: Sequence[RecordedDance], folders: Sequence[Path], styles: StyleTable, licence: str = RESEARCH
+) -> list[SongFile]:
     """The songs of the dances, and those in more folders that may be used for `licence`. Raises DataError."""
     own = [dance.song for dance in dances if dance.song]
-    more = [SongFile(path, provenance=origin) for folder in folders for path, origin in songs_in(folder, licence)]
+    more = [
+        SongFile(path, styles, provenance=origin) for folder in folders for path, origin in songs_in(folder, licence)
+    ]
     return own + more

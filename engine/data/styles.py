@@ -1,34 +1,72 @@
-"""Usual tempo and metre of the styles that checkpoints are trained on.
+"""What training and evaluation know of the styles of dances: the music, the shown names and the hands that a checkpoint
+has in its config.
 
-The beats of training songs are tracked near these tempi. `pack` writes them into the checkpoint, which owns them from
-then on.
+A style that nothing is said of has four beats a bar and any tempo.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from engine.checkpoint_index import StyleMusic, style_music
-
-FILE = Path(__file__).with_name("styles.json")
-"""Tempo and metre by style. The tempo of salsa counts its steps."""
-
-
-@cache
-def known_styles() -> dict[str, StyleMusic]:
-    """Tempo and metre of every style in the file."""
-    table = json.loads(FILE.read_text(encoding="utf-8"))
-    return style_music({"styles": list(table), "style_music": table})
+from engine.checkpoint_index import StyleMusic, style_hands, style_music, style_titles
+from engine.errors import DataError
 
 
-def usual_tempo(style: str) -> float | None:
-    """The usual tempo of a style, beats per minute; None for a style that is danced at any tempo."""
-    return known_styles().get(style, StyleMusic()).tempo
+@dataclass(frozen=True)
+class StyleTable:
+    """Facts of styles by name. music: tempo and metre. titles, hands: only of styles that say something."""
+
+    music: Mapping[str, StyleMusic] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
+    hands: Mapping[str, str] = field(default_factory=dict)
+
+    def tempo(self, style: str) -> float | None:
+        """The usual tempo of a style, beats per minute; None for a style that is danced at any tempo."""
+        return self.music_of(style).tempo
+
+    def music_of(self, style: str) -> StyleMusic:
+        """The music of a style."""
+        return self.music.get(style, StyleMusic())
+
+    def of(self, styles: Iterable[str], with_songs: Iterable[str]) -> StyleTable:
+        """The table of these styles alone, in their order. with_songs: those whose dances have songs of their own."""
+        kept, songs = list(styles), set(with_songs)
+        return StyleTable(
+            {style: replace(self.music_of(style), songs=style in songs) for style in kept},
+            {style: title for style, title in self.titles.items() if style in kept},
+            {style: hands for style, hands in self.hands.items() if style in kept},
+        )
+
+    def in_config(self) -> dict[str, Any]:
+        """The entries of a checkpoint's config; `read_styles` reads them."""
+        return {
+            "styles": list(self.music),
+            "style_music": {style: _without_defaults(music) for style, music in self.music.items()},
+            "style_titles": dict(self.titles),
+            "style_hands": dict(self.hands),
+        }
 
 
-def music_of(styles: Sequence[str]) -> dict[str, StyleMusic]:
-    """Tempo and metre of the named styles; an unknown style has four beats a bar and any tempo."""
-    return {style: known_styles().get(style, StyleMusic()) for style in styles}
+def read_styles(file: Path) -> StyleTable:
+    """The table in a JSON file: a checkpoint's config, or another with the entries `styles`, `style_music`,
+    `style_titles` and `style_hands`. Raises DataError."""
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError("not a JSON object")
+        music, titles, hands = style_music(config), style_titles(config), style_hands(config)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"{file} cannot be read ({error}). Give a file like the config.json of a checkpoint."
+        ) from error
+    told = config.get("style_titles", {}), config.get("style_hands", {})
+    return StyleTable(music, {style: titles[style] for style in told[0]}, {style: hands[style] for style in told[1]})
+
+
+def _without_defaults(music: StyleMusic) -> dict[str, Any]:
+    entry: dict[str, Any] = {"tempo": music.tempo, "beats_per_bar": music.beats_per_bar, "songs": music.songs}
+    return entry | ({"pattern": [list(row) for row in music.pattern]} if music.pattern else {})

@@ -16,7 +16,6 @@ from engine.audio.rates import FRAME_RATE as MUSIC_RATE
 from engine.data import retime
 from engine.data.clips import FRAME_RATE
 from engine.data.songs import SongFile
-from engine.data.styles import usual_tempo
 from engine.evaluation.codec import Reconstruction, reconstruct
 from engine.models.loading import load_checkpoint
 from engine.models.own.sampling import Conditions, generate_codes
@@ -48,7 +47,7 @@ class Subject:
     """A clip under evaluation: its motion at 20 frames/s and its song, if it has one.
 
     borrowed: the song is another clip's (see `borrow_songs`). Dances are generated to it, but the clip's own motion is
-    not measured against it.
+    not measured against it. usual: tempo of its style, None for any.
     """
 
     name: str
@@ -56,6 +55,7 @@ class Subject:
     motion: Motion
     song: SongFile | None
     borrowed: bool = False
+    usual: float | None = None
 
     @property
     def with_own_song(self) -> Subject:
@@ -110,7 +110,7 @@ class DanceMaker:
     def _warped(self, subject: Subject) -> Iterator[EvaluatedDance]:
         assert subject.song is not None
         track = subject.song.music(subject.style)[1]
-        count = retime.dancer_count(subject.motion, subject.style, None if subject.borrowed else track)
+        count = retime.dancer_count(subject.motion, subject.usual, None if subject.borrowed else track)
         if not subject.borrowed or retime.fits(subject.motion, count, track.tempo):
             yield from _warp_to_song(WARPED, subject, 0, subject.motion, count, own=not subject.borrowed)
 
@@ -134,7 +134,7 @@ class DanceMaker:
 
     def _training_count(self, index: int) -> NDArray[np.float64]:
         clip = self.training[index].danceable()
-        return retime.dancer_count(clip.motion, clip.style, clip.song.music(clip.style)[1] if clip.song else None)
+        return retime.dancer_count(clip.motion, clip.usual, clip.song.music(clip.style)[1] if clip.song else None)
 
     def _generated(self, subject: Subject, song: SongFile, seed: int) -> Iterator[EvaluatedDance]:
         folder = str(self.checkpoint.folder)
@@ -219,8 +219,7 @@ def borrow_songs(subjects: Sequence[Subject], songs: Sequence[SongFile]) -> list
         if subject.style in styles_with_songs or not free:
             borrowed.append(subject)
             continue
-        usual = usual_tempo(subject.style) or UNKNOWN_TEMPO
-        tempo = retime.steady_tempo(subject.motion, usual)
+        tempo = retime.steady_tempo(subject.motion, subject.usual or UNKNOWN_TEMPO)
         nearest = min(free, key=lambda song: abs(np.log(song.music(subject.style)[1].tempo / tempo)))
         borrowed.append(replace(subject, song=nearest, borrowed=True))
     return borrowed

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from engine.data.clips import at_rate
 from engine.data.dataset import Clip
 from engine.data.songs import with_songs
+from engine.data.styles import StyleTable
 from engine.evaluation.codec import codec_reports
 from engine.evaluation.dances import DanceMaker, Subject, choose_subjects
 from engine.evaluation.measure import DanceMeasurer, MeasuredDance, set_windows
@@ -42,7 +43,8 @@ def evaluate(
     Clips in styles that the checkpoint does not know are left out, unless all are; their songs can still be borrowed.
     training: clips of the training split. report: is called with lines of progress.
     """
-    everyone, known = [subject.danceable() for subject in subjects_of(clips)], subjects_of(training)
+    styles = StyleTable(checkpoint.style_music)
+    everyone, known = [subject.danceable() for subject in subjects_of(clips, styles)], subjects_of(training, styles)
     subjects = choose_subjects(everyone, checkpoint.styles)
     measurer = DanceMeasurer(everyone, known)
     sets: dict[str, list[Sets]] = {}
@@ -65,6 +67,9 @@ def evaluate(
     )
 
 
-def subjects_of(clips: Sequence[Clip]) -> list[Subject]:
+def subjects_of(clips: Sequence[Clip], styles: StyleTable) -> list[Subject]:
     """Clips as subjects: their motion at 20 frames/s, with their songs. Raises DataError."""
-    return [Subject(d.clip.name, d.clip.style, at_rate(d.clip.motion), d.song) for d in with_songs(clips)]
+    return [
+        Subject(dance.clip.name, dance.clip.style, at_rate(dance.clip.motion), dance.song, usual=dance.usual)
+        for dance in with_songs(clips, styles)
+    ]

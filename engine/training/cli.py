@@ -7,7 +7,7 @@ import json
 import pickle
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from torch import nn
 
     from engine.data.clips import StyledMotion
-    from engine.data.dataset import DanceDataset
+    from engine.data.dataset import Clip, DanceDataset
     from engine.data.sources import Provenance
+    from engine.data.styles import StyleTable
     from engine.models.own.config import DecoderConfig, VQVAEConfig
     from engine.models.torch.checkpoint import TorchCheckpoint
     from engine.models.torch.decoder import MotionDecoder
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 
 CONFIG_FILE, CARD_FILE = "config.json", "MODEL_CARD.md"
+STYLES_FILE = "styles.json"
+"""In the run folder of a decoder: what its checkpoint is to say of its styles."""
 MOST_LEVELS = 16
 _ROW = re.compile(r"\[[-\d.,\s]+\]")
 """A list of numbers in JSON."""
@@ -65,6 +68,13 @@ def add_commands(commands: Any) -> None:
         type=Path,
         required=True,
         help="the run folder of train-vqvae or finetune-vqvae, or a checkpoint's, whose codec stays as it is",
+    )
+    decoder.add_argument(
+        "--styles",
+        type=Path,
+        metavar="FILE",
+        help="tempo, metre, shown names and hands of styles, as in the config.json of a checkpoint; else those of "
+        "--start-from. A style that it lacks has four beats a bar and any tempo",
     )
     decoder.add_argument(
         "--songs",
@@ -187,22 +197,22 @@ def _train_decoder(options: argparse.Namespace) -> None:
     codec = load_vqvae_run(options.vqvae)
     styles = sorted({clip.style for clip in data.split("train")})
     config = _decoder_config(codec, styles)
-    dances = with_songs(data.split("train"))
-    songs = all_songs(dances, options.songs, options.licence)
+    table = _style_table(options, data.split("train"))
+    dances = with_songs(data.split("train"), table)
+    songs = all_songs(dances, options.songs, table, options.licence)
     maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
     start = _start_decoder(options, codec, config, styles, [dance.clip for dance in dances])
     train = maker.make(dances, songs, print)
-    val_dances = [dance for dance in with_songs(data.split("val")) if dance.clip.style in styles]
+    val_dances = [dance for dance in with_songs(data.split("val"), table) if dance.clip.style in styles]
     val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "styles.json").write_text(json.dumps(styles), encoding="utf-8")
+    (options.out / STYLES_FILE).write_text(json.dumps(table.in_config()), encoding="utf-8")
     _keep_sources(options, data, [options.vqvae, options.start_from], [song.provenance for song in songs])
     train_decoder(train, val, config, _options(options), start, codec.quantizer.codebook)
 
 
 def _pack(options: argparse.Namespace) -> None:
     from engine.data.clips import FRAME_RATE
-    from engine.data.styles import music_of
     from engine.models.own.config import Sampling
     from engine.models.torch.checkpoint import save_checkpoint
     from engine.models.torch.decoder import MotionDecoder
@@ -210,14 +220,12 @@ def _pack(options: argparse.Namespace) -> None:
 
     codec = load_vqvae_run(options.vqvae)
     styles = _read_styles(options.decoder)
-    decoder = MotionDecoder(_decoder_config(codec, styles))
+    decoder = MotionDecoder(_decoder_config(codec, list(styles.music)))
     _load_averaged(decoder, options.decoder, "train-decoder")
-    music = {style: asdict(each) for style, each in music_of(styles).items()}
     sources = merged([read_sources(options.vqvae), read_sources(options.decoder)])
     description = {
         "name": options.output.name,
-        "styles": styles,
-        "style_music": music,
+        **styles.in_config(),
         "description": options.description,
         "version": options.version,
         "licence": licence_of(sources),
@@ -235,20 +243,14 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _style_patterns(options: argparse.Namespace) -> None:
-    from engine.checkpoint_index import style_music
     from engine.data.dataset import DanceDataset
     from engine.data.style_patterns import songs_of, with_patterns
+    from engine.data.styles import read_styles
 
     place = options.checkpoint / CONFIG_FILE
-    try:
-        config = json.loads(place.read_text(encoding="utf-8"))
-        styles = style_music(config)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{place} cannot be read ({error}). Give the folder of a checkpoint.") from error
-    learned = with_patterns(styles, songs_of(DanceDataset(options.data).split("train")))
-    config["style_music"] = {
-        style: {name: value for name, value in asdict(music).items() if value != ()} for style, music in learned.items()
-    }
+    styles = read_styles(place)
+    learned = with_patterns(styles.music, songs_of(DanceDataset(options.data).split("train")))
+    config = json.loads(place.read_text(encoding="utf-8")) | replace(styles, music=learned).in_config()
     text = json.dumps(config, indent=2) + "\n"
     # a row of a pattern in a line
     place.write_text(_ROW.sub(lambda row: json.dumps(json.loads(row[0])), text), encoding="utf-8")
@@ -367,14 +369,22 @@ def _load_averaged(network: nn.Module, folder: Path, command: str) -> None:
         ) from error
 
 
-def _read_styles(folder: Path) -> list[str]:
-    try:
-        styles: list[str] = json.loads((folder / "styles.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{folder} holds no run of train-decoder ({error}). Run train-decoder with this --out."
-        ) from error
-    return styles
+def _style_table(options: argparse.Namespace, clips: Sequence[Clip]) -> StyleTable:
+    """What is known of the styles of training clips. Raises DataError, CheckpointError."""
+    from engine.data.styles import StyleTable, read_styles
+
+    told = StyleTable()
+    if options.styles or options.start_from:
+        told = read_styles(options.styles or _folder_of(options.start_from) / CONFIG_FILE)
+    return told.of(sorted({clip.style for clip in clips}), {clip.style for clip in clips if clip.audio_path})
+
+
+def _read_styles(folder: Path) -> StyleTable:
+    from engine.data.styles import read_styles
+
+    if not (folder / STYLES_FILE).is_file():
+        raise DataError(f"{folder} holds no run of train-decoder. Run train-decoder with this --out.")
+    return read_styles(folder / STYLES_FILE)
 
 
 def _options(options: argparse.Namespace) -> TrainOptions:

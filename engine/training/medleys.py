@@ -50,7 +50,7 @@ def medleys(
         if dance.song is None:
             for motion in moving_parts(at_rate(dance.clip.motion)):
                 if SHORTEST_PART <= len(motion) < SHORT:
-                    count = retime.dancer_count(motion, dance.clip.style, None)
+                    count = retime.dancer_count(motion, dance.usual, None)
                     short.setdefault(dance.clip.style, []).append((motion, count))
     chances = _song_chances(dances, songs)
     for style, counted in short.items():

@@ -17,7 +17,6 @@ from engine.data import retime
 from engine.data.clips import at_rate
 from engine.data.idle_parts import moving_parts
 from engine.data.songs import RecordedDance, SongFile
-from engine.data.styles import usual_tempo
 from smpl_rig.motion import Motion
 
 SHORTEST = 80
@@ -80,7 +79,7 @@ class PairSource:
     def _count(self, motion: Motion, dance: RecordedDance) -> NDArray[np.float64]:
         song, style = dance.song, dance.clip.style
         danceable = song is not None and song.danceable(style)
-        return retime.dancer_count(motion, style, song.music(style)[1] if song and danceable else None)
+        return retime.dancer_count(motion, dance.usual, song.music(style)[1] if song and danceable else None)
 
     def _rhythm(
         self, motion: Motion, count: NDArray[np.float64], dance: RecordedDance, songs: Sequence[SongFile]
@@ -101,7 +100,7 @@ class PairSource:
 def count_near(motion: Motion, count: retime.Times, song: SongFile, style: str) -> retime.Times:
     """The count of a motion without music for a song: `count`; in a style without a usual tempo, the count at the
     motion's strongest rhythm near the song's tempo."""
-    return count if usual_tempo(style) is not None else retime.steady_count(motion, song.music(style)[1].tempo)
+    return count if song.styles.tempo(style) is not None else retime.steady_count(motion, song.music(style)[1].tempo)
 
 
 def random_entry(song: SongFile, style: str, generator: np.random.Generator) -> int:

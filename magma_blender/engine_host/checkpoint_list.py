@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 
-from engine.checkpoint_index import ORIGINAL_FAMILY, RELAXED, list_checkpoints
+from engine.checkpoint_index import ORIGINAL_FAMILY, RELAXED, FilesState, files_state, list_checkpoints
 
 from .. import paths
 from ..errors import SetupError
@@ -20,14 +22,17 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class KnownCheckpoint:
-    """A checkpoint folder. beats_per_bar: the metre of each of its styles. hands: how each holds its hands. has_energy:
-    whether it can be told how fast a dance is to be. description: what it dances and may be used for, in its own words.
+    """A checkpoint folder. titles: its styles' names as a person reads them. beats_per_bar: the metre of each. songs:
+    whether each was learned with songs of its own. hands: how each holds its hands. has_energy: whether it can be told
+    how fast a dance is to be. description: what it dances and may be used for, in its own words.
     error: one sentence where it cannot be used; the rest is empty then."""
 
     name: str
     path: str
     styles: tuple[str, ...] = ()
+    titles: Mapping[str, str] = field(default_factory=dict)
     beats_per_bar: Mapping[str, int] = field(default_factory=dict)
+    songs: Mapping[str, bool] = field(default_factory=dict)
     hands: Mapping[str, str] = field(default_factory=dict)
     has_energy: bool = False
     description: str = ""
@@ -37,22 +42,31 @@ class KnownCheckpoint:
 
 def known_checkpoints() -> list[KnownCheckpoint]:
     """The checkpoints that can be chosen, the default one first."""
+    folders = tuple(paths.checkpoint_folders(engine_setup.data_folder()))
+    return list(_read(folders, files_state(folders)))
+
+
+@lru_cache(maxsize=1)
+def _read(folders: tuple[Path, ...], _state: FilesState) -> tuple[KnownCheckpoint, ...]:
+    """What the folders hold; kept, since panels ask many times a second, for as long as the files are in that state."""
     found = [
         KnownCheckpoint(
             name=entry["name"],
             path=entry["path"],
             styles=tuple(style for style in entry.get("styles", ()) if _can_be_listed(style)),
+            titles={style: shown(title, LONGEST_NAME) for style, title in entry.get("style_titles", {}).items()},
             beats_per_bar=entry.get("beats_per_bar", {}),
+            songs=entry.get("songs", {}),
             hands=entry.get("hands", {}),
             has_energy=entry.get("energy", False),
             description=shown(entry.get("description", "")),
             is_original=entry.get("family") == ORIGINAL_FAMILY,
             error=shown(entry["error"]) if entry.get("error") else None,
         )
-        for entry in list_checkpoints(paths.checkpoint_folders(engine_setup.data_folder()))
+        for entry in list_checkpoints(folders)
         if _can_be_listed(entry["name"])
     ]
-    return sorted(found, key=lambda entry: (entry.name != DEFAULT_CHECKPOINT, entry.name))
+    return tuple(sorted(found, key=lambda entry: (entry.name != DEFAULT_CHECKPOINT, entry.name)))
 
 
 def _can_be_listed(name: str) -> bool:
@@ -76,6 +90,12 @@ def styles_of(name: str) -> tuple[str, ...]:
     """The styles of the checkpoint of that name; none where it is not installed here."""
     found = find_checkpoint(name)
     return found.styles if found else ()
+
+
+def title_of(name: str, style: str) -> str:
+    """A style's name as a person reads it, as the checkpoint of that name says it."""
+    found = find_checkpoint(name)
+    return found.titles.get(style, style.title()) if found else style.title()
 
 
 def has_energy(name: str) -> bool:

@@ -19,6 +19,7 @@ from smpl_rig.blender.context import manager_of, scene_of, windows_of
 
 from ..engine_host import engine_setup
 from ..engine_host.answers import SongRhythm, read_rhythm
+from ..engine_host.checkpoint_list import title_of
 from ..engine_host.notices import Notice
 from ..engine_host.session import session
 from ..errors import SceneError
@@ -312,11 +313,12 @@ class MAGMA_OT_use_style(bpy.types.Operator):
         """Use it."""
 
         def work() -> str:
+            settings = settings_of(scene_of(context))
             try:
-                settings_of(scene_of(context)).style = self.style or AUTO_STYLE
+                settings.style = self.style or AUTO_STYLE
             except TypeError as error:
                 raise SceneError(f"The checkpoint has no style {self.style!r}: choose one in the panel.") from error
-            return f"The next dance is {self.style.title() or 'in the style that fits best'}."
+            return f"The next dance is {title_of(settings.checkpoint, self.style) or 'in the style that fits best'}."
 
         return do(self, work)
 

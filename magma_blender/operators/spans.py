@@ -10,7 +10,7 @@ from engine import choreography as doc
 from engine.choreography import Choreography, Range
 from smpl_rig.blender.context import scene_of
 
-from ..engine_host.checkpoint_list import has_energy, styles_of
+from ..engine_host.checkpoint_list import has_energy, styles_of, title_of
 from ..errors import MagmaError, SceneError
 from ..scene import beat_markers, edits
 from ..scene.dance_keys import current
@@ -163,10 +163,11 @@ class MAGMA_OT_style_spans(OnDancer):
     def execute(self, context: bpy.types.Context) -> Result:
         """Set it."""
         try:
-            known = styles_of(load(find_dancer(context)).document.checkpoint.name)
+            checkpoint = load(find_dancer(context)).document.checkpoint.name
         except MagmaError as error:
             self.report({"ERROR"}, str(error))
             return CANCELLED
+        known = styles_of(checkpoint)
         if self.style and self.style not in known:
             listed = ", ".join(known) or "it has none"
             self.report(
@@ -178,7 +179,7 @@ class MAGMA_OT_style_spans(OnDancer):
             self,
             context,
             lambda document, part: doc.set_style(document, *part, style, strength, self.transition),
-            f"{self.style.title() or 'The dance’s own style'}, once generated again, in",
+            f"{title_of(checkpoint, self.style) or 'The dance’s own style'}, once generated again, in",
         )
 
 

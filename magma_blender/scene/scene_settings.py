@@ -62,7 +62,15 @@ def _style_items(settings: "MagmaSettings", _context: bpy.types.Context) -> list
     chosen = find_checkpoint(settings.checkpoint)
     styles = chosen.styles if chosen else ()
     automatic = (AUTO_STYLE, "Automatic", "The engine chooses the style that fits the song", "NONE", 0)
-    return _alive([automatic, *((style, style.title(), f"Dance {style}", "NONE", _number(style)) for style in styles)])
+    return _alive([automatic, *((style, *_described(chosen, style), "NONE", _number(style)) for style in styles)])
+
+
+def _described(checkpoint: KnownCheckpoint | None, style: str) -> tuple[str, str]:
+    """A style's shown name, and what the checkpoint learned it from."""
+    title = checkpoint.titles.get(style, style.title()) if checkpoint else style.title()
+    own = checkpoint is not None and checkpoint.songs.get(style, False)
+    music = "learned with its own songs" if own else "learned from dances without songs, set to the beat of others"
+    return title, f"Dance {title}: {music}"
 
 
 def _keep_style_known(settings: "MagmaSettings", _context: bpy.types.Context) -> None:

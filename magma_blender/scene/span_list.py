@@ -11,19 +11,21 @@ import bpy
 from engine.choreography import MOST_POSITIONS, Range
 from smpl_rig.blender.context import windows_of
 
+from ..engine_host.checkpoint_list import title_of
 from . import beat_markers
 from .dancer import keeper, load_or_none
 
 
 class MagmaSpan(bpy.types.PropertyGroup):
     """One span; its name says its seconds, bars its bars and beats. start, stop: token positions. variant: the chosen
-    one, from 1 on, of `variants`."""
+    one, from 1 on, of `variants`. style_title: the style as a person reads it; empty in early files."""
 
     start: bpy.props.IntProperty()
     stop: bpy.props.IntProperty()
     bars: bpy.props.StringProperty()
     locked: bpy.props.BoolProperty()
     style: bpy.props.StringProperty()
+    style_title: bpy.props.StringProperty()
     variant: bpy.props.IntProperty()
     variants: bpy.props.IntProperty()
     selected: bpy.props.BoolProperty(
@@ -71,6 +73,7 @@ def refresh(armature: bpy.types.Object) -> None:
             places = [beat_markers.place_text(beats, dancer.frame_of(at)) for at in (span.start, span.stop)]
             item.bars = f"bar {places[0]}–{places[1]}" if beats else ""
             item.style = span.style or document.style or ""
+            item.style_title = title_of(document.checkpoint.name, item.style)
             item.variant, item.variants = span.chosen + 1, len(span.variants)
             item.selected = any(start <= span.start and span.stop <= stop for start, stop in chosen)
         shown.active = min(shown.active, len(shown.spans) - 1)

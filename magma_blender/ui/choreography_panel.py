@@ -9,7 +9,7 @@ import bpy
 from smpl_rig.blender.context import region_of, ui_scale
 
 from ..engine_host import engine_setup
-from ..engine_host.checkpoint_list import has_energy, styles_of
+from ..engine_host.checkpoint_list import has_energy, styles_of, title_of
 from ..errors import MagmaError
 from ..media import song_asset
 from ..scene.dancer import Dancer, load, load_or_none
@@ -54,7 +54,7 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     if wide:
         row.label(text=name_text(item.bars))
     if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
-        row.label(text=name_text(item.style.title()))
+        row.label(text=name_text(item.style_title or item.style.title()))
     if item.variants > 1:
         part = row.row(align=True)
         part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
@@ -92,10 +92,11 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     if dancer is None:
         return
     document = dancer.document
-    own = f"As the Dance ({name_text(document.style.title())})" if document.style else "As the Dance"
+    checkpoint = document.checkpoint.name
+    own = f"As the Dance ({name_text(title_of(checkpoint, document.style))})" if document.style else "As the Dance"
     layout.operator("magma.style_spans", text=own).style = ""
-    for style in styles_of(document.checkpoint.name):
-        layout.operator("magma.style_spans", text=style.title()).style = style
+    for style in styles_of(checkpoint):
+        layout.operator("magma.style_spans", text=name_text(title_of(checkpoint, style))).style = style
 
 
 class MAGMA_MT_span_energy(bpy.types.Menu):

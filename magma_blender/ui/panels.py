@@ -7,7 +7,7 @@ import bpy
 from smpl_rig.blender.context import active_object, scene_of
 
 from ..engine_host import engine_setup
-from ..engine_host.checkpoint_list import has_energy
+from ..engine_host.checkpoint_list import has_energy, title_of
 from ..engine_host.session import session
 from ..errors import SceneError, SetupError, StripError
 from ..media import audibility, strips
@@ -134,7 +134,7 @@ def draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     document = dancer.document
     column = box.column(align=True)
     column.scale_y = 0.8
-    style = f"{document.style}, " if document.style else ""
+    style = f"{title_of(document.checkpoint.name, document.style)}, " if document.style else ""
     column.label(text=name_text(f"{style}seed {document.seed}, checkpoint {document.checkpoint.name}"))
     length = f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s"
     column.label(text=f"{length}, to {name_text(dancer.strip)}")

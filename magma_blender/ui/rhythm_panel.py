@@ -7,6 +7,7 @@ import bpy
 from smpl_rig.blender.context import scene_of
 
 from ..engine_host.answers import SongRhythm
+from ..engine_host.checkpoint_list import title_of
 from ..errors import StripError
 from ..media import sounds, strips
 from ..media.sounds import Source
@@ -95,7 +96,9 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context, rhythm:
     )
     row = column.row(align=True)
     for style, weight in rhythm.styles[:2]:
-        row.operator("magma.use_style", text=f"{name_text(style.title())} {weight:.0%}").style = style
+        row.operator(
+            "magma.use_style", text=f"{name_text(title_of(settings.checkpoint, style))} {weight:.0%}"
+        ).style = style
 
 
 def _draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:

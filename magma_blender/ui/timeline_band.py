@@ -76,9 +76,8 @@ def bars(armature: bpy.types.Object, to_pixel: Callable[[float], float]) -> list
             to_pixel(shown.frame_start + position * shown.frames_per_position) for position in (span.start, span.stop)
         )
         variant = f" {span.variant}/{span.variants}" if span.variants > 1 else ""
-        found.append(
-            Bar(left, right - GAP, color_of(span.style), span.locked, f"{name_text(span.style.title())}{variant}")
-        )
+        title = name_text(span.style_title or span.style.title())
+        found.append(Bar(left, right - GAP, color_of(span.style), span.locked, f"{title}{variant}"))
     return found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from engine.checkpoint_index import list_checkpoints
+from engine.checkpoint_index import files_state, list_checkpoints
 
 
 def write(folder, name, text):
@@ -30,3 +30,17 @@ def test_a_damaged_one_is_listed_with_its_problem(tmp_path):
         write(tmp_path, f"bad{number}", text)
     found = list_checkpoints([tmp_path])
     assert len(found) == 5 and all("is damaged" in entry["error"] for entry in found)
+
+
+def test_the_files_state_changes_with_every_change_of_the_list(tmp_path):
+    folders = [tmp_path, tmp_path / "absent"]
+    states = [files_state(folders)]
+    write(tmp_path, "alpha", json.dumps({"styles": ["salsa"]}))
+    states.append(files_state(folders))
+    (tmp_path / "alpha" / "config.json").write_text(json.dumps({"styles": ["salsa", "jazz"]}))
+    states.append(files_state(folders))
+    (tmp_path / "alpha" / "model.safetensors").unlink()
+    states.append(files_state(folders))
+    (tmp_path / "alpha").rename(tmp_path / "beta")
+    states.append(files_state(folders))
+    assert len(set(states)) == 5 and files_state(folders) == states[-1]

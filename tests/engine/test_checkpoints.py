@@ -243,35 +243,40 @@ def test_the_list_for_the_panel_says_what_is_wrong(
     assert entry["error"].endswith(".")
 
 
-def test_hands_of_styles_are_the_checkpoints(tiny: Path, tmp_path: Path) -> None:
+def test_hands_and_titles_of_styles_are_the_checkpoints(tiny: Path, tmp_path: Path) -> None:
     folder = tmp_path / "tiny"
     shutil.copytree(tiny, folder)
     config = json.loads((folder / "config.json").read_text())
     style, *others = config["styles"]
     cases = (
-        ({style: "long"}, ""),
-        ({"tango": "long"}, "must name its styles"),
-        ({style: 3}, f"hands of '{style}' are 3"),
+        ("style_hands", {style: "long"}, "hands", {style: "long", **dict.fromkeys(others, "relaxed")}),
+        ("style_hands", {"tango": "long"}, "error", "must name its styles"),
+        ("style_hands", {style: 3}, "error", f"hands of '{style}' are 3"),
+        ("style_titles", {style: "Rumba Bolero"}, "style_titles", {style: "Rumba Bolero"} | _titles(others)),
+        ("style_titles", {"tango": "Tango"}, "error", "must name its styles"),
+        ("style_titles", {style: " "}, "error", f"title of '{style}' is ' '"),
     )
-    for hands, words in cases:
-        (folder / "config.json").write_text(json.dumps({**config, "style_hands": hands}))
-        (entry,) = list_checkpoints([tmp_path])
-        if not words:
-            assert entry["hands"] == {style: "long", **dict.fromkeys(others, "relaxed")}
-        else:
-            assert words in entry["error"]
+    for entry, values, told, expected in cases:
+        (folder / "config.json").write_text(json.dumps({**config, entry: values}))
+        (found,) = list_checkpoints([tmp_path])
+        assert expected in found[told] if told == "error" else expected == found[told]
     assert set(HANDS) == set(BENDS)
+
+
+def _titles(styles: list[str]) -> dict[str, str]:
+    return {style: style.title() for style in styles}
 
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
         ({"tango": {}}, "must name its styles"),
-        ({"waltz": {"bpm": 87}}, "must hold tempo, beats_per_bar and pattern"),
+        ({"waltz": {"bpm": 87}}, "must hold tempo, beats_per_bar, pattern and songs"),
         ({"waltz": {"pattern": [[1, 2], [3]]}}, "the pattern of 'waltz' is no table of numbers"),
         ({"waltz": {"pattern": 3}}, "the pattern of 'waltz' is no table of numbers"),
         ({"waltz": {"tempo": "fast"}}, "the tempo of 'waltz' is 'fast'"),
         ({"waltz": {"beats_per_bar": 0}}, "'waltz' has 0 beats a bar"),
+        ({"waltz": {"songs": 3}}, "songs of 'waltz' is 3, neither true nor false"),
     ],
 )
 def test_music_of_a_style_that_makes_no_sense_is_refused(tiny: Path, tmp_path: Path, wrong: object, words: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from style_table import TABLE
 
 from engine.data.aist import load_aist
 from engine.data.clips import at_rate
@@ -118,11 +119,11 @@ def test_only_what_is_marked_commercial_is_used_for_a_commercial_checkpoint(tmp_
     clips = DanceDataset(folder, licence="commercial").split("train")
     assert [clip.name for clip in clips] == ["b", "d"] and all(clip.floor_work for clip in clips)
     assert [clip.name for clip in DanceDataset(folder)] == ["a", "b", "c", "d"]
-    songs = all_songs(with_songs(clips), [tmp_path / "songs"], "commercial")
+    songs = all_songs(with_songs(clips, TABLE), [tmp_path / "songs"], TABLE, "commercial")
     assert [song.path.stem for song in songs] == ["free"]
-    assert len(all_songs([], [tmp_path / "songs", tmp_path / "unknown"])) == 3
+    assert len(all_songs([], [tmp_path / "songs", tmp_path / "unknown"], TABLE)) == 3
     with pytest.raises(DataError, match="holds no songs that are marked 'commercial'"):
-        all_songs([], [tmp_path / "unknown"], "commercial")
+        all_songs([], [tmp_path / "unknown"], TABLE, "commercial")
 
     free = attributions([clip.provenance for clip in clips] + [song.provenance for song in songs])
     assert [each["source"] for each in free] == ["S", "studio b", "studio d"] and licence_of(free) == "commercial"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from style_table import TABLE
 from test_metrics import FPS, standing
 from tiny_engine import stepping
 
@@ -250,7 +251,7 @@ def test_perplexity() -> None:
 def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
     """A dance that begins later in the song scores as the same dance measured from the song's start."""
     write_demo_song(tmp_path / "a.wav", "rumba", 20.0, 92.0)
-    subject = Subject("a", "rumba", at_rate(stepping(20.0, 92.0)), SongFile(tmp_path / "a.wav"))
+    subject = Subject("a", "rumba", at_rate(stepping(20.0, 92.0)), SongFile(tmp_path / "a.wav", TABLE))
     measurer = DanceMeasurer([subject], [subject])
     whole = measurer.measure(EvaluatedDance(REAL, subject, 0, subject.motion))
     late = measurer.measure(EvaluatedDance(REAL, subject, 0, subject.motion.cut(60, 400), start=3.0))
@@ -265,7 +266,7 @@ def test_a_dance_is_measured_where_its_song_is(tmp_path: Path) -> None:
 def test_styles_without_songs_borrow_them_by_tempo_and_not_twice(tmp_path: Path) -> None:
     for name, bpm in (("slow", 80.0), ("mid", 100.0), ("fast", 124.0)):
         write_demo_song(tmp_path / f"{name}.wav", "rumba", 20.0, bpm)
-    songs = [SongFile(tmp_path / f"{name}.wav") for name in ("fast", "mid", "slow")]
+    songs = [SongFile(tmp_path / f"{name}.wav", TABLE) for name in ("fast", "mid", "slow")]
     own = Subject("r1", "rumba", at_rate(stepping(20.0, 92.0)), songs[1])
     without = Subject("r2", "rumba", at_rate(stepping(20.0, 92.0)), None)
     modern = [Subject(f"m{i}", "modern", at_rate(stepping(20.0, 82.0)), None) for i in range(4)]
@@ -333,8 +334,8 @@ def test_the_command_prints_every_row(tmp_path: Path, tiny: Path, capsys: pytest
 
 def test_the_same_seeds_give_the_same_dances_in_every_row(tmp_path: Path, tiny: Path) -> None:
     data = DanceDataset(folder(tmp_path / "data"))
-    checkpoint, known = load_own_checkpoint(str(tiny)), subjects_of(data.split("train"))
-    subject = next(subject for subject in subjects_of(data.split("test")) if subject.name == "r3")
+    checkpoint, known = load_own_checkpoint(str(tiny)), subjects_of(data.split("train"), TABLE)
+    subject = next(subject for subject in subjects_of(data.split("test"), TABLE) if subject.name == "r3")
     one, again, other = (
         {dance.row: dance.motion.poses for dance in DanceMaker(checkpoint, known, "cpu").dances(subject, [seed])}
         for seed in (3, 3, 4)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from style_table import TABLE
 
 from demo.song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.audio.beats import beat_features
@@ -23,10 +24,9 @@ from engine.audio.resampling import resampled
 from engine.checkpoint_index import StyleMusic, style_music
 from engine.choreography import Correction
 from engine.data.style_patterns import StyledSong, with_patterns
-from engine.data.styles import music_of, usual_tempo
 from engine.heard_songs import FOLDER_VARIABLE
 
-STYLES = music_of(("cha-cha", "modern", "rumba", "salsa", "waltz"))
+STYLES = TABLE.music
 
 
 def song(style: str, seconds: float = 24.0, bpm: float | None = None) -> np.ndarray:
@@ -43,10 +43,10 @@ def late(times: np.ndarray, tempo: float) -> np.ndarray:
     return ((times * tempo / 60 + 0.5) % 1 - 0.5) * 60 / tempo
 
 
-@pytest.mark.parametrize(("style", "bpm"), [(style, usual_tempo(style)) for style in DEMO_STYLES] + [("salsa", 150.0)])
+@pytest.mark.parametrize(("style", "bpm"), [(style, TABLE.tempo(style)) for style in DEMO_STYLES] + [("salsa", 150.0)])
 def test_tempo_beats_and_bars_of_the_demo_song(style: str, bpm: float) -> None:
     heard = listen(song(style, bpm=bpm))
-    rhythm, track = heard.rhythm, beats_in_style(heard.rhythm, usual_tempo(style))
+    rhythm, track = heard.rhythm, beats_in_style(heard.rhythm, TABLE.tempo(style))
     assert rhythm.beats_per_bar == STYLES[style].beats_per_bar
     assert track.tempo == pytest.approx(bpm, rel=0.02)
     assert np.mean(np.abs(late(track.times, bpm)) < 0.04) > 0.9
@@ -213,7 +213,7 @@ def test_tempo_metre_and_style_of_the_real_songs(dance_data: Path) -> None:
     for clip in json.loads((dance_data / "index.json").read_text())["clips"]:
         if clip["has_music"]:
             heard = listen(load_audio(dance_data / "wavs" / f"{clip['name']}.ogg", SAMPLE_RATE))
-            tempo = beats_in_style(heard.rhythm, usual_tempo(clip["style"])).tempo
+            tempo = beats_in_style(heard.rhythm, TABLE.tempo(clip["style"])).tempo
             style = likely_styles(heard.evidence, heard.rhythm, STYLES)[0][0]
             if abs(tempo / clip["bpm"] - 1) > 0.04 or style != clip["style"]:
                 wrong.append((clip["name"], clip["bpm"], tempo, style))

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from style_table import TABLE
 
 from benchmarks.composed_songs import RATE, ComposedSong, composed_song, plan_of, write_song
 from benchmarks.rhythm_scores import Reference, beats_f, f_measure, same_tempo, tempo_error
@@ -20,7 +21,6 @@ from engine.audio.files.decode import load_audio
 from engine.audio.listening.heard_files import heard_song
 from engine.audio.listening.rhythm import Rhythm
 from engine.audio.rates import SAMPLE_RATE
-from engine.data.styles import usual_tempo
 
 SECONDS = 16.0
 PLAIN = [seed for seed in range(30) if plan_of(seed).kind.condition == "plain"]
@@ -44,7 +44,7 @@ def heard(folder: Path, samples: np.ndarray, rate: int = RATE) -> Rhythm:
 
 
 def reference(of: ComposedSong) -> Reference:
-    return Reference(of.tempi, usual_tempo(of.kind.style), of.beats)
+    return Reference(of.tempi, TABLE.tempo(of.kind.style), of.beats)
 
 
 def check(rhythm: Rhythm, of: ComposedSong) -> None:

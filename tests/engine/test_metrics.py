@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from style_table import TABLE
 
 from engine.audio.listening.heard_files import heard_song
 from engine.audio.listening.rhythm import beats_in_style
 from engine.data.dataset import DanceDataset
-from engine.data.styles import usual_tempo
 from engine.evaluation.metrics import physical as em
 from engine.motion import foot_beats as eb
 from smpl_rig.motion import resample
@@ -178,7 +178,7 @@ def test_real_dances_step_on_their_music(dance_data: Path) -> None:
         if clip.audio_path is None:
             continue
         motion = resample(clip.motion(), FPS)
-        track = beats_in_style(heard_song(clip.audio_path).rhythm, usual_tempo(clip.style))
+        track = beats_in_style(heard_song(clip.audio_path).rhythm, TABLE.tempo(clip.style))
         score = eb.score_beats(eb.foot_beats(motion.joints(), FPS), track.times[track.times <= motion.seconds])
         scores.append([score.music_to_motion, score.motion_to_music])
         scores[-1] += [score.shifted_music_to_motion, score.shifted_motion_to_music]

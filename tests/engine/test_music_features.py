@@ -138,13 +138,14 @@ sys.meta_path.insert(0, Blocked())
 from demo.song import write_demo_song
 from engine.audio.music_features import music_features
 from engine.audio.listening.song_styles import likely_styles
-from engine.data.styles import music_of
+from engine.checkpoint_index import StyleMusic
 from engine.pipeline.song import read_song
 from pathlib import Path
 file = Path(sys.argv[1]) / "song.wav"
 write_demo_song(file, "waltz", 12.0)
 song = read_song(file, 1.0, 8.0, 1.1)
-styles = likely_styles(song.heard.evidence, song.rhythm, music_of(("cha-cha", "rumba", "waltz")))
+known = {"cha-cha": StyleMusic(124.0), "rumba": StyleMusic(92.0), "waltz": StyleMusic(87.0, 3)}
+styles = likely_styles(song.heard.evidence, song.rhythm, known)
 beats = song.beats(87.0)
 features = music_features(song.samples, beats)
 print(styles[0][0], features.shape, len(beats.times) > 5)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from style_table import TABLE
 from tiny_engine import SMALL_DECODER, STYLES, stepping, tiny_networks
 
 from demo.song import write_demo_song
@@ -97,8 +98,10 @@ def test_a_song_without_beats_makes_no_pairs(tmp_path: Path) -> None:
         out.writeframes(bytes(2 * 10_240 * 12))
     codec, _ = tiny_networks()
     lines: list[str] = []
-    dances = [RecordedDance(StyledMotion(f"{bpm}", "rumba", stepping(8.0, bpm)), SongFile(silent)) for bpm in (90, 96)]
-    made = PairMaker(codec, STYLES, 1).make(dances, [SongFile(silent)], lines.append)
+    dances = [
+        RecordedDance(StyledMotion(f"{bpm}", "rumba", stepping(8.0, bpm)), SongFile(silent, TABLE)) for bpm in (90, 96)
+    ]
+    made = PairMaker(codec, STYLES, 1).make(dances, [SongFile(silent, TABLE)], lines.append)
     assert {pair.kind for pair in made} == {"silent"} and len(lines) == 3  # two clips, and the medleys
 
 
@@ -124,7 +127,7 @@ def test_idle_parts_before_between_and_after_dancing_are_left_out() -> None:
     kinds = [
         [
             timed.motion.seconds
-            for timed in PairSource(0).timed(RecordedDance(StyledMotion("a", "rumba", motion), None), [])
+            for timed in PairSource(0).timed(RecordedDance(StyledMotion("a", "rumba", motion), None, 92.0), [])
         ]
         for motion in (whole, still)
     ]
@@ -133,8 +136,8 @@ def test_idle_parts_before_between_and_after_dancing_are_left_out() -> None:
 
 def test_pairs_come_mirrored_and_as_long_as_their_music(song: Path) -> None:
     codec, _ = tiny_networks()
-    dances = [RecordedDance(StyledMotion("a", "rumba", stepping(9.0, 92.0)), SongFile(song))]
-    other = SongFile(song.with_name("other.wav"))
+    dances = [RecordedDance(StyledMotion("a", "rumba", stepping(9.0, 92.0)), SongFile(song, TABLE))]
+    other = SongFile(song.with_name("other.wav"), TABLE)
     write_demo_song(other.path, "rumba", 14.0, 95.0)
     made = PairMaker(codec, STYLES, 1).make(dances, [dances[0].song, other], lambda _: None)
     assert [pair.kind for pair in made] == ["silent"] * 2 + ["real"] * 2 + ["rhythm"] * 2
@@ -151,7 +154,7 @@ def short_dances() -> list[RecordedDance]:
     """Short dances of two styles without music: rumba has a usual tempo, modern dance has none."""
     tempi = {"rumba": (88.0, 92.0, 96.0), "modern": (84.0, 89.0, 97.0)}
     return [
-        RecordedDance(StyledMotion(f"{style}{bpm:.0f}", style, stepping(6.0, bpm)), None)
+        RecordedDance(StyledMotion(f"{style}{bpm:.0f}", style, stepping(6.0, bpm)), None, TABLE.tempo(style))
         for style, each in tempi.items()
         for bpm in each
     ]
@@ -162,7 +165,7 @@ def demo_songs(folder: Path) -> list[SongFile]:
     for bpm in (90.0, 94.0):
         path = folder / f"{bpm:.0f}.wav"
         write_demo_song(path, "rumba", 30.0, bpm)
-        songs.append(SongFile(path))
+        songs.append(SongFile(path, TABLE))
     return songs
 
 
@@ -224,7 +227,7 @@ def test_medleys_use_the_songs_of_rare_styles_as_often_as_others() -> None:
     music = np.zeros((1200, MUSIC_FEATURES), np.float32), clicks(90.0, 60.0)
 
     def song(name: str) -> SongFile:
-        return SongFile(Path(name), {"modern": music})
+        return SongFile(Path(name), TABLE, {"modern": music})
 
     clip = StyledMotion("a", "waltz", stepping(1.0, 90.0))
     with_songs = [RecordedDance(clip, song(f"waltz {number}")) for number in range(19)]
@@ -239,10 +242,10 @@ def test_medleys_use_the_songs_of_rare_styles_as_often_as_others() -> None:
 def test_a_style_without_a_usual_tempo_is_paired_with_songs_of_any_tempo(tmp_path: Path) -> None:
     """The song is twice as fast as the steps, which then fall on every other beat: too fast for a usual tempo."""
     music = np.zeros((600, MUSIC_FEATURES), np.float32), clicks(150.0, 30.0)
-    fast = SongFile(tmp_path / "never read.wav", {"rumba": music, "modern": music})
+    fast = SongFile(tmp_path / "never read.wav", TABLE, {"rumba": music, "modern": music})
     kinds = {}
     for style in ("rumba", "modern"):
-        dance = RecordedDance(StyledMotion("a", style, stepping(9.0, 75.0)), None)
+        dance = RecordedDance(StyledMotion("a", style, stepping(9.0, 75.0)), None, TABLE.tempo(style))
         kinds[style] = [timed.kind for timed in PairSource(1).timed(dance, [fast])]
     assert kinds == {"rumba": ["silent"], "modern": ["silent", "rhythm"]}
 

@@ -357,6 +357,8 @@ def test_checkpoints_are_listed_and_damaged_ones_named(tmp_path: Path, monkeypat
         "token_rate": 7.5,
         "version": 1,
         "beats_per_bar": {"Krump": 4, "House": 4},
+        "style_titles": {"Krump": "Krump", "House": "House"},
+        "songs": {"Krump": False, "House": False},
         "hands": {"Krump": "relaxed", "House": "relaxed"},
         "energy": False,
     }

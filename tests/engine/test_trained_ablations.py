@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from style_table import TABLE
 from tiny_engine import SMALL_DECODER, STYLES, stepping, tiny_networks
 
 from benchmarks.trained_ablations import networks
@@ -131,7 +132,7 @@ def test_dances_are_as_long_as_their_music(kind: type[MotionDecoder], monkeypatc
 
 
 def test_recorded_pairs_keep_their_time_and_re_timed_ones_do_not(tmp_path: Path) -> None:
-    song, motion = SongFile(tmp_path / "song.wav"), at_rate(stepping(12.0, 88.0))
+    song, motion = SongFile(tmp_path / "song.wav", TABLE), at_rate(stepping(12.0, 88.0))
     write_demo_song(song.path, "rumba", 12.0, 95.0)
     dance = RecordedDance(StyledMotion("a", "rumba", motion), song)
     recorded, timed = (list(source.timed(dance, [song])) for source in (AsRecorded(0), PairSource(0)))

@@ -349,7 +349,7 @@ def test_from_a_data_folder_to_a_dance(
     first, codec = codec, tmp_path / "tuned"
     assert run("finetune-vqvae", "--data", data, "--vqvae", first, "--out", codec, *few) == 0
     assert run("train-decoder", "--data", data, "--vqvae", codec, "--out", decoder, "--rhythm-pairs", 1, *few) == 0
-    assert json.loads((decoder / "styles.json").read_text()) == ["rumba", "salsa"]
+    assert json.loads((decoder / "styles.json").read_text())["styles"] == ["rumba", "salsa"]
     assert run("pack", "--vqvae", codec, "--decoder", decoder, "-o", made, "--description", "two steps") == 0
     assert "MB" in capsys.readouterr().out
     about = json.loads((made / "config.json").read_text())

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from style_table import TABLE
 
 from demo.song import write_demo_song
-from engine.data.styles import music_of
 from engine.models.own.config import DecoderConfig, VQVAEConfig
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.vqvae import MotionVQVAE
@@ -19,7 +19,7 @@ from engine.motion import representation
 from smpl_rig.motion import Motion, save_npz
 
 STYLES = ["rumba", "salsa", "waltz"]
-STYLE_MUSIC = {style: asdict(music) for style, music in music_of(STYLES).items()}
+STYLE_MUSIC = {style: asdict(TABLE.music[style]) for style in STYLES}
 SMALL_CODEC = VQVAEConfig(frame_width=16, token_width=24, token_blocks=2, code_dim=16, codes=32, levels=3, coarse=2)
 SMALL_DECODER = DecoderConfig(
     codes=32, levels=2, styles=3, width=32, heads=4, encoder_layers=1, decoder_layers=2, past=24, around=8

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids
@@ -18,8 +17,9 @@ from engine.data.styles import StyleTable
 from engine.models.own.config import DecoderConfig
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.decoder import MotionDecoder
-from engine.training.decoder import train_decoder
+from engine.training.decoder import new_decoder, train_decoder
 from engine.training.loop import TrainOptions
+from engine.training.pair_files import read_pairs, write_pairs
 from engine.training.pair_maker import PairMaker
 from engine.training.pairs import Pair, PairSource, TimedDance
 
@@ -58,7 +58,8 @@ def train(
         run = out / variant.name.replace(",", "").replace(" ", "-")
         options = TrainOptions(run, steps, learning_rate=2e-3, batch=4)
         learned = pairs[variant.pairs]
-        networks[variant] = train_decoder(learned, held_out, config, options, codebooks=books, kind=variant.network)
+        start = new_decoder(learned, config, options.seed, books, variant.network)
+        networks[variant] = train_decoder(learned, held_out, start, options)
     return networks
 
 
@@ -92,10 +93,10 @@ def training_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path) -
     styles = StyleTable(checkpoint.style_music)
     dances = with_songs(data.split("train"), styles)
     timed = PairMaker(checkpoint.vqvae, checkpoint.styles, RHYTHM_PAIRS)
-    rhythm = _cached(out / "rhythm.pt", lambda: timed.make(dances, all_songs(dances, [], styles), print))
+    rhythm = _cached(out / "rhythm.npz", lambda: timed.make(dances, all_songs(dances, [], styles), print))
     as_is = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
     as_is.source = AsRecorded(0)
-    recorded = _cached(out / "recorded.pt", lambda: as_is.make(dances, [], print))
+    recorded = _cached(out / "recorded.npz", lambda: as_is.make(dances, [], print))
     return {"rhythm": rhythm, "re-timed": [p for p in rhythm if p.kind != "rhythm"], "recorded": recorded}
 
 
@@ -103,7 +104,7 @@ def validation_pairs(data: DanceDataset, checkpoint: TorchCheckpoint, out: Path)
     """The validation dances re-timed onto their own songs; cached in `out`."""
     maker = PairMaker(checkpoint.vqvae, checkpoint.styles, 0)
     dances = with_songs(data.split("val"), StyleTable(checkpoint.style_music))
-    made = _cached(out / "val.pt", lambda: maker.make(dances, [], print))
+    made = _cached(out / "val.npz", lambda: maker.make(dances, [], print))
     return [pair for pair in made if pair.kind == "real"]
 
 
@@ -111,14 +112,7 @@ def _cached(file: Path, make: Callable[[], list[Pair]]) -> list[Pair]:
     """Pairs from a file, which is written first if it is missing: features of all songs need minutes."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        rows = [
-            (torch.from_numpy(p.codes), None if p.music is None else torch.from_numpy(p.music), p.style, p.kind)
-            for p in make()
-        ]
-        partial = file.with_suffix(".partial")
-        torch.save(rows, partial)
+        partial = file.with_suffix(".partial.npz")
+        write_pairs(partial, make())
         os.replace(partial, file)  # noqa: PTH105 - as in engine.training.loop
-    return [
-        Pair(codes.numpy(), None if music is None else music.numpy(), style, kind)
-        for codes, music, style, kind in torch.load(file, weights_only=True)
-    ]
+    return read_pairs(file)

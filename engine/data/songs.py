@@ -44,9 +44,12 @@ class SongFile:
     def music(self, style: str) -> tuple[NDArray[np.float32], BeatTrack]:
         """Features (T, 37) and beats, counted as `style` counts them."""
         if style not in self.by_style:
-            samples = load_audio(self.path, SAMPLE_RATE)
             beats = beats_in_style(self.rhythm, self.styles.tempo(style))
-            self.by_style[style] = music_features(samples, beats), beats
+            counted_alike = (known for known in self.by_style.values() if known[1].tempo == beats.tempo)
+            self.by_style[style] = next(counted_alike, None) or (
+                music_features(load_audio(self.path, SAMPLE_RATE), beats),
+                beats,
+            )
         return self.by_style[style]
 
     def danceable(self, style: str) -> bool:

@@ -60,13 +60,15 @@ def add_commands(commands: Any) -> None:
     finetune.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae or finetune-vqvae")
     finetune.set_defaults(run=_finetune_vqvae)
 
-    decoder = commands.add_parser("train-decoder", help="stage two: train the generation of codes to music")
-    _add_run(decoder, steps=4000, batch=24, learning_rate=6e-4)
+    decoder = commands.add_parser(
+        "train-decoder",
+        help="stage two: train the generation of codes to music; to resume, --out is enough",
+    )
+    _add_run(decoder, steps=4000, batch=24, learning_rate=6e-4, needs_data=False)
     _add_start(decoder)
     decoder.add_argument(
         "--vqvae",
         type=Path,
-        required=True,
         help="the run folder of train-vqvae or finetune-vqvae, or a checkpoint's, whose codec stays as it is",
     )
     decoder.add_argument(
@@ -85,6 +87,11 @@ def add_commands(commands: Any) -> None:
     )
     decoder.add_argument(
         "--rhythm-pairs", type=int, default=4, help="number of other songs that each motion is re-timed onto"
+    )
+    decoder.add_argument(
+        "--only-prepare",
+        action="store_true",
+        help="stop once the run folder has all that training needs: it can be trained on a machine without the data",
     )
     decoder.set_defaults(run=_train_decoder)
 
@@ -110,8 +117,12 @@ def add_commands(commands: Any) -> None:
     patterns.set_defaults(run=_style_patterns)
 
 
-def _add_run(parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float) -> None:
-    parser.add_argument("--data", type=Path, required=True, help="motions/ and wavs/, AIST++, or a folder of BVH files")
+def _add_run(
+    parser: argparse.ArgumentParser, steps: int, batch: int, learning_rate: float, needs_data: bool = True
+) -> None:
+    parser.add_argument(
+        "--data", type=Path, required=needs_data, help="motions/ and wavs/, AIST++, or a folder of BVH files"
+    )
     parser.add_argument(
         "--clips", default="*", metavar="PATTERN", help="use only clips whose names match, such as cmu_*"
     )
@@ -188,27 +199,59 @@ def _finetune_vqvae(options: argparse.Namespace) -> None:
 
 
 def _train_decoder(options: argparse.Namespace) -> None:
+    from engine.training.decoder import train_decoder
+    from engine.training.decoder_run import is_prepared, read_run
+
+    if not is_prepared(options.out):
+        _prepare_decoder(options)
+    if options.only_prepare:
+        return
+    run = read_run(options.out)
+    for name, value in _made_with(options).items():
+        if value and value != run.made_with.get(name):
+            raise DataError(
+                f"{options.out} holds a run made with --{name} {run.made_with.get(name)}, not {value}. Leave it out, "
+                "or use another --out."
+            )
+    train_decoder(run.pairs, run.held_out, run.model, _options(options))
+
+
+def _prepare_decoder(options: argparse.Namespace) -> None:
+    """Make the pairs and the untrained decoder of a run. Raises DataError, CheckpointError."""
     from engine.data.dataset import DanceDataset
     from engine.data.songs import all_songs, with_songs
-    from engine.training.decoder import train_decoder
+    from engine.training.decoder import new_decoder
+    from engine.training.decoder_run import PreparedRun, write_run
     from engine.training.pair_maker import PairMaker
 
+    if options.data is None or options.vqvae is None:
+        raise DataError(f"{options.out} holds no prepared run. Give --data and --vqvae to make one.")
     data = DanceDataset(options.data, options.clips, options.licence)
     codec = load_vqvae_run(options.vqvae)
-    styles = sorted({clip.style for clip in data.split("train")})
-    config = _decoder_config(codec, styles)
     table = _style_table(options, data.split("train"))
+    styles = list(table.music)
+    config = _decoder_config(codec, styles)
     dances = with_songs(data.split("train"), table)
     songs = all_songs(dances, options.songs, table, options.licence)
-    maker = PairMaker(codec, styles, options.rhythm_pairs, options.seed)
     start = _start_decoder(options, codec, config, styles, [dance.clip for dance in dances])
-    train = maker.make(dances, songs, print)
+    train = PairMaker(codec, styles, options.rhythm_pairs, options.seed).make(dances, songs, print)
     val_dances = [dance for dance in with_songs(data.split("val"), table) if dance.clip.style in styles]
     val = PairMaker(codec, styles, 0).make(val_dances, [], print) or train[:8]
-    options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / STYLES_FILE).write_text(json.dumps(table.in_config()), encoding="utf-8")
+    model = start or new_decoder(train, config, options.seed, codec.quantizer.codebook)
     _keep_sources(options, data, [options.vqvae, options.start_from], [song.provenance for song in songs])
-    train_decoder(train, val, config, _options(options), start, codec.quantizer.codebook)
+    (options.out / STYLES_FILE).write_text(json.dumps(table.in_config()), encoding="utf-8")
+    write_run(options.out, PreparedRun(model, train, val, _made_with(options)))
+
+
+def _made_with(options: argparse.Namespace) -> dict[str, str]:
+    """The options of train-decoder that its pairs and its start depend on, as far as they are given."""
+    songs = " ".join(map(str, options.songs))
+    return {
+        "data": str(options.data or ""),
+        "vqvae": str(options.vqvae or ""),
+        "songs": songs,
+        "start-from": options.start_from or "",
+    }
 
 
 def _pack(options: argparse.Namespace) -> None:

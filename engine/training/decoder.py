@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -45,6 +46,10 @@ class Batch:
     has_music: Tensor
     energy: Tensor
     real: Tensor
+
+    def to(self, device: str) -> Batch:
+        """The batch on one of torch's devices."""
+        return Batch(*(getattr(self, each.name).to(device) for each in fields(self)))
 
 
 class PairWindows:
@@ -135,51 +140,52 @@ def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0)
     return values
 
 
-def train_decoder(
+def new_decoder(
     train: Sequence[Pair],
-    val: Sequence[Pair],
     config: DecoderConfig,
-    options: TrainOptions,
-    start: MotionDecoder | None = None,
+    seed: int,
     codebooks: Tensor | None = None,
     kind: type[MotionDecoder] = MotionDecoder,
 ) -> MotionDecoder:
-    """Train (or go on training) the decoder; returns the averaged model.
+    """An untrained decoder for the music of pairs.
 
-    start: the decoder to start from. codebooks: the codec's (K, codes, D); without `start` the embeddings of the codes
-    start from them, or else the decoder needs many more steps to learn to use the past. kind: the network's class.
+    codebooks: the codec's (K, codes, D), from which the embeddings of the codes start; without them the decoder needs
+    many more steps to learn to use the past. kind: the network's class.
     """
+    mean, std = PairWindows(train, config).music_statistics()
+    torch.manual_seed(seed)
+    model = kind(config)
+    model.context.music_mean.copy_(mean)
+    model.context.music_std.copy_(std)
+    if codebooks is not None:
+        model.start_from_codebooks(codebooks)
+    return model
+
+
+def train_decoder(
+    train: Sequence[Pair], val: Sequence[Pair], start: MotionDecoder, options: TrainOptions
+) -> MotionDecoder:
+    """Train the decoder `start`, or go on where an unfinished run of it ended; returns the averaged model."""
+    config = start.config
     windows = PairWindows(train, config)
     held_out = PairWindows([pair for pair in val if pair.kind == "real"] or val, config)
     torch.manual_seed(options.seed)
-    model = kind(config)
-    if start is None:
-        mean, std = windows.music_statistics()
-        model.context.music_mean.copy_(mean)
-        model.context.music_std.copy_(std)
-        if codebooks is not None:
-            model.start_from_codebooks(codebooks)
-    else:
-        model.load_state_dict(start.state_dict())
-    run = Run(model, options)
-
-    def move(batch: Batch) -> Batch:
-        return Batch(*(getattr(batch, name).to(options.device) for name in Batch.__dataclass_fields__))
+    run = Run(copy.deepcopy(start), options)
 
     def losses(network: nn.Module, step: int) -> Losses:
         assert isinstance(network, MotionDecoder)
-        batch = move(windows.batch(np.random.default_rng([options.seed, step]), options.batch))
+        batch = windows.batch(np.random.default_rng([options.seed, step]), options.batch).to(options.device)
         with mixed_precision(options.device):
             return decoder_losses(network, batch, smoothing=0.05)
 
     @torch.no_grad()
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, MotionDecoder)
-        batch = move(held_out.batch(np.random.default_rng(options.seed), 48))
-        batch = Batch(**{**batch.__dict__, "history": batch.codes})
+        batch = held_out.batch(np.random.default_rng(options.seed), 48).to(options.device)
+        batch = replace(batch, history=batch.codes)
         figures = {name: float(value) for name, value in decoder_losses(network, batch).items()}
         # how much music half a second late raises the loss: more for a model that uses the beat
-        late = Batch(**{**batch.__dict__, "music": batch.music.roll(10, dims=1)})
+        late = replace(batch, music=batch.music.roll(10, dims=1))
         figures["late_music"] = float(decoder_losses(network, late)["loss"]) - figures["loss"]
         return figures
 

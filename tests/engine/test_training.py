@@ -24,7 +24,8 @@ from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation
 from engine.motion.files.bvh_write import write_bvh
 from engine.training import vqvae as codec_training
-from engine.training.decoder import PairWindows, random_locks, train_decoder
+from engine.training.decoder import PairWindows, new_decoder, random_locks, train_decoder
+from engine.training.decoder_run import PreparedRun, read_run, write_run
 from engine.training.decoder_start import start_decoder
 from engine.training.finetune_vqvae import corrupted, finetune_vqvae, nearest_codes
 from engine.training.loop import TrainOptions, learning_rate
@@ -65,7 +66,7 @@ def train_codec(settings: TrainOptions) -> MotionVQVAE:
 
 
 def train_tiny_decoder(settings: TrainOptions) -> MotionDecoder:
-    return train_decoder(pairs(), pairs()[:1], SMALL_DECODER, settings)
+    return train_decoder(pairs(), pairs()[:1], new_decoder(pairs(), SMALL_DECODER, settings.seed), settings)
 
 
 STAGES = {"vqvae": train_codec, "decoder": train_tiny_decoder}
@@ -322,6 +323,26 @@ def test_a_decoder_is_carried_over_to_renamed_codes_and_levels_of_another_codec(
         start_decoder(MotionDecoder(replace(SMALL_DECODER, width=16)), old, ([], []), (quick, quick), (new, codes))
 
 
+def test_pairs_and_a_prepared_run_come_back_from_their_files(tmp_path: Path) -> None:
+    mirrored = replace(pairs()[0], codes=31 - pairs()[0].codes, joins=(3, 70))
+    written, start = [*pairs(), mirrored], tiny_networks()[1]
+    write_run(tmp_path, PreparedRun(start, written, written[:1], {"data": "here"}))
+    found = read_run(tmp_path)
+    for one, two in zip([*found.pairs, *found.held_out], [*written, written[0]], strict=True):
+        assert (one.style, one.kind, one.joins) == (two.style, two.kind, two.joins)
+        for name in ("codes", "music", "energy"):
+            ours, theirs = getattr(one, name), getattr(two, name)
+            assert (ours is None) == (theirs is None)
+            assert ours is None or np.allclose(ours, theirs, atol=1e-3)
+    assert found.pairs[0].music is found.pairs[3].music  # kept once
+    assert found.made_with == {"data": "here"} and found.model.config == SMALL_DECODER
+    for name, value in found.model.state_dict().items():
+        torch.testing.assert_close(value, start.state_dict()[name], atol=1e-3, rtol=1e-3)
+    (tmp_path / "pairs.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="holds no training pairs"):
+        read_run(tmp_path)
+
+
 def test_no_pairs_and_no_music_are_errors() -> None:
     with pytest.raises(DataError, match="no pairs"):
         PairWindows([], SMALL_DECODER)
@@ -348,7 +369,14 @@ def test_from_a_data_folder_to_a_dance(
     assert run("train-vqvae", "--data", data, "--out", codec, *levels, *few) == 0
     first, codec = codec, tmp_path / "tuned"
     assert run("finetune-vqvae", "--data", data, "--vqvae", first, "--out", codec, *few) == 0
-    assert run("train-decoder", "--data", data, "--vqvae", codec, "--out", decoder, "--rhythm-pairs", 1, *few) == 0
+    assert run("train-decoder", "--out", decoder, *few) == 1
+    assert "Give --data and --vqvae" in capsys.readouterr().err
+    made_with = ["--data", data, "--vqvae", codec]
+    assert run("train-decoder", *made_with, "--out", decoder, "--rhythm-pairs", 1, "--only-prepare") == 0
+    assert not (decoder / "state.pt").exists()
+    assert run("train-decoder", "--out", decoder, *few) == 0
+    assert run("train-decoder", "--data", data, "--vqvae", first, "--out", decoder, *few) == 1
+    assert f"made with --vqvae {codec}, not {first}" in capsys.readouterr().err
     assert json.loads((decoder / "styles.json").read_text())["styles"] == ["rumba", "salsa"]
     assert run("pack", "--vqvae", codec, "--decoder", decoder, "-o", made, "--description", "two steps") == 0
     assert "MB" in capsys.readouterr().out

@@ -23,16 +23,17 @@ UPPER_JOINTS = [joint for joint, name in enumerate(JOINT_NAMES) if any(part in n
 
 @dataclass(frozen=True)
 class StyledMotion:
-    """A clip's motion with its name and dance style."""
+    """A clip's motion with its name and dance style. floor_work: whether hands or back carry the dancer in parts."""
 
     name: str
     style: str
     motion: Motion
+    floor_work: bool = False
 
 
 def styled(clips: Sequence[Clip]) -> list[StyledMotion]:
     """The motions of clips, in their order. Raises DataError for one that cannot be read."""
-    return [StyledMotion(clip.name, clip.style, clip.motion()) for clip in clips]
+    return [StyledMotion(clip.name, clip.style, clip.motion(), clip.floor_work) for clip in clips]
 
 
 def at_rate(motion: Motion, rate: float = 1.0) -> Motion:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -24,8 +24,16 @@ from engine.data.songs import RecordedDance, SongFile
 from engine.training.pairs import TimedDance, count_near, random_entry, to_song
 from smpl_rig.motion import Motion
 
-Counted = tuple[Motion, retime.Times]
-"""A motion and its count at every frame (see `engine.data.retime`)."""
+
+@dataclass(frozen=True)
+class Counted:
+    """A motion and its count at every frame (see `engine.data.retime`). floor_work: where arms carry the body, an upper
+    body belongs to its own legs."""
+
+    motion: Motion
+    count: retime.Times
+    floor_work: bool = False
+
 
 SHORT = 512
 """Frames (25.6 s, two training windows): longer dances fill windows by themselves."""
@@ -51,19 +59,23 @@ def medleys(
             for motion in moving_parts(at_rate(dance.clip.motion)):
                 if SHORTEST_PART <= len(motion) < SHORT:
                     count = retime.dancer_count(motion, dance.usual, None)
-                    short.setdefault(dance.clip.style, []).append((motion, count))
+                    part = Counted(motion, count, dance.clip.floor_work)
+                    short.setdefault(dance.clip.style, []).append(part)
     chances = _song_chances(dances, songs)
     for style, counted in short.items():
         if len(counted) < 2:
             continue
-        yield _silent([counted[index][0] for index in generator.permutation(len(counted))], style, stride)
-        scarce = sum(len(motion) for motion, _ in counted) < SCARCE
+        yield _silent([counted[index].motion for index in generator.permutation(len(counted))], style, stride)
+        scarce = sum(len(part.motion) for part in counted) < SCARCE
         for _ in range(rounds if songs else 0):
             order = generator.choice(len(songs), len(songs), replace=False, p=chances)
             shuffled = [counted[index] for index in generator.permutation(len(counted))]
             others = [counted[index] for index in generator.permutation(len(counted))]
             uppers = [other if scarce and generator.random() < MIXED else None for other in others]
-            bodies = list(zip(shuffled, uppers, strict=True))
+            bodies = [
+                (dance, upper if upper and not (dance.floor_work or upper.floor_work) else None)
+                for dance, upper in zip(shuffled, uppers, strict=True)
+            ]
             yield from _round(bodies, style, [songs[number] for number in order], stride, generator)
 
 
@@ -122,8 +134,8 @@ class _Medley:
         return True
 
     def _timed(self, dance: Counted, entry: int) -> TimedDance | None:
-        motion, count = dance
-        near = count_near(motion, count, self.song, self.style)
+        motion = dance.motion
+        near = count_near(motion, dance.count, self.song, self.style)
         if not retime.fits(motion, near, self.tempo):
             return None
         return to_song(motion, near, self.song, self.style, "rhythm", entry)

@@ -46,6 +46,7 @@ class FeatureWindows:
         self.frames = frames
         self.augment = augment
         self.features: list[np.ndarray] = []
+        self.floor_work: list[bool] = []
         styles: list[str] = []
         for clip in clips:
             for rate in rates:
@@ -53,6 +54,7 @@ class FeatureWindows:
                 if len(motion) >= frames:
                     self.features.append(rep.encode(motion))
                     styles.append(clip.style)
+                    self.floor_work.append(clip.floor_work)
         if not self.features:
             raise DataError(f"No clip is {frames / FRAME_RATE:.1f} s long. Give longer clips or a shorter window.")
         self.weights = style_weights(styles, [len(f) for f in self.features])
@@ -70,6 +72,10 @@ class FeatureWindows:
         if self.augment:
             mixed = np.flatnonzero(generator.random(size) < MIXED)
             others = (mixed + generator.integers(1, max(size, 2), len(mixed))) % size
+            # where arms carry the body, an upper body belongs to its own legs
+            floor_work = np.array(self.floor_work)[picks]
+            own = floor_work[mixed] | floor_work[others]
+            mixed, others = mixed[~own], others[~own]
             for row, upper in zip(mixed, batch[others][..., _UPPER_CHANNELS], strict=True):
                 batch[row][:, _UPPER_CHANNELS] = upper
         return torch.from_numpy(batch)

@@ -216,7 +216,11 @@ def test_dances_of_a_scarce_style_also_get_the_upper_bodies_of_others(tmp_path: 
     to_songs = sum(part.song is not None for part in made)
     assert 0.1 * to_songs < mixed < 0.5 * to_songs  # half of them are mixed, a third of those with themselves
     plenty = [dance for _ in range(15) for dance in dances]
-    for parts in medleys(plenty, demo_songs(tmp_path), 1, 2, np.random.default_rng(0)):
+    on_the_floor = [replace(dance, clip=replace(dance.clip, floor_work=True)) for dance in dances]
+    for unmixed in (plenty, on_the_floor):
+        parts = [
+            part for each in medleys(unmixed, demo_songs(tmp_path), 1, 2, np.random.default_rng(0)) for part in each
+        ]
         for part in parts:
             marks = part.motion.poses.reshape(len(part.motion), -1, 3)[0, :, 0]
             assert marks[JOINT_INDEX["L_foot"]] == pytest.approx(marks[JOINT_INDEX["L_collar"]], abs=1e-4)

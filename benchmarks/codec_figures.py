@@ -20,7 +20,7 @@ from engine.evaluation.codec import codec_reports, reconstruct
 from engine.evaluation.tables import codec_tables
 from engine.models.numpy.codec import NumpyCodec
 from engine.models.torch.vqvae import MotionVQVAE
-from engine.training.cli import load_vqvae_run
+from engine.training.run_folders import codec_of
 
 SECONDS = 60
 
@@ -37,7 +37,7 @@ def main() -> None:
     clips = DanceDataset(options.data, options.clips, options.licence).split(options.split)
     motions = [(clip, at_rate(clip.motion())) for clip in clips]
     for folder in options.codecs:
-        codec = load_vqvae_run(folder)
+        codec = codec_of(folder)
         stride = codec.config.stride
         rebuilt = [
             reconstruct(codec, clip.name, clip.style, motion.cut(0, len(motion) // stride * stride))

@@ -34,10 +34,10 @@ from engine.models.torch.vqvae import MotionVQVAE
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from engine.runtime.device import choose_device
-from engine.training.cli import STYLES_FILE
 from engine.training.decoder import PairWindows, decoder_losses, train_decoder
 from engine.training.decoder_run import PreparedRun, read_run
 from engine.training.loop import Losses, TrainOptions, mixed_precision
+from engine.training.run_folders import STYLES_FILE
 from engine.training.run_sources import SOURCES_FILE
 from engine.training.vqvae import WINDOW, weighted_losses
 

@@ -18,8 +18,8 @@ LENGTHS = (8, 16, 32)
 FLOOR = 1e-3
 """Metres a frame (0.02 m/s): weaker movements than this are all the same to a loss with phase."""
 FAINTEST = 3e-4
-"""Metres a frame: the same for a loss of strengths. A waltz has a tenth of salsa's strength at 4 to 8 Hz; with the other
-bound that fell to a third of the real one."""
+"""Metres a frame: the same for a loss of strengths. A waltz is weak at 4 to 8 Hz, and with the other bound fell to a
+third of the real one there."""
 NOISY = 0.8
 """Share of the highest frequency (8 Hz) above which recordings hold more noise than movement."""
 NOISY_WEIGHT = 0.2

@@ -29,12 +29,17 @@ from .motion import (
     pack_npz,
     read_npz,
     sample,
+    sample_straight,
 )
 from .skeleton import JOINT_COUNT
 
 _MUSIC = ("music_features", "music_beats")
-_LENGTH, _FRAMES_RATE = "sampled_frames", "frames_framerate"
+_LENGTH, _FRAMES_RATE = "frames_between", "frames_framerate"
 """Of a motion that is sampled from the frames: how many there are, and the frames' own rate."""
+_STRAIGHT_LENGTH = "sampled_frames"
+"""The first in dances of earlier versions, which were sampled along straight lines."""
+_OWN = ("own_frames", "own_poses", "own_trans")
+"""The frames of such a motion that are not what is sampled: set by hand, or beside moves that were generated again."""
 _FRAMES = ("frames_poses", "frames_trans")
 _ON_A_FRAME = 1e-6
 """Distance in frames within which a time counts as a frame's."""
@@ -96,25 +101,27 @@ def pack_dance_motion(dance: DanceMotion, clips: Iterable[str], **extra: Any) ->
     """A dance motion as the bytes of an .npz that engine and add-on give each other and keep in a .blend, with the
     named clips and any extra arrays or texts.
 
-    The motion at the user's rate is left out where it is just what `sample` makes of the frames, as it is until
-    keys are changed by hand; `read_motion` samples it again.
+    Frames at the user's rate are left out where they are just what `sample` makes of the frames, as most are;
+    `read_motion` samples them again.
     """
     arrays = {**extra, **dance.arrays(clips)}
     motion, frames = dance.motion, dance.frames
-    if not (
-        _covers(frames, len(motion), motion.fps) and _same(motion, _sampled(frames, len(motion), motion.fps)).all()
-    ):
+    if not _covers(frames, len(motion), motion.fps):
         return pack_npz(motion, **arrays)
+    own = np.flatnonzero(~_same(motion, _sampled(frames, len(motion), motion.fps)))
+    if len(own):
+        arrays |= dict(zip(_OWN, (own.astype(np.int32), motion.poses[own], motion.trans[own]), strict=True))
     arrays |= {_LENGTH: np.int64(len(motion)), "mocap_framerate": np.float64(motion.fps)}
     return npz_bytes({ORIGIN: PELVIS, _FRAMES_RATE: np.float64(frames.fps), **arrays})
 
 
 def read_motion(data: bytes) -> Motion:
     """The motion at the user's rate in the bytes of `pack_dance_motion` or `pack_npz`. Raises MotionFileError."""
-    arrays = read_npz(BytesIO(data), ("poses", _LENGTH, _FRAMES_RATE, *_FRAMES, *RATE_NAMES))
-    if "poses" in arrays or any(name not in arrays for name in (_LENGTH, _FRAMES_RATE, *_FRAMES)):
+    wanted = ("poses", _LENGTH, _STRAIGHT_LENGTH, _FRAMES_RATE, *_FRAMES, *_OWN, *RATE_NAMES)
+    arrays = read_npz(BytesIO(data), wanted)
+    said = arrays.get(_LENGTH, arrays.get(_STRAIGHT_LENGTH))
+    if "poses" in arrays or said is None or any(name not in arrays for name in (_FRAMES_RATE, *_FRAMES)):
         return load_npz(BytesIO(data))
-    said = arrays[_LENGTH]
     length = int(said.reshape(-1)[0]) if said.dtype.kind == "i" and said.size == 1 else 0
     fps = frame_rate("It", arrays, length)
     frames = _motion(arrays, *_FRAMES, frame_rate("It", {"fps": arrays[_FRAMES_RATE]}, 1))
@@ -123,7 +130,24 @@ def read_motion(data: bytes) -> Motion:
             f"it has {len(frames)} frames at {frames.fps:g} a second, of which {length} at {fps:g} a second cannot be "
             "sampled. Generate the dance again."
         )
-    return _sampled(frames, length, fps)
+    if _LENGTH not in arrays:
+        return replace(sample_straight(frames, np.arange(length) / fps), fps=fps)
+    return _with_own(_sampled(frames, length, fps), arrays)
+
+
+def _with_own(motion: Motion, arrays: Mapping[str, NDArray[Any]]) -> Motion:
+    """The motion with its own frames among the arrays, if there are any. Raises MotionFileError."""
+    if not all(name in arrays for name in _OWN):
+        return motion
+    which, poses, trans = (arrays[name] for name in _OWN)
+    fits = which.ndim == 1 and which.dtype.kind == "i" and not ((which < 0) | (which >= len(motion))).any()
+    if not fits or poses.shape != (len(which), 3 * JOINT_COUNT) or trans.shape != (len(which), 3):
+        raise MotionFileError("its own frames do not fit it, so they cannot be read. Generate the dance again.")
+    changed = replace(motion, poses=motion.poses.copy(), trans=motion.trans.copy())
+    changed.poses[which], changed.trans[which] = (
+        numbers("It", name, values) for name, values in zip(_OWN[1:], (poses, trans), strict=True)
+    )
+    return changed
 
 
 def read_dance_motion(data: bytes, clips: Iterable[str], positions: int, token_rate: float) -> DanceMotion:

@@ -90,18 +90,62 @@ def from_rotations(rotations: rot.Array, trans: rot.Array, fps: float) -> Motion
 
 
 def sample(motion: Motion, times: NDArray[np.floating[Any]]) -> Motion:
-    """The motion at the given times in seconds (N,), by slerp for rotations and linear interpolation for the pelvis.
+    """The motion at the given times in seconds (N,), by cubic curves through its frames.
 
-    Times outside the motion give its first or last frame. The result's fps is the mean rate of `times`.
+    Straight lines from frame to frame would take a fifth of the strength of movements at 4 to 6 Hz, a third at 6 to 8
+    Hz, and would add corners. A moment depends on two frames on either side. Times outside the motion give its first
+    or last frame. The result's fps is the mean rate of `times`.
     """
-    position = np.clip(np.asarray(times, np.float64) * motion.fps, 0, len(motion) - 1)
-    before = np.minimum(position.astype(np.int64), max(len(motion) - 2, 0))
+    last = len(motion) - 1
+    before, fraction = _places(motion, times)
+    frames = np.clip(before[:, None] + np.arange(-1, 3), 0, last)  # (N, 4): two on either side
+    quaternions = rot.axis_angle_to_quaternion(motion.poses.reshape(-1, JOINT_COUNT, 3).astype(np.float64))[frames]
+    inverse = rot.quaternion_conjugate(quaternions[:, :-1])
+    turns = rot.quaternion_to_axis_angle(rot.quaternion_multiply(inverse, quaternions[:, 1:]))  # (N, 3, 24, 3)
+    turn = rot.axis_angle_to_quaternion(_eased(turns, fraction[:, None, None]))
+    mixed = rot.quaternion_multiply(quaternions[:, 1], turn)
+    steps = np.diff(motion.trans.astype(np.float64)[frames], axis=1)  # (N, 3, 3)
+    trans = motion.trans[before] + _eased(steps, fraction[:, None])
+    return _sampled(motion, mixed, trans, times)
+
+
+def sample_straight(motion: Motion, times: NDArray[np.floating[Any]]) -> Motion:
+    """The same by slerp for rotations and straight lines for the pelvis, as dances of earlier versions were sampled."""
+    before, fraction = _places(motion, times)
     after = np.minimum(before + 1, len(motion) - 1)
-    fraction = position - before
     quaternions = rot.axis_angle_to_quaternion(motion.poses.reshape(-1, JOINT_COUNT, 3).astype(np.float64))
     mixed = rot.slerp(quaternions[before], quaternions[after], np.repeat(fraction[:, None], JOINT_COUNT, axis=1))
     trans = motion.trans[before] + fraction[:, None] * (motion.trans[after] - motion.trans[before])
-    poses = rot.quaternion_to_axis_angle(mixed).reshape(len(mixed), -1)
+    return _sampled(motion, mixed, trans, times)
+
+
+def _places(motion: Motion, times: NDArray[np.floating[Any]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The frame before each time (N,), and how far the time is on its way to the next, 0..1."""
+    position = np.clip(np.asarray(times, np.float64) * motion.fps, 0, len(motion) - 1)
+    before = np.minimum(position.astype(np.int64), max(len(motion) - 2, 0))
+    return before, position - before
+
+
+def _eased(steps: rot.Array, fraction: rot.Array) -> rot.Array:
+    """How far to go at `fraction` of the middle one of three steps (N, 3, ..., 3) between four frames (N, ..., 3).
+
+    A cubic Hermite curve whose speed at a frame is the mean of both sides', as Catmull and Rom's, but at most three
+    times that of the slower side: what has come to rest does not swing past its place (Fritsch and Carlson 1980).
+    """
+    size = np.linalg.norm(steps, axis=-1, keepdims=True)
+    speeds = []
+    for side in (0, 1):
+        mean = (steps[:, side] + steps[:, side + 1]) / 2
+        most = 3 * np.minimum(size[:, side], size[:, side + 1])
+        length = np.linalg.norm(mean, axis=-1, keepdims=True)
+        speeds.append(mean * np.minimum(1.0, most / np.maximum(length, 1e-12)))
+    t = fraction
+    begins, ends = t * (1 - t) ** 2, -(t**2) * (1 - t)
+    return np.asarray(begins * speeds[0] + t**2 * (3 - 2 * t) * steps[:, 1] + ends * speeds[1])
+
+
+def _sampled(motion: Motion, quaternions: rot.Array, trans: rot.Array, times: NDArray[np.floating[Any]]) -> Motion:
+    poses = rot.quaternion_to_axis_angle(quaternions).reshape(len(quaternions), -1)
     fps = (len(times) - 1) / float(times[-1] - times[0]) if len(times) > 1 else motion.fps
     return Motion(poses.astype(np.float32), trans.astype(np.float32), fps)
 

@@ -32,8 +32,8 @@ LARGEST_TURN = 2e-3
 SAME_REST = 0.01
 """Distance of quaternions, and metres, beyond which a rest pose has changed: half a degree, a centimetre."""
 USUAL_RATE, MOST_GROWTH = 30.0, 2.0
-"""Frames a second up to which these tolerances hold, and how much they grow at most beyond it. Most frames lie between
-two of the checkpoint's then, on straight lines whose corners would cost a key each."""
+"""Frames a second up to which these tolerances hold, and how much they grow at most beyond it: most frames lie between
+two of the checkpoint's then."""
 REST = {
     "location": (0.0, 0.0, 0.0),
     "scale": (1.0, 1.0, 1.0),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smpl_rig.dance_motion import DanceMotion, pack_dance_motion, read_dance_motion, read_motion
-from smpl_rig.motion import Motion, MotionFileError, npz_bytes, pack_npz, read_npz, sample
+from smpl_rig.motion import Motion, MotionFileError, npz_bytes, pack_npz, read_npz, sample, sample_straight
 
 TOKEN_RATE, POSITIONS, FRAME_RATE = 10.0, 40, 20.0
 
@@ -45,8 +45,10 @@ def test_poses_keyed_by_hand_come_back_to_the_bit() -> None:
     poses = dance.motion.poses.copy()
     poses[17, 40] += 0.2
     mine = replace(dance, motion=replace(dance.motion, poses=poses))
-    back = read_dance_motion(pack_dance_motion(mine, ()), (), POSITIONS, TOKEN_RATE)
+    data = pack_dance_motion(mine, ())
+    back = read_dance_motion(data, (), POSITIONS, TOKEN_RATE)
     assert same(back.motion, mine.motion) and same(back.frames, mine.frames)
+    assert len(data) < len(pack_dance_motion(dance, ())) + 2000  # only what was changed is kept
 
 
 def test_a_motion_longer_than_its_frames_is_kept_as_it_is() -> None:
@@ -59,25 +61,40 @@ def test_what_earlier_versions_wrote_is_read() -> None:
     back = read_dance_motion(pack_npz(dance.motion, **dance.arrays(())), (), POSITIONS, TOKEN_RATE)
     assert same(back.motion, dance.motion) and same(back.frames, dance.frames)
 
+    count = len(dance.motion)
+    straight = {"sampled_frames": np.int64(count), "frames_framerate": np.float64(FRAME_RATE)}
+    data = npz_bytes({**straight, "mocap_framerate": np.float64(60), **dance.arrays(())})
+    expected = replace(sample_straight(dance.frames, np.arange(count) / 60), fps=60.0)
+    back = read_dance_motion(data, (), POSITIONS, TOKEN_RATE)
+    assert same(back.motion, expected)
+    again = read_dance_motion(pack_dance_motion(back, ()), (), POSITIONS, TOKEN_RATE)
+    assert same(again.motion, expected)
+
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("sampled_frames", np.int64(10**12), "cannot be sampled"),
-        ("sampled_frames", np.int64(0), "cannot be sampled"),
-        ("sampled_frames", np.array("many"), "cannot be sampled"),
-        ("sampled_frames", np.zeros(0, np.int64), "cannot be sampled"),
+        ("frames_between", np.int64(10**12), "cannot be sampled"),
+        ("frames_between", np.int64(0), "cannot be sampled"),
+        ("frames_between", np.array("many"), "cannot be sampled"),
+        ("frames_between", np.zeros(0, np.int64), "cannot be sampled"),
         ("frames_framerate", np.float64("nan"), "no frame rate"),
         ("mocap_framerate", np.float64(-1), "no frame rate"),
         ("frames_poses", np.zeros((0, 72), np.float32), "do not match"),
+        ("own_frames", np.array([0, 117], np.int32), "do not fit"),
+        ("own_frames", np.array([0.5, 1.0]), "do not fit"),
+        ("own_poses", np.zeros((2, 71), np.float32), "do not fit"),
+        ("own_trans", np.full((2, 3), np.nan, np.float32), "own_trans"),
     ],
 )
 def test_damaged_bytes_are_one_sentence(name: str, value: object, sentence: str) -> None:
     from io import BytesIO
 
-    data = pack_dance_motion(danced(4, 30.0), ())
-    kept = read_npz(
-        BytesIO(data), ("sampled_frames", "frames_framerate", "mocap_framerate", "frames_poses", "frames_trans")
-    )
+    dance = danced(4, 30.0)
+    poses = dance.motion.poses.copy()
+    poses[[3, 50]] += 0.1
+    data = pack_dance_motion(replace(dance, motion=replace(dance.motion, poses=poses)), ())
+    names = ("frames_between", "frames_framerate", "mocap_framerate", "frames_poses", "frames_trans")
+    kept = read_npz(BytesIO(data), (*names, "own_frames", "own_poses", "own_trans"))
     with pytest.raises(MotionFileError, match=sentence):
         read_motion(npz_bytes({**kept, name: value}))

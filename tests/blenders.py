@@ -137,9 +137,16 @@ def run_in_repository(code: str, *arguments: object) -> None:
 
     `sys.argv[1:]` are the arguments.
     """
+    process = start_in_repository(code, *arguments)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+
+
+def start_in_repository(code: str, *arguments: object, **options: Any) -> subprocess.Popen[Any]:
+    """Start such a script, with options of Popen."""
     path = os.pathsep.join(map(str, [ROOT, ROOT / "tests" / "engine"]))
     command = [str(engine_python()), "-c", code, *map(str, arguments)]
-    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True)
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, **options)
 
 
 def has_numpy(python: str) -> bool:

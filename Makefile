@@ -13,7 +13,8 @@ DEMO_BPY = 4.5.15
 
 VENV = .venv
 PY = $(VENV)/bin/python
-PIP = -m pip install --quiet --disable-pip-version-check
+# without compiling: what is imported, a quarter of these packages, is compiled then
+PIP = -m pip install --quiet --disable-pip-version-check --no-compile
 LOCK = magma_blender/engine_lock.txt
 BPY_TESTS = $(BPY:%=blender-%)
 # two programs with OpenMP threads that spin while they wait slow each other down twentyfold

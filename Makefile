@@ -13,11 +13,15 @@ DEMO_BPY = 4.5.15
 
 VENV = .venv
 PY = $(VENV)/bin/python
-PIP = -m pip install --quiet --disable-pip-version-check
+# without compiling: what is imported, a quarter of these packages, is compiled then
+PIP = -m pip install --quiet --disable-pip-version-check --no-compile
 LOCK = magma_blender/engine_lock.txt
 BPY_TESTS = $(BPY:%=blender-%)
 # two programs with OpenMP threads that spin while they wait slow each other down twentyfold
 export OMP_WAIT_POLICY = PASSIVE
+# images of containers often set it; the tests start thousands of Pythons and load the add-on hundreds of times, and
+# each would compile what it imports again
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test lint unit blender blender-on-path blender-real-engines addon benchmark lock clean $(BPY_TESTS)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FAKE_ENGINE = ROOT / "tests" / "fake_engine.py"
+FORKED_ENGINE = ROOT / "tests" / "forked_engine.py"
 ZIP_VARIABLE, NAME_VARIABLE, FOLDER_VARIABLE = "MAGMA_TEST_ZIP", "MAGMA_TEST_ADDON", "MAGMA_TEST_ADDON_FOLDER"
 """In Blender's tests, these variables of the environment say what run_blender_tests.py installed, and where."""
 
@@ -18,6 +22,8 @@ ENGINES = {"fake": None, "numpy": "cpu", "torch": "cpu-torch"}
 """The engines that Blender's tests can run with, and the devices that the real ones use."""
 working_engine = "fake"
 """The one that they run with: what pytest's option --engine says."""
+forking: tuple[Path, Path] | None = None
+"""(socket, the folder of the engine's packages) of the process that `forking_engines` gives."""
 
 
 def in_ci() -> bool:
@@ -84,10 +90,33 @@ def this_one() -> Blender:
 def fake_engine(folder: Path, mode: str = "ok") -> Path:
     """A program that passes for the engine's Python and runs the fake engine in the given mode."""
     program = folder / f"fake-python-{mode}"
-    python = os.environ.get("MAGMA_TEST_PYTHON") or (sys.executable if has_numpy(sys.executable) else "python3")
-    program.write_text(f'#!/bin/sh\nexec "{python}" "{FAKE_ENGINE}" {mode} "$@"\n')
+    python = fake_engines_python()
+    script = f'exec "{python}" "{FAKE_ENGINE}" {mode} "$@"\n'
+    if forking:
+        address, packages = forking
+        fork = f'exec "{python}" -I -S "{FORKED_ENGINE}" --client "{address}" {mode} "$@"'
+        script = f'case "$*" in *" {packages} serve") {fork};; esac\n{script}'
+    program.write_text(f"#!/bin/sh\n{script}")
     program.chmod(0o755)
     return program
+
+
+def fake_engines_python() -> str:
+    """A Python with numpy."""
+    return os.environ.get("MAGMA_TEST_PYTHON") or (sys.executable if has_numpy(sys.executable) else "python3")
+
+
+@contextlib.contextmanager
+def forking_engines(packages: Path) -> Iterator[tuple[Path, Path]]:
+    """A process that fake engines of these packages can be forks of: what to set `forking` to while it lasts."""
+    with tempfile.TemporaryDirectory(prefix="magma-fork-") as folder:
+        address = Path(folder) / "socket"
+        command = [fake_engines_python(), str(FORKED_ENGINE), str(address), str(packages), "serve"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdin and process.stdout
+            assert process.stdout.readline() == b"ready\n"
+            yield address, packages
+            process.stdin.close()
 
 
 def use_engine(preferences: Any, folder: Path, mode: str) -> None:
@@ -108,9 +137,16 @@ def run_in_repository(code: str, *arguments: object) -> None:
 
     `sys.argv[1:]` are the arguments.
     """
+    process = start_in_repository(code, *arguments)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, process.args)
+
+
+def start_in_repository(code: str, *arguments: object, **options: Any) -> subprocess.Popen[Any]:
+    """Start such a script, with options of Popen."""
     path = os.pathsep.join(map(str, [ROOT, ROOT / "tests" / "engine"]))
     command = [str(engine_python()), "-c", code, *map(str, arguments)]
-    subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, check=True)
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": path}, **options)
 
 
 def has_numpy(python: str) -> bool:
@@ -124,12 +160,12 @@ def song(folder: Path, seconds: float = 3.0, name: str = "song.wav") -> Path:
 
     rate = 8000
     file = folder / name
-    samples = bytearray()
-    for index in range(int(seconds * rate)):
-        samples += (8000 if index % (rate // 2) < 40 else 0).to_bytes(2, "little", signed=True)
+    count = int(seconds * rate)
+    beat = (8000).to_bytes(2, "little") * 40 + bytes(2 * (rate // 2 - 40))
+    samples = (beat * (count // (rate // 2) + 1))[: 2 * count]
     with wave.open(str(file), "wb") as out:
         out.setnchannels(1)
         out.setsampwidth(2)
         out.setframerate(rate)
-        out.writeframes(bytes(samples))
+        out.writeframes(samples)
     return file

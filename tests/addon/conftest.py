@@ -1,4 +1,4 @@
-"""An engine's environment that is made once: making one lasts seconds."""
+"""An engine's environment and the zip, made once: making one lasts seconds."""
 
 from __future__ import annotations
 
@@ -7,10 +7,21 @@ import sys
 import time
 from pathlib import Path
 
+import blenders
 import pytest
 from wheels import TINY, make_lists, make_wheel, options
 
+sys.path.insert(0, str(blenders.ROOT))
+import build_addon
 from magma_blender.engine_host.installation.install import Installation
+
+
+@pytest.fixture(scope="session")
+def addon_zip(tmp_path_factory):
+    """The add-on's zip."""
+    file = tmp_path_factory.mktemp("zip") / "magma_blender.zip"
+    build_addon.build(blenders.ROOT, file)
+    return file
 
 
 @pytest.fixture(scope="session")

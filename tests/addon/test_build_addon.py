@@ -33,10 +33,8 @@ STARTED_BY_NAME = {"engine.__main__"}
 
 
 @pytest.fixture(scope="module")
-def archive(tmp_path_factory):
-    file = tmp_path_factory.mktemp("zip") / "magma_blender.zip"
-    build_addon.build(ROOT, file)
-    with zipfile.ZipFile(file) as content:
+def archive(addon_zip):
+    with zipfile.ZipFile(addon_zip) as content:
         yield content
 
 
@@ -178,10 +176,8 @@ def test_the_engines_process_does_not_see_the_add_ons_modules(unpacked):
     assert run_in_bundle(unpacked, "-c", code).stdout.strip() == str([None] * 5)
 
 
-def test_the_same_tree_gives_the_same_bytes_whatever_the_files_dates_and_rights(tmp_path):
-    first, second = tmp_path / "a.zip", tmp_path / "b.zip"
-    build_addon.build(ROOT, first)
-    copy = tmp_path / "copy"
+def test_the_same_tree_gives_the_same_bytes_whatever_the_files_dates_and_rights(addon_zip, tmp_path):
+    again, copy = tmp_path / "again.zip", tmp_path / "copy"
     for path in build_addon.source_files(ROOT):
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, copy / path)
@@ -189,8 +185,8 @@ def test_the_same_tree_gives_the_same_bytes_whatever_the_files_dates_and_rights(
         (copy / path).chmod(0o600)
     (copy / "engine" / "__pycache__").mkdir()
     (copy / "engine" / "__pycache__" / "x.pyc").write_bytes(b"x")
-    build_addon.build(copy, second)  # no git there: the files are walked
-    assert first.read_bytes() == second.read_bytes()
+    build_addon.build(copy, again)  # no git there: the files are walked
+    assert again.read_bytes() == addon_zip.read_bytes()
 
 
 @pytest.mark.parametrize(

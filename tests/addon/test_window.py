@@ -5,13 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 
 import blenders
 import pytest
-
-sys.path.insert(0, str(blenders.ROOT))
-import build_addon
 
 DRIVE = blenders.ROOT / "tests" / "blender" / "gui" / "drive.py"
 MISSING = [program for program in ("blender", "xvfb-run", "xdotool") if shutil.which(program) is None]
@@ -19,11 +15,10 @@ MISSING = [program for program in ("blender", "xvfb-run", "xdotool") if shutil.w
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(MISSING), reason=f"needs {', '.join(MISSING)}")
-def test_generate_undo_and_escape_in_the_window(tmp_path):
-    addon, report, picture = tmp_path / "addon.zip", tmp_path / "report.json", tmp_path / "picture.png"
-    build_addon.build(blenders.ROOT, addon)
+def test_generate_undo_and_escape_in_the_window(addon_zip, tmp_path):
+    report, picture = tmp_path / "report.json", tmp_path / "picture.png"
     arguments = {
-        "zip": addon,
+        "zip": addon_zip,
         "engine-python": blenders.fake_engine(tmp_path, "slow"),
         "song": blenders.song(tmp_path, 6.0),
         "report": report,

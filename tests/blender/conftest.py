@@ -55,6 +55,14 @@ def _installed_only():
     assert installed.loaded_from_the_repository() == []
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _imported_once():
+    """The fake engines start without the time that their imports take."""
+    with blenders.forking_engines(installed.BUNDLE) as blenders.forking:
+        yield
+    blenders.forking = None
+
+
 @pytest.fixture
 def scene():
     """A scene of an otherwise empty file, at 30 frames per second."""
@@ -68,15 +76,10 @@ def scene():
 @pytest.fixture
 def addon(scene, tmp_path):
     """The enabled add-on, its data in a folder of the test's; gives the preferences."""
-    import addon_utils
-    import bpy
-
-    addon_utils.enable(installed.NAME, default_set=True)
-    installed.forget()
-    preferences = bpy.context.preferences.addons[installed.NAME].preferences
+    preferences = installed.enable()
     preferences.data_folder = str(tmp_path / "data")
     yield preferences
-    addon_utils.disable(installed.NAME, default_set=True)
+    installed.disable()
 
 
 @pytest.fixture

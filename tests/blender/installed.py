@@ -14,6 +14,7 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import blenders
 
@@ -23,6 +24,9 @@ FOLDER = Path(blenders.from_environment(blenders.FOLDER_VARIABLE)).resolve()
 """Where its files are."""
 BUNDLE = FOLDER / "bundle"
 REAL_NAMES = {"magma_blender": NAME, "engine": f"{NAME}.bundle.engine", "smpl_rig": f"{NAME}.bundle.smpl_rig"}
+
+_kept: dict[str, ModuleType] = {}
+"""The bundle's modules that were loaded, by their real names."""
 
 
 class _Finder(MetaPathFinder):
@@ -59,12 +63,30 @@ def use() -> None:
     sys.meta_path.insert(0, _Finder())
 
 
-def forget() -> None:
-    """After the add-on was enabled, which loads its modules again: the names mean the new ones."""
+def enable() -> Any:
+    """Enable the add-on, which loads its modules again: the names mean the new ones. Gives its preferences.
+
+    Those of the bundle know nothing of Blender's state, and to load them again would be a part of the time of most
+    tests: they are kept.
+    """
+    import addon_utils
+    import bpy
+
+    sys.modules.update(_kept)
+    addon_utils.enable(NAME, default_set=True)
     for name in list(sys.modules):
         package = name.partition(".")[0]
         if REAL_NAMES.get(package, package) != package:
             del sys.modules[name]
+    return bpy.context.preferences.addons[NAME].preferences
+
+
+def disable() -> None:
+    """Disable it: it drops all its modules."""
+    import addon_utils
+
+    _kept.update({name: module for name, module in sys.modules.items() if name.startswith(f"{NAME}.bundle")})
+    addon_utils.disable(NAME, default_set=True)
 
 
 def loaded_from_the_repository() -> list[str]:

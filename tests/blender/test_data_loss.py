@@ -25,15 +25,12 @@ FILE, EMPTY = "base.blend", "empty.blend"
 def folder(tmp_path_factory):
     """A folder with base.blend: the dancer "song" with what an animator adds, and "other", who dances to the same
     strip. One engine serves all cases."""
-    import addon_utils
     from test_addon_generate import add_song
 
     folder = tmp_path_factory.mktemp("data_loss")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     bpy.context.scene.render.fps = 30
-    addon_utils.enable(installed.NAME, default_set=True)
-    installed.forget()
-    preferences = bpy.context.preferences.addons[installed.NAME].preferences
+    preferences = installed.enable()
     preferences.data_folder = str(folder / "data")
     blenders.use_engine(preferences, folder, "ok")
     add_song(folder)
@@ -47,7 +44,7 @@ def folder(tmp_path_factory):
     user_data.add_to(bpy.data.objects["song"])
     bpy.ops.wm.save_as_mainfile(filepath=str(folder / FILE))
     yield folder
-    addon_utils.disable(installed.NAME, default_set=True)
+    installed.disable()
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ from magma_blender.engine_host.installation.environment import environment_pytho
 
 ROOT = Path(__file__).resolve().parents[2]
 HANGS = 180.0
-MOMENTS = {"nothing": 2, "an older version": 8}
-"""What was there before, and into how many equal parts an installation over it is divided: in each of them, the
-installer is killed once, at a random moment."""
+POINTS = [*(("nothing", number) for number in range(3)), *(("an older version", number) for number in range(17))]
+"""What was there before, and the number of the random moment at which the installer is killed."""
 INSTALL = f"""
 import sys, time
 sys.path.insert(0, {str(ROOT)!r})
@@ -111,7 +110,7 @@ def prepare(before, made, folder):
 def lasting(made, wanted, tmp_path_factory):
     """The seconds that a whole installation lasts on this computer, by what was there before."""
     seconds = {}
-    for before in MOMENTS:
+    for before in ("nothing", "an older version"):
         data = prepare(before, made, tmp_path_factory.mktemp("whole"))
         begin = time.monotonic()
         assert start(data, wanted).communicate(timeout=HANGS)[0].startswith("done")
@@ -119,16 +118,14 @@ def lasting(made, wanted, tmp_path_factory):
     return seconds
 
 
-@pytest.mark.parametrize(
-    ("before", "number"), [(before, number) for before, count in MOMENTS.items() for number in range(count)]
-)
+@pytest.mark.parametrize(("before", "number"), POINTS)
 def test_an_installation_that_was_killed_at_any_moment_is_finished_by_the_next(
     made, wanted, lasting, tmp_path, before, number
 ):
     """A user ends Blender, the computer crashes or runs out of memory while PyTorch is being installed."""
     data = prepare(before, made, tmp_path)
     process = start(data, wanted)
-    share = (number + random.Random(f"{before} {number}").random()) / MOMENTS[before]
+    share = random.Random(f"{before} {number}").random()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.communicate(timeout=share * lasting[before])
     kill_all(process)

@@ -8,7 +8,8 @@ from itertools import pairwise
 import numpy as np
 
 from .. import rotations as rot
-from ..feet import foot_contacts, smooth_cover
+from ..feet import foot_contacts
+from ..held_points import smooth_cover
 from ..inverse_kinematics import bend_limb
 from ..kinematics import forward_kinematics, global_rotations
 from ..motion import Motion

@@ -6,6 +6,9 @@ place under the pelvis, and the pelvis its place in the world. As accelerations 
 by itself, adds no jitter and keeps the beat of the steps. A foot is either planted or moving: a contact that cannot be
 stopped is released, and a moving foot is lifted off the floor rather than dragged along it. Then two-bone inverse
 kinematics bends each leg to its new ankle, and the ankle turns the foot to its new place. Bone lengths never change.
+
+Where hands carry the body (`floor_support`), feet are not planted, not lifted, and do not lower the pelvis; they only
+stay above the floor. The hands are set down instead (`hands_on_floor`). A dance on feet has nothing of this.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from dataclasses import replace
 import numpy as np
 
 from . import rotations as rot
-from .hands_on_floor import RADII, floor_work, hands_down
+from .floor_support import RADII
+from .hands_on_floor import floor_work, hands_down
 from .held_points import (
     BoolArray,
     Release,
@@ -86,7 +90,8 @@ def lock_feet(
     floor: float = 0.0,
     pinned: BoolArray | None = None,
 ) -> Motion:
-    """The motion with planted feet kept in place, moving feet above the floor, and no foot below it.
+    """The motion with planted feet kept in place, moving feet above the floor, and no foot below it. Hands that carry
+    the body are set down on it.
 
     strength: 0 leaves the motion as it is, 1 corrects it fully. contacts: (T, 4), by default those of `foot_contacts`.
     floor: height of the floor, metres. pinned: (T,) frames that stay as they are (to rounding); the correction fades
@@ -185,7 +190,8 @@ def _apply_shifts(
         line = goal - joints[:, hip] - pelvis
         below = np.sqrt(np.maximum(reach**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
         drop = np.maximum(drop, -line[:, 2] - below)
-    lowered = smooth_cover(np.minimum(drop, _LARGEST_DROP) * (1 - carried), motion.fps) * away_from(pinned, motion.fps)
+    free = away_from(pinned, motion.fps)
+    lowered = smooth_cover(np.minimum(drop, _LARGEST_DROP) * (1 - carried), motion.fps) * free
     pelvis = pelvis - lowered[:, None] * [0, 0, 1]
 
     poses = motion.poses.reshape(len(motion), -1, 3).copy()
@@ -199,7 +205,7 @@ def _apply_shifts(
         thigh, shin = bend_limb(upper, lower, line, rot.normalize(bent + 0.1 * world[:, hip, :, 0]))
         if carried.any():  # a bent leg's knee may lie on the floor
             lowest = floor + RADII[JOINT_NAMES[knee]] - (joints[:, hip] + pelvis)[:, 2]
-            swing = lifting_swing(np.einsum("tij,tj->ti", thigh, upper), line, lowest, carried)
+            swing = lifting_swing(np.einsum("tij,tj->ti", thigh, upper), line, lowest, carried * free)
             thigh, shin = swing @ thigh, swing @ shin
         turn = rot.rotation_between(joints[:, foot] - joints[:, ankle], direction)
         new = {hip: thigh @ world[:, hip], knee: shin @ world[:, knee]}

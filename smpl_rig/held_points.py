@@ -143,8 +143,9 @@ def level_shifts(
 ) -> tuple[Array, Array]:
     """Horizontal shifts (T, P + 1, 2) of points (T, P, 3), and their final weights `hold` (T - 1, P).
 
-    contact: (T, P) 0..1 at frames how far each point is held. bones: as for `shift_problem`. Iteratively reweighted least squares: a nearly still point gets more and more weight until
-    it is still, one that glides on is not a contact and is released (a redescending weight, as in robust regression).
+    contact: (T, P) 0..1 at frames how far each point is held. bones: as for `shift_problem`. Iteratively reweighted
+    least squares: a nearly still point gets more and more weight until it is still, one that glides on is not a contact
+    and is released (a redescending weight, as in robust regression).
     """
     path, pace = points[..., :2], horizontal_speed(points, fps)
     contact = np.minimum(contact[1:], contact[:-1]) * fading(np.maximum(pace[1:], pace[:-1]), *release.leaving)

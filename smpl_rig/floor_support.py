@@ -21,9 +21,10 @@ SIDES = ("L", "R")
 """The columns of hands."""
 
 # Thresholds of hands: (begins below, ends above), metres over the floor and metres per second. Hands that carry break
-# dancers in our data are 4 to 30 cm high, since recordings stand on the floor by a constant, and drift or pivot by up
-# to a metre a second.
-_HEIGHTS = (0.30, 0.34)
+# dancers in our data are 4 to 20 cm high, a second one up to 30, since recordings stand on the floor by a constant, and
+# drift or pivot by up to a metre a second. Hands of a dancer who tilts on one toe come down to 21 cm and carry nothing.
+_HEIGHTS = (0.20, 0.34)
+_SECOND_HEIGHT = 0.30
 _SPEEDS = (1.0, 1.4)
 _RISES = 0.07
 """Metres over its lowest point from which a hand has left the floor, or is not there yet: how far a recording floats
@@ -92,12 +93,19 @@ def supporting_hands(joints: Array, fps: float, floor: float = 0.0) -> BoolArray
     """Which hands (T, 2), left and right, carry the body. joints: (T, 24, 3) metres, Z-up world."""
     hands = joints[:, [JOINT_INDEX[f"{side}_hand"] for side in SIDES]].astype(np.float64)
     height, speed = hands[..., 2] - floor, horizontal_speed(hands, fps)
-    sure = (height < _HEIGHTS[0]) & (speed < _SPEEDS[0])
+    slow = speed < _SPEEDS[0]
+    sure = slow & (height < _HEIGHTS[0])
     fair = (height < _HEIGHTS[1]) & (speed < _SPEEDS[1])
-    resting = np.zeros_like(fair)
     if not sure.any():
-        return resting
-    sure &= (_beside(joints, floor) > _BESIDE)[:, None]
+        return np.zeros_like(fair)
+    resting = _resting(height, sure & (_beside(joints, floor) > _BESIDE)[:, None], fair, fps)
+    second = slow & (height < _SECOND_HEIGHT) & resting.any(axis=1, keepdims=True)
+    return resting | _resting(height, second, fair, fps)
+
+
+def _resting(height: Array, sure: BoolArray, fair: BoolArray, fps: float) -> BoolArray:
+    """Which hands (T, 2) at heights (T, 2) rest: from `sure` frames as far as they are `fair` and stay down."""
+    resting = np.zeros_like(fair)
     for side in range(len(SIDES)):
         for start, stop in runs_of(contact_runs(sure[:, side], fair[:, side], fps)):
             run = height[start:stop, side]

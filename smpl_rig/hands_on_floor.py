@@ -144,11 +144,11 @@ def hands_down(motion: Motion, work: FloorWork, moved: Array) -> Motion:
     joints, world = forward_kinematics(local, motion.trans.astype(np.float64)), global_rotations(local)
     goals = work.wrists + (1 - work.down[..., None]) * moved[:, None]
     laid = [_laid(world[:, JOINT_INDEX[f"{side}_wrist"]]) for side in SIDES]
-    local = _leant(local, joints, world, goals, work, motion.fps)
-    joints, world = forward_kinematics(local, motion.trans.astype(np.float64)), global_rotations(local)
+    leant = _leant(local, joints, world, goals, work, motion.fps)
+    joints, world = forward_kinematics(leant, motion.trans.astype(np.float64)), global_rotations(leant)
     poses = motion.poses.reshape(len(motion), -1, 3).copy()
     for joint in _SPINE:
-        poses[:, joint] = rot.matrix_to_axis_angle(local[:, joint])
+        poses[:, joint] = rot.matrix_to_axis_angle(leant[:, joint])
     for index, side in enumerate(SIDES):
         shoulder, elbow, wrist = (JOINT_INDEX[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
         down = work.down[:, index]

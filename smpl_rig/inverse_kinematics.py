@@ -182,3 +182,21 @@ def bend_limb(upper: Array, lower: Array, line: Array, hinge: Array) -> tuple[Ar
     bend = rot.axis_angle_to_quaternion(hinge * angle[:, None])
     swing = rot.rotation_between(upper + rot.quaternion_rotate(bend, lower), line)
     return rot.quaternion_to_matrix(swing), rot.quaternion_to_matrix(rot.quaternion_multiply(swing, bend))
+
+
+def lifting_swing(upper: Array, line: Array, lowest: Array, share: Array) -> Array:
+    """World rotations (T, 3, 3) of a limb about the line from its root to its end that lift the joint between them.
+
+    upper, line: (T, 3) world vectors from the root to that joint and to the end. lowest: (T,) the height over the root
+    that the joint is to have at least, as far as turning goes, and share: (T,) 0..1 how much of that turn is done.
+    """
+    axis = rot.normalize(line)
+    middle = np.sum(upper * axis, axis=-1, keepdims=True) * axis
+    side, up = upper - middle, np.array([0.0, 0.0, 1.0]) - axis[:, 2:] * axis
+    # the height of the joint is that of the circle's middle, and that of its highest point times the cosine of the
+    # angle from there
+    highest = np.linalg.norm(side, axis=-1) * np.linalg.norm(up, axis=-1)
+    wanted = np.arccos(np.clip((lowest - middle[:, 2]) / np.maximum(highest, 1e-9), -1, 1))
+    angle = np.arctan2(np.sum(np.cross(side, up) * axis, axis=-1), np.sum(side * up, axis=-1))
+    turn = share * np.sign(angle) * np.maximum(np.abs(angle) - wanted, 0)
+    return rot.axis_angle_to_matrix(turn[:, None] * axis)

@@ -8,7 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from .. import rotations as rot
-from ..feet import foot_contacts, smooth_cover
+from ..feet import foot_contacts
+from ..floor_support import Carried, carried_by
+from ..held_points import smooth_cover
 from ..inverse_kinematics import bend_limb
 from ..kinematics import forward_kinematics, global_rotations
 from ..motion import Motion
@@ -47,6 +49,8 @@ _DROP_WINDOW = 0.5
 """Seconds on either side over which they are lowered."""
 _NEAR_FLOOR = (0.02, 0.12)
 """Heights of SMPL's sole, metres, between which a foot that is not planted ceases to lower them."""
+_STRAIGHT = 0.995
+"""Share of an arm's length that a hand on the floor may use."""
 _PUSHES = 3
 """Times that a hand is pushed out: out of the trunk it may be in the head."""
 
@@ -103,9 +107,13 @@ class Solver:
         shift = goal - 0.5 * (places[:, thighs["L"]] + places[:, thighs["R"]])
         hips = {side: places[:, thighs[side]] + shift for side in SIDES}
         posed = posed_feet(motion) if posed is None else posed_feet(motion) | posed
-        lowered = self._bend_legs(turns, joints, world, hips, motion.fps, posed)
+        carried = carried_by(joints, world, motion.fps)
+        by_feet = np.ones(len(motion)) if carried is None else 1 - carried.body
+        lowered = self._bend_legs(turns, joints, world, hips, by_feet, motion.fps, posed)
         shift = shift - lowered[:, None] * [0.0, 0.0, 1.0]
         self._keep_hands_off(turns, places + shift[:, None], joints, world)
+        if carried is not None:
+            self._set_hands_down(turns, resting + shift, joints, world, carried)
         if self.hands != "rest":
             self._pose_fingers(turns, joints)
         self._share_twist(turns, world)
@@ -176,15 +184,17 @@ class Solver:
         joints: Array,
         world: Array,
         hips: Mapping[str, Array],
+        by_feet: Array,
         fps: float,
         posed: Bools,
     ) -> Array:
         """Bend the legs in `turns` to their goals; how far (T,) the hips (T, 3) must be lowered for it, metres, stage.
 
-        posed: (T,) frames in which the feet keep their pose, and have no say in how they stand in the others.
+        by_feet: (T,) 0..1 how far feet carry the body, and are planted. posed: (T,) frames in which the feet keep their
+        pose, and have no say in how they stand in the others.
         """
         body, unposed = self.body, bridged(joints, posed)
-        contacts = foot_contacts(unposed, fps)
+        contacts = foot_contacts(unposed, fps) & (by_feet > 0.5)[:, None]
         legs: dict[str, Leg] = {}
         goals: dict[str, Array] = {}
         reach: dict[str, tuple[Array, float]] = {}
@@ -214,7 +224,7 @@ class Solver:
             reach[side] = np.where(posed, longest, soft), longest
             line = goals[side] - hips[side]
             below = np.sqrt(np.maximum(soft**2 - np.sum(line[:, :2] ** 2, axis=-1), 0))
-            near = np.where(planted, 1.0, 1 - rising(height, *_NEAR_FLOOR))
+            near = np.where(planted, 1.0, 1 - rising(height, *_NEAR_FLOOR)) * by_feet
             drop = np.maximum(drop, near * (-line[:, 2] - below))
         most = _LARGEST_DROP * body.leg
         lowered = smooth_cover(bridged(np.minimum(drop, most), posed), fps, _DROP_WINDOW) * ~posed
@@ -296,6 +306,29 @@ class Solver:
             hinge = world[:, JOINT_INDEX[f"{side}_shoulder"], :, 1] * (-1.0 if side == "L" else 1.0)
             first = places[:, lower[0]] - places[:, upper[0]]
             swing, bend = bent_arm(first, places[:, hand[0]] - places[:, lower[0]], moved, hinge)
+            turns[:, upper] = swing[:, None] @ turns[:, upper]
+            turns[:, lower] = bend[:, None] @ turns[:, lower]
+
+    def _set_hands_down(self, turns: Array, mover: Array, joints: Array, world: Array, carried: Carried) -> None:
+        """Bend the arms in `turns` so that hands that rest on the floor in the motion, at places of its size, do so.
+
+        mover: (T, 3) the hips' mover, stage.
+        """
+        places = self._places(turns, mover)
+        for index, side in enumerate(SIDES):
+            if not self.limb(side, "hand"):
+                continue
+            upper, lower, hand = (self.limb(side, part) for part in ("upper_arm", "forearm", "hand"))
+            first, second = places[:, lower[0]] - places[:, upper[0]], places[:, hand[0]] - places[:, lower[0]]
+            away = self.body.ratio * joints[:, JOINT_INDEX[f"{side}_wrist"]] - places[:, hand[0]]
+            line = first + second + carried.down[:, index, None] * away
+            length = float(np.linalg.norm(first[0]) + np.linalg.norm(second[0]))
+            longest = np.maximum(np.linalg.norm(first + second, axis=-1), _STRAIGHT * length)
+            distance = np.maximum(np.linalg.norm(line, axis=-1), 1e-9)
+            line = line * (np.minimum(distance, longest) / distance)[:, None]
+            hinge = world[:, JOINT_INDEX[f"{side}_shoulder"], :, 1] * (-1.0 if side == "L" else 1.0)
+            bent = np.cross(rot.normalize(first), rot.normalize(second))
+            swing, bend = bend_limb(first, second, line, rot.normalize(bent + 0.1 * hinge))
             turns[:, upper] = swing[:, None] @ turns[:, upper]
             turns[:, lower] = bend[:, None] @ turns[:, lower]
 

@@ -36,7 +36,7 @@ def gliding(speed: float, frames: int = 60) -> Motion:
     joints = motion.joints().astype(np.float64)
     shifts = np.zeros((frames, 5, 3))
     shifts[:, [0, 1], 1] = -path[:, None]  # the left foot and ankle; the body faces -Y
-    return feet._apply_shifts(motion, joints, shifts, np.zeros(len(motion), dtype=bool))
+    return feet._apply_shifts(motion, joints, shifts, np.zeros(frames), 0.0, np.zeros(frames, dtype=bool))
 
 
 def bone_lengths(motion: Motion) -> np.ndarray:

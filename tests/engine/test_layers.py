@@ -280,5 +280,5 @@ def test_the_add_on_loads_without_numpy() -> None:
 def test_the_check_itself_notices(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="numpy was imported"):
         import_all(["smpl_rig.skeleton"], {"numpy"})
-    assert "torch" in set(imported(ROOT / "engine" / "training" / "cli.py"))
-    assert "torch" not in set(imported(ROOT / "engine" / "training" / "cli.py", everywhere=False))
+    assert "torch" in set(imported(ROOT / "engine" / "runtime" / "device.py"))
+    assert "torch" not in set(imported(ROOT / "engine" / "runtime" / "device.py", everywhere=False))

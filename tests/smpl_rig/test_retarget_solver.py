@@ -194,7 +194,7 @@ def test_a_mesh_that_lies_elsewhere_than_its_foot_changes_next_to_nothing(motion
         bones = {role: names for role, names in character.items() if not role.endswith("_toes")}
         character = CharacterMap(bones)
     rig = with_soles(rig)
-    moved = replace(rig, feet={side: points + [0.01, -0.5, 0.03] for side, points in rig.feet.items()})
+    moved = replace(rig, feet={side: np.add(points, [0.01, -0.5, 0.03]) for side, points in rig.feet.items()})
     there, elsewhere = (Retargeter(each, character) for each in (rig, moved))
     places = [world_places(rig, each, each.solve(motion)) for each in (there, elsewhere)]
     away = [np.linalg.norm(places[0][name] - places[1][name], axis=-1).max() for name in places[0]]

@@ -43,7 +43,7 @@ HANDS = ("rest", *BENDS)
 """What the fingers do: nothing, or be bent in one of these ways."""
 _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
-_DROP_WINDOW = 0.5
+_DROP_WINDOW = 0.7
 """Seconds on either side over which they are lowered."""
 _NEAR_FLOOR = (0.02, 0.12)
 """Heights of SMPL's sole, metres, between which a foot that is not planted ceases to lower them."""

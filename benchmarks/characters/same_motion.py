@@ -42,7 +42,7 @@ from smpl_rig.blender.character_keying import CharacterKeying
 from smpl_rig.blender.compat import armature_of, pose_of
 from smpl_rig.blender.context import layer_of, scene_of
 from smpl_rig.blender.rigs import rig_of
-from smpl_rig.retarget.find_roles import find_roles
+from smpl_rig.retarget.finding.find_roles import find_roles
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import HIPS, CharacterMap
 

@@ -66,6 +66,25 @@ def test_arms_point_as_the_motions_do(motion: Motion) -> None:
             assert np.median(off) < 1e-3 and off.max() < np.radians(4.6)
 
 
+def test_shoulders_are_over_the_hips_as_the_motions_where_a_spine_begins_low(motion: Motion) -> None:
+    """A lumbar bone that reaches from the hips to the chest turns with the pelvis as far as SMPL's trunk does there."""
+    rig, roles = person()
+    rest = rig.rest.copy()
+    rest[[rig.index["spine.0"], rig.index["spine.1"]], 2, 3] = 0.96, 1.3
+    rig = replace(rig, rest=rest)
+    character = Retargeter(rig, roles)
+    places, joints = world_places(rig, character, character.solve(motion)), motion.joints().astype(np.float64)
+    hips, shoulders = (
+        (
+            places[f"L_{ours}.0"] + places[f"R_{ours}.0"],
+            joints[:, JOINT_INDEX[f"L_{name}"]] + joints[:, JOINT_INDEX[f"R_{name}"]],
+        )
+        for ours, name in (("thigh", "hip"), ("upper_arm", "shoulder"))
+    )
+    ours, theirs = (rot.normalize(high - low) for low, high in zip(hips, shoulders, strict=True))
+    assert np.degrees(np.arccos(np.clip(np.sum(ours * theirs, axis=-1), -1, 1))).max() < 6
+
+
 def test_hands_of_a_broad_character_are_pushed_out_by_a_few_degrees() -> None:
     rig, roles = person("A")
     rest = rig.rest.copy()

@@ -8,6 +8,7 @@ its handles are the least-squares fit of the frames between.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,9 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating[Any]]
+Bools = NDArray[np.bool_]
 
 _PATIENCE = 2
 """Lengths that may fail before longer ones are not tried: a longer piece may fit where a shorter one does not."""
+_ROUNDS, _MARGIN = 4, 1.2
+"""Times that tolerances are made finer for an effect, and by how much more than it is too large."""
 
 
 @dataclass(frozen=True)
@@ -30,25 +34,94 @@ class Keys:
     values: Floats
     before: Floats
     after: Floats
-    straight: NDArray[np.bool_]
+    straight: Bools
 
 
-def fit_keys(values: Floats, tolerance: Floats, longest: int, phase: int = 0) -> list[Keys]:
+@dataclass(frozen=True, eq=False)
+class Effect:
+    """What curves do together, such as joints at the end of a chain that each of its rotations moves.
+
+    places: from values (N, C) of all curves to (N, J, 3). limits: (J,) how far each may be from where the curves'
+    own values have it. moves: (J, C) whether a curve moves it.
+    """
+
+    places: Callable[[Floats], Floats]
+    limits: Floats
+    moves: Bools
+
+
+def fit_keys(
+    values: Floats, tolerance: Floats, longest: int, phase: int = 0, effect: Effect | None = None
+) -> list[Keys]:
     """Keys of the curves `values` (T, C), each within its `tolerance` (C,) at every frame; the first and the last frame
     are keys.
 
     longest: frames of the longest piece. It is also the grid on which every curve has a key, so that an edit fits few
-    frames again. phase: how many frames after a frame of the grid the first one is.
+    frames again. phase: how many frames after a frame of the grid the first one is. effect: what the keys keep as well;
+    where small errors of several curves add up to more than it allows, these have a finer tolerance from one frame of
+    the grid to the next.
 
     Greedy: every piece is as long as the tolerance lets it be.
     """
-    count = len(values)
-    borders = sorted({0, count - 1, *range((-phase) % longest, count, longest)})
-    curves = range(len(tolerance))
-    rows = [(curve, first, last) for first, last in itertools.pairwise(borders) for curve in curves]
-    pieces = _pieces(values.T.astype(np.float64), np.array(rows, np.int64).reshape(-1, 3), tolerance, longest)
-    limits = np.searchsorted(pieces["curve"], range(len(tolerance) + 1))
-    return [_joined(values[:, curve], pieces[limits[curve] : limits[curve + 1]]) for curve in curves]
+    count, curves = len(values), len(tolerance)
+    borders = np.array(sorted({0, count - 1, *range((-phase) % longest, count, longest)}), np.int64)
+    rows = np.array([(c, *ends) for ends in itertools.pairwise(borders) for c in range(curves)], np.int64)
+    rows, tracks = rows.reshape(-1, 3), values.T.astype(np.float64)
+    pieces = _pieces(tracks, rows, np.tile(tolerance, len(borders) - 1), longest)
+    if effect is not None and len(rows):
+        pieces = _refined(pieces, tracks, rows, tolerance, longest, effect)
+    ends = np.searchsorted(pieces["curve"], range(curves + 1))
+    return [_joined(values[:, curve], pieces[ends[curve] : ends[curve + 1]]) for curve in range(curves)]
+
+
+def _refined(
+    pieces: NDArray[np.void], tracks: Floats, rows: NDArray[np.int64], tolerance: Floats, longest: int, effect: Effect
+) -> NDArray[np.void]:
+    """Pieces with an effect within its limits, as far as a few rounds lead there; arguments as in `_pieces`, but
+    tolerance: (C,)."""
+    curves = len(tolerance)
+    starts, stops = rows[::curves, 1], rows[::curves, 2]  # of the parts between frames of the grid
+    wanted = effect.places(tracks.T)
+    finer = np.tile(tolerance, (len(starts), 1))
+    left = np.arange(len(starts))
+    for _ in range(_ROUNDS):
+        frames = np.concatenate([np.arange(starts[part], stops[part]) for part in left])
+        shown = effect.places(_shown(pieces, tracks, frames).T)
+        away = np.linalg.norm(shown - wanted[frames], axis=-1) / effect.limits
+        first = np.concatenate([[0], np.cumsum(stops[left] - starts[left])[:-1]])
+        worst = np.maximum.reduceat(away, first, axis=0)  # (parts, J); the last frame is a key, and exact
+        excess = np.where(effect.moves, worst[:, :, None], 0).max(axis=1)
+        changed = (excess > 1).any(axis=1)
+        left, excess = left[changed], excess[changed]
+        if not len(left):
+            break
+        again = np.zeros(finer.shape, bool)
+        again[left] = excess > 1
+        finer[left] /= np.where(excess > 1, _MARGIN * excess, 1)
+        part = np.searchsorted(starts, pieces["start"], side="right") - 1
+        fitted = _pieces(tracks, rows[again.ravel()], finer[again], longest)
+        pieces = np.concatenate([pieces[~again[part, pieces["curve"]]], fitted])
+        pieces = pieces[np.lexsort((pieces["start"], pieces["curve"]))]
+    return pieces
+
+
+def _shown(pieces: NDArray[np.void], tracks: Floats, frames: NDArray[np.int64]) -> Floats:
+    """What curves (C, T) with these pieces are at frames (N,): (C, N)."""
+    curves, count = tracks.shape
+    keys = pieces["curve"] * count + pieces["start"]
+    at = np.searchsorted(keys, np.arange(curves)[:, None] * count + frames, side="right") - 1
+    piece = pieces[at]
+    share = (frames - piece["start"]) / (piece["stop"] - piece["start"])
+    rows = np.arange(curves)[:, None]
+    first, last = tracks[rows, piece["start"]], tracks[rows, piece["stop"]]
+    curved = _weighted(share, first, piece["out"], piece["into"], last)
+    return np.where(piece["straight"], first + share * (last - first), curved)
+
+
+def _weighted(at: Floats, first: Floats, out: Floats, into: Floats, last: Floats) -> Floats:
+    """The cubic with these Bernstein coefficients at 0..1."""
+    other = 1 - at
+    return other**3 * first + 3 * other * at * (other * out + at * into) + at**3 * last
 
 
 _PIECE = np.dtype(
@@ -58,7 +131,7 @@ _PIECE = np.dtype(
 
 def _pieces(values: Floats, rows: NDArray[np.int64], tolerance: Floats, longest: int) -> NDArray[np.void]:
     """All pieces, sorted by curve and start. values: (C, T). rows: (n, 3) curve, first and last frame of what is fitted
-    beside each other."""
+    beside each other. tolerance: (n,)."""
     found = []
     curve, start, last = rows.T.copy()
     while len(curve):
@@ -71,7 +144,7 @@ def _pieces(values: Floats, rows: NDArray[np.int64], tolerance: Floats, longest:
                 break
             wanted = values[curve[trying, None], start[trying, None] + np.arange(length + 1)]
             line, cubic, solve = _basis(length)
-            limit = tolerance[curve[trying], None]
+            limit = tolerance[trying, None]
             straight_line = wanted[:, [0, -1]] @ line
             straight = (np.abs(straight_line - wanted) <= np.minimum(limit, _EXACT)).all(axis=1)
             ends = wanted[:, [0, -1]] @ cubic[[0, 3]]
@@ -86,7 +159,7 @@ def _pieces(values: Floats, rows: NDArray[np.int64], tolerance: Floats, longest:
         found.append(best)
         start = best["stop"].copy()
         left = start < last
-        curve, start, last = curve[left], start[left], last[left]
+        curve, start, last, tolerance = curve[left], start[left], last[left], tolerance[left]
     pieces = np.concatenate(found) if found else np.zeros(0, _PIECE)
     return pieces[np.lexsort((pieces["start"], pieces["curve"]))]
 

@@ -31,7 +31,7 @@ from smpl_rig.blender.compat import pose_of
 from smpl_rig.blender.context import scene_of
 from smpl_rig.blender.rigs import rig_of
 from smpl_rig.retarget.families import ik_names
-from smpl_rig.retarget.find_roles import described, find_roles
+from smpl_rig.retarget.finding.find_roles import described, find_roles
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import HIPS, PARTS_OF, CharacterMap
 

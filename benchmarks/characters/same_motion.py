@@ -42,7 +42,8 @@ from smpl_rig.blender.character_keying import CharacterKeying
 from smpl_rig.blender.compat import armature_of, pose_of
 from smpl_rig.blender.context import layer_of, scene_of
 from smpl_rig.blender.rigs import rig_of
-from smpl_rig.retarget.find_roles import find_roles
+from smpl_rig.retarget.finding.find_roles import find_roles
+from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import HIPS, CharacterMap
 
 FACING = Matrix.Rotation(np.radians(40), 4, "Z")
@@ -190,6 +191,16 @@ def _fitted(shown: Array, before: Array) -> Array:
     return (shown - middle) @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) + their_middle
 
 
+def height_of(rig: Rig, found: CharacterMap) -> float:
+    """Metres from the lowest joint to the highest of a body at rest, which may lie."""
+    ankles, shoulders = (
+        np.mean([rig.heads[rig.index[found.of(f"{side}_{part}")[0]]] for side in "LR"], axis=0)
+        for part in ("foot", "upper_arm")
+    )
+    up = (shoulders - ankles) / np.linalg.norm(shoulders - ankles)
+    return float(np.ptp(rig.heads[[rig.index[name] for name in found.names]] @ up))
+
+
 def compare(case: rigs.Case, file: Path) -> dict[str, float | str]:
     """Millimetres by guise, or what went wrong."""
     rigs.empty_file()
@@ -197,9 +208,7 @@ def compare(case: rigs.Case, file: Path) -> dict[str, float | str]:
     guises = AS_OBJECT if armature_of(character).get("rig_id") else ALL
     rig = rig_of(character)
     found = find_roles(rig).map
-    size = float(np.ptp(rig.heads[[rig.index[name] for name in found.names], 2]))
-    if not size > 0:
-        raise ValueError("it lies flat")
+    size = height_of(rig, found)
     motion, _ = dance(character, file)
     before = heads(character, found, len(motion))
     result: dict[str, float | str] = {}

@@ -20,7 +20,7 @@ from ..errors import SceneError
 
 if TYPE_CHECKING:
     from smpl_rig.blender.keyed_character import KeyedCharacter
-    from smpl_rig.retarget.find_roles import FoundRoles
+    from smpl_rig.retarget.finding.find_roles import FoundRoles
     from smpl_rig.retarget.roles import CharacterMap
 
 PROPERTY = "magma_character"
@@ -181,7 +181,7 @@ def found(armature: bpy.types.Object) -> FoundRoles:
     """What is found by names and structure. Raises ArmatureError where there are no bones. Panels ask at every
     drawing."""
     from smpl_rig.blender.rigs import rig_of
-    from smpl_rig.retarget.find_roles import find_roles
+    from smpl_rig.retarget.finding.find_roles import find_roles
 
     key = _look(armature)
     if key not in _found:
@@ -227,7 +227,7 @@ def _look(armature: bpy.types.Object) -> int:
 def description(armature: bpy.types.Object) -> str:
     """What is found of an armature, for people. Raises SceneError that says why it cannot dance."""
     from smpl_rig.blender.armature import ArmatureError
-    from smpl_rig.retarget.find_roles import described
+    from smpl_rig.retarget.finding.find_roles import described
     from smpl_rig.retarget.roles import CharacterMapError
 
     try:

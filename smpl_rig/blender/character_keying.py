@@ -17,6 +17,7 @@ import bpy
 import numpy as np
 
 from .. import rotations as rot
+from ..key_fit import Effect
 from ..motion import Motion
 from ..retarget.controls import Solved
 from ..retarget.families import control_settings, ik_names
@@ -58,6 +59,9 @@ FINER = 0.15
 """Share of the SMPL armature's tolerances that a character's keys have: its chains are longer, and what each key leaves
 adds up to an unsteadiness that a slow dance shows. Half of the tolerances added a seventh to the jerk of a waltz, these
 add a thirtieth, for 25 to 35 % more keys."""
+WHOLE_TOLERANCE = 0.0004
+"""Metres on SMPL's body that a joint may be off by the keys of all bones above it together: with other axes or rotation
+modes, as files bring them, the same skeleton has other keys, and both dances are within a millimetre of each other."""
 POLE_TOLERANCE = 0.002
 """Metres that keys of an IK's pole may be off: it is as far from the elbow as a limb is long, which turns the limb by a
 quarter of a degree."""
@@ -310,6 +314,27 @@ class CharacterKeying:
         away = [loose.get(bone, FINER * FEET_TOLERANCE) for bone in self.keyed.moving]
         places = np.repeat(np.array(away) * self.units * size, 3)
         return np.concatenate([np.repeat(turns, widths), places, np.full(len(self._settings), 1e-3)])
+
+    def effect(self) -> Effect:
+        """Where the joints are, metres on SMPL's body."""
+        size, keyed, names = self.units * self._size, self._retargeter.moves, self.keyed.bones
+        moves = np.zeros((len(keyed), len(self.channels)), bool)
+        moves[:, : self._switches] = keyed[:, [names.index(bone) for bone in self.bones[: self._switches]]]
+        on_foot = [control.role.endswith(("_foot", "_toes")) for control in self._retargeter.controls]
+        limits = np.where(on_foot, WHOLE_TOLERANCE, max(WHOLE_TOLERANCE, self.keyed.metres))
+        return Effect(lambda values: self._posed(values).places / size, limits, moves)
+
+    def _posed(self, values: Floats) -> Solved:
+        """The poses of channels (N, C)."""
+        names, count = self.keyed.bones, len(values)
+        quaternions = np.tile([1.0, 0.0, 0.0, 0.0], (count, len(names), 1))
+        locations = np.zeros((count, len(names), 3))
+        for rotation in self.rotations:
+            turned = rotation_modes.to_quaternions(rotation.mode, values[:, rotation.channels])
+            quaternions[:, names.index(rotation.bone)] = turned
+        moving = [names.index(bone) for bone in self.keyed.moving]
+        locations[:, moving] = values[:, self._places : self._switches].reshape(count, -1, 3)
+        return self._retargeter.posed(quaternions, locations)
 
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:
         """(N, C) what shows a motion."""

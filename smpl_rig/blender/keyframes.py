@@ -127,7 +127,7 @@ def check_free(keying: Keying) -> None:
 
 
 def fit(keying: Keying, values: Floats, fps: float, frame: int = 0) -> list[Keys]:
-    """Keys of the channels with the values (T, C), within the tolerances of the keying.
+    """Keys of the channels with the values (T, C), within the tolerances of the keying and with its effect.
 
     fps: of the values. frame: number of the first one in the motion, whose keys lie on a grid.
     """
@@ -136,7 +136,7 @@ def fit(keying: Keying, values: Floats, fps: float, frame: int = 0) -> list[Keys
     kept, tolerance = values.astype(np.float32), keying.tolerances() * tolerance_growth(fps)
     digest = hashlib.blake2b(kept.tobytes() + tolerance.tobytes() + f"{longest} {frame % longest}".encode()).digest()
     if digest not in _fitted:
-        _fitted[digest] = fit_keys(kept, tolerance, longest, frame % longest)
+        _fitted[digest] = fit_keys(kept, tolerance, longest, frame % longest, keying.effect())
         while len(_fitted) > MOST_FITTED:
             _fitted.pop(next(iter(_fitted)))
     return _fitted[digest]
@@ -151,7 +151,7 @@ def work_ahead(keying: Keying) -> Callable[[Motion, bool], None]:
     """What takes long in keying a motion, as a function that touches nothing of Blender's, so that it can run beside
     the window: keying the motion is quick then. Its second argument says whether all frames will be keyed. Raises
     ArmatureError."""
-    keying.tolerances()  # which looks at the armature
+    keying.tolerances(), keying.effect()  # which look at the armature
 
     def work(motion: Motion, whole: bool) -> None:
         values = keying.values(motion)

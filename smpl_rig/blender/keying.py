@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 from numpy.typing import NDArray
 
+from ..key_fit import Effect
 from ..motion import Motion
 from . import compat, rotation_modes
 from .compat import Place, pose_of
@@ -97,6 +98,10 @@ class Keying(Protocol):
 
     def tolerances(self) -> Floats:
         """(C,) what keys may leave of the channels' values, at the usual frame rate."""
+
+    def effect(self) -> Effect | None:
+        """What the channels do together that keys keep as well, whatever the frame rate; None where the tolerances are
+        enough."""
 
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:
         """(N, C) the channels' values that show frames (N,) of a motion, or all of them."""

@@ -93,6 +93,9 @@ class SmplKeying:
         turns = np.minimum(metres / 2 / (_reach() + 0.05), LARGEST_TURN)
         return np.concatenate([np.repeat(turns, 4), np.full(3, FEET_TOLERANCE * self._rest.size)])
 
+    def effect(self) -> None:
+        """Its chains are short."""
+
     def values(self, motion: Motion, frames: Frames | None = None) -> Floats:
         """(N, C) rotations of the pose bones and location of the pelvis bone that show a motion."""
         rest, some = self._rest, motion if frames is None else _some(motion, frames)

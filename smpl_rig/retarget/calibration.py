@@ -52,6 +52,9 @@ shows."""
 _HELD, _HELD_STIFF = 1.4, 0.8
 """The point of a foot that goes where the motion's ball goes lies at most so much farther ahead, relative to the legs:
 that of a foot without toes, which stands on all of its sole, in the middle."""
+_ELSEWHERE, _HEEL = 0.15, 0.22
+"""A mesh of which an ankle is outside by the first share of its length lies elsewhere than the foot that it is; it is
+taken to reach the second share of its length behind its ankle."""
 _OVERLAP = 0.1
 """Share of the length from ankle to ball by which points of foot and toes overlap."""
 _FLOOR_BELOW_TOES, _TOES_BELOW_FLOOR = 0.07, 0.01
@@ -130,6 +133,7 @@ class Calibration:
             if len(rig.feet.get(named, ()))
         }
         legs = [self.length(side, part) for side in SIDES for part in ("thigh", "shin")]
+        points = {side: self._at_ankle(side, those, 0.5 * sum(legs)) for side, those in points.items()}
         soles = {side: self._sole(side, points.get(side), 0.5 * sum(legs)) for side in SIDES}
         sole = min(soles.values())  # of legs of two lengths, the longer one stands
         ankles = np.mean([self.head(side, "foot")[1] for side in SIDES]) - sole
@@ -252,6 +256,24 @@ class Calibration:
         if -_FLOOR_BELOW_TOES * leg * (1 if toes else 2) <= origin[1] - lowest <= _TOES_BELOW_FLOOR * leg:
             return float(origin[1])
         return float(below)
+
+    def _at_ankle(self, side: str, points: Array, leg: float) -> Array:
+        """The points (K, 3) of a foot's mesh, relative to the hips, at its ankle.
+
+        Blender's importer of glTF puts meshes that hang on bones elsewhere where their armature is scaled. Such a mesh
+        tells how long the foot is, but not where it begins, nor where the floor is.
+        """
+        ankle = self.head(side, "foot")
+        low, high = points.min(axis=0) - ankle, points.max(axis=0) - ankle
+        outside = np.maximum(np.maximum(low, -high), 0)
+        if outside.max() <= _ELSEWHERE * max(high[0] - low[0], high[2] - low[2]):
+            return points
+        move = (self._sole(side, None, leg) - ankle[1] - low[1]) * np.array([0.0, 1.0, 0.0])
+        if max(outside[0], outside[2]) > 0:
+            ahead = rot.normalize((low + high) * [1, 0, 1])
+            along = (points - ankle) @ ahead
+            move = move - (float(along.min()) + _HEEL * float(np.ptp(along))) * ahead
+        return points + move
 
     def _foot(self, side: str, points: Array, sole_at: float) -> Foot:
         ankle = self.head(side, "foot")

@@ -15,6 +15,7 @@ from ..rotations import Array
 from .controls import Control, Controls, Solved
 from .families import ik_names
 from .ik_limb import IkLimb, Led
+from .rig import Bools
 from .roles import LIMBS, PARTS_OF, CharacterMapError, sided, words
 
 
@@ -64,6 +65,25 @@ class KeyedControls:
             for number, name in zip((*limb.parts, *limb.toes), limb.names.shown, strict=False):
                 names[number] = name
         return names
+
+    @property
+    def moves(self) -> Bools:
+        """(C, K) whether what is keyed moves a control of the body, or turns it."""
+        own: dict[int, list[int]] = {number: [] for number in range(len(self._tree.all))}
+        goal = 0
+        for index, limb in enumerate(self.limbs):
+            count = 2 + len(limb.toes)
+            for number in (*limb.parts, *limb.toes):
+                own[number] = [*range(goal, goal + count), len(self.all) - len(self.limbs) + index]
+            goal += count
+        for index, number in enumerate(self._kept):
+            own[number] = [goal + index]
+        moves = np.zeros((len(own), len(self.all)), bool)
+        for number, control in enumerate(self._tree.all):  # those first that others follow
+            if control.parent >= 0:
+                moves[number] = moves[control.parent]
+            moves[number, own[number]] = True
+        return moves
 
     def hinged(self, solved: Solved) -> Solved:
         """The poses that are nearest to others and that the IK can show: elbows and knees have a hinge."""

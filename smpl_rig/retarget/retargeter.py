@@ -35,6 +35,11 @@ class Retargeter(Solver):
         return self._keyed.shown
 
     @property
+    def moves(self) -> Bools:
+        """(C, K) whether what is keyed moves or turns a control."""
+        return self._keyed.moves
+
+    @property
     def bends(self) -> frozenset[str]:
         """Bones that are keyed, and that the rig's own IK moves from there."""
         return self._keyed.bends

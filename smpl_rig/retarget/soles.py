@@ -31,7 +31,7 @@ _ROLLS = (0.06, 0.25)
 """Heights of SMPL's sole, metres, from the first to the second of which a foot begins to roll about its length."""
 _STEEP = (0.1, 0.5)
 """Cosines of the pitch between which a foot that points down begins to have a roll."""
-_HOLD, _ACCELERATION_TIME, _FREE_TIME = 1e4, 0.06, 1.0
+_HOLD, _ACCELERATION_TIME, _FREE_TIME = 1e4, 0.12, 1.0
 """Weights of a correction where the foot is planted, of its acceleration, and of none, as in `smpl_rig.feet`."""
 TOES = (JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"])
 _TURNED = 1e-3

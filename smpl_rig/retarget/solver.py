@@ -39,13 +39,13 @@ from .legs import (
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
 from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, rising, tilt, toes_on_floor
-from .trunk import neck_rotations, places_along, rigid_rotations, spine_rotations
+from .trunk import neck_rotations, pelvis_shares, places_along, rigid_rotations, spine_rotations
 
 HANDS = ("rest", *BENDS)
 """What the fingers do: nothing, or be bent in one of these ways."""
 _LARGEST_DROP = 0.14
 """Share of a leg by which the hips are lowered at most for a planted foot out of reach."""
-_DROP_WINDOW = 0.5
+_DROP_WINDOW = 0.7
 """Seconds on either side over which they are lowered."""
 _NEAR_FLOOR = (0.02, 0.12)
 """Heights of SMPL's sole, metres, between which a foot that is not planted ceases to lower them."""
@@ -82,7 +82,13 @@ class Solver:
         self.pelvis = [control for control in self.roles[HIPS] if control not in self.spine]
         broad = sway_share(abs(float(self.body.head("L", "thigh")[0])), self.body.ratio)
         self._sway = 1.0 if carriers & set(self.pelvis) else broad
-        self.spine_places = places_along(heads[self._tree.by_role[SPINE]]) if character.of(SPINE) else np.zeros(0)
+        self.spine_places: Array = np.zeros(0)
+        self._pelvis_shares: Array = np.zeros(0)
+        if character.of(SPINE):
+            along = heads[self._tree.by_role[SPINE]]
+            low, high = (0.5 * float(sum(self.body.head(s, part)[1] for s in SIDES)) for part in ("thigh", "upper_arm"))
+            self.spine_places = places_along(along)
+            self._pelvis_shares = pelvis_shares((along[:, 1] - low) / (high - low))
 
     @property
     def controls(self) -> tuple[Control, ...]:
@@ -156,7 +162,8 @@ class Solver:
         roles = self._tree.by_role
         turns[:, self.pelvis] = (swaying(world[:, 0], self._sway) @ world[:, 0])[:, None]
         if SPINE in roles:
-            for control, turn in zip(self.spine, spine_rotations(world, self.spine_places), strict=True):
+            spine = spine_rotations(world, self.spine_places, self._pelvis_shares)
+            for control, turn in zip(self.spine, spine, strict=True):
                 turns[:, control] = turn
         else:
             turns[:, self.spine] = rigid_rotations(joints)[:, None]

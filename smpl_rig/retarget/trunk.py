@@ -13,6 +13,14 @@ _LENGTHS = np.linalg.norm(REST_OFFSETS[[JOINT_INDEX["spine2"], JOINT_INDEX["spin
 SPINE_PLACES: tuple[float, ...] = (0.0, float(_LENGTHS[0] / _LENGTHS.sum()), 1.0)
 """Where SMPL's spine joints are between the lowest (0) and the highest (1)."""
 
+_REST = rest_joints().astype(np.float64)
+_HIPS, _SHOULDERS = (float(_REST[JOINT_INDEX[f"L_{name}"], 1]) for name in ("hip", "shoulder"))
+SPINE_BEGINS = (float(_REST[JOINT_INDEX["spine1"], 1]) - _HIPS) / (_SHOULDERS - _HIPS)
+"""Where SMPL's spine begins between its hips (0) and its shoulders (1)."""
+_MOST_PELVIS = 0.5
+"""Share that the lowest bones of a spine have of the pelvis's rotation at most: what a person does to them is to be
+told from what the pelvis does."""
+
 _ONE_PIVOT = 1e-3
 """Share of a chain's length up to which two heads are at one place."""
 
@@ -30,17 +38,30 @@ def places_along(heads: Array) -> Array:
     return places / places[-1]
 
 
-def spine_rotations(world: Array, places: Array) -> list[Array]:
-    """World rotations (T, 3, 3) of a spine's bones at `places` (N,); the last is the chest's exactly.
+def pelvis_shares(heights: Array) -> Array:
+    """Shares (N,) that the bones of a spine have of the pelvis's rotation: as much of them as is lower than where
+    SMPL's spine begins, so that the shoulders are over the hips as the motion's are. The last is the chest.
+
+    heights: (N,) of their heads, from the hips (0) to the shoulders (1).
+    """
+    low, high = heights[:-1], np.maximum(heights[1:], heights[:-1] + 1e-9)
+    below = np.clip((SPINE_BEGINS - low) / (high - low), 0, _MOST_PELVIS)
+    return np.append(below, 0.0)
+
+
+def spine_rotations(world: Array, places: Array, shares: Array) -> list[Array]:
+    """World rotations (T, 3, 3) of a spine's bones at `places` (N,), with `shares` (N,) of the pelvis's; the last is
+    the chest's exactly.
 
     world: (T, 24, 3, 3) of SMPL's joints.
     """
     knots = [world[:, JOINT_INDEX[name]] for name in _SPINE]
     found = []
-    for place in places:
+    for place, share in zip(places, shares, strict=True):
         upper = 1 if place <= SPINE_PLACES[1] else 2
         low, high = SPINE_PLACES[upper - 1], SPINE_PLACES[upper]
-        found.append(_between(knots[upper - 1], knots[upper], (place - low) / (high - low)))
+        turn = _between(knots[upper - 1], knots[upper], (place - low) / (high - low))
+        found.append(_between(turn, world[:, 0], share))
     return found
 
 
@@ -63,7 +84,7 @@ def _from_hips_to_shoulders(joints: Array) -> Array:
     return np.stack([across, up, np.cross(across, up)], axis=-1)
 
 
-_RIGID = _from_hips_to_shoulders(rest_joints().astype(np.float64))
+_RIGID = _from_hips_to_shoulders(_REST)
 
 
 def neck_rotations(world: Array, count: int) -> list[Array]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from benchmarks.characters.made_rigs import Naming, build, rig_of, shuffled_rig, turned, without
 from benchmarks.characters.namings import NAMINGS, limbs
 from smpl_rig.retarget.families import control_settings
-from smpl_rig.retarget.find_roles import FoundRoles, described, find_roles
+from smpl_rig.retarget.finding.find_roles import FoundRoles, described, find_roles
 from smpl_rig.retarget.rig import Rig
 
 FIXTURES = sorted((Path(__file__).parent / "rigs").glob("*.json"))

@@ -16,7 +16,7 @@ from smpl_rig.blender.keyed_character import KeyedCharacter, read_character
 from smpl_rig.motion import Motion
 from smpl_rig.retarget.controls import Solved
 from smpl_rig.retarget.families import ik_names
-from smpl_rig.retarget.find_roles import find_roles
+from smpl_rig.retarget.finding.find_roles import find_roles
 from smpl_rig.retarget.retargeter import Retargeter
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import LIMBS, PARTS_OF, SIDES, CharacterMap, CharacterMapError

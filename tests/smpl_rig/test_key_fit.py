@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smpl_rig.key_fit import Keys, fit_keys
+from smpl_rig.key_fit import Effect, Keys, fit_keys
 
 LONGEST = 32
 
@@ -49,3 +49,30 @@ def test_short_motions(count: int) -> None:
     values = np.arange(count, dtype=np.float32)[:, None] ** 2
     (keys,) = fit_keys(values, np.array([1e-6]), LONGEST)
     assert np.abs(evaluated(keys, count) - values[:, 0]).max() < 1e-5
+
+
+def test_what_the_keys_of_a_chain_leave_does_not_add_up() -> None:
+    """The end of a chain of bones stays in its place though each of them turns it; keys that do no harm stay."""
+    count, bones, tolerance, limit = 200, 12, 1e-3, 3e-3
+    moving = np.cumsum(np.random.default_rng(0).normal(0, 0.02, (count, bones)), axis=0)
+    moving[96:] = moving[95]  # nothing is left of where nothing moves
+    angles = np.concatenate([moving, 0.05 * np.random.default_rng(1).normal(size=(count, 1))], axis=1)
+
+    def end(values: np.ndarray) -> np.ndarray:
+        """(N, 1, 3) where it is, of bones of a tenth of a metre; the last curve is none of theirs."""
+        turned = np.cumsum(values[:, :bones], axis=1)
+        place = 0.1 * np.stack([np.cos(turned), np.sin(turned), 0 * turned], axis=-1).sum(axis=1)
+        return place[:, None]
+
+    values, tolerances = angles.astype(np.float32), np.full(bones + 1, tolerance)
+    effect = Effect(end, np.array([limit * 0.1]), np.arange(bones + 1)[None] < bones)
+    alone, together = fit_keys(values, tolerances, LONGEST), fit_keys(values, tolerances, LONGEST, effect=effect)
+    away = [
+        np.linalg.norm(end(np.stack([evaluated(keys, count) for keys in fitted], axis=1)) - end(values), axis=-1).max()
+        for fitted in (alone, together)
+    ]
+    assert away[0] > 1.5 * limit * 0.1 and away[1] <= limit * 0.1
+    assert sum(len(keys.frames) for keys in together) > sum(len(keys.frames) for keys in alone)
+    for one, other in zip(alone, together, strict=True):
+        assert (one.frames[one.frames >= 96] == other.frames[other.frames >= 96]).all()
+    assert (alone[-1].frames == together[-1].frames).all()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from smpl_rig.retarget.bone_tree import between, meeting, path
-from smpl_rig.retarget.named_bones import NamedBones
+from smpl_rig.retarget.finding.bone_tree import between, meeting, path
+from smpl_rig.retarget.finding.named_bones import NamedBones
 from smpl_rig.retarget.roles import REQUIRED, SIDES, sided
 from smpl_rig.skeleton import JOINT_INDEX
 

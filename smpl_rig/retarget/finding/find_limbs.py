@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .bone_names import Reading
-from .families import Family
-from .roles import ARM, LEG, SIDES, sided
+from ..bone_names import Reading
+from ..families import Family
+from ..roles import ARM, LEG, SIDES, sided
 
 Limb = Mapping[str, int]
 """Part -> the first bone of it."""

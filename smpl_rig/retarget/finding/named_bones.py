@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
-from . import bone_names
-from .bone_names import Reading
+from .. import bone_names
+from ..bone_names import Reading
+from ..families import CENTRAL, Family, Meaning, families, general, known_keys, name_words
+from ..roles import FINGERS, HEAD, NECK, REQUIRED, SPINE, sided
 from .bone_tree import path, subtree
-from .families import CENTRAL, Family, Meaning, families, general, known_keys, name_words
 from .find_limbs import find_limbs
-from .roles import FINGERS, HEAD, NECK, REQUIRED, SPINE, sided
 
 _ENOUGH = 0.85
 """Share of a family's bones that a skeleton must have to be one of it."""

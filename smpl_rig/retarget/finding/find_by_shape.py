@@ -14,8 +14,8 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
+from ..roles import ARM, REQUIRED, sided
 from .bone_tree import between, meeting, path, subtree
-from .roles import ARM, REQUIRED, sided
 
 Floats = NDArray[np.float64]
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .bone_names import Reading
+from ..bone_names import Reading
+from ..families import general
+from ..rig import Floats, Rig
+from ..roles import ARM, LEG, REQUIRED, SIDES, sided
 from .bone_tree import path, subtree
-from .families import general
 from .find_limbs import find_limbs
 from .named_bones import NamedBones
-from .rig import Floats, Rig
-from .roles import ARM, LEG, REQUIRED, SIDES, sided
 
 _UPRIGHT = -0.5
 """The cosine between a leg and the trunk: a person's is below."""

@@ -94,13 +94,14 @@ def figures(motion: Motion, shown: Shown) -> Figures:
         skating_source.append(both & (their_speed > SKATING))
     lowest = {side: points[..., 2].min(axis=1) - shown.floor for side, points in shown.soles.items()}
     planted = [np.abs(lowest[side])[contacts[:, index] | contacts[:, index + 2]] for index, side in enumerate("LR")]
+    stance = np.concatenate(speeds)  # none where a dancer is never on the heels, and the character has no toes
     hips, their_hips = _middle(shown.joints), source[:, [1, 2]].mean(axis=1)
     return Figures(
         limb_median=float(np.median(arms)),
         limb_worst=float(arms.max()),
         leg_worst=float(legs.max()),
         planted_height=float(100 * np.percentile(np.concatenate(planted), 99) / shown.height),
-        stance_speed=float(100 * np.concatenate(speeds).mean()),
+        stance_speed=float(100 * stance.mean()) if len(stance) else 0.0,
         skating=float(100 * np.mean(skating)),
         skating_source=float(100 * np.mean(skating_source)),
         below_floor=float(100 * (np.minimum(lowest["L"], lowest["R"]) * scale < -DEEP).mean()),

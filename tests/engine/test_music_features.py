@@ -144,7 +144,7 @@ from pathlib import Path
 file = Path(sys.argv[1]) / "song.wav"
 write_demo_song(file, "waltz", 12.0)
 song = read_song(file, 1.0, 8.0, 1.1)
-known = {"cha-cha": StyleMusic(124.0), "rumba": StyleMusic(92.0), "waltz": StyleMusic(87.0, 3)}
+known = dict(rumba=StyleMusic(92.0), salsa=StyleMusic(175.0), waltz=StyleMusic(87.0, 3))
 styles = likely_styles(song.heard.evidence, song.rhythm, known)
 beats = song.beats(87.0)
 features = music_features(song.samples, beats)

@@ -27,6 +27,11 @@ UNLOCKED = 0.4  # share of windows with nothing locked
 AFTER_JOIN = 3
 """Positions after a join of two clips that are left out of the loss: nothing before them predicts them."""
 MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by other codes
+OTHER_PAST = 0.4
+"""Share of windows in which a part of the past is a dance of another style. A past that fits the style says more than
+the style itself, so without these the decoder goes on with whatever it began, and its first poses decide the style."""
+FIRST, FIRST_WEIGHT = 2, 8.0
+"""Positions at a window's beginning that weigh more in the loss: no past tells the style there, and they are few."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,8 @@ class PairWindows:
         style = np.zeros(size, np.int64)
         has_music = np.zeros(size, bool)
         energy = np.full((size, POSITIONS), np.nan, np.float32)
-        for row, pick in enumerate(generator.choice(len(self.pairs), size, p=self.weights)):
+        picks = generator.choice(len(self.pairs), size, p=self.weights)
+        for row, pick in enumerate(picks):
             pair = self.pairs[pick]
             start = int(generator.integers(max(1, len(pair.codes) - POSITIONS + 1)))
             count = min(POSITIONS, len(pair.codes) - start)
@@ -102,6 +108,12 @@ class PairWindows:
         corrupted = generator.random((size, POSITIONS)) < generator.uniform(0, MOST_CORRUPTED, (size, 1))
         # codes from other positions of the batch are wrong but natural; uniformly random ones would be easy to detect
         history[corrupted] = codes.reshape(-1, c.levels)[generator.integers(0, size * POSITIONS, corrupted.sum())]
+        danced = np.array([self.pairs[pick].style for pick in picks])
+        for row in np.flatnonzero(generator.random(size) < OTHER_PAST):
+            others = np.flatnonzero(danced != danced[row])
+            if len(others):
+                start, stop = np.sort(generator.integers(0, POSITIONS + 1, 2))
+                history[row, start:stop] = codes[generator.choice(others), start:stop]
         return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, energy, real)))
 
 
@@ -127,14 +139,19 @@ def random_locks(generator: np.random.Generator, count: int) -> np.ndarray:
 
 
 def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0) -> Losses:
-    """Cross-entropy of each level over the free positions, nats, and their weighted mean under "loss"."""
+    """Cross-entropy of each level over the free positions, nats, and the weighted mean of the levels under "loss". The
+    first positions of a window weigh more."""
     b = batch
     logits = network(b.codes, b.history, b.music, b.locked, b.style, b.has_music, b.energy)
     free = batch.real & ~batch.locked
+    weight = torch.ones_like(free, dtype=torch.float32)
+    weight[:, :FIRST] = FIRST_WEIGHT
+    weight = weight[free] / weight[free].sum()
     values: Losses = {}
     for level, scores in enumerate(logits):
         target = batch.codes[..., level][free]
-        values[f"level{level}"] = F.cross_entropy(scores[free].float(), target, label_smoothing=smoothing)
+        each = F.cross_entropy(scores[free].float(), target, label_smoothing=smoothing, reduction="none")
+        values[f"level{level}"] = (weight * each).sum()
     weights = [LEVEL_WEIGHT[min(level, len(LEVEL_WEIGHT) - 1)] for level in range(len(logits))]
     values["loss"] = torch.stack([w * values[f"level{i}"] for i, w in enumerate(weights)]).sum() / sum(weights)
     return values

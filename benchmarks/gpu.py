@@ -30,6 +30,7 @@ from benchmarks.measure import measure_tokens
 from demo.song import write_demo_song
 from engine.errors import EngineError
 from engine.models.own.config import VQVAEConfig
+from engine.models.torch.checkpoint import in_half
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
@@ -159,7 +160,7 @@ def train(options: Namespace, run: PreparedRun, steps: int, device: str) -> None
     settings = TrainOptions(options.run, done + steps, options.learning_rate, options.batch, device)
     trained = train_decoder(run.pairs, run.held_out, run.model, settings)
     options.keep.mkdir(parents=True, exist_ok=True)
-    halves = {name: value.half() if value.ndim >= 2 else value for name, value in trained.cpu().state_dict().items()}
+    halves = {name: in_half(value) for name, value in trained.cpu().state_dict().items()}
     torch.save({"averaged": halves}, options.keep / "state.pt")
     for name in (STYLES_FILE, SOURCES_FILE):
         if options.keep.resolve() != options.run.resolve():

@@ -43,7 +43,6 @@ from engine.training.run_sources import SOURCES_FILE
 from engine.training.vqvae import WINDOW, weighted_losses
 
 CODEC = VQVAEConfig(levels=12, coarse=6, quick=3)
-FULL_SIZE, DEFAULT = "full-size network of the paper, tokens/s", "default, seconds for a minute of music"
 WARM_UP, TIMED = 5, 20
 """Training steps before and in a measurement."""
 SPARE = 0.9
@@ -69,8 +68,9 @@ def main() -> int:
             torch.cuda.get_device_name() if device.startswith("cuda") else f"no CUDA device, but {device}", flush=True
         )
         run = read_run(options.run)
-        print(f"{FULL_SIZE}: {full_size(options.seconds, device):.0f}", flush=True)
-        print(f"{DEFAULT}: {dance_seconds(options.seconds, chosen):.2f}", flush=True)
+        print(f"full-size network of the paper, tokens/s: {full_size(options.seconds, device):.1f}", flush=True)
+        taken = dance_seconds(options.seconds, chosen)
+        print(f"default, seconds for a dance of {options.seconds:g} s: {taken:.2f}", flush=True)
         print(f"codec, training steps/s, {options.batch} windows: {codec_steps(options.batch, device):.2f}", flush=True)
         rate = decoder_steps(run, options.batch, device)
         print(f"decoder, training steps/s, {options.batch} windows: {rate:.2f}", flush=True)

@@ -31,7 +31,13 @@ CHECKPOINTS = "checkpoints"
 BUNDLE = "bundle"
 """The folder of the add-on that holds the packages and the checkpoints; `magma_blender/paths.py` knows it, too."""
 BUNDLE_TEXT = '"""What the engine\'s process imports, and of it what it shares with the add-on."""\n'
-NOT_FOR_DANCING = ("engine/training/", "engine/evaluation/", "engine/data/", "smpl_rig/assets/bake_mannequin.py")
+NOT_FOR_DANCING = (
+    "engine/training/",
+    "engine/evaluation/",
+    "engine/data/",
+    "checkpoints/styles.json",
+    "smpl_rig/assets/bake_mannequin.py",
+)
 """Left out: rooms and tools that only development needs."""
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold: real times would differ from checkout to checkout."""

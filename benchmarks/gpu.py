@@ -30,6 +30,7 @@ from benchmarks.measure import measure_tokens
 from demo.song import write_demo_song
 from engine.errors import EngineError
 from engine.models.own.config import VQVAEConfig
+from engine.models.torch.checkpoint import in_half
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
@@ -42,7 +43,6 @@ from engine.training.run_sources import SOURCES_FILE
 from engine.training.vqvae import WINDOW, weighted_losses
 
 CODEC = VQVAEConfig(levels=12, coarse=6, quick=3)
-FULL_SIZE, DEFAULT = "full-size network of the paper, tokens/s", "default, seconds for a minute of music"
 WARM_UP, TIMED = 5, 20
 """Training steps before and in a measurement."""
 SPARE = 0.9
@@ -68,8 +68,9 @@ def main() -> int:
             torch.cuda.get_device_name() if device.startswith("cuda") else f"no CUDA device, but {device}", flush=True
         )
         run = read_run(options.run)
-        print(f"{FULL_SIZE}: {full_size(options.seconds, device):.0f}", flush=True)
-        print(f"{DEFAULT}: {dance_seconds(options.seconds, chosen):.2f}", flush=True)
+        print(f"full-size network of the paper, tokens/s: {full_size(options.seconds, device):.1f}", flush=True)
+        taken = dance_seconds(options.seconds, chosen)
+        print(f"default, seconds for a dance of {options.seconds:g} s: {taken:.2f}", flush=True)
         print(f"codec, training steps/s, {options.batch} windows: {codec_steps(options.batch, device):.2f}", flush=True)
         rate = decoder_steps(run, options.batch, device)
         print(f"decoder, training steps/s, {options.batch} windows: {rate:.2f}", flush=True)
@@ -159,7 +160,7 @@ def train(options: Namespace, run: PreparedRun, steps: int, device: str) -> None
     settings = TrainOptions(options.run, done + steps, options.learning_rate, options.batch, device)
     trained = train_decoder(run.pairs, run.held_out, run.model, settings)
     options.keep.mkdir(parents=True, exist_ok=True)
-    halves = {name: value.half() if value.ndim >= 2 else value for name, value in trained.cpu().state_dict().items()}
+    halves = {name: in_half(value) for name, value in trained.cpu().state_dict().items()}
     torch.save({"averaged": halves}, options.keep / "state.pt")
     for name in (STYLES_FILE, SOURCES_FILE):
         if options.keep.resolve() != options.run.resolve():

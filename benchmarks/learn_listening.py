@@ -30,7 +30,7 @@ from scipy.optimize import minimize
 from benchmarks.arranged_songs import RATE as RATE_OF_ARRANGED
 from benchmarks.arranged_songs import arranged_song
 from benchmarks.authored_songs import authored_songs
-from benchmarks.composed_songs import composed_song, write_song
+from benchmarks.composed_songs import FIRST_TO_LEARN_FROM, composed_song, write_song
 from engine.audio.beats import UNKNOWN_TEMPO
 from engine.audio.files.decode import load_audio
 from engine.audio.listening import listen as listening
@@ -46,7 +46,6 @@ from engine.data.styles import read_styles
 
 Array = NDArray[np.float64]
 
-FIRST_SEED = 300
 NEAR = 0.025
 """Share by which a tempo of the grid may be off the true one and be right."""
 STRETCHES = (24, 12)
@@ -104,8 +103,8 @@ def main() -> None:
 
 
 def composed_lessons(count: int, keep: Path) -> Iterator[Lesson]:
-    """Composed songs of seeds from `FIRST_SEED` on."""
-    for seed in range(FIRST_SEED, FIRST_SEED + count):
+    """Composed songs of seeds from `FIRST_TO_LEARN_FROM` on."""
+    for seed in range(FIRST_TO_LEARN_FROM, FIRST_TO_LEARN_FROM + count):
         place = keep / f"composed {seed}.npz"
         if not place.is_file():
             song = composed_song(seed)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,12 @@ FOLDERS_VARIABLE = "MAGMA_CHECKPOINTS"
 OWN_FAMILY = "magma"
 ORIGINAL_FAMILY = "original"
 LARGEST_VERSION = 1_000_000
+USUAL_SPREAD = 0.15
+"""Octaves, the deviation of the tempi of a style's songs from its usual one, where a checkpoint says nothing."""
 _LARGEST = 1000.0
-"""Of the numbers of a pattern, which are about 1."""
+"""Of the numbers of a pattern and of priors, which are about 1."""
+_SMALLEST = 1e-3
+"""Of spreads and priors."""
 _COPY = "copy or download it again."
 _EARLIER: Mapping[str, Mapping[str, float]] = {
     "cha-cha": {"tempo": 124.0},
@@ -46,19 +50,26 @@ class StyleMusic:
     """The music that a style is danced to. tempo: usual beats per minute, None for any. beats_per_bar: its metre.
     pattern: the rhythm of a bar, how much stronger than usual onsets are at every quarter of a beat (rows) in every
     band of `engine.audio.listening.evidence`; empty where it is unknown. songs: whether its dances were learned
-    with songs of their own."""
+    with songs of their own. spread: octaves, how far the tempi of its songs are from the usual one (standard
+    deviation). prior: how much likelier than others it is for a song that fits both; of styles of any tempo the one
+    with the largest is danced to songs that fit no other."""
 
     tempo: float | None = None
     beats_per_bar: int = 4
     pattern: tuple[tuple[float, ...], ...] = ()
     songs: bool = False
+    spread: float = USUAL_SPREAD
+    prior: float = 1.0
+
+
+_MUSIC = tuple(field.name for field in fields(StyleMusic))
 
 
 def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
     """The music of every style of a checkpoint's config, in the order of its styles.
 
-    `styles` lists the names; `style_music` holds `tempo`, `beats_per_bar`, `pattern` and `songs` of those that have
-    them. Raises ValueError with a clause that says what is wrong.
+    `styles` lists the names; `style_music` holds the fields of `StyleMusic` of those that have them. Raises ValueError
+    with a clause that says what is wrong.
     """
     names = config.get("styles", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -70,8 +81,8 @@ def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
 
 
 def _music_of(name: str, values: object) -> StyleMusic:
-    if not isinstance(values, dict) or not set(values) <= {"tempo", "beats_per_bar", "pattern", "songs"}:
-        raise ValueError(f"style_music of {shown(name)} must hold tempo, beats_per_bar, pattern and songs")
+    if not isinstance(values, dict) or not set(values) <= set(_MUSIC):
+        raise ValueError(f"style_music of {shown(name)} may hold {', '.join(_MUSIC[:-1])} and {_MUSIC[-1]}")
     tempo, beats, pattern = values.get("tempo"), values.get("beats_per_bar", 4), values.get("pattern", [])
     if tempo is not None and not is_number(tempo, 1, 1000):
         raise ValueError(f"the tempo of {shown(name)} is {shown(tempo)}")
@@ -82,8 +93,12 @@ def _music_of(name: str, values: object) -> StyleMusic:
     songs = values.get("songs", bool(pattern))  # only songs give a pattern
     if not isinstance(songs, bool):
         raise ValueError(f"songs of {shown(name)} is {shown(songs)}, neither true nor false")
+    spread, prior = values.get("spread", USUAL_SPREAD), values.get("prior", 1.0)
+    for word, value in (("spread", spread), ("prior", prior)):
+        if not is_number(value, _SMALLEST, _LARGEST):
+            raise ValueError(f"the {word} of {shown(name)} is {shown(value)}")
     rows = tuple(tuple(float(value) for value in row) for row in pattern)
-    return StyleMusic(None if tempo is None else float(tempo), beats, rows, songs)
+    return StyleMusic(None if tempo is None else float(tempo), beats, rows, songs, float(spread), float(prior))
 
 
 def style_hands(config: Mapping[str, Any]) -> dict[str, str]:

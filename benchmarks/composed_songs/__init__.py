@@ -17,10 +17,22 @@ from benchmarks.composed_songs.performance import as_filed, beat_times, performe
 from benchmarks.composed_songs.plan import Kind, Plan, plan_of
 from demo.instruments import RATE
 
-__all__ = ["HALVES", "RATE", "ComposedSong", "Kind", "Plan", "composed_song", "plan_of", "write_song"]
+__all__ = [
+    "FIRST_TO_LEARN_FROM",
+    "HALVES",
+    "RATE",
+    "ComposedSong",
+    "Kind",
+    "Plan",
+    "composed_song",
+    "plan_of",
+    "write_song",
+]
 
 HALVES = {"dev": range(30), "reported": range(30, 60)}
 """Seeds to develop with, and seeds that are only measured."""
+FIRST_TO_LEARN_FROM = 300
+"""Seeds from here on are those of songs to learn from."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engine.checkpoint_index import StyleMusic, style_hands, style_music, style_titles
+from engine.checkpoint_index import USUAL_SPREAD, StyleMusic, style_hands, style_music, style_titles
 from engine.errors import DataError
 
 
@@ -40,6 +40,24 @@ class StyleTable:
             {style: title for style, title in self.titles.items() if style in kept},
             {style: hands for style, hands in self.hands.items() if style in kept},
         )
+
+    def told(self, more: StyleTable) -> StyleTable:
+        """These styles with what `more` says of them: tempo, metre, title, hands and, of a style of any tempo, its
+        prior. Whether they have songs, and what was learned from songs, stays."""
+        music = {
+            style: replace(
+                own,
+                tempo=told.tempo,
+                beats_per_bar=told.beats_per_bar,
+                prior=told.prior if told.tempo is None else own.prior,
+            )
+            if (told := more.music.get(style))
+            else own
+            for style, own in self.music.items()
+        }
+        titles = {style: title for style, title in more.titles.items() if style in music}
+        hands = {style: held for style, held in more.hands.items() if style in music}
+        return StyleTable(music, {**self.titles, **titles}, {**self.hands, **hands})
 
     def in_config(self) -> dict[str, Any]:
         """The entries of a checkpoint's config; `read_styles` reads them."""
@@ -69,4 +87,8 @@ def read_styles(file: Path) -> StyleTable:
 
 def _without_defaults(music: StyleMusic) -> dict[str, Any]:
     entry: dict[str, Any] = {"tempo": music.tempo, "beats_per_bar": music.beats_per_bar, "songs": music.songs}
+    if music.spread != USUAL_SPREAD:
+        entry["spread"] = music.spread
+    if music.prior != 1.0:
+        entry["prior"] = music.prior
     return entry | ({"pattern": [list(row) for row in music.pattern]} if music.pattern else {})

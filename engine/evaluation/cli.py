@@ -32,6 +32,9 @@ def add_commands(commands: Any) -> None:
     )
     styles.add_argument("--checkpoint", default="default", metavar="NAME_OR_PATH")
     styles.add_argument("--data", type=Path, required=True)
+    styles.add_argument(
+        "--songs", type=Path, nargs="+", default=[], help="also learn from these, as of style-patterns, which see"
+    )
     styles.set_defaults(run=_evaluate_styles)
 
 
@@ -58,14 +61,15 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _evaluate_styles(options: argparse.Namespace) -> None:
     from engine.data.dataset import DanceDataset
-    from engine.data.style_patterns import songs_of, styles_held_out
+    from engine.data.style_patterns import songs_of, styled_songs, styles_held_out, teachers
     from engine.models.loading import load_own_checkpoint
 
     styles = load_own_checkpoint(options.checkpoint).style_music
     songs = [song for song in songs_of(list(DanceDataset(options.data))) if song.style in styles]
     if not songs:
         raise DataError(f"{options.data}: has no songs in the styles {', '.join(styles)}. Choose another --data.")
-    found = styles_held_out(styles, songs)
+    others = [song for folder in options.songs for song in styled_songs(folder) if song.style in styles]
+    found = styles_held_out(styles, songs, teachers(songs, others)[len(songs) :])
     print("| song | danced | chosen | second |\n|---|---|---|---|")
     for song, likely in found:
         best, second = (f"{style} {weight:.2f}" for style, weight in (*likely, ("", 0.0))[:2])

@@ -1,9 +1,9 @@
-"""The commands `train-vqvae`, `finetune-vqvae`, `train-decoder` and `pack`: from a data folder to a checkpoint."""
+"""The commands `train-vqvae`, `finetune-vqvae`, `train-decoder`, `pack` and `style-patterns`: from a data folder to a
+checkpoint. Their work imports PyTorch, so it is imported only when it is done."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +24,14 @@ def add_commands(commands: Any) -> None:
         default=3,
         help="every so many of them, one codes how the position's two frames differ; 0: none does",
     )
-    vqvae.set_defaults(run=_command("run_vqvae"))
+    vqvae.set_defaults(run=_train_vqvae)
 
     finetune = commands.add_parser(
         "finetune-vqvae", help="then: train the codec's decoder on codes as they are sampled"
     )
     _add_run(finetune, steps=1600, batch=32, learning_rate=3e-4)
     finetune.add_argument("--vqvae", type=Path, required=True, help="the run folder of train-vqvae or finetune-vqvae")
-    finetune.set_defaults(run=_command("run_finetuning"))
+    finetune.set_defaults(run=_finetune_vqvae)
 
     decoder = commands.add_parser(
         "train-decoder",
@@ -66,7 +66,7 @@ def add_commands(commands: Any) -> None:
         action="store_true",
         help="stop once the run folder has all that training needs: it can be trained on a machine without the data",
     )
-    decoder.set_defaults(run=_command("run_decoder"))
+    decoder.set_defaults(run=_train_decoder)
 
     pack = commands.add_parser("pack", help="make a checkpoint folder from two finished runs")
     pack.add_argument("--vqvae", type=Path, required=True, help="as of train-decoder")
@@ -78,16 +78,26 @@ def add_commands(commands: Any) -> None:
     pack.add_argument(
         "--version", type=int, default=1, help="of the checkpoint of this name; dances of an earlier one go on with it"
     )
-    pack.set_defaults(run=_command("run_packing"))
+    pack.set_defaults(run=_pack)
 
     patterns = commands.add_parser(
-        "style-patterns", help="learn the rhythm patterns by which Automatic tells a checkpoint's styles apart"
+        "style-patterns", help="learn from songs by what Automatic tells a checkpoint's styles apart"
     )
-    patterns.add_argument("--data", type=Path, required=True)
     patterns.add_argument(
         "--checkpoint", type=Path, required=True, help="the checkpoint folder whose config is changed"
     )
-    patterns.set_defaults(run=_command("run_style_patterns"))
+    patterns.add_argument("--data", type=Path, help="dance data, of whose training split the songs are used")
+    patterns.add_argument(
+        "--songs",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of songs for styles without songs in --data: index.json, which says the style of each, and wavs/",
+    )
+    patterns.add_argument(
+        "--styles", type=Path, metavar="FILE", help="first give the styles what this file says, as of train-decoder"
+    )
+    patterns.set_defaults(run=_style_patterns)
 
 
 def _add_run(
@@ -121,12 +131,31 @@ def _add_start(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _command(name: str) -> Callable[[argparse.Namespace], None]:
-    """The function of that name in `engine.training.commands`, which imports PyTorch: only when it is called."""
+def _train_vqvae(options: argparse.Namespace) -> None:
+    from engine.training.commands import run_vqvae
 
-    def run(options: argparse.Namespace) -> None:
-        from engine.training import commands
+    run_vqvae(options)
 
-        getattr(commands, name)(options)
 
-    return run
+def _finetune_vqvae(options: argparse.Namespace) -> None:
+    from engine.training.commands import run_finetuning
+
+    run_finetuning(options)
+
+
+def _train_decoder(options: argparse.Namespace) -> None:
+    from engine.training.commands import run_decoder
+
+    run_decoder(options)
+
+
+def _pack(options: argparse.Namespace) -> None:
+    from engine.training.commands import run_packing
+
+    run_packing(options)
+
+
+def _style_patterns(options: argparse.Namespace) -> None:
+    from engine.training.commands import run_style_patterns
+
+    run_style_patterns(options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,8 @@ from engine.checkpoint_index import CONFIG_FILE, version_of
 from engine.data.clips import FRAME_RATE, StyledMotion, styled
 from engine.data.dataset import Clip, DanceDataset
 from engine.data.songs import all_songs, with_songs
-from engine.data.sources import Provenance
-from engine.data.style_patterns import songs_of, with_patterns
+from engine.data.sources import RESEARCH, Provenance
+from engine.data.style_patterns import songs_of, styled_songs, teachers, with_patterns
 from engine.data.styles import StyleTable, read_styles
 from engine.errors import DataError, EngineError, RequestError
 from engine.models.loading import load_own_checkpoint
@@ -152,16 +153,24 @@ def run_packing(options: argparse.Namespace) -> None:
 
 
 def run_style_patterns(options: argparse.Namespace) -> None:
-    """Learn the rhythm patterns of a checkpoint's styles. Raises EngineError."""
+    """Learn from songs what a checkpoint's config says of its styles. Songs that may not be used for what the
+    checkpoint is for are left out. Raises EngineError."""
     place = options.checkpoint / CONFIG_FILE
     styles = read_styles(place)
-    learned = with_patterns(styles.music, songs_of(DanceDataset(options.data).split("train")))
-    config = json.loads(place.read_text(encoding="utf-8")) | replace(styles, music=learned).in_config()
-    text = json.dumps(config, indent=2) + "\n"
+    config = json.loads(place.read_text(encoding="utf-8"))
+    if options.styles:
+        styles = styles.told(read_styles(options.styles))
+    licence = config.get("licence", RESEARCH)
+    own = songs_of(DanceDataset(options.data, licence=licence).split("train")) if options.data else []
+    songs = teachers(own, [song for folder in options.songs for song in styled_songs(folder, licence)])
+    learned = with_patterns(styles.music, songs)
+    text = json.dumps(config | replace(styles, music=learned).in_config(), indent=2) + "\n"
     # a row of a pattern in a line
     place.write_text(_ROW.sub(lambda row: json.dumps(json.loads(row[0])), text), encoding="utf-8")
     for style, music in learned.items():
-        print(f"{style}: {'a pattern' if music.pattern else 'no songs'}")
+        used = Counter(song.provenance.source or "source not stated" for song in songs if song.style == style)
+        told = [f"{count} songs ({source})" for source, count in sorted(used.items())] or ["no songs"]
+        print(f"{style}: {', '.join(told)}; prior {music.prior:g}, spread {music.spread:g}")
 
 
 def _decoder_config(codec: MotionVQVAE, styles: Sequence[str]) -> DecoderConfig:

@@ -18,6 +18,7 @@ import torch
 
 from engine.errors import DataError
 from engine.models.own.config import DecoderConfig
+from engine.models.torch.checkpoint import in_half
 from engine.models.torch.decoder import MotionDecoder
 from engine.training.loop import one_line
 from engine.training.pair_files import read_pairs, write_pairs
@@ -47,7 +48,7 @@ def write_run(folder: Path, run: PreparedRun) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_pairs(folder / _PAIRS, run.pairs)
     write_pairs(folder / _HELD_OUT, run.held_out)
-    torch.save({name: _half(value) for name, value in run.model.state_dict().items()}, folder / _START)
+    torch.save({name: in_half(value) for name, value in run.model.state_dict().items()}, folder / _START)
     partial = folder / f"{_RUN}.partial"
     partial.write_text(json.dumps({"config": asdict(run.model.config), "made_with": dict(run.made_with)}, indent=1))
     os.replace(partial, folder / _RUN)  # noqa: PTH105 - os.replace is the atomic one on every platform
@@ -66,8 +67,3 @@ def read_run(folder: Path) -> PreparedRun:
             f"{folder} holds no prepared run of train-decoder ({one_line(error)}). Use another --out."
         ) from error
     return PreparedRun(model, read_pairs(folder / _PAIRS), read_pairs(folder / _HELD_OUT), made_with)
-
-
-def _half(value: torch.Tensor) -> torch.Tensor:
-    """Matrices in half precision, as checkpoints keep them."""
-    return value.half() if value.is_floating_point() and value.ndim >= 2 else value

@@ -23,6 +23,7 @@ from engine.audio.rates import SAMPLE_RATE
 from engine.audio.resampling import resampled
 from engine.checkpoint_index import StyleMusic, style_music
 from engine.choreography import Correction
+from engine.data.sources import UNKNOWN_PROVENANCE
 from engine.data.style_patterns import StyledSong, with_patterns
 from engine.heard_songs import FOLDER_VARIABLE
 
@@ -193,7 +194,7 @@ def test_the_pattern_tells_styles_of_one_tempo_apart(tmp_path: Path) -> None:
     songs = []
     for style in ("rumba", "cha-cha"):
         write_demo_song(tmp_path / f"{style}.wav", style, 20.0, 104.0)
-        songs.append(StyledSong(tmp_path / f"{style}.wav", style, style))
+        songs.append(StyledSong(tmp_path / f"{style}.wav", style, style, UNKNOWN_PROVENANCE))
     alike = {style: StyleMusic(104.0, 4) for style in ("rumba", "cha-cha")}
     learned = with_patterns(alike, songs)
     stored = {
@@ -205,6 +206,21 @@ def test_the_pattern_tells_styles_of_one_tempo_apart(tmp_path: Path) -> None:
         ((best, weight), _) = likely_styles(heard.evidence, heard.rhythm, style_music(stored))
         assert best == styled.style and weight > 0.6
         assert likely_styles(heard.evidence, heard.rhythm, alike)[0][1] == pytest.approx(0.5)
+
+
+def test_of_styles_of_any_tempo_the_one_with_the_largest_prior_is_for_songs_that_fit_no_other() -> None:
+    heard = listen(song("waltz"))
+    styles = {"hip-hop": StyleMusic(92.0), "jazz": StyleMusic(), "modern": StyleMusic(prior=2.0)}
+    found = dict(likely_styles(heard.evidence, heard.rhythm, styles))
+    assert max(found, key=found.__getitem__) == "modern"
+    assert found["modern"] == pytest.approx(2 * found["jazz"])
+
+
+def test_a_style_of_a_wider_spread_is_less_likely_at_its_own_tempo_and_likelier_far_from_it() -> None:
+    styles = {"narrow": StyleMusic(92.0, spread=0.12), "wide": StyleMusic(92.0, spread=0.3)}
+    near, far = (listen(song("rumba", bpm=bpm)) for bpm in (92.0, 120.0))
+    assert likely_styles(near.evidence, near.rhythm, styles)[0][0] == "narrow"
+    assert likely_styles(far.evidence, far.rhythm, styles)[0][0] == "wide"
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 from tiny_engine import SMALL_CODEC, SMALL_DECODER, kill_at_step, own_folder, stepping, tiny_networks
 
+from demo.song import write_demo_song
 from engine.__main__ import main
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.data.clips import StyledMotion
@@ -419,6 +420,41 @@ def test_from_a_data_folder_to_a_dance(
     found = json.loads(capsys.readouterr().out)["checkpoints"]
     entry = next(entry for entry in found if entry["name"] == "mine")
     assert entry["styles"] == ["rumba", "salsa"] and "error" not in entry
+
+
+def test_a_checkpoint_learns_its_styles_from_a_folder_of_songs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Songs that may not be used for what the checkpoint is for are left out, and styles without songs are as told."""
+    checkpoint, songs, table = tmp_path / "mine", tmp_path / "songs", tmp_path / "styles.json"
+    (songs / "wavs").mkdir(parents=True)
+    tracks = []
+    for name, style, commercial in (("one", "pop", True), ("two", "salsa", True), ("three", "hip-hop", False)):
+        write_demo_song(songs / "wavs" / f"{name}.wav", "cha-cha" if style == "pop" else "salsa", 12.0)
+        more = {"title": name, "author": "us", "licence": "free", "source": "made", "commercial": commercial}
+        tracks.append({"name": name, "style": style, **more})
+    (songs / "index.json").write_text(json.dumps({"tracks": tracks}))
+    styles = ["hip-hop", "modern", "pop", "salsa"]
+    checkpoint.mkdir()
+    kept = {"licence": "commercial", "family": "magma"}
+    (checkpoint / "config.json").write_text(json.dumps({"styles": styles, "style_titles": {"pop": "Pop"}, **kept}))
+    music = {"modern": {"prior": 2}, "pop": {"tempo": 118}, "waltz": {"tempo": 87}, "salsa": {"tempo": 175}}
+    told = {"styles": list(music), "style_music": music, "style_titles": {"modern": "Modern Dance"}}
+    table.write_text(json.dumps(told))
+    assert run("style-patterns", "--checkpoint", checkpoint, "--styles", table, "--songs", songs) == 0
+    printed = capsys.readouterr().out
+    assert "pop: 1 songs (made)" in printed and "hip-hop: no songs" in printed
+    config = json.loads((checkpoint / "config.json").read_text())
+    learned = config["style_music"]
+    assert list(learned) == config["styles"] == styles and config["licence"] == "commercial"
+    assert [style for style in styles if learned[style].get("pattern")] == ["pop", "salsa"]
+    assert learned["pop"]["tempo"] == 118 and learned["modern"]["prior"] == 2
+    assert config["style_titles"] == {"modern": "Modern Dance", "pop": "Pop"}
+
+    del tracks[0]["style"]
+    (songs / "index.json").write_text(json.dumps({"tracks": tracks}))
+    assert run("style-patterns", "--checkpoint", checkpoint, "--songs", songs) == 1
+    assert "Add `style` to every track" in capsys.readouterr().err
 
 
 def aist_folder(folder: Path) -> Path:

@@ -82,14 +82,15 @@ def save_checkpoint(
     weights |= {f"decoder.{name}": value for name, value in decoder.state_dict().items()}
     # the moving averages behind the codebook are only needed for training
     kept = {n: v for n, v in weights.items() if not n.endswith(UNUSED)}
-    stored = {n: _stored(v).cpu().contiguous() for n, v in kept.items()}
+    stored = {n: in_half(v).cpu().contiguous() for n, v in kept.items()}
     partial = folder / f"{WEIGHTS_FILE}.partial"
     save_file(stored, partial)
     os.replace(partial, folder / WEIGHTS_FILE)  # noqa: PTH105 - atomic on every platform
     (folder / CONFIG_FILE).write_text(json.dumps(config, indent=2) + "\n")
 
 
-def _stored(value: Tensor) -> Tensor:
+def in_half(value: Tensor) -> Tensor:
+    """Matrices in half precision, as checkpoints keep them; other tensors as they are."""
     return value.half() if value.is_floating_point() and value.ndim >= 2 else value
 
 

@@ -81,8 +81,10 @@ def style_music(config: Mapping[str, Any]) -> dict[str, StyleMusic]:
 
 
 def _music_of(name: str, values: object) -> StyleMusic:
-    if not isinstance(values, dict) or not set(values) <= set(_MUSIC):
-        raise ValueError(f"style_music of {shown(name)} may hold {', '.join(_MUSIC[:-1])} and {_MUSIC[-1]}")
+    if not isinstance(values, dict):
+        raise ValueError(f"style_music of {shown(name)} is {shown(values)}")
+    if unknown := sorted(set(map(str, values)) - set(_MUSIC)):
+        raise ValueError(f"style_music of {shown(name)} has the unknown entry {shown(unknown[0])}")
     tempo, beats, pattern = values.get("tempo"), values.get("beats_per_bar", 4), values.get("pattern", [])
     if tempo is not None and not is_number(tempo, 1, 1000):
         raise ValueError(f"the tempo of {shown(name)} is {shown(tempo)}")
@@ -94,9 +96,10 @@ def _music_of(name: str, values: object) -> StyleMusic:
     if not isinstance(songs, bool):
         raise ValueError(f"songs of {shown(name)} is {shown(songs)}, neither true nor false")
     spread, prior = values.get("spread", USUAL_SPREAD), values.get("prior", 1.0)
-    for word, value in (("spread", spread), ("prior", prior)):
-        if not is_number(value, _SMALLEST, _LARGEST):
-            raise ValueError(f"the {word} of {shown(name)} is {shown(value)}")
+    if not is_number(spread, _SMALLEST, _LARGEST):
+        raise ValueError(f"the spread of {shown(name)} is {shown(spread)}")
+    if not is_number(prior, _SMALLEST, _LARGEST):
+        raise ValueError(f"the prior of {shown(name)} is {shown(prior)}")
     rows = tuple(tuple(float(value) for value in row) for row in pattern)
     return StyleMusic(None if tempo is None else float(tempo), beats, rows, songs, float(spread), float(prior))
 

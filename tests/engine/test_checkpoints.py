@@ -271,7 +271,7 @@ def _titles(styles: list[str]) -> dict[str, str]:
     ("wrong", "words"),
     [
         ({"tango": {}}, "must name its styles"),
-        ({"waltz": {"bpm": 87}}, "may hold tempo, beats_per_bar, pattern, songs, spread and prior"),
+        ({"waltz": {"bpm": 87}}, "style_music of 'waltz' has the unknown entry 'bpm'"),
         ({"waltz": {"spread": 0}}, "the spread of 'waltz' is 0"),
         ({"waltz": {"prior": "much"}}, "the prior of 'waltz' is 'much'"),
         ({"waltz": {"pattern": [[1, 2], [3]]}}, "the pattern of 'waltz' is no table of numbers"),

@@ -4,7 +4,7 @@ A motion tells where the joints of a foot are, seldom how its sole lies: planted
 degrees, float by some centimetres, and roll as nobody stands. A character's planted foot stands flat instead, as high
 as it rests, on all points of its own sole; what a foot is pitched beyond that, as heels that strike and push off, it
 keeps. Corrections are smooth curves of least squares that are held where the foot is planted and fade between. A foot
-that does not stand is kept out of the floor.
+that does not stand is kept out of the floor by such a curve as well, and what that leaves is raised at once.
 
 Feet that somebody posed keep their pose: nothing is done to them, and what is done around passes over them.
 """

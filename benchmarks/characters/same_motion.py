@@ -120,9 +120,10 @@ def _as_file(ending: str) -> Callable[[bpy.types.Object], bpy.types.Object]:
         while top.parent is not None:
             top = top.parent
             wanted.add(top)
-        for found in scene_of(bpy.context).objects:
+        layer = layer_of(bpy.context)
+        for found in layer.objects:  # what importers keep outside the view layer cannot be selected
             found.select_set(found in wanted or found.find_armature() == character)
-        layer_of(bpy.context).objects.active = character
+        layer.objects.active = character
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / f"character.{ending}"
             if ending == "fbx":

@@ -47,7 +47,7 @@ _HINGE_TIME = 0.003
 _STANCE = 1.15 * float(REST_OFFSETS[[JOINT_INDEX[name] for name in ("L_hip", "L_knee", "L_ankle")], 0].sum())
 """Half the distance of SMPL's feet when it stands, metres: hips up to a little broader stand on the same feet."""
 _HOLD, _HELD_SPEEDS = 1e2, (0.7, 1.4)
-_ACCELERATION_TIME, _LEG_TIME = 0.2, 0.25
+_ACCELERATION_TIME, _LEG_TIME = 0.3, 0.35
 """Weights of a foot's shift to the side, as in `smpl_rig.feet`: a planted foot is held, up to the second speed, m/s."""
 
 

@@ -4,7 +4,7 @@ A motion tells where the joints of a foot are, seldom how its sole lies: planted
 degrees, float by some centimetres, and roll as nobody stands. A character's planted foot stands flat instead, as high
 as it rests, on all points of its own sole; what a foot is pitched beyond that, as heels that strike and push off, it
 keeps. Corrections are smooth curves of least squares that are held where the foot is planted and fade between. A foot
-that does not stand is kept out of the floor.
+that does not stand is kept out of the floor by such a curve as well, and what that leaves is raised at once.
 
 Feet that somebody posed keep their pose: nothing is done to them, and what is done around passes over them.
 """
@@ -25,6 +25,8 @@ _SOFT = 0.007
 """Metres on SMPL's legs within which points of a sole share in being the lowest."""
 _GIVES = 0.005
 """Metres on SMPL's legs that a sole gives in to the floor."""
+_DEEP = 0.02
+"""Metres on SMPL's legs by which a swinging foot dips into the floor to be raised about as firmly as a planted one."""
 _LEVEL = (float(np.radians(-10.0)), float(np.radians(14.0)))
 """Pitch of planted feet, toes down and up, that is no pitch; beyond it a foot is pitched by what is more."""
 _ROLLS = (0.06, 0.25)
@@ -91,8 +93,9 @@ def accelerations(count: int, fps: float, time: float) -> Floats:
     return band
 
 
-def held(wanted: Array, planted: Bools, fps: float) -> Array:
-    """Smooth curves (T, K) that are as `wanted` (T, K) where `planted` (T,), and fade to nothing elsewhere."""
+def held(wanted: Array, planted: Array | Bools, fps: float) -> Array:
+    """Smooth curves (T, K) that are as `wanted` (T, K) where `planted` (T,), or as far as it is, 0..1, and fade to
+    nothing elsewhere."""
     band = accelerations(len(wanted), fps, _ACCELERATION_TIME)
     band[:, 0] += _FREE_TIME**-2 + _HOLD * planted
     curves: Array = solve_banded(band, (_HOLD * planted[:, None] * wanted).astype(np.float64))
@@ -133,6 +136,16 @@ def out_of_floor(height: Array, ratio: float) -> Array:
     nothing on the floor, smoothly."""
     deep = np.maximum(-height, 0)
     return deep**2 / (deep + ratio * _GIVES)
+
+
+def kept_out_of_floor(deep: Array, planted: Bools, ratio: float, fps: float) -> Array:
+    """A smooth curve (T,) that raises a foot by about `deep` (T,), metres, where it swings so deep through the floor,
+    and fades before and after; raised only while it meets the floor, it would stop there within a frame.
+
+    planted: (T,) frames in which it is raised by no more than that.
+    """
+    dips = deep / (deep + ratio * _DEEP)
+    return held(deep[:, None], np.maximum(planted, dips**2), fps)[:, 0]
 
 
 def toes_on_floor(turns: Array, shape: Foot, height: Array, ratio: float) -> Array:

@@ -38,7 +38,18 @@ from .legs import (
 )
 from .rig import Bools, Rig
 from .roles import FINGER_ROLES, FINGERS, HEAD, HIPS, NECK, SIDES, SPINE, TWISTED, CharacterMap, check_map, sided, twist
-from .soles import bridged, held, levelled, lowest, out_of_floor, posed_feet, rising, tilt, toes_on_floor
+from .soles import (
+    bridged,
+    held,
+    kept_out_of_floor,
+    levelled,
+    lowest,
+    out_of_floor,
+    posed_feet,
+    rising,
+    tilt,
+    toes_on_floor,
+)
 from .trunk import neck_rotations, pelvis_shares, places_along, rigid_rotations, spine_rotations
 
 HANDS = ("rest", *BENDS)
@@ -224,9 +235,12 @@ class Solver:
             half_width, left = abs(float(body.head(side, "thigh")[0])), bridged(world[:, 0, :, 0], posed)
             steps = leg_of(side, unposed, world)
             goals[side] += apart(steps, side, left, planted, half_width, body.ratio, fps)
-            unbent = turns[posed][:, end]
+            unbent = turns[:, end]
+            deep = bridged(self._above_floor(turns, side, goals[side][:, 2]), posed)
+            turns[:, end] = unbent
+            goals[side][:, 2] += kept_out_of_floor(deep, planted, body.ratio, fps) * ~posed
             goals[side][:, 2] += self._above_floor(turns, side, goals[side][:, 2]) * ~posed
-            turns[np.ix_(posed, np.array(end))] = unbent
+            turns[np.ix_(posed, np.array(end))] = unbent[posed]
             soft, longest = limits(leg, length)
             reach[side] = np.where(posed, longest, soft), longest
             line = goals[side] - hips[side]

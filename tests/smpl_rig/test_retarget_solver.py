@@ -14,6 +14,7 @@ from smpl_rig.retarget.fingers import BENDS
 from smpl_rig.retarget.retargeter import Retargeter
 from smpl_rig.retarget.rig import Rig
 from smpl_rig.retarget.roles import BODY_ROLES, FINGER_ROLES, SIDES, CharacterMap, CharacterMapError
+from smpl_rig.retarget.soles import kept_out_of_floor, out_of_floor
 from smpl_rig.rotations import Array
 from smpl_rig.skeleton import JOINT_INDEX, JOINT_NAMES
 
@@ -285,6 +286,16 @@ def test_short_legs_step_as_smoothly_as_the_motions(motion: Motion) -> None:
             third_differences(character.body.ratio * joints[:, JOINT_INDEX[f"{side}_{joint}"]]) for side in SIDES
         )
         assert mine < 1.05 * theirs, joint
+
+
+def test_a_swinging_foot_rises_before_it_meets_the_floor() -> None:
+    times = np.arange(-1, 1, 1 / 30)
+    swinging, planted = 0.8 * times**2 - 0.04, times > 0.3
+    met = swinging + out_of_floor(swinging, 1.0)
+    early = kept_out_of_floor(met - swinging, planted, 1.0, 30.0)
+    raised = swinging + early + out_of_floor(swinging + early, 1.0)
+    assert third_differences(raised[:, None]) < 0.6 * third_differences(met[:, None])
+    assert raised.min() > -0.005 and np.abs(early[planted]).max() < 1e-3
 
 
 def test_both_feet_of_legs_of_two_lengths_stand_on_the_floor(motion: Motion) -> None:

@@ -92,9 +92,15 @@ def start_decoder(
 
 
 def _start_styles(rows: Tensor, learned: Tensor, styles: Sequence[str], known: Sequence[str]) -> None:
-    """Rows of styles by name; a new style starts as "no style given", the last row."""
+    """Rows of styles by name; the last one is "no style given". A new style starts in a random direction, as far from
+    it as learned styles are in the mean: all from one place, they took thousands of steps to become different."""
+    none = learned[-1]
+    far = (learned[:-1] - none).norm(dim=1).mean() if len(learned) > 1 else 0.0
     for row, style in zip(rows, [*styles, None], strict=True):
-        row.copy_(learned[known.index(style) if style in known else -1])
+        if style is None or style in known:
+            row.copy_(none if style is None else learned[known.index(style)])
+        else:
+            row.copy_(none + far * row / row.norm())
 
 
 def _start_embeddings(model: MotionDecoder, codes: Tensor, sums: Tensor) -> None:

@@ -293,19 +293,23 @@ def test_a_batch_of_short_and_silent_pairs() -> None:
 
 
 def test_a_decoder_of_other_styles_with_energy_starts_as_the_one_it_is_made_from() -> None:
-    """With the same codec it predicts the same in the styles that both know, and elsewhere as with no style given."""
+    """With the same codec it predicts the same in the styles that both know and with none given; new styles differ."""
     codec, old = tiny_networks()
-    styles, known = ["jazz", "salsa", "rumba"], ["rumba", "salsa", "waltz"]
+    styles, known = ["jazz", "salsa", "pop"], ["rumba", "salsa", "waltz"]
     model = MotionDecoder(replace(SMALL_DECODER, energy=True)).eval()
     codes = torch.randint(SMALL_CODEC.codes, (4000, SMALL_DECODER.levels))
     start_decoder(model, old, (styles, known), (codec.config, codec.config), (codes, codes))
     given, music = codes[:60].reshape(2, 30, -1), torch.randn(2, 60, SMALL_DECODER.music_features)
     free, heard, energy = torch.zeros(2, 30, dtype=torch.bool), torch.ones(2, dtype=torch.bool), torch.randn(2, 30)
-    for style, other in ((1, 1), (2, 0), (0, 3)):
+    for style, other in ((1, 1), (3, 3)):
         ours = model(given, given, music, free, torch.full((2,), style), heard, energy)
         theirs = old(given, given, music, free, torch.full((2,), other), heard)
         for one, two in zip(ours, theirs, strict=True):
             torch.testing.assert_close(one, two, atol=1e-2, rtol=1e-2)
+    rows = model.context.style.weight.detach()
+    far = [float((rows[style] - rows[3]).norm()) for style in (0, 2)]
+    assert far == pytest.approx(2 * [float((old.context.style.weight.detach()[:3] - rows[3]).norm(dim=1).mean())])
+    assert float((rows[0] - rows[2]).norm()) > far[0]
 
 
 def test_a_decoder_is_carried_over_to_renamed_codes_and_levels_of_another_codec() -> None:

@@ -13,6 +13,7 @@ from .operators import (
     character,
     engine,
     export_dance,
+    first_steps,
     generate,
     import_checkpoint,
     insert_motion,
@@ -27,10 +28,11 @@ from .ui import (
     character_panel,
     choreography_panel,
     export_panel,
+    music_panel,
     panels,
     preferences,
     preview,
-    rhythm_panel,
+    settings_panels,
     timeline_band,
 )
 
@@ -38,6 +40,7 @@ CLASSES = (
     *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
     *preferences.CLASSES,
     *generate.CLASSES,
+    *first_steps.CLASSES,
     *engine.CLASSES,
     *spans.CLASSES,
     *moves.CLASSES,
@@ -48,9 +51,11 @@ CLASSES = (
     *transfer_dance.CLASSES,
     *export_dance.CLASSES,
     *panels.CLASSES,
-    *character_panel.CLASSES,
-    *rhythm_panel.CLASSES,
+    # in the order in which they are shown
     *choreography_panel.CLASSES,
+    *character_panel.CLASSES,
+    *music_panel.CLASSES,
+    *settings_panels.CLASSES,
     *export_panel.CLASSES,
 )
 

@@ -168,8 +168,8 @@ class MagmaSettings(bpy.types.PropertyGroup):
         default=True,
     )
     target: bpy.props.PointerProperty(
-        name="Target",
-        description="Armature that dances; empty makes a new one",
+        name="Character",
+        description="Armature that dances; empty makes a new mannequin",
         type=bpy.types.Object,
         poll=_is_armature,
     )

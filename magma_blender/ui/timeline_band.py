@@ -17,7 +17,7 @@ from ..scene.dancer import load_or_none
 from ..scene.selection import dancer_or_none
 from ..scene.span_list import shown_spans, spans_of
 from .draw import name_text, never_raises
-from .rhythm_panel import heard_song
+from .music_panel import heard_song
 
 BOTTOM, HEIGHT, TICK, BAR_TICK = 24, 18, 5, 10
 """Pixels at a scale of 1: the band above the region's lower edge, which has a scroll bar, and ticks on top of it."""

@@ -21,6 +21,11 @@ def engine_root() -> Path:
     return bundle if (bundle / "engine").is_dir() else addon.parent
 
 
+def shipped_presets() -> Path:
+    """The folder of the presets that come with the add-on."""
+    return Path(__file__).resolve().parent / "presets"
+
+
 def default_data_folder() -> Path:
     """The add-on's folder among the user's Blender data; it outlives an update of the add-on."""
     # not made here: panels ask for it, and one that cannot be made is said where it is needed

@@ -31,6 +31,7 @@ from .ui import (
     music_panel,
     panels,
     preferences,
+    presets,
     preview,
     settings_panels,
     timeline_band,
@@ -50,6 +51,7 @@ CLASSES = (
     *character.CLASSES,
     *transfer_dance.CLASSES,
     *export_dance.CLASSES,
+    *presets.CLASSES,
     *panels.CLASSES,
     # in the order in which they are shown
     *choreography_panel.CLASSES,

@@ -16,6 +16,7 @@ from ..operators.job_operator import seconds_text
 from ..scene.scene_settings import settings_of
 from .character_panel import draw_found
 from .draw import draw_lines, draw_notice, draw_running, name_text, never_raises
+from .presets import MAGMA_PT_presets
 
 NUMBER_SHARE = 0.08
 """Of a row: the number of a step beside its button."""
@@ -27,6 +28,10 @@ class _Sidebar(bpy.types.Panel):
     bl_label = "MAGMA"
     bl_category = "MAGMA"
     bl_region_type = "UI"
+
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        """The button with the presets."""
+        MAGMA_PT_presets.draw_panel_header(self.layout)
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""

@@ -168,7 +168,7 @@ def test_a_damaged_dance_of_the_format_before_is_one_sentence(format_1, damage):
 def draw_everything(armature):
     from test_addon_choreography_panel import Layout
 
-    from magma_blender.ui import choreography_panel, panels
+    from magma_blender.ui import choreography_panel
 
     bpy.context.view_layer.objects.active = armature
     context = types.SimpleNamespace(
@@ -180,7 +180,6 @@ def draw_everything(armature):
     layout = Layout(context)
     choreography_panel.MAGMA_PT_viewport_choreography.draw(types.SimpleNamespace(layout=layout), context)
     choreography_panel.MAGMA_MT_span_style.draw(types.SimpleNamespace(layout=layout), context)
-    panels.draw_dance(layout, context)
     assert "is damaged" in " ".join(layout.seen)
 
 

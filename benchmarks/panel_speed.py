@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
@@ -132,15 +133,16 @@ def watch_draws() -> Times:
 
         return call
 
-    for kind in registration.CLASSES:
+    classes: list[Any] = list(registration.CLASSES)
+    for kind in classes:
         if issubclass(kind, bpy.types.Panel):
             kind.bl_options = set()
-            kind.draw = timed(kind.__name__, kind.draw)  # type: ignore[method-assign]
+            kind.draw = timed(kind.__name__, kind.draw)
             if "poll" in vars(kind):
-                kind.poll = classmethod(timed(f"{kind.__name__}.poll", kind.poll.__func__))  # type: ignore[attr-defined]
+                kind.poll = classmethod(timed(f"{kind.__name__}.poll", kind.poll.__func__))
         elif issubclass(kind, bpy.types.UIList):
-            kind.draw_item = timed(kind.__name__, kind.draw_item)  # type: ignore[method-assign]
-    timeline_band.draw = timed("the band", timeline_band.draw)  # type: ignore[assignment]
+            kind.draw_item = timed(kind.__name__, kind.draw_item)
+    setattr(timeline_band, "draw", timed("the band", timeline_band.draw))  # noqa: B010 - mypy minds assignments
     return times
 
 
@@ -182,7 +184,7 @@ def _click_tabs(area: bpy.types.Area) -> None:
 
     region = next(r for r in area.regions if r.type == "UI")
     if hasattr(region, "active_panel_category"):
-        region.active_panel_category = "MAGMA"
+        region.active_panel_category = "MAGMA"  # type: ignore[assignment]  # which there are depends on add-ons
         return
     height = windows_of(bpy.context)[0].height
     for below in (95, 122, 150, 180, 210):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from typing import cast
 
 import bpy
 
@@ -28,12 +29,16 @@ from .ui import (
     character_panel,
     choreography_panel,
     export_panel,
+    manual,
+    menus,
     music_panel,
     panels,
     preferences,
     presets,
     preview,
     settings_panels,
+    shortcuts,
+    tab,
     timeline_band,
 )
 
@@ -59,6 +64,7 @@ CLASSES = (
     *music_panel.CLASSES,
     *settings_panels.CLASSES,
     *export_panel.CLASSES,
+    *menus.CLASSES,
 )
 
 _commands: list[object] = []
@@ -75,11 +81,16 @@ def register() -> None:
     span_list.register()
     character_fields.register()
     export_settings.register()
+    tabbed = cast("list[type[bpy.types.Panel]]", [cls for cls in CLASSES if hasattr(cls, "bl_category")])
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+        if cls is preferences.MagmaPreferences:
+            tab.name_tab(preferences.tab_name(), tabbed)
     preview.register()
     timeline_band.register()
-    export_panel.register()
+    menus.register()
+    manual.register()
+    shortcuts.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         command = bpy.utils.register_cli_command("magma", batch.command)  # type: ignore[func-returns-value]  # a handle
@@ -96,7 +107,9 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
-    export_panel.unregister()
+    shortcuts.unregister()
+    manual.unregister()
+    menus.unregister()
     timeline_band.unregister()
     preview.unregister()
     while _commands:

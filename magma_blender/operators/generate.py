@@ -103,7 +103,7 @@ class MAGMA_OT_cancel(bpy.types.Operator):
 
     bl_idname = "magma.cancel"
     bl_label = "Cancel"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -124,7 +124,7 @@ class MAGMA_OT_new_seed(bpy.types.Operator):
 
     bl_idname = "magma.new_seed"
     bl_label = "New Seed"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Draw it."""

@@ -83,7 +83,7 @@ class MAGMA_OT_split_span(OnDancer):
             position = dancer.position_at(scene_of(context).frame_current)
             if dancer.document.span_at(position).start == position:
                 raise SceneError("A span begins here already: move the playhead.")
-            edits.change(armature, lambda document: doc.split(document, position))
+            edits.change(armature, lambda document: doc.split(document, position), dancer)
             return f"Split at {dancer.seconds_of(position):.1f} s."
 
         return do(self, work)
@@ -117,7 +117,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
                     document = doc.split(document, place)
                 return document
 
-            edits.change(armature, split_all)
+            edits.change(armature, split_all, dancer)
             return f"Split at {len(inside)} places."
 
         return do(self, work)

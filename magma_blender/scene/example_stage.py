@@ -43,6 +43,7 @@ def furnish(scene: bpy.types.Scene, armature: bpy.types.Object, name: str, song:
         scene.camera = _add_camera(scene, armature)
     if not any(obj.type == "LIGHT" for obj in scene.objects):
         data = bpy.data.lights.new("Sun", "SUN")
+        assert isinstance(data, bpy.types.SunLight)
         data.energy = 3.0
         light = bpy.data.objects.new("Sun", data)
         light.rotation_euler = SUN

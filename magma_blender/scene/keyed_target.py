@@ -24,6 +24,9 @@ SAME_DANCE = 0.5
 """Share of frames that must be as they were keyed for a dance that is at another place to be the same one, moved."""
 
 
+SAME_FRAME = 1e-3
+
+
 @dataclass(frozen=True)
 class Keyed:
     """What was keyed last. prints: the fingerprint of then. action: the name of the action of then."""
@@ -108,6 +111,21 @@ class KeyedTarget:
         # what has changed keeps a fingerprint that its keys do not have
         prints = np.where(same, now, np.where(now != keyed.prints, keyed.prints, ~now))
         return Found(frame_start, tuple(sorted(edited)), tuple(prints.tolist()))
+
+    def is_in_place(self, frame_start: int, count: int) -> bool:
+        """Whether all curves begin and end where a dance of so many frames does."""
+        from smpl_rig.blender.keying import curves_at, place_of
+
+        place = place_of(self._keying)
+        if place is None or place.offset is None or not count:
+            return False
+        curves = curves_at(place, self._keying)
+        ends = frame_start - place.offset, frame_start - place.offset + count - 1
+        return len(curves) == len(self._keying.channels) and all(
+            len(keys := curve.keyframe_points) > 0
+            and all(abs(keys[index].co[0] - end) < SAME_FRAME for index, end in zip((0, -1), ends, strict=True))
+            for curve in curves.values()
+        )
 
     def _place_in_time(self, keyed: Keyed, keys: DanceKeys) -> tuple[int, Bools]:
         """(the scene frame of frame 0, (count,) which frames' keys are as they were keyed)."""

@@ -12,7 +12,7 @@ from ..engine_host import engine_setup
 from ..engine_host.checkpoint_list import has_energy, styles_of, title_of
 from ..errors import MagmaError, SceneError
 from ..media import song_asset
-from ..scene.dancer import Dancer, carries_any, load, load_or_none
+from ..scene.dancer import Dancer, carries_any, load, seen_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
 from .draw import draw_lines, name_text, never_raises
@@ -88,7 +88,7 @@ class MAGMA_MT_span_style(bpy.types.Menu):
 
 def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     armature = dancer_or_none(context)
-    dancer = load_or_none(armature) if armature is not None else None
+    dancer = seen_or_none(armature)
     if dancer is None:
         return
     document = dancer.document
@@ -125,7 +125,7 @@ def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -
         draw_unusable(layout, context)
         return
     shown = spans_of(armature)
-    dancer = load_or_none(armature)
+    dancer = seen_or_none(armature)
     layout.label(text=name_text(armature.name), icon="ARMATURE_DATA")
     if dancer is not None:
         draw_dance(layout, dancer)

@@ -14,7 +14,7 @@ from ..media import sounds, strips
 from ..media.sounds import Source
 from ..operators import rhythm as operators
 from ..scene import beat_markers, song_rhythms
-from ..scene.dancer import load_or_none
+from ..scene.dancer import seen_or_none
 from ..scene.scene_settings import AUTO_STYLE, is_imported, settings_of
 from ..scene.selection import dancer_or_none
 from ..scene.song_rhythms import KnownRhythm
@@ -119,7 +119,7 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context, rhythm:
 def _draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where a dance has another rhythm than what is known of its song."""
     armature = dancer_or_none(context)
-    dancer = load_or_none(armature) if armature is not None else None
+    dancer = seen_or_none(armature)
     if dancer is not None and song_rhythms.outdated(scene_of(context), dancer.document):
         layout.operator("magma.update_rhythm", icon="FILE_REFRESH")
 

@@ -3,8 +3,7 @@ are saved go to the user's folder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable
 
 import bpy
 from bl_operators.presets import AddPresetBase
@@ -12,34 +11,26 @@ from bl_ui.utils import PresetPanel
 
 from .. import paths
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 SUBDIR = "magma"
 """Of Blender's folder `scripts/presets`."""
 PRESET_SETTINGS = ("wanted_style", "energy", "song_energy", "candidates", "guidance", "beat_snap", "room")
 """What a preset holds of the scene's settings: not what is another one for each song, character or computer."""
 
 
-class _Presets(Protocol):
-    """A menu, or a panel that is one."""
-
-    path_menu: Callable[..., None]
-
-
-def draw_presets(menu: _Presets, add_operator: str | None = None) -> None:
-    """The shipped presets, then the user's. add_operator: also buttons to remove these and to save another one."""
-
-    def draw(folders: Sequence[str], is_shown: bool, **options: str | None) -> None:
-        menu.path_menu(folders, "script.execute_preset", filter_ext=lambda end: is_shown and end == ".py", **options)
-
-    shipped = [str(paths.shipped_presets())]
-    draw(shipped, True)
-    own = bpy.utils.preset_paths(SUBDIR)
-    draw(own or shipped, bool(own), add_operator=add_operator)  # which says "Missing Paths" where there are none
+def draw_presets(path_menu: Callable[..., None], add_operator: str | None = None) -> None:
+    """The shipped presets, then the user's. path_menu: Blender's function for menus of files. add_operator: also
+    buttons to remove the user's and to save another one."""
+    shipped, own = [str(paths.shipped_presets())], list(bpy.utils.preset_paths(SUBDIR))
+    path_menu(shipped, "script.execute_preset", filter_ext=lambda ending: ending == ".py")
+    path_menu(
+        own or shipped,  # since it says "Missing Paths" where there are none
+        "script.execute_preset",
+        filter_ext=lambda ending: bool(own) and ending == ".py",
+        add_operator=add_operator,
+    )
 
 
-class MAGMA_OT_add_preset(AddPresetBase, bpy.types.Operator):
+class MAGMA_OT_add_preset(AddPresetBase, bpy.types.Operator):  # type: ignore[misc]  # as Blender's own have it
     """Save the settings of the next dance as a preset, or remove a saved one"""
 
     bl_idname = "magma.add_preset"
@@ -62,7 +53,7 @@ class MAGMA_PT_presets(PresetPanel, bpy.types.Panel):
         assert self.layout is not None
         self.layout.emboss = "PULLDOWN_MENU"
         self.layout.operator_context = "EXEC_DEFAULT"
-        draw_presets(self, "magma.add_preset")
+        draw_presets(self.path_menu, "magma.add_preset")  # type: ignore[attr-defined]  # of `PresetPanel`
 
 
 class MAGMA_MT_presets(bpy.types.Menu):
@@ -74,7 +65,7 @@ class MAGMA_MT_presets(bpy.types.Menu):
     def draw(self, context: bpy.types.Context) -> None:
         """One entry a preset."""
         assert self.layout is not None
-        draw_presets(self)
+        draw_presets(self.path_menu)
         self.layout.separator()
         self.layout.operator("magma.add_preset", icon="ADD")
 

@@ -13,7 +13,7 @@ from smpl_rig.blender.context import region_of, ui_scale
 
 from ..media import strips
 from ..scene import beat_markers
-from ..scene.dancer import load_or_none
+from ..scene.dancer import seen_or_none
 from ..scene.selection import dancer_or_none
 from ..scene.span_list import shown_spans, spans_of
 from .draw import name_text, never_raises
@@ -101,7 +101,7 @@ def draw() -> None:
 def _draw() -> None:
     context = bpy.context
     armature = dancer_or_none(context)
-    dancer = load_or_none(armature) if armature is not None else None
+    dancer = seen_or_none(armature)
     beats = beat_markers.beats_of(dancer) if dancer is not None else _beats_of_song(context)
     if armature is None and not beats:
         return

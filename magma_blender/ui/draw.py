@@ -6,6 +6,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import bpy
@@ -26,7 +27,11 @@ NARROWEST, WIDEST = 20, 120
 MOST_LINES = 8
 """Lines that one message may fill, however long it is."""
 LONGEST_NAME = 60
+LONG = 2000
+"""Letters of a text whose lines are not kept."""
 _told: set[str] = set()
+_fitted = lru_cache(maxsize=64)(fitted)
+"""The same few texts are drawn many times a second."""
 
 
 @contextlib.contextmanager
@@ -62,7 +67,9 @@ def draw_lines(
     """
     scale = ui_scale(context)
     room = int((region_of(context).width - 70 * scale) / (PIXELS_PER_LETTER * scale))
-    parts, is_cut = fitted(lines, min(max(NARROWEST, room), WIDEST), most)
+    texts, width = tuple(lines), min(max(NARROWEST, room), WIDEST)
+    fit = _fitted if sum(map(len, texts)) < LONG else fitted
+    parts, is_cut = fit(texts, width, most)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for part in parts:

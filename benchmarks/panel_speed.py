@@ -33,7 +33,7 @@ from engine.file_hash import file_sha256
 from magma_blender import registration
 from magma_blender.engine_host.answers import DanceAnswer
 from magma_blender.media import strips
-from magma_blender.scene import build_dance, generation_plan
+from magma_blender.scene import build_dance, edits, generation_plan
 from magma_blender.ui import timeline_band
 from smpl_rig.blender.context import scene_of, windows_of
 from smpl_rig.dance_motion import DanceMotion, pack_dance_motion
@@ -113,6 +113,8 @@ def buttons(armature: bpy.types.Object) -> Iterator[None]:
         else:
             print(f"{name}: {milliseconds(getattr(operators, name))}", flush=True)
         yield
+    print(f"what an edit looks at before it asks the engine: {milliseconds(lambda: edits.ready(armature))}", flush=True)
+    yield
     print(f"an undo step of Blender's: {milliseconds(lambda: bpy.ops.ed.undo_push(message='step'), 5)}", flush=True)
 
 

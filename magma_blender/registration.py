@@ -24,7 +24,7 @@ from .operators import (
     spans,
     transfer_dance,
 )
-from .scene import character_fields, scene_settings, span_list
+from .scene import character_fields, dancer, scene_settings, span_list
 from .ui import (
     character_panel,
     choreography_panel,
@@ -73,6 +73,7 @@ _commands: list[object] = []
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def _before_load(*_arguments: object) -> None:
     session.drop_job("Cancelled: another file was loaded.")
+    dancer.forget_seen()
 
 
 def register() -> None:

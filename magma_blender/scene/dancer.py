@@ -6,7 +6,7 @@ is renamed, duplicated, saved and loaded, undo brings it back, and Blender keeps
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Container, Mapping, Sized
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeGuard, TypeVar
@@ -263,6 +263,11 @@ def seen_or_none(armature: bpy.types.Object | None) -> Dancer | None:
         return None
 
 
+def forget_seen() -> None:
+    """Another file is loaded: nothing of it was seen."""
+    _seen.clear()
+
+
 def _sketched(armature: bpy.types.Object) -> _Sketch | None:
     record = _value(armature, RECORD_KEY)
     get = getattr(record, "get", None)
@@ -270,7 +275,8 @@ def _sketched(armature: bpy.types.Object) -> _Sketch | None:
         return None
     prints = get("key_prints")
     small = tuple(get(name) for name in _FIELDS if name not in ("motion", "key_prints"))
-    return (*small, len(prints) if isinstance(prints, Sized) else None)
+    is_there = "motion" in record if isinstance(record, Container) else None
+    return (*small, is_there, getattr(prints, "typecode", None), len(prints) if isinstance(prints, Sized) else None)
 
 
 def write(armature: bpy.types.Object, dancer: Dancer) -> None:

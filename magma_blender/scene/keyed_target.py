@@ -147,8 +147,11 @@ class KeyedTarget:
         expected = np.array(keyed.prints, np.int32)
         telling = expected != 0  # a frame without keys says nothing about where the dance is
         best, best_same = float(keyed.frame_start), np.zeros(count, bool)
-        starts = list(dict.fromkeys([keyed.frame_start, span[0], span[1] - (count - 1), *keys.starts(count)]))
-        for start in starts:
+        starts: list[float] = []
+        for start in self._possible_starts(keyed, keys, span):
+            if start in starts:
+                continue
+            starts.append(start)
             for before in (False, True):
                 prints = keys.prints_before(count, start, keyed.frame_start) if before else keys.prints(count, start)
                 same = prints == expected
@@ -181,6 +184,12 @@ class KeyedTarget:
                 "to whole frames, or restore the dance's keyframes."
             )
         return round(best), best_same
+
+    def _possible_starts(self, keyed: Keyed, keys: DanceKeys, span: tuple[float, float]) -> Iterator[float]:
+        """The frames that the dance may begin at, the likeliest first; those that take long to find come last."""
+        count = len(keyed.prints)
+        yield from (keyed.frame_start, span[0], span[1] - (count - 1))
+        yield from keys.starts(count)
 
     def _why_no_keys(self, keyed: Keyed) -> str:
         armature = self._armature

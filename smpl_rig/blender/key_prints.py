@@ -37,12 +37,18 @@ class DanceKeys:
             _joined([read_keys(curve, name) for curve in present], 2) for name in ("co", "handle_left", "handle_right")
         )
         self._kind = _joined([read_keys(curve, "interpolation") for curve in present], 1)[:, 0]
+        self._prints: dict[tuple[int, float], Prints] = {}
 
     def prints(self, count: int, frame_start: float) -> Prints:
         """(count,) a fingerprint of the keys of each frame `frame_start` + k; any moved, changed, added or removed key
         gives its frame another one. Where the keys begin does not matter: moved together, they have the same
         prints."""
-        first = frame_start - self._offset
+        asked = count, frame_start
+        if asked not in self._prints:
+            self._prints[asked] = self._fingerprint(count, frame_start - self._offset)
+        return self._prints[asked]
+
+    def _fingerprint(self, count: int, first: float) -> Prints:
         times, values = self._co.T
         frames = nearest(times, first)
         # handles matter where a Bezier curve begins or ends; in time they are rounded, since moving rounds them, too

@@ -18,7 +18,7 @@ from engine.choreography import VERSION, Audio, to_json
 from magma_blender.scene import dancer_migration
 from magma_blender.scene.beat_markers import beats_of
 from magma_blender.scene.dance_keys import hand_edited
-from magma_blender.scene.dancer import KEYS, RECORD_KEY, load, read, stored_in, write
+from magma_blender.scene.dancer import KEYS, RECORD_KEY, forget_seen, load, read, stored_in, write
 
 FORMAT_1 = Path(__file__).resolve().parent / "dancer_format_1.blend"
 """Written by the version before the record: "format 1", a waltz of 3 s whose second second is locked and whose rest was
@@ -140,6 +140,7 @@ def test_a_damaged_record_is_one_sentence_and_nothing_fails_in_drawing(dancer, n
         del record[name]
     dancer.pop(RECORD_KEY)
     dancer[RECORD_KEY] = record
+    forget_seen()  # as another file is loaded
     expect_sentence(dancer, "is damaged .*: generate the dance again")
     draw_everything(dancer)
     with pytest.raises(RuntimeError, match="is damaged"):

@@ -20,6 +20,8 @@ from .presets import MAGMA_PT_presets
 
 NUMBER_SHARE = 0.08
 """Of a row: the number of a step beside its button."""
+NAME_SHARE = 0.72
+"""Of a row: the song's name beside its length."""
 
 
 class _Sidebar(bpy.types.Panel):
@@ -90,9 +92,11 @@ def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
     box = layout.box()
     silent = audibility.why_silent(scene, strip)
     seconds = strip.frame_final_duration / strips.frame_rate(scene)
-    row = box.row()
+    row = box.split(factor=NAME_SHARE)
     row.label(text=name_text(strip.name), icon="MUTE_IPO_ON" if silent else "SOUND")
-    row.label(text=seconds_text(seconds))
+    length = row.row()
+    length.alignment = "RIGHT"
+    length.label(text=seconds_text(seconds))
     if silent:
         draw_lines(box, [f"The strip {silent}."], context, "ERROR")
 

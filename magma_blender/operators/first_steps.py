@@ -55,10 +55,14 @@ class MAGMA_OT_add_song(bpy.types.Operator):
                 raise SceneError("No song is given: choose a sound, or a video with sound.")
             scene, file = strips.sequencer_scene(context), Path(paths.absolute(self.filepath))
             check_scene(scene)
+            unplayable = SceneError(f"Blender cannot play {file}: choose a sound, or a video with sound.")
             try:
                 strip = strips.add_song(scene, file.stem, file, scene.frame_current)
             except RuntimeError as error:
-                raise SceneError(f"Blender cannot play {file}: choose a sound, or a video with sound.") from error
+                raise unplayable from error
+            if strip.sound is None or not strip.sound.samplerate:
+                strips.remove(scene, strip)
+                raise unplayable
             if self.extend:
                 scene.frame_end = max(scene.frame_end, strip.frame_final_end - 1)
             return f'"{strip.name}" is the song to dance to.'

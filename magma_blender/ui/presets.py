@@ -35,9 +35,6 @@ class MAGMA_OT_add_preset(AddPresetBase, bpy.types.Operator):  # type: ignore[mi
 
     bl_idname = "magma.add_preset"
     bl_label = "Save Settings as Preset"
-    bl_description = (
-        "Save the settings of the next dance as a preset, or remove a saved one"  # a text alone is not seen
-    )
     bl_options = {"REGISTER"}
     preset_menu = "MAGMA_PT_presets"
     preset_subdir = SUBDIR

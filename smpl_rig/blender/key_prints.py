@@ -121,10 +121,14 @@ def _bits(values: NDArray[np.floating]) -> NDArray[np.uint64]:
 
 
 def _summed(count: int, frames: NDArray[np.int64], mixed: NDArray[np.uint64]) -> Prints:
-    total = np.zeros(count, np.uint64)
     inside = (frames >= 0) & (frames < count)
-    # a sum does not depend on the order of a frame's keys, and 64 bits of it wrap around
-    np.add.at(total, frames[inside], mixed[inside])
+    # a sum does not depend on the order of a frame's keys, and 64 bits of it wrap around; sums of halves are exact in
+    # float64, and adding these up is many times as fast as `np.add.at` of older numpys
+    low, high = (
+        np.bincount(frames[inside], half[inside].astype(np.float64), count).astype(np.uint64)
+        for half in (mixed & np.uint64(0xFFFFFFFF), mixed >> np.uint64(32))
+    )
+    total = low + (high << np.uint64(32))
     return (total >> np.uint64(32)).astype(np.uint32).view(np.int32)
 
 

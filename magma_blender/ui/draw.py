@@ -6,7 +6,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import bpy
@@ -31,6 +31,7 @@ LONG = 2000
 """Letters of a text whose lines are not kept."""
 _told: set[str] = set()
 _fitted = lru_cache(maxsize=64)(fitted)
+_short_name = lru_cache(maxsize=256)(partial(shown, longest=LONGEST_NAME))
 """The same few texts are drawn many times a second."""
 
 
@@ -51,7 +52,7 @@ def never_raises(layout: bpy.types.UILayout | None = None) -> Iterator[None]:
 
 def name_text(name: str) -> str:
     """A name from the .blend as a label shows it."""
-    return shown(name, LONGEST_NAME)
+    return _short_name(name) if len(name) <= LONGEST_NAME else shown(name, LONGEST_NAME)
 
 
 def draw_lines(

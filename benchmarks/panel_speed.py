@@ -205,9 +205,9 @@ def steps(seconds: int, spans: int) -> Iterator[None]:
     with tempfile.TemporaryDirectory() as folder:
         armature = dance(Path(folder), seconds, spans)
         yield
-        yield from buttons(armature)
         if not bpy.app.background:
             yield from draws(times)
+        yield from buttons(armature)
 
 
 def main() -> None:

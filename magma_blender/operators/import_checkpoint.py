@@ -100,7 +100,9 @@ class MAGMA_OT_fetch_encodec(bpy.types.Operator):
     bl_label = "Fetch EnCodec Weights"
     bl_options = set()
 
-    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH")
+    filepath: bpy.props.StringProperty(
+        name="File", description="A copy of EnCodec's weights; empty downloads them", subtype="FILE_PATH"
+    )
 
     def execute(self, context: bpy.types.Context) -> Result:
         """In a window: begin. In background: to the end."""

@@ -144,7 +144,7 @@ class MAGMA_OT_scale_tempo(_OnSong):
     bl_label = "Scale Tempo"
     bl_options = set()
 
-    factor: bpy.props.FloatProperty(name="Factor", min=0.25, max=4.0, default=2.0)
+    factor: bpy.props.FloatProperty(name="Factor", description="How many times as fast", min=0.25, max=4.0, default=2.0)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Count them so."""
@@ -164,7 +164,9 @@ class MAGMA_OT_set_tempo(_OnSong):
     bl_label = "Set Tempo"
     bl_options = set()
 
-    tempo: bpy.props.FloatProperty(name="Beats/min", min=SLOWEST, max=FASTEST, default=120.0, precision=2)
+    tempo: bpy.props.FloatProperty(
+        name="Beats/min", description="The song's tempo", min=SLOWEST, max=FASTEST, default=120.0, precision=2
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Ask for it."""
@@ -235,7 +237,7 @@ class MAGMA_OT_set_metre(_OnSong):
     bl_label = "Set Metre"
     bl_options = set()
 
-    beats: bpy.props.IntProperty(name="Beats", min=2, max=LONGEST_BAR, default=4)
+    beats: bpy.props.IntProperty(name="Beats", description="Beats a bar", min=2, max=LONGEST_BAR, default=4)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Set it."""

@@ -51,7 +51,7 @@ class MAGMA_OT_toggle_span_lock(OnDancer):
     bl_label = "Toggle Span Lock"
     bl_options = {"UNDO", "INTERNAL"}
 
-    position: bpy.props.IntProperty(min=0)
+    position: bpy.props.IntProperty(name="Token Position", description="In the span", min=0)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Toggle it."""

@@ -47,7 +47,9 @@ class MagmaPreferences(bpy.types.AddonPreferences):
     show_shortcuts: bpy.props.BoolProperty(
         name="Shortcuts", description="Keyboard shortcuts, which are off until you turn them on"
     )
-    original: bpy.props.PointerProperty(type=MagmaOriginal)
+    original: bpy.props.PointerProperty(
+        name="Original MAGMA", description="What an import of the original's checkpoint asks for", type=MagmaOriginal
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the preferences."""

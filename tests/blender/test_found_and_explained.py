@@ -76,7 +76,7 @@ def test_every_operator_and_setting_says_what_it_is(magma):
     groups = (MagmaSettings, MagmaCharacter, MagmaExportSettings, MagmaOriginal, type(magma))
     for kind in (*known.values(), *(group.bl_rna for group in groups)):
         for each in kind.properties:
-            if each.identifier not in ("rna_type", "name", "bl_idname", "filter_glob", "preset_name") and not (
+            if each.identifier not in ("rna_type", "name", "bl_idname", "filter_glob") and not (
                 each.is_hidden or each.is_readonly
             ):
                 assert each.description, (kind, each.identifier)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.served import Engine, engine
 from benchmarks.tables import table
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 
 BACK_ENDS = {"numpy": "cpu", "PyTorch": "cpu-torch"}
 """Back ends with their devices."""

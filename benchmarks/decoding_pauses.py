@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 
 import bpy  # noqa: E402
 
-from demo.song import write_demo_song  # noqa: E402
+from engine.audio.composing.demo_song import write_demo_song  # noqa: E402
 from magma_blender.engine_host.answers import NeededSound  # noqa: E402
 from magma_blender.engine_host.decoding import Decoding  # noqa: E402
 

@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _synthesise(python: str, path: Path, seconds: float) -> Path:
-    code = f"from demo.song import write_demo_song as w; w({str(path)!r}, seconds={seconds})"
+    code = f"from engine.audio.composing.demo_song import write_demo_song as w; w({str(path)!r}, seconds={seconds})"
     subprocess.run([python, "-c", code], check=True, cwd=ROOT)
     return path
 

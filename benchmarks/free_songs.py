@@ -17,7 +17,7 @@ import numpy as np
 import soundfile
 
 from benchmarks.long_music import SONGS
-from demo.song import DEMO_STYLES, write_demo_song
+from engine.audio.composing.demo_song import DEMO_STYLES, write_demo_song
 from engine.audio.files.decode import load_audio
 from engine.errors import AudioError
 
@@ -66,7 +66,9 @@ def main() -> None:
         for bpm in np.linspace(*TEMPI[style], TEMPI_EACH):
             name = f"{style}_{bpm:.0f}.wav"
             write_demo_song(folder / name, style, SYNTHESIZED_SECONDS, float(bpm))
-            lines.append(f"| {name} | synthesised (`demo.song`) | this project | as this project |")
+            lines.append(
+                f"| {name} | synthesised (`engine.audio.composing.demo_song`) | this project | as this project |"
+            )
     held_out = set(SONGS.values())
     for source in SOURCES:
         for song in source.songs():

@@ -27,7 +27,7 @@ import torch
 from torch import nn
 
 from benchmarks.measure import measure_tokens
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 from engine.errors import EngineError
 from engine.models.own.config import VQVAEConfig
 from engine.models.torch.checkpoint import in_half

@@ -81,7 +81,9 @@ def measure(*arguments: str) -> dict[str, Any]:
 def whole_dances(folder: Path, lengths: tuple[int, ...]) -> dict[str, Any]:
     """From song to dance through the engine process: the default checkpoint, and full-size ones of the original's."""
     song, full = folder / "song.wav", folder / "full"
-    code = f"from demo.song import write_demo_song as w; w({str(song)!r}, seconds={max(lengths)})"
+    code = (
+        f"from engine.audio.composing.demo_song import write_demo_song as w; w({str(song)!r}, seconds={max(lengths)})"
+    )
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
     print("measuring: whole dances", file=sys.stderr)
     with engine() as (running, hello):

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from demo.report import Report
-from demo.song import DEMO_STYLES, write_demo_song
+from engine.audio.composing.demo_song import DEMO_STYLES, write_demo_song
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENE_FPS = 30

@@ -41,6 +41,8 @@ LOG_BYTES = 256 * 2**10
 """Most bytes that one run of the engine writes to its log."""
 MOST_CANDIDATES = 16
 """Candidates that one request may generate."""
+COMPOSED_STYLES = ("waltz", "rumba", "cha-cha", "salsa")
+"""Styles in which `generate` can be asked to compose the song itself."""
 
 HELLO = "hello"
 GENERATE = "generate"

@@ -11,6 +11,10 @@ class StripError(MagmaError):
     """No strip, or one that plays nothing that could be danced to."""
 
 
+class NoSongError(StripError):
+    """Nothing in the sequencer plays any sound."""
+
+
 class SetupError(MagmaError):
     """The engine's Python, a checkpoint or numpy is missing."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 
 import bpy
@@ -14,6 +15,7 @@ PACKAGE = __package__ or ""
 """Name of the add-on's package: `magma_blender`, or `bl_ext.<repository>.magma_blender` as an extension."""
 
 
+@lru_cache(maxsize=1)
 def engine_root() -> Path:
     """The folder with the packages of the engine's process: `bundle` of the installed zip, else the repository's."""
     addon = Path(__file__).resolve().parent
@@ -21,6 +23,12 @@ def engine_root() -> Path:
     return bundle if (bundle / "engine").is_dir() else addon.parent
 
 
+def shipped_presets() -> Path:
+    """The folder of the presets that come with the add-on."""
+    return Path(__file__).resolve().parent / "presets"
+
+
+@lru_cache(maxsize=1)
 def default_data_folder() -> Path:
     """The add-on's folder among the user's Blender data; it outlives an update of the add-on."""
     # not made here: panels ask for it, and one that cannot be made is said where it is needed

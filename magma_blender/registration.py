@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+from typing import cast
 
 import bpy
 
@@ -13,6 +14,7 @@ from .operators import (
     character,
     engine,
     export_dance,
+    first_steps,
     generate,
     import_checkpoint,
     insert_motion,
@@ -22,15 +24,21 @@ from .operators import (
     spans,
     transfer_dance,
 )
-from .scene import character_fields, scene_settings, span_list
+from .scene import character_fields, dancer, scene_settings, span_list
 from .ui import (
     character_panel,
     choreography_panel,
     export_panel,
+    manual,
+    menus,
+    music_panel,
     panels,
     preferences,
+    presets,
     preview,
-    rhythm_panel,
+    settings_panels,
+    shortcuts,
+    tab,
     timeline_band,
 )
 
@@ -38,6 +46,7 @@ CLASSES = (
     *import_checkpoint.CLASSES,  # before the preferences, which hold one of them
     *preferences.CLASSES,
     *generate.CLASSES,
+    *first_steps.CLASSES,
     *engine.CLASSES,
     *spans.CLASSES,
     *moves.CLASSES,
@@ -47,11 +56,15 @@ CLASSES = (
     *character.CLASSES,
     *transfer_dance.CLASSES,
     *export_dance.CLASSES,
+    *presets.CLASSES,
     *panels.CLASSES,
-    *character_panel.CLASSES,
-    *rhythm_panel.CLASSES,
+    # in the order in which they are shown
     *choreography_panel.CLASSES,
+    *character_panel.CLASSES,
+    *music_panel.CLASSES,
+    *settings_panels.CLASSES,
     *export_panel.CLASSES,
+    *menus.CLASSES,
 )
 
 _commands: list[object] = []
@@ -60,6 +73,7 @@ _commands: list[object] = []
 @bpy.app.handlers.persistent  # type: ignore[untyped-decorator]
 def _before_load(*_arguments: object) -> None:
     session.drop_job("Cancelled: another file was loaded.")
+    dancer.forget_seen()
 
 
 def register() -> None:
@@ -68,11 +82,16 @@ def register() -> None:
     span_list.register()
     character_fields.register()
     export_settings.register()
+    tabbed = cast("list[type[bpy.types.Panel]]", [cls for cls in CLASSES if hasattr(cls, "bl_category")])
     for cls in CLASSES:
         bpy.utils.register_class(cls)
+        if cls is preferences.MagmaPreferences:
+            tab.name_tab(preferences.tab_name(), tabbed)
     preview.register()
     timeline_band.register()
-    export_panel.register()
+    menus.register()
+    manual.register()
+    shortcuts.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
         command = bpy.utils.register_cli_command("magma", batch.command)  # type: ignore[func-returns-value]  # a handle
@@ -89,7 +108,9 @@ def unregister() -> None:
     session.close()
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
-    export_panel.unregister()
+    shortcuts.unregister()
+    manual.unregister()
+    menus.unregister()
     timeline_band.unregister()
     preview.unregister()
     while _commands:

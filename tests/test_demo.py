@@ -11,7 +11,7 @@ import pytest
 
 import demo.__main__ as demo
 from demo import gif, pictures
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.gallery import __main__ as gallery
 from benchmarks.gallery import body, film, page, plot, scenes, view
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 from engine.audio.files.decode import load_audio
 from engine.audio.listening.heard_files import heard_song
 from engine.audio.listening.rhythm import beats_in_style

@@ -11,6 +11,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "troubleshooting.md"
 ROOMS = ("engine", "magma_blender", "smpl_rig")
 UNSEEN = {
+    "engine/audio/composing": "its arguments come from our own code",
     "engine/training": "who trains a checkpoint reads its code; it is not in the add-on's zip",
     "engine/evaluation": "as training",
     "engine/data": "as training",

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from benchmarks.composed_songs.composition import composition
 from benchmarks.composed_songs.performance import as_filed, beat_times, performed, turn
 from benchmarks.composed_songs.plan import Kind, Plan, plan_of
-from demo.instruments import RATE
+from engine.audio.composing.instruments import RATE
 
 __all__ = [
     "FIRST_TO_LEARN_FROM",

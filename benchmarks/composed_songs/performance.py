@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from benchmarks.composed_songs.composition import Composition, Note
 from benchmarks.composed_songs.plan import Plan
 from benchmarks.composed_songs.timbres import Timbres
-from demo.instruments import RATE
+from engine.audio.composing.instruments import RATE
 
 FloatArray = NDArray[np.float64]
 

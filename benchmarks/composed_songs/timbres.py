@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from demo.instruments import RATE, Wave, bass, hat, kick, pluck, snare, tone
+from engine.audio.composing.instruments import RATE, Wave, bass, hat, kick, pluck, snare, tone
 
 _TABLE = 4096
 _LASTING = ("strings", "organ", "brass", "flute", "voice", "synth", "synth bass", "bowed bass")

@@ -5,14 +5,16 @@ Heavy imports happen inside the functions, so that a fresh engine answers `hello
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from engine import protocol
 from engine.checks import shown
-from engine.errors import RequestError
+from engine.errors import AudioError, RequestError
 from engine.service.devices import edited_on
 from engine.service.json_values import build_request, to_plain
 
@@ -36,13 +38,16 @@ class Reporter(Protocol):
         """Send a notification about this job."""
 
 
+EXAMPLE_SECONDS = 24.0
+"""Length of a song that is composed for whoever has none at hand."""
 Handler = Callable[[dict[str, Any], Reporter, CancelledCallback], Any]
 
 
 def run_generate(params: dict[str, Any], progress: Reporter, cancelled: CancelledCallback) -> dict[str, Any]:
     """Generate a dance.
 
-    params: the fields of `GenerateRequest`, and `stream` (true: frames are sent while later tokens are generated).
+    params: the fields of `GenerateRequest`, `stream` (true: frames are sent while later tokens are generated) and
+    `compose` (a style: where there is no file `audio` yet, its demo song is written there first).
     Returns `npz` (the motion file as `protocol.pack_bytes`), `document` (its choreography as JSON text) and `report`.
     Raises EngineError.
     """
@@ -55,7 +60,10 @@ def run_generate(params: dict[str, Any], progress: Reporter, cancelled: Cancelle
     stream = params.pop("stream", False)
     if not isinstance(stream, bool):
         raise RequestError(f"Parameter 'stream' must be bool, not {shown(stream)}.")
+    compose = params.pop("compose", None)
     request = build_request(GenerateRequest, params)
+    if compose is not None:
+        _compose(compose, Path(request.audio), progress, cancelled)
 
     def show(first_frame: int, motion: Motion) -> None:
         arrays = protocol.pack_arrays({"poses": motion.poses, "trans": motion.trans})
@@ -67,6 +75,32 @@ def run_generate(params: dict[str, Any], progress: Reporter, cancelled: Cancelle
         "document": to_json(dance.document),
         "report": to_plain(dance.report),
     }
+
+
+def _compose(style: object, file: Path, progress: ProgressCallback, cancelled: CancelledCallback) -> None:
+    """Write a style's demo song to a file, unless it is there. Raises RequestError and AudioError."""
+    from engine.audio.composing.demo_song import demo_song, write_song
+    from engine.runtime.cancellable import cancellable
+
+    if not isinstance(style, str) or style not in protocol.COMPOSED_STYLES:
+        listed = ", ".join(protocol.COMPOSED_STYLES)
+        raise RequestError(f"Parameter 'compose' must be one of {listed}, not {shown(style)}.")
+    if file.exists():
+        return
+    progress("compose", 0.0, "Composing a song")
+    song = cancellable(lambda: demo_song(style, EXAMPLE_SECONDS), cancelled)
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_song(part, song)
+        part.replace(file)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # it is not there
+            part.unlink()
+        raise AudioError(
+            f"The example song {file} cannot be written ({error.strerror}): choose another data folder in the add-on's "
+            "preferences."
+        ) from error
 
 
 @dataclasses.dataclass(frozen=True)

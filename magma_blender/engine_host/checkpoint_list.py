@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from engine.checkpoint_index import ORIGINAL_FAMILY, RELAXED, FilesState, files_state, list_checkpoints
+from engine.checkpoint_index import (
+    FOLDERS_VARIABLE,
+    ORIGINAL_FAMILY,
+    RELAXED,
+    FilesState,
+    files_state,
+    list_checkpoints,
+)
 
 from .. import paths
 from ..errors import SetupError
@@ -41,9 +50,43 @@ class KnownCheckpoint:
 
 
 def known_checkpoints() -> list[KnownCheckpoint]:
-    """The checkpoints that can be chosen, the default one first."""
-    folders = tuple(paths.checkpoint_folders(engine_setup.data_folder()))
-    return list(_read(folders, files_state(folders)))
+    """The checkpoints that can be chosen, the default one first. What was added or removed shows at once, what has
+    changed inside a checkpoint soon: panels ask dozens of times a drawing."""
+    folders = _folders(str(engine_setup.data_folder()), os.environ.get(FOLDERS_VARIABLE, ""))
+    times, now = tuple(map(_changed, folders)), time.monotonic()
+    if (_looked.folders, _looked.times) != (folders, times) or not now - FRESH < _looked.at <= now:
+        _looked.found = _read(folders, files_state(folders))
+        _looked.folders, _looked.times, _looked.at = folders, times, now
+    return list(_looked.found)
+
+
+FRESH = 1.0
+"""Seconds for which the files inside a checkpoint's folder are not looked at again."""
+
+
+class _Looked:
+    """What was found at the last look."""
+
+    folders: tuple[Path, ...] = ()
+    times: tuple[int, ...] = ()
+    at = -FRESH
+    found: tuple[KnownCheckpoint, ...] = ()
+
+
+_looked = _Looked()
+
+
+@lru_cache(maxsize=4)
+def _folders(data: str, _named: str) -> tuple[Path, ...]:
+    return tuple(paths.checkpoint_folders(Path(data)))
+
+
+def _changed(folder: Path) -> int:
+    """When something was added to a folder or removed from it; 0 where it is not there."""
+    try:
+        return folder.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @lru_cache(maxsize=1)

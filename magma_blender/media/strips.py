@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from smpl_rig.blender.context import scene_of
 
-from ..errors import StripError
+from ..errors import NoSongError, StripError
 
 if TYPE_CHECKING:
     import bpy
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DANCEABLE = ("SOUND", "MOVIE")
 CONTAINERS = ("META", "SCENE")
 """Strips that play what is inside them."""
+MOST_CHANNELS = 32
+"""Channels that every Blender has."""
 
 
 class Strip(Protocol):
@@ -120,6 +122,19 @@ def add_sound(scene: bpy.types.Scene, name: str, file: Path, channel: int, frame
     return cast("Strip", top.new_sound(name, str(file), channel, frame))
 
 
+def add_song(scene: bpy.types.Scene, name: str, file: Path, frame: int) -> Strip:
+    """`add_sound` on the lowest channel that is free from `frame` on; the strip becomes active and alone selected."""
+    editor = scene.sequence_editor or scene.sequence_editor_create()
+    taken = {strip.channel for strip in strips_in(editor) if strip.frame_final_end > frame}
+    free = next((channel for channel in range(1, MOST_CHANNELS) if channel not in taken), MOST_CHANNELS)
+    strip = add_sound(scene, name, file, free, frame)
+    for other in all_strips(editor):
+        other.select = False
+    strip.select = True
+    editor.active_strip = cast("bpy.types.Strip", strip)
+    return strip
+
+
 def remove(scene: bpy.types.Scene, strip: Strip) -> None:
     """Remove a strip that lies in no meta strip from the scene."""
     editor = editor_of(scene)
@@ -203,7 +218,7 @@ def pick(context: bpy.types.Context) -> tuple[bpy.types.Scene, Strip]:
     if len(candidates) == 1:
         return scene, candidates[0]
     if not candidates:
-        raise StripError("No song: add a sound strip to the Video Sequencer (Add > Sound) and select it.")
+        raise NoSongError("No song: add a sound strip to the Video Sequencer (Add > Sound) and select it.")
     raise StripError(f"None of the {len(candidates)} strips with sound is selected: select the song to dance to.")
 
 

@@ -91,7 +91,7 @@ class MAGMA_OT_save_character(_OnTarget):
 
     bl_idname = "magma.save_character"
     bl_label = "Save Preset"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     name: bpy.props.StringProperty(name="Name", description="The preset's name", options={"SKIP_SAVE"})
 

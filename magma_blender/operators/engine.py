@@ -24,7 +24,11 @@ class MAGMA_OT_install_pytorch(bpy.types.Operator):
 
     bl_idname = "magma.install_pytorch"
     bl_label = "Install PyTorch"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        """Ask first."""
+        return manager_of(context).invoke_confirm(self, event)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """In a window: begin. In background: to the end."""
@@ -43,7 +47,7 @@ class MAGMA_OT_remove_pytorch(bpy.types.Operator):
 
     bl_idname = "magma.remove_pytorch"
     bl_label = "Remove PyTorch"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -72,7 +76,7 @@ class MAGMA_OT_check_engine(bpy.types.Operator):
 
     bl_idname = "magma.check_engine"
     bl_label = "Check Engine"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """In a window: ask. In background: wait for the answer too."""
@@ -84,7 +88,7 @@ class MAGMA_OT_open_log(bpy.types.Operator):
 
     bl_idname = "magma.open_log"
     bl_label = "Open Log"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Open it in the system's viewer."""
@@ -101,7 +105,7 @@ class MAGMA_OT_copy_message(bpy.types.Operator):
 
     bl_idname = "magma.copy_message"
     bl_label = "Copy Message"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:

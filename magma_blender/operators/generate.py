@@ -42,8 +42,14 @@ def start_dance(context: bpy.types.Context) -> Job:
     return start_plan(dance_plan, target, setup)
 
 
-def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: EngineSetup) -> Job:
-    """Ask the engine for a planned dance. armature: the target object, or None for a new one. Raises MagmaError."""
+def start_plan(
+    dance_plan: DancePlan,
+    armature: bpy.types.Object | None,
+    setup: EngineSetup,
+    furnish: Callable[[bpy.types.Object], None] = lambda _armature: None,
+) -> Job:
+    """Ask the engine for a planned dance. armature: the target object, or None for a new one. furnish: what is done to
+    the scene once that dances. Raises MagmaError."""
     session.check_idle()
     if armature is not None:
         new_target(armature, dance_plan.frame_start).check()
@@ -52,7 +58,9 @@ def start_plan(dance_plan: DancePlan, armature: bpy.types.Object | None, setup: 
     target = ArmatureReference(armature) if armature is not None else None
 
     def finish(context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
-        return build_dance.build(context, dance_plan, answer, target)
+        made = build_dance.build(context, dance_plan, answer, target)
+        furnish(made)
+        return made
 
     def tell(made: bpy.types.Object, _answer: DanceAnswer, seconds: float) -> Notice:
         return _tell(made, dance_plan, seconds)
@@ -95,7 +103,7 @@ class MAGMA_OT_cancel(bpy.types.Operator):
 
     bl_idname = "magma.cancel"
     bl_label = "Cancel"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -116,7 +124,7 @@ class MAGMA_OT_new_seed(bpy.types.Operator):
 
     bl_idname = "magma.new_seed"
     bl_label = "New Seed"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Draw it."""

@@ -5,6 +5,8 @@
 
 import bpy
 
+from smpl_rig.blender.context import manager_of
+
 from . import engine_tasks
 from .engine import run_task
 from .results import Result
@@ -22,6 +24,10 @@ PRECISIONS = (
     ("float16", "Half", "Weights of 16 bits: about twice as fast on a CPU, and hardly different"),
     ("int8", "8 Bits", "Weights of 8 bits: about three times as fast on a CPU, and a little different"),
 )
+
+
+DIALOG = 420
+"""Pixels, at a scale of 1: paths are long."""
 
 
 class ImportSettings:
@@ -72,7 +78,13 @@ class MAGMA_OT_import_checkpoint(ImportSettings, bpy.types.Operator):
 
     bl_idname = "magma.import_checkpoint"
     bl_label = "Import MAGMA Checkpoint"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        """Ask for the files, unless the preferences give them."""
+        if self.vqvae and self.motionseq:
+            return self.execute(context)
+        return manager_of(context).invoke_props_dialog(self, width=DIALOG)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """In a window: begin. In background: to the end."""
@@ -86,9 +98,11 @@ class MAGMA_OT_fetch_encodec(bpy.types.Operator):
 
     bl_idname = "magma.fetch_encodec"
     bl_label = "Fetch EnCodec Weights"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
-    filepath: bpy.props.StringProperty(name="File", subtype="FILE_PATH")
+    filepath: bpy.props.StringProperty(
+        name="File", description="A copy of EnCodec's weights; empty downloads them", subtype="FILE_PATH"
+    )
 
     def execute(self, context: bpy.types.Context) -> Result:
         """In a window: begin. In background: to the end."""

@@ -130,7 +130,7 @@ class MAGMA_OT_listen(_OnSong):
 
     bl_idname = "magma.listen"
     bl_label = "Listen"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Listen."""
@@ -142,9 +142,9 @@ class MAGMA_OT_scale_tempo(_OnSong):
 
     bl_idname = "magma.scale_tempo"
     bl_label = "Scale Tempo"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
-    factor: bpy.props.FloatProperty(name="Factor", min=0.25, max=4.0, default=2.0)
+    factor: bpy.props.FloatProperty(name="Factor", description="How many times as fast", min=0.25, max=4.0, default=2.0)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Count them so."""
@@ -162,9 +162,11 @@ class MAGMA_OT_set_tempo(_OnSong):
 
     bl_idname = "magma.set_tempo"
     bl_label = "Set Tempo"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
-    tempo: bpy.props.FloatProperty(name="Beats/min", min=SLOWEST, max=FASTEST, default=120.0, precision=2)
+    tempo: bpy.props.FloatProperty(
+        name="Beats/min", description="The song's tempo", min=SLOWEST, max=FASTEST, default=120.0, precision=2
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         """Ask for it."""
@@ -180,7 +182,7 @@ class MAGMA_OT_tap_tempo(bpy.types.Operator):
 
     bl_idname = "magma.tap_tempo"
     bl_label = "Tap"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Note one tap."""
@@ -196,7 +198,7 @@ class MAGMA_OT_use_taps(_OnSong):
 
     bl_idname = "magma.use_taps"
     bl_label = "Use Tapped Tempo"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Use it."""
@@ -216,7 +218,7 @@ class MAGMA_OT_this_is_one(_OnSong):
 
     bl_idname = "magma.this_is_one"
     bl_label = "This Is One"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Let it begin."""
@@ -233,9 +235,9 @@ class MAGMA_OT_set_metre(_OnSong):
 
     bl_idname = "magma.set_metre"
     bl_label = "Set Metre"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
-    beats: bpy.props.IntProperty(name="Beats", min=2, max=LONGEST_BAR, default=4)
+    beats: bpy.props.IntProperty(name="Beats", description="Beats a bar", min=2, max=LONGEST_BAR, default=4)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Set it."""
@@ -247,7 +249,7 @@ class MAGMA_OT_follow_markers(_OnSong):
 
     bl_idname = "magma.follow_markers"
     bl_label = "Follow Moved Markers"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Follow them."""
@@ -270,7 +272,7 @@ class MAGMA_OT_reset_rhythm(_OnSong):
 
     bl_idname = "magma.reset_rhythm"
     bl_label = "As Heard"
-    bl_options = {"INTERNAL"}
+    bl_options = set()
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Forget them."""
@@ -305,7 +307,7 @@ class MAGMA_OT_use_style(bpy.types.Operator):
 
     bl_idname = "magma.use_style"
     bl_label = "Use Style"
-    bl_options = {"REGISTER", "UNDO", "INTERNAL"}
+    bl_options = {"REGISTER", "UNDO"}
 
     style: bpy.props.StringProperty(name="Style", description="A style; empty is Automatic")
 

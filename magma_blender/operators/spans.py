@@ -51,7 +51,7 @@ class MAGMA_OT_toggle_span_lock(OnDancer):
     bl_label = "Toggle Span Lock"
     bl_options = {"UNDO", "INTERNAL"}
 
-    position: bpy.props.IntProperty(min=0)
+    position: bpy.props.IntProperty(name="Token Position", description="In the span", min=0)
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Toggle it."""
@@ -83,7 +83,7 @@ class MAGMA_OT_split_span(OnDancer):
             position = dancer.position_at(scene_of(context).frame_current)
             if dancer.document.span_at(position).start == position:
                 raise SceneError("A span begins here already: move the playhead.")
-            edits.change(armature, lambda document: doc.split(document, position))
+            edits.change(armature, lambda document: doc.split(document, position), dancer)
             return f"Split at {dancer.seconds_of(position):.1f} s."
 
         return do(self, work)
@@ -117,7 +117,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
                     document = doc.split(document, place)
                 return document
 
-            edits.change(armature, split_all)
+            edits.change(armature, split_all, dancer)
             return f"Split at {len(inside)} places."
 
         return do(self, work)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import bpy
+
+from engine.choreography import Audio
 
 from ..engine_host.answers import SongRhythm
 from ..media.sounds import Source
@@ -33,16 +37,23 @@ class Beat:
 
 def beats_of(dancer: Dancer) -> list[Beat]:
     """The beats of a dance's songs, each until the next song begins; none where they are not known."""
-    document, beats, before = dancer.document, list[Beat](), 0
-    ends = [*(audio.at for audio in document.audio[1:]), len(document)]
-    for audio, end in zip(document.audio, ends, strict=True):
-        begin = dancer.seconds_of(audio.at)
-        played = [seconds for seconds in audio.beats if begin + seconds < dancer.seconds_of(end)]
+    document = dancer.document
+    return list(_beats(document.audio, len(document), document.token_rate, dancer.frame_start, dancer.fps))
+
+
+@lru_cache(maxsize=8)
+def _beats(songs: tuple[Audio, ...], count: int, token_rate: float, frame_start: int, fps: float) -> tuple[Beat, ...]:
+    """The beats of songs up to token position `count`; kept, since they are drawn many times a second."""
+    beats, before = list[Beat](), 0
+    ends = [*(audio.at for audio in songs[1:]), count]
+    for audio, end in zip(songs, ends, strict=True):
+        begin = audio.at / token_rate
+        played = [seconds for seconds in audio.beats if begin + seconds < end / token_rate]
         places = _places(len(played), audio.ones, audio.beats_per_bar)
         for seconds, (bar, beat) in zip(played, places, strict=True):
-            beats.append(Beat(dancer.frame_start + (begin + seconds) * dancer.fps, before + bar, beat))
+            beats.append(Beat(frame_start + (begin + seconds) * fps, before + bar, beat))
         before += places[-1][0] if places else 0
-    return beats
+    return tuple(beats)
 
 
 def beats_heard(rhythm: SongRhythm, source: Source, fps: float) -> list[Beat]:
@@ -115,7 +126,7 @@ def _made(scene: bpy.types.Scene) -> set[tuple[int, str]]:
 
 def place_text(beats: Sequence[Beat], frame: float) -> str:
     """The bar and beat at a scene frame ("3.2"), empty where there are none."""
-    passed = [beat for beat in beats if beat.frame <= frame + 0.5]
+    passed = bisect_right(beats, frame + 0.5, key=lambda beat: beat.frame)
     if not passed:
         return "1.1" if beats else ""
-    return f"{passed[-1].bar}.{passed[-1].beat}"
+    return f"{beats[passed - 1].bar}.{beats[passed - 1].beat}"

@@ -18,19 +18,22 @@ from . import dance_keys
 from .dancer import Dancer
 from .generated_dance import read_generated
 from .target import new_target, target_of
-from .transaction import all_or_nothing
+from .transaction import all_or_nothing, record_or_nothing
 
 
-def change(armature: bpy.types.Object, edit: Callable[[Choreography], Choreography]) -> None:
-    """Edit the document alone, with a function of `engine.choreography`; the keys stay. Raises SceneError, and then
-    nothing is changed."""
+def change(
+    armature: bpy.types.Object, edit: Callable[[Choreography], Choreography], dancer: Dancer | None = None
+) -> None:
+    """Edit the document alone, with a function of `engine.choreography`; the keys stay. dancer: what the armature
+    carries now, where that is known. Raises SceneError, and then nothing is changed."""
     check_kept(armature)
-    dancer = dance_keys.current(armature)
+    dancer = dancer or dance_keys.current(armature)
     try:
         edited = edit(dancer.document)
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
-    with all_or_nothing(armature):
+    # an override's record may go with its action, which then becomes this file's own
+    with record_or_nothing(armature) if armature.override_library is None else all_or_nothing(armature):
         dance_keys.store(armature, replace(dancer, document=edited))
 
 
@@ -72,7 +75,8 @@ def ready(armature: bpy.types.Object) -> Dancer:
 
 def check_same(armature: bpy.types.Object, dancer: Dancer, keys_are: bool = True) -> None:
     """Raise SceneError if the dance was changed since the engine was asked. keys_are: whether its keys are the same."""
-    if dance_keys.current(armature) != dancer or not keys_are:
+    now = dance_keys.current(armature)
+    if replace(now, key_prints=()) != replace(dancer, key_prints=()) or not keys_are:
         raise SceneError(
             f'The dance of "{armature.name}" was changed while the engine worked on it, so its answer does not fit any '
             "more: do it again."

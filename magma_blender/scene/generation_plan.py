@@ -26,7 +26,8 @@ class DancePlan:
     first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
     whether frames are to be shown while they are generated. beat_snap: 0 to 1. room: metres of floor, 0 for any.
     candidates: dances of which one is kept. energy: against what is usual. song_energy: how much the song's counts, 0
-    to 1. correction: of the song's rhythm."""
+    to 1. correction: of the song's rhythm. compose: the style of the example song that the engine composes as `audio`,
+    if it is to."""
 
     scene: SceneReference
     name: str
@@ -48,6 +49,7 @@ class DancePlan:
     energy: float = 1.0
     song_energy: float = 0.0
     correction: Correction = NO_CORRECTION
+    compose: str | None = None
 
     def request(self, device: str) -> dict[str, object]:
         """Parameters of the engine's `generate`."""
@@ -70,6 +72,7 @@ class DancePlan:
             "energy": self.energy,
             "song_energy": self.song_energy,
             "correction": asdict(self.correction) if self.correction else None,
+            "compose": self.compose,
         }
 
 

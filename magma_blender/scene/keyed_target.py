@@ -24,6 +24,9 @@ SAME_DANCE = 0.5
 """Share of frames that must be as they were keyed for a dance that is at another place to be the same one, moved."""
 
 
+SAME_FRAME = 1e-3
+
+
 @dataclass(frozen=True)
 class Keyed:
     """What was keyed last. prints: the fingerprint of then. action: the name of the action of then."""
@@ -109,6 +112,21 @@ class KeyedTarget:
         prints = np.where(same, now, np.where(now != keyed.prints, keyed.prints, ~now))
         return Found(frame_start, tuple(sorted(edited)), tuple(prints.tolist()))
 
+    def is_in_place(self, frame_start: int, count: int) -> bool:
+        """Whether all curves begin and end where a dance of so many frames does."""
+        from smpl_rig.blender.keying import curves_at, place_of
+
+        place = place_of(self._keying)
+        if place is None or place.offset is None or not count:
+            return False
+        curves = curves_at(place, self._keying)
+        ends = frame_start - place.offset, frame_start - place.offset + count - 1
+        return len(curves) == len(self._keying.channels) and all(
+            len(keys := curve.keyframe_points) > 0
+            and all(abs(keys[index].co[0] - end) < SAME_FRAME for index, end in zip((0, -1), ends, strict=True))
+            for curve in curves.values()
+        )
+
     def _place_in_time(self, keyed: Keyed, keys: DanceKeys) -> tuple[int, Bools]:
         """(the scene frame of frame 0, (count,) which frames' keys are as they were keyed)."""
         import numpy as np
@@ -129,8 +147,11 @@ class KeyedTarget:
         expected = np.array(keyed.prints, np.int32)
         telling = expected != 0  # a frame without keys says nothing about where the dance is
         best, best_same = float(keyed.frame_start), np.zeros(count, bool)
-        starts = list(dict.fromkeys([keyed.frame_start, span[0], span[1] - (count - 1), *keys.starts(count)]))
-        for start in starts:
+        starts: list[float] = []
+        for start in self._possible_starts(keyed, keys, span):
+            if start in starts:
+                continue
+            starts.append(start)
             for before in (False, True):
                 prints = keys.prints_before(count, start, keyed.frame_start) if before else keys.prints(count, start)
                 same = prints == expected
@@ -163,6 +184,12 @@ class KeyedTarget:
                 "to whole frames, or restore the dance's keyframes."
             )
         return round(best), best_same
+
+    def _possible_starts(self, keyed: Keyed, keys: DanceKeys, span: tuple[float, float]) -> Iterator[float]:
+        """The frames that the dance may begin at, the likeliest first; those that take long to find come last."""
+        count = len(keyed.prints)
+        yield from (keyed.frame_start, span[0], span[1] - (count - 1))
+        yield from keys.starts(count)
 
     def _why_no_keys(self, keyed: Keyed) -> str:
         armature = self._armature

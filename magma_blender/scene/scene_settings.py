@@ -14,11 +14,15 @@ from engine.protocol import MOST_CANDIDATES
 
 from ..engine_host.checkpoint_list import (
     DEFAULT_CHECKPOINT,
+    LONGEST_NAME,
     KnownCheckpoint,
     find_checkpoint,
     has_energy,
     known_checkpoints,
 )
+from ..engine_host.notices import Notice
+from ..engine_host.plain_text import shown
+from ..engine_host.session import session
 
 AUTO_STYLE = "AUTO"
 
@@ -79,6 +83,21 @@ def _keep_style_known(settings: "MagmaSettings", _context: bpy.types.Context) ->
         settings.style = AUTO_STYLE
 
 
+def _chosen_style(settings: "MagmaSettings") -> str:
+    return str(settings.style) or AUTO_STYLE
+
+
+def _want_style(settings: "MagmaSettings", style: str) -> None:
+    try:
+        settings.style = style
+    except TypeError:
+        settings.style = AUTO_STYLE
+        session.notice = Notice(
+            f"The preset asks for the style {shown(style, LONGEST_NAME)}, which the checkpoint "
+            f'"{settings.checkpoint}" lacks: the style that fits the song is danced.'
+        )
+
+
 def _is_armature(_settings: "MagmaSettings", candidate: bpy.types.Object) -> bool:
     return candidate.type == "ARMATURE"
 
@@ -96,6 +115,13 @@ class MagmaSettings(bpy.types.PropertyGroup):
         update=_keep_style_known,
     )
     style: bpy.props.EnumProperty(name="Style", description="Style of the dance", items=_style_items)
+    wanted_style: bpy.props.StringProperty(
+        name="Style of a Preset",
+        description="The style, or Automatic in place of one that the checkpoint lacks",
+        get=_chosen_style,
+        set=_want_style,
+        options={"HIDDEN", "SKIP_SAVE"},
+    )
     candidates: bpy.props.IntProperty(
         name="Candidates",
         description="How many dances are generated at once, of which the best is kept: likely moves, on the beat, "
@@ -168,8 +194,8 @@ class MagmaSettings(bpy.types.PropertyGroup):
         default=True,
     )
     target: bpy.props.PointerProperty(
-        name="Target",
-        description="Armature that dances; empty makes a new one",
+        name="Character",
+        description="Armature that dances; empty makes a new mannequin",
         type=bpy.types.Object,
         poll=_is_armature,
     )

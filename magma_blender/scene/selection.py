@@ -24,8 +24,18 @@ def chosen_target(scene: bpy.types.Scene) -> bpy.types.Object | None:
         return target
     what = f'is not in the scene "{scene.name}"' if target.users_scene else "was deleted"
     raise SceneError(
-        f'The target "{target.name}" {what}: choose another armature as Target in the panel, or clear it for a new one.'
+        f'The target "{target.name}" {what}: choose another armature as Character in the panel, or clear it for a '
+        "new one."
     )
+
+
+def active_armature(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The active object, if it is selected and an armature, or the armature that it hangs on."""
+    active = active_object(context)
+    if active is None or not active.select_get():
+        return None
+    around = (active, active.parent)
+    return next((obj for obj in around if obj is not None and obj.type == "ARMATURE"), None)
 
 
 def is_in(scene: bpy.types.Scene, obj: bpy.types.Object) -> bool:

@@ -13,7 +13,7 @@ from smpl_rig.blender.context import windows_of
 
 from ..engine_host.checkpoint_list import title_of
 from . import beat_markers
-from .dancer import keeper, load_or_none
+from .dancer import keeper, seen_or_none
 
 
 class MagmaSpan(bpy.types.PropertyGroup):
@@ -61,21 +61,35 @@ def refresh(armature: bpy.types.Object) -> None:
         return  # what is linked is as it was
     shown = spans_of(armature)
     chosen = selected_ranges(armature)
-    shown.spans.clear()
-    dancer = load_or_none(armature)
-    if dancer is not None:
+    dancer = seen_or_none(armature)
+    if dancer is None:
+        shown.spans.clear()
+    else:
         document, beats = dancer.document, beat_markers.beats_of(dancer)
         shown.frame_start, shown.frames_per_position = dancer.frame_start, dancer.frames_per_position
-        for span in document.spans:
-            item = shown.spans.add()
-            item.start, item.stop, item.locked = span.start, span.stop, span.locked
-            item.name = f"{dancer.seconds_of(span.start):.1f}–{dancer.seconds_of(span.stop):.1f} s"
+        while len(shown.spans) > len(document.spans):
+            shown.spans.remove(len(shown.spans) - 1)
+        styles = {span.style or document.style or "" for span in document.spans}
+        titles = {style: title_of(document.checkpoint.name, style) for style in styles}
+        for number, span in enumerate(document.spans):
             places = [beat_markers.place_text(beats, dancer.frame_of(at)) for at in (span.start, span.stop)]
-            item.bars = f"bar {places[0]}–{places[1]}" if beats else ""
-            item.style = span.style or document.style or ""
-            item.style_title = title_of(document.checkpoint.name, item.style)
-            item.variant, item.variants = span.chosen + 1, len(span.variants)
-            item.selected = any(start <= span.start and span.stop <= stop for start, stop in chosen)
+            style = span.style or document.style or ""
+            values = {
+                "start": span.start,
+                "stop": span.stop,
+                "locked": span.locked,
+                "name": f"{dancer.seconds_of(span.start):.1f}–{dancer.seconds_of(span.stop):.1f} s",
+                "bars": f"bar {places[0]}–{places[1]}" if beats else "",
+                "style": style,
+                "style_title": titles[style],
+                "variant": span.chosen + 1,
+                "variants": len(span.variants),
+                "selected": any(start <= span.start and span.stop <= stop for start, stop in chosen),
+            }
+            item = shown.spans[number] if number < len(shown.spans) else shown.spans.add()
+            for name, value in values.items():
+                if getattr(item, name) != value:
+                    setattr(item, name, value)
         shown.active = min(shown.active, len(shown.spans) - 1)
     _redraw_bands()
 

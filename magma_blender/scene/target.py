@@ -40,6 +40,9 @@ class Target(Protocol):
     def compare(self, keyed: Keyed) -> Found:
         """Where a dance that was keyed is now, and which of its frames somebody has changed."""
 
+    def is_in_place(self, frame_start: int, count: int) -> bool:
+        """Whether all curves of a dance of so many frames begin and end where that does; a look at few keys."""
+
     def write(self, motion: Motion, frame_start: int, name: str, former: Former | None) -> None:
         """Key a motion in a new action `name`, in place of a former dance where there was one. What else is keyed, also
         before and after the dance, stays."""

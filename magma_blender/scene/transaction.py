@@ -46,6 +46,18 @@ def all_or_nothing(armature: bpy.types.Object | None) -> Iterator[None]:
         _replace_by_present(armature, former)
 
 
+@contextlib.contextmanager
+def record_or_nothing(armature: bpy.types.Object) -> Iterator[None]:
+    """`all_or_nothing` for a change of the armature's record and list of spans alone."""
+    record = stored_in(armature)
+    try:
+        yield
+    except BaseException:
+        put_back(armature, record)
+        span_list.refresh(armature)
+        raise
+
+
 def _replace_by_present(armature: bpy.types.Object, former: bpy.types.Action) -> None:
     """Remove an action; the armature's present one may have its name, which ends in a number only because of it."""
     name = former.name

@@ -48,7 +48,7 @@ def pairs(context: bpy.types.Context) -> list[Pair]:
     if not others:
         raise SceneError(
             f'Nobody is there to dance what "{dancers[0].name}" dances: select another armature beside it, or choose '
-            "one as Target."
+            "one as Character."
         )
     if len(dancers) == 1:
         return [(dancers[0], other) for other in others]

@@ -1,4 +1,5 @@
-"""The sub-panel "Character" in both sidebars: which bone of the target is what, and how it is keyed."""
+"""The sub-panel "Character" in both sidebars: which bone of the target is what, and how it is keyed; the body of a new
+one."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from smpl_rig.blender.context import scene_of
 from ..errors import SceneError
 from ..scene import character_presets, characters
 from ..scene.character_fields import LAST, MagmaCharacter, fields_of, is_chain
-from ..scene.scene_settings import settings_of
+from ..scene.scene_settings import MagmaSettings, settings_of
 from .draw import draw_lines, name_text, never_raises
 from .sub_panel import sub_panels
 
@@ -55,18 +56,31 @@ class MAGMA_MT_character_presets(bpy.types.Menu):
                 self.layout.label(text="No preset was saved yet")
 
 
-def is_shown(context: bpy.types.Context) -> bool:
+def has_bones(context: bpy.types.Context) -> bool:
     """Only with an armature as target."""
     target = settings_of(scene_of(context)).target
     return target is not None and target.type == "ARMATURE"
 
 
+def draw_body(layout: bpy.types.UILayout, settings: MagmaSettings) -> None:
+    """Whether a new armature gets a body, and which."""
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "use_body")
+    if settings.use_body:
+        column.prop(settings, "body_file")
+
+
 def draw_character(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What is missing, the buttons, hands and sparse keys, a picker a role of the body."""
+    """What is missing, the buttons, hands and sparse keys, a picker a role of the body; without a target its body."""
     from smpl_rig.retarget.roles import BODY_ROLES, words
 
     scene = scene_of(context)
     target, fields = settings_of(scene).target, fields_of(scene)
+    if not has_bones(context):
+        draw_body(layout, settings_of(scene))
+        return
     try:
         smpl, character = characters.is_smpl(target), characters.map_of(target)
     except ValueError as error:  # errors of armatures are
@@ -137,8 +151,8 @@ def _labelled(layout: bpy.types.UILayout, label: str) -> bpy.types.UILayout:
     return row
 
 
-MAGMA_PT_sequencer_character, MAGMA_PT_viewport_character = sub_panels("Character", draw_character, is_shown)
-MAGMA_PT_sequencer_fingers, MAGMA_PT_viewport_fingers = sub_panels("Fingers", draw_fingers, is_shown, "Character")
+MAGMA_PT_sequencer_character, MAGMA_PT_viewport_character = sub_panels("Character", draw_character)
+MAGMA_PT_sequencer_fingers, MAGMA_PT_viewport_fingers = sub_panels("Fingers", draw_fingers, has_bones, "Character")
 CLASSES = (
     MAGMA_MT_character_presets,
     MAGMA_PT_sequencer_character,

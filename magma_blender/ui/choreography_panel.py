@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from smpl_rig.blender.context import region_of, ui_scale
+from smpl_rig.blender.context import active_object, region_of, ui_scale
 
 from ..engine_host import engine_setup
 from ..engine_host.checkpoint_list import has_energy, styles_of, title_of
-from ..errors import MagmaError
+from ..errors import MagmaError, SceneError
 from ..media import song_asset
-from ..scene.dancer import Dancer, load, load_or_none
+from ..scene.dancer import Dancer, carries_any, load, seen_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
 from .draw import draw_lines, name_text, never_raises
@@ -88,7 +88,7 @@ class MAGMA_MT_span_style(bpy.types.Menu):
 
 def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     armature = dancer_or_none(context)
-    dancer = load_or_none(armature) if armature is not None else None
+    dancer = seen_or_none(armature)
     if dancer is None:
         return
     document = dancer.document
@@ -114,20 +114,21 @@ class MAGMA_MT_span_energy(bpy.types.Menu):
 
 
 def is_shown(context: bpy.types.Context) -> bool:
-    """Only where a dance can be edited."""
-    return dancer_or_none(context) is not None
+    """Only where there is a dance, or what is left of one."""
+    active = active_object(context)
+    return dancer_or_none(context) is not None or (active is not None and carries_any(active))
 
 
 def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    armature = find_dancer(context)
+    armature = dancer_or_none(context)
+    if armature is None:
+        draw_unusable(layout, context)
+        return
     shown = spans_of(armature)
-    dancer = load_or_none(armature)
-    name = name_text(armature.name)
-    layout.label(
-        text=name if dancer is None else f"{name} ({name_text(dancer.document.checkpoint.label)})",
-        icon="ARMATURE_DATA",
-    )
+    dancer = seen_or_none(armature)
+    layout.label(text=name_text(armature.name), icon="ARMATURE_DATA")
     if dancer is not None:
+        draw_dance(layout, dancer)
         draw_song(layout, dancer, context)
     layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
     icon: IconItems = "RESTRICT_SELECT_OFF"
@@ -139,6 +140,26 @@ def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -
         text, icon = str(error), "ERROR"
     draw_lines(layout, [text], context, icon)
     draw_buttons(layout, dancer is not None and has_energy(dancer.document.checkpoint.name))
+
+
+def draw_unusable(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Why what the active armature carries of a dance cannot be edited."""
+    try:
+        find_dancer(context)
+    except SceneError as error:
+        draw_lines(layout, [str(error)], context, "ERROR")
+
+
+def draw_dance(layout: bpy.types.UILayout, dancer: Dancer) -> None:
+    """What is danced, to what, by which checkpoint."""
+    document = dancer.document
+    column = layout.column(align=True)
+    column.scale_y = 0.8
+    column.active = False
+    style = f"{title_of(document.checkpoint.name, document.style)}, " if document.style else ""
+    column.label(text=name_text(f"{style}seed {document.seed}, {document.checkpoint.label}"))
+    length = f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s"
+    column.label(text=f"{length}, to {name_text(dancer.strip)}")
 
 
 def draw_song(layout: bpy.types.UILayout, dancer: Dancer, context: bpy.types.Context) -> None:
@@ -182,10 +203,11 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
     column.operator("magma.keep_keyframes", icon="KEYFRAME_HLT")
     column.operator("magma.restore_keyframes", icon="LOOP_BACK")
     column.operator("magma.mark_beats", icon="MARKER_HLT")
+    column.operator("magma.transfer_dance", icon="ARMATURE_DATA")
 
 
 MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(
-    "Choreography", _draw_choreography, is_shown, is_open=True
+    "Choreography", _draw_choreography, is_shown
 )
 CLASSES = (
     MAGMA_UL_spans,

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import bpy
@@ -26,7 +27,12 @@ NARROWEST, WIDEST = 20, 120
 MOST_LINES = 8
 """Lines that one message may fill, however long it is."""
 LONGEST_NAME = 60
+LONG = 2000
+"""Letters of a text whose lines are not kept."""
 _told: set[str] = set()
+_fitted = lru_cache(maxsize=64)(fitted)
+_short_name = lru_cache(maxsize=256)(partial(shown, longest=LONGEST_NAME))
+"""The same few texts are drawn many times a second."""
 
 
 @contextlib.contextmanager
@@ -46,7 +52,7 @@ def never_raises(layout: bpy.types.UILayout | None = None) -> Iterator[None]:
 
 def name_text(name: str) -> str:
     """A name from the .blend as a label shows it."""
-    return shown(name, LONGEST_NAME)
+    return _short_name(name) if len(name) <= LONGEST_NAME else shown(name, LONGEST_NAME)
 
 
 def draw_lines(
@@ -62,7 +68,9 @@ def draw_lines(
     """
     scale = ui_scale(context)
     room = int((region_of(context).width - 70 * scale) / (PIXELS_PER_LETTER * scale))
-    parts, is_cut = fitted(lines, min(max(NARROWEST, room), WIDEST), most)
+    texts, width = tuple(lines), min(max(NARROWEST, room), WIDEST)
+    fit = _fitted if sum(map(len, texts)) < LONG else fitted
+    parts, is_cut = fit(texts, width, most)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for part in parts:

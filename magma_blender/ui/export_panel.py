@@ -1,4 +1,4 @@
-"""The sub-panel "Export" in both sidebars, and the entry in the menu File > Export."""
+"""The sub-panel "Export" in both sidebars."""
 
 from __future__ import annotations
 
@@ -46,21 +46,6 @@ def draw_export(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
         draw_lines(layout.box(), [str(error)], context, "ERROR")
         return
     layout.operator("magma.export_dance", text=f"Export {name_text(character(context).name)}", icon="EXPORT")
-
-
-def _draw_entry(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
-    assert menu.layout is not None
-    menu.layout.operator("magma.export_dance", text="MAGMA Dance")
-
-
-def register() -> None:
-    """Add the menu's entry."""
-    bpy.types.TOPBAR_MT_file_export.append(_draw_entry)
-
-
-def unregister() -> None:
-    """Remove it."""
-    bpy.types.TOPBAR_MT_file_export.remove(_draw_entry)
 
 
 MAGMA_PT_sequencer_export, MAGMA_PT_viewport_export = sub_panels("Export", draw_export, is_shown)

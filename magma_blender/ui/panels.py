@@ -1,22 +1,27 @@
-"""The panel "MAGMA" in the sidebars of sequencer and 3D viewport."""
+"""The panel "MAGMA" in the sidebars of sequencer and 3D viewport: song, character, style, energy, the one button."""
 
 from __future__ import annotations
 
 import bpy
 
-from smpl_rig.blender.context import active_object, scene_of
+from smpl_rig.blender.context import scene_of
 
 from ..engine_host import engine_setup
-from ..engine_host.checkpoint_list import has_energy, title_of
+from ..engine_host.checkpoint_list import has_energy
 from ..engine_host.session import session
-from ..errors import SceneError, SetupError, StripError
+from ..errors import NoSongError, SetupError, StripError
 from ..media import audibility, strips
+from ..media.strips import Strip
 from ..operators.job_operator import seconds_text
-from ..scene import scene_settings
-from ..scene.dancer import carries_any, load
-from ..scene.scene_settings import MagmaSettings, settings_of
+from ..scene.scene_settings import settings_of
 from .character_panel import draw_found
 from .draw import draw_lines, draw_notice, draw_running, name_text, never_raises
+from .presets import MAGMA_PT_presets
+
+NUMBER_SHARE = 0.08
+"""Of a row: the number of a step beside its button."""
+NAME_SHARE = 0.72
+"""Of a row: the song's name beside its length."""
 
 
 class _Sidebar(bpy.types.Panel):
@@ -26,6 +31,10 @@ class _Sidebar(bpy.types.Panel):
     bl_category = "MAGMA"
     bl_region_type = "UI"
 
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        """The button with the presets."""
+        MAGMA_PT_presets.draw_panel_header(self.layout)
+
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the panel."""
         assert self.layout is not None
@@ -34,111 +43,98 @@ class _Sidebar(bpy.types.Panel):
 
 
 def draw_sidebar(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The strip, the settings of the next dance, what is going on and what happened, and the dance of the armature."""
+    """What a dance needs and the button, or the three clicks to a first one; what is going on, and what happened."""
     layout.use_property_split = True
     layout.use_property_decorate = False
-    draw_strip(layout, context)
-    settings = settings_of(scene_of(context))
-    imported = scene_settings.is_imported(settings)
-    column = layout.column()
-    column.prop(settings, "style")
-    column.prop(settings, "checkpoint")
-    if description := scene_settings.description_of(settings):
-        hint = column.column()
-        hint.active = False
-        draw_lines(hint, [description], context, most=4)
-    if has_energy(settings.checkpoint):
-        column.prop(settings, "energy", slider=True)
-        column.prop(settings, "song_energy", slider=True)
-    row = column.row(align=True)
-    row.prop(settings, "seed")
-    row.operator("magma.new_seed", text="", icon="FILE_REFRESH")
-    row = column.row()
-    row.enabled = not imported
-    row.prop(settings, "candidates")
-    _draw_guidance(column, settings, imported)
-    if imported:
-        column.prop(settings, "music_view")
-    column.prop(settings, "beat_snap", slider=True)
-    column.prop(settings, "room")
-    column.prop(settings, "length")
-    column.prop(settings, "target")
-    draw_found(column, context)
-    if settings.target is None:
-        column.prop(settings, "use_body")
-        if settings.use_body:
-            column.prop(settings, "body_file")
-    column.prop(settings, "live_preview")
-    if not draw_running(layout, context):
-        _draw_start(layout, context)
+    try:
+        picked = strips.pick(context)
+    except NoSongError:
+        draw_first_steps(layout, context)
+    except StripError as error:
+        draw_lines(layout.box(), [str(error)], context, "SOUND")
+        draw_what_dances(layout, context)
+        _draw_going_on(layout, context)
+    else:
+        draw_strip(layout, context, *picked)
+        draw_what_dances(layout, context)
+        _draw_going_on(layout, context)
     if session.notice is not None:
         draw_notice(layout, session.notice, context)
-    draw_dance(layout, context)
 
 
-def _draw_guidance(column: bpy.types.UILayout, settings: MagmaSettings, imported: bool) -> None:
-    """The setting, and what 0 means; it is off for an imported checkpoint, which cannot be guided."""
-    row = column.row()
-    row.enabled = not imported
-    row.prop(settings, "guidance")
-    if imported or not settings.guidance:
-        hint = column.row()
-        hint.active = False
-        hint.alignment = "RIGHT"
-        hint.label(text="not for imported checkpoints" if imported else "0 = the checkpoint's own")
+def draw_first_steps(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """The three clicks, each with its button, and Try an Example."""
+    column = layout.column()
+    _step(column, "1").operator("magma.add_song", icon="FILE_SOUND")
+    _draw_character(_step(column, "2"), context, text="")
+    hint = _step(column, "")
+    hint.active = False
+    hint.label(text="Empty: a mannequin")
+    draw_found(column, context)
+    button = _step(column, "3")
+    button.enabled = False
+    button.operator("magma.generate_dance", icon="PLAY")
+    layout.separator()
+    if not draw_running(layout, context) and not _draw_problem(layout, context):
+        row = layout.row()
+        row.scale_y = 1.4
+        row.operator("magma.try_example", icon="PLAY")
 
 
-def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The strip that Generate Dance would use, or what to do to have one."""
+def _step(column: bpy.types.UILayout, number: str) -> bpy.types.UILayout:
+    row = column.split(factor=NUMBER_SHARE)
+    row.label(text=number)
+    return row.row(align=True)
+
+
+def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bpy.types.Scene, strip: Strip) -> None:
+    """The strip that Generate Dance would use."""
     box = layout.box()
-    try:
-        scene, strip = strips.pick(context)
-    except StripError as error:
-        draw_lines(box, [str(error)], context, "SOUND")
-        return
     silent = audibility.why_silent(scene, strip)
     seconds = strip.frame_final_duration / strips.frame_rate(scene)
-    row = box.row()
+    row = box.split(factor=NAME_SHARE)
     row.label(text=name_text(strip.name), icon="MUTE_IPO_ON" if silent else "SOUND")
-    row.label(text=seconds_text(seconds))
+    length = row.row()
+    length.alignment = "RIGHT"
+    length.label(text=seconds_text(seconds))
     if silent:
         draw_lines(box, [f"The strip {silent}."], context, "ERROR")
 
 
-def _draw_start(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """The button, or what is missing for it."""
+def draw_what_dances(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """Character, style and energy of the next dance."""
+    settings = settings_of(scene_of(context))
+    column = layout.column()
+    _draw_character(column.row(align=True), context)
+    draw_found(column, context)
+    column.prop(settings, "style")
+    if has_energy(settings.checkpoint):
+        column.prop(settings, "energy", slider=True)
+
+
+def _draw_character(row: bpy.types.UILayout, context: bpy.types.Context, text: str = "Character") -> None:
+    row.prop(settings_of(scene_of(context)), "target", text=text)
+    row.operator("magma.use_active", text="", icon="ARMATURE_DATA")
+
+
+def _draw_going_on(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What is going on, else the button, or what is missing for it."""
+    if draw_running(layout, context) or _draw_problem(layout, context):
+        return
+    row = layout.row()
+    row.scale_y = 1.6
+    row.operator("magma.generate_dance", icon="PLAY")
+
+
+def _draw_problem(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool:
+    """What is missing for any dance; False where nothing is."""
     try:
         engine_setup.check_numpy()
         session.setup()
     except SetupError as error:
         draw_lines(layout.box(), [str(error)], context, "ERROR")
-        return
-    row = layout.row()
-    row.scale_y = 1.6
-    row.operator("magma.generate_dance", icon="PLAY")
-    layout.label(text="Engine runs" if session.engine_runs else "Engine starts when needed", icon="CHECKMARK")
-
-
-def draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """What the active armature dances, or why that cannot be said."""
-    active = active_object(context)
-    if active is None or active.type != "ARMATURE" or not carries_any(active):
-        return
-    box = layout.box()
-    box.label(text=f"Choreography of {name_text(active.name)}", icon="ARMATURE_DATA")
-    try:
-        dancer = load(active)
-    except SceneError as error:
-        draw_lines(box, [str(error)], context, "ERROR")
-        return
-    document = dancer.document
-    column = box.column(align=True)
-    column.scale_y = 0.8
-    style = f"{title_of(document.checkpoint.name, document.style)}, " if document.style else ""
-    column.label(text=name_text(f"{style}seed {document.seed}, checkpoint {document.checkpoint.name}"))
-    length = f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s"
-    column.label(text=f"{length}, to {name_text(dancer.strip)}")
-    box.operator("magma.transfer_dance", icon="ARMATURE_DATA")
+        return True
+    return False
 
 
 class MAGMA_PT_sequencer(_Sidebar):

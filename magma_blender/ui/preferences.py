@@ -7,13 +7,20 @@ import os
 
 import bpy
 
+from smpl_rig.blender.context import preferences_of
+
 from .. import paths
 from ..engine_host import engine_setup
 from ..engine_host.installation.environment import ENVIRONMENT, why_not_installed
 from ..engine_host.session import session
 from ..errors import SetupError
 from ..operators.import_checkpoint import IMPORT_SETTINGS, MagmaOriginal
+from . import shortcuts, tab
 from .draw import draw_lines, draw_notice, draw_running, never_raises
+
+
+def _rename_tab(preferences: "MagmaPreferences", _context: bpy.types.Context) -> None:
+    tab.rename_tab(preferences.tab_name)
 
 
 class MagmaPreferences(bpy.types.AddonPreferences):
@@ -34,7 +41,15 @@ class MagmaPreferences(bpy.types.AddonPreferences):
         description="Where the engine's environment, log and sounds go; empty is Blender's own data folder",
         subtype="DIR_PATH",
     )
-    original: bpy.props.PointerProperty(type=MagmaOriginal)
+    tab_name: bpy.props.StringProperty(
+        name="Tab", description="Name of the tab in the sidebars", default=tab.TAB, update=_rename_tab
+    )
+    show_shortcuts: bpy.props.BoolProperty(
+        name="Shortcuts", description="Keyboard shortcuts, which are off until you turn them on"
+    )
+    original: bpy.props.PointerProperty(
+        name="Original MAGMA", description="What an import of the original's checkpoint asks for", type=MagmaOriginal
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         """Draw the preferences."""
@@ -50,6 +65,7 @@ def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, pre
     column.prop(preferences, "engine_python")
     column.prop(preferences, "device")
     column.prop(preferences, "data_folder")
+    column.prop(preferences, "tab_name")
     data = engine_setup.data_folder()
     draw_lines(column, [f"Data folder in use: {data}"], context, "FILE_FOLDER", most=3)
     try:
@@ -65,6 +81,8 @@ def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, pre
         draw_notice(layout, session.notice, context)
     if not session.occupied:
         draw_pytorch(layout, context, preferences)
+    if _draw_title(box := layout.box(), preferences, "show_shortcuts"):
+        shortcuts.draw_shortcuts(box, context)
 
 
 def draw_pytorch(layout: bpy.types.UILayout, context: bpy.types.Context, preferences: MagmaPreferences) -> None:
@@ -89,11 +107,7 @@ def draw_pytorch(layout: bpy.types.UILayout, context: bpy.types.Context, prefere
 def draw_original(layout: bpy.types.UILayout, settings: MagmaOriginal) -> None:
     """The box for checkpoints of the original MAGMA, closed until it is asked for."""
     box = layout.box()
-    title = box.row()
-    title.alignment = "LEFT"
-    title.use_property_split = False
-    title.prop(settings, "is_open", icon="TRIA_DOWN" if settings.is_open else "TRIA_RIGHT", emboss=False)
-    if not settings.is_open:
+    if not _draw_title(box, settings, "is_open"):
         return
     column = box.column()
     for name in IMPORT_SETTINGS:
@@ -104,6 +118,23 @@ def draw_original(layout: bpy.types.UILayout, settings: MagmaOriginal) -> None:
     column.separator()
     column.prop(settings, "encodec_file")
     column.operator("magma.fetch_encodec", icon="URL").filepath = settings.encodec_file
+
+
+def _draw_title(box: bpy.types.UILayout, owner: MagmaOriginal | MagmaPreferences, name: str) -> bool:
+    """The title of a box that is closed until it is asked for; whether it is open. name: the setting that says so."""
+    is_open = bool(getattr(owner, name))
+    title = box.row()
+    title.alignment = "LEFT"
+    title.use_property_split = False
+    title.prop(owner, name, icon="TRIA_DOWN" if is_open else "TRIA_RIGHT", emboss=False)
+    return is_open
+
+
+def tab_name() -> str:
+    """The name of the sidebars' tab that the user chose."""
+    addon = preferences_of(bpy.context).addons.get(paths.PACKAGE)
+    chosen = addon.preferences if addon is not None else None
+    return str(chosen.tab_name) if isinstance(chosen, MagmaPreferences) else tab.TAB
 
 
 CLASSES = (MagmaPreferences,)

@@ -14,16 +14,16 @@ Poll = Callable[[bpy.types.Context], bool]
 
 
 def sub_panels(
-    label: str, draw: Draw, poll: Poll | None = None, parent: str = "", is_open: bool = False
+    label: str, draw: Draw, poll: Poll | None = None, parent: str = ""
 ) -> tuple[type[bpy.types.Panel], type[bpy.types.Panel]]:
-    """The panel in the sequencer, and that in the 3D viewport.
+    """The panel in the sequencer, and that in the 3D viewport, both folded at first.
 
     draw: what it shows. poll: where it is shown at all; everywhere without one. parent: the label of the sub-panel that
-    it belongs to. is_open: whether it is unfolded at first.
+    it belongs to.
     """
     return (
-        _panel("sequencer", "SEQUENCE_EDITOR", label, draw, poll, parent, is_open),
-        _panel("viewport", "VIEW_3D", label, draw, poll, parent, is_open),
+        _panel("sequencer", "SEQUENCE_EDITOR", label, draw, poll, parent),
+        _panel("viewport", "VIEW_3D", label, draw, poll, parent),
     )
 
 
@@ -34,7 +34,6 @@ def _panel(
     draw_in: Draw,
     is_shown: Poll | None,
     parent: str,
-    is_open: bool,
 ) -> type[bpy.types.Panel]:
     above = f"MAGMA_PT_{sidebar}"
 
@@ -45,7 +44,7 @@ def _panel(
         bl_region_type = "UI"
         bl_category = "MAGMA"
         bl_label = label
-        bl_options = set() if is_open else {"DEFAULT_CLOSED"}
+        bl_options = {"DEFAULT_CLOSED"}
 
         @classmethod
         def poll(cls, context: bpy.types.Context) -> bool:

@@ -13,17 +13,19 @@ from smpl_rig.blender.context import region_of, ui_scale
 
 from ..media import strips
 from ..scene import beat_markers
-from ..scene.dancer import load_or_none
+from ..scene.dancer import seen_or_none
 from ..scene.selection import dancer_or_none
 from ..scene.span_list import shown_spans, spans_of
 from .draw import name_text, never_raises
-from .rhythm_panel import heard_song
+from .music_panel import heard_song
 
 BOTTOM, HEIGHT, TICK, BAR_TICK = 24, 18, 5, 10
 """Pixels at a scale of 1: the band above the region's lower edge, which has a scroll bar, and ticks on top of it."""
 HATCH = 7
 TEXT_SIZE = 11
 GAP = 1.0
+NARROW = 14
+"""Pixels at a scale of 1 that no style's name fits into."""
 LOCK_COLOR = (1.0, 1.0, 1.0, 0.75)
 TICK_COLOR = (1.0, 1.0, 1.0, 0.7)
 STRENGTHS, WEAKEST = 4, 0.15
@@ -101,16 +103,17 @@ def draw() -> None:
 def _draw() -> None:
     context = bpy.context
     armature = dancer_or_none(context)
-    dancer = load_or_none(armature) if armature is not None else None
+    dancer = seen_or_none(armature)
     beats = beat_markers.beats_of(dancer) if dancer is not None else _beats_of_song(context)
     if armature is None and not beats:
         return
-    view, scale = region_of(context).view2d, ui_scale(context)
+    region, scale = region_of(context), ui_scale(context)
+    view, width = region.view2d, region.width
+    first, last = (view.region_to_view(x, 0)[0] for x in (0, width))
 
     def to_pixel(frame: float) -> float:
-        return float(view.view_to_region(frame, 0, clip=False)[0])
+        return (frame - first) / (last - first) * width
 
-    width = region_of(context).width
     found = bars(armature, to_pixel) if armature is not None else []
     shown = [bar for bar in found if bar.right > 0 and bar.left < width]
     # hatching far outside the region would be drawn for nothing
@@ -145,11 +148,15 @@ def _paint(shown: list[Bar], ticks: list[Tick], scale: float) -> None:
             batch_for_shader(shader, kind, {"pos": points}).draw(shader)
 
     gpu.state.blend_set("ALPHA")
+    # what has one colour is painted at once: each call costs more than what it paints
+    faces: dict[Color, list[Point]] = {}
     for bar in shown:
         a, b, c, d = (bar.left, bottom), (bar.right, bottom), (bar.right, top), (bar.left, top)
-        paint("TRIS", [a, b, c, a, c, d], bar.color)
-        if bar.locked:
-            paint("LINES", hatching(bar, bottom, height, HATCH * scale), LOCK_COLOR)
+        faces.setdefault(bar.color, []).extend((a, b, c, a, c, d))
+    for color, corners in faces.items():
+        paint("TRIS", corners, color)
+    locked = [hatching(bar, bottom, height, HATCH * scale) for bar in shown if bar.locked]
+    paint("LINES", [point for lines in locked for point in lines], LOCK_COLOR)
     low = top if shown else bottom
     for strength in range(STRENGTHS):
         marks = [
@@ -164,6 +171,8 @@ def _paint(shown: list[Bar], ticks: list[Tick], scale: float) -> None:
     blf.color(0, *TEXT_COLOR)
     for bar in shown:
         left = max(bar.left, 0) + 4 * scale
+        if bar.right - left < NARROW * scale:
+            continue
         if left + blf.dimensions(0, bar.text)[0] < bar.right:
             blf.position(0, left, bottom + 5 * scale, 0)
             blf.draw(0, bar.text)

@@ -21,7 +21,7 @@ import build_addon  # noqa: E402
 ADDON = "magma_blender/"
 BUNDLE = "magma_blender/bundle/"
 ROOMS = {
-    "": {"engine_host", "exports", "media", "operators", "scene", "ui", "bundle"},
+    "": {"engine_host", "exports", "media", "operators", "presets", "scene", "ui", "bundle"},
     "bundle/": {"checkpoints", "engine", "smpl_rig"},
     "bundle/checkpoints/": {"default", "open"},
     "bundle/engine/": {"audio", "choreography", "editing", "models", "motion", "pipeline", "runtime", "service"},

@@ -29,18 +29,17 @@ def context_for(width=400):
 
 
 def draw_everything(preferences, width=400):
-    """The labels of all panels."""
-    from magma_blender.ui import choreography_panel, export_panel, panels
+    """The labels of all panels of the viewport, and of the preferences."""
+    from magma_blender import registration
+    from magma_blender.ui import choreography_panel
     from magma_blender.ui import preferences as page
 
     context = context_for(width)
     layout = Layout(context)
-    panels.MAGMA_PT_viewport.draw(types.SimpleNamespace(layout=layout), context)
-    if choreography_panel.MAGMA_PT_viewport_choreography.poll(context):
-        choreography_panel.MAGMA_PT_viewport_choreography.draw(types.SimpleNamespace(layout=layout), context)
-        choreography_panel.MAGMA_MT_span_style.draw(types.SimpleNamespace(layout=layout), context)
-    if export_panel.MAGMA_PT_viewport_export.poll(context):
-        export_panel.MAGMA_PT_viewport_export.draw(types.SimpleNamespace(layout=layout), context)
+    for kind in registration.CLASSES:
+        if kind.__name__.startswith("MAGMA_PT_viewport") and ("poll" not in vars(kind) or kind.poll(context)):
+            kind.draw(types.SimpleNamespace(layout=layout), context)
+    choreography_panel.MAGMA_MT_span_style.draw(types.SimpleNamespace(layout=layout), context)
     page.draw_preferences(layout, context, preferences)
     return layout.seen
 

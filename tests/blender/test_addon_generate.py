@@ -556,7 +556,7 @@ def test_a_target_that_was_deleted_is_said_and_nothing_invisible_dances(magma, t
     armature.select_set(True)
     bpy.ops.object.delete()
     assert bpy.context.scene.magma.target == armature  # Blender keeps it for the setting's sake
-    expect_error('The target "song" was deleted: choose another armature as Target')
+    expect_error('The target "song" was deleted: choose another armature as Character')
     with pytest.raises(RuntimeError, match="No dance that could be edited"):
         bpy.ops.magma.lock_spans()
     bpy.context.scene.magma.target = None
@@ -568,7 +568,7 @@ def test_a_target_in_another_scene_is_said(magma, tmp_path):
     armature = dancer_as_target(tmp_path)
     bpy.data.scenes.new("other").collection.objects.link(armature)
     bpy.context.scene.collection.objects.unlink(armature)
-    expect_error('The target "song" is not in the scene "Scene.*": choose another armature as Target')
+    expect_error('The target "song" is not in the scene "Scene.*": choose another armature as Character')
 
 
 @pytest.mark.parametrize("how", ["excluded", "hidden collection", "hidden", "hidden in the viewport"])

@@ -12,8 +12,8 @@ import pytest
 import torch
 from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
 
-from demo.song import write_demo_song
 from engine import checkpoint_index
+from engine.audio.composing.demo_song import write_demo_song
 from engine.models.own.config import Sampling
 from engine.models.torch.checkpoint import save_checkpoint
 

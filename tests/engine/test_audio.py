@@ -13,8 +13,8 @@ import av
 import numpy as np
 import pytest
 
-from demo.song import demo_song, write_demo_song
 from engine.audio.beats import BeatTrack, beat_features, beat_phase
+from engine.audio.composing.demo_song import demo_song, write_demo_song
 from engine.audio.files.audibility import check_song
 from engine.audio.files.decode import load_audio, probe
 from engine.errors import AudioError

@@ -11,8 +11,8 @@ from style_table import TABLE
 from test_metrics import FPS, standing
 from tiny_engine import stepping
 
-from demo.song import write_demo_song
 from engine.__main__ import main
+from engine.audio.composing.demo_song import write_demo_song
 from engine.data.clips import at_rate
 from engine.data.dataset import DanceDataset
 from engine.data.songs import SongFile

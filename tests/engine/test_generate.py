@@ -13,7 +13,7 @@ import pytest
 import torch
 from tiny_engine import STYLE_MUSIC, STYLES, tiny_networks
 
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 from engine.errors import AudioError, CancelledError, CheckpointError, EngineError, RequestError
 from engine.pipeline.generate import Dance, generate
 from engine.pipeline.request import GenerateRequest

@@ -58,10 +58,15 @@ for module in modules:
 """
 
 
+def files(folder: str) -> list[Path]:
+    """The Python files of a folder that are modules; Blender's presets are none, though it keeps them as such."""
+    return [path for path in sorted((ROOT / folder).rglob("*.py")) if path.parent.name != "presets"]
+
+
 def modules(package: str) -> list[str]:
     """Dotted names of all modules of a package."""
     names = []
-    for path in sorted((ROOT / package).rglob("*.py")):
+    for path in files(package):
         parts = path.relative_to(ROOT).with_suffix("").parts
         names.append(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     return [name for name in names if not name.endswith("__main__")]
@@ -134,15 +139,11 @@ def declared(room: str) -> list[str]:
 PATHS = {
     ".".join(parts[:-1] if parts[-1] == "__init__" else parts): path
     for package in OURS
-    for path in sorted((ROOT / package).rglob("*.py"))
+    for path in files(package)
     for parts in [path.relative_to(ROOT).with_suffix("").parts]
 }
 GRAPH = {module: all_imports(module, path) for module, path in PATHS.items()}
 ROOMS = sorted({room_of(module) for module in PATHS} - {"engine", "magma_blender", "smpl_rig"})
-
-
-def files(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
 
 
 def test_the_rooms_are_where_they_are_expected() -> None:
@@ -266,7 +267,8 @@ def test_the_add_on_loads_without_numpy() -> None:
         "        return Anything(name)\n"
         "    def __call__(self, *args, **kwargs): return args[0] if len(args) == 1 and callable(args[0]) else None\n"
         "for name in ('bpy', 'bpy.types', 'bpy.props', 'bpy.utils', 'bpy.app', 'bpy.app.handlers', 'bpy_extras',\n"
-        "             'bpy_extras.io_utils', 'bpy.path', 'mathutils'):\n"
+        "             'bpy_extras.io_utils', 'bpy.path', 'mathutils', 'bl_ui', 'bl_ui.utils', 'bl_operators',\n"
+        "             'bl_operators.presets'):\n"
         "    sys.modules[name] = Anything(name)\n"
         "    parent, _, child = name.rpartition('.')\n"
         "    if parent: setattr(sys.modules[parent], child, sys.modules[name])\n"

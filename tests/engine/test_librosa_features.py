@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soxr
 
-from demo.song import demo_song
+from engine.audio.composing.demo_song import demo_song
 from engine.audio.original import librosa_features as lf
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from style_table import TABLE
 
-from demo.song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.audio.beats import beat_features
+from engine.audio.composing.demo_song import DEMO_RATE, DEMO_STYLES, demo_song, write_demo_song
 from engine.audio.files.decode import load_audio
 from engine.audio.listening import heard_files
 from engine.audio.listening.heard_files import heard_file, heard_song, is_kept

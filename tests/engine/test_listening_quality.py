@@ -16,7 +16,7 @@ from style_table import TABLE
 
 from benchmarks.composed_songs import RATE, ComposedSong, composed_song, plan_of, write_song
 from benchmarks.rhythm_scores import Reference, beats_f, f_measure, same_tempo, tempo_error
-from demo.song import DEMO_RATE, demo_song
+from engine.audio.composing.demo_song import DEMO_RATE, demo_song
 from engine.audio.files.decode import load_audio
 from engine.audio.listening.heard_files import heard_song
 from engine.audio.listening.rhythm import Rhythm

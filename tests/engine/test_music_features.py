@@ -11,11 +11,11 @@ import librosa
 import numpy as np
 import pytest
 
-from demo.song import DEMO_RATE, DEMO_STYLES, demo_song
 from engine.audio import chroma as chroma_module
 from engine.audio import spectra
 from engine.audio.beats import BeatTrack
 from engine.audio.chroma import chroma
+from engine.audio.composing.demo_song import DEMO_RATE, DEMO_STYLES, demo_song
 from engine.audio.listening.listen import listen
 from engine.audio.listening.rhythm import beats_in_style
 from engine.audio.music_features import MUSIC_FEATURES, music_features
@@ -135,7 +135,7 @@ class Blocked:
         if name.partition(".")[0] in {blocked!r}:
             raise ModuleNotFoundError(name, name=name)
 sys.meta_path.insert(0, Blocked())
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 from engine.audio.music_features import music_features
 from engine.audio.listening.song_styles import likely_styles
 from engine.checkpoint_index import StyleMusic

@@ -11,8 +11,8 @@ import pytest
 from style_table import TABLE
 from tiny_engine import SMALL_DECODER, STYLES, stepping, tiny_networks
 
-from demo.song import write_demo_song
 from engine.audio.beats import BeatTrack
+from engine.audio.composing.demo_song import write_demo_song
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.data import retime
 from engine.data.clips import StyledMotion, at_rate

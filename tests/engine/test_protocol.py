@@ -150,3 +150,9 @@ def test_text_that_is_not_base64_is_garbage() -> None:
     for text in ("%%%", "abc", "ü"):
         with pytest.raises(GarbageError):
             protocol.unpack_bytes(text)
+
+
+def test_songs_are_composed_in_the_styles_of_the_demo_song() -> None:
+    from engine.audio.composing.demo_song import DEMO_STYLES
+
+    assert protocol.COMPOSED_STYLES == DEMO_STYLES

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 from engine.choreography import Audio, Choreography, from_json, relative_path, relink, to_json
 from engine.decoded_sounds import FOLDER_VARIABLE, place_of
 from engine.editing.chain import chain

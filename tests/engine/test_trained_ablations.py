@@ -14,7 +14,7 @@ from tiny_engine import SMALL_DECODER, STYLES, stepping, tiny_networks
 from benchmarks.trained_ablations import networks
 from benchmarks.trained_ablations.learning import VARIANTS, AsRecorded, train
 from benchmarks.trained_ablations.networks import BagOfFrames, Sinusoids, generate_codes
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 from engine.data.clips import StyledMotion, at_rate
 from engine.data.songs import RecordedDance, SongFile
 from engine.models.own.config import Sampling

@@ -11,7 +11,7 @@ import pytest
 import torch
 from style_table import TABLE
 
-from demo.song import write_demo_song
+from engine.audio.composing.demo_song import write_demo_song
 from engine.models.own.config import DecoderConfig, VQVAEConfig
 from engine.models.torch.decoder import MotionDecoder
 from engine.models.torch.vqvae import MotionVQVAE

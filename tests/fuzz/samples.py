@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "engine"))
 
 from tiny_engine import STYLE_MUSIC, STYLES, stepping, tiny_networks
 
-from demo.song import demo_song
+from engine.audio.composing.demo_song import demo_song
 from engine.choreography import to_json
 from engine.editing.dance_files import write_dance_motion
 from engine.editing.edit import Edited, edit

@@ -81,13 +81,13 @@ def drawn_panels() -> set[str]:
     """The kinds of editors in which Blender draws the panel from now on, filled as it draws them."""
     seen: set[str] = set()
     panels = sys.modules[f"{ADDON}.ui.panels"]
-    original = panels.draw_strip
+    original = panels.draw_sidebar
 
-    def draw_strip(layout: Any, context: Any) -> None:
+    def draw_sidebar(layout: Any, context: Any) -> None:
         original(layout, context)
         seen.add(context.area.type)
 
-    panels.draw_strip = draw_strip
+    panels.draw_sidebar = draw_sidebar
     return seen
 
 

@@ -1,4 +1,5 @@
-"""The sub-panel "Rhythm" in both sidebars: what is heard of the selected song, and how to correct it."""
+"""The sub-panel "Music" in both sidebars: how much of the song is danced to and how closely, what is heard of it, and
+how to correct that."""
 
 from __future__ import annotations
 
@@ -7,14 +8,14 @@ import bpy
 from smpl_rig.blender.context import scene_of
 
 from ..engine_host.answers import SongRhythm
-from ..engine_host.checkpoint_list import title_of
+from ..engine_host.checkpoint_list import has_energy, title_of
 from ..errors import StripError
 from ..media import sounds, strips
 from ..media.sounds import Source
 from ..operators import rhythm as operators
 from ..scene import beat_markers, song_rhythms
-from ..scene.dancer import load_or_none
-from ..scene.scene_settings import AUTO_STYLE, settings_of
+from ..scene.dancer import seen_or_none
+from ..scene.scene_settings import AUTO_STYLE, is_imported, settings_of
 from ..scene.selection import dancer_or_none
 from ..scene.song_rhythms import KnownRhythm
 from .draw import name_text
@@ -34,6 +35,20 @@ def heard_song(context: bpy.types.Context) -> tuple[Source, KnownRhythm] | None:
     source = sounds.source_seen(strip_scene, strip)
     known = song_rhythms.of_file(scene_of(context), source.file) if source is not None else None
     return (source, known) if source is not None and known is not None else None
+
+
+def draw_music(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What the next dance takes from its song, then the song's rhythm."""
+    settings = settings_of(scene_of(context))
+    column = layout.column()
+    column.use_property_split = True
+    column.use_property_decorate = False
+    column.prop(settings, "length")
+    if has_energy(settings.checkpoint):
+        column.prop(settings, "song_energy", slider=True)
+    if is_imported(settings):
+        column.prop(settings, "music_view")
+    draw_rhythm(layout, context)
 
 
 def draw_rhythm(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
@@ -104,10 +119,10 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context, rhythm:
 def _draw_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     """Where a dance has another rhythm than what is known of its song."""
     armature = dancer_or_none(context)
-    dancer = load_or_none(armature) if armature is not None else None
+    dancer = seen_or_none(armature)
     if dancer is not None and song_rhythms.outdated(scene_of(context), dancer.document):
         layout.operator("magma.update_rhythm", icon="FILE_REFRESH")
 
 
-MAGMA_PT_sequencer_rhythm, MAGMA_PT_viewport_rhythm = sub_panels("Rhythm", draw_rhythm)
-CLASSES = (MAGMA_PT_sequencer_rhythm, MAGMA_PT_viewport_rhythm)
+MAGMA_PT_sequencer_music, MAGMA_PT_viewport_music = sub_panels("Music", draw_music)
+CLASSES = (MAGMA_PT_sequencer_music, MAGMA_PT_viewport_music)

@@ -1,4 +1,5 @@
-"""The demo song: a short synthesised piece of dance music, also for tests that need a song with known beats.
+"""The demo song: a short synthesised piece of dance music, for Try an Example, `make demo`, and tests that need a song
+with known beats.
 
 Bass, chords, a plucked melody and drums over a four-bar harmony; beat k is at exactly k * 60 / bpm seconds. The same
 arguments give the same bytes.
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from demo.instruments import RATE, Wave, bass, hat, kick, pluck, snare
+from .instruments import RATE, Wave, bass, hat, kick, pluck, snare
 
 DEMO_RATE = RATE
 
@@ -100,8 +101,13 @@ def demo_song(style: str = "waltz", seconds: float = 20.0, bpm: float | None = N
 
 
 def write_demo_song(path: str | Path, style: str = "waltz", seconds: float = 20.0, bpm: float | None = None) -> None:
-    """Write `demo_song` as a 16-bit stereo wav file. Raises ValueError as it does, OSError if it cannot be written."""
-    samples = np.round(demo_song(style, seconds, bpm) * 32767).astype("<i2")
+    """Write `demo_song` as `write_song` does. Raises ValueError as it does, OSError if it cannot be written."""
+    write_song(path, demo_song(style, seconds, bpm))
+
+
+def write_song(path: str | Path, song: NDArray[np.float32]) -> None:
+    """Write samples (n, 2) at `DEMO_RATE` as a 16-bit stereo wav file. Raises OSError."""
+    samples = np.round(song * 32767).astype("<i2")
     with Path(path).open("wb") as file, wave.open(file, "wb") as out:
         out.setnchannels(2)
         out.setsampwidth(2)

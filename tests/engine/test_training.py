@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from demo.song import write_demo_song
 from safetensors.torch import load_file
 from tiny_engine import SMALL_CODEC, SMALL_DECODER, kill_at_step, own_folder, stepping, tiny_networks
 
-from demo.song import write_demo_song
 from engine.__main__ import main
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.data.clips import StyledMotion

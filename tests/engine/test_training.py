@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from demo.song import write_demo_song
 from safetensors.torch import load_file
 from tiny_engine import SMALL_CODEC, SMALL_DECODER, kill_at_step, own_folder, stepping, tiny_networks
 
 from engine.__main__ import main
+from engine.audio.composing.demo_song import write_demo_song
 from engine.audio.music_features import MUSIC_FEATURES
 from engine.data.clips import StyledMotion
 from engine.errors import DataError

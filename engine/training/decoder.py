@@ -112,8 +112,8 @@ class PairWindows:
         for row in np.flatnonzero(generator.random(size) < OTHER_PAST):
             others = np.flatnonzero(danced != danced[row])
             if len(others):
-                start, stop = np.sort(generator.integers(0, POSITIONS + 1, 2))
-                history[row, start:stop] = codes[generator.choice(others), start:stop]
+                first, last = np.sort(generator.integers(0, POSITIONS + 1, 2)).tolist()
+                history[row, first:last] = codes[generator.choice(others), first:last]
         return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, energy, real)))
 
 

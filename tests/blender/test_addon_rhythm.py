@@ -32,7 +32,7 @@ def known():
 
 
 def drawn():
-    from magma_blender.ui.rhythm_panel import draw_rhythm
+    from magma_blender.ui.music_panel import draw_rhythm
 
     layout = Layout(bpy.context)
     draw_rhythm(layout, bpy.context)
@@ -44,7 +44,7 @@ def audio(name="song"):
 
 
 def test_a_song_is_heard_and_shown_before_it_is_danced_to(strip):
-    from magma_blender.ui.rhythm_panel import heard_song
+    from magma_blender.ui.music_panel import heard_song
 
     assert drawn() == ["Listen"] and heard_song(bpy.context) is None
     assert bpy.ops.magma.listen() == {"FINISHED"}

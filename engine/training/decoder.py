@@ -109,7 +109,7 @@ class PairWindows:
         # codes from other positions of the batch are wrong but natural; uniformly random ones would be easy to detect
         history[corrupted] = codes.reshape(-1, c.levels)[generator.integers(0, size * POSITIONS, corrupted.sum())]
         danced = np.array([self.pairs[pick].style for pick in picks])
-        for row in np.flatnonzero(generator.random(size) < OTHER_PAST):
+        for row in np.flatnonzero(generator.random(size) < OTHER_PAST).tolist():
             others = np.flatnonzero(danced != danced[row])
             if len(others):
                 first, last = np.sort(generator.integers(0, POSITIONS + 1, 2)).tolist()

@@ -12,12 +12,9 @@ the add-on's own functions key it.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
-import sys
 import tempfile
 import time
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -27,6 +24,7 @@ from typing import Any
 import bpy
 import numpy as np
 
+from benchmarks import window_steps
 from engine import choreography as doc
 from engine.audio.composing.demo_song import write_song
 from engine.file_hash import file_sha256
@@ -222,18 +220,7 @@ def main() -> None:
             pass
         return
 
-    def tick() -> float:
-        try:
-            next(going)
-        except StopIteration:
-            sys.stdout.flush()
-            os._exit(0)
-        except Exception:
-            traceback.print_exc()
-            os._exit(1)
-        return 0.05
-
-    bpy.app.timers.register(tick, first_interval=1.0)
+    window_steps.begin(going, 0.05, 1.0)
 
 
 if __name__ == "__main__":

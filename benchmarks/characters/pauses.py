@@ -12,16 +12,14 @@ long the window kept it waiting meanwhile. In brackets: seconds of the processor
 from __future__ import annotations
 
 import argparse
-import os
-import sys
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import bpy
 
+from benchmarks import window_steps
 from benchmarks.characters import rigs
 from benchmarks.characters.dancing import dance
 from benchmarks.characters.made_rigs import build
@@ -77,20 +75,7 @@ def main() -> None:
     parser.add_argument("--dance", type=Path, required=True)
     options = parser.parse_args()
     span_list.register()
-    going = steps(options.dance)
-
-    def tick() -> float:
-        try:
-            next(going)
-        except StopIteration:
-            sys.stdout.flush()
-            os._exit(0)
-        except Exception:
-            traceback.print_exc()
-            os._exit(1)
-        return TICK
-
-    bpy.app.timers.register(tick, first_interval=1.0)
+    window_steps.begin(steps(options.dance), TICK, 1.0)
 
 
 if __name__ == "__main__":

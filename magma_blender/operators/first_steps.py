@@ -9,7 +9,7 @@ from pathlib import Path
 import bpy
 
 from engine.protocol import COMPOSED_STYLES
-from smpl_rig.blender.context import manager_of, scene_of
+from smpl_rig.blender.context import scene_of
 
 from .. import paths
 from ..engine_host import engine_setup
@@ -23,9 +23,10 @@ from ..scene.scene_settings import MagmaSettings, settings_of
 from .generate import start_plan
 from .job_operator import JobOperator
 from .results import Result, do
+from .song_browser import SongBrowser
 
 
-class MAGMA_OT_add_song(bpy.types.Operator):
+class MAGMA_OT_add_song(SongBrowser, bpy.types.Operator):
     """Add a song to the sequencer at the playhead, as the one to dance to"""
 
     bl_idname = "magma.add_song"
@@ -38,14 +39,6 @@ class MAGMA_OT_add_song(bpy.types.Operator):
     extend: bpy.props.BoolProperty(
         name="Extend Scene", description="The scene lasts at least to the end of the song", default=True
     )
-    filter_sound: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        """Open the file browser, whose button calls `execute`."""
-        manager_of(context).fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Add it."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import bpy
 
 from engine.choreography import Choreography
-from smpl_rig.blender.context import manager_of
 
 from .. import paths
 from ..engine_host import engine_setup
@@ -18,9 +17,10 @@ from ..scene import edits
 from ..scene.selection import find_dancer
 from .on_dancer import OnDancer
 from .results import Result, do
+from .song_browser import SongBrowser
 
 
-class MAGMA_OT_relink_song(OnDancer):
+class MAGMA_OT_relink_song(SongBrowser, OnDancer):
     """Choose the file in which the dance's song is now; its keyframes, moves and beats stay"""
 
     bl_idname = "magma.relink_song"
@@ -35,14 +35,6 @@ class MAGMA_OT_relink_song(OnDancer):
         description="Accept a file of other content, such as a remastered one, that begins at the same moment",
         options={"SKIP_SAVE"},
     )
-    filter_sound: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    filter_movie: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        """Open the file browser, whose button calls `execute`."""
-        manager_of(context).fileselect_add(self)
-        return {"RUNNING_MODAL"}
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Relink it."""

@@ -5,9 +5,7 @@ Heavy imports happen inside the functions, so that a fresh engine answers `hello
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -81,6 +79,7 @@ def _compose(style: object, file: Path, progress: ProgressCallback, cancelled: C
     """Write a style's demo song to a file, unless it is there. Raises RequestError and AudioError."""
     from engine.audio.composing.demo_song import demo_song, write_song
     from engine.runtime.cancellable import cancellable
+    from engine.service.output_files import complete
 
     if not isinstance(style, str) or style not in protocol.COMPOSED_STYLES:
         listed = ", ".join(protocol.COMPOSED_STYLES)
@@ -89,14 +88,11 @@ def _compose(style: object, file: Path, progress: ProgressCallback, cancelled: C
         return
     progress("compose", 0.0, "Composing a song")
     song = cancellable(lambda: demo_song(style, EXAMPLE_SECONDS), cancelled)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_song(part, song)
-        part.replace(file)
+        with complete(file) as partial:
+            write_song(partial, song)
     except OSError as error:
-        with contextlib.suppress(OSError):  # it is not there
-            part.unlink()
         raise AudioError(
             f"The example song {file} cannot be written ({error.strerror}): choose another data folder in the add-on's "
             "preferences."

@@ -507,6 +507,24 @@ def saved_and_loaded(state: State) -> State:
     return document, motion
 
 
+def test_the_job_composes_a_song_once_and_dances_to_it(tmp_path: Path, tiny: Path) -> None:
+    def run(style: str, song: Path) -> dict[str, Any]:
+        params = {"audio": str(song), "compose": style, "seconds": 4.0, "checkpoint": str(tiny), "device": "cpu"}
+        return HANDLERS["generate"](params, lambda *_: None, lambda: False)
+
+    song = tmp_path / "songs" / "example.wav"
+    first = run("waltz", song)
+    assert len(from_json(first["document"])) == 41
+    composed = song.read_bytes()
+    assert [file.name for file in song.parent.iterdir()] == ["example.wav"]
+    assert run("salsa", song)["npz"] == first["npz"] and song.read_bytes() == composed
+    with pytest.raises(RequestError, match="'compose' must be one of"):
+        run("polka", song)
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(AudioError, match="cannot be written"):
+        run("waltz", tmp_path / "file" / "example.wav")
+
+
 def test_the_job_edits_what_generate_gave(song: Path, tiny: Path) -> None:
     def run(method: str, **params: Any) -> dict[str, Any]:
         return HANDLERS[method](params, lambda *_: None, lambda: False)

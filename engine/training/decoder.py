@@ -30,15 +30,17 @@ MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by oth
 OTHER_PAST = 0.4
 """Share of windows in which a part of the past is a dance of another style. A past that fits the style says more than
 the style itself, so without these the decoder goes on with whatever it began, and its first poses decide the style."""
-FIRST, FIRST_WEIGHT = 2, 8.0
-"""Positions at a window's beginning that weigh more in the loss: no past tells the style there, and they are few."""
+UNKNOWN_PAST, LONGEST_UNKNOWN = 0.35, 64
+"""Share of windows whose past is unknown up to a random position, and the farthest such position. There, music, style
+and energy alone tell what to dance, as at a dance's beginning. One such position a window is too few to learn that:
+styles with little data began slowly, and went on as they had begun."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """A training batch.
 
-    codes and history: (B, N, K), the true codes and the past as the decoder is given it. music: (B, N * stride, C).
+    codes and history: (B, N, K), the true codes and the past as the decoder is given it, -1 where unknown. music: (B, N * stride, C).
     locked: (B, N) bool. style, has_music: (B,). energy: (B, N), NaN where none is told. real: (B, N) bool: the
     positions that count in the loss, neither padding nor just after a join of two clips.
     """
@@ -114,6 +116,8 @@ class PairWindows:
             if len(others):
                 first, last = np.sort(generator.integers(0, POSITIONS + 1, 2)).tolist()
                 history[row, first:last] = codes[generator.choice(others), first:last]
+        for row in np.flatnonzero(generator.random(size) < UNKNOWN_PAST).tolist():
+            history[row, : generator.integers(1, LONGEST_UNKNOWN + 1)] = -1
         return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, energy, real)))
 
 
@@ -139,19 +143,14 @@ def random_locks(generator: np.random.Generator, count: int) -> np.ndarray:
 
 
 def decoder_losses(network: MotionDecoder, batch: Batch, smoothing: float = 0.0) -> Losses:
-    """Cross-entropy of each level over the free positions, nats, and the weighted mean of the levels under "loss". The
-    first positions of a window weigh more."""
+    """Cross-entropy of each level over the free positions, nats, and the weighted mean of the levels under "loss"."""
     b = batch
     logits = network(b.codes, b.history, b.music, b.locked, b.style, b.has_music, b.energy)
     free = batch.real & ~batch.locked
-    weight = torch.ones_like(free, dtype=torch.float32)
-    weight[:, :FIRST] = FIRST_WEIGHT
-    weight = weight[free] / weight[free].sum()
     values: Losses = {}
     for level, scores in enumerate(logits):
         target = batch.codes[..., level][free]
-        each = F.cross_entropy(scores[free].float(), target, label_smoothing=smoothing, reduction="none")
-        values[f"level{level}"] = (weight * each).sum()
+        values[f"level{level}"] = F.cross_entropy(scores[free].float(), target, label_smoothing=smoothing)
     weights = [LEVEL_WEIGHT[min(level, len(LEVEL_WEIGHT) - 1)] for level in range(len(logits))]
     values["loss"] = torch.stack([w * values[f"level{i}"] for i, w in enumerate(weights)]).sum() / sum(weights)
     return values

@@ -283,12 +283,14 @@ class MotionDecoder(nn.Module):
     ) -> list[Tensor]:
         """Logits of all positions at once, for training: K tensors (B, N, codes).
 
-        codes: (B, N, K) the true codes. history: (B, N, K) the codes to use as the past: `codes` or a corrupted copy.
-        Position n is predicted from history before n.
+        codes: (B, N, K) the true codes. history: (B, N, K) the codes to use as the past: `codes` or a corrupted copy,
+        -1 where the past is unknown, as it is before the first position. Position n is predicted from history before n.
         """
         memory = self.memory(music, codes, locked, style, has_music, energy)
-        past = self.embed(history[:, :-1])
-        x = torch.cat([self.start.to(past.dtype).expand(len(past), 1, -1), past], 1)
+        past = self.embed(history[:, :-1].clamp(min=0))
+        start = self.start.to(past.dtype)
+        past = torch.where(history[:, :-1, :1] < 0, start, past)
+        x = torch.cat([start.expand(len(past), 1, -1), past], 1)
         x = self.drop(x + memory)
         place = torch.arange(codes.shape[1], device=codes.device)
         c = self.config

@@ -292,6 +292,21 @@ def test_a_batch_of_short_and_silent_pairs() -> None:
         assert not batch.music[row, 82:].any()
 
 
+def test_an_unknown_past_is_a_beginning_and_is_like_the_place_before_the_first_position() -> None:
+    batch = PairWindows(pairs(), SMALL_DECODER).batch(np.random.default_rng(0), 24)
+    unknown = (batch.history < 0).all(2)
+    assert (unknown == (batch.history < 0).any(2)).all()
+    assert (unknown == unknown.cumprod(1).bool()).all()  # nothing is unknown after something known
+    assert 4 <= int(unknown[:, 0].sum()) <= 16
+    network = new_decoder(pairs(), SMALL_DECODER, 0).eval()
+    torch.nn.init.normal_(network.start)
+    given = (batch.music, batch.locked, batch.style, batch.has_music)
+    nothing = network(batch.codes, torch.full_like(batch.history, -1), *given)[0]
+    known = network(batch.codes, torch.zeros_like(batch.history), *given)[0]
+    torch.testing.assert_close(nothing[:, 0], known[:, 0])  # what is before the first position is unknown anyway
+    assert (nothing[:, 1:] - known[:, 1:]).abs().amax(2).min() > 1e-4  # the first code is not the unknown one
+
+
 def test_a_decoder_of_other_styles_with_energy_starts_as_the_one_it_is_made_from() -> None:
     """With the same codec it predicts the same in the styles that both know and with none given; new styles differ."""
     codec, old = tiny_networks()

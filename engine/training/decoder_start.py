@@ -29,6 +29,9 @@ from engine.motion import representation as rep
 
 RIDGE = 1e-3
 """Of the least-squares embeddings, in occurrences: holds the many that leave the sums alone near zero."""
+ENERGY_SIZE = 12.0
+"""Norm of the vector of one unit of energy where it is new. In a trained decoder the music's has a norm of 50 beside
+it: an energy that began at zero was never told from none in 3700 steps."""
 _OF_CODES_AND_CONDITIONS = {"codes", "levels", "styles", "energy", "dropout"}
 _SIZES = [field.name for field in fields(DecoderConfig) if field.name not in _OF_CODES_AND_CONDITIONS]
 _PER_CODE = ("embeddings.", "coarser.", "heads.", "context.style.")
@@ -70,7 +73,7 @@ def start_decoder(
     own, learned = model.state_dict(), start.state_dict()
     own |= {name: value for name, value in learned.items() if name in own and not name.startswith(_PER_CODE)}
     if "context.energy.weight" in own and "context.energy.weight" not in learned:
-        own["context.energy.weight"].zero_()
+        own["context.energy.weight"].mul_(ENERGY_SIZE / own["context.energy.weight"].norm())
         own["context.energy.bias"].zero_()
     model.load_state_dict(own)
     _start_styles(model.context.style.weight, start.context.style.weight, *styles)

@@ -30,10 +30,10 @@ MOST_CORRUPTED = 0.5  # largest share of a window's past that is replaced by oth
 OTHER_PAST = 0.4
 """Share of windows in which a part of the past is a dance of another style. A past that fits the style says more than
 the style itself, so without these the decoder goes on with whatever it began, and its first poses decide the style."""
-UNKNOWN_PAST, LONGEST_UNKNOWN = 0.35, 64
-"""Share of windows whose past is unknown up to a random position, and the farthest such position. There, music, style
-and energy alone tell what to dance, as at a dance's beginning. One such position a window is too few to learn that:
-styles with little data began slowly, and went on as they had begun."""
+UNKNOWN_PAST = 0.5
+"""Share of windows whose past is unknown up to a random position. There, music, style and energy alone tell what to
+dance, as at a dance's beginning. One such position a window is too few to learn that: styles with little data began
+slowly, and went on as they had begun."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class PairWindows:
                 first, last = np.sort(generator.integers(0, POSITIONS + 1, 2)).tolist()
                 history[row, first:last] = codes[generator.choice(others), first:last]
         for row in np.flatnonzero(generator.random(size) < UNKNOWN_PAST).tolist():
-            history[row, : generator.integers(1, LONGEST_UNKNOWN + 1)] = -1
+            history[row, : generator.integers(1, POSITIONS + 1)] = -1
         return Batch(*(torch.from_numpy(x) for x in (codes, history, music, locked, style, has_music, energy, real)))
 
 

@@ -100,7 +100,8 @@ class Sampling:
     """Sampling settings. Guidance 1 is none; `top_k` 0 and `top_p` 1 keep every code.
 
     cooling: each residual level after `engine.models.own.sampling.LAST_COARSE` has the temperature of the one before
-    times this. Fine levels can hardly be predicted; sampled at the full temperature they would be jitter.
+    times this. Fine levels can hardly be predicted; sampled at the full temperature they would be jitter. off_beat:
+    `guidance` leads away from the same music half a beat late, not from no music.
     """
 
     temperature: float = 1.0
@@ -109,6 +110,7 @@ class Sampling:
     top_p: float = 1.0
     guidance: float = 1.5
     style_guidance: float = 1.5
+    off_beat: bool = False
 
 
 Config = TypeVar("Config", VQVAEConfig, DecoderConfig, Sampling)
@@ -142,8 +144,8 @@ def read_config(kind: type[Config], config: Mapping[str, Any], key: str, name: s
 
 
 def with_later_fields(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config with the fields that early checkpoints lack: their decoder generated all levels, all at one
-    temperature, and could not be told an energy; their codec had no quick levels."""
+    """A config with the fields that early checkpoints lack: their decoder generated all levels, all at one temperature,
+    could not be told an energy, and was led away from no music; their codec had no quick levels."""
     codec, decoder, sampling = config.get("vqvae"), config.get("decoder"), config.get("sampling")
     complete = dict(config)
     if isinstance(codec, dict):
@@ -151,7 +153,12 @@ def with_later_fields(config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(decoder, dict):
         complete["decoder"] = {"energy": False, **decoder}
     if isinstance(sampling, dict):
-        complete["sampling"] = {"cooling": 1.0, **sampling}
+        complete["sampling"] = {"cooling": 1.0, "off_beat": False, **sampling}
+    own = config.get("style_sampling")
+    if isinstance(own, dict):
+        complete["style_sampling"] = {
+            style: {"off_beat": False, **each} if isinstance(each, dict) else each for style, each in own.items()
+        }
     return complete
 
 

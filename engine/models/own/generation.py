@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.audio.music_features import half_a_beat_late
 from engine.models.base import Generated, GenerationTask
 from engine.models.own.asked_energy import asked_energy
 from engine.models.own.codec_stream import CodecStream
@@ -39,6 +40,7 @@ def generate(
         energy=asked_energy(
             np.full(task.positions, task.energy), task.song_energy, task.music.features, codec.config.stride
         ),
+        off_beat=half_a_beat_late(task.music.features) if sampling.off_beat else None,
     )
     preview = _Preview(codec, frame_rate, device, task)
     with task.watch("tokens"):

@@ -2,7 +2,9 @@
 
 Guidance is classifier-free (Ho & Salimans 2021) with two conditions: the logits are moved away from those without the
 music, and from those without the style and the energy, towards those with everything. Rows of the batch: with
-everything, without music, without style and energy.
+everything, without music, without style and energy. In place of no music a checkpoint may lead away from the same music
+half a beat late (`Sampling.off_beat`): what both have in common, the mood of the song, then stays as it is, and what is
+made stronger is when to step.
 """
 
 from __future__ import annotations
@@ -34,7 +36,8 @@ class Conditions:
 
     codes: (N, K) int64, read where locked (N,) is true. Of K levels the decoder uses its own, the coarse ones;
     generated positions have zeros for the finer ones. guidance, style_guidance: (N,) in place of the sampling's.
-    energy: (N,), NaN where none is asked for; None for nowhere.
+    energy: (N,), NaN where none is asked for; None for nowhere. off_beat: music that guidance leads away from, like
+    `music`; None: it leads away from no music.
     """
 
     music: Floats | None
@@ -44,6 +47,7 @@ class Conditions:
     guidance: Floats | None = None
     style_guidance: Floats | None = None
     energy: Floats | None = None
+    off_beat: Floats | None = None
 
 
 def encode_context(
@@ -56,18 +60,20 @@ def encode_context(
 ) -> Floats:
     """The memory (rows, N, W) of the positions start..stop, with one row for each pair of flags.
 
-    music, style: whether a row is given that condition; the energy goes with the style. Encoded in chunks, each with
-    the surroundings that the encoder can reach, which equals encoding it whole.
+    music, style: whether a row is given that condition; the energy goes with the style, and rows without the music have
+    `off_beat` if there is one. Encoded in chunks, each with the surroundings that the encoder can reach, which equals
+    encoding it whole.
     """
     c = decoder.config
     count = len(conditions.codes)
     stop = count if stop is None else stop
     rows = len(music)
     styles = _style_rows(conditions, c.styles, style)
-    features = conditions.music
+    features, off_beat = conditions.music, conditions.off_beat
     if features is None:
         features = np.zeros((count * c.music_stride, c.music_features), np.float32)
-    has_music = np.array([flag and conditions.music is not None for flag in music])
+    heard = [features if flag or off_beat is None else off_beat for flag in music]
+    has_music = np.array([(flag or off_beat is not None) and conditions.music is not None for flag in music])
     energy = np.full((rows, count), np.nan, np.float32)
     if conditions.energy is not None:
         energy[style] = conditions.energy
@@ -76,7 +82,7 @@ def encode_context(
         end = min(begin + CHUNK, stop)
         first, last = max(0, begin - decoder.reach), min(count, end + decoder.reach)
         part = decoder.memory(
-            np.repeat(features[None, first * c.music_stride : last * c.music_stride], rows, 0),
+            np.stack([row[first * c.music_stride : last * c.music_stride] for row in heard]),
             np.repeat(conditions.codes[None, first:last], rows, 0),
             np.repeat(conditions.locked[None, first:last], rows, 0),
             styles[:, first:last] if styles.ndim > 1 else styles,

@@ -14,6 +14,7 @@ from itertools import chain, pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.audio.music_features import half_a_beat_late
 from engine.choreography import Choreography, Range
 from engine.models.base import SpanTask, SpanTokens
 from engine.models.own.asked_energy import energy_of
@@ -117,6 +118,7 @@ class OwnSpanGenerator:
             guidance.astype(np.float32),
             style,
             energy_of(document, features, self.codec.config.stride),
+            half_a_beat_late(features) if self.sampling_of(document.style).off_beat else None,
         )
 
 

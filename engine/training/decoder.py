@@ -41,8 +41,8 @@ class Batch:
     """A training batch.
 
     codes and history: (B, N, K), the true codes and the past as the decoder is given it, -1 where unknown. music:
-    (B, N * stride, C). locked: (B, N) bool. style, has_music: (B,). energy: (B, N), NaN where none is told. real: (B, N) bool: the
-    positions that count in the loss, neither padding nor just after a join of two clips.
+    (B, N * stride, C). locked: (B, N) bool. style, has_music: (B,). energy: (B, N), NaN where none is told. real:
+    (B, N) bool: the positions that count in the loss, neither padding nor just after a join of two clips.
     """
 
     codes: Tensor

@@ -18,7 +18,7 @@ from engine.audio.chroma import chroma
 from engine.audio.composing.demo_song import DEMO_RATE, DEMO_STYLES, demo_song
 from engine.audio.listening.listen import listen
 from engine.audio.listening.rhythm import beats_in_style
-from engine.audio.music_features import MUSIC_FEATURES, music_features
+from engine.audio.music_features import MUSIC_FEATURES, half_a_beat_late, music_features
 from engine.audio.onsets import onset_strength
 from engine.audio.original.librosa_features import CHROMA, MFCC, ONSET, PEAK, librosa_features
 from engine.audio.rates import HOP, SAMPLE_RATE
@@ -153,3 +153,13 @@ print(styles[0][0], features.shape, len(beats.times) > 5)
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "waltz (146, 37) True"
+
+
+def test_half_a_beat_late_is_what_was_heard_half_a_beat_before() -> None:
+    """At 120 beats a minute that is a quarter of a second: five frames."""
+    features = music_features(SOUNDS["clicks"], TRACK)
+    late = half_a_beat_late(features)
+    assert late is not None and late.shape == features.shape
+    np.testing.assert_allclose(late[10:-5, :-2], features[5:-10, :-2], atol=1e-6)
+    np.testing.assert_allclose(late[:, -2:], -features[:, -2:], atol=1e-6)
+    assert half_a_beat_late(music_features(SOUNDS["clicks"], BeatTrack(np.zeros(0), 120.0, 0.0))) is None

@@ -239,6 +239,16 @@ def test_guidance_changes_the_codes(decoder: Decoder) -> None:
     )
 
 
+def test_guidance_leads_away_from_what_is_off_the_beat_only_where_it_differs(decoder: Decoder) -> None:
+    wanted, strong = conditions(), replace(SETTINGS, guidance=4.0)
+    assert wanted.music is not None
+    same = sample(decoder, replace(wanted, off_beat=wanted.music), strong)
+    assert np.array_equal(same, sample(decoder, wanted, replace(strong, guidance=1.0)))
+    late = np.roll(wanted.music, 3, axis=0)
+    led = sample(decoder, replace(wanted, off_beat=late), strong)
+    assert not np.array_equal(led, same) and not np.array_equal(led, sample(decoder, wanted, strong))
+
+
 def test_a_cancel_stops_before_the_next_position(decoder: Decoder) -> None:
     asked = 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from .. import paths
+from .preferences import MagmaPreferences
 
 OPERATORS = "magma."
 """What the names of operators begin with; other pages are those of settings."""
@@ -24,8 +25,11 @@ def manual_map() -> tuple[str, tuple[tuple[str, str], ...]]:
 def register() -> None:
     """Tell Blender."""
     bpy.utils.register_manual_map(manual_map)
+    # Blender looks the class of a setting up by its name, and finds groups of settings, but no add-on's preferences
+    setattr(bpy.types, MagmaPreferences.__name__, MagmaPreferences)
 
 
 def unregister() -> None:
     """Take it back."""
+    delattr(bpy.types, MagmaPreferences.__name__)
     bpy.utils.unregister_manual_map(manual_map)

@@ -2,9 +2,10 @@
 
     python build_addon.py --output magma_blender.zip
 
-The zip holds one folder, `magma_blender`, with what dancing needs, the manual, and nothing else; the rooms for training,
-evaluation and data stay in the repository. The manual's pages are made with mkdocs (requirements-docs.txt). It installs as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and
-later). The same commit gives the same bytes, as long as Python's zlib is the same.
+The zip holds one folder, `magma_blender`, with what dancing needs, the manual, and nothing else; the rooms for
+training, evaluation and data stay in the repository. The manual's pages are made with mkdocs (requirements-docs.txt).
+It installs as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and later). The same commit gives the same
+bytes, as long as Python's zlib is the same.
 
 In the repository `magma_blender`, `engine`, `smpl_rig` and `checkpoints` lie side by side and import each other by
 name. In the zip the others lie in the add-on's folder `bundle`, the only folder on the path of the engine's process:

@@ -29,7 +29,7 @@ def shipped_presets() -> Path:
 
 
 def manual_pages() -> Path:
-    """The folder of the manual's pages that F1 opens; build_addon.py puts them into the zip, the repository has none."""
+    """The folder of the pages that F1 opens; build_addon.py puts the manual into the zip, the repository has none."""
     return Path(__file__).resolve().parent / "manual" / "go"
 
 

@@ -18,7 +18,9 @@ from mkdocs.exceptions import Abort, MkDocsException
 REFERENCE = "reference.html"
 GO = "go"
 _ENTRY = re.compile(r'<a id="([a-z_]+\.[a-z0-9_]+)">')
-_LEAD = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=../{0}"><a href="../{0}">{1}</a>\n'
+_LEAD = (
+    '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url=../{0}"><a href="../{0}">{1}</a>\n'
+)
 
 
 class ManualError(Exception):

@@ -8,14 +8,17 @@ A part of the page has the name that Blender looks pages of the manual up with: 
 
 from __future__ import annotations
 
-import sys
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import bpy
+
+from magma_blender import registration
+from magma_blender.ui import menus
+from magma_blender.ui.shortcuts import SHORTCUTS
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
 HEAD = """\
@@ -75,7 +78,9 @@ SETTINGS = {
     ),
     "MagmaSpans": Section("The list of moves", "In the sub-panel *Choreography*. See [Edit](editing.md)."),
     "MagmaSpan": Section("A span in the list", "In the sub-panel *Choreography*. See [Edit](editing.md)."),
-    "MagmaPreferences": Section("Preferences", "On the add-on's page in *Edit > Preferences*. See [Install](install.md)."),
+    "MagmaPreferences": Section(
+        "Preferences", "On the add-on's page in *Edit > Preferences*. See [Install](install.md)."
+    ),
     "MagmaOriginal": Section(
         "Preferences: the original's checkpoints",
         "In the box *Original MAGMA* there. See [Checkpoints](checkpoints.md#the-originals-checkpoints).",
@@ -99,11 +104,11 @@ def page() -> str:
 
 def operators() -> dict[str, list[type[bpy.types.Operator]]]:
     """The add-on's operators by their modules, in the order in which they are registered."""
-    registration = sys.modules[f"{_package()}.registration"]
     found: dict[str, list[type[bpy.types.Operator]]] = {}
     for kind in registration.CLASSES:
         if issubclass(kind, bpy.types.Operator):
-            found.setdefault(kind.__module__.rpartition(".")[2], []).append(kind)
+            operator = cast("type[bpy.types.Operator]", kind)
+            found.setdefault(kind.__module__.rpartition(".")[2], []).append(operator)
     return found
 
 
@@ -111,16 +116,14 @@ def groups() -> dict[str, type[bpy.types.bpy_struct]]:
     """The add-on's groups of settings by their names."""
     # a class that was unregistered, as the tests do, has no `bl_rna` of its own any more
     kinds = [*bpy.types.PropertyGroup.__subclasses__(), *bpy.types.AddonPreferences.__subclasses__()]
-    ours = [kind for kind in kinds if kind.__module__.startswith(f"{_package()}.") and "bl_rna" in vars(kind)]
+    ours = [
+        kind for kind in kinds if kind.__module__.startswith(f"{registration.__package__}.") and "bl_rna" in vars(kind)
+    ]
     return {kind.__name__: kind for kind in sorted(ours, key=lambda kind: kind.__name__)}
 
 
-def _package() -> str:
-    return bpy.types.MAGMA_OT_generate_dance.__module__.rpartition(".operators.")[0]
-
-
-def _menus() -> Any:
-    return sys.modules[f"{_package()}.ui.menus"]
+def _about(operator: str) -> Any:
+    return getattr(bpy.ops.magma, operator.partition(".")[2]).get_rna_type()  # type: ignore[attr-defined]  # ours
 
 
 def _line(text: str) -> str:
@@ -142,9 +145,9 @@ def _buttons() -> Iterator[str]:
 
 
 def _button(name: str, places: list[str], keys: list[str]) -> str:
-    about = getattr(bpy.ops.magma, name.partition(".")[2]).get_rna_type()
+    about = _about(name)
     lines = [f'### <a id="{name}"></a>{about.name}', "", f"{_line(about.description)}.", ""]
-    if reason := _menus().NOT_IN_MENUS.get(name):
+    if reason := menus.NOT_IN_MENUS.get(name):
         lines.append(f"- Where: in no menu, since it {reason}")
     else:
         lines.append("- Where: " + "; ".join(f"*{place}*" for place in places))
@@ -217,10 +220,10 @@ def _range(low: float, high: float, unit: str) -> str:
 def menu_places() -> dict[str, list[str]]:
     """Where operators are in the menus that the add-on adds to Blender's own, as paths of labels."""
     found: dict[tuple[str, str], list[str]] = {}
-    for place, draw in _menus()._added:
+    for place, draw in menus._added:
         # the menu Dance is in several menus, and the page says so once
-        path = "File > Export" if place == _menus().EXPORTS else ""
-        draw(types.SimpleNamespace(layout=_Menu(found, path)), bpy.context)
+        path = "File > Export" if place == menus.EXPORTS else ""
+        draw(cast("bpy.types.Menu", types.SimpleNamespace(layout=_Menu(found, path))), bpy.context)
     places: dict[str, list[str]] = {}
     for (name, path), labels in found.items():
         # a menu may have one operator with many values
@@ -238,7 +241,7 @@ class _Menu:
 
     def operator(self, name: str, text: str | None = None, **_: object) -> Any:
         if name.startswith("magma."):
-            label = text or getattr(bpy.ops.magma, name.partition(".")[2]).get_rna_type().name
+            label = text or _about(name).name
             self.found.setdefault((name, self.path), []).append(label)
         return types.SimpleNamespace()
 
@@ -257,18 +260,15 @@ class _Menu:
 
 def shortcuts() -> dict[str, list[str]]:
     """The keys of operators."""
-    kept = sys.modules[f"{_package()}.ui.shortcuts"]
     found: dict[str, list[str]] = {}
-    for name, key, _ in kept.SHORTCUTS:
+    for name, key, _ in SHORTCUTS:
         found.setdefault(name, []).append(f"Shift Alt {key.replace('_', ' ').title()}")
     return found
 
 
 def main() -> None:
     """Write the page."""
-    import magma_blender
-
-    magma_blender.register()
+    registration.register()
     FILE.write_text(page(), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""F1 on every button and setting opens its place in the manual that came with the add-on; the reference is up to date."""
+"""F1 on every button and setting opens its place in the manual that came with the add-on; the reference is current."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_blenders_own_settings_keep_blenders_manual(pages):
 
 
 def test_the_reference_is_as_the_code_is(addon):
-    sys.modules.pop("manual.reference", None)
+    sys.modules.pop("manual.reference", None)  # it may know the modules of an add-on that was disabled since
     from manual import reference
 
     written = (blenders.ROOT / "docs" / "reference.md").read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ from .ui import (
     character_panel,
     choreography_panel,
     export_panel,
+    manual,
     menus,
     music_panel,
     panels,
@@ -89,6 +90,7 @@ def register() -> None:
     preview.register()
     timeline_band.register()
     menus.register()
+    manual.register()
     shortcuts.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
@@ -107,6 +109,7 @@ def unregister() -> None:
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
     shortcuts.unregister()
+    manual.unregister()
     menus.unregister()
     timeline_band.unregister()
     preview.unregister()

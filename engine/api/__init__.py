@@ -2,5 +2,5 @@
 pipeline and the edits that the command line and the add-on call. Not in the zip.
 
 Imports: engine.audio, engine.choreography, engine.editing, engine.models, engine.motion, engine.pipeline,
-engine.runtime, engine.service.devices, engine.service.output_files, smpl_rig.
+engine.reporting, engine.runtime, engine.service.devices, engine.service.output_files, smpl_rig.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from engine.choreography import Choreography, Span, beats_of
 from engine.editing.dance_files import load_choreography, write_dance_motion
 from engine.motion.energy import speeds
 from engine.motion.files.write import WRITERS, write_motion
+from engine.reporting.report import quality_report, subject_of
 from engine.service.output_files import check_output, complete, write_dance
 from smpl_rig.dance_motion import DanceMotion
 from smpl_rig.feet import foot_contacts
 from smpl_rig.motion import FloatArray, Motion
 
-DOCUMENT = ".json"
-"""Ending of a choreography's file; its motion lies beside it."""
+DOCUMENT, PAGE = ".json", ".html"
+"""Endings of a choreography's file, beside which its motion lies, and of a Quality Report."""
 
 
 @dataclass(frozen=True)
@@ -120,19 +122,30 @@ class Dance:
         """Write it, and return the file.
 
         .npz: AMASS-style, for any program. .bvh: for animation programs. .json: its choreography, and beside it its
-        motion as .npz of the same name; `open_dance` and the command line's `edit` go on with it. Raises EngineError.
+        motion as .npz of the same name; `open_dance` and the command line's `edit` go on with it. .html: its Quality
+        Report, a page with sound and a moving figure. Raises EngineError.
         """
         path = Path(file)
-        check_output(path, (".npz", DOCUMENT, *WRITERS))
+        check_output(path, (".npz", DOCUMENT, PAGE, *WRITERS))
         if path.suffix == DOCUMENT:
             write_dance(path, self.choreography, path.with_suffix(".npz"), self._write_npz)
             return path
         with complete(path) as partial:
             if path.suffix == ".npz":
                 self._write_npz(partial)
+            elif path.suffix == PAGE:
+                partial.write_text(self._page(path.stem), encoding="utf-8")
             else:
                 write_motion(partial, self.motion)
         return path
+
+    def _page(self, name: str) -> str:
+        return quality_report(subject_of(self.choreography, self.motion, name)).html
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows of it: the Quality Report, with sound and a moving figure."""
+        page = escape(self._page(f"{self.style or 'dance'}, seed {self.seed}"))
+        return f'<iframe srcdoc="{page}" width="100%" height="900" style="border: 0"></iframe>'
 
     def _write_npz(self, file: Path) -> None:
         write_dance_motion(file, self.choreography, self.data)

@@ -27,8 +27,10 @@ SMALL_DECODER = DecoderConfig(
 
 
 def tiny_networks(seed: int = 0, energy: bool = False) -> tuple[MotionVQVAE, MotionDecoder]:
-    """Random networks whose dances move: normal codebooks, and weights large enough for every condition to count. energy:
-    whether they can be told one."""
+    """Random networks whose dances move: normal codebooks, and weights large enough for every condition to count.
+
+    energy: whether they can be told one.
+    """
     torch.manual_seed(seed)
     codec, decoder = MotionVQVAE(SMALL_CODEC), MotionDecoder(replace(SMALL_DECODER, energy=energy))
     codec.quantizer.codebook.normal_()

@@ -58,7 +58,7 @@ def plot(scene: Scene, bars: NDArray[np.float64], spans: Sequence[ShownSpan]) ->
         top += _SPANS
         for name, columns, side in (("Left", _LEFT_FOOT, "left"), ("Right", _RIGHT_FOOT, "right")):
             parts += row.label(f"{name} foot", top + 10)
-            down = contacts[:, list(columns)].any(axis=1)
+            down = np.asarray(contacts[:, list(columns)].any(axis=1))
             colour = "#{:02x}{:02x}{:02x}".format(*COLOURS[side])
             parts += row.runs(side, down, fps, top + 2, _FOOT - 4, colour)
             top += _FOOT

@@ -32,6 +32,7 @@ BUNDLE = "bundle"
 """The folder of the add-on that holds the packages and the checkpoints; `magma_blender/paths.py` knows it, too."""
 BUNDLE_TEXT = '"""What the engine\'s process imports, and of it what it shares with the add-on."""\n'
 NOT_FOR_DANCING = (
+    "engine/__init__.pyi",
     "engine/api/",
     "engine/training/",
     "engine/evaluation/",

@@ -4,21 +4,13 @@ The modules in this folder and `engine.choreography` are shared with the add-on:
 library, so that the engine answers `hello` before anything heavy is loaded.
 
 For Python programs there is `from engine import load_checkpoint, generate, edit` and what else `__all__` lists (see
-docs/python.md). It comes from `engine.api` when it is first asked for.
+docs/python.md). It comes from `engine.api` when it is first asked for; `__init__.pyi` has its types. Neither is in the
+add-on's zip.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .api.checkpoints import decode, encode, encode_music, load_checkpoint
-    from .api.dances import Dance, open_dance
-    from .api.editing import chain, edit
-    from .api.generating import generate
-    from .api.songs import compose_song, listen
-    from .editing.operations import Operation
 
 VERSION = "0.1.0"
 

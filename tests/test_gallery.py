@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gallery import __main__ as gallery
-from benchmarks.gallery import film, page, plot, scenes, view
+from benchmarks.gallery import film, page, plot, samples, scenes, view
 from engine.audio.composing.demo_song import write_demo_song
 from engine.audio.files.decode import load_audio
 from engine.audio.listening.heard_files import heard_song
@@ -76,7 +77,7 @@ def written(scene: scenes.Scene, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("page")
     (folder / "videos").mkdir()
     (folder / "videos" / "waltz.mp4").touch()
-    page.write_page([scene], folder, {"waltz": folder / "videos" / "waltz.mp4"}, lambda _: None)
+    page.write_page([scene], folder, {"waltz": folder / "videos" / "waltz.mp4"}, "Both.", lambda _: None)
     return folder
 
 
@@ -313,3 +314,20 @@ def test_what_cannot_be_shown_is_said_in_a_sentence(
     error = capsys.readouterr().err
     assert words in error and error.startswith("error: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_sample_dances_are_those_that_a_user_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def generate(song: Path, checkpoint: str, style: str, seed: int) -> Any:
+        asked.append((style, seed))
+        return SimpleNamespace(motion=walk(87), beats=np.arange(0.0, SECONDS, 60 / 87))
+
+    monkeypatch.setattr(samples, "generate", generate)
+    monkeypatch.setattr(samples, "load_checkpoint", lambda name: SimpleNamespace(name=name, styles=["waltz", "salsa"]))
+    assert samples.main(["-o", str(tmp_path / "samples"), "--seconds", str(SECONDS)]) == 0
+    assert asked == [("waltz", 0), ("salsa", 0)]
+    index = index_of(tmp_path / "samples")
+    assert [clip["style"] for clip in index["clips"]] == ["waltz", "salsa"] and index["videos"] == {}
+    assert all((tmp_path / "samples" / clip["song"]).stat().st_size > 1000 for clip in index["clips"])
+    assert "the checkpoint default" in (tmp_path / "samples" / "index.html").read_text(encoding="utf-8")

@@ -22,6 +22,8 @@ from engine.data.styles import StyleTable
 from engine.errors import EngineError
 from engine.models.loading import find_checkpoint, load_checkpoint
 
+ABOUT = "Real dances beside generated ones, to the same song."
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the gallery and return the exit code."""
@@ -78,7 +80,7 @@ def _make(options: argparse.Namespace) -> Path:
                 dances.append((f"{kind}, seed {seed}", motion))
         scenes.append(scene(subject, dances))
     _say("drawing the videos, the longest stage")
-    return write_page(scenes, options.output, write_videos(scenes, videos), _say)
+    return write_page(scenes, options.output, write_videos(scenes, videos), ABOUT, _say)
 
 
 def _say(words: str) -> None:

@@ -24,8 +24,11 @@ SONG_BITS = 80_000
 """Bits a second of the encoded songs."""
 
 
-def write_page(scenes: Sequence[Scene], folder: Path, videos: Mapping[str, Path], said: Callable[[str], None]) -> Path:
-    """Write the page for scenes and {style: video in the folder}; returns `index.html`. Raises EngineError."""
+def write_page(
+    scenes: Sequence[Scene], folder: Path, videos: Mapping[str, Path], about: str, said: Callable[[str], None]
+) -> Path:
+    """Write the page for scenes and {style: video in the folder}; returns `index.html`. about: a sentence in HTML that
+    says what they are. Raises EngineError."""
     for name in ("clips", "songs", "plots"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     entries = []
@@ -48,7 +51,8 @@ def write_page(scenes: Sequence[Scene], folder: Path, videos: Mapping[str, Path]
     (folder / "index.js").write_text(f"window.magmaGallery = {json.dumps(index)};\n", encoding="utf-8")
     style = (WEB / "gallery.css").read_text(encoding="utf-8")
     (folder / "gallery.css").write_text(player_style() + style, encoding="utf-8")
-    page = (WEB / "index.html").read_text(encoding="utf-8").replace("{{player}}", player_part())
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    page = page.replace("{{player}}", player_part()).replace("{{about}}", about)
     (folder / "index.html").write_text(page, encoding="utf-8")
     return folder / "index.html"
 

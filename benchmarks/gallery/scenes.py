@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.gallery.encoding import SOUND_RATE
 from demo.pictures import loudness_of
@@ -73,20 +74,28 @@ def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
     song = subject.song.path
     seconds = BORROWED_SECONDS if subject.borrowed else subject.motion.seconds
     beats = beats_in_style(heard_song(song).rhythm, subject.usual).times
-    beats = beats[beats < seconds]
-    frames = round(seconds * FRAME_RATE)
     real = "Real, to other music" if subject.borrowed else "Real"
-    motions = [(real, subject.motion), *((label, at_rate(motion)) for label, motion in dances)]
-    dancers = [dancer(label, motion.cut(0, frames), beats) for label, motion in motions]
-    loudness = loudness_of(song, seconds, max(round(seconds * LOUDNESS_RATE), 1))
+    return scene_of(subject.name, subject.style, song, seconds, beats, [(real, subject.motion), *dances])
+
+
+def scene_of(
+    name: str,
+    style: str,
+    song: Path,
+    seconds: float,
+    beats: NDArray[np.float64],
+    dances: Sequence[tuple[str, Motion]],
+) -> Scene:
+    """The first seconds of dances, with their labels, at 20 frames/s. beats: the song's. Raises AudioError."""
+    frames, beats = round(seconds * FRAME_RATE), beats[beats < seconds]
     return Scene(
         seconds=seconds,
-        loudness=loudness,
+        loudness=loudness_of(song, seconds, max(round(seconds * LOUDNESS_RATE), 1)),
         beats=beats,
         expected=expected_beats(beats),
-        dancers=tuple(dancers),
-        name=subject.name,
-        style=subject.style,
+        dancers=tuple(dancer(label, at_rate(motion).cut(0, frames), beats) for label, motion in dances),
+        name=name,
+        style=style,
         song=song,
     )
 

@@ -24,7 +24,17 @@ ROOMS = {
     "": {"engine_host", "exports", "media", "operators", "presets", "scene", "ui", "bundle"},
     "bundle/": {"checkpoints", "engine", "smpl_rig"},
     "bundle/checkpoints/": {"default", "open"},
-    "bundle/engine/": {"audio", "choreography", "editing", "models", "motion", "pipeline", "runtime", "service"},
+    "bundle/engine/": {
+        "audio",
+        "choreography",
+        "editing",
+        "models",
+        "motion",
+        "pipeline",
+        "reporting",
+        "runtime",
+        "service",
+    },
     "bundle/smpl_rig/": {"assets", "blender", "retarget"},
 }
 """The folders in the zip, and the folders in each of them."""

@@ -55,6 +55,8 @@ def test_nothing_heavy_is_imported_before_it_is_used() -> None:
 
 
 def test_every_name_is_there_and_no_other() -> None:
+    typed = re.findall(r" as (\w+)$", (ROOT / "engine" / "__init__.pyi").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {*typed, "VERSION"} == set(engine.__all__)
     assert all(getattr(engine, name) is not None and name in dir(engine) for name in engine.__all__)
     with pytest.raises(AttributeError, match="dance_me"):
         engine.dance_me  # type: ignore[attr-defined]  # noqa: B018

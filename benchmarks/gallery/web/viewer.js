@@ -23,8 +23,9 @@ function show(which, seconds = 0) {
     if (which !== number) return; // another clip has been chosen since
     const entry = gallery.clips[which], video = gallery.videos[entry.style];
     element("plot").src = entry.plot;
+    element("video").parentElement.hidden = !video;
     element("videoTitle").textContent = `${entry.style}: the first seconds of every clip of this style`;
-    if (element("video").getAttribute("src") !== video) element("video").src = video;
+    if (video && element("video").getAttribute("src") !== video) element("video").src = video;
     for (const button of element("songs").querySelectorAll("button")) {
       button.setAttribute("aria-current", button.dataset.clip === String(which));
     }

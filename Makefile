@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY = PASSIVE
 # each would compile what it imports again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint docs reference unit blender blender-on-path blender-real-engines addon benchmark lock clean $(BPY_TESTS)
+.PHONY: demo test lint docs docs-gallery reference unit blender blender-on-path blender-real-engines addon benchmark lock clean $(BPY_TESTS)
 
 demo: .venv-bpy-$(DEMO_BPY)/.ready
 	.venv-bpy-$(DEMO_BPY)/bin/python -m demo
@@ -72,6 +72,10 @@ addon: $(VENV)/.ready
 
 benchmark: $(VENV)/.ready
 	$(PY) benchmarks/run.py
+
+# the sample dances that docs/gallery.md shows
+docs-gallery: $(VENV)/.ready
+	$(PY) -m benchmarks.gallery.samples --output docs/samples
 
 # the hashes of the engine's packages, after a version in magma_blender/engine_requirements.txt has changed
 lock: $(VENV)/.ready

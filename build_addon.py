@@ -33,16 +33,18 @@ BUNDLE = "bundle"
 """The folder of the add-on that holds the packages and the checkpoints; `magma_blender/paths.py` knows it, too."""
 BUNDLE_TEXT = '"""What the engine\'s process imports, and of it what it shares with the add-on."""\n'
 NOT_FOR_DANCING = (
+    "engine/__init__.pyi",
+    "engine/api/",
     "engine/training/",
     "engine/evaluation/",
     "engine/data/",
     "checkpoints/styles.json",
     "smpl_rig/assets/bake_mannequin.py",
 )
-"""Left out: rooms and tools that only development needs."""
+"""Left out: rooms and tools that only development and other programs need."""
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold: real times would differ from checkout to checkout."""
-TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json"}
+TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json", ".html", ".css", ".js"}
 MANUAL = "manual"
 """The folder of the add-on that holds the manual; `magma_blender/paths.py` knows it, too."""
 IGNORED = {"__pycache__", ".DS_Store", ".mypy_cache", ".ruff_cache"}

@@ -4,8 +4,8 @@ JSON-RPC 2.0 (https://www.jsonrpc.org/specification) in the frames of the Langua
 a header `Content-Length: N`, an empty line, then N bytes of UTF-8 JSON. Both sides import this module, so it uses the
 standard library only; numpy is imported inside the two functions that carry arrays.
 
-Requests (client to engine): `hello`, `generate`, `edit`, `chain`, `listen`, `doctor`, `import`, `fetch_encodec`,
-`shutdown`.
+Requests (client to engine): `hello`, `generate`, `edit`, `chain`, `listen`, `report`, `doctor`, `import`,
+`fetch_encodec`, `shutdown`.
 Notifications: `$/cancelRequest {id}` and `exit` to the engine; `progress {id, stage, fraction, message, seconds_left}`
 to the client, where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null; `motion {id,
 first_frame, frame_rate, npz}` while a dance is being generated, if `generate` was asked to `stream`: the next frames'
@@ -49,6 +49,7 @@ GENERATE = "generate"
 EDIT = "edit"
 CHAIN = "chain"
 LISTEN = "listen"
+REPORT = "report"
 DOCTOR = "doctor"
 IMPORT = "import"
 FETCH_ENCODEC = "fetch_encodec"

@@ -19,6 +19,7 @@ from .operators import (
     import_checkpoint,
     insert_motion,
     moves,
+    quality_report,
     relink_song,
     rhythm,
     spans,
@@ -56,6 +57,7 @@ CLASSES = (
     *character.CLASSES,
     *transfer_dance.CLASSES,
     *export_dance.CLASSES,
+    *quality_report.CLASSES,
     *presets.CLASSES,
     *panels.CLASSES,
     # in the order in which they are shown

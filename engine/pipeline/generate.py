@@ -117,7 +117,7 @@ def _generate(
         song = cancellable(
             lambda: read_song(file, request.start, request.seconds, request.speed, correction), cancelled
         )
-    positions = math.ceil((math.ceil(song.seconds * checkpoint.frame_rate) + 1) / checkpoint.stride)
+    positions = positions_for(song.seconds, checkpoint)
     advance_features(0.0)
     with watch("features"):
         music = cancellable(lambda: checkpoint.music(song, style, positions, advance_features), cancelled)
@@ -171,6 +171,11 @@ def _generate(
         document,
         report,
     )
+
+
+def positions_for(seconds: float, checkpoint: Checkpoint) -> int:
+    """The token positions of a dance of so many seconds: its last frame is not before the song's end."""
+    return math.ceil((math.ceil(seconds * checkpoint.frame_rate) + 1) / checkpoint.stride)
 
 
 def _choose(checkpoint: Checkpoint, generated: Generated, task: GenerationTask) -> tuple[int, Motion, dict[str, Any]]:

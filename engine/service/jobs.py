@@ -183,6 +183,35 @@ def _pack_dance(edited: Edited) -> dict[str, Any]:
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class ReportRequest:
+    """A dance as in `EditRequest`. file: the page to write (.html). name: of the dancer, the page's title."""
+
+    document: str
+    npz: str
+    file: str
+    name: str = "Dance"
+
+
+def run_report(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+    """Write the Quality Report of a dance. params: the fields of `ReportRequest`. Returns `file`, `figures` by name and
+    `notices` for the user. Raises `EngineError`; nothing is written then."""
+    request = build_request(ReportRequest, params)
+    progress("load", 0.0, "Loading the engine's libraries")
+    from engine.reporting.report import quality_report, subject_of
+    from engine.runtime.cancellable import cancellable
+    from engine.service.output_files import check_output, complete
+
+    file = Path(request.file)
+    check_output(file, (".html",))
+    document, dance = _unpack_dance(request.document, request.npz)
+    progress("report", 0.3, "Measuring the dance")
+    report = cancellable(lambda: quality_report(subject_of(document, dance.motion, request.name)), cancelled)
+    with complete(file) as partial:
+        partial.write_text(report.html, encoding="utf-8")
+    return {"file": str(file), "figures": report.figures, "notices": [*report.notices]}
+
+
 def run_listen(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
     """Listen to a song. params: the fields of `ListenRequest`. Returns those of `SongRhythm`. Raises EngineError."""
     progress("load", 0.0, "Loading the engine's libraries")
@@ -290,6 +319,7 @@ HANDLERS: dict[str, Handler] = {
     protocol.EDIT: run_edit,
     protocol.CHAIN: run_chain,
     protocol.LISTEN: run_listen,
+    protocol.REPORT: run_report,
     protocol.DOCTOR: run_doctor,
     protocol.IMPORT: run_import,
     protocol.FETCH_ENCODEC: run_fetch_encodec,

@@ -171,6 +171,11 @@ def read_import(result: object) -> tuple[str, ...]:
     return _sentences(result, "warnings")
 
 
+def read_report(result: object) -> tuple[str, tuple[str, ...]]:
+    """The page and the notices, sentences for the user, in the answer to `report`."""
+    return _get(result, "file", str), _sentences(result, "notices")
+
+
 def read_fetched(result: object) -> str:
     """The path in the answer to `fetch_encodec`."""
     return shown(_get(result, "path", str))

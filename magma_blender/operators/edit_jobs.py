@@ -32,7 +32,7 @@ def start_edit(
     dancer, setup = edits.ready(armature), session.setup()
     target = ArmatureReference(armature)
     params: dict[str, object] = {
-        "document": _for_engine(dancer.document),
+        "document": for_engine(dancer.document),
         "npz": pack_bytes(dancer.npz),
         "operations": list(operations),
         "follows": follows,
@@ -66,9 +66,9 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
         )
     target = ArmatureReference(first)
     params: dict[str, object] = {
-        "first_document": _for_engine(dancer.document),
+        "first_document": for_engine(dancer.document),
         "first_npz": pack_bytes(dancer.npz),
-        "second_document": _for_engine(other.document),
+        "second_document": for_engine(other.document),
         "second_npz": pack_bytes(other.npz),
         "seconds": seconds,
         "device": setup.device,
@@ -89,7 +89,7 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
     own = own_keyframes.read(armature)
     target = ArmatureReference(armature)
     params: dict[str, object] = {
-        "document": _for_engine(own.document),
+        "document": for_engine(own.document),
         "npz": pack_bytes(own.npz),
         "operations": [{"do": "tokenize", "start": start, "stop": stop} for start, stop in own.ranges],
         "device": setup.device,
@@ -106,7 +106,7 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
     return session.begin_job(EDIT, params, setup, f"Encoding your keyframes: {armature.name}", finish, tell, target)
 
 
-def _for_engine(document: Choreography) -> str:
+def for_engine(document: Choreography) -> str:
     """A document as JSON text, its songs where they are now."""
     return to_json(song_asset.located(document, engine_setup.spare_sounds()))
 

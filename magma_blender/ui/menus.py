@@ -56,6 +56,7 @@ DANCE: Content = (
     BREAK,
     Entry("magma.transfer_dance"),
     Entry("magma.export_dance"),
+    Entry("magma.quality_report"),
     BREAK,
     Submenu("MAGMA_MT_engine"),
 )

@@ -25,7 +25,17 @@ ROOMS = {
     "manual/": {"benchmarks", "checkpoints", "go", "images"},
     "bundle/": {"checkpoints", "engine", "smpl_rig"},
     "bundle/checkpoints/": {"default", "open"},
-    "bundle/engine/": {"audio", "choreography", "editing", "models", "motion", "pipeline", "runtime", "service"},
+    "bundle/engine/": {
+        "audio",
+        "choreography",
+        "editing",
+        "models",
+        "motion",
+        "pipeline",
+        "reporting",
+        "runtime",
+        "service",
+    },
     "bundle/smpl_rig/": {"assets", "blender", "retarget"},
 }
 """The folders in the zip, and the folders in each of them."""

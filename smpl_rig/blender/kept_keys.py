@@ -6,6 +6,7 @@ Keys before and after the dance are the animator's: they are neither read nor to
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,16 +70,14 @@ def put_keys_back(keying: Keying, kept: KeptKeys, frame_start: int, former: tupl
     place = compat.own_action(place)
     assert place.offset is not None
     base = frame_start - place.offset
-    ends = np.cumsum(kept.counts)
-    rows = {
-        channel: slice(stop - count, stop)
-        for channel, count, stop in zip(kept.channels, kept.counts, ends, strict=True)
-    }
+    stops = np.cumsum(kept.counts).tolist()
+    rows = {channel: slice(*pair) for channel, pair in zip(kept.channels, pairwise([0, *stops]), strict=True)}
+    moved = np.array([base - kept.base, 0.0], np.float32)
     present = curves_at(place, keying)
     for channel, bone in zip(keying.channels, keying.bones, strict=True):
         mine = {name: values[rows[channel]] for name, values in kept.values.items()}
-        for name in PLACES if base != kept.base else ():
-            mine[name] = mine[name] + np.float32([base - kept.base, 0.0])
+        if base != kept.base:
+            mine |= {name: mine[name] + moved for name in PLACES}
         _replace(place, present, channel, bone, mine, (former[0] - place.offset, former[1]))
 
 

@@ -5,6 +5,7 @@ Pure: nothing here touches Blender.
 
 from __future__ import annotations
 
+import itertools
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ def put_keys(parts: Parts, keys: KeptKeys) -> bytes:
     borders = np.searchsorted(window[order], np.arange(window.max(initial=0) + 2))
     shapes = [name for name in SHAPES if name in keys.values]
     names = [parts.put(json.dumps(keys.channels).encode())]
-    for first, last in zip(borders, borders[1:], strict=False):
+    for first, last in itertools.pairwise(borders):
         rows = order[first:last]
         counts = np.bincount(curve[rows], minlength=len(keys.channels))
         names.append(parts.put(_packed(counts, {name: values[rows] for name, values in keys.values.items()}, shapes)))

@@ -1,8 +1,8 @@
 """Contents cut into parts that are stored once, by their content.
 
-Where a part ends depends on what is there, not on where it is (content-defined chunking: Muthitacharoen, Chen, Mazieres,
-"A Low-Bandwidth Network File System", 2001): what an edit has not changed is cut as before, wherever it is now. So the
-moves of a span and the variant that keeps them share their parts, and so do two versions of a dance.
+Where a part ends depends on what is there, not on where it is (content-defined chunking: Muthitacharoen, Chen,
+Mazieres, "A Low-Bandwidth Network File System", 2001): what an edit has not changed is cut as before, wherever it is
+now. So the moves of a span and the variant that keeps them share their parts, and so do two versions of a dance.
 
 Pure: nothing here touches Blender.
 """
@@ -10,6 +10,7 @@ Pure: nothing here touches Blender.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any
@@ -80,7 +81,7 @@ def put_text(parts: Parts, text: str) -> bytes:
         ends.append(found * _WINDOW + shift + _WINDOW)
     places = np.sort(np.concatenate(ends)).tolist() if ends else []
     borders = _borders(places, len(content), TEXT_BYTES)
-    return parts.put_list("text", [parts.put(content[a:b]) for a, b in zip(borders, borders[1:], strict=False)])
+    return parts.put_list("text", [parts.put(content[a:b]) for a, b in itertools.pairwise(borders)])
 
 
 def get_text(get: Get, name: bytes) -> str:
@@ -103,7 +104,7 @@ def put_array(parts: Parts, array: Array) -> tuple[list[Any], list[bytes]]:
     mixed = (bits * factors).sum(axis=1, dtype=np.uint64) * np.uint64(_FACTOR)
     ends = np.flatnonzero((mixed >> np.uint64(32)) % np.uint64(rows) == 0) + 1
     borders = _borders(ends.tolist(), len(bits), rows)
-    ranges = list(zip(borders, borders[1:], strict=False))
+    ranges = list(itertools.pairwise(borders))
     return [*about, [b - a for a, b in ranges]], [parts.put(packed(bits[a:b])) for a, b in ranges]
 
 
@@ -118,7 +119,8 @@ def get_array(get: Get, about: list[Any], names: list[bytes]) -> Array:
         return np.frombuffer(get(names[0]), dtype).reshape(shape).copy()
     width = int(np.prod(shape[1:]))
     rows = [unpacked(get(name), dtype.itemsize, width) for name in names]
-    return np.ascontiguousarray(np.concatenate(rows)).view(dtype).reshape(shape)
+    array: Array = np.ascontiguousarray(np.concatenate(rows)).view(dtype).reshape(shape)
+    return array
 
 
 def _is_cut(dtype: np.dtype[Any], size: int) -> bool:
@@ -142,7 +144,8 @@ def unpacked(content: bytes, itemsize: int, width: int) -> Array:
 
     planes = np.frombuffer(content, np.uint8).reshape(itemsize, -1)
     columns = np.ascontiguousarray(planes.T).view(f"u{itemsize}").reshape(width, -1)
-    return np.cumsum(columns.T, axis=0, dtype=columns.dtype)
+    rows: Array = np.cumsum(columns.T, axis=0, dtype=columns.dtype)
+    return rows
 
 
 def _borders(ends: list[int], length: int, usual: int) -> list[int]:

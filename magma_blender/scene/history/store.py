@@ -98,7 +98,7 @@ def _group(armature: bpy.types.Object) -> Mapping[str, object] | None:
 def _own_group(armature: bpy.types.Object) -> dict[str, object]:
     """The group where the dancer's record is, to be changed; it goes there from where it was."""
     place, group = keeper(armature), _group(armature)
-    if KEY not in place:
+    if place.get(KEY) is None:
         place[KEY] = {_LIST: to_text(History()), **({} if group is None else dict(group.items()))}
         for other in holders(armature):
             if other != place and other.library is None:
@@ -108,7 +108,7 @@ def _own_group(armature: bpy.types.Object) -> dict[str, object]:
 
 def _packs(group: Mapping[str, object] | None) -> list[str]:
     """The names of the packs, the oldest first."""
-    return [name for name in group.keys() if name != _LIST] if group is not None else []
+    return [name for name in group if name != _LIST] if group is not None else []
 
 
 def _pack(group: Mapping[str, object] | None, name: str) -> bytes:

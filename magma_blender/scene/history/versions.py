@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from functools import lru_cache
 
@@ -92,14 +93,15 @@ def from_text(text: str) -> History:
 def _version(data: object) -> Version:
     if not isinstance(data, dict):
         raise ValueError("one of its versions is none")
-    values = {field.name: data.get(field.name) for field in fields(Version)}
-    for name, value in values.items():
-        if name in ("number", "frame_start"):
-            fits = is_count(value, -(2**31), 2**31 - 1)
-        elif name in ("made", "fps", "beat_snap"):
-            fits = is_number(value)
-        else:
-            fits = isinstance(value, str)
-        if not fits:
-            raise ValueError(f"the {name.replace('_', ' ')} of one of its versions is {shown(value)}")
-    return Version(**values)
+    for field in fields(Version):
+        value = data.get(field.name)
+        if not _FITS[field.type](value):
+            raise ValueError(f"the {field.name.replace('_', ' ')} of one of its versions is {shown(value)}")
+    return Version(**{field.name: data[field.name] for field in fields(Version)})
+
+
+_FITS: dict[object, Callable[[object], bool]] = {
+    "int": lambda value: is_count(value, -(2**31), 2**31 - 1),
+    "float": is_number,
+    "str": lambda value: isinstance(value, str),
+}

@@ -16,6 +16,7 @@ from .operators import (
     export_dance,
     first_steps,
     generate,
+    history,
     import_checkpoint,
     insert_motion,
     moves,
@@ -26,14 +27,17 @@ from .operators import (
     transfer_dance,
 )
 from .scene import character_fields, dancer, scene_settings, span_list
+from .scene.history import shown_versions
 from .ui import (
     character_panel,
     choreography_panel,
     export_panel,
+    history_panel,
     manual,
     menus,
     music_panel,
     panels,
+    pose_picture,
     preferences,
     presets,
     preview,
@@ -55,6 +59,7 @@ CLASSES = (
     *relink_song.CLASSES,
     *rhythm.CLASSES,
     *character.CLASSES,
+    *history.CLASSES,
     *transfer_dance.CLASSES,
     *export_dance.CLASSES,
     *quality_report.CLASSES,
@@ -62,6 +67,7 @@ CLASSES = (
     *panels.CLASSES,
     # in the order in which they are shown
     *choreography_panel.CLASSES,
+    *history_panel.CLASSES,
     *character_panel.CLASSES,
     *music_panel.CLASSES,
     *settings_panels.CLASSES,
@@ -82,6 +88,7 @@ def register() -> None:
     """Classes, `scene.magma` and `scene.magma_export`, handlers, and from 4.2 on `blender --command magma`."""
     scene_settings.register()
     span_list.register()
+    shown_versions.register()
     character_fields.register()
     export_settings.register()
     tabbed = cast("list[type[bpy.types.Panel]]", [cls for cls in CLASSES if hasattr(cls, "bl_category")])
@@ -115,6 +122,7 @@ def unregister() -> None:
     menus.unregister()
     timeline_band.unregister()
     preview.unregister()
+    pose_picture.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     if _before_load in bpy.app.handlers.load_pre:
@@ -123,5 +131,6 @@ def unregister() -> None:
         bpy.utils.unregister_class(cls)
     character_fields.unregister()
     export_settings.unregister()
+    shown_versions.unregister()
     span_list.unregister()
     scene_settings.unregister()

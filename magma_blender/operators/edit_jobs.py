@@ -19,16 +19,23 @@ from ..errors import SceneError
 from ..media import song_asset, strips
 from ..scene import edits, own_keyframes
 from ..scene.armature_reference import ArmatureReference
-from ..scene.dancer import load
+from ..scene.dancer import Dancer, load
 from ..scene.generated_dance import read_generated
+from ..scene.selection import places_text
 from ..scene.target import target_of
 
 
 def start_edit(
-    armature: bpy.types.Object, operations: Sequence[dict[str, object]], title: str, follows: bool = False
+    armature: bpy.types.Object,
+    operations: Sequence[dict[str, object]],
+    title: str,
+    follows: bool = False,
+    name: str | None = None,
 ) -> Job:
-    """Ask the engine for operations (fields of `engine.editing.operations.Operation`). follows: whether what comes
-    after moves that are generated again may move in the world. Raises MagmaError, with nothing begun."""
+    """Ask the engine for operations (fields of `engine.editing.operations.Operation`). title: what is going on.
+    follows: whether what comes after moves that are generated again may move in the world. name: what the history calls
+    it, to which places are added where operations have some; None is the title. Raises MagmaError, with nothing
+    begun."""
     dancer, setup = edits.ready(armature), session.setup()
     target = ArmatureReference(armature)
     params: dict[str, object] = {
@@ -41,11 +48,17 @@ def start_edit(
 
     def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
-        edits.finish_edit(found, dancer, answer)
+        edits.finish_edit(found, dancer, answer, _with_places(name or title, dancer, operations))
         return found
 
     ahead = _ahead_on(target)
     return session.begin_job(EDIT, params, setup, f"{title}: {armature.name}", finish, _tell, target, ahead=ahead)
+
+
+def _with_places(name: str, dancer: Dancer, operations: Sequence[dict[str, object]]) -> str:
+    places = [(start, stop) for start, stop in ((each.get("start"), each.get("stop")) for each in operations)]
+    ranges = [(start, stop) for start, stop in places if isinstance(start, int) and isinstance(stop, int)]
+    return f"{name}, {places_text(dancer, ranges)}" if ranges else name
 
 
 def _ahead_on(target: ArmatureReference) -> Ahead:
@@ -64,7 +77,7 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
         raise SceneError(
             f"The dances have {dancer.fps:g} and {other.fps:g} frames a second: generate one of them again."
         )
-    target = ArmatureReference(first)
+    target, second_name = ArmatureReference(first), second.name
     params: dict[str, object] = {
         "first_document": for_engine(dancer.document),
         "first_npz": pack_bytes(dancer.npz),
@@ -76,7 +89,7 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
 
     def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
-        edits.finish_chain(found, dancer, answer)
+        edits.finish_chain(found, dancer, answer, f'Chain with "{second_name}"')
         return found
 
     title = f"Joining: {first.name}, {second.name}"

@@ -45,7 +45,9 @@ class MAGMA_OT_insert_motion(JobOperator, OnDancer):
         armature = find_dancer(context)
         position = current(armature).position_at(scene_of(context).frame_current)
         file = paths.absolute(self.filepath)
-        start_edit(armature, [{"do": "insert", "start": position, "file": file}], f'Inserting "{Path(file).name}"')
+        name = Path(file).name
+        insert: dict[str, object] = {"do": "insert", "start": position, "file": file}
+        start_edit(armature, [insert], f'Inserting "{name}"', name=f'Insert "{name}"')
 
 
 class MAGMA_OT_browse_motion(OnDancer):

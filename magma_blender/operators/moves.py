@@ -40,7 +40,7 @@ class MAGMA_OT_regenerate_free(Following, JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        start_edit(find_dancer(context), [{"do": "regenerate"}], "Regenerating", self.follow)
+        start_edit(find_dancer(context), [{"do": "regenerate"}], "Regenerating", self.follow, self.bl_label)
 
 
 class MAGMA_OT_replace_spans(Following, JobOperator, OnDancer):
@@ -59,7 +59,7 @@ class MAGMA_OT_replace_spans(Following, JobOperator, OnDancer):
         operations: list[dict[str, object]] = [
             {"do": "replace", "start": start, "stop": stop, "variants": self.variants} for start, stop in ranges
         ]
-        start_edit(armature, operations, "Replacing", self.follow)
+        start_edit(armature, operations, "Replacing", self.follow, self.bl_label)
 
 
 class MAGMA_OT_switch_variant(JobOperator, OnDancer):
@@ -85,7 +85,9 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer):
         index = (span.chosen + self.step) % len(span.variants)
         if variants.dance(armature, span.start, index):
             return f"Variant {index + 1} of {len(span.variants)}."
-        start_edit(armature, [{"do": "choose", "start": span.start, "index": index}], "Switching the variant")
+        choose: dict[str, object] = {"do": "choose", "start": span.start, "index": index}
+        name = f"Variant {index + 1}, {places_text(dancer, [(span.start, span.stop)])}"
+        start_edit(armature, [choose], "Switching the variant", name=name)
         return None
 
 
@@ -100,7 +102,8 @@ class MAGMA_OT_mirror_spans(JobOperator, OnDancer):
         """Ask the engine."""
         armature = find_dancer(context)
         ranges, _ = selected(context, armature, current(armature))
-        start_edit(armature, [{"do": "mirror", "start": start, "stop": stop} for start, stop in ranges], "Mirroring")
+        operations: list[dict[str, object]] = [{"do": "mirror", "start": start, "stop": stop} for start, stop in ranges]
+        start_edit(armature, operations, "Mirroring", name=self.bl_label)
 
 
 class _Clipboard:
@@ -146,7 +149,7 @@ class MAGMA_OT_paste_moves(JobOperator, OnDancer):
             raise SceneError("The copied moves are another dancer's: copy some of this one.")
         start, stop = _Clipboard.part
         to = current(armature).position_at(scene_of(context).frame_current)
-        start_edit(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting")
+        start_edit(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting", name=self.bl_label)
 
 
 class MAGMA_OT_make_loop(JobOperator, OnDancer):
@@ -158,7 +161,7 @@ class MAGMA_OT_make_loop(JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        start_edit(find_dancer(context), [{"do": "loop"}], "Making a loop")
+        start_edit(find_dancer(context), [{"do": "loop"}], "Making a loop", name=self.bl_label)
 
 
 class MAGMA_OT_chain_dances(JobOperator, OnDancer):

@@ -51,7 +51,7 @@ def change_selected(
                 document = edit(document, part)
             return document
 
-        edits.change(armature, edit_all, dancer)
+        edits.change(armature, edit_all, f"{operator.bl_label}, {places_text(dancer, ranges)}", dancer)
         return f"{done} {places_text(dancer, ranges)}."
 
     return do(operator, work)

@@ -341,7 +341,7 @@ class MAGMA_OT_update_rhythm(OnDancer, JobOperator):
         operations: list[dict[str, object]] = [
             {"do": "rhythm", "song": number, "correction": asdict(correction)} for number, correction in songs
         ]
-        start_edit(armature, operations, "Correcting the rhythm")
+        start_edit(armature, operations, "Correcting the rhythm", name=self.bl_label)
 
 
 CLASSES = (

@@ -61,7 +61,7 @@ class MAGMA_OT_toggle_span_lock(OnDancer):
             return (doc.unlock if span.locked else doc.lock)(document, span.start, span.stop)
 
         def work() -> str:
-            edits.change(find_dancer(context), toggle)
+            edits.change(find_dancer(context), toggle, self.bl_label)
             return "Lock toggled."
 
         return do(self, work)
@@ -83,7 +83,7 @@ class MAGMA_OT_split_span(OnDancer):
             position = dancer.position_at(scene_of(context).frame_current)
             if dancer.document.span_at(position).start == position:
                 raise SceneError("A span begins here already: move the playhead.")
-            edits.change(armature, lambda document: doc.split(document, position), dancer)
+            edits.change(armature, lambda document: doc.split(document, position), self.bl_label, dancer)
             return f"Split at {dancer.seconds_of(position):.1f} s."
 
         return do(self, work)
@@ -117,7 +117,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
                     document = doc.split(document, place)
                 return document
 
-            edits.change(armature, split_all, dancer)
+            edits.change(armature, split_all, self.bl_label, dancer)
             return f"Split at {len(inside)} places."
 
         return do(self, work)

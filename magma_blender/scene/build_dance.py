@@ -18,6 +18,7 @@ from .armature_reference import ArmatureReference
 from .dancer import Dancer
 from .generated_dance import read_generated
 from .generation_plan import DancePlan
+from .history import recording
 from .target import new_target
 from .transaction import all_or_nothing
 
@@ -54,9 +55,11 @@ def build(
         new_target(found, plan.frame_start).check()
     scene = plan.scene.find()
     with _in_scene(context, scene), all_or_nothing(found):
+        begun = recording.begin(found)
         armature = found if found is not None else _new_armature(plan, scene)
         dancer = dance_keys.write_new_action(armature, dancer, generated.motion, plan.name)
         dance_keys.store_keyed(armature, dancer, len(generated.motion))
+        recording.finish(armature, recording.GENERATE, begun)
     if answer.rhythm is not None:
         song_rhythms.keep(scene, plan.audio, answer.rhythm, plan.correction)
     return armature

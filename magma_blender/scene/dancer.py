@@ -53,6 +53,7 @@ _FIELDS = (
     "key_prints",
     "character",
 )
+_VERSION_KEPT = "version_kept"
 
 Value = TypeVar("Value")
 
@@ -170,19 +171,19 @@ def _carries(armature: bpy.types.Object, key: str) -> bool:
 
 
 def _value(armature: bpy.types.Object, key: str) -> object:
-    values = (holder.get(key) for holder in _holders(armature))
+    values = (holder.get(key) for holder in holders(armature))
     return next((value for value in values if value is not None), None)
 
 
 def keeper(armature: bpy.types.Object) -> bpy.types.ID:
     """What carries the record: the armature, or its action where it is a library override, the one that carries a
     record already. Custom properties that are added to an override are not saved; its actions are this file's own."""
-    holders = _holders(armature)
-    return next((holder for holder in holders if any(holder.get(key) is not None for key in KEYS)), holders[0])
+    found = holders(armature)
+    return next((holder for holder in found if any(holder.get(key) is not None for key in KEYS)), found[0])
 
 
-def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
-    """What may carry the record."""
+def holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
+    """What may carry the record, and whatever else belongs to the dance."""
     if armature.override_library is None:
         return [armature]
     return [*(place.action for place in places(armature) if place.action.library is None), armature]
@@ -191,13 +192,13 @@ def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
 def _danced(armature: bpy.types.Object, action: object) -> bpy.types.ID:
     """What shall carry the record: of an override's own actions, the one that holds the keys of the dance, which has
     this name, else the first one that moves bones."""
-    holders = _holders(armature)
+    found = holders(armature)
     if armature.override_library is None:
-        return holders[0]
-    own = [place for place in places(armature) if place.action in holders]
+        return found[0]
+    own = [place for place in places(armature) if place.action in found]
     named = [place.action for place in own if place.action.name == action]
     posing = [place.action for place in own if any(c.data_path.startswith("pose.bones[") for c in place.curves())]
-    return (*named, *posing, holders[0])[0]
+    return (*named, *posing, found[0])[0]
 
 
 def _unshared(armature: bpy.types.Object) -> list[bpy.types.ID]:
@@ -298,6 +299,30 @@ def write(armature: bpy.types.Object, dancer: Dancer) -> None:
         "character": dancer.character,
     }
     put_back(armature, {RECORD_KEY: record})
+
+
+def document_text(armature: bpy.types.Object) -> str:
+    """The document that the armature carries, as it is kept. Raises SceneError where it carries none of this format."""
+    record = _value(armature, RECORD_KEY)
+    text = record.get("document") if hasattr(record, "get") else None
+    if not isinstance(text, str):
+        raise SceneError(f'"{armature.name}" carries no dance: select an armature that Generate Dance has made.')
+    return text
+
+
+def version_kept(armature: bpy.types.Object) -> int | None:
+    """The number of the version that the history has of just this record; None where it has none, since only who keeps
+    one says so, and every new record says nothing."""
+    record = _value(armature, RECORD_KEY)
+    number = record.get(_VERSION_KEPT) if hasattr(record, "get") else None
+    return number if isinstance(number, int) else None
+
+
+def say_kept(armature: bpy.types.Object, number: int) -> None:
+    """The history has the armature's record as this version."""
+    record = keeper(armature)[RECORD_KEY]
+    assert hasattr(record, "__setitem__")
+    record[_VERSION_KEPT] = number
 
 
 def read(record: object) -> Dancer:

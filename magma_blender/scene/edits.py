@@ -17,15 +17,20 @@ from ..errors import SceneError
 from . import dance_keys
 from .dancer import Dancer
 from .generated_dance import read_generated
+from .history.recording import recorded
 from .target import new_target, target_of
 from .transaction import all_or_nothing, record_or_nothing
 
 
 def change(
-    armature: bpy.types.Object, edit: Callable[[Choreography], Choreography], dancer: Dancer | None = None
+    armature: bpy.types.Object,
+    edit: Callable[[Choreography], Choreography],
+    name: str,
+    dancer: Dancer | None = None,
 ) -> None:
-    """Edit the document alone, with a function of `engine.choreography`; the keys stay. dancer: what the armature
-    carries now, where that is known. Raises SceneError, and then nothing is changed."""
+    """Edit the document alone, with a function of `engine.choreography`; the keys stay. name: what the history calls
+    that. dancer: what the armature carries now, where that is known. Raises SceneError, and then nothing is
+    changed."""
     check_kept(armature)
     dancer = dancer or dance_keys.current(armature)
     try:
@@ -33,7 +38,8 @@ def change(
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
     # an override's record may go with its action, which then becomes this file's own
-    with record_or_nothing(armature) if armature.override_library is None else all_or_nothing(armature):
+    whole = record_or_nothing(armature) if armature.override_library is None else all_or_nothing(armature)
+    with whole, recorded(armature, name, moves=False):
         dance_keys.store(armature, replace(dancer, document=edited))
 
 
@@ -83,23 +89,23 @@ def check_same(armature: bpy.types.Object, dancer: Dancer, keys_are: bool = True
         )
 
 
-def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
-    """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. Raises MagmaError,
-    with everything as it was."""
+def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer, name: str) -> None:
+    """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. name: what the
+    history calls that. Raises MagmaError, with everything as it was."""
     _check_assignable(armature)
     dance_keys.untouched(armature)
     check_same(armature, dancer)
     edited, before = read_generated(answer), dancer.motion()
     if len(edited.motion) != len(before) or edited.motion.fps != before.fps:
         raise unusable(f"{len(edited.motion)} frames for {len(before)}")
-    with all_or_nothing(armature):
+    with all_or_nothing(armature), recorded(armature, name):
         dance_keys.rewrite(armature, dancer, before, edited.motion)
         dance_keys.store_keyed(armature, replace(dancer, document=edited.document, npz=edited.npz), len(before))
 
 
-def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
-    """Key the engine's answer to a chain that begins with `dancer` in the present action, which gets longer. Raises
-    MagmaError, with everything as it was."""
+def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer, name: str) -> None:
+    """Key the engine's answer to a chain that begins with `dancer` in the present action, which gets longer. name: what
+    the history calls that. Raises MagmaError, with everything as it was."""
     _check_assignable(armature)
     dance_keys.untouched(armature)
     check_same(armature, dancer)
@@ -113,7 +119,7 @@ def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer
             f'"{armature.name}" has keyframes of its own from frame {in_the_way[0]:g} to {in_the_way[-1]:g}, where the '
             "second dance would be: move or delete them first."
         )
-    with all_or_nothing(armature):
+    with all_or_nothing(armature), recorded(armature, name):
         dance_keys.rewrite(armature, dancer, dancer.motion(), chained.motion)
         longer = replace(dancer, document=chained.document, npz=chained.npz)
         dance_keys.store_keyed(armature, longer, len(chained.motion))
@@ -126,7 +132,7 @@ def restore(armature: bpy.types.Object) -> bpy.types.Action:
     dancer = dance_keys.current(armature)
     motion = dancer.motion()
     new_target(armature, dancer.frame_start).check()
-    with all_or_nothing(armature):
+    with all_or_nothing(armature), recorded(armature, "Restore Keyframes"):
         dancer = dance_keys.write_new_action(armature, dancer, motion)
         dance_keys.store_keyed(armature, dancer, len(motion))
     action = target_of(armature).action

@@ -14,6 +14,7 @@ from smpl_rig.blender import compat
 from ..errors import SceneError
 
 if TYPE_CHECKING:
+    from smpl_rig.blender.kept_keys import KeptKeys
     from smpl_rig.blender.key_prints import DanceKeys
     from smpl_rig.blender.keying import Bools, Channel, Floats, Frames, Keying
     from smpl_rig.motion import Motion
@@ -277,6 +278,19 @@ class KeyedTarget:
         from smpl_rig.blender.key_prints import DanceKeys
 
         return tuple(DanceKeys(self._keying).prints(count, frame_start).tolist())
+
+    def keep(self, count: int, frame_start: int) -> KeptKeys | None:
+        """The keys as arrays."""
+        from smpl_rig.blender.kept_keys import keep_keys
+
+        return keep_keys(self._keying, count, frame_start)
+
+    def put_back(self, kept: KeptKeys, frame_start: int, former: tuple[int, int]) -> None:
+        """Write kept keys."""
+        from smpl_rig.blender.kept_keys import put_keys_back
+
+        with as_scene_errors():
+            put_keys_back(self._keying, kept, frame_start, former)
 
     def is_plain(self, frame_start: float, count: int) -> bool:
         """Whether the add-on's curves alone say the pose."""

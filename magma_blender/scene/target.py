@@ -19,6 +19,7 @@ from .dancer import Dancer, load_or_none
 from .keyed_target import Former, Found, Keyed, KeyedTarget, as_scene_errors
 
 if TYPE_CHECKING:
+    from smpl_rig.blender.kept_keys import KeptKeys
     from smpl_rig.blender.keying import Bools, Channel, Floats, Frames
     from smpl_rig.motion import Motion
 
@@ -66,6 +67,13 @@ class Target(Protocol):
 
     def fingerprint(self, count: int, frame_start: int) -> tuple[int, ...]:
         """What the keys of the first `count` frames are: a number a frame."""
+
+    def keep(self, count: int, frame_start: int) -> KeptKeys | None:
+        """The keys of the first `count` frames; None where nothing plays them as they are."""
+
+    def put_back(self, kept: KeptKeys, frame_start: int, former: tuple[int, int]) -> None:
+        """Write kept keys, to the bit, in place of those of the dance that is keyed now: its first scene frame and how
+        many frames it has. All other keys stay."""
 
     @property
     def character(self) -> str:

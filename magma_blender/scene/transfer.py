@@ -16,6 +16,7 @@ from ..errors import SceneError
 from . import dance_keys, span_list
 from .dancer import has_dance, put_back
 from .edits import check_kept
+from .history.recording import recorded
 from .selection import chosen_target, find_dancer
 from .target import new_target, target_of
 from .transaction import all_or_nothing
@@ -79,8 +80,9 @@ def transfer(chosen: Sequence[Pair], give_up: bool) -> None:
             motion = dancer.motion()
             action = target_of(source).action
             name = action.name if action is not None else dancer.strip
-            keyed = dance_keys.write_new_action(other, dancer, motion, name)
-            dance_keys.store_keyed(other, replace(keyed, action=""), len(motion))
+            with recorded(other, f"Transfer from {source.name}"):
+                keyed = dance_keys.write_new_action(other, dancer, motion, name)
+                dance_keys.store_keyed(other, replace(keyed, action=""), len(motion))
         for source in sources if give_up else []:
             _stop(source)
 

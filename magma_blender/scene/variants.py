@@ -14,6 +14,8 @@ from engine.errors import ChoreographyError
 from ..errors import SceneError
 from . import dance_keys, edits
 from .dancer import pack
+from .history.recording import recorded
+from .selection import places_text
 from .transaction import all_or_nothing
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ def dance(armature: bpy.types.Object, position: int, index: int) -> bool:
     poses[first : first + len(piece)], trans[first : first + len(piece)] = piece.poses, piece.trans
     new = kept.with_frames(replace(kept.frames, poses=poses, trans=trans), clips)
     chosen = replace(dancer, document=document, npz=pack(document, new))
-    with all_or_nothing(armature):
+    places = places_text(dancer, [(span.start, span.stop)])
+    with all_or_nothing(armature), recorded(armature, f"Variant {index + 1}, {places}"):
         dance_keys.rewrite(armature, dancer, kept.motion, new.motion)
         dance_keys.store_keyed(armature, chosen, len(new.motion))
     return True

@@ -51,6 +51,7 @@ DANCE: Content = (
     Submenu("MAGMA_MT_presets", "Presets"),
     BREAK,
     Submenu("MAGMA_MT_choreography"),
+    Submenu("MAGMA_MT_history"),
     Submenu("MAGMA_MT_music"),
     Submenu("MAGMA_MT_character"),
     BREAK,
@@ -85,6 +86,12 @@ CHOREOGRAPHY: Content = (
     Entry("magma.restore_keyframes"),
     Entry("magma.mark_beats"),
     Entry("magma.relink_song"),
+)
+HISTORY: Content = (
+    Entry("magma.go_back"),
+    Entry("magma.rename_version"),
+    Entry("magma.remove_version"),
+    Entry("magma.clean_history"),
 )
 MUSIC: Content = (
     Entry("magma.listen"),
@@ -156,6 +163,7 @@ def _menu(name: str, label: str, about: str, content: Content) -> type[bpy.types
 MAGMA_MT_dance = _menu("MAGMA_MT_dance", "Dance", "Dances to songs: generate, edit, export", DANCE)
 CLASSES = (
     _menu("MAGMA_MT_choreography", "Choreography", "What can be done to moves of a dance", CHOREOGRAPHY),
+    _menu("MAGMA_MT_history", "History", "The versions of a dance, and the way back to them", HISTORY),
     _menu("MAGMA_MT_music", "Music", "What is heard of the song, and corrections", MUSIC),
     _menu("MAGMA_MT_character", "Character", "Which bone of the character is what", CHARACTER),
     _menu("MAGMA_MT_engine", "Engine", "The process that generates dances, and what it can use", ENGINE),

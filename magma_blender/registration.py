@@ -20,11 +20,12 @@ from .operators import (
     insert_motion,
     moves,
     relink_song,
+    review,
     rhythm,
     spans,
     transfer_dance,
 )
-from .scene import character_fields, dancer, scene_settings, span_list
+from .scene import character_fields, dancer, review_list, scene_settings, span_list
 from .ui import (
     character_panel,
     choreography_panel,
@@ -50,6 +51,7 @@ CLASSES = (
     *spans.CLASSES,
     *moves.CLASSES,
     *insert_motion.CLASSES,
+    *review.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
     *character.CLASSES,
@@ -79,6 +81,7 @@ def register() -> None:
     """Classes, `scene.magma` and `scene.magma_export`, handlers, and from 4.2 on `blender --command magma`."""
     scene_settings.register()
     span_list.register()
+    review_list.register()
     character_fields.register()
     export_settings.register()
     tabbed = cast("list[type[bpy.types.Panel]]", [cls for cls in CLASSES if hasattr(cls, "bl_category")])
@@ -118,5 +121,6 @@ def unregister() -> None:
         bpy.utils.unregister_class(cls)
     character_fields.unregister()
     export_settings.unregister()
+    review_list.unregister()
     span_list.unregister()
     scene_settings.unregister()

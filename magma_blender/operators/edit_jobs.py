@@ -17,7 +17,7 @@ from ..engine_host.notices import Notice
 from ..engine_host.session import Ahead, Job, session
 from ..errors import SceneError
 from ..media import song_asset, strips
-from ..scene import edits, own_keyframes
+from ..scene import edits, own_keyframes, review
 from ..scene.armature_reference import ArmatureReference
 from ..scene.dancer import load
 from ..scene.generated_dance import read_generated
@@ -25,10 +25,15 @@ from ..scene.target import target_of
 
 
 def start_edit(
-    armature: bpy.types.Object, operations: Sequence[dict[str, object]], title: str, follows: bool = False
+    armature: bpy.types.Object,
+    operations: Sequence[dict[str, object]],
+    title: str,
+    follows: bool = False,
+    manner: review.Manner = review.reviewed,
 ) -> Job:
     """Ask the engine for operations (fields of `engine.editing.operations.Operation`). follows: whether what comes
-    after moves that are generated again may move in the world. Raises MagmaError, with nothing begun."""
+    after moves that are generated again may move in the world. manner: what the edit means for review. Raises
+    MagmaError, with nothing begun."""
     dancer, setup = edits.ready(armature), session.setup()
     target = ArmatureReference(armature)
     params: dict[str, object] = {
@@ -41,7 +46,7 @@ def start_edit(
 
     def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
-        edits.finish_edit(found, dancer, answer)
+        edits.finish_edit(found, dancer, answer, manner, title)
         return found
 
     ahead = _ahead_on(target)
@@ -76,10 +81,11 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
 
     def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
-        edits.finish_chain(found, dancer, answer)
+        edits.finish_chain(found, dancer, answer, f"Joining {second_name}")
         return found
 
-    title = f"Joining: {first.name}, {second.name}"
+    second_name = second.name
+    title = f"Joining: {first.name}, {second_name}"
     return session.begin_job(CHAIN, params, setup, title, finish, _tell, target, ahead=_ahead_on(target))
 
 

@@ -12,7 +12,7 @@ from engine.choreography import Choreography, Span
 from engine.errors import ChoreographyError
 
 from ..errors import SceneError
-from . import dance_keys, edits
+from . import dance_keys, edits, review
 from .dancer import pack
 from .transaction import all_or_nothing
 
@@ -50,7 +50,7 @@ def dance(armature: bpy.types.Object, position: int, index: int) -> bool:
     poses[first : first + len(piece)], trans[first : first + len(piece)] = piece.poses, piece.trans
     new = kept.with_frames(replace(kept.frames, poses=poses, trans=trans), clips)
     chosen = replace(dancer, document=document, npz=pack(document, new))
-    with all_or_nothing(armature):
+    with review.continuing(armature), all_or_nothing(armature):
         dance_keys.rewrite(armature, dancer, kept.motion, new.motion)
         dance_keys.store_keyed(armature, chosen, len(new.motion))
     return True

@@ -92,7 +92,8 @@ def continuing(armature: bpy.types.Object, _title: str = "") -> Iterator[None]:
 
 def is_before_shown(armature: bpy.types.Object, review: MagmaReview) -> bool:
     """Whether the dance is shown as it was before the edit."""
-    return any(place.action == review.before for place in compat.places(armature))
+    actions = [place.action for place in compat.places(armature)]
+    return review.before in actions and review.after not in actions
 
 
 def show_after(armature: bpy.types.Object) -> bool:
@@ -208,7 +209,8 @@ def _note_after(armature: bpy.types.Object, review: MagmaReview, before: Dancer)
 def _place(armature: bpy.types.Object, review: MagmaReview) -> compat.Place | None:
     """Where the dance is played: one of the two actions, or the one that has its keys."""
     places = compat.places(armature)
-    ours = [place for action in (review.before, review.after) for place in places if place.action == action]
+    # the action of before may be played elsewhere, too
+    ours = [place for action in (review.after, review.before) for place in places if place.action == action]
     return ours[0] if ours else _danced(armature)
 
 

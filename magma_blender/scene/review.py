@@ -54,7 +54,8 @@ def reviewed(armature: bpy.types.Object, title: str) -> Iterator[None]:
             aside.put_back()
             raise
     review = review_list.reviews_of(scene_of(bpy.context)).add()
-    review.armature, review.before, review.title = armature, aside.before, title
+    review.armature, review.before, review.after = armature, aside.before, aside.holder.action
+    review.title = title
     review.action_name, review.slot, review.is_own = aside.name, aside.slot, aside.is_own
     review.content_before, review.view = content_of(aside.before), view.to_text()
     keep_record(review, "before", record)
@@ -197,9 +198,6 @@ def _dancer_before(armature: bpy.types.Object, review: MagmaReview) -> Dancer:
 
 def _note_after(armature: bpy.types.Object, review: MagmaReview, before: Dancer) -> None:
     """Keep what the edit has made of the dance, and show where it has changed."""
-    place = _place(armature, review)
-    assert place is not None
-    review.after = place.action
     keep_record(review, "after", stored_in(armature))
     ranges = changed_moves(before, load(armature))
     review_list.keep_ranges(review, ranges)

@@ -22,11 +22,12 @@ from .operators import (
     moves,
     quality_report,
     relink_song,
+    review,
     rhythm,
     spans,
     transfer_dance,
 )
-from .scene import character_fields, dancer, scene_settings, span_list
+from .scene import character_fields, dancer, review_list, scene_settings, span_list
 from .scene.history import shown_versions
 from .ui import (
     character_panel,
@@ -56,6 +57,7 @@ CLASSES = (
     *spans.CLASSES,
     *moves.CLASSES,
     *insert_motion.CLASSES,
+    *review.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
     *character.CLASSES,
@@ -89,6 +91,7 @@ def register() -> None:
     scene_settings.register()
     span_list.register()
     shown_versions.register()
+    review_list.register()
     character_fields.register()
     export_settings.register()
     tabbed = cast("list[type[bpy.types.Panel]]", [cls for cls in CLASSES if hasattr(cls, "bl_category")])
@@ -132,5 +135,6 @@ def unregister() -> None:
     character_fields.unregister()
     export_settings.unregister()
     shown_versions.unregister()
+    review_list.unregister()
     span_list.unregister()
     scene_settings.unregister()

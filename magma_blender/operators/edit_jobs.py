@@ -17,7 +17,7 @@ from ..engine_host.notices import Notice
 from ..engine_host.session import Ahead, Job, session
 from ..errors import SceneError
 from ..media import song_asset, strips
-from ..scene import edits, own_keyframes
+from ..scene import edits, own_keyframes, review
 from ..scene.armature_reference import ArmatureReference
 from ..scene.dancer import Dancer, load
 from ..scene.generated_dance import read_generated
@@ -31,11 +31,12 @@ def start_edit(
     title: str,
     follows: bool = False,
     name: str | None = None,
+    manner: review.Manner = review.reviewed,
 ) -> Job:
     """Ask the engine for operations (fields of `engine.editing.operations.Operation`). title: what is going on.
-    follows: whether what comes after moves that are generated again may move in the world. name: what the history calls
-    it, to which places are added where operations have some; None is the title. Raises MagmaError, with nothing
-    begun."""
+    follows: whether what comes after moves that are generated again may move in the world. name: what the history and
+    the review call it, to which places are added where operations have some; None is the title. manner: what the edit
+    means for review. Raises MagmaError, with nothing begun."""
     dancer, setup = edits.ready(armature), session.setup()
     target = ArmatureReference(armature)
     params: dict[str, object] = {
@@ -48,7 +49,7 @@ def start_edit(
 
     def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
-        edits.finish_edit(found, dancer, answer, _with_places(name or title, dancer, operations))
+        edits.finish_edit(found, dancer, answer, _with_places(name or title, dancer, operations), manner)
         return found
 
     ahead = _ahead_on(target)
@@ -92,7 +93,8 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
         edits.finish_chain(found, dancer, answer, f'Chain with "{second_name}"')
         return found
 
-    title = f"Joining: {first.name}, {second.name}"
+    second_name = second.name
+    title = f"Joining: {first.name}, {second_name}"
     return session.begin_job(CHAIN, params, setup, title, finish, _tell, target, ahead=_ahead_on(target))
 
 

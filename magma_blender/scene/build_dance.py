@@ -13,7 +13,7 @@ from smpl_rig.blender.context import scene_of, units_a_metre
 
 from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
-from . import dance_keys, song_rhythms
+from . import dance_keys, review, song_rhythms
 from .armature_reference import ArmatureReference
 from .dancer import Dancer
 from .generated_dance import read_generated
@@ -54,7 +54,7 @@ def build(
     if found is not None:
         new_target(found, plan.frame_start).check()
     scene = plan.scene.find()
-    with _in_scene(context, scene), all_or_nothing(found):
+    with _in_scene(context, scene), review.accepting(found), all_or_nothing(found):
         begun = recording.begin(found)
         armature = found if found is not None else _new_armature(plan, scene)
         dancer = dance_keys.write_new_action(armature, dancer, generated.motion, plan.name)

@@ -212,10 +212,8 @@ def load(armature: bpy.types.Object) -> Dancer:
     """What the armature carries. Raises SceneError where that is nothing, or damaged."""
     try:
         stored = {key: _bounded(_value(armature, key)) for key in KEYS if _carries(armature, key)}
-        if RECORD_KEY in stored:
-            return read(stored[RECORD_KEY])
-        if has_dance(armature):
-            return read(dancer_migration.upgraded(stored, beats_per_bar))
+        if RECORD_KEY in stored or has_dance(armature):
+            return read_stored(stored)
     except ValueError as error:
         raise SceneError(
             f'What "{armature.name}" carries of its dance is damaged ({error}): generate the dance again, or go back '
@@ -224,6 +222,14 @@ def load(armature: bpy.types.Object) -> Dancer:
     if dancer_migration.ABOUT_KEY in stored:
         raise SceneError(f'The dance of "{armature.name}" was made before dances could be edited: generate it again.')
     raise SceneError(f'"{armature.name}" carries no dance: select an armature that Generate Dance has made.')
+
+
+def read_stored(stored: Mapping[str, object]) -> Dancer:
+    """A dancer from the properties that it is kept in, as plain values, of this format or the one before. Raises
+    ValueError with a clause that says what is wrong."""
+    if RECORD_KEY in stored:
+        return read(stored[RECORD_KEY])
+    return read(dancer_migration.upgraded(stored, beats_per_bar))
 
 
 def load_or_none(armature: bpy.types.Object) -> Dancer | None:

@@ -13,7 +13,7 @@ from smpl_rig.blender import compat
 
 from ..engine_host import engine_setup
 from ..errors import SceneError
-from . import dance_keys, span_list
+from . import dance_keys, review, span_list
 from .dancer import has_dance, put_back
 from .edits import check_kept
 from .history.recording import recorded
@@ -74,6 +74,7 @@ def transfer(chosen: Sequence[Pair], give_up: bool) -> None:
         check_kept(other)
     with ExitStack() as stack:
         for armature in [*(sources if give_up else []), *(other for _, other in chosen)]:
+            stack.enter_context(review.accepting(armature))
             stack.enter_context(all_or_nothing(armature))
         for source, other in chosen:
             dancer = dancers[source]

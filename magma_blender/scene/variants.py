@@ -12,7 +12,7 @@ from engine.choreography import Choreography, Span
 from engine.errors import ChoreographyError
 
 from ..errors import SceneError
-from . import dance_keys, edits
+from . import dance_keys, edits, review
 from .dancer import pack
 from .history.recording import recorded
 from .selection import places_text
@@ -53,7 +53,8 @@ def dance(armature: bpy.types.Object, position: int, index: int) -> bool:
     new = kept.with_frames(replace(kept.frames, poses=poses, trans=trans), clips)
     chosen = replace(dancer, document=document, npz=pack(document, new))
     places = places_text(dancer, [(span.start, span.stop)])
-    with all_or_nothing(armature), recorded(armature, f"Variant {index + 1}, {places}"):
+    name = f"Variant {index + 1}, {places}"
+    with review.continuing(armature), all_or_nothing(armature), recorded(armature, name):
         dance_keys.rewrite(armature, dancer, kept.motion, new.motion)
         dance_keys.store_keyed(armature, chosen, len(new.motion))
     return True

@@ -16,6 +16,7 @@ from ..scene.dancer import Dancer, carries_any, load, seen_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
 from .draw import draw_lines, name_text, never_raises
+from .review_panel import draw_review
 from .sub_panel import sub_panels
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     assert isinstance(item, MagmaSpan)
     row = layout.row(align=True)
     row.prop(item, "selected", text="")
-    row.label(text=name_text(item.name))
+    row.label(text=name_text(item.name), icon="RADIOBUT_ON" if item.changed else "NONE")
     wide = region_of(context).width > WIDE * ui_scale(context)
     if wide:
         row.label(text=name_text(item.bars))
@@ -130,6 +131,7 @@ def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -
     if dancer is not None:
         draw_dance(layout, dancer)
         draw_song(layout, dancer, context)
+        draw_review(layout, context, armature, dancer)
     layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
     icon: IconItems = "RESTRICT_SELECT_OFF"
     try:

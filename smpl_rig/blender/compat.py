@@ -161,6 +161,13 @@ def _offset(strip: bpy.types.NlaStrip) -> float | None:
     return strip.frame_start - strip.action_frame_start
 
 
+def all_curves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+    """The F-curves of an action, whatever they animate."""
+    if not LAYERED_ACTIONS:
+        return list(cast("_UnlayeredAction", action).fcurves)
+    return [curve for slot in action.slots for bag in _bags(action, slot) for curve in bag.fcurves]
+
+
 def place_in_new_action(obj: bpy.types.Object, name: str) -> Place:
     """A new action with a slot for the object, not assigned yet. What the object's present action holds is in it, too;
     that action stays as it is."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 import bpy
 
 from ...errors import SceneError
-from .. import dance_keys, edits, own_keyframes
+from .. import dance_keys, edits, own_keyframes, review
 from ..dancer import Dancer, load
 from ..keyed_target import SAME_FRAME
 from ..target import keyed_as, target_of
@@ -27,7 +27,8 @@ def go_back(armature: bpy.types.Object, number: int) -> str:
     Its keys come back to the bit in the present action, where all other keys stay. A version of the same part of the
     same song begins where the dance begins now, should it have been moved; another one where it began then. Keyframes
     that the animator has changed since the last version are a version of their own first. Where the armature rests in
-    another pose than then, or no keys were kept, the version's motion is keyed as Restore Keyframes would.
+    another pose than then, or no keys were kept, the version's motion is keyed as Restore Keyframes would. An edit in
+    review is accepted.
     """
     edits.check_kept(armature)
     version = store.read(armature).version(number)
@@ -40,17 +41,18 @@ def go_back(armature: bpy.types.Object, number: int) -> str:
             f'The version "{version.name}" of the dance is damaged ({error}), so there is no going back to it: choose '
             "another one, or open an earlier version of the file."
         ) from error
+    review.show_after(armature)
     kept = _keep_changes(armature)
     present = edits.ready(armature)
     was = replace(was, dancer=_placed(was.dancer, present))
     count = len(was.dancer.motion())
     _check_room(armature, present, was.dancer, count)
     try:
-        with all_or_nothing(armature):
+        with review.accepting(armature), all_or_nothing(armature):
             _write(armature, present, was, count)
             _finish(armature, version)
     except _OtherRestError:
-        with all_or_nothing(armature):
+        with review.accepting(armature), all_or_nothing(armature):
             _key_again(armature, was.dancer, count)
             _finish(armature, version)
     return f'Back at "{version.name}".{kept}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import bpy
 
@@ -66,6 +66,14 @@ def keep(armature: bpy.types.Object, history: History, parts: Parts | None = Non
     store.write(armature, history, parts.new if parts is not None else {})
     say_kept(armature, history.present)
     shown_versions.refresh(armature)
+
+
+def follow(armature: bpy.types.Object) -> None:
+    """After a former record was put back: the version that it says is the present one."""
+    history, number = store.read(armature), version_kept(armature)
+    if number != history.present and history.version(number) is not None:
+        store.write(armature, replace(history, present=number), {})
+        shown_versions.refresh(armature)
 
 
 def is_kept(armature: bpy.types.Object, history: History) -> bool:

@@ -53,6 +53,7 @@ DANCE: Content = (
     Submenu("MAGMA_MT_choreography"),
     Submenu("MAGMA_MT_music"),
     Submenu("MAGMA_MT_character"),
+    Submenu("MAGMA_MT_nla"),
     BREAK,
     Entry("magma.transfer_dance"),
     Entry("magma.export_dance"),
@@ -110,6 +111,11 @@ CHARACTER: Content = (
     Entry("magma.save_character", "Save Character Preset"),
     Submenu("MAGMA_MT_character_presets", "Load Character Preset"),
 )
+NLA: Content = (
+    Entry("magma.push_down"),
+    Entry("magma.in_place"),
+    Entry("magma.let_travel"),
+)
 ENGINE: Content = (
     Entry("magma.check_engine"),
     Entry("magma.open_log"),
@@ -157,6 +163,7 @@ CLASSES = (
     _menu("MAGMA_MT_choreography", "Choreography", "What can be done to moves of a dance", CHOREOGRAPHY),
     _menu("MAGMA_MT_music", "Music", "What is heard of the song, and corrections", MUSIC),
     _menu("MAGMA_MT_character", "Character", "Which bone of the character is what", CHARACTER),
+    _menu("MAGMA_MT_nla", "NLA", "The dance in NLA strips, to be moved, repeated and layered", NLA),
     _menu("MAGMA_MT_engine", "Engine", "The process that generates dances, and what it can use", ENGINE),
     MAGMA_MT_dance,
 )

@@ -11,6 +11,7 @@ from . import batch
 from .engine_host.session import session
 from .exports import export_settings
 from .operators import (
+    candidates,
     character,
     engine,
     export_dance,
@@ -27,6 +28,7 @@ from .operators import (
 )
 from .scene import character_fields, dancer, scene_settings, span_list
 from .ui import (
+    candidates_menu,
     character_panel,
     choreography_panel,
     export_panel,
@@ -51,6 +53,7 @@ CLASSES = (
     *spans.CLASSES,
     *moves.CLASSES,
     *nla_dance.CLASSES,
+    *candidates.CLASSES,
     *insert_motion.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
@@ -65,6 +68,7 @@ CLASSES = (
     *music_panel.CLASSES,
     *settings_panels.CLASSES,
     *export_panel.CLASSES,
+    *candidates_menu.CLASSES,
     *menus.CLASSES,
 )
 

@@ -141,8 +141,8 @@ class KeyedTarget:
         if place.offset is None:
             raise SceneError(
                 f'The NLA strip with the dance of "{armature.name}" plays it faster, slower or backwards, so its '
-                "frames are not the scene's: set the strip's scale to 1 and turn Reverse and Strip Time off, or restore "
-                "the dance's keyframes."
+                "frames are not the scene's: set the strip's scale to 1, turn Reversed and Animated Strip Time off, or "
+                "restore the dance's keyframes."
             )
         expected = np.array(keyed.prints, np.int32)
         telling = expected != 0  # a frame without keys says nothing about where the dance is

@@ -130,6 +130,10 @@ class MagmaSettings(bpy.types.PropertyGroup):
         max=MOST_CANDIDATES,
         default=1,
     )
+    keep_candidates: bpy.props.BoolProperty(
+        name="Keep Others",
+        description="Keep the candidates that are not the best, too, as actions on muted NLA tracks of the character",
+    )
     guidance: bpy.props.FloatProperty(
         name="Guidance",
         description="How strongly music and style lead; 0 is the checkpoint's own value",

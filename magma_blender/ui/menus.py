@@ -115,6 +115,9 @@ NLA: Content = (
     Entry("magma.push_down"),
     Entry("magma.in_place"),
     Entry("magma.let_travel"),
+    BREAK,
+    Submenu("MAGMA_MT_candidates"),
+    Entry("magma.remove_candidates"),
 )
 ENGINE: Content = (
     Entry("magma.check_engine"),

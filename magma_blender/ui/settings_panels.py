@@ -25,6 +25,9 @@ def draw_motion(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.enabled = not imported
     row.prop(settings, "candidates")
     row = column.row()
+    row.enabled = scene_settings.candidates_of(settings) > 1
+    row.prop(settings, "keep_candidates")
+    row = column.row()
     row.enabled = not imported
     row.prop(settings, "guidance")
     if imported or not settings.guidance:

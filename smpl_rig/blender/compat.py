@@ -241,8 +241,8 @@ def _uses(place: Place) -> int:
     """How often the object of a place uses its action: several strips may play one, and in the NLA's tweak mode it is
     the object's and its strip's."""
     data = animation_of(place.holder)
-    strips = [strip for track in data.nla_tracks for strip in track.strips]
-    return [holder.action for holder in (data, *strips)].count(place.action)
+    strips = [strip.action for track in data.nla_tracks for strip in track.strips]
+    return [data.action, *strips].count(place.action)
 
 
 def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:

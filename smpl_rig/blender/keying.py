@@ -134,7 +134,7 @@ def place_of(keying: Keying) -> Place | None:
     ours = frozenset(keying.channels)
     found: list[tuple[tuple[bool, bool, bool], Place]] = []
     for place in compat.places(keying.armature):
-        if isinstance(place.holder, bpy.types.NlaStrip) and ASIDE_KEY in place.action:
+        if isinstance(place.holder, bpy.types.NlaStrip) and place.action.get(ASIDE_KEY) is not None:
             continue
         present = ours.intersection((curve.data_path, curve.array_index) for curve in place.curves())
         if not present:

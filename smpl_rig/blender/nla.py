@@ -13,7 +13,7 @@ from ..motion import Motion
 from . import compat
 from .compat import Place
 from .keyframes import attributes, fill, fit
-from .keying import Keying
+from .keying import Bools, Keying
 
 SAME = 1e-5
 """Metres, and units of rotations, within which two values of a channel are one."""
@@ -42,7 +42,7 @@ def layer(keying: Keying, shown: Motion, below: Motion, time: float, name: str) 
     """A new action with keys only for what differs between two motions of the same length, to be played above the keys
     of `below`, so that `shown` is seen. time: of the first frame in the action. The action is not assigned yet."""
     values, present = keying.values(shown), keying.values(below)
-    differs = (np.abs(values - present) > SAME).any(axis=0)
+    differs: Bools = np.any(np.abs(values - present) > SAME, axis=0, keepdims=True)[0]
     for rotation in keying.rotations:  # which is keyed as a whole or not at all
         differs[rotation.channels] = differs[rotation.channels].any()
     place = compat.new_place(keying.armature, name)
@@ -61,8 +61,13 @@ def follow(strip: bpy.types.NlaStrip, other: bpy.types.NlaStrip) -> None:
     strip.extrapolation, strip.use_reverse = other.extrapolation, other.use_reverse
 
 
+def has_key(action: bpy.types.Action | None, key: str) -> bool:
+    """Whether an action has a custom property."""
+    return action is not None and action.get(key) is not None
+
+
 def tracks_with(obj: bpy.types.Object, key: str) -> Sequence[bpy.types.NlaTrack]:
     """The tracks, from below, that have a strip whose action has a custom property."""
     data = obj.animation_data
     tracks = data.nla_tracks[:] if data is not None else []
-    return [t for t in tracks if any(s.action is not None and key in s.action for s in t.strips)]
+    return [t for t in tracks if any(has_key(s.action, key) for s in t.strips)]

@@ -1,4 +1,4 @@
-"""A dance in the NLA: pushed down by Blender or by us, moved, trimmed, repeated, layered; edited, or refused in words."""
+"""A dance in the NLA: pushed down by Blender or by us, moved, trimmed, repeated, layered; edited, or refused."""
 
 from __future__ import annotations
 

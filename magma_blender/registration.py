@@ -13,6 +13,7 @@ from .exports import export_settings
 from .operators import (
     candidates,
     character,
+    dance_asset,
     engine,
     export_dance,
     first_steps,
@@ -28,6 +29,7 @@ from .operators import (
 )
 from .scene import character_fields, dancer, scene_settings, span_list
 from .ui import (
+    asset_menu,
     candidates_menu,
     character_panel,
     choreography_panel,
@@ -54,6 +56,7 @@ CLASSES = (
     *moves.CLASSES,
     *nla_dance.CLASSES,
     *candidates.CLASSES,
+    *dance_asset.CLASSES,
     *insert_motion.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
@@ -69,6 +72,7 @@ CLASSES = (
     *settings_panels.CLASSES,
     *export_panel.CLASSES,
     *candidates_menu.CLASSES,
+    *asset_menu.CLASSES,
     *menus.CLASSES,
 )
 

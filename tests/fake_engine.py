@@ -7,10 +7,11 @@ The second way the server comes from that folder, which is the add-on's bundle w
 
 `generate` gives a canned motion: at frame k the pelvis is 0.9 m up and k millimetres along x, and the left elbow bends
 by k / 100 radians; the candidates that it keeps have the seeds after the dance's, and other elbows. `edit` keeps what
-the real engine keeps, the frames of kept positions and the one after them: a variant of another seed than the dance's turns the left elbow about another axis, by an angle that depends on the seed;
-a mirror image turns it the other way, and so does a motion from elsewhere. `chain` dances one after the other, the join
-standing still. `listen` hears a beat each half second from a quarter on, and heeds corrections. `import` writes a
-folder that looks like an imported checkpoint; `fetch_encodec` answers with the file it was given.
+the real engine keeps, the frames of kept positions and the one after them: a variant of another seed than the dance's
+turns the left elbow about another axis, by an angle that depends on the seed; a mirror image turns it the other way,
+and so does a motion from elsewhere. `chain` dances one after the other, the join standing still. `listen` hears a beat
+each half second from a quarter on, and heeds corrections. `import` writes a folder that looks like an imported
+checkpoint; `fetch_encodec` answers with the file it was given.
 
 MODE says how each request goes: ok (as above), or one of `MISBEHAVIOUR`. A song with such a name does the same to its
 own request, and one named unsendable gets an answer that JSON cannot hold. Three are only modes: old (another version

@@ -85,8 +85,8 @@ def is_loop(motion: Motion) -> bool:
 
 def hold_in_place(armature: bpy.types.Object) -> bpy.types.NlaStrip:
     """Take the dance's way over the floor off by a layer above it, a strip on a track of its own, which is returned.
-    The dance's keys stay. A layer of before is replaced; a dance in the armature's own action is pushed down first, since
-    that plays above all strips. Raises SceneError, with everything as it was."""
+    The dance's keys stay. A layer of before is replaced; a dance in the armature's own action is pushed down first,
+    since that plays above all strips. Raises SceneError, with everything as it was."""
     from smpl_rig.blender.nla import add_strip, follow
 
     check_kept(armature)

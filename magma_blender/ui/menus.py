@@ -118,6 +118,9 @@ NLA: Content = (
     BREAK,
     Submenu("MAGMA_MT_candidates"),
     Entry("magma.remove_candidates"),
+    BREAK,
+    Entry("magma.mark_asset"),
+    Submenu("MAGMA_MT_assets"),
 )
 ENGINE: Content = (
     Entry("magma.check_engine"),
@@ -166,7 +169,7 @@ CLASSES = (
     _menu("MAGMA_MT_choreography", "Choreography", "What can be done to moves of a dance", CHOREOGRAPHY),
     _menu("MAGMA_MT_music", "Music", "What is heard of the song, and corrections", MUSIC),
     _menu("MAGMA_MT_character", "Character", "Which bone of the character is what", CHARACTER),
-    _menu("MAGMA_MT_nla", "NLA", "The dance in NLA strips, to be moved, repeated and layered", NLA),
+    _menu("MAGMA_MT_nla", "NLA and Assets", "The dance in NLA strips and as an asset, and other candidates", NLA),
     _menu("MAGMA_MT_engine", "Engine", "The process that generates dances, and what it can use", ENGINE),
     MAGMA_MT_dance,
 )

@@ -288,3 +288,56 @@ def test_a_failure_leaves_the_tracks_as_they_were(dancer, monkeypatch):
         bpy.ops.magma.in_place()
     assert (keys(dancer).tobytes(), dancer.animation_data.action) == before
     assert not len(dancer.animation_data.nla_tracks) and len(bpy.data.actions) == 1
+
+
+# -- as an asset
+
+
+def test_a_dance_is_marked_as_an_asset_and_edits_leave_it(dancer):
+    assert bpy.ops.magma.mark_asset() == {"FINISHED"}
+    action = dancer.animation_data.action
+    about = action.asset_data
+    assert about.description.startswith('Waltz to "song", 3.0 s, default')
+    assert [tag.name for tag in about.tags] == ["Dance", "Waltz", "120 BPM"]
+    picture = np.empty(128 * 128 * 4, np.float32)
+    assert tuple(action.preview.image_size) == (128, 128)
+    action.preview.image_pixels_float.foreach_get(picture)
+    opaque = picture[3::4] > 0.5
+    assert 0.02 < opaque.mean() < 0.5
+    before = [(point.co.x, point.co.y) for curve in curves_in(action) for point in curve.keyframe_points]
+    assert bpy.ops.magma.mark_asset() == {"FINISHED"}
+    assert [tag.name for tag in about.tags] == ["Dance", "Waltz", "120 BPM"]
+    regenerated(dancer)
+    assert dancer.animation_data.action != action
+    assert before == [(point.co.x, point.co.y) for curve in curves_in(action) for point in curve.keyframe_points]
+
+
+def test_an_asset_of_another_file_is_danced_by_another_character_of_the_rig(dancer, tmp_path):
+    assert bpy.ops.magma.mark_asset() == {"FINISHED"}
+    dance, shown = load(dancer), seen(dancer)
+    file = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(file, {dancer.animation_data.action})
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
+    bpy.context.scene.render.fps = 30
+    with bpy.data.libraries.load(file) as (there, wanted):
+        wanted.actions = list(there.actions)
+    action = wanted.actions[0]
+    assert action.asset_data is not None and action.preview is not None
+    from smpl_rig.blender.armature import create_armature
+
+    plain = create_armature("plain")
+    data = plain.animation_data_create()
+    data.action = action
+    if hasattr(data, "action_slot") and data.action_slot is None:
+        data.action_slot = data.action_suitable_slots[0]
+    assert np.abs(seen(plain) - shown).max() < 5e-3
+    other = create_armature("other")
+    bpy.context.view_layer.objects.active = other
+    other.select_set(True)
+    with pytest.raises(RuntimeError, match=r"choose one of these \(song\)"):
+        bpy.ops.magma.use_asset(action="none")
+    assert bpy.ops.magma.use_asset(action="song") == {"FINISHED"}
+    assert load(other).document.tokens == dance.document.tokens and load(other).npz == dance.npz
+    assert other.animation_data.action.asset_data is None
+    danced_is_keyed(other)
+    regenerated(other)

@@ -33,6 +33,7 @@ from .ui import (
     candidates_menu,
     character_panel,
     choreography_panel,
+    dance_plot,
     export_panel,
     menus,
     music_panel,
@@ -98,6 +99,7 @@ def register() -> None:
             tab.name_tab(preferences.tab_name(), tabbed)
     preview.register()
     timeline_band.register()
+    dance_plot.register()
     menus.register()
     shortcuts.register()
     bpy.app.handlers.load_pre.append(_before_load)
@@ -118,6 +120,7 @@ def unregister() -> None:
         return  # at exit both atexit and Blender's own clean-up come here
     shortcuts.unregister()
     menus.unregister()
+    dance_plot.unregister()
     timeline_band.unregister()
     preview.unregister()
     while _commands:

@@ -91,11 +91,11 @@ def refresh(armature: bpy.types.Object) -> None:
                 if getattr(item, name) != value:
                     setattr(item, name, value)
         shown.active = min(shown.active, len(shown.spans) - 1)
-    _redraw_bands()
+    redraw_bands()
 
 
-def _redraw_bands() -> None:
-    # a button in a sidebar makes Blender draw only that sidebar again
+def redraw_bands() -> None:
+    """Draw all sequencers again: a button in a sidebar makes Blender draw only that sidebar."""
     for window in windows_of(bpy.context):
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":

@@ -204,7 +204,7 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
     column.operator("magma.restore_keyframes", icon="LOOP_BACK")
     column.operator("magma.mark_beats", icon="MARKER_HLT")
     column.operator("magma.transfer_dance", icon="ARMATURE_DATA")
-    column.menu("MAGMA_MT_nla", icon="NLA")
+    column.menu("MAGMA_MT_nla")
 
 
 MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(

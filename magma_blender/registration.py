@@ -11,7 +11,9 @@ from . import batch
 from .engine_host.session import session
 from .exports import export_settings
 from .operators import (
+    candidates,
     character,
+    dance_asset,
     engine,
     export_dance,
     first_steps,
@@ -20,6 +22,7 @@ from .operators import (
     import_checkpoint,
     insert_motion,
     moves,
+    nla_dance,
     quality_report,
     relink_song,
     review,
@@ -30,8 +33,11 @@ from .operators import (
 from .scene import character_fields, dancer, review_list, scene_settings, span_list
 from .scene.history import shown_versions
 from .ui import (
+    asset_menu,
+    candidates_menu,
     character_panel,
     choreography_panel,
+    dance_plot,
     export_panel,
     history_panel,
     manual,
@@ -56,6 +62,9 @@ CLASSES = (
     *engine.CLASSES,
     *spans.CLASSES,
     *moves.CLASSES,
+    *nla_dance.CLASSES,
+    *candidates.CLASSES,
+    *dance_asset.CLASSES,
     *insert_motion.CLASSES,
     *review.CLASSES,
     *relink_song.CLASSES,
@@ -74,6 +83,8 @@ CLASSES = (
     *music_panel.CLASSES,
     *settings_panels.CLASSES,
     *export_panel.CLASSES,
+    *candidates_menu.CLASSES,
+    *asset_menu.CLASSES,
     *menus.CLASSES,
 )
 
@@ -101,6 +112,7 @@ def register() -> None:
             tab.name_tab(preferences.tab_name(), tabbed)
     preview.register()
     timeline_band.register()
+    dance_plot.register()
     menus.register()
     manual.register()
     shortcuts.register()
@@ -123,6 +135,7 @@ def unregister() -> None:
     shortcuts.unregister()
     manual.unregister()
     menus.unregister()
+    dance_plot.unregister()
     timeline_band.unregister()
     preview.unregister()
     pose_picture.unregister()

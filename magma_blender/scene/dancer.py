@@ -287,12 +287,28 @@ def _sketched(armature: bpy.types.Object) -> _Sketch | None:
 
 
 def write(armature: bpy.types.Object, dancer: Dancer) -> None:
-    """Keep a dancer on the armature, in one go, in place of what it carried of this format or the one before. The paths
-    of its songs become relative to the .blend."""
+    """Keep a dancer on the armature, in one go, in place of what it carried of this format or the one before."""
+    put_back(armature, {RECORD_KEY: record_of(dancer)})
+
+
+def kept_in(block: bpy.types.ID, key: str) -> Dancer:
+    """What a custom property keeps of a dance that is not an armature's own, as `record_of` made it. Raises SceneError
+    where that is nothing, or damaged."""
+    try:
+        return read(_bounded(block.get(key)))
+    except ValueError as error:
+        raise SceneError(
+            f'The dance that is kept with "{block.name}" is damaged ({error}): generate it again, or go back to an '
+            "earlier version of the file."
+        ) from error
+
+
+def record_of(dancer: Dancer) -> dict[str, object]:
+    """The plain values of a record, which `read` reads; the paths of songs become relative to the .blend."""
     document = song_asset.stored(dancer.document)
     text = to_json(document)
     remember(text, document)
-    record = {
+    return {
         "version": VERSION,
         "document": text,
         "motion": dancer.npz,
@@ -304,7 +320,6 @@ def write(armature: bpy.types.Object, dancer: Dancer) -> None:
         "key_prints": list(dancer.key_prints),
         "character": dancer.character,
     }
-    put_back(armature, {RECORD_KEY: record})
 
 
 def document_text(armature: bpy.types.Object) -> str:

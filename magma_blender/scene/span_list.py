@@ -94,7 +94,7 @@ def refresh(armature: bpy.types.Object) -> None:
                 if getattr(item, name) != value:
                     setattr(item, name, value)
         shown.active = min(shown.active, len(shown.spans) - 1)
-    _redraw_bands()
+    redraw_bands()
 
 
 def _is_fixed(armature: bpy.types.Object) -> bool:
@@ -103,8 +103,8 @@ def _is_fixed(armature: bpy.types.Object) -> bool:
     return kept.library is not None or kept.override_library is not None
 
 
-def _redraw_bands() -> None:
-    # a button in a sidebar makes Blender draw only that sidebar again
+def redraw_bands() -> None:
+    """Draw all sequencers again: a button in a sidebar makes Blender draw only that sidebar."""
     for window in windows_of(bpy.context):
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":
@@ -140,7 +140,7 @@ def mark_changed(armature: bpy.types.Object, ranges: Sequence[Range]) -> None:
         changed = any(start < span.stop and span.start < stop for start, stop in ranges)
         if span.changed != changed:
             span.changed = changed
-    _redraw_bands()
+    redraw_bands()
 
 
 def register() -> None:

@@ -19,6 +19,7 @@ from .dancer import Dancer, load_or_none
 from .keyed_target import Former, Found, Keyed, KeyedTarget, as_scene_errors
 
 if TYPE_CHECKING:
+    from smpl_rig.blender.compat import Place
     from smpl_rig.blender.kept_keys import KeptKeys
     from smpl_rig.blender.keying import Bools, Channel, Floats, Frames
     from smpl_rig.motion import Motion
@@ -88,8 +89,16 @@ class Target(Protocol):
         """The F-curves that a dance is keyed on."""
 
     @property
+    def place(self) -> Place | None:
+        """Where the keys are: in the armature's own action, or in that of an NLA strip."""
+
+    @property
     def action(self) -> bpy.types.Action | None:
-        """Where the keys are."""
+        """What holds the keys."""
+
+    def layer(self, shown: Motion, below: Motion, time: float, name: str) -> Place:
+        """A new action, not assigned yet, that is to be played above the keys of `below` for `shown` to be seen. time:
+        of the first frame in the action."""
 
     def own(self) -> None:
         """Make what holds the keys this file's own, where it is linked from another."""

@@ -206,6 +206,7 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
     column.operator("magma.restore_keyframes", icon="LOOP_BACK")
     column.operator("magma.mark_beats", icon="MARKER_HLT")
     column.operator("magma.transfer_dance", icon="ARMATURE_DATA")
+    column.menu("MAGMA_MT_nla")
     column.operator("magma.quality_report", icon="GRAPH")
 
 

@@ -54,6 +54,7 @@ DANCE: Content = (
     Submenu("MAGMA_MT_history"),
     Submenu("MAGMA_MT_music"),
     Submenu("MAGMA_MT_character"),
+    Submenu("MAGMA_MT_nla"),
     BREAK,
     Entry("magma.transfer_dance"),
     Entry("magma.export_dance"),
@@ -122,6 +123,17 @@ CHARACTER: Content = (
     Entry("magma.save_character", "Save Character Preset"),
     Submenu("MAGMA_MT_character_presets", "Load Character Preset"),
 )
+NLA: Content = (
+    Entry("magma.push_down"),
+    Entry("magma.in_place"),
+    Entry("magma.let_travel"),
+    BREAK,
+    Submenu("MAGMA_MT_candidates"),
+    Entry("magma.remove_candidates"),
+    BREAK,
+    Entry("magma.mark_asset"),
+    Submenu("MAGMA_MT_assets"),
+)
 ENGINE: Content = (
     Entry("magma.check_engine"),
     Entry("magma.open_log"),
@@ -170,6 +182,7 @@ CLASSES = (
     _menu("MAGMA_MT_history", "History", "The versions of a dance, and the way back to them", HISTORY),
     _menu("MAGMA_MT_music", "Music", "What is heard of the song, and corrections", MUSIC),
     _menu("MAGMA_MT_character", "Character", "Which bone of the character is what", CHARACTER),
+    _menu("MAGMA_MT_nla", "NLA and Assets", "The dance in NLA strips and as an asset, and other candidates", NLA),
     _menu("MAGMA_MT_engine", "Engine", "The process that generates dances, and what it can use", ENGINE),
     MAGMA_MT_dance,
 )

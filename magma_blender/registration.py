@@ -25,6 +25,7 @@ from .operators import (
     transfer_dance,
 )
 from .scene import character_fields, dancer, scene_settings, span_list
+from .translations import texts
 from .ui import (
     character_panel,
     choreography_panel,
@@ -77,6 +78,7 @@ def _before_load(*_arguments: object) -> None:
 
 def register() -> None:
     """Classes, `scene.magma` and `scene.magma_export`, handlers, and from 4.2 on `blender --command magma`."""
+    texts.register()
     scene_settings.register()
     span_list.register()
     character_fields.register()
@@ -120,3 +122,4 @@ def unregister() -> None:
     export_settings.unregister()
     span_list.unregister()
     scene_settings.unregister()
+    texts.unregister()

@@ -48,7 +48,7 @@ SAME_EVERYWHERE = {
 """Names and signs that are the same in all languages."""
 SAYING = said.SAYING | {
     "translated", "draw_lines", "report", "refuse", ".start_task", ".begin_job", "progress", ".progress",
-    "advance", "Step", "Notice",
+    "advance", "Step", "Notice", "check_torch", ".check_torch", ".check_online",
 }  # fmt: skip
 """Functions, and methods with a dot, that are given what is shown."""
 ROOMS_THAT_SAY = ("magma_blender/operators/", "magma_blender/ui/", "magma_blender/scene/")
@@ -57,7 +57,8 @@ PARTS = {
     "{start} to {stop} s", "ticked spans", "preview range", "selected markers", "span under the playhead",
     "For {places} ({where})", "bar {first}–{last}", "{variant} of {variants}", "As the Dance ({style})", "Calm", "Usual",
     "Lively", "Wild", "seed {seed}, {label}", "{tokens} tokens, {seconds} s, to \"{strip}\"", "Follow {moved} Moved Markers",
-    "Follow Moved Marker", "Use {tapped}", "{message} ({fraction}%)", "{message} ({fraction}%, {seconds} left)",
+    "Follow Moved Marker", "Locked {places}.", "Unlocked {places}.", "Merged {places}.", "Copied {places}.",
+    "is", "is muted", 'is inside "{name}", which is muted', "; often the computer has run out of memory", "Use {tapped}", "{message} ({fraction}%)", "{message} ({fraction}%, {seconds} left)",
     "MAGMA: {progress}   ESC: cancel", "MAGMA: Keying", "Cancelling", "Dance {title}: {music}",
     "learned with its own songs", "learned from dances without songs, set to the beat of others", "Installed",
     "Preparing", "Human skeleton", "no human bones", "{family}, {have} of {whole} bones, {fingers} fingers",
@@ -146,7 +147,7 @@ def _labels_of_class(node: ast.ClassDef) -> Iterator[str]:
     yield from texts(names.get("bl_label"))
     yield from texts(names.get("bl_description"))
     about = ast.get_docstring(node)
-    if about and node.name.startswith(("MAGMA_OT_", "MAGMA_MT_")) and "Panel" not in bases:
+    if about and "bl_description" not in names and node.name.startswith(("MAGMA_OT_", "MAGMA_MT_")) and "Panel" not in bases:
         yield inspect.cleandoc(about)
 
 

@@ -2,6 +2,7 @@
 
 python tests/translatable.py            what is missing, and what nobody says any more
 python tests/translatable.py --add      writes what is missing into the languages' files, with empty translations
+python tests/translatable.py --drop     takes out what nobody says any more
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ SAME_EVERYWHERE = {
 }  # fmt: skip
 """Names and signs that are the same in all languages."""
 SAYING = said.SAYING | {
-    "translated", "draw_lines", "report", "refuse", ".start_task", ".begin_job", "progress", ".progress",
+    "translated", "in_window", "draw_lines", "report", "refuse", ".start_task", ".begin_job", "progress", ".progress",
     "advance", "Step", "Notice", "check_torch", ".check_torch", ".check_online",
 }  # fmt: skip
 """Functions, and methods with a dot, that are given what is shown."""
@@ -55,17 +56,19 @@ ROOMS_THAT_SAY = ("magma_blender/operators/", "magma_blender/ui/", "magma_blende
 """Where texts of two words and a full stop are sentences, too."""
 PARTS = {
     "{start} to {stop} s", "ticked spans", "preview range", "selected markers", "span under the playhead",
-    "For {places} ({where})", "bar {first}–{last}", "{variant} of {variants}", "As the Dance ({style})", "Calm", "Usual",
-    "Lively", "Wild", "seed {seed}, {label}", "{tokens} tokens, {seconds} s, to \"{strip}\"", "Follow {moved} Moved Markers",
-    "Follow Moved Marker", "Locked {places}.", "Unlocked {places}.", "Merged {places}.", "Copied {places}.",
-    "is", "is muted", 'is inside "{name}", which is muted', "; often the computer has run out of memory", "Use {tapped}", "{message} ({fraction}%)", "{message} ({fraction}%, {seconds} left)",
-    "MAGMA: {progress}   ESC: cancel", "MAGMA: Keying", "Cancelling", "Dance {title}: {music}",
+    "For {places} ({where})", "bar {first}–{last}", "{variant} of {variants}", "As the Dance ({style})", "Calm",
+    "Usual", "Lively", "Wild", "seed {seed}, {label}", "{tokens} tokens, {seconds} s, to \"{strip}\"",
+    "Follow {moved} Moved Markers", "Follow Moved Marker", "Locked {places}.", "Unlocked {places}.",
+    "Merged {places}.", "Copied {places}.",
+    "{start} to {stop} s: best of {candidates}, moved by {distance} cm to connect", "is", "is muted",
+    'is inside "{name}", which is muted', "; often the computer has run out of memory", "Use {tapped}",
+    "{seconds} left", "MAGMA: {progress}   ESC: cancel", "MAGMA: Keying", "Cancelling", "Dance {title}: {music}",
     "learned with its own songs", "learned from dances without songs, set to the beat of others", "Installed",
     "Preparing", "Human skeleton", "no human bones", "{family}, {have} of {whole} bones, {fingers} fingers",
     "{family}, {have} of {whole} bones, {fingers} fingers, no {missing}", "{names} bones, as chosen below", "no",
     "{name} and no {name2}", "{listed} and {count} more", "Missing: {missing}.", "Joining: {name}, {name2}",
-    "Dancing to \"{name}\"", "Importing \"{name}\"", "Export \"{name}\"",
-    "2 Beats a Bar", "3 Beats a Bar", "4 Beats a Bar", "6 Beats a Bar",
+    "Dancing to \"{name}\"", "Importing \"{name}\"", "Export \"{name}\"", "2 Beats a Bar", "3 Beats a Bar",
+    "4 Beats a Bar", "6 Beats a Bar",
 }  # fmt: skip
 """Parts of what is shown that the sources show no other way to find."""
 TEXTS = {"text", "confirm_text", "title"}
@@ -147,7 +150,12 @@ def _labels_of_class(node: ast.ClassDef) -> Iterator[str]:
     yield from texts(names.get("bl_label"))
     yield from texts(names.get("bl_description"))
     about = ast.get_docstring(node)
-    if about and "bl_description" not in names and node.name.startswith(("MAGMA_OT_", "MAGMA_MT_")) and "Panel" not in bases:
+    if (
+        about
+        and "bl_description" not in names
+        and node.name.startswith(("MAGMA_OT_", "MAGMA_MT_"))
+        and "Panel" not in bases
+    ):
         yield inspect.cleandoc(about)
 
 
@@ -229,14 +237,18 @@ def main() -> int:
             "with other values than in English": wrong_values(language),
             "that nobody says any more": stale(language, wanted),
         }
-        for what, texts_ in lists.items():
-            if texts_:
-                print(f"{language}: {len(texts_)} {what}", *texts_, sep="\n  ")
+        for what, listed in lists.items():
+            if listed:
+                print(f"{language}: {len(listed)} {what}", *listed, sep="\n  ")
         problems += sum(map(len, lists.values()))
+        kept = dict(read(language))
         if "--add" in sys.argv:
-            texts_ = dict.fromkeys(wanted, "") | read(language)
+            kept = dict.fromkeys(wanted, "") | kept
+        if "--drop" in sys.argv:
+            kept = {text: other for text, other in kept.items() if text in wanted}
+        if kept != read(language):
             file_of(language).write_text(
-                json.dumps(dict(sorted(texts_.items())), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+                json.dumps(dict(sorted(kept.items())), ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
             )
     return 1 if problems else 0
 

@@ -85,7 +85,8 @@ def _tell(armature: bpy.types.Object, dance_plan: DancePlan, seconds: float) -> 
     else:
         told = f'"{armature.name}" dances to "{dance_plan.name}", made in {seconds:.0f} s.'
     if dance_plan.candidates > 1:
-        told += f" The best of {dance_plan.candidates} candidates has seed {document.seed}."
+        best = f"The best of {dance_plan.candidates} candidates has seed {document.seed}."
+        return Notice(f"{told} {best}")
     return Notice(told)
 
 

@@ -10,14 +10,16 @@ from ..engine_host.client import Progress
 from ..engine_host.notices import Notice
 from ..engine_host.session import TICK, session
 from ..errors import MagmaError
-from ..translations.texts import translated
+from ..translations.texts import in_window, translated
 from .results import CANCELLED, FINISHED, Result, report
 
 
 def progress_text(progress: Progress) -> str:
     """One line about how far the engine is."""
-    left = "" if progress.seconds_left is None else f", {seconds_text(progress.seconds_left)} left"
-    return f"{progress.message or progress.stage} ({progress.fraction:.0%}{left})"
+    doing = in_window(progress.message or progress.stage)
+    if progress.seconds_left is None:
+        return f"{doing} ({progress.fraction:.0%})"
+    return f"{doing} ({progress.fraction:.0%}, {in_window(f'{seconds_text(progress.seconds_left)} left')})"
 
 
 def seconds_text(seconds: float) -> str:

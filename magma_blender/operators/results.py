@@ -8,7 +8,7 @@ from typing import Literal
 import bpy
 
 from ..errors import MagmaError
-from ..translations.texts import translated
+from ..translations.texts import in_window
 
 Result = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 FINISHED: Result = {"FINISHED"}
@@ -17,12 +17,12 @@ CANCELLED: Result = {"CANCELLED"}
 
 def report(operator: bpy.types.Operator, kind: Literal["INFO", "WARNING", "ERROR"], text: str) -> None:
     """Blender's report in the user's language; in background, which scripts read, in English."""
-    operator.report({kind}, text if bpy.app.background else translated(text))
+    operator.report({kind}, in_window(text))
 
 
 def refuse(operator: type[bpy.types.Operator], why: str) -> None:
     """What the tooltip of an operator says that cannot be used."""
-    operator.poll_message_set(why if bpy.app.background else translated(why))
+    operator.poll_message_set(in_window(why))
 
 
 def do(operator: bpy.types.Operator, work: Callable[[], str]) -> Result:

@@ -11,11 +11,14 @@ from functools import lru_cache
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _SENTENCE_END = re.compile(r"(?<=[.:!?]) ")
 _MOST_SENTENCES = 12
-"""Of one message: more are looked at as they stand, one by one."""
-LONGEST = 4000
+"""Of one message that are looked at one by one."""
+LONGEST = 2000
 """Letters of a message that is looked at: longer ones are somebody's data."""
+_FEW_SIGNS = 5
+"""With fewer of its own, a template fits many texts by chance, and its values are single words."""
 _DEEPEST = 3
 """How deep a value of a sentence may be a clause with values of its own."""
+_LIST = ", "
 _QUOTES = "\"'“”‘’„`"
 
 Word = Callable[[str], str]
@@ -24,14 +27,31 @@ Word = Callable[[str], str]
 
 @dataclass(frozen=True)
 class _Template:
-    """A template cut at its values. weight: its letters that are no values."""
+    """A template cut at its values. weight: its signs that are no values."""
 
     text: str
     names: tuple[str, ...]
     first: str
+    between: tuple[str, ...]
     last: str
-    pattern: re.Pattern[str]
     weight: int
+
+    def places(self, text: str) -> list[tuple[int, int]] | None:
+        """Where the values are in a text made from this template, each as short as it can be; else None."""
+        at, end = len(self.first), len(text) - len(self.last)
+        if end < at or not text.startswith(self.first) or not text.endswith(self.last):
+            return None
+        found = []
+        for piece in self.between:
+            place = text.find(piece, at, end)
+            if place < 0:
+                return None
+            found.append((at, place))
+            at = place + len(piece)
+        found.append((at, end))
+        if self.weight < _FEW_SIGNS and any(" " in text[start:stop] for start, stop in found):
+            return None
+        return found
 
 
 @dataclass(frozen=True)
@@ -84,13 +104,13 @@ class Sentences:
         indent = line[: len(line) - len(line.lstrip())]
         if indent:
             yield indent
-        pieces = _SENTENCE_END.split(line[len(indent) :])
+        pieces = _SENTENCE_END.split(line[len(indent) :], _MOST_SENTENCES)
         first = 0
         while first < len(pieces):
             if first:
                 yield " "
             # sentences that belong together come before each alone
-            last = len(pieces) if len(pieces) <= _MOST_SENTENCES else first + 1
+            last = len(pieces)
             while last > first + 1 and self._match(" ".join(pieces[first:last])) is None:
                 last -= 1
             part = " ".join(pieces[first:last])
@@ -101,26 +121,24 @@ class Sentences:
         if text in self._whole:
             return _Found(text, ())
         for template in self._templates:
-            if text.startswith(template.first) and text.endswith(template.last):
-                match = template.pattern.fullmatch(text)
-                if match is not None:
-                    values = zip(template.names, match.groups(), strict=True)
-                    quoted = [_is_quoted(text, *match.span(number + 1)) for number in range(len(template.names))]
-                    return _Found(
-                        template.text,
-                        tuple(
-                            (name, _Value(value, is_quoted))
-                            for (name, value), is_quoted in zip(values, quoted, strict=True)
-                        ),
-                    )
+            places = template.places(text)
+            if places is not None:
+                values = [_Value(text[start:stop], _is_quoted(text, start, stop)) for start, stop in places]
+                return _Found(template.text, tuple(zip(template.names, values, strict=True)))
         return None
+
+    def of_value(self, text: str) -> tuple[_Found | str, ...]:
+        """As a line's parts; a list of names or clauses piece by piece."""
+        pieces = [self._match(piece) for piece in text.split(_LIST)] if _LIST in text else []
+        if all(pieces) and pieces:
+            return tuple(part for piece in pieces for part in (_LIST, piece) if part is not None)[1:]
+        return self._parts(text)
 
 
 def _cut(text: str) -> _Template:
     pieces = PLACEHOLDER.split(text)
-    letters = pieces[::2]
-    pattern = "(.*?)".join(re.escape(piece) for piece in letters)
-    return _Template(text, tuple(pieces[1::2]), letters[0], letters[-1], re.compile(pattern), sum(map(len, letters)))
+    first, *between, last = pieces[::2]
+    return _Template(text, tuple(pieces[1::2]), first, tuple(between), last, sum(map(len, pieces[::2])))
 
 
 def _is_quoted(text: str, start: int, stop: int) -> bool:
@@ -135,7 +153,7 @@ def _filled(found: _Found, word: Word, sentences: Sentences, depth: int) -> str:
     values = {
         name: value.text
         if value.is_quoted or depth == _DEEPEST
-        else _said(sentences._parts(value.text), word, sentences, depth + 1)
+        else _said(sentences.of_value(value.text), word, sentences, depth + 1)
         for name, value in found.values
     }
     return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), word(found.template))

@@ -7,7 +7,7 @@ from functools import lru_cache
 import bpy
 
 from .languages import LOCALES, read
-from .sentences import Sentences
+from .sentences import Sentences, Word
 
 CONTEXTS = ("*", "Operator")
 """Blender looks for operators' names and the texts on their buttons in the second, for everything else in the first."""
@@ -32,9 +32,18 @@ def unregister() -> None:
 
 def translated(text: str) -> str:
     """A message or a label with values in it, made in English, as it is shown in the user's language."""
-    if bpy.app.translations.locale not in LOCALES:
-        return text
-    return _sentences().translated(text, bpy.app.translations.pgettext_iface)
+    word = _lookup()
+    return text if word is None else _sentences().translated(text, word)
+
+
+def _lookup() -> Word | None:
+    """Where Blender looks for the user's words; None where these are English, or a language that is not here."""
+    return bpy.app.translations.pgettext_iface if bpy.app.translations.locale in LOCALES else None
+
+
+def in_window(text: str) -> str:
+    """`translated`, but in background, where scripts read what is said, as it is."""
+    return text if bpy.app.background else translated(text)
 
 
 @lru_cache(maxsize=1)

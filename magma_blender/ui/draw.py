@@ -109,7 +109,7 @@ def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool
     elif session.installation is not None:
         installation = session.installation
         box = layout.box()
-        draw_progress(box, f"{installation.stage} ({installation.fraction:.0%})", installation.fraction)
+        draw_progress(box, f"{translated(installation.stage)} ({installation.fraction:.0%})", installation.fraction)
         draw_lines(box, installation.lines[-3:], context, most=3)
         box.operator("magma.cancel", icon="CANCEL")
     elif session.task is not None:

@@ -163,7 +163,7 @@ def _items(node: ast.expr | None) -> Iterator[str]:
     """Names and descriptions of a table of (identifier, name, description)."""
     if isinstance(node, ast.Tuple | ast.List):
         for row in node.elts:
-            if isinstance(row, ast.Tuple) and len(row.elts) == 3 and all(list(texts(each)) for each in row.elts):
+            if isinstance(row, ast.Tuple) and len(row.elts) == 3 and all(list(texts(each)) for each in row.elts[1:]):
                 yield from (text for each in row.elts[1:] for text in texts(each))
 
 

@@ -15,7 +15,8 @@ _OWNER = __name__
 
 
 def register() -> None:
-    """Give Blender all texts in all languages."""
+    """Give Blender all texts in all languages; again, where they are there already."""
+    unregister()
     bpy.app.translations.register(
         _OWNER,
         {

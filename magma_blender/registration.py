@@ -32,6 +32,7 @@ from .operators import (
 )
 from .scene import character_fields, dancer, review_list, scene_settings, span_list
 from .scene.history import shown_versions
+from .translations import texts
 from .ui import (
     asset_menu,
     candidates_menu,
@@ -99,6 +100,7 @@ def _before_load(*_arguments: object) -> None:
 
 def register() -> None:
     """Classes, `scene.magma` and `scene.magma_export`, handlers, and from 4.2 on `blender --command magma`."""
+    texts.register()
     scene_settings.register()
     span_list.register()
     shown_versions.register()
@@ -151,3 +153,4 @@ def unregister() -> None:
     review_list.unregister()
     span_list.unregister()
     scene_settings.unregister()
+    texts.unregister()

@@ -34,7 +34,7 @@ from .edit_jobs import start_edit
 from .engine import run_task
 from .job_operator import JobOperator
 from .on_dancer import OnDancer, dancer_to_edit
-from .results import FINISHED, Result, do
+from .results import FINISHED, Result, do, refuse
 
 PAUSE = 2.5
 """Seconds without a tap after which the next one counts as the first."""
@@ -116,7 +116,7 @@ class _OnSong(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """While the engine is free."""
         if session.occupied:
-            cls.poll_message_set("The engine is busy: wait for it, or press Cancel")
+            refuse(cls, "The engine is busy: wait for it, or press Cancel")
         return not session.occupied
 
     def listen(self, context: bpy.types.Context, change: Change) -> Result:
@@ -319,7 +319,10 @@ class MAGMA_OT_use_style(bpy.types.Operator):
                 settings.style = self.style or AUTO_STYLE
             except TypeError as error:
                 raise SceneError(f"The checkpoint has no style {self.style!r}: choose one in the panel.") from error
-            return f"The next dance is {title_of(settings.checkpoint, self.style) or 'in the style that fits best'}."
+            if not self.style:
+                return "The next dance is in the style that fits best."
+            title = title_of(settings.checkpoint, self.style)
+            return f"The next dance is in the style {title}."
 
         return do(self, work)
 

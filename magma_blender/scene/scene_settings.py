@@ -23,6 +23,7 @@ from ..engine_host.checkpoint_list import (
 from ..engine_host.notices import Notice
 from ..engine_host.plain_text import shown
 from ..engine_host.session import session
+from ..translations.texts import translated
 from .span_list import redraw_bands
 
 AUTO_STYLE = "AUTO"
@@ -75,7 +76,7 @@ def _described(checkpoint: KnownCheckpoint | None, style: str) -> tuple[str, str
     title = checkpoint.titles.get(style, style.title()) if checkpoint else style.title()
     own = checkpoint is not None and checkpoint.songs.get(style, False)
     music = "learned with its own songs" if own else "learned from dances without songs, set to the beat of others"
-    return title, f"Dance {title}: {music}"
+    return title, translated(f"Dance {title}: {music}")
 
 
 def _keep_style_known(settings: "MagmaSettings", _context: bpy.types.Context) -> None:

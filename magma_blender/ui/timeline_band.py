@@ -17,6 +17,7 @@ from ..scene.dancer import seen_or_none
 from ..scene.review_list import changed_ranges, review_of
 from ..scene.selection import dancer_or_none
 from ..scene.span_list import shown_spans, spans_of
+from ..translations.texts import translated
 from .draw import name_text, never_raises
 from .music_panel import heard_song
 
@@ -82,7 +83,7 @@ def bars(armature: bpy.types.Object, to_pixel: Callable[[float], float]) -> list
             to_pixel(shown.frame_start + position * shown.frames_per_position) for position in (span.start, span.stop)
         )
         variant = f" {span.variant}/{span.variants}" if span.variants > 1 else ""
-        title = name_text(span.style_title or span.style.title())
+        title = translated(name_text(span.style_title or span.style.title()))
         found.append(Bar(left, right - GAP, color_of(span.style), span.locked, f"{title}{variant}"))
     return found
 

@@ -236,3 +236,9 @@ def test_versions_agree_and_requirements_are_pinned():
     lines = (ROOT / "magma_blender" / "engine_requirements.txt").read_text().splitlines()
     assert all("==" in line for line in lines if line and not line.startswith("#"))
     assert all(len(text) <= 64 and not text.endswith(".") for text in manifest["permissions"].values())
+
+
+def test_without_mkdocs_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "manual.plain", None)
+    with pytest.raises(build_addon.BuildError, match=r"requirements-docs\.txt"):
+        build_addon.build(ROOT, tmp_path / "a.zip")

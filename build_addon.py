@@ -45,6 +45,9 @@ NOT_FOR_DANCING = (
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold: real times would differ from checkout to checkout."""
 TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json", ".html", ".css", ".js"}
+||||||| fa5c308
+TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json"}
+DOCS = "docs"
 MANUAL = "manual"
 """The folder of the add-on that holds the manual; `magma_blender/paths.py` knows it, too."""
 IGNORED = {"__pycache__", ".DS_Store", ".mypy_cache", ".ruff_cache"}
@@ -129,7 +132,7 @@ def _is_ours(module: str) -> bool:
 
 
 def manual_pages(root: Path) -> dict[str, bytes]:
-    """The files of the manual by their paths in it. Raises BuildError."""
+    """The files of the manual by their paths in it; of files in docs/ those that git tracks. Raises BuildError."""
     try:
         from manual.plain import ManualError, plain_pages
     except ImportError as error:
@@ -138,9 +141,12 @@ def manual_pages(root: Path) -> dict[str, bytes]:
             "requirements-docs.txt`."
         ) from error
     try:
-        return plain_pages(root)
+        pages = plain_pages(root)
     except ManualError as error:
         raise BuildError(str(error)) from error
+    kept = {path.removeprefix(f"{DOCS}/") for path in _tracked_files(root)}
+    left_out = {page for page in pages if kept and page not in kept and (root / DOCS / page).is_file()}
+    return {page: data for page, data in pages.items() if page not in left_out}
 
 
 def build(root: Path, output: Path) -> list[str]:

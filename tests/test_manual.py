@@ -39,7 +39,9 @@ class Page(HTMLParser):
         if values.get("id"):
             self.places.add(str(values["id"]))
         lead = values.get("content", "") if values.get("http-equiv") == "refresh" else ""
-        found = [values.get("href"), values.get("src"), str(lead).partition("url=")[2]]
+        # what a frame shows is made by a command of its own, and its page says so
+        shown = None if tag == "iframe" else values.get("src")
+        found = [values.get("href"), shown, str(lead).partition("url=")[2]]
         self.links |= {link for link in found if link}
 
 

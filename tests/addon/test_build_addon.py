@@ -246,3 +246,20 @@ def test_versions_agree_and_requirements_are_pinned():
     lines = (ROOT / "magma_blender" / "engine_requirements.txt").read_text().splitlines()
     assert all("==" in line for line in lines if line and not line.startswith("#"))
     assert all(len(text) <= 64 and not text.endswith(".") for text in manifest["permissions"].values())
+
+
+def test_what_git_does_not_track_is_in_no_manual(archive):
+    stray = ROOT / "docs" / "images" / "stray_picture.png"
+    assert ADDON + "manual/images/panel.png" in archive.namelist()
+    stray.write_bytes(b"x")
+    try:
+        pages = build_addon.manual_pages(ROOT)
+    finally:
+        stray.unlink()
+    assert "images/panel.png" in pages and "images/stray_picture.png" not in pages
+
+
+def test_without_mkdocs_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "manual.plain", None)
+    with pytest.raises(build_addon.BuildError, match=r"requirements-docs\.txt"):
+        build_addon.build(ROOT, tmp_path / "a.zip")

@@ -45,8 +45,6 @@ NOT_FOR_DANCING = (
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold: real times would differ from checkout to checkout."""
 TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json", ".html", ".css", ".js"}
-||||||| fa5c308
-TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json"}
 DOCS = "docs"
 MANUAL = "manual"
 """The folder of the add-on that holds the manual; `magma_blender/paths.py` knows it, too."""

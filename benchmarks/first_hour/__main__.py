@@ -18,14 +18,13 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.window.desk import HEIGHT, WIDTH, Desk, NotSeenError
+from benchmarks.window.desk import HEIGHT, RECORDING, WIDTH, Desk, NotSeenError
 
 from .way import Way, WrongError, walk
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OBSERVER = Path(__file__).resolve().parent / "observer.py"
 TO_THE_DANCE = ("install the zip", "a first dance")
-RECORDING = "screen.mkv"
 
 
 def main() -> int:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,6 @@ from . import shown
 
 STAGES = Path(__file__).resolve().parent / "stages.py"
 TAB = "MAGMA"
-SETTLING = 2.0
-"""Seconds until panels that open have opened, and tooltips have gone."""
 PATIENCE = 600.0
 """Seconds that a stage may take, with dances that the engine generates."""
 SPARE = 12
@@ -52,13 +49,13 @@ class Photographer:
         if "error" in found:
             raise RuntimeError(found["error"])
         self.places = {name: Box(*place) for name, place in found.items()}
-        time.sleep(SETTLING)
+        self.desk.until_still()
 
     def press(self, label: str, place: str, upright: bool = False) -> None:
         """Press what is in an editor or a sidebar, and take the mouse away."""
         self.desk.press(label, self.places[place], upright)
         self.desk.move(self.desk.size[0] // 2, self.desk.size[1] - 4)
-        time.sleep(SETTLING)
+        self.desk.until_still()
 
     def take(self, name: str, place: str = "", down_to: str = "") -> None:
         """A picture of an editor or a sidebar, else of the whole screen. down_to: the label with which it ends."""
@@ -129,8 +126,10 @@ def main() -> int:
     for sitting in SITTINGS:
         if not wanted & set(sitting.pictures):
             continue
-        with Desk(sitting.size, managed=False) as desk:
-            desk.open_blender("--factory-startup", *sitting.options, "--python", STAGES, "--", desk.folder)
+        with Desk(sitting.size) as desk:
+            desk.open_blender(
+                "--window-fullscreen", "--factory-startup", *sitting.options, "--python", STAGES, "--", desk.folder
+            )
             try:
                 sitting.take(Photographer(desk, out))
             except (NotSeenError, RuntimeError) as error:

@@ -18,6 +18,7 @@ from typing import Any
 
 import bpy
 
+bpy.context.preferences.view.show_splash = False  # it would swallow the first click
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
@@ -87,6 +88,7 @@ def example() -> Iterator[None]:
         region = next(region for region in area.regions if region.type == "WINDOW")
         with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=region):
             bpy.ops.sequencer.view_all()
+        area.spaces.active.timeline_overlay.show_strip_source = False  # which would be a folder of this computer
     show(FRAME)
 
 
@@ -127,6 +129,7 @@ def character() -> Iterator[None]:
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
     armature = armature_with(build(NAMINGS["Ready Player Me"]))
+    armature.name = "Guy"
     armature.select_set(True)
     bpy.context.scene.magma.target = armature
     show(1)
@@ -161,6 +164,8 @@ def turn() -> float:
             next(_running[0])
         except StopIteration:
             _running.clear()
+            for area in bpy.context.window_manager.windows[0].screen.areas:
+                area.tag_redraw()
             answer(json.dumps(places()))
         except Exception:
             _running.clear()

@@ -28,8 +28,11 @@ PROGRAMS = ("Xvfb", "openbox", "xdotool", "ffmpeg", "blender")
 PATIENCE = 120.0
 """Seconds that a person waits for something to appear."""
 LOOK_EVERY = 0.1
+STILL_FOR = 2.0
+"""Seconds without a change, after which somebody thinks that nothing more will come."""
 GLIDE_STEPS, GLIDE_SECONDS = 12, 0.15
 """The mouse moves to where it clicks, and is seen to."""
+RECORDING = "screen.mkv"
 RECORDED_RATE = 10
 """Pictures a second of a recording."""
 FONT = "DejaVuSans.woff2"
@@ -43,12 +46,12 @@ class NotSeenError(Exception):
 class Desk:
     """A context manager: the screen and all programs on it end with it."""
 
-    def __init__(self, size: tuple[int, int] = (WIDTH, HEIGHT), managed: bool = True) -> None:
-        """size: of the screen, width and height in pixels. managed: with a window manager, else a window fills it."""
+    def __init__(self, size: tuple[int, int] = (WIDTH, HEIGHT)) -> None:
+        """size: of the screen, width and height in pixels."""
         missing = [program for program in PROGRAMS if shutil.which(program) is None]
         if missing:
             raise NotSeenError(f"These programs are missing: {', '.join(missing)}.")
-        self.size, self.managed = size, managed
+        self.size = size
         self.clicks = 0
         self.keys = 0
         self._mouse = (size[0] // 2, size[1] // 2)
@@ -68,8 +71,7 @@ class Desk:
         os.close(write)
         with os.fdopen(read) as told:
             self._display = f":{told.readline().strip()}"
-        if self.managed:
-            self._start(("openbox", "--sm-disable"))
+        self._start(("openbox", "--sm-disable"))
         self._font = self._find_font()
         return self
 
@@ -170,8 +172,21 @@ class Desk:
             time.sleep(LOOK_EVERY)
 
     def until_changed(self, area: Box, before: bytes) -> None:
-        """Wait until an area of the screen looks otherwise than `pixels` told before."""
+        """Wait until an area of the screen looks otherwise than `pixels` said before."""
         self.until("another look of something", lambda: self.pixels(area) != before)
+
+    def until_still(self, seconds: float = STILL_FOR) -> None:
+        """Wait until nothing has changed on the screen for so long."""
+        area = Box(0, 0, *self.size)
+        before, since = self.pixels(area), time.monotonic()
+        end = since + PATIENCE
+        while time.monotonic() - since < seconds:
+            if time.monotonic() > end:
+                raise NotSeenError(f"Something on the screen still moves after {PATIENCE:g} s.")
+            time.sleep(LOOK_EVERY)
+            now = self.pixels(area)
+            if now != before:
+                before, since = now, time.monotonic()
 
     def pixels(self, area: Box) -> bytes:
         """What is to be seen in an area."""

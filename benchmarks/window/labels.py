@@ -20,7 +20,7 @@ Letters = NDArray[np.float32]
 
 AGREEMENT = 0.9
 """Correlation from which on something is the label; the right one has 0.97 and more, another word up to 0.85."""
-POINTS = 10.94
+POINTS = 10.89
 """Size of the letters of the interface on a screen with 96 dots an inch, in pixels."""
 FINER = 16
 """Letters are drawn so many times as large and then averaged, which is what drawing without hinting gives."""

@@ -54,7 +54,9 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     if wide:
         row.label(text=name_text(item.bars))
     if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
-        row.label(text=name_text(item.style_title or item.style.title()))
+        part = row.row()
+        part.alignment = "RIGHT"
+        part.label(text=name_text(item.style_title or item.style.title()))
     if item.variants > 1:
         part = row.row(align=True)
         part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's

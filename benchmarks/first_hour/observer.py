@@ -3,7 +3,7 @@
     blender --python observer.py -- FOLDER
 
 For every file FOLDER/question that appears it writes FOLDER/answer, JSON: `keys`, a hash of all keys of the dancer's
-action; `frames`, the action's range; `review`, whether an edit waits for Accept or Reject.
+action, and `frames`, the action's range.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import hashlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -21,8 +22,8 @@ EVERY = 0.2
 
 def answer() -> dict[str, object]:
     """What is in this Blender."""
-    dancers = [obj for obj in bpy.data.objects if obj.type == "ARMATURE" and obj.animation_data]
-    action = dancers[0].animation_data.action if dancers else None
+    dancers: list[Any] = [obj for obj in bpy.data.objects if obj.type == "ARMATURE" and obj.animation_data]
+    action: Any = dancers[0].animation_data.action if dancers else None
     if action is None:
         return {"keys": None}
     summed = hashlib.sha256()

@@ -90,8 +90,9 @@ def drawn_by(file: Path, labels: dict[str, str]) -> list[str]:
     for part in _in_order(tree):
         if isinstance(part, ast.Call) and _name_of(part.func) in DRAWING:
             named = [ast.unparse(each.value) for each in part.keywords]
-            first = part.args[0].value if part.args and isinstance(part.args[0], ast.Constant) else ""
-            found.append(f"{_name_of(part.func)} {first} {labels.get(str(first), '')} {named}")
+            first = part.args[0] if part.args else None
+            text = str(first.value) if isinstance(first, ast.Constant) else ""
+            found.append(f"{_name_of(part.func)} {text} {labels.get(text, '')} {named}")
         elif isinstance(part, ast.Constant) and isinstance(part.value, str):
             found.append(part.value)
     return found

@@ -18,7 +18,9 @@ from typing import Any
 
 import bpy
 
-bpy.context.preferences.view.show_splash = False  # it would swallow the first click
+context: Any = bpy.context
+operators: Any = bpy.ops
+context.preferences.view.show_splash = False  # it would swallow the first click
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 FOLDER = Path(sys.argv[sys.argv.index("--") + 1])
@@ -31,7 +33,7 @@ SEEN_FROM = (math.radians(80), 0.0, math.radians(25))
 
 def areas(kind: str) -> list[Any]:
     """The editors of a kind in the window."""
-    return [area for area in bpy.context.window_manager.windows[0].screen.areas if area.type == kind]
+    return [area for area in context.window_manager.windows[0].screen.areas if area.type == kind]
 
 
 def viewport() -> Any:
@@ -51,7 +53,7 @@ def make_room() -> None:
 def in_viewport() -> Any:
     """A context as if the mouse were over it."""
     region = next(region for region in viewport().regions if region.type == "WINDOW")
-    return bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=viewport(), region=region)
+    return context.temp_override(window=context.window_manager.windows[0], area=viewport(), region=region)
 
 
 def wait_for_engine() -> Iterator[None]:
@@ -70,7 +72,7 @@ def empty() -> Iterator[None]:
     if not areas("VIEW_3D"):
         make_room()
         yield
-    bpy.ops.preferences.addon_enable(module=ADDON)
+    operators.preferences.addon_enable(module=ADDON)
     for area in areas("SEQUENCE_EDITOR"):
         area.spaces.active.show_region_ui = True
     viewport().spaces.active.show_region_ui = True
@@ -82,12 +84,12 @@ def example() -> Iterator[None]:
     for obj in list(bpy.data.objects):
         bpy.data.objects.remove(obj)
     with in_viewport():
-        bpy.ops.magma.try_example("INVOKE_DEFAULT")
+        operators.magma.try_example("INVOKE_DEFAULT")
     yield from wait_for_engine()
     for area in areas("SEQUENCE_EDITOR"):
         region = next(region for region in area.regions if region.type == "WINDOW")
-        with bpy.context.temp_override(window=bpy.context.window_manager.windows[0], area=area, region=region):
-            bpy.ops.sequencer.view_all()
+        with context.temp_override(window=context.window_manager.windows[0], area=area, region=region):
+            operators.sequencer.view_all()
         area.spaces.active.timeline_overlay.show_strip_source = False  # which would be a folder of this computer
     show(FRAME)
 
@@ -96,22 +98,21 @@ def show(frame: int) -> None:
     """Fill the 3D viewport with the dancer at a frame."""
     from mathutils import Euler
 
-    bpy.context.scene.frame_set(frame)
+    context.scene.frame_set(frame)
     space = viewport().spaces.active
     space.overlay.show_bones = space.overlay.show_extras = space.overlay.show_cursor = False
     space.region_3d.view_rotation = Euler(SEEN_FROM).to_quaternion()
     with in_viewport():
-        bpy.ops.view3d.view_selected()
+        operators.view3d.view_selected()
 
 
 def edited() -> Iterator[None]:
     """A dance of which moves are locked, and others have variants; the preview range says what an edit is for."""
-    scene = bpy.context.scene
-    dancer = bpy.context.object
+    scene = context.scene
+    dancer = context.object
     rate = scene.render.fps
-    operators = bpy.ops.magma
     scene.use_preview_range = True
-    for first, last, act in ((5, 10, operators.lock_spans), (13, 17, operators.replace_spans)):
+    for first, last, act in ((5, 10, operators.magma.lock_spans), (13, 17, operators.magma.replace_spans)):
         scene.frame_preview_start, scene.frame_preview_end = first * rate + 1, last * rate
         with in_viewport():
             act("INVOKE_DEFAULT")
@@ -131,7 +132,7 @@ def character() -> Iterator[None]:
     armature = armature_with(build(NAMINGS["Ready Player Me"]))
     armature.name = "Guy"
     armature.select_set(True)
-    bpy.context.scene.magma.target = armature
+    context.scene.magma.target = armature
     show(1)
     yield
 
@@ -141,7 +142,7 @@ STAGES = {stage.__name__: stage for stage in (empty, example, edited, character)
 
 def places() -> dict[str, list[int]]:
     """Where editors and sidebars are."""
-    window = bpy.context.window_manager.windows[0]
+    window = context.window_manager.windows[0]
     found = {}
     for area in window.screen.areas:
         for name, part in ((area.type, area), *((f"{area.type} {part.type}", part) for part in area.regions)):
@@ -164,7 +165,7 @@ def turn() -> float:
             next(_running[0])
         except StopIteration:
             _running.clear()
-            for area in bpy.context.window_manager.windows[0].screen.areas:
+            for area in context.window_manager.windows[0].screen.areas:
                 area.tag_redraw()
             answer(json.dumps(places()))
         except Exception:

@@ -151,6 +151,15 @@ def places() -> dict[str, list[int]]:
     return found
 
 
+def and_drawn(stage: Iterator[None]) -> Iterator[None]:
+    """A stage, and then that everything is drawn as it is after it, panels that depend on others too."""
+    yield from stage
+    for _ in range(5):
+        for area in context.window_manager.windows[0].screen.areas:
+            area.tag_redraw()
+        yield
+
+
 _running: list[Iterator[None]] = []
 
 
@@ -158,15 +167,13 @@ def turn() -> float:
     """A timer: go on with the stage that was asked for."""
     asked = FOLDER / "stage"
     if asked.exists() and not _running:
-        _running.append(STAGES[asked.read_text()]())
+        _running.append(and_drawn(STAGES[asked.read_text()]()))
         asked.unlink()
     if _running:
         try:
             next(_running[0])
         except StopIteration:
             _running.clear()
-            for area in context.window_manager.windows[0].screen.areas:
-                area.tag_redraw()
             answer(json.dumps(places()))
         except Exception:
             _running.clear()

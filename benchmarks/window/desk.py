@@ -30,6 +30,8 @@ PATIENCE = 120.0
 LOOK_EVERY = 0.1
 STILL_FOR = 2.0
 """Seconds without a change, after which somebody thinks that nothing more will come."""
+STAYS_FOR = 0.4
+"""Seconds that a button has been at its place before it is pressed: panels unfold."""
 GLIDE_STEPS, GLIDE_SECONDS = 12, 0.15
 """The mouse moves to where it clicks, and is seen to."""
 RECORDING = "screen.mkv"
@@ -212,8 +214,12 @@ class Desk:
     def press(self, label: str, area: Box | None = None, upright: bool = False, patience: float = PATIENCE) -> Box:
         """Click a button once it has appeared, and stands still."""
         box = self.wait(label, area, upright, patience)
-        time.sleep(LOOK_EVERY)
-        box = self.wait(label, area, upright, patience)
+        while True:
+            time.sleep(STAYS_FOR)
+            again = self.wait(label, area, upright, patience)
+            if again == box:
+                break
+            box = again
         self.click(*box.middle)
         return box
 

@@ -64,6 +64,7 @@ def figures_of(way: Way, recorded_from: float) -> dict[str, object]:
         "clicks": sum(chapter.clicks for chapter in first),
         "keys": sum(chapter.keys for chapter in first),
         "seconds": round(first[-1].end - first[0].begin, 1),
+        "seconds of processors": round(sum(chapter.work for chapter in first), 1),
         "screen": [WIDTH, HEIGHT],
         "processors": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
@@ -72,6 +73,7 @@ def figures_of(way: Way, recorded_from: float) -> dict[str, object]:
                 **asdict(chapter),
                 "begin": round(chapter.begin - recorded_from, 2),
                 "end": round(chapter.end - recorded_from, 2),
+                "work": round(chapter.work, 1),
             }
             for chapter in way.chapters
         ],

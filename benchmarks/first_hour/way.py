@@ -25,7 +25,7 @@ VIEWPORT = (700, 640)
 """A pixel of the 3D viewport with nothing on it."""
 DANCING = Box(200, 150, 1300, 950)
 """Where the dancer is seen."""
-STEPS, FRAMES_A_STEP = 50, 3
+STEPS, FRAMES_A_STEP = 36, 3
 """A virtual screen draws too slowly to play a dance: it is stepped through, and the film puts the steps in its time."""
 LOOKING = 2.0
 """Seconds for which a person looks at what came."""
@@ -37,13 +37,14 @@ class WrongError(Exception):
 
 @dataclass
 class Chapter:
-    """A part of the way. begin, end: time.monotonic(). keys: presses of the keyboard."""
+    """A part of the way. begin, end: time.monotonic(). keys: presses of the keyboard. work: seconds of processors."""
 
     name: str
     begin: float
     end: float = 0.0
     clicks: int = 0
     keys: int = 0
+    work: float = 0.0
 
 
 @dataclass
@@ -56,13 +57,15 @@ class Way:
     @contextmanager
     def chapter(self, name: str) -> Iterator[None]:
         """Count what is done in it."""
-        clicks, keys = self.desk.clicks, self.desk.keys
+        clicks, keys, work = self.desk.clicks, self.desk.keys, self.desk.processor_seconds()
         chapter = Chapter(name, time.monotonic())
         yield
         chapter.end = time.monotonic()
         chapter.clicks, chapter.keys = self.desk.clicks - clicks, self.desk.keys - keys
+        chapter.work = self.desk.processor_seconds() - work
         self.chapters.append(chapter)
-        print(f"{name}: {chapter.clicks} clicks, {chapter.keys} keys, {chapter.end - chapter.begin:.0f} s", flush=True)
+        took = f"{chapter.end - chapter.begin:.0f} s, {chapter.work:.0f} s of processors"
+        print(f"{name}: {chapter.clicks} clicks, {chapter.keys} keys, {took}", flush=True)
 
     def seen_inside(self) -> dict[str, object]:
         """What the observer says."""

@@ -6,6 +6,7 @@ and, to record the screen, ffmpeg (Debian: xvfb openbox xdotool ffmpeg).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import struct
@@ -58,6 +59,7 @@ class Desk:
         self.keys = 0
         self._mouse = (size[0] // 2, size[1] // 2)
         self._stack = ExitStack()
+        self._programs: list[subprocess.Popen[bytes]] = []
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="magma-desk-")))
         self.home = self.folder / "home"
         self.home.mkdir()
@@ -100,6 +102,8 @@ class Desk:
             pass_fds=pass_fds,
         )
         self._stack.callback(_end, process)
+        if command[0] != "ffmpeg":
+            self._programs.append(process)
         return process
 
     def _find_font(self) -> Path:
@@ -141,6 +145,22 @@ class Desk:
         width, height, line = header[4], header[5], header[12]
         pixels = np.frombuffer(data, np.uint8, line * height, begin).reshape(height, line)
         return pixels[:, : 4 * width].reshape(height, width, 4)[:, :, 2::-1]
+
+    def processor_seconds(self) -> float:
+        """Seconds of processors that the programs on the screen and what they have started have used; not those that
+        record it. Unlike the clock they do not depend on what else the computer does."""
+        parents: dict[int, int] = {}
+        used: dict[int, int] = {}
+        for entry in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                values = entry.read_text().rpartition(")")[2].split()
+                number = int(entry.parent.name)
+                parents[number] = int(values[1])
+                used[number] = sum(map(int, values[11:15]))
+        own = {process.pid for process in self._programs}
+        while found := {number for number, parent in parents.items() if parent in own} - own:
+            own |= found
+        return sum(used.get(number, 0) for number in own) / os.sysconf("SC_CLK_TCK")
 
     def save_picture(self, file: Path) -> None:
         """Write what is on the screen."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -15,6 +15,7 @@ UNSEEN = {
     "engine/training": "who trains a checkpoint reads its code; it is not in the add-on's zip",
     "engine/evaluation": "as training",
     "engine/data": "as training",
+    "engine/reporting/figures.py": "says on a page what its figures are",
     "engine/motion/foot_beats.py": "its errors are for training and evaluation",
     "engine/motion/humanml3d.py": "its arrays come from a checkpoint's own decoder",
     "engine/motion/room_bounds.py": "the request has been checked before",
@@ -34,6 +35,8 @@ UNMEANT = {
     "Engine Python in use: …": "is a line of the preferences",
     "Generating … tokens on the …": "is progress",
     "Generating … tokens… on the …": "is progress",
+    "module … has no attribute …": "is what Python says of every module, to programs",
+    "… to … s: …, variant … of …": "is said of a span on the page of a Quality Report",
     "is not usable": "is a line of the installation's progress",
     "beat snap strength … is outside 0..1": "the request has been checked before",
     _EXIT_CODES: "is in the help of batch.py; the page has a table",
@@ -46,6 +49,8 @@ UNMEANT = {
 """Texts, as `plain` makes them, that look like sentences for users and are none, and why."""
 BLANK = "…"
 """What stands in the page where a sentence has a value."""
+VALUE = re.compile(r"\{\w+\}")
+"""What stands in its template there."""
 UNTOLD = {
     "AssertionError",
     "AttributeError",
@@ -98,7 +103,7 @@ def _names(node: ast.AST) -> Iterator[ast.Name]:
 
 
 def template(node: ast.expr, names: dict[str, str]) -> str | None:
-    """A sentence with `BLANK` for each value in it; None for an expression that is no text."""
+    """A sentence with `{a name}` for each value in it; None for an expression that is no text."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
     if isinstance(node, ast.Name):
@@ -106,11 +111,42 @@ def template(node: ast.expr, names: dict[str, str]) -> str | None:
     if isinstance(node, ast.FormattedValue):
         return template(node.value, names) if isinstance(node.value, ast.Name) else None
     if isinstance(node, ast.JoinedStr):
-        return "".join(template(part, names) or BLANK for part in node.values)
+        return "".join(template(part, names) or value_name(part) for part in node.values)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         sides = template(node.left, names), template(node.right, names)
-        return None if sides == (None, None) else "".join(side or BLANK for side in sides)
+        named = zip(sides, (node.left, node.right), strict=True)
+        return None if sides == (None, None) else "".join(side or value_name(part) for side, part in named)
     return None
+
+
+def value_name(node: ast.expr) -> str:
+    """`{name}` for a value in a sentence, which translations know it by: what it is called in the code."""
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute):
+            return f"{{{node.attr.strip('_')}}}"
+        inner = next((part for part in _inside(node) if not isinstance(part, ast.Constant)), None)
+        if inner is None:
+            return "{value}"
+        node = inner
+    return f"{{{node.id.strip('_')}}}"
+
+
+def _inside(node: ast.expr) -> list[ast.expr]:
+    """What a value is made of, the most telling part first."""
+    match node:
+        case ast.Call(args=[first, *_]) if not isinstance(node.func, ast.Attribute):
+            return [first]
+        case ast.Call():
+            return [*node.args, node.func]
+        case ast.FormattedValue() | ast.Subscript() | ast.Attribute() | ast.Starred():
+            return [node.value]
+        case ast.BinOp():
+            return [node.left, node.right]
+        case ast.IfExp():
+            return [node.test]
+        case ast.GeneratorExp() | ast.ListComp():
+            return [node.generators[0].iter]
+    return [part for part in ast.iter_child_nodes(node) if isinstance(part, ast.expr)]
 
 
 def options(node: ast.expr) -> list[ast.expr]:
@@ -123,7 +159,9 @@ def called(node: ast.Call) -> str:
     return f".{node.func.attr}" if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
 
 
-def said(tree: ast.Module, names: dict[str, str]) -> Iterator[tuple[int, str]]:
+def said(
+    tree: ast.Module, names: dict[str, str], saying: Set[str] = frozenset(SAYING), fewest_words: int = FEWEST_WORDS
+) -> Iterator[tuple[int, str]]:
     """(line, text) of what a module raises, says, or has as a sentence anywhere; docstrings and help are left out."""
     pending: list[tuple[ast.AST, str]] = [(tree, "")]
     while pending:
@@ -145,10 +183,10 @@ def said(tree: ast.Module, names: dict[str, str]) -> Iterator[tuple[int, str]]:
             target = node.targets[0]
             given = [node.value] if getattr(target, "id", getattr(target, "attr", "")) in CLAUSE_NAMES else []
         elif isinstance(node, ast.Call):
-            given = node.args if called(node) in SAYING else []
+            given = _given(node) if called(node) in saying else []
             parts = (part for part in parts if not (isinstance(part, ast.keyword) and part.arg in UNSAID))
         elif isinstance(node, ast.Constant | ast.JoinedStr | ast.BinOp) and template(node, names) is not None:
-            given, fewest, ends = [node], FEWEST_WORDS, f".{BLANK}"
+            given, fewest, ends = [node], fewest_words, ".}"
             # what is inside a sentence is not one, but for what a value in it is computed from
             parts = (part.value for part in ast.walk(node) if isinstance(part, ast.FormattedValue))
         for option in (option for expression in given for option in options(expression)):
@@ -158,14 +196,19 @@ def said(tree: ast.Module, names: dict[str, str]) -> Iterator[tuple[int, str]]:
         pending += [(part, function) for part in parts]
 
 
+def _given(node: ast.Call) -> list[ast.expr]:
+    """A call's arguments, and the entries of those that are lists."""
+    return [part for given in node.args for part in (given.elts if isinstance(given, ast.List) else [given])]
+
+
 def words(text: str) -> list[str]:
     """The words of a text; a name with dots is one."""
-    return [word for word in text.split() if re.search("[A-Za-z]", word)]
+    return [word for word in VALUE.sub("", text).split() if re.search("[A-Za-z]", word)]
 
 
 def plain(text: str) -> str:
     """Text to compare: markup, quotation marks and line ends do not count, and values side by side are one."""
-    text = re.sub(rf"{BLANK}+", BLANK, re.sub(r"['\"`*\\]", "", text))
+    text = re.sub(rf"{BLANK}+", BLANK, VALUE.sub(BLANK, re.sub(r"['\"`*\\]", "", text)))
     return re.sub(r"\s+", " ", text).strip()
 
 
@@ -212,9 +255,9 @@ def test_sentences_are_found_wherever_they_stand():
     )
     assert list(dict.fromkeys(text for _, text in sorted(said(module, constants(module, {}))))) == [
         "is muted",
-        "…: is silent. Give another one.",
+        "{x}: is silent. Give another one.",
         "it ends",
         "it has no end",
         "No song",
-        "The song … is not there any more.",
+        "The song {x} is not there any more.",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import reprlib
 import textwrap
 import unicodedata
@@ -13,6 +14,8 @@ ELLIPSIS = "…"
 _SCANNED = 4
 """How many times the wanted length is looked at: what is dropped may stand in between."""
 _UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+_BREAKABLE = re.compile(r"\s+|[^\s⺀-鿿＀-￯]+[、。，：；！？）」』”]*|[（「『“]*[⺀-鿿＀-￯][、。，：；！？）」』”]*")
+"""What stays together at the end of a line: a word, or a Chinese or Japanese letter, with its punctuation."""
 _UNSHOWN = {"Cc": " ", "Cs": _UNKNOWN, "Co": _UNKNOWN, "Cn": _UNKNOWN, "Cf": "", "Zl": " ", "Zp": " "}
 """What control characters and line breaks, lone surrogates (of file names that are not UTF-8), letters that no font
 has, and marks that turn the direction of what follows become. Joiners, which some scripts need, are such marks, too;
@@ -33,7 +36,8 @@ def shown(value: object, longest: int = LONGEST) -> str:
 def fitted(lines: Iterable[str], width: int, most: int) -> tuple[list[str], bool]:
     """(at most `most` lines of at most `width` letters for text of any length, whether something was cut).
 
-    A line's indentation stays. What is cut ends with an ellipsis.
+    Chinese and Japanese letters count twice, and a line may end after each. A line's indentation stays. What is cut
+    ends with an ellipsis.
     """
     parts: list[str] = []
     for line in lines:
@@ -42,11 +46,39 @@ def fitted(lines: Iterable[str], width: int, most: int) -> tuple[list[str], bool
         indent = line[: min(len(line) - len(line.lstrip(" ")), width // 2)]
         # a word longer than a line is broken, so this many letters fill the lines that are left
         text = shown(line, width * (most - len(parts) + 1))
-        parts += textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=indent) or [""]
+        wrap = textwrap.wrap if _is_narrow(text) else _wrapped
+        parts += wrap(text, width, initial_indent=indent, subsequent_indent=indent) or [""]
     else:
         if len(parts) <= most:
             return parts, False
     parts = parts[:most]
     if parts:
-        parts[-1] = parts[-1][: width - 1].rstrip() + ELLIPSIS
+        last = parts[-1]
+        while _cells(last) > width - 1:
+            last = last[:-1]
+        parts[-1] = last.rstrip() + ELLIPSIS
     return parts, True
+
+
+def _is_narrow(text: str) -> bool:
+    return text.isascii() or _cells(text) == len(text)
+
+
+def _cells(text: str) -> int:
+    """How many letters' width a text takes up."""
+    return len(text) if text.isascii() else len(text) + sum(unicodedata.east_asian_width(one) in "WF" for one in text)
+
+
+def _wrapped(text: str, width: int, initial_indent: str, subsequent_indent: str) -> list[str]:
+    """As `textwrap.wrap`, for text that has no spaces between its words."""
+    lines, line = [], initial_indent
+    for piece in _BREAKABLE.findall(text):
+        if line.strip() and _cells(line + piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = subsequent_indent
+        for letter in piece if line.strip() else piece.lstrip():
+            if line.strip() and _cells(line + letter) > width:  # a piece longer than a line
+                lines.append(line.rstrip())
+                line = subsequent_indent
+            line += letter
+    return [*lines, line.rstrip()] if line.strip() else lines

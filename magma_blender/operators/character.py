@@ -14,7 +14,7 @@ from smpl_rig.blender.context import manager_of, scene_of
 from ..errors import SceneError
 from ..scene import character_presets, characters
 from ..scene.selection import chosen_target
-from .results import Result, do
+from .results import Result, do, refuse
 
 
 class _OnTarget(bpy.types.Operator):
@@ -28,7 +28,7 @@ class _OnTarget(bpy.types.Operator):
         try:
             target = chosen_target(scene_of(context))
         except SceneError as error:
-            cls.poll_message_set(str(error))
+            refuse(cls, str(error))
             return False
         return target is not None and target.type == "ARMATURE"
 

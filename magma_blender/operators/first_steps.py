@@ -22,7 +22,7 @@ from ..scene.scene_reference import SceneReference, check_scene
 from ..scene.scene_settings import MagmaSettings, settings_of
 from .generate import start_plan
 from .job_operator import JobOperator
-from .results import Result, do
+from .results import Result, do, refuse
 from .song_browser import SongBrowser
 
 
@@ -75,7 +75,7 @@ class MAGMA_OT_use_active(bpy.types.Operator):
         """Only with one that is not the character already."""
         active = selection.active_armature(context)
         if active is None:
-            cls.poll_message_set("Select an armature, or a mesh that hangs on one")
+            refuse(cls, "Select an armature, or a mesh that hangs on one")
         return active is not None and settings_of(scene_of(context)).target != active
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -101,7 +101,7 @@ class MAGMA_OT_try_example(JobOperator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """While the engine is free."""
         if session.occupied:
-            cls.poll_message_set("The engine is busy: wait for it, or press Cancel")
+            refuse(cls, "The engine is busy: wait for it, or press Cancel")
         return not session.occupied
 
     def start(self, context: bpy.types.Context) -> None:

@@ -13,7 +13,7 @@ from smpl_rig.blender.context import scene_of
 
 from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer
-from ..engine_host.checkpoint_list import check_can_dance
+from ..engine_host.checkpoint_list import check_can_dance, title_of
 from ..engine_host.engine_setup import EngineSetup
 from ..engine_host.notices import Notice
 from ..engine_host.session import Job, session
@@ -79,10 +79,15 @@ def start_plan(
 
 def _tell(armature: bpy.types.Object, dance_plan: DancePlan, seconds: float) -> Notice:
     document = load(armature).document
-    what = f"dances {document.style}" if document.style else "dances"
-    several = dance_plan.candidates > 1
-    best = f" The best of {dance_plan.candidates} candidates has seed {document.seed}." if several else ""
-    return Notice(f'"{armature.name}" {what} to "{dance_plan.name}", made in {seconds:.0f} s.{best}')
+    if document.style:
+        title = title_of(document.checkpoint.name, document.style)
+        told = f'"{armature.name}" dances {title} to "{dance_plan.name}", made in {seconds:.0f} s.'
+    else:
+        told = f'"{armature.name}" dances to "{dance_plan.name}", made in {seconds:.0f} s.'
+    if dance_plan.candidates > 1:
+        best = f"The best of {dance_plan.candidates} candidates has seed {document.seed}."
+        return Notice(f"{told} {best}")
+    return Notice(told)
 
 
 class MAGMA_OT_generate_dance(JobOperator):

@@ -10,13 +10,16 @@ from ..engine_host.client import Progress
 from ..engine_host.notices import Notice
 from ..engine_host.session import TICK, session
 from ..errors import MagmaError
-from .results import CANCELLED, FINISHED, Result
+from ..translations.texts import in_window, translated
+from .results import CANCELLED, FINISHED, Result, report
 
 
 def progress_text(progress: Progress) -> str:
     """One line about how far the engine is."""
-    left = "" if progress.seconds_left is None else f", {seconds_text(progress.seconds_left)} left"
-    return f"{progress.message or progress.stage} ({progress.fraction:.0%}{left})"
+    doing = in_window(progress.message or progress.stage)
+    if progress.seconds_left is None:
+        return f"{doing} ({progress.fraction:.0%})"
+    return f"{doing} ({progress.fraction:.0%}, {in_window(f'{seconds_text(progress.seconds_left)} left')})"
 
 
 def seconds_text(seconds: float) -> str:
@@ -59,10 +62,10 @@ class JobOperator(bpy.types.Operator):
         try:
             done = self.start(context)
         except MagmaError as error:
-            self.report({"ERROR"}, str(error))
+            report(self, "ERROR", str(error))
             return CANCELLED
         if done is not None:
-            self.report({"INFO"}, done)
+            report(self, "INFO", done)
             return FINISHED
         if bpy.app.background:
             session.wait_for_job(print_progress)
@@ -87,11 +90,11 @@ class JobOperator(bpy.types.Operator):
             return CANCELLED
         if job.request.state == "running":
             assert context.workspace is not None
-            context.workspace.status_text_set(f"MAGMA: {progress_text(job.request.progress)}   ESC: cancel")
+            context.workspace.status_text_set(translated(f"MAGMA: {progress_text(job.request.progress)}   ESC: cancel"))
             return {"PASS_THROUGH"}
         if not session.work_ahead():
             assert context.workspace is not None
-            context.workspace.status_text_set("MAGMA: Keying")
+            context.workspace.status_text_set(translated("MAGMA: Keying"))
             return {"PASS_THROUGH"}
         self._clean_up(context)
         return self._finish(context)
@@ -108,7 +111,7 @@ class JobOperator(bpy.types.Operator):
         except MagmaError as error:
             return self._fail(error, cancelled)
         assert session.notice is not None
-        self.report({"INFO"}, session.notice.text)
+        report(self, "INFO", session.notice.text)
         return FINISHED
 
     def _fail(self, error: MagmaError, cancelled: bool) -> Result:
@@ -117,10 +120,10 @@ class JobOperator(bpy.types.Operator):
                 raise error
             done = self.do_without(error)
         except MagmaError as reason:
-            self.report({"INFO" if cancelled else "ERROR"}, str(reason))
+            report(self, "INFO" if cancelled else "ERROR", str(reason))
             return CANCELLED
         session.notice = Notice(done)
-        self.report({"WARNING"}, done)
+        report(self, "WARNING", done)
         return FINISHED
 
     def _clean_up(self, context: bpy.types.Context) -> None:

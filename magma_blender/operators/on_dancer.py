@@ -10,10 +10,10 @@ from engine.choreography import Choreography, Range
 
 from ..engine_host.session import session
 from ..errors import SceneError
-from ..scene import edits
+from ..scene import edits, review
 from ..scene.dance_keys import current
 from ..scene.selection import find_dancer, places_text, selected
-from .results import Result, do
+from .results import Result, do, refuse
 
 
 class OnDancer(bpy.types.Operator):
@@ -23,26 +23,33 @@ class OnDancer(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only where there is a dance to edit, while the engine is free."""
         if session.occupied:
-            cls.poll_message_set("The engine is busy: wait for it, or press Cancel")
+            refuse(cls, "The engine is busy: wait for it, or press Cancel")
             return False
         try:
             find_dancer(context)
         except SceneError as error:
-            cls.poll_message_set(str(error))
+            refuse(cls, str(error))
             return False
         return True
+
+
+def dancer_to_edit(context: bpy.types.Context) -> bpy.types.Object:
+    """`find_dancer`, which shows the dance after the edit in review from now on. Raises SceneError."""
+    armature = find_dancer(context)
+    review.show_after(armature)
+    return armature
 
 
 def change_selected(
     operator: bpy.types.Operator,
     context: bpy.types.Context,
     edit: Callable[[Choreography, Range], Choreography],
-    done: str,
+    done: Callable[[str], str],
 ) -> Result:
-    """Edit the document at the selected places. done: what was done there, such as "Locked"."""
+    """Edit the document at the selected places. done: what was done, given where."""
 
     def work() -> str:
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         dancer = current(armature)
         ranges, _ = selected(context, armature, dancer)
 
@@ -51,7 +58,7 @@ def change_selected(
                 document = edit(document, part)
             return document
 
-        edits.change(armature, edit_all, dancer)
-        return f"{done} {places_text(dancer, ranges)}."
+        edits.change(armature, edit_all, f"{operator.bl_label}, {places_text(dancer, ranges)}", dancer)
+        return done(places_text(dancer, ranges))
 
     return do(operator, work)

@@ -8,10 +8,21 @@ from typing import Literal
 import bpy
 
 from ..errors import MagmaError
+from ..translations.texts import in_window
 
 Result = set[Literal["RUNNING_MODAL", "CANCELLED", "FINISHED", "PASS_THROUGH", "INTERFACE"]]
 FINISHED: Result = {"FINISHED"}
 CANCELLED: Result = {"CANCELLED"}
+
+
+def report(operator: bpy.types.Operator, kind: Literal["INFO", "WARNING", "ERROR"], text: str) -> None:
+    """Blender's report in the user's language; in background, which scripts read, in English."""
+    operator.report({kind}, in_window(text))
+
+
+def refuse(operator: type[bpy.types.Operator], why: str) -> None:
+    """What the tooltip of an operator says that cannot be used."""
+    operator.poll_message_set(in_window(why))
 
 
 def do(operator: bpy.types.Operator, work: Callable[[], str]) -> Result:
@@ -19,7 +30,7 @@ def do(operator: bpy.types.Operator, work: Callable[[], str]) -> Result:
     try:
         text = work()
     except MagmaError as error:
-        operator.report({"ERROR"}, str(error))
+        report(operator, "ERROR", str(error))
         return CANCELLED
-    operator.report({"INFO"}, text)
+    report(operator, "INFO", text)
     return FINISHED

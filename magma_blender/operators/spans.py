@@ -16,8 +16,8 @@ from ..scene import beat_markers, edits
 from ..scene.dance_keys import current
 from ..scene.dancer import load
 from ..scene.selection import find_dancer, selected
-from .on_dancer import OnDancer, change_selected
-from .results import CANCELLED, Result, do
+from .on_dancer import OnDancer, change_selected, dancer_to_edit
+from .results import CANCELLED, Result, do, report
 
 
 class MAGMA_OT_lock_spans(OnDancer):
@@ -29,7 +29,9 @@ class MAGMA_OT_lock_spans(OnDancer):
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Lock them."""
-        return change_selected(self, context, lambda document, part: doc.lock(document, *part), "Locked")
+        return change_selected(
+            self, context, lambda document, part: doc.lock(document, *part), lambda places: f"Locked {places}."
+        )
 
 
 class MAGMA_OT_unlock_spans(OnDancer):
@@ -41,7 +43,9 @@ class MAGMA_OT_unlock_spans(OnDancer):
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Unlock them."""
-        return change_selected(self, context, lambda document, part: doc.unlock(document, *part), "Unlocked")
+        return change_selected(
+            self, context, lambda document, part: doc.unlock(document, *part), lambda places: f"Unlocked {places}."
+        )
 
 
 class MAGMA_OT_toggle_span_lock(OnDancer):
@@ -61,7 +65,7 @@ class MAGMA_OT_toggle_span_lock(OnDancer):
             return (doc.unlock if span.locked else doc.lock)(document, span.start, span.stop)
 
         def work() -> str:
-            edits.change(find_dancer(context), toggle)
+            edits.change(dancer_to_edit(context), toggle, self.bl_label)
             return "Lock toggled."
 
         return do(self, work)
@@ -78,12 +82,12 @@ class MAGMA_OT_split_span(OnDancer):
         """Split it."""
 
         def work() -> str:
-            armature = find_dancer(context)
+            armature = dancer_to_edit(context)
             dancer = current(armature)
             position = dancer.position_at(scene_of(context).frame_current)
             if dancer.document.span_at(position).start == position:
                 raise SceneError("A span begins here already: move the playhead.")
-            edits.change(armature, lambda document: doc.split(document, position), dancer)
+            edits.change(armature, lambda document: doc.split(document, position), self.bl_label, dancer)
             return f"Split at {dancer.seconds_of(position):.1f} s."
 
         return do(self, work)
@@ -102,7 +106,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
         """Split them."""
 
         def work() -> str:
-            armature = find_dancer(context)
+            armature = dancer_to_edit(context)
             dancer = current(armature)
             ranges, _ = selected(context, armature, dancer)
             beats = beat_markers.beats_of(dancer)
@@ -117,7 +121,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
                     document = doc.split(document, place)
                 return document
 
-            edits.change(armature, split_all, dancer)
+            edits.change(armature, split_all, self.bl_label, dancer)
             return f"Split at {len(inside)} places."
 
         return do(self, work)
@@ -138,7 +142,7 @@ class MAGMA_OT_merge_spans(OnDancer):
                 document = doc.merge(document, span.start)
             return document
 
-        return change_selected(self, context, merge, "Merged")
+        return change_selected(self, context, merge, lambda places: f"Merged {places}.")
 
 
 class MAGMA_OT_style_spans(OnDancer):
@@ -165,21 +169,26 @@ class MAGMA_OT_style_spans(OnDancer):
         try:
             checkpoint = load(find_dancer(context)).document.checkpoint.name
         except MagmaError as error:
-            self.report({"ERROR"}, str(error))
+            report(self, "ERROR", str(error))
             return CANCELLED
         known = styles_of(checkpoint)
         if self.style and self.style not in known:
             listed = ", ".join(known) or "it has none"
-            self.report(
-                {"ERROR"}, f"The dance's checkpoint has no style {self.style!r}: choose one of these ({listed})."
+            report(
+                self, "ERROR", f"The dance's checkpoint has no style {self.style!r}: choose one of these ({listed})."
             )
             return CANCELLED
+        title = title_of(checkpoint, self.style)
         style, strength = self.style or None, None if self.strength == 1.0 else self.strength
         return change_selected(
             self,
             context,
             lambda document, part: doc.set_style(document, *part, style, strength, self.transition),
-            f"{title_of(checkpoint, self.style) or 'The dance’s own style'}, once generated again, in",
+            lambda places: (
+                f"{title}, once generated again, in {places}."
+                if self.style
+                else f"The dance’s own style, once generated again, in {places}."
+            ),
         )
 
 
@@ -204,17 +213,21 @@ class MAGMA_OT_energy_spans(OnDancer):
         try:
             checkpoint = load(find_dancer(context)).document.checkpoint
         except MagmaError as error:
-            self.report({"ERROR"}, str(error))
+            report(self, "ERROR", str(error))
             return CANCELLED
         if not has_energy(checkpoint.name):
-            self.report({"ERROR"}, f"The dance's checkpoint {checkpoint.label} cannot be told an energy.")
+            report(self, "ERROR", f"The dance's checkpoint {checkpoint.label} cannot be told an energy.")
             return CANCELLED
         energy = None if self.as_dance else self.energy
         return change_selected(
             self,
             context,
             lambda document, part: doc.set_energy(document, *part, energy),
-            f"{'The dance’s own energy' if energy is None else f'Energy {energy:.2f}'}, once generated again, in",
+            lambda places: (
+                f"The dance’s own energy, once generated again, in {places}."
+                if energy is None
+                else f"Energy {energy:.2f}, once generated again, in {places}."
+            ),
         )
 
 

@@ -11,11 +11,14 @@ from .results import Result, do
 
 
 class MAGMA_OT_transfer_dance(OnDancer):
-    """Let the other selected armatures, or the target, dance what the active dancer dances: keys, moves and all that
-    edits need. Several selected dancers give their dances to as many others"""
+    """Transfer a dance, or several, to as many other armatures."""
 
     bl_idname = "magma.transfer_dance"
     bl_label = "Transfer Dance"
+    bl_description = (
+        "Let the other selected armatures, or the target, dance what the active dancer dances: keys, moves and all "
+        "that edits need. Several selected dancers give their dances to as many others"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     give_up: bpy.props.BoolProperty(
@@ -28,9 +31,11 @@ class MAGMA_OT_transfer_dance(OnDancer):
         def work() -> str:
             chosen = pairs(context)
             transfer(chosen, self.give_up)
-            told = [f'"{other.name}" dances what "{source.name}" dances' for source, other in chosen[:3]]
-            more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
-            return f"{', '.join(told)}{more}."
+            told = [f'"{other.name}" dances what "{source.name}" dances.' for source, other in chosen[:3]]
+            if len(chosen) > 3:
+                more = len(chosen) - 3
+                told.append("One more dance is transferred." if more == 1 else f"{more} more dances are transferred.")
+            return " ".join(told)
 
         return do(self, work)
 

@@ -3,5 +3,5 @@
 Changes of the scene are all or nothing. Nothing here starts work of the engine; its answers come in as plain values.
 
 Imports: engine.choreography, engine.checkpoint_index, magma_blender.media, magma_blender.engine_host,
-magma_blender.errors, smpl_rig.
+magma_blender.translations, magma_blender.errors, smpl_rig.
 """

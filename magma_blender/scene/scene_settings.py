@@ -23,6 +23,8 @@ from ..engine_host.checkpoint_list import (
 from ..engine_host.notices import Notice
 from ..engine_host.plain_text import shown
 from ..engine_host.session import session
+from ..translations.texts import translated
+from .span_list import redraw_bands
 
 AUTO_STYLE = "AUTO"
 
@@ -74,7 +76,7 @@ def _described(checkpoint: KnownCheckpoint | None, style: str) -> tuple[str, str
     title = checkpoint.titles.get(style, style.title()) if checkpoint else style.title()
     own = checkpoint is not None and checkpoint.songs.get(style, False)
     music = "learned with its own songs" if own else "learned from dances without songs, set to the beat of others"
-    return title, f"Dance {title}: {music}"
+    return title, translated(f"Dance {title}: {music}")
 
 
 def _keep_style_known(settings: "MagmaSettings", _context: bpy.types.Context) -> None:
@@ -100,6 +102,10 @@ def _want_style(settings: "MagmaSettings", style: str) -> None:
 
 def _is_armature(_settings: "MagmaSettings", candidate: bpy.types.Object) -> bool:
     return candidate.type == "ARMATURE"
+
+
+def _redraw_sequencers(_settings: "MagmaSettings", _context: bpy.types.Context) -> None:
+    redraw_bands()
 
 
 class MagmaSettings(bpy.types.PropertyGroup):
@@ -129,6 +135,10 @@ class MagmaSettings(bpy.types.PropertyGroup):
         min=1,
         max=MOST_CANDIDATES,
         default=1,
+    )
+    keep_candidates: bpy.props.BoolProperty(
+        name="Keep Others",
+        description="Keep the candidates that are not the best, too, as actions on muted NLA tracks of the character",
     )
     guidance: bpy.props.FloatProperty(
         name="Guidance",
@@ -192,6 +202,12 @@ class MagmaSettings(bpy.types.PropertyGroup):
         name="Live Preview",
         description="Show the dance in the 3D viewport while it is being generated, feet not planted yet",
         default=True,
+    )
+    show_plot: bpy.props.BoolProperty(
+        name="Dance Plot",
+        description="Show the song's energy, the dance's speed, beats, and which foot stands, in the sequencer",
+        default=False,
+        update=_redraw_sequencers,
     )
     target: bpy.props.PointerProperty(
         name="Character",

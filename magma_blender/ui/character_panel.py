@@ -51,7 +51,7 @@ class MAGMA_MT_character_presets(bpy.types.Menu):
         with never_raises(self.layout):
             names = character_presets.names()
             for name in names[:MOST_PRESETS]:
-                self.layout.operator("magma.load_character", text=name_text(name)).name = name
+                self.layout.operator("magma.load_character", text=name_text(name), translate=False).name = name
             if not names:
                 self.layout.label(text="No preset was saved yet")
 

@@ -15,7 +15,9 @@ from ..media import song_asset
 from ..scene.dancer import Dancer, carries_any, load, seen_or_none
 from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
+from ..translations.texts import translated
 from .draw import draw_lines, name_text, never_raises
+from .review_panel import draw_review
 from .sub_panel import sub_panels
 
 if TYPE_CHECKING:
@@ -49,10 +51,10 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     assert isinstance(item, MagmaSpan)
     row = layout.row(align=True)
     row.prop(item, "selected", text="")
-    row.label(text=name_text(item.name))
+    row.label(text=name_text(item.name), icon="RADIOBUT_ON" if item.changed else "NONE", translate=False)
     wide = region_of(context).width > WIDE * ui_scale(context)
     if wide:
-        row.label(text=name_text(item.bars))
+        row.label(text=translated(name_text(item.bars)))
     if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
         part = row.row()
         part.alignment = "RIGHT"
@@ -61,7 +63,7 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
         part = row.row(align=True)
         part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
         _switch(part, item, -1, "TRIA_LEFT")
-        part.label(text=f"{item.variant} of {item.variants}")
+        part.label(text=translated(f"{item.variant} of {item.variants}"))
         _switch(part, item, 1, "TRIA_RIGHT")
     locking = row.row()
     lock: IconItems = "LOCKED" if item.locked else "UNLOCKED"
@@ -96,7 +98,7 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context) -> None
     document = dancer.document
     checkpoint = document.checkpoint.name
     own = f"As the Dance ({name_text(title_of(checkpoint, document.style))})" if document.style else "As the Dance"
-    layout.operator("magma.style_spans", text=own).style = ""
+    layout.operator("magma.style_spans", text=translated(own)).style = ""
     for style in styles_of(checkpoint):
         layout.operator("magma.style_spans", text=name_text(title_of(checkpoint, style))).style = style
 
@@ -112,7 +114,7 @@ class MAGMA_MT_span_energy(bpy.types.Menu):
         assert self.layout is not None
         self.layout.operator("magma.energy_spans", text="As the Dance").as_dance = True
         for name, energy in (("Calm", 0.7), ("Usual", 1.0), ("Lively", 1.3), ("Wild", 1.6)):
-            self.layout.operator("magma.energy_spans", text=f"{name} ({energy:g})").energy = energy
+            self.layout.operator("magma.energy_spans", text=f"{translated(name)} ({energy:g})").energy = energy
 
 
 def is_shown(context: bpy.types.Context) -> bool:
@@ -128,10 +130,11 @@ def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -
         return
     shown = spans_of(armature)
     dancer = seen_or_none(armature)
-    layout.label(text=name_text(armature.name), icon="ARMATURE_DATA")
+    layout.label(text=name_text(armature.name), icon="ARMATURE_DATA", translate=False)
     if dancer is not None:
         draw_dance(layout, dancer)
         draw_song(layout, dancer, context)
+        draw_review(layout, context, armature, dancer)
     layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
     icon: IconItems = "RESTRICT_SELECT_OFF"
     try:
@@ -158,10 +161,11 @@ def draw_dance(layout: bpy.types.UILayout, dancer: Dancer) -> None:
     column = layout.column(align=True)
     column.scale_y = 0.8
     column.active = False
-    style = f"{title_of(document.checkpoint.name, document.style)}, " if document.style else ""
-    column.label(text=name_text(f"{style}seed {document.seed}, {document.checkpoint.label}"))
+    style = f"{translated(title_of(document.checkpoint.name, document.style))}, " if document.style else ""
+    made = translated(f"seed {document.seed}, {document.checkpoint.label}")
+    column.label(text=name_text(style + made), translate=False)
     length = f"{len(document)} tokens, {dancer.seconds_of(len(document)):.1f} s"
-    column.label(text=f"{length}, to {name_text(dancer.strip)}")
+    column.label(text=translated(f'{length}, to "{name_text(dancer.strip)}"'), translate=False)
 
 
 def draw_song(layout: bpy.types.UILayout, dancer: Dancer, context: bpy.types.Context) -> None:
@@ -206,6 +210,8 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
     column.operator("magma.restore_keyframes", icon="LOOP_BACK")
     column.operator("magma.mark_beats", icon="MARKER_HLT")
     column.operator("magma.transfer_dance", icon="ARMATURE_DATA")
+    column.menu("MAGMA_MT_nla")
+    column.operator("magma.quality_report", icon="GRAPH")
 
 
 MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(

@@ -17,6 +17,7 @@ from ..engine_host.notices import Notice
 from ..engine_host.plain_text import fitted, shown
 from ..engine_host.session import EngineTask, Job, session
 from ..operators.job_operator import progress_text
+from ..translations.texts import translated
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
@@ -47,7 +48,9 @@ def never_raises(layout: bpy.types.UILayout | None = None) -> Iterator[None]:
             _told.add(told)
             print(told, file=sys.stderr, flush=True)
         if layout is not None:
-            layout.label(text=f"MAGMA cannot show this ({type(error).__name__}): see the console", icon="ERROR")
+            layout.label(
+                text=translated(f"MAGMA cannot show this ({type(error).__name__}): see the console"), icon="ERROR"
+            )
 
 
 def name_text(name: str) -> str:
@@ -62,19 +65,19 @@ def draw_lines(
     icon: IconItems = "NONE",
     most: int = MOST_LINES,
 ) -> bool:
-    """Labels for text that is longer than the region is wide; the icon goes before the first line.
+    """Labels for text that is longer than the region is wide, in the user's language; the icon goes before the first.
 
     most: lines that are drawn at most. Returns whether the text was cut.
     """
     scale = ui_scale(context)
     room = int((region_of(context).width - 70 * scale) / (PIXELS_PER_LETTER * scale))
-    texts, width = tuple(lines), min(max(NARROWEST, room), WIDEST)
+    texts, width = tuple(map(translated, lines)), min(max(NARROWEST, room), WIDEST)
     fit = _fitted if sum(map(len, texts)) < LONG else fitted
     parts, is_cut = fit(texts, width, most)
     column = layout.column(align=True)
     column.scale_y = 0.8
     for part in parts:
-        column.label(text=part, icon=icon)
+        column.label(text=part, icon=icon, translate=False)
         icon = "BLANK1" if icon != "NONE" else "NONE"
     return is_cut
 
@@ -94,9 +97,9 @@ def draw_notice(layout: bpy.types.UILayout, notice: Notice, context: bpy.types.C
 def draw_progress(layout: bpy.types.UILayout, text: str, fraction: float) -> None:
     """A bar where Blender has one (4.0 and later), else the text alone."""
     if hasattr(layout, "progress"):
-        layout.progress(factor=fraction, text=text)
+        layout.progress(factor=fraction, text=translated(text), translate=False)
     else:
-        layout.label(text=text, icon="SORTTIME")
+        layout.label(text=translated(text), icon="SORTTIME", translate=False)
 
 
 def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool:
@@ -106,7 +109,7 @@ def draw_running(layout: bpy.types.UILayout, context: bpy.types.Context) -> bool
     elif session.installation is not None:
         installation = session.installation
         box = layout.box()
-        draw_progress(box, f"{installation.stage} ({installation.fraction:.0%})", installation.fraction)
+        draw_progress(box, f"{translated(installation.stage)} ({installation.fraction:.0%})", installation.fraction)
         draw_lines(box, installation.lines[-3:], context, most=3)
         box.operator("magma.cancel", icon="CANCEL")
     elif session.task is not None:

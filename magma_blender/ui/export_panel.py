@@ -11,6 +11,7 @@ from ..exports import presets
 from ..exports.export import check
 from ..exports.export_settings import export_settings_of, options_of
 from ..exports.subject import character
+from ..translations.texts import translated
 from .draw import draw_lines, name_text
 from .sub_panel import sub_panels
 
@@ -45,7 +46,9 @@ def draw_export(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     except MagmaError as error:
         draw_lines(layout.box(), [str(error)], context, "ERROR")
         return
-    layout.operator("magma.export_dance", text=f"Export {name_text(character(context).name)}", icon="EXPORT")
+    layout.operator(
+        "magma.export_dance", text=translated(f'Export "{name_text(character(context).name)}"'), icon="EXPORT"
+    )
 
 
 MAGMA_PT_sequencer_export, MAGMA_PT_viewport_export = sub_panels("Export", draw_export, is_shown)

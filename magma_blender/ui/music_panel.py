@@ -18,6 +18,7 @@ from ..scene.dancer import seen_or_none
 from ..scene.scene_settings import AUTO_STYLE, is_imported, settings_of
 from ..scene.selection import dancer_or_none
 from ..scene.song_rhythms import KnownRhythm
+from ..translations.texts import translated
 from .draw import name_text
 from .sub_panel import sub_panels
 
@@ -67,7 +68,7 @@ def draw_rhythm(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     column.operator("magma.mark_song_beats", icon="MARKER_HLT")
     if moved := len(beat_markers.moved(scene_of(context))):
         text = "Follow Moved Marker" if moved == 1 else f"Follow {moved} Moved Markers"
-        column.operator("magma.follow_markers", text=text, icon="SNAP_ON")
+        column.operator("magma.follow_markers", text=translated(text), icon="SNAP_ON")
     if known.correction:
         layout.operator("magma.reset_rhythm", icon="LOOP_BACK")
     _draw_dance(layout, context)
@@ -75,7 +76,7 @@ def draw_rhythm(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
 
 def _draw_tempo(layout: bpy.types.UILayout, rhythm: SongRhythm) -> None:
     column = layout.column(align=True)
-    column.label(text=f"{rhythm.tempo:.1f} beats/min, {rhythm.confidence:.0%} sure", icon="TIME")
+    column.label(text=translated(f"{rhythm.tempo:.1f} beats/min, {rhythm.confidence:.0%} sure"), icon="TIME")
     row = column.row(align=True)
     row.operator("magma.scale_tempo", text="½ ×").factor = 0.5
     row.operator("magma.scale_tempo", text="2 ×").factor = 2.0
@@ -87,12 +88,13 @@ def _draw_tempo(layout: bpy.types.UILayout, rhythm: SongRhythm) -> None:
     row.operator("magma.tap_tempo")
     tapped = operators.tapped_tempo()
     if tapped is not None:
-        row.operator("magma.use_taps", text=f"Use {tapped:.1f}")
+        row.operator("magma.use_taps", text=translated(f"Use {tapped:.1f}"))
 
 
 def _draw_bars(layout: bpy.types.UILayout, rhythm: SongRhythm) -> None:
     column = layout.column(align=True)
-    column.label(text=f"{rhythm.beats_per_bar} beats a bar, {rhythm.bar_confidence:.0%} sure", icon="SNAP_INCREMENT")
+    text = translated(f"{rhythm.beats_per_bar} beats a bar, {rhythm.bar_confidence:.0%} sure")
+    column.label(text=text, icon="SNAP_INCREMENT")
     row = column.row(align=True)
     for beats in METRES:
         row.operator("magma.set_metre", text=str(beats), depress=beats == rhythm.beats_per_bar).beats = beats
@@ -112,7 +114,7 @@ def _draw_styles(layout: bpy.types.UILayout, context: bpy.types.Context, rhythm:
     row = column.row(align=True)
     for style, weight in rhythm.styles[:2]:
         row.operator(
-            "magma.use_style", text=f"{name_text(title_of(settings.checkpoint, style))} {weight:.0%}"
+            "magma.use_style", text=f"{translated(name_text(title_of(settings.checkpoint, style)))} {weight:.0%}"
         ).style = style
 
 

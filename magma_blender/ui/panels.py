@@ -93,7 +93,7 @@ def draw_strip(layout: bpy.types.UILayout, context: bpy.types.Context, scene: bp
     silent = audibility.why_silent(scene, strip)
     seconds = strip.frame_final_duration / strips.frame_rate(scene)
     row = box.split(factor=NAME_SHARE)
-    row.label(text=name_text(strip.name), icon="MUTE_IPO_ON" if silent else "SOUND")
+    row.label(text=name_text(strip.name), icon="MUTE_IPO_ON" if silent else "SOUND", translate=False)
     length = row.row()
     length.alignment = "RIGHT"
     length.label(text=seconds_text(seconds))

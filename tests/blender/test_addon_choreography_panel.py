@@ -47,16 +47,16 @@ class Layout:
 
     row = column = box = split = _part
 
-    def label(self, text="", icon="NONE"):
+    def label(self, text="", icon="NONE", translate=True):
         assert "cannot show this" not in text  # what `never_raises` says
         assert len(text) < 200 and "\0" not in text and "\n" not in text
         text.encode("utf-8")  # as Blender does
         self.seen.append(text)
         assert icon in bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items
 
-    def operator(self, name, text=None, icon="NONE", emboss=True, depress=False):
+    def operator(self, name, text=None, icon="NONE", emboss=True, depress=False, translate=True):
         kind = getattr(bpy.types, "MAGMA_OT_" + name.partition(".")[2])
-        self.label(text or kind.bl_label, icon)
+        self.label(text or kind.bl_label, icon, translate)
         properties = kind.bl_rna.properties if hasattr(kind, "bl_rna") else {}
         return type("Values", (), {"known": properties})()
 
@@ -72,8 +72,8 @@ class Layout:
     def separator(self):
         pass
 
-    def progress(self, text="", factor=0.0):
-        self.label(text)
+    def progress(self, text="", factor=0.0, translate=True):
+        self.label(text, translate=translate)
 
     def template_list(self, kind, _name, data, collection, active_data, active, rows):
         assert active in active_data.bl_rna.properties

@@ -8,8 +8,6 @@ from ..scene.selection import dancer_or_none, find_dancer
 from .on_dancer import OnDancer
 from .results import Result, do
 
-NO_REVIEW = "No edit of this dance is in review"
-
 
 class MAGMA_OT_accept_edit(OnDancer):
     """Keep the dance as it is after the edit in review"""
@@ -71,7 +69,7 @@ class MAGMA_OT_compare_edit(bpy.types.Operator):
 def _is_in_review(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
     if review_of(dancer_or_none(context)) is not None:
         return True
-    cls.poll_message_set(NO_REVIEW)
+    cls.poll_message_set("No edit of this dance is in review")
     return False
 
 

@@ -342,8 +342,7 @@ class _SetAside:
     @classmethod
     def of(cls, armature: bpy.types.Object) -> _SetAside:
         place = _danced(armature)
-        if place is None:
-            raise SceneError(f'"{armature.name}" has no action, so its dance cannot be changed.')
+        assert place is not None  # an edit has looked at its keys
         before, name, is_own = place.action, place.action.name, compat.is_own(place)
         slot = place.slot.identifier if place.slot is not None else ""
         copied = place.copied()

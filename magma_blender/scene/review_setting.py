@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from smpl_rig.blender.context import preferences_of
-
-from .. import paths
+from ..engine_host import engine_setup
 
 NEVER, IN_WINDOW, ALWAYS = "NEVER", "IN_WINDOW", "ALWAYS"
 CHOICES = (
@@ -18,7 +16,6 @@ CHOICES = (
 
 def are_reviewed(scene: bpy.types.Scene) -> bool:
     """Whether an edit goes into review, which a scene of another file cannot keep."""
-    addon = preferences_of(bpy.context).addons.get(paths.PACKAGE)
-    chosen = getattr(addon.preferences, "review_edits", IN_WINDOW) if addon is not None else IN_WINDOW
+    chosen = getattr(engine_setup.preferences(), "review_edits", IN_WINDOW)
     wanted = chosen == ALWAYS or (chosen == IN_WINDOW and not bpy.app.background)
     return wanted and scene.library is None

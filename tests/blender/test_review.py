@@ -10,7 +10,6 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 import rigs
-import skips
 import user_data
 from dances import keys, move_key, saved_and_opened, select_frames, span_at
 from test_addon_choreography_panel import Layout
@@ -30,7 +29,6 @@ from magma_blender.scene import review_list
 from magma_blender.scene.dancer import load, stored_in
 from magma_blender.scene.span_list import spans_of
 
-pytestmark = pytest.mark.skipif(bpy.app.version[:2] in skips.ELSEWHERE_IN, reason=skips.ELSEWHERE)
 ops = bpy.ops.magma
 
 

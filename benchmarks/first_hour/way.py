@@ -25,10 +25,10 @@ VIEWPORT = (700, 640)
 """A pixel of the 3D viewport with nothing on it."""
 DANCING = Box(200, 150, 1300, 950)
 """Where the dancer is seen."""
+NOTCHES = 4
+"""Of the mouse's wheel, away from the dancer."""
 STEPS, FRAMES_A_STEP = 36, 3
 """A virtual screen draws too slowly to play a dance: it is stepped through, and the film puts the steps in its time."""
-LOOKING = 2.0
-"""Seconds for which a person looks at what came."""
 
 
 class WrongError(Exception):
@@ -154,9 +154,13 @@ def first_dance(desk: Desk) -> None:
 
 
 def look_closer(desk: Desk) -> None:
-    """Fill the view with the dancer, and step through the dance."""
+    """The dancer from in front, with room to dance; then step through the dance."""
     desk.move(*VIEWPORT)
+    desk.key("KP_1")
+    desk.until_still()
     desk.key("KP_Decimal")
+    desk.until_still()
+    desk.scroll_down(NOTCHES)
     desk.until_still()
     for _ in range(STEPS):
         shown = desk.pixels(DANCING)
@@ -176,19 +180,19 @@ def press_and_wait(desk: Desk, button: str, appears: str = "") -> None:
         desk.wait(appears)
     else:
         desk.until(f"{button} is done", lambda: not desk.see(button))
-    time.sleep(LOOKING)
+    desk.until_still()
 
 
 def open_panel(desk: Desk, title: str) -> None:
     """Open a sub-panel of the tab."""
     desk.press(title)
-    time.sleep(LOOKING)
+    desk.until_still()
 
 
 def close_panel(desk: Desk, title: str) -> None:
     """Close it."""
     desk.press(title)
-    time.sleep(LOOKING)
+    desk.until_still()
 
 
 def go_back(desk: Desk) -> None:
@@ -202,7 +206,7 @@ def export(desk: Desk) -> None:
     desk.press("Export Example Waltz")
     desk.press("Export Dance")
     desk.until("an FBX file", lambda: any(file.stat().st_size > 0 for file in desk.home.glob("*.fbx")))
-    time.sleep(LOOKING)
+    desk.until_still()
 
 
 def below_menus() -> Box:

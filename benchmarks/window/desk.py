@@ -231,6 +231,10 @@ class Desk:
         self._xdotool("click", "1")
         self.clicks += 1
 
+    def scroll_down(self, notches: int) -> None:
+        """Turn the mouse's wheel."""
+        self._xdotool("click", "--repeat", str(notches), "--delay", "100", "5")
+
     def press(self, label: str, area: Box | None = None, upright: bool = False, patience: float = PATIENCE) -> Box:
         """Click a button once it has appeared, and stands still."""
         box = self.wait(label, area, upright, patience)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
 WIDE = 340
-"""Pixels, at a scale of 1, of a sidebar that has room for a span's bars."""
+"""Pixels, at a scale of 1, of a sidebar that has room for a span's bars, and words; a new sidebar has 220."""
 
 
 class MAGMA_UL_spans(bpy.types.UIList):
@@ -51,8 +51,9 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     assert isinstance(item, MagmaSpan)
     row = layout.row(align=True)
     row.prop(item, "selected", text="")
-    row.label(text=name_text(item.name), icon="RADIOBUT_ON" if item.changed else "NONE", translate=False)
     wide = region_of(context).width > WIDE * ui_scale(context)
+    time = item.name if wide or item.variants == 1 else item.name.removesuffix(" s")
+    row.label(text=name_text(time), icon="RADIOBUT_ON" if item.changed and wide else "NONE", translate=False)
     if wide:
         row.label(text=translated(name_text(item.bars)))
     if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
@@ -63,7 +64,8 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
         part = row.row(align=True)
         part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
         _switch(part, item, -1, "TRIA_LEFT")
-        part.label(text=translated(f"{item.variant} of {item.variants}"))
+        count = translated(f"{item.variant} of {item.variants}") if wide else f"{item.variant}/{item.variants}"
+        part.label(text=count, translate=False)
         _switch(part, item, 1, "TRIA_RIGHT")
     locking = row.row()
     lock: IconItems = "LOCKED" if item.locked else "UNLOCKED"

@@ -180,7 +180,7 @@ def draw_song(layout: bpy.types.UILayout, dancer: Dancer, context: bpy.types.Con
 
 
 def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
-    """What can be done to the selected moves, then to the whole dance. energy: whether moves can be given one."""
+    """What can be done to the selected moves. energy: whether moves can be given one."""
     column = layout.column(align=True)
     row = column.row(align=True)
     row.operator("magma.lock_spans", text="Lock", icon="LOCKED")
@@ -204,6 +204,16 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
     column.operator("magma.insert_motion", icon="IMPORT")
     column = layout.column(align=True)
     column.operator("magma.regenerate_free", icon="FILE_REFRESH")
+
+
+def is_dance_shown(context: bpy.types.Context) -> bool:
+    """Only where there is a dance."""
+    return dancer_or_none(context) is not None
+
+
+def draw_whole_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What can be done to the whole dance."""
+    column = layout.column(align=True)
     row = column.row(align=True)
     row.operator("magma.make_loop", icon="LOOP_FORWARDS")
     row.operator("magma.chain_dances", icon="LINKED")
@@ -219,10 +229,15 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
 MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(
     "Choreography", _draw_choreography, is_shown
 )
+MAGMA_PT_sequencer_dance, MAGMA_PT_viewport_dance = sub_panels(
+    "Dance", draw_whole_dance, is_dance_shown, "Choreography"
+)
 CLASSES = (
     MAGMA_UL_spans,
     MAGMA_MT_span_style,
     MAGMA_MT_span_energy,
     MAGMA_PT_sequencer_choreography,
     MAGMA_PT_viewport_choreography,
+    MAGMA_PT_sequencer_dance,
+    MAGMA_PT_viewport_dance,
 )

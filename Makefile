@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY = PASSIVE
 # each would compile what it imports again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint docs docs-gallery reference unit blender blender-on-path blender-real-engines addon benchmark lock clean $(BPY_TESTS)
+.PHONY: demo test lint docs docs-gallery reference unit blender blender-on-path blender-real-engines addon benchmark pictures film lock clean $(BPY_TESTS)
 
 demo: .venv-bpy-$(DEMO_BPY)/.ready
 	.venv-bpy-$(DEMO_BPY)/bin/python -m demo
@@ -76,6 +76,15 @@ benchmark: $(VENV)/.ready
 # the sample dances that docs/gallery.md shows
 docs-gallery: $(VENV)/.ready
 	$(PY) -m benchmarks.gallery.samples --output docs/samples
+
+# the manual's pictures of the interface, from the Blender on the PATH; needs Xvfb, openbox and xdotool
+pictures: $(VENV)/.ready
+	$(PY) -m benchmarks.manual_pictures
+
+# a new user's way by mouse and keys, and its film: out/first_hour and docs/images/first_hour.mp4; needs ffmpeg as well
+film: $(VENV)/.ready
+	$(PY) -m benchmarks.first_hour --out out/first_hour
+	$(PY) -m benchmarks.first_hour.film out/first_hour
 
 # the hashes of the engine's packages, after a version in magma_blender/engine_requirements.txt has changed
 lock: $(VENV)/.ready

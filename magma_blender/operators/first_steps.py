@@ -122,6 +122,7 @@ class MAGMA_OT_try_example(JobOperator):
             shown = place.find()
             if armature is None:
                 example_stage.step_aside(shown, dancing)
+                example_stage.select_alone(dancing)
             example_stage.furnish(shown, dancing, plan.name, file, plan.frame_start)
             settings_of(shown).target = dancing
 

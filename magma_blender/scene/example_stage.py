@@ -66,6 +66,17 @@ def step_aside(scene: bpy.types.Scene, armature: bpy.types.Object) -> None:
             return
 
 
+def select_alone(armature: bpy.types.Object) -> None:
+    """Select a new armature and nothing else, so that Blender's own Frame Selected shows the dance. In other modes than
+    object mode what is selected stays so."""
+    if bpy.context.mode != "OBJECT":
+        return
+    layer = layer_of(bpy.context)
+    for obj in layer.objects:
+        obj.select_set(obj == armature)
+    layer.objects.active = armature
+
+
 def _floor_box(obj: bpy.types.Object) -> tuple[float, float, float, float]:
     """Least and largest x, least and largest y of an object in the world."""
     from mathutils import Vector

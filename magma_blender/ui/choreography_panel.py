@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
 WIDE = 340
-"""Pixels, at a scale of 1, of a sidebar that has room for a span's bars."""
+"""Pixels, at a scale of 1, of a sidebar that has room for a span's bars, and words; a new sidebar has 220."""
 
 
 class MAGMA_UL_spans(bpy.types.UIList):
@@ -51,17 +51,21 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     assert isinstance(item, MagmaSpan)
     row = layout.row(align=True)
     row.prop(item, "selected", text="")
-    row.label(text=name_text(item.name), icon="RADIOBUT_ON" if item.changed else "NONE", translate=False)
     wide = region_of(context).width > WIDE * ui_scale(context)
+    time = item.name if wide or item.variants == 1 else item.name.removesuffix(" s")
+    row.label(text=name_text(time), icon="RADIOBUT_ON" if item.changed and wide else "NONE", translate=False)
     if wide:
         row.label(text=translated(name_text(item.bars)))
     if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well
-        row.label(text=name_text(item.style_title or item.style.title()))
+        part = row.row()
+        part.alignment = "RIGHT"
+        part.label(text=name_text(item.style_title or item.style.title()))
     if item.variants > 1:
         part = row.row(align=True)
         part.alignment = "RIGHT"  # as narrow as it can be: the rest is the time's
         _switch(part, item, -1, "TRIA_LEFT")
-        part.label(text=translated(f"{item.variant} of {item.variants}"))
+        count = translated(f"{item.variant} of {item.variants}") if wide else f"{item.variant}/{item.variants}"
+        part.label(text=count, translate=False)
         _switch(part, item, 1, "TRIA_RIGHT")
     locking = row.row()
     lock: IconItems = "LOCKED" if item.locked else "UNLOCKED"
@@ -176,7 +180,7 @@ def draw_song(layout: bpy.types.UILayout, dancer: Dancer, context: bpy.types.Con
 
 
 def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
-    """What can be done to the selected moves, then to the whole dance. energy: whether moves can be given one."""
+    """What can be done to the selected moves. energy: whether moves can be given one."""
     column = layout.column(align=True)
     row = column.row(align=True)
     row.operator("magma.lock_spans", text="Lock", icon="LOCKED")
@@ -200,6 +204,16 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
     column.operator("magma.insert_motion", icon="IMPORT")
     column = layout.column(align=True)
     column.operator("magma.regenerate_free", icon="FILE_REFRESH")
+
+
+def is_dance_shown(context: bpy.types.Context) -> bool:
+    """Only where there is a dance."""
+    return dancer_or_none(context) is not None
+
+
+def draw_whole_dance(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+    """What can be done to the whole dance."""
+    column = layout.column(align=True)
     row = column.row(align=True)
     row.operator("magma.make_loop", icon="LOOP_FORWARDS")
     row.operator("magma.chain_dances", icon="LINKED")
@@ -215,10 +229,15 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
 MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(
     "Choreography", _draw_choreography, is_shown
 )
+MAGMA_PT_sequencer_dance, MAGMA_PT_viewport_dance = sub_panels(
+    "Dance", draw_whole_dance, is_dance_shown, "Choreography"
+)
 CLASSES = (
     MAGMA_UL_spans,
     MAGMA_MT_span_style,
     MAGMA_MT_span_energy,
     MAGMA_PT_sequencer_choreography,
     MAGMA_PT_viewport_choreography,
+    MAGMA_PT_sequencer_dance,
+    MAGMA_PT_viewport_dance,
 )

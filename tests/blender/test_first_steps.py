@@ -58,6 +58,7 @@ def test_an_example_is_composed_danced_and_seen(magma, tmp_path):
     assert song.stat().st_size > 4_000_000
     armature = scene.magma.target
     assert armature.name == "Example Waltz" and abs(armature.location.x) > 2
+    assert [obj for obj in scene.objects if obj.select_get()] == [bpy.context.object] == [armature]
     assert len([obj for obj in scene.objects if obj.type == "LIGHT"]) == 1
     for frame in (1, 300, 700):
         scene.frame_set(frame)

@@ -46,10 +46,11 @@ def plot(scene: Scene, bars: NDArray[np.float64], spans: Sequence[ShownSpan]) ->
     even = speeds(dancer.motion).astype(np.float64)
     most = max(float(raw.max(initial=0)), 0.1)
     length = min(ROW_SECONDS, scene.seconds)
+    scale = (WIDTH - LEFT - RIGHT) / length
     starts = np.arange(0, scene.seconds, length)
     parts = []
     for number, start in enumerate(starts.tolist()):
-        row = _Row(number * _ROW, start, min(start + length, scene.seconds), (WIDTH - LEFT - RIGHT) / length)
+        row = _Row(number * _ROW, start, min(start + length, scene.seconds), scale)
         top = 0.0
         parts += row.curve("song", scene.loudness, LOUDNESS_RATE, top + _SONG - 3, _SONG - 8, True)
         parts += row.label("Song", top + 20)
@@ -80,7 +81,8 @@ def plot(scene: Scene, bars: NDArray[np.float64], spans: Sequence[ShownSpan]) ->
     height = len(starts) * _ROW
     return (
         f'<svg id="plot" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" role="img" '
-        f'aria-label="The whole dance">{"".join(parts)}</svg>'
+        f'aria-label="The whole dance" data-left="{LEFT:g}" data-scale="{scale}" data-length="{length}" '
+        f'data-row="{_ROW:g}">{"".join(parts)}<line id="now" y1="0" y2="{_ROW - _GAP:g}"/></svg>'
     )
 
 

@@ -135,7 +135,7 @@ def _page(subject: Subject, scene: Scene, figures: Sequence[Figure]) -> str:
         "figures": "".join(_row(figure) for figure in figures),
         "spans": "".join(f"<li>{escape(span.about)}</li>" for span in subject.spans),
         "data": _as_script(data),
-        "script": player_script(),
+        "script": player_script() + (PLAYER / "report.js").read_text(encoding="utf-8"),
     }
     page = (PLAYER / "report.html").read_text(encoding="utf-8")
     before, *rest = page.split("{{")

@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("bpy")
 import bpy
 from dances import lock_the_second_second, state
+from test_decoding import needs_sound, write_song
 
 
 def data_of(page):
@@ -77,3 +78,16 @@ def test_it_is_shown_once_it_is_there(dancer, tmp_path, monkeypatch):
     assert opened == [tmp_path / "a.html"]
     assert bpy.ops.magma.quality_report(filepath=str(tmp_path / "b.html"), opens=False) == {"FINISHED"}
     assert opened == [tmp_path / "a.html"] and Path(tmp_path / "b.html").is_file()
+
+
+@needs_sound
+def test_a_song_that_blender_decodes_is_heard(magma, tmp_path):
+    from magma_blender.media import strips
+
+    scene = bpy.context.scene
+    scene.magma.use_body = False
+    strips.add_sound(scene, "song", write_song(tmp_path, "ogg", 4), 1, 1).select = True
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    assert bpy.ops.magma.quality_report(filepath=str(tmp_path / "page.html")) == {"FINISHED"}
+    sound = base64.b64decode(data_of(tmp_path / "page.html")["sound"].partition(",")[2])
+    assert np.ptp(np.frombuffer(sound[44:], "<i2")) > 1000

@@ -32,8 +32,8 @@ ENTRY_POINTS = {"engine.__main__", "magma_blender", "magma_blender.registration"
 """Modules above all rooms, which connect them."""
 
 NUMPY_ALONE = (
-    "engine.audio", "engine.choreography", "engine.editing", "engine.models", "engine.motion", "engine.pipeline",
-    "engine.runtime", "engine.service",
+    "engine.api", "engine.audio", "engine.choreography", "engine.editing", "engine.models", "engine.motion",
+    "engine.pipeline", "engine.reporting", "engine.runtime", "engine.service",
 )  # fmt: skip
 WITH_MORE = (
     "engine.audio.files.ffmpeg_source", "engine.audio.original", "engine.models.original", "engine.models.torch",
@@ -206,7 +206,7 @@ def test_dancing_needs_only_numpy() -> None:
     plain = [name for name in modules("engine") if name.startswith(NUMPY_ALONE) and not name.startswith(WITH_MORE)]
     import_all(plain, HEAVY)
     allowed = {"numpy", "engine", "smpl_rig", "__future__", *sys.stdlib_module_names}
-    for room in ("models/own", "models/numpy", "motion", "pipeline", "editing", "choreography"):
+    for room in ("api", "models/own", "models/numpy", "motion", "pipeline", "editing", "choreography", "reporting"):
         for path in files(f"engine/{room}"):
             assert set(imported(path)) <= allowed, path
 

@@ -61,6 +61,12 @@ def test_a_dance_is_generated_and_edited(dance: Path) -> None:
     )
 
 
+def test_a_report_is_written(dance: Path) -> None:
+    told = run("report", dance / "dance.json", "-o", dance / "page.html", "--json")
+    assert told["figures"]["travel"] > 0 and not told["notices"]
+    assert "data:audio/wav;base64," in (dance / "page.html").read_text(encoding="utf-8")
+
+
 def test_a_motion_is_encoded_and_decoded(dance: Path, tiny: Path) -> None:
     tokens = dance / "tokens.npz"
     run("tokenize", dance / "dance.npz", "-o", tokens, "--checkpoint", tiny)

@@ -76,7 +76,7 @@ class Stage {
 
   // The camera: on a sphere around a point above the floor, the dancer's place, or the middle of the whole dance.
   aim(dancer, seconds, x, y, height, aspect) {
-    const ground = dancer.ground(), [sy, cy, sp, cp] = [Math.sin(this.yaw), Math.cos(this.yaw), Math.sin(this.pitch), Math.cos(this.pitch)];
+    const ground = this.follow ? null : dancer.ground(), [sy, cy, sp, cp] = [Math.sin(this.yaw), Math.cos(this.yaw), Math.sin(this.pitch), Math.cos(this.pitch)];
     this.place = this.follow ? dancer.place(seconds) : ground.middle;
     const away = (this.follow ? NEAR : NEAR + 2.6 * ground.reach / Math.min(aspect, 1.2)) / this.closer;
     this.camera = { x, y, focal: LENS * height, away, back: [cp * sy, -cp * cy, sp], right: [cy, sy, 0], up: [-sp * sy, sp * cy, cp] };

@@ -31,8 +31,8 @@ def active_action(context: bpy.types.Context) -> BrowsedAction | None:
         asset = getattr(whole, "asset_file_handle", None)
         if asset is None:
             return None
-        paths: Any = bpy.types.AssetHandle
-        file = paths.get_full_library_path(asset, whole.asset_library_ref)
+        types: Any = bpy.types
+        file = types.AssetHandle.get_full_library_path(asset, whole.asset_library_ref)
     if asset.id_type != "ACTION":
         return None
     return BrowsedAction(asset.name, asset.local_id, file)

@@ -43,9 +43,8 @@ class MAGMA_OT_use_candidate(OnCandidates):
         def work() -> str:
             armature = find_dancer(context)
             former = candidates.use(armature, self.action or _meant(armature))
-            return (
-                f'"{armature.name}" dances the candidate with seed {load(armature).document.seed}; "{former}" is kept.'
-            )
+            seed = load(armature).document.seed
+            return f'"{armature.name}" dances the candidate with seed {seed}; the former dance is "{former}" now.'
 
         return do(self, work)
 

@@ -7,7 +7,7 @@ import bpy
 
 from ..engine_host.session import session
 from ..errors import SceneError
-from ..scene import dance_asset
+from ..scene import asset_browser, dance_asset
 from ..scene.selection import active_armature, find_dancer
 from .on_dancer import OnDancer
 from .results import Result, do
@@ -38,7 +38,10 @@ class MAGMA_OT_use_asset(bpy.types.Operator):
     bl_label = "Use Dance of Action"
     bl_options = {"REGISTER", "UNDO"}
 
-    action: bpy.props.StringProperty(name="Action", description="The name of an action with a dance in this file")
+    action: bpy.props.StringProperty(
+        name="Action",
+        description="The name of an action with a dance in this file; empty is the asset browser's active asset",
+    )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -49,8 +52,8 @@ class MAGMA_OT_use_asset(bpy.types.Operator):
         if active_armature(context) is None:
             cls.poll_message_set("Select an armature, or a mesh that hangs on one")
             return False
-        if not dance_asset.dances():
-            cls.poll_message_set("No action of this file keeps a dance: append one from the asset browser")
+        if not dance_asset.dances() and asset_browser.active_action(context) is None:
+            cls.poll_message_set("No action of this file keeps a dance: choose one in the asset browser")
             return False
         return True
 
@@ -58,8 +61,13 @@ class MAGMA_OT_use_asset(bpy.types.Operator):
         """Key it."""
 
         def work() -> str:
-            armature, known = active_armature(context), dance_asset.dances()
+            armature, browsed = active_armature(context), asset_browser.active_action(context)
             assert armature is not None
+            if browsed is not None and not self.action:
+                with asset_browser.loaded(browsed) as appended:
+                    dance_asset.use(armature, appended)
+                return f'"{armature.name}" dances what the action "{browsed.name}" keeps.'
+            known = dance_asset.dances()
             action = next((action for action in known if action.name == self.action), None)
             if action is None:
                 listed = ", ".join(action.name for action in known)

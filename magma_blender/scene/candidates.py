@@ -19,6 +19,7 @@ from .dancer import Dancer, kept_in, record_of
 from .generated_dance import GeneratedDance, read_generated
 from .history.recording import recorded
 from .keyed_target import Former
+from .nla_dance import check_not_tweaked
 from .target import new_target, target_of
 from .transaction import all_or_nothing
 
@@ -100,9 +101,7 @@ def use(armature: bpy.types.Object, name: str) -> str:
         raise SceneError(f'"{armature.name}" has no candidate "{name}": choose one of those on its NLA tracks.')
     edits.check_kept(armature)
     review.show_after(armature)
-    data = armature.animation_data
-    if data is not None and data.use_tweak_mode:
-        raise SceneError(f'An NLA strip of "{armature.name}" is being tweaked: leave its Tweak Mode (Tab) first.')
+    check_not_tweaked(armature)
     dancer, chosen = edits.ready(armature), kept_in(found.action, _aside_key())
     before, motion = dancer.motion(), chosen.motion()
     if len(motion) != len(before) or chosen.fps != dancer.fps:

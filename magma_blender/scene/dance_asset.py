@@ -109,6 +109,8 @@ def use(armature: bpy.types.Object, action: bpy.types.Action) -> None:
     was."""
     engine_setup.check_numpy()
     edits.check_kept(armature)
+    if action.get(DANCE_KEY) is None:
+        raise SceneError(f'The action "{action.name}" keeps no dance: assign it in the Action Editor instead.')
     dancer = kept_in(action, DANCE_KEY)
     motion = dancer.motion()
     new_target(armature, dancer.frame_start, dancer.document).check()

@@ -76,6 +76,13 @@ def _pushed_down(armature: bpy.types.Object, place: compat.Place, repeat: float)
     return strip
 
 
+def check_not_tweaked(armature: bpy.types.Object) -> None:
+    """Raise SceneError in the NLA's tweak mode, in which Blender lets no action be assigned."""
+    data = armature.animation_data
+    if data is not None and data.use_tweak_mode:
+        raise SceneError(f"An NLA strip of {armature.name!r} is being tweaked. Leave its Tweak Mode (Tab) first.")
+
+
 def is_loop(motion: Motion) -> bool:
     """Whether a motion ends with the pose and place that it begins with."""
     import numpy as np
@@ -94,8 +101,7 @@ def hold_in_place(armature: bpy.types.Object) -> bpy.types.NlaStrip:
     engine_setup.check_numpy()
     review.show_after(armature)
     dancer, place = dance_keys.untouched(armature), _place_of(armature)
-    if _data_of(armature).use_tweak_mode:
-        raise SceneError(f'An NLA strip of "{armature.name}" is being tweaked: leave its Tweak Mode (Tab) first.')
+    check_not_tweaked(armature)
     motion = dancer.motion()
     with review.accepting(armature), tracks_or_nothing(armature):
         strip = _strip_of(armature, place) if place.in_strip else _pushed_down(armature, place, 1.0)

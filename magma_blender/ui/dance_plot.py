@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     Points = NDArray[np.float32]
 
 Color = tuple[float, float, float, float]
-FOOT, GAP, CURVES = 4.0, 2.0, 40.0
+FOOT, GAP, CURVES = 5.0, 2.0, 40.0
 """Pixels at a scale of 1: height of a foot's bars, space between, height of the curves."""
-GROUND: Color = (0.0, 0.0, 0.0, 0.35)
+GROUND: Color = (0.05, 0.05, 0.05, 0.65)
 BEAT: Color = (1.0, 1.0, 1.0, 0.12)
 BAR: Color = (1.0, 1.0, 1.0, 0.35)
 ENERGY: Color = (0.95, 0.75, 0.25, 0.9)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 import bpy
 
+from ..scene import asset_browser
 from .draw import never_raises
 
 PLACES = ("VIEW3D_MT_object_animation", "SEQUENCER_MT_strip")
 """Blender's menus that it is in: Object > Animation and Pose > Animation, and Strip in the sequencer."""
 EXPORTS = "TOPBAR_MT_file_export"
+ASSETS = "ASSETBROWSER_MT_context_menu"
 NOT_IN_MENUS = {
     "magma.toggle_span_lock": "is for one row of the list of spans; Lock and Unlock Moves are in the menu",
     "magma.browse_motion": "is the file browser that Insert Motion opens",
@@ -199,12 +201,22 @@ def _draw_export(menu: bpy.types.Menu, _context: bpy.types.Context) -> None:
     menu.layout.operator("magma.export_dance", text="MAGMA Dance")
 
 
+def _draw_asset(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    assert menu.layout is not None
+    if asset_browser.active_action(context) is not None:
+        menu.layout.operator("magma.use_asset").action = ""
+
+
 _added: list[tuple[str, Callable[[bpy.types.Menu, bpy.types.Context], None]]] = []
 
 
 def register() -> None:
     """Add the entries to Blender's menus."""
-    for place, draw in (*((place, _draw_dance) for place in PLACES), (EXPORTS, _draw_export)):
+    for place, draw in (
+        *((place, _draw_dance) for place in PLACES),
+        (EXPORTS, _draw_export),
+        (ASSETS, _draw_asset),
+    ):
         getattr(bpy.types, place).append(draw)
         _added.append((place, draw))
 

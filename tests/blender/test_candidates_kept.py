@@ -155,3 +155,39 @@ def test_they_are_removed_on_request(dancer):
     assert bpy.ops.magma.remove_candidates() == {"FINISHED"}
     assert [action.name for action in bpy.data.actions] == ["song"]
     assert not bpy.ops.magma.use_candidate.poll() and not bpy.ops.magma.remove_candidates.poll()
+
+
+@pytest.mark.parametrize("rotation_mode", ["QUATERNION", "XYZ"])
+def test_a_character_with_candidates_in_place(dancer, rotation_mode):
+    """Of other names, proportions and axes, scaled and turned."""
+    from rigs import mixamo
+
+    rig = mixamo()
+    rig.scale, rig.rotation_euler.z = (0.5, 0.5, 0.5), 1.0
+    for bone in rig.pose.bones:
+        bone.rotation_mode = rotation_mode
+    bpy.context.scene.magma.target = rig
+    assert bpy.ops.magma.generate_dance() == {"FINISHED"}
+    rig.select_set(True)
+    bpy.context.view_layer.objects.active = rig
+
+    def hips(frame):
+        bpy.context.scene.frame_set(frame)
+        seen_now = rig.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        return np.array((rig.matrix_world @ seen_now.pose.bones["mixamorig:Hips"].matrix).translation)
+
+    travels = np.array([hips(frame) for frame in (1, 30, 60, 90)])
+    assert np.ptp(travels[:, :2], axis=0).max() > 0.02
+    assert bpy.ops.magma.in_place() == {"FINISHED"}
+    held = np.array([hips(frame) for frame in (1, 30, 60, 90)])
+    assert np.ptp(held[:, :2], axis=0).max() < 1e-3
+    assert np.allclose(held[:, 2], travels[:, 2], atol=1e-3)
+    assert len(rig.animation_data.nla_tracks) == 4
+    assert bpy.ops.magma.use_candidate(action=candidates.of(rig)[0].action.name) == {"FINISHED"}
+    assert load(rig).document.seed == 2 and hand_edited(rig, load(rig)) == []
+    select_frames(31, 60)
+    assert bpy.ops.magma.lock_spans() == {"FINISHED"}
+    assert bpy.ops.magma.regenerate_free() == {"FINISHED"}
+    assert hand_edited(rig, load(rig)) == []
+    assert bpy.ops.magma.let_travel() == {"FINISHED"}
+    assert np.ptp([hips(frame)[:2] for frame in (1, 90)], axis=0).max() > 0.02

@@ -341,3 +341,31 @@ def test_an_asset_of_another_file_is_danced_by_another_character_of_the_rig(danc
     assert other.animation_data.action.asset_data is None
     danced_is_keyed(other)
     regenerated(other)
+
+
+def test_an_asset_of_a_library_is_used_from_the_asset_browser(dancer, tmp_path):
+    import types
+
+    from magma_blender.scene import asset_browser, dance_asset
+
+    assert asset_browser.active_action(bpy.context) is None
+    assert bpy.ops.magma.mark_asset() == {"FINISHED"}
+    mine = dancer.animation_data.action
+    file = str(tmp_path / "library.blend")
+    bpy.data.libraries.write(file, {mine})
+    asset = types.SimpleNamespace(name="song", id_type="ACTION", local_id=mine, full_library_path=file)
+    browsed = asset_browser.active_action(types.SimpleNamespace(asset=asset))
+    with asset_browser.loaded(browsed) as action:
+        assert action == mine
+    asset.local_id = None
+    browsed = asset_browser.active_action(types.SimpleNamespace(asset=asset))
+    with asset_browser.loaded(browsed) as action:
+        assert action != mine and dance_asset.kept_in(action, dance_asset.DANCE_KEY).npz == load(dancer).npz
+    assert [action.name for action in bpy.data.actions] == ["song"]
+    asset.id_type = "OBJECT"
+    assert asset_browser.active_action(types.SimpleNamespace(asset=asset)) is None
+    for name, where, sentence in (("gone", file, "has no action"), ("song", file + "x", "cannot be read")):
+        gone = asset_browser.BrowsedAction(name, None, where)
+        with pytest.raises(Exception, match=sentence) as caught, asset_browser.loaded(gone):
+            pass
+        assert type(caught.value).__name__ == "SceneError"

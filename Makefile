@@ -40,10 +40,10 @@ lint: docs
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
-# the manual as a site, in out/manual; a broken link is an error
+# the manual as a site, in out/manual; a broken link is an error, but not with --quiet, which drops warnings
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.ready
-	$(PY) -m mkdocs build --quiet
+	$(PY) -m mkdocs build
 
 # docs/reference.md, after a button or a setting has changed; a test says when it is older than the code
 reference: .venv-bpy-$(DEMO_BPY)/.ready

@@ -50,11 +50,17 @@ BUTTONS = {
     "rhythm": Section("The song's rhythm", "See [The rhythm of a song](rhythm.md)."),
     "spans": Section("Moves: lock, divide, style", "See [Edit](editing.md) and [Choreograph](choreography.md)."),
     "moves": Section("Moves: replace, mirror, join", "See [Edit](editing.md) and [Choreograph](choreography.md)."),
+    "review": Section("Review of an edit", "See [Review an edit](editing.md#review-an-edit)."),
+    "history": Section("History", "See [Edit](editing.md)."),
     "insert_motion": Section("Motion of your own", "See [Choreograph](choreography.md#a-move-of-your-own)."),
     "relink_song": Section("The song of a dance", "See [The song](editing.md#the-song)."),
     "character": Section("Character", "See [Your character](characters.md)."),
     "transfer_dance": Section("More dancers", "See [Choreograph](choreography.md#more-dancers)."),
+    "nla_dance": Section("In NLA strips", "See [A dance in the NLA](nla.md)."),
+    "candidates": Section("Candidates", "See [Candidates](nla.md#candidates)."),
+    "dance_asset": Section("Assets", "See [As an asset](nla.md#as-an-asset)."),
     "export_dance": Section("Export", "See [Exports](exports.md)."),
+    "quality_report": Section("Quality Report", "See [Quality Report](exports.md#quality-report)."),
     "engine": Section("Engine", "See [Install](install.md) and [Troubleshooting](troubleshooting.md)."),
     "import_checkpoint": Section(
         "The original's checkpoints", "See [Checkpoints](checkpoints.md#the-originals-checkpoints)."
@@ -78,6 +84,7 @@ SETTINGS = {
     ),
     "MagmaSpans": Section("The list of moves", "In the sub-panel *Choreography*. See [Edit](editing.md)."),
     "MagmaSpan": Section("A span in the list", "In the sub-panel *Choreography*. See [Edit](editing.md)."),
+    "MagmaVersions": Section("The list of versions", "In the sub-panel *History*. See [Edit](editing.md)."),
     "MagmaPreferences": Section(
         "Preferences", "On the add-on's page in *Edit > Preferences*. See [Install](install.md)."
     ),
@@ -89,7 +96,12 @@ SETTINGS = {
 """By the group of settings, in the order of the page; other groups come after them."""
 UNITS = {"DISTANCE": " m", "TIME_ABSOLUTE": " s"}
 """After a number, by the subtype of its setting."""
-LISTS = {"MAGMA_MT_span_style": "magma.style_spans", "MAGMA_MT_character_presets": "magma.load_character"}
+LISTS = {
+    "MAGMA_MT_span_style": "magma.style_spans",
+    "MAGMA_MT_character_presets": "magma.load_character",
+    "MAGMA_MT_candidates": "magma.use_candidate",
+    "MAGMA_MT_assets": "magma.use_asset",
+}
 """The operators of menus that list what there is, which may be nothing."""
 FEW = 2
 """Entries of one operator in a menu that are all named."""

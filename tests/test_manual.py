@@ -20,7 +20,7 @@ from manual import plain, repository_pages  # noqa: E402
 
 CHAPTERS = (
     "Install", "First dance", "Your character", "Edit", "Choreograph", "Export", "Batch and farm",
-    "Checkpoints and licences", "Train your own", "Troubleshooting", "Reference", "For developers",
+    "Checkpoints and licences", "Train your own", "From Python", "Troubleshooting", "Reference", "For developers",
 )  # fmt: skip
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 

@@ -19,6 +19,10 @@ GENERATE, EARLIER = "Generate", "Earlier Edits"
 """What a version is called that was danced before versions were kept."""
 
 
+_newest: dict[str, bytes] = {}
+"""The motion of the newest version as it is kept, by its name, so that no pack has to be read for it."""
+
+
 @dataclass(frozen=True)
 class Begun:
     """The versions before a change, and what is new of them: that of a dance which had none."""
@@ -58,6 +62,9 @@ def finish(armature: bpy.types.Object, name: str, begun: Begun, moves: bool = Tr
     else:
         motion = _motion_of(armature, parts, before)
         version = snapshots.of_dance(armature, parts, number, name, motion, are_ours=True)
+        _newest.clear()
+        if (content := parts.new.get(bytes.fromhex(version.motion))) is not None:
+            _newest[version.motion] = content
     keep(armature, history.with_version(version), parts)
 
 
@@ -80,8 +87,11 @@ def is_new(document: Choreography) -> bool:
 
 
 def _motion_of(armature: bpy.types.Object, parts: Parts, version: Version | None) -> bytes | None:
+    """A version's motion as it is kept."""
     if version is None:
         return None
+    if version.motion in _newest:
+        return _newest[version.motion]
     try:
         return store.getter(armature, parts.new)(bytes.fromhex(version.motion))
     except ValueError:

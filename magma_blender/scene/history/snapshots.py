@@ -96,8 +96,9 @@ def _pose(dancer: Dancer, arrays: Arrays, before: bytes | None, after: bytes | N
     """A pose that shows what is new since the version before."""
     from smpl_rig.motion import Motion
 
-    frames = dancer.motion()
     if "frames_poses" in arrays and "frames_trans" in arrays:
         frames = Motion(arrays["frames_poses"], arrays["frames_trans"], dancer.fps)
+    else:
+        frames = dancer.motion()
     middle = middle_of_change(before, after) if before is not None and after is not None else None
     return seen_from_the_front(frames, min(middle if middle is not None else len(frames) // 3, len(frames) - 1))

@@ -10,6 +10,7 @@ import bpy
 
 from engine.choreography import GENERATED, Choreography
 
+from ...errors import SceneError
 from ..dancer import has_dance, load, say_kept, version_kept
 from . import shown_versions, snapshots, store
 from .parts import Parts
@@ -41,20 +42,28 @@ def recorded(armature: bpy.types.Object, name: str, moves: bool = True) -> Itera
     finish(armature, name, begun, moves)
 
 
-def begin(armature: bpy.types.Object | None) -> Begun:
-    """Before a change: what is to be done once it has succeeded. Changes nothing."""
+def begin(armature: bpy.types.Object | None) -> Begun | None:
+    """Before a change: what is to be done once it has succeeded; None where the motion that is there is damaged, so
+    that nobody could go back to it. Changes nothing."""
     if armature is None:
         return Begun(History(), Parts(()))
     history, parts = store.read(armature), Parts(store.known_parts(armature))
     if has_dance(armature) and not is_kept(armature, history):
-        name = GENERATE if is_new(load(armature).document) else EARLIER
-        version = snapshots.of_dance(armature, parts, history.next_number(), name, None, are_ours=False)
+        try:
+            name = GENERATE if is_new(load(armature).document) else EARLIER
+            version = snapshots.of_dance(armature, parts, history.next_number(), name, None, are_ours=False)
+        except (SceneError, ValueError):
+            return None
         history = history.with_version(version)
     return Begun(history, parts)
 
 
-def finish(armature: bpy.types.Object, name: str, begun: Begun, moves: bool = True) -> None:
+def finish(armature: bpy.types.Object, name: str, begun: Begun | None, moves: bool = True) -> None:
     """After a change: keep what is danced now."""
+    if begun is None:
+        if not moves:
+            return
+        begun = Begun(store.read(armature), Parts(store.known_parts(armature)))
     history, parts = begun.history, begun.parts
     number, before = history.next_number(), history.version(history.present)
     if before is not None and not moves:

@@ -146,7 +146,6 @@ def test_versions_survive_saving_copying_and_undo(edited, tmp_path):
     dancer = saved_and_opened(tmp_path)
     bpy.ops.ed.undo_push(message="before")
     go_back(dancer, "Lock")
-    bpy.ops.ed.undo_push(message="back")
     bpy.ops.ed.undo()
     dancer = bpy.data.objects["song"]
     assert state(dancer) == states["Replace"] and versions(dancer)[-1].startswith("*Replace")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..dancer import Dancer, document_text, load
+from ..dancer import Dancer, document_text, load, start_kept
 from ..document_cache import read_document
 from ..target import target_of
 from .key_parts import get_keys, put_keys
@@ -33,7 +33,10 @@ class Contents:
 def of_document(armature: bpy.types.Object, parts: Parts, number: int, name: str, before: Version) -> Version:
     """The present record as a version, whose motion and keys are those of the version before."""
     document = put_text(parts, document_text(armature)).hex()
-    return replace(before, number=number, name=name[:LONGEST_NAME], made=time.time(), document=document)
+    start = start_kept(armature)
+    frame = start if start is not None else before.frame_start
+    named = replace(before, number=number, name=name[:LONGEST_NAME], made=time.time())
+    return replace(named, document=document, frame_start=frame)
 
 
 def of_dance(

@@ -144,6 +144,7 @@ def place_of(armature):
 def test_versions_survive_saving_copying_and_undo(edited, tmp_path):
     dancer, states = edited
     dancer = saved_and_opened(tmp_path)
+    bpy.context.preferences.edit.use_global_undo = True
     bpy.ops.ed.undo_push(message="before")
     go_back(dancer, "Lock")
     bpy.ops.ed.undo()

@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import bpy
@@ -69,14 +70,17 @@ def edit_fifty_times(armature: bpy.types.Object, count: int, regenerated: int) -
         if regenerated and number % regenerated == regenerated - 1:
             edits.finish_edit(armature, dancer, other_moves(dancer, 0, length, 1, random), "Regenerate Unlocked Moves")
         elif number % 3 == 2:
-            edits.change(
-                armature, lambda document: doc.lock(doc.unlock(document, 0, length), start, stop), "Lock Moves"
-            )  # noqa: B023
+            edits.change(armature, partial(lock_only, start=start, stop=stop), "Lock Moves")
         else:
             edits.finish_edit(armature, dancer, other_moves(dancer, start, stop, VARIANTS, random), "Replace Moves")
     setattr(recording, "finish", finish)  # noqa: B010
     setattr(recording, "begin", begin)  # noqa: B010
     return spent
+
+
+def lock_only(document: doc.Choreography, start: int, stop: int) -> doc.Choreography:
+    """Some positions locked, and no others."""
+    return doc.lock(doc.unlock(document, 0, len(document)), start, stop)
 
 
 def other_moves(dancer: Dancer, start: int, stop: int, variants: int, random: np.random.Generator) -> DanceAnswer:
@@ -156,7 +160,8 @@ def main() -> None:
             f"the file: {before / 1e6:.2f} MB, then {after / 1e6:.2f} MB, of which the versions are {size / 1e6:.2f} MB"
         )
         print(f"a version: median {1000 * statistics.median(spent):.1f} ms, at most {1000 * max(spent):.1f} ms")
-        random, states, times = np.random.default_rng(3), {}, []
+        random, times = np.random.default_rng(3), []
+        states: dict[int, tuple[bytes, ...]] = {}
         numbers = [version.number for version in store.read(armature).versions]
         for _ in range(options.steps):
             number = int(random.choice(numbers))
@@ -166,9 +171,8 @@ def main() -> None:
             motion = load(armature).motion()
             state = motion.poses.tobytes(), motion.trans.tobytes(), keys_of(armature)
             assert states.setdefault(number, state) == state, f"version {number} is not what it was"
-        print(
-            f"{options.steps} steps to {len(states)} versions, all as they were, at {1000 * statistics.median(times):.0f} ms"
-        )
+        step = 1000 * statistics.median(times)
+        print(f"{options.steps} steps to {len(states)} versions, all as they were, at {step:.0f} ms")
 
 
 if __name__ == "__main__":

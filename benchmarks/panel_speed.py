@@ -103,10 +103,13 @@ def edit(armature: bpy.types.Object) -> None:
         )
 
 
-def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> str:
-    """The median of some calls of the main thread's own time, and the longest by the clock."""
+def milliseconds(work: Callable[[], object], rounds: int = ROUNDS, before: Callable[[], object] | None = None) -> str:
+    """The median of some calls of the main thread's own time, and the longest by the clock. before: called before each
+    of them."""
     used, clock = [], []
     for _ in range(rounds):
+        if before is not None:
+            before()
         begin, own = time.perf_counter(), time.thread_time()
         work()
         used.append(time.thread_time() - own)
@@ -134,7 +137,8 @@ def buttons(armature: bpy.types.Object) -> Iterator[None]:
 
             print(f"{name}: {milliseconds(split)}", flush=True)
         else:
-            print(f"{name}: {milliseconds(getattr(operators, name))}", flush=True)
+            undone = {"lock_spans": operators.unlock_spans, "unlock_spans": operators.lock_spans}.get(name)
+            print(f"{name}: {milliseconds(getattr(operators, name), before=undone)}", flush=True)
         yield
     print(f"what an edit looks at before it asks the engine: {milliseconds(lambda: edits.ready(armature))}", flush=True)
     yield

@@ -331,6 +331,13 @@ def document_text(armature: bpy.types.Object) -> str:
     return text
 
 
+def start_kept(armature: bpy.types.Object) -> int | None:
+    """The scene frame of position 0 that the armature's record has; None where it has none of this format."""
+    record = _value(armature, RECORD_KEY)
+    frame = record.get("frame_start") if hasattr(record, "get") else None
+    return frame if isinstance(frame, int) else None
+
+
 def version_kept(armature: bpy.types.Object) -> int | None:
     """The number of the version that the history has of just this record; None where it has none, since only who keeps
     one says so, and every new record says nothing."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-import bpy
-import bpy.utils.previews
-
 from ..scene.history.poses import joints_of
 
 if TYPE_CHECKING:
+    import bpy.utils.previews
     import numpy as np
     from numpy.typing import NDArray
 
@@ -41,9 +39,10 @@ def icon_of(pose: str) -> int:
 
 
 def _made(pose: str) -> int:
-    try:
-        joints = joints_of(pose)
-    except ValueError:
+    import bpy.utils.previews
+
+    joints = joints_of(pose)
+    if not joints:
         return 0
     if not _collection:
         _collection.append(bpy.utils.previews.new())
@@ -102,6 +101,8 @@ def _draw(picture: Pixels, distance: Pixels, unit: float, bright: float) -> None
 
 def unregister() -> None:
     """Forget all icons."""
+    import bpy.utils.previews
+
     _icons.clear()
     while _collection:
         bpy.utils.previews.remove(_collection.pop())

@@ -41,8 +41,8 @@ def _keep_without(armature: bpy.types.Object, history: History, numbers: set[int
         used = {name for version in left.versions for name in snapshots.parts_of(get, version)}
     except ValueError as error:
         raise SceneError(
-            f"The versions of the dance are damaged ({error}): nothing is removed, since what is left could not be told "
-            "from what is not needed any more."
+            f"The versions of the dance are damaged ({error}): nothing is removed, since what the others need is not "
+            "known. Open an earlier version of the file."
         ) from error
     _keep(armature, left)
     store.drop_parts(armature, used)

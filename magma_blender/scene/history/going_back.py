@@ -63,7 +63,7 @@ def _keep_changes(armature: bpy.types.Object) -> str:
     if dance_keys.hand_edited(armature, load(armature)):
         return f" {own_keyframes.keep(armature)}"
     begun = recording.begin(armature)
-    if begun.parts.new:
+    if begun is not None and begun.parts.new:
         recording.keep(armature, begun.history, begun.parts)
     return ""
 

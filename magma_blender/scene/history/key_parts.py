@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .parts import Get, Parts, packed, read_list, unpacked
@@ -39,7 +40,9 @@ def put_keys(parts: Parts, keys: KeptKeys) -> bytes:
     for first, last in itertools.pairwise(borders):
         rows = order[first:last]
         counts = np.bincount(curve[rows], minlength=len(keys.channels))
-        names.append(parts.put(_packed(counts, {name: values[rows] for name, values in keys.values.items()}, shapes)))
+        values = {name: each[rows] for name, each in keys.values.items()}
+        content = b"".join(each.tobytes() for each in (counts, *values.values()))
+        names.append(parts.put(content, partial(_packed, counts, values, shapes)))
     return parts.put_list({"base": keys.base, "shapes": shapes}, names)
 
 

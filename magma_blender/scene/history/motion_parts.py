@@ -25,7 +25,7 @@ def arrays_in(npz: bytes) -> Arrays:
         with zipfile.ZipFile(BytesIO(npz)) as archive:
             names = [name.removesuffix(".npy") for name in archive.namelist()]
     except zipfile.BadZipFile as error:
-        raise ValueError("it is no .npz file") from error
+        raise ValueError from error
     return read_arrays(BytesIO(npz), names)
 
 

@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Callable, Container
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -43,11 +44,11 @@ class Parts:
         self._known = known
         self.new: dict[bytes, bytes] = {}
 
-    def put(self, content: bytes) -> bytes:
-        """The name of a content."""
+    def put(self, content: bytes, packed: Callable[[], bytes] | None = None) -> bytes:
+        """The name of a content. packed: it in another form, which is kept instead; made only where it is new."""
         name = name_of(content)
-        if name not in self._known:
-            self.new[name] = content
+        if name not in self._known and name not in self.new:
+            self.new[name] = packed() if packed is not None else content
         return name
 
     def put_list(self, about: object, names: list[bytes]) -> bytes:
@@ -105,7 +106,9 @@ def put_array(parts: Parts, array: Array) -> tuple[list[Any], list[bytes]]:
     ends = np.flatnonzero((mixed >> np.uint64(32)) % np.uint64(rows) == 0) + 1
     borders = _borders(ends.tolist(), len(bits), rows)
     ranges = list(itertools.pairwise(borders))
-    return [*about, [b - a for a, b in ranges]], [parts.put(packed(bits[a:b])) for a, b in ranges]
+    return [*about, [b - a for a, b in ranges]], [
+        parts.put(bits[a:b].tobytes(), partial(packed, bits[a:b])) for a, b in ranges
+    ]
 
 
 def get_array(get: Get, about: list[Any], names: list[bytes]) -> Array:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 _TURN = 0.45
 """Radians by which the onlooker stands beside the front."""
+_JOINTS = 24
 _UNITS = 100
 """Numbers a metre."""
 
@@ -30,8 +31,11 @@ def seen_from_the_front(motion: Motion, frame: int) -> str:
 
 
 def joints_of(pose: str) -> list[tuple[int, int]]:
-    """The joints (24, 2) of a pose. Raises ValueError."""
-    numbers = [number - 256 if number > 127 else number for number in bytes.fromhex(pose)]
-    if len(numbers) != 48:
-        raise ValueError("a pose has 24 joints")
+    """The joints (24, 2) of a pose; none where it is no pose."""
+    try:
+        numbers = [number - 256 if number > 127 else number for number in bytes.fromhex(pose)]
+    except ValueError:
+        return []
+    if len(numbers) != 2 * _JOINTS:
+        return []
     return list(zip(numbers[::2], numbers[1::2], strict=True))

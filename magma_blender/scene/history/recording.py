@@ -10,6 +10,7 @@ import bpy
 
 from engine.choreography import GENERATED, Choreography
 
+from ...errors import SceneError
 from ..dancer import has_dance, load, say_kept, version_kept
 from . import shown_versions, snapshots, store
 from .parts import Parts
@@ -17,6 +18,10 @@ from .versions import History, Version
 
 GENERATE, EARLIER = "Generate", "Earlier Edits"
 """What a version is called that was danced before versions were kept."""
+
+
+_newest: dict[str, bytes] = {}
+"""The motion of the newest version as it is kept, by its name, so that no pack has to be read for it."""
 
 
 @dataclass(frozen=True)
@@ -37,20 +42,28 @@ def recorded(armature: bpy.types.Object, name: str, moves: bool = True) -> Itera
     finish(armature, name, begun, moves)
 
 
-def begin(armature: bpy.types.Object | None) -> Begun:
-    """Before a change: what is to be done once it has succeeded. Changes nothing."""
+def begin(armature: bpy.types.Object | None) -> Begun | None:
+    """Before a change: what is to be done once it has succeeded; None where the motion that is there is damaged, so
+    that nobody could go back to it. Changes nothing."""
     if armature is None:
         return Begun(History(), Parts(()))
     history, parts = store.read(armature), Parts(store.known_parts(armature))
     if has_dance(armature) and not is_kept(armature, history):
-        name = GENERATE if is_new(load(armature).document) else EARLIER
-        version = snapshots.of_dance(armature, parts, history.next_number(), name, None, are_ours=False)
+        try:
+            name = GENERATE if is_new(load(armature).document) else EARLIER
+            version = snapshots.of_dance(armature, parts, history.next_number(), name, None, are_ours=False)
+        except (SceneError, ValueError):
+            return None
         history = history.with_version(version)
     return Begun(history, parts)
 
 
-def finish(armature: bpy.types.Object, name: str, begun: Begun, moves: bool = True) -> None:
+def finish(armature: bpy.types.Object, name: str, begun: Begun | None, moves: bool = True) -> None:
     """After a change: keep what is danced now."""
+    if begun is None:
+        if not moves:
+            return
+        begun = Begun(store.read(armature), Parts(store.known_parts(armature)))
     history, parts = begun.history, begun.parts
     number, before = history.next_number(), history.version(history.present)
     if before is not None and not moves:
@@ -58,6 +71,9 @@ def finish(armature: bpy.types.Object, name: str, begun: Begun, moves: bool = Tr
     else:
         motion = _motion_of(armature, parts, before)
         version = snapshots.of_dance(armature, parts, number, name, motion, are_ours=True)
+        _newest.clear()
+        if (content := parts.new.get(bytes.fromhex(version.motion))) is not None:
+            _newest[version.motion] = content
     keep(armature, history.with_version(version), parts)
 
 
@@ -88,8 +104,11 @@ def is_new(document: Choreography) -> bool:
 
 
 def _motion_of(armature: bpy.types.Object, parts: Parts, version: Version | None) -> bytes | None:
+    """A version's motion as it is kept."""
     if version is None:
         return None
+    if version.motion in _newest:
+        return _newest[version.motion]
     try:
         return store.getter(armature, parts.new)(bytes.fromhex(version.motion))
     except ValueError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..dancer import Dancer, document_text, load
+from ..dancer import Dancer, document_text, load, start_kept
 from ..document_cache import read_document
 from ..target import target_of
 from .key_parts import get_keys, put_keys
@@ -33,7 +33,10 @@ class Contents:
 def of_document(armature: bpy.types.Object, parts: Parts, number: int, name: str, before: Version) -> Version:
     """The present record as a version, whose motion and keys are those of the version before."""
     document = put_text(parts, document_text(armature)).hex()
-    return replace(before, number=number, name=name[:LONGEST_NAME], made=time.time(), document=document)
+    start = start_kept(armature)
+    frame = start if start is not None else before.frame_start
+    named = replace(before, number=number, name=name[:LONGEST_NAME], made=time.time())
+    return replace(named, document=document, frame_start=frame)
 
 
 def of_dance(
@@ -96,8 +99,9 @@ def _pose(dancer: Dancer, arrays: Arrays, before: bytes | None, after: bytes | N
     """A pose that shows what is new since the version before."""
     from smpl_rig.motion import Motion
 
-    frames = dancer.motion()
     if "frames_poses" in arrays and "frames_trans" in arrays:
         frames = Motion(arrays["frames_poses"], arrays["frames_trans"], dancer.fps)
+    else:
+        frames = dancer.motion()
     middle = middle_of_change(before, after) if before is not None and after is not None else None
     return seen_from_the_front(frames, min(middle if middle is not None else len(frames) // 3, len(frames) - 1))

@@ -120,10 +120,13 @@ def _pack(group: Mapping[str, object] | None, name: str) -> bytes:
 
 
 def _names(group: Mapping[str, object] | None, name: str) -> frozenset[bytes]:
-    """The names of a pack's parts. Raises ValueError."""
+    """The names of a pack's parts; none where it is damaged."""
     found = _known.get(name)
     if found is None:
-        found = frozenset(packs.names_in(_pack(group, name)))
+        try:
+            found = frozenset(packs.names_in(_pack(group, name)))
+        except ValueError:
+            return frozenset()
         _known[name] = found
         while len(_known) > _MOST_KNOWN:
             _known.popitem(last=False)

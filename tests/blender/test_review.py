@@ -165,6 +165,8 @@ def something_between(choice, armature, folder):
     elif kind == "undo":
         bpy.ops.ed.undo_push(message="step")
         bpy.ops.ed.undo_push(message="another")
+        if choice.random() < 0.5:
+            ops.compare_edit()
         bpy.ops.ed.undo()
         return bpy.data.objects[name]
     return armature

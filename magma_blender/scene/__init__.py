@@ -1,4 +1,5 @@
-"""What the .blend holds of dances: settings, the record that each armature carries, its keys, markers, the span list.
+"""What the .blend holds of dances: settings, the record that each armature carries, its keys, edits in review, markers,
+the span list.
 
 Changes of the scene are all or nothing. Nothing here starts work of the engine; its answers come in as plain values.
 

@@ -46,14 +46,11 @@ class Candidate:
 
 def of(armature: bpy.types.Object) -> list[Candidate]:
     """The candidates that an armature has, from below."""
-    from smpl_rig.blender.keying import ASIDE_KEY
-    from smpl_rig.blender.nla import has_key, tracks_with
-
     return [
         Candidate(track, strip, strip.action)
-        for track in tracks_with(armature, ASIDE_KEY)
+        for track in compat.tracks_with(armature, compat.ASIDE_KEY)
         for strip in track.strips
-        if strip.action is not None and has_key(strip.action, ASIDE_KEY)
+        if strip.action is not None and compat.has_key(strip.action, compat.ASIDE_KEY)
     ]
 
 
@@ -102,7 +99,7 @@ def use(armature: bpy.types.Object, name: str) -> str:
     edits.check_kept(armature)
     review.show_after(armature)
     check_not_tweaked(armature)
-    dancer, chosen = edits.ready(armature), kept_in(found.action, _aside_key())
+    dancer, chosen = edits.ready(armature), kept_in(found.action, compat.ASIDE_KEY)
     before, motion = dancer.motion(), chosen.motion()
     if len(motion) != len(before) or chosen.fps != dancer.fps:
         raise SceneError(
@@ -142,14 +139,8 @@ def remove(armature: bpy.types.Object) -> int:
     return removed
 
 
-def _aside_key() -> str:
-    from smpl_rig.blender.keying import ASIDE_KEY
-
-    return ASIDE_KEY
-
-
 def _set_aside(strip: bpy.types.NlaStrip, dancer: Dancer, score: object) -> None:
-    action, key = strip.action, _aside_key()
+    action, key = strip.action, compat.ASIDE_KEY
     assert action is not None
     action.pop(key, None)  # since bytes in place of bytes are cut at their first zero by Blender 4.2 to 5.0
     record: Mapping[str, object] = record_of(replace(dancer, action=action.name))

@@ -124,9 +124,7 @@ def let_travel(armature: bpy.types.Object) -> None:
 
 def is_in_place(armature: bpy.types.Object) -> bool:
     """Whether there is a layer that holds the dance in its place."""
-    from smpl_rig.blender.nla import tracks_with
-
-    return bool(tracks_with(armature, IN_PLACE_KEY))
+    return bool(compat.tracks_with(armature, IN_PLACE_KEY))
 
 
 def _held(motion: Motion) -> Motion:
@@ -136,10 +134,8 @@ def _held(motion: Motion) -> Motion:
 
 
 def _remove_layers(armature: bpy.types.Object, keep: bpy.types.NlaStrip | None) -> None:
-    from smpl_rig.blender.nla import tracks_with
-
     data = _data_of(armature)
-    for track in tracks_with(armature, IN_PLACE_KEY):
+    for track in compat.tracks_with(armature, IN_PLACE_KEY):
         actions = [strip.action for strip in track.strips if strip != keep and strip.action is not None]
         if keep is not None and keep in track.strips[:]:
             continue

@@ -70,7 +70,7 @@ def _replace_by_present(armature: bpy.types.Object, former: bpy.types.Action) ->
 @dataclass
 class _Kept:
     """One of the armature's actions. copy: as it was; None where the change cannot reach it, since it is linked, an
-    asset, or used elsewhere, too, also by the armature itself: then a copy of it is changed."""
+    asset, or used by others, too, of which a copy is changed, or holds another dance that is kept aside."""
 
     place: compat.Place
     copy: compat.Place | None
@@ -151,4 +151,5 @@ def _numbers(bone: bpy.types.PoseBone) -> dict[str, float]:
 
 
 def _copy(place: compat.Place) -> compat.Place | None:
-    return place.copied() if compat.is_own(place) else None
+    is_aside = compat.has_key(place.action, compat.ASIDE_KEY)  # the keys of such a dance are not changed
+    return place.copied() if compat.is_own(place) and not is_aside else None

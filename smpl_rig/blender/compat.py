@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import ColorSetsItems
 
 LAYERED_ACTIONS: bool = bpy.app.version >= (4, 4, 0)
+ASIDE_KEY = "magma_aside"
+"""Custom property of an action whose dance is kept in an NLA strip beside the armature's own."""
 BONE_COLLECTIONS: bool = bpy.app.version >= (4, 0, 0)
 
 
@@ -219,6 +221,18 @@ def _free_name(name: str) -> str:
     """The name, or with a number behind it if an action has it: 3.4 would give that action another one."""
     free = (f"{name}.{number:03d}" for number in itertools.count(1))
     return name if name not in bpy.data.actions else next(other for other in free if other not in bpy.data.actions)
+
+
+def has_key(action: bpy.types.Action | None, key: str) -> bool:
+    """Whether an action has a custom property."""
+    return action is not None and action.get(key) is not None
+
+
+def tracks_with(obj: bpy.types.Object, key: str) -> Sequence[bpy.types.NlaTrack]:
+    """The tracks, from below, that have a strip whose action has a custom property."""
+    data = obj.animation_data
+    tracks = data.nla_tracks[:] if data is not None else []
+    return [t for t in tracks if any(has_key(s.action, key) for s in t.strips)]
 
 
 def fcurves(obj: bpy.types.Object | bpy.types.Scene) -> list[bpy.types.FCurve]:

@@ -124,17 +124,13 @@ class Keying(Protocol):
         """Set what else of the pose would change how the channels look."""
 
 
-ASIDE_KEY = "magma_aside"
-"""Custom property of an action whose dance is kept in an NLA strip beside the armature's own."""
-
-
 def place_of(keying: Keying) -> Place | None:
     """Where the keys are: of the object's places that have any of the channels, the first that shows its values as they
     are, has all channels, and is not muted; what only comes near to that where there is none."""
     ours = frozenset(keying.channels)
     found: list[tuple[tuple[bool, bool, bool], Place]] = []
     for place in compat.places(keying.armature):
-        if isinstance(place.holder, bpy.types.NlaStrip) and place.action.get(ASIDE_KEY) is not None:
+        if isinstance(place.holder, bpy.types.NlaStrip) and compat.has_key(place.action, compat.ASIDE_KEY):
             continue
         present = ours.intersection((curve.data_path, curve.array_index) for curve in place.curves())
         if not present:

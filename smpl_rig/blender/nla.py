@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import bpy
@@ -59,15 +58,3 @@ def follow(strip: bpy.types.NlaStrip, other: bpy.types.NlaStrip) -> None:
     strip.scale, strip.repeat = other.scale, other.repeat
     strip.frame_start_ui = other.frame_start
     strip.extrapolation, strip.use_reverse = other.extrapolation, other.use_reverse
-
-
-def has_key(action: bpy.types.Action | None, key: str) -> bool:
-    """Whether an action has a custom property."""
-    return action is not None and action.get(key) is not None
-
-
-def tracks_with(obj: bpy.types.Object, key: str) -> Sequence[bpy.types.NlaTrack]:
-    """The tracks, from below, that have a strip whose action has a custom property."""
-    data = obj.animation_data
-    tracks = data.nla_tracks[:] if data is not None else []
-    return [t for t in tracks if any(has_key(s.action, key) for s in t.strips)]

@@ -130,6 +130,8 @@ def test_what_cannot_be_is_said(dancer):
 
 
 def test_a_failure_leaves_all_as_it_was(dancer, monkeypatch):
+    from magma_blender.scene import candidates  # as it is loaded now
+
     def fail(*_arguments):
         raise ValueError("disk on fire")
 

@@ -48,13 +48,16 @@ SAME_EVERYWHERE = {
 }  # fmt: skip
 """Names and signs that are the same in all languages."""
 SAYING = said.SAYING | {
-    "translated", "in_window", "draw_lines", "report", "refuse", ".start_task", ".begin_job", "progress", ".progress",
+    "translated", "in_window", "draw_lines", ".start_task", ".begin_job", "progress", ".progress",
     "advance", "Step", "Notice", "check_torch", ".check_torch", ".check_online",
 }  # fmt: skip
 """Functions, and methods with a dot, that are given what is shown."""
 ROOMS_THAT_SAY = ("magma_blender/operators/", "magma_blender/ui/", "magma_blender/scene/")
 """Where texts of two words and a full stop are sentences, too."""
 PARTS = {
+    "Checking {name}", "Writing {folder}", "Finishing {name}", "Checking the numbers", "Reading {name}", "Done",
+    "Editing: {operation}", "Decoding the song", "Waiting for the engine", "the GPU ran out of memory",
+    "Continuing on the CPU: the GPU ran out of memory", "Starting the engine",
     "{start} to {stop} s", "ticked spans", "preview range", "selected markers", "span under the playhead",
     "For {places} ({where})", "bar {first}–{last}", "{variant} of {variants}", "As the Dance ({style})", "Calm",
     "Usual", "Lively", "Wild", "seed {seed}, {label}", "{tokens} tokens, {seconds} s, to \"{strip}\"",

@@ -23,7 +23,7 @@ export OMP_WAIT_POLICY = PASSIVE
 # each would compile what it imports again
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint unit blender blender-on-path blender-real-engines addon benchmark lock clean $(BPY_TESTS)
+.PHONY: demo test lint docs docs-gallery reference unit blender blender-on-path blender-real-engines addon benchmark lock clean $(BPY_TESTS)
 
 demo: .venv-bpy-$(DEMO_BPY)/.ready
 	.venv-bpy-$(DEMO_BPY)/bin/python -m demo
@@ -35,10 +35,19 @@ test: export OPENBLAS_NUM_THREADS = 1
 test:
 	$(MAKE) --jobs=3 --keep-going $(if $(filter output-sync,$(.FEATURES)),--output-sync=target) unit lint blender
 
-lint: $(VENV)/.ready
+lint: docs
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
+
+# the manual as a site, in out/manual; a broken link is an error
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.ready
+	$(PY) -m mkdocs build --quiet
+
+# docs/reference.md, after a button or a setting has changed; a test says when it is older than the code
+reference: .venv-bpy-$(DEMO_BPY)/.ready
+	.venv-bpy-$(DEMO_BPY)/bin/python -m manual.reference
 
 unit: $(VENV)/.ready
 	$(PY) -m pytest tests
@@ -64,17 +73,21 @@ addon: $(VENV)/.ready
 benchmark: $(VENV)/.ready
 	$(PY) benchmarks/run.py
 
+# the sample dances that docs/gallery.md shows
+docs-gallery: $(VENV)/.ready
+	$(PY) -m benchmarks.gallery.samples --output docs/samples
+
 # the hashes of the engine's packages, after a version in magma_blender/engine_requirements.txt has changed
 lock: $(VENV)/.ready
 	$(PY) $(PIP) uv==0.13.9
 	$(PY) lock_requirements.py
 
 # the engine's packages are those that Install PyTorch installs, file by file
-$(VENV)/.ready: $(LOCK) requirements-dev.txt requirements-references.txt benchmarks/requirements.txt
+$(VENV)/.ready: $(LOCK) requirements-dev.txt requirements-docs.txt requirements-references.txt benchmarks/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) $(PIP) --require-hashes --no-deps --only-binary :all: -r $(LOCK)
 	$(PY) $(PIP) $(TORCH)
-	$(PY) $(PIP) -r requirements-dev.txt -r benchmarks/requirements.txt
+	$(PY) $(PIP) -r requirements-dev.txt -r requirements-docs.txt -r benchmarks/requirements.txt
 	$(PY) $(PIP) --no-deps -r requirements-references.txt
 	touch $@
 

@@ -2,9 +2,10 @@
 
     python build_addon.py --output magma_blender.zip
 
-The zip holds one folder, `magma_blender`, with what dancing needs and nothing else; the rooms for training, evaluation
-and data stay in the repository. It installs as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and
-later). The same commit gives the same bytes, as long as Python's zlib is the same.
+The zip holds one folder, `magma_blender`, with what dancing needs, the manual, and nothing else; the rooms for
+training, evaluation and data stay in the repository. The manual's pages are made with mkdocs (requirements-docs.txt).
+It installs as a legacy add-on (Blender 3.4 to 4.1) and as an extension (4.2 and later). The same commit gives the same
+bytes, as long as Python's zlib is the same.
 
 In the repository `magma_blender`, `engine`, `smpl_rig` and `checkpoints` lie side by side and import each other by
 name. In the zip the others lie in the add-on's folder `bundle`, the only folder on the path of the engine's process:
@@ -32,16 +33,20 @@ BUNDLE = "bundle"
 """The folder of the add-on that holds the packages and the checkpoints; `magma_blender/paths.py` knows it, too."""
 BUNDLE_TEXT = '"""What the engine\'s process imports, and of it what it shares with the add-on."""\n'
 NOT_FOR_DANCING = (
+    "engine/__init__.pyi",
+    "engine/api/",
     "engine/training/",
     "engine/evaluation/",
     "engine/data/",
     "checkpoints/styles.json",
     "smpl_rig/assets/bake_mannequin.py",
 )
-"""Left out: rooms and tools that only development needs."""
+"""Left out: rooms and tools that only development and other programs need."""
 TIMESTAMP = (1980, 1, 1, 0, 0, 0)
 """The earliest that a zip can hold: real times would differ from checkout to checkout."""
-TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json"}
+TEXT_SUFFIXES = {".py", ".toml", ".txt", ".md", ".json", ".html", ".css", ".js"}
+MANUAL = "manual"
+"""The folder of the add-on that holds the manual; `magma_blender/paths.py` knows it, too."""
 IGNORED = {"__pycache__", ".DS_Store", ".mypy_cache", ".ruff_cache"}
 
 
@@ -123,13 +128,29 @@ def _is_ours(module: str) -> bool:
     return module.split(".", maxsplit=1)[0] in PACKAGES
 
 
+def manual_pages(root: Path) -> dict[str, bytes]:
+    """The files of the manual by their paths in it. Raises BuildError."""
+    try:
+        from manual.plain import ManualError, plain_pages
+    except ImportError as error:
+        raise BuildError(
+            f"The manual's pages cannot be made ({error}): run `make addon`, or first `pip install -r "
+            "requirements-docs.txt`."
+        ) from error
+    try:
+        return plain_pages(root)
+    except ManualError as error:
+        raise BuildError(str(error)) from error
+
+
 def build(root: Path, output: Path) -> list[str]:
     """Write the zip and return the names in it. Raises BuildError."""
     files = source_files(root)
     if f"{ADDON}/__init__.py" not in files:
         raise BuildError(f"{root / ADDON} is not there: run build_addon.py of the repository.")
     contents = [(place_in_zip(path), content_in_zip(root, path)) for path in files]
-    contents = sorted([*contents, (f"{ADDON}/{BUNDLE}/__init__.py", BUNDLE_TEXT.encode())])
+    manual = [(f"{ADDON}/{MANUAL}/{page}", data) for page, data in manual_pages(root).items()]
+    contents = sorted([*contents, *manual, (f"{ADDON}/{BUNDLE}/__init__.py", BUNDLE_TEXT.encode())])
     part = output.with_name(output.name + ".part")
     try:
         with zipfile.ZipFile(part, "w") as archive:

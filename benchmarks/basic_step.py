@@ -22,9 +22,9 @@ from engine.data import retime
 from engine.data.clips import FRAME_RATE, at_rate
 from engine.data.dataset import DanceDataset
 from engine.data.styles import StyleTable
-from engine.evaluation.metrics.physical import jerk
 from engine.models.loading import load_own_checkpoint
 from engine.motion.body_frame import in_body_frame
+from engine.motion.measures import jerk
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 from smpl_rig.motion import Motion

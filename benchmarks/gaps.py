@@ -41,10 +41,10 @@ from engine.editing.edit_state import EditState
 from engine.editing.song_music import dance_music
 from engine.editing.span_candidates import Candidate, how_many
 from engine.editing.splice import Fitted, fit
-from engine.evaluation.metrics.physical import foot_skate
 from engine.models.loading import load_own_checkpoint
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.motion.foot_beats import SHIFTS, Times, alignment, expected_foot_beats, foot_beats
+from engine.motion.measures import foot_skate
 from engine.pipeline.tokenize import token_error
 from engine.service.jobs import run_edit
 from smpl_rig import rotations as rot

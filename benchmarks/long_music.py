@@ -24,8 +24,8 @@ import soundfile
 from numpy.typing import NDArray
 
 from engine.audio.files.decode import load_audio
-from engine.evaluation.metrics.physical import drift, foot_skate, freezing, jerk
 from engine.motion.foot_beats import foot_beats, score_beats
+from engine.motion.measures import drift, foot_skate, freezing, jerk
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
 

@@ -63,7 +63,7 @@ def dance(folder: Path, seconds: int, spans: int) -> bpy.types.Object:
         document = doc.insert_variant(document, start, doc.Variant(codes, 2))
         if number % 3 == 0:
             document = doc.lock(document, start, stop)
-    frames = _wandering(int(seconds * FRAME_RATE), random)
+    frames = wandering(int(seconds * FRAME_RATE), random)
     count = seconds * FPS
     motion = sample(frames, np.minimum(np.arange(count) / FPS, (len(frames) - 1) / FRAME_RATE))
     npz = pack_dance_motion(DanceMotion(Motion(motion.poses, motion.trans, FPS), frames), ())
@@ -74,7 +74,7 @@ def dance(folder: Path, seconds: int, spans: int) -> bpy.types.Object:
     return build_dance.build(bpy.context, plan, DanceAnswer(npz, doc.to_json(document), notices=(), fills=()), None)
 
 
-def _wandering(count: int, random: np.random.Generator) -> Motion:
+def wandering(count: int, random: np.random.Generator) -> Motion:
     """Smooth movements of all joints, around an upright pose."""
     seconds = np.arange(count)[:, None] / FRAME_RATE
     rates, phases = random.uniform(0.2, 2.0, (2, 72)), random.uniform(0, 6.28, (2, 72))

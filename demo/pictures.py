@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.audio.files.decode import load_audio
+from engine.reporting.scene import loudness
 
 Image = NDArray[np.uint8]
 """(height, width, 3) RGB."""
@@ -69,11 +70,8 @@ def moving_bars(
 
 
 def loudness_of(song: Path, seconds: float, steps: int) -> NDArray[np.float32]:
-    """(steps,) square root of the peak in every step of the song's first `seconds`, scaled to a maximum of 1. The root
-    makes soft parts visible."""
-    sound = np.abs(load_audio(song, 8000, 0.0, seconds))
-    peaks = np.array([part.max(initial=0.0) for part in np.array_split(sound, steps)], np.float32)
-    return np.sqrt(peaks / max(float(peaks.max()), 1e-6))
+    """(steps,) how loud the song's first `seconds` are, see `loudness`."""
+    return loudness(load_audio(song, 8000, 0.0, seconds), steps)
 
 
 def contact_sheet(cells: Sequence[Image], song: Path, beats: Sequence[float], seconds: float) -> Image:

@@ -4,15 +4,16 @@ JSON-RPC 2.0 (https://www.jsonrpc.org/specification) in the frames of the Langua
 a header `Content-Length: N`, an empty line, then N bytes of UTF-8 JSON. Both sides import this module, so it uses the
 standard library only; numpy is imported inside the two functions that carry arrays.
 
-Requests (client to engine): `hello`, `generate`, `edit`, `chain`, `listen`, `doctor`, `import`, `fetch_encodec`,
-`shutdown`.
+Requests (client to engine): `hello`, `generate`, `edit`, `chain`, `listen`, `report`, `doctor`, `import`,
+`fetch_encodec`, `shutdown`.
 Notifications: `$/cancelRequest {id}` and `exit` to the engine; `progress {id, stage, fraction, message, seconds_left}`
 to the client, where `fraction` (0..1) is of the whole request and `seconds_left` is a number or null; `motion {id,
 first_frame, frame_rate, npz}` while a dance is being generated, if `generate` was asked to `stream`: the next frames'
-`poses` and `trans` (packed arrays) at the checkpoint's frame rate, before feet are locked. An error is `{code, message,
-data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the error class. Where
-the request needs the sound of a file that the engine cannot decode, `data.sound` is `{file, first, last}`: who decodes
-these seconds (whole ones; `last` is null for the rest) as `engine.decoded_sounds` says may ask again.
+`poses` and `trans` (packed arrays) at the checkpoint's frame rate, before feet are locked. `generate` with
+`keep_candidates` answers with a list `candidates`, too: the dances of which its own is the best. An error is `{code,
+message, data: {type}}`; its `message` is one or two sentences for the user, its `data.type` the name of the error
+class. Where the request needs the sound of a file that the engine cannot decode, `data.sound` is `{file, first, last}`:
+who decodes these seconds (whole ones; `last` is null for the rest) as `engine.decoded_sounds` says may ask again.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ GENERATE = "generate"
 EDIT = "edit"
 CHAIN = "chain"
 LISTEN = "listen"
+REPORT = "report"
 DOCTOR = "doctor"
 IMPORT = "import"
 FETCH_ENCODEC = "fetch_encodec"

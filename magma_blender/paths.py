@@ -28,6 +28,11 @@ def shipped_presets() -> Path:
     return Path(__file__).resolve().parent / "presets"
 
 
+def manual_pages() -> Path:
+    """The folder of the pages that F1 opens; build_addon.py puts the manual into the zip, the repository has none."""
+    return Path(__file__).resolve().parent / "manual" / "go"
+
+
 @lru_cache(maxsize=1)
 def default_data_folder() -> Path:
     """The add-on's folder among the user's Blender data; it outlives an update of the add-on."""

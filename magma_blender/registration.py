@@ -11,28 +11,41 @@ from . import batch
 from .engine_host.session import session
 from .exports import export_settings
 from .operators import (
+    candidates,
     character,
+    dance_asset,
     engine,
     export_dance,
     first_steps,
     generate,
+    history,
     import_checkpoint,
     insert_motion,
     moves,
+    nla_dance,
+    quality_report,
     relink_song,
+    review,
     rhythm,
     spans,
     transfer_dance,
 )
-from .scene import character_fields, dancer, scene_settings, span_list
+from .scene import character_fields, dancer, review_list, scene_settings, span_list
+from .scene.history import shown_versions
 from .translations import texts
 from .ui import (
+    asset_menu,
+    candidates_menu,
     character_panel,
     choreography_panel,
+    dance_plot,
     export_panel,
+    history_panel,
+    manual,
     menus,
     music_panel,
     panels,
+    pose_picture,
     preferences,
     presets,
     preview,
@@ -50,20 +63,29 @@ CLASSES = (
     *engine.CLASSES,
     *spans.CLASSES,
     *moves.CLASSES,
+    *nla_dance.CLASSES,
+    *candidates.CLASSES,
+    *dance_asset.CLASSES,
     *insert_motion.CLASSES,
+    *review.CLASSES,
     *relink_song.CLASSES,
     *rhythm.CLASSES,
     *character.CLASSES,
+    *history.CLASSES,
     *transfer_dance.CLASSES,
     *export_dance.CLASSES,
+    *quality_report.CLASSES,
     *presets.CLASSES,
     *panels.CLASSES,
     # in the order in which they are shown
     *choreography_panel.CLASSES,
+    *history_panel.CLASSES,
     *character_panel.CLASSES,
     *music_panel.CLASSES,
     *settings_panels.CLASSES,
     *export_panel.CLASSES,
+    *candidates_menu.CLASSES,
+    *asset_menu.CLASSES,
     *menus.CLASSES,
 )
 
@@ -81,6 +103,8 @@ def register() -> None:
     texts.register()
     scene_settings.register()
     span_list.register()
+    shown_versions.register()
+    review_list.register()
     character_fields.register()
     export_settings.register()
     tabbed = cast("list[type[bpy.types.Panel]]", [cls for cls in CLASSES if hasattr(cls, "bl_category")])
@@ -90,7 +114,9 @@ def register() -> None:
             tab.name_tab(preferences.tab_name(), tabbed)
     preview.register()
     timeline_band.register()
+    dance_plot.register()
     menus.register()
+    manual.register()
     shortcuts.register()
     bpy.app.handlers.load_pre.append(_before_load)
     if hasattr(bpy.utils, "register_cli_command"):
@@ -109,9 +135,12 @@ def unregister() -> None:
     if not hasattr(bpy.types.Scene, "magma"):
         return  # at exit both atexit and Blender's own clean-up come here
     shortcuts.unregister()
+    manual.unregister()
     menus.unregister()
+    dance_plot.unregister()
     timeline_band.unregister()
     preview.unregister()
+    pose_picture.unregister()
     while _commands:
         bpy.utils.unregister_cli_command(_commands.pop())
     if _before_load in bpy.app.handlers.load_pre:
@@ -120,6 +149,8 @@ def unregister() -> None:
         bpy.utils.unregister_class(cls)
     character_fields.unregister()
     export_settings.unregister()
+    shown_versions.unregister()
+    review_list.unregister()
     span_list.unregister()
     scene_settings.unregister()
     texts.unregister()

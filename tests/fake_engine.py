@@ -6,11 +6,12 @@
 The second way the server comes from that folder, which is the add-on's bundle where the zip is tested.
 
 `generate` gives a canned motion: at frame k the pelvis is 0.9 m up and k millimetres along x, and the left elbow bends
-by k / 100 radians. `edit` keeps what the real engine keeps, the frames of kept positions and the one after them: a
-variant of another seed than the dance's turns the left elbow about another axis, by an angle that depends on the seed;
-a mirror image turns it the other way, and so does a motion from elsewhere. `chain` dances one after the other, the join
-standing still. `listen` hears a beat each half second from a quarter on, and heeds corrections. `import` writes a
-folder that looks like an imported checkpoint; `fetch_encodec` answers with the file it was given.
+by k / 100 radians; the candidates that it keeps have the seeds after the dance's, and other elbows. `edit` keeps what
+the real engine keeps, the frames of kept positions and the one after them: a variant of another seed than the dance's
+turns the left elbow about another axis, by an angle that depends on the seed; a mirror image turns it the other way,
+and so does a motion from elsewhere. `chain` dances one after the other, the join standing still. `listen` hears a beat
+each half second from a quarter on, and heeds corrections. `import` writes a folder that looks like an imported
+checkpoint; `fetch_encodec` answers with the file it was given.
 
 MODE says how each request goes: ok (as above), or one of `MISBEHAVIOUR`. A song with such a name does the same to its
 own request, and one named unsendable gets an answer that JSON cannot hold. Three are only modes: old (another version
@@ -66,6 +67,7 @@ class Dance:
     document: doc.Choreography
     dance: DanceMotion
     report: dict[str, Any]
+    others: tuple[Dance, ...] = ()
 
     def to_npz(self) -> bytes:
         return pack_dance_motion(self.document, self.dance)
@@ -183,9 +185,27 @@ def generating(mode: str) -> Callable[..., Dance]:
         if mode == "needs-decoding":
             check_decoded(request)
         reported(TOKENS, 1.0, "Choosing tokens")
-        return dance(request)
+        return with_candidates(request)
 
     return generate
+
+
+def with_candidates(request: GenerateRequest) -> Dance:
+    """The dance, and where they are kept those with the next seeds, each one point worse than the one before."""
+    best = dance(request)
+    seeds = range(request.seed, request.seed + request.candidates)
+    if len(seeds) > 1:
+        best.report["candidates"] = [{"seed": seed, "score": 5.0 - seed + request.seed} for seed in seeds]
+    kept = seeds[1:] if request.keep_candidates else ()
+    others = [turned(dance(dataclasses.replace(request, seed=seed)), (seed - request.seed) / 10) for seed in kept]
+    return dataclasses.replace(best, others=tuple(others))
+
+
+def turned(made: Dance, angle: float) -> Dance:
+    """The same dance with the left elbow turned about another axis."""
+    frames = dataclasses.replace(made.dance.frames, poses=made.dance.frames.poses.copy())
+    frames.poses[:, 3 * 18 + 1] += angle
+    return dataclasses.replace(made, dance=sampled(frames, len(made.dance.motion), made.dance.motion.fps))
 
 
 def check_decoded(request: GenerateRequest) -> None:
@@ -430,6 +450,7 @@ def loop(editing: Editing, operation: Operation) -> None:
     stop = len(editing.document)
     editing.put_in(stop - 1, stop, doc.Variant(editing.document.tokens[:1], editing.seed(), doc.COPIED))
     editing.document = doc.lock(editing.document, stop - 1, stop)
+    editing.frames.poses[-STRIDE:], editing.frames.trans[-STRIDE:] = editing.frames.poses[0], editing.frames.trans[0]
 
 
 def tokenize(editing: Editing, operation: Operation) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
-import shutil
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import av
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks.gallery import __main__ as gallery
-from benchmarks.gallery import body, film, page, plot, scenes, view
+from benchmarks.gallery import film, page, plot, samples, scenes, view
 from engine.audio.composing.demo_song import write_demo_song
 from engine.audio.files.decode import load_audio
 from engine.audio.listening.heard_files import heard_song
@@ -24,7 +24,11 @@ from engine.audio.listening.rhythm import beats_in_style
 from engine.checkpoint_index import StyleMusic
 from engine.data.clips import at_rate
 from engine.data.styles import StyleTable
+from engine.errors import DataError
 from engine.motion.foot_beats import FOOT_LEAD, SIGMA, foot_beats
+from engine.reporting import body
+from engine.reporting.report import PLAYER
+from engine.reporting.scene import encode_points
 from smpl_rig.motion import Motion, sample, save_npz
 from smpl_rig.rotations import matrix_to_axis_angle
 from smpl_rig.skeleton import BODY_TO_WORLD, JOINT_COUNT, JOINT_INDEX
@@ -73,7 +77,7 @@ def written(scene: scenes.Scene, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("page")
     (folder / "videos").mkdir()
     (folder / "videos" / "waltz.mp4").touch()
-    page.write_page([scene], folder, "// the script", {"waltz": folder / "videos" / "waltz.mp4"}, lambda _: None)
+    page.write_page([scene], folder, {"waltz": folder / "videos" / "waltz.mp4"}, "Both.", lambda _: None)
     return folder
 
 
@@ -136,28 +140,13 @@ def test_the_page_references_nothing_outside_its_folder(written: Path) -> None:
     for name in files:
         place = (written / name).resolve()
         assert place.is_file() and place.is_relative_to(written.resolve()), name
-    sources = [*page.WEB.glob("*.js"), *page.WEB.glob("*.css"), page.WEB / "index.html"]
+    sources = [*page.WEB.iterdir(), *PLAYER.iterdir()]
     assert len(sources) >= 7
     for source in sources:
         assert "//" not in re.sub(r"^\s*//.*$|(?<=\s)// .*$", "", source.read_text(encoding="utf-8"), flags=re.M), (
             source
         )
     assert "default-src 'none'" in html  # the browser itself refuses what the page may not reach
-
-
-def test_the_lock_file_pins_versions_and_names_no_registry() -> None:
-    lock = json.loads((page.WEB / "package-lock.json").read_text(encoding="utf-8"))
-    packages = {name: package for name, package in lock["packages"].items() if name}
-    assert packages["node_modules/three"]["license"] == "MIT"
-    assert all("resolved" not in package and package["integrity"] for package in packages.values())
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("npm") is None, reason="needs npm")
-def test_the_script_holds_three_js_and_its_licence() -> None:
-    script = page.build_script(lambda _: None)
-    assert "SPDX-License-Identifier: MIT" in script and len(script) > 300_000
-    assert not re.search(r"\bimport\s*\(|\brequire\(", script)
 
 
 def test_the_pages_song_is_in_time_with_the_original(written: Path, data: Path) -> None:
@@ -302,8 +291,8 @@ def test_a_limb_seen_from_its_end_is_a_disc() -> None:
 
 
 def test_a_dancer_too_far_away_to_be_stored_is_refused() -> None:
-    with pytest.raises(page.GalleryError, match="40 m from the origin"):
-        page.encode_points(np.full((1, 2, 3), 40, np.float32))
+    with pytest.raises(DataError, match="40 m from the origin"):
+        encode_points(np.full((1, 2, 3), 40, np.float32))
 
 
 @pytest.mark.parametrize(
@@ -327,7 +316,18 @@ def test_what_cannot_be_shown_is_said_in_a_sentence(
     assert not (tmp_path / "out").exists()
 
 
-def test_without_npm_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(page.GalleryError, match=r"Install Node\.js"):
-        page.build_script(lambda _: None)
+def test_sample_dances_are_those_that_a_user_gets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def generate(song: Path, checkpoint: str, style: str, seed: int) -> Any:
+        asked.append((style, seed))
+        return SimpleNamespace(motion=walk(87), beats=np.arange(0.0, SECONDS, 60 / 87))
+
+    monkeypatch.setattr(samples, "generate", generate)
+    monkeypatch.setattr(samples, "load_checkpoint", lambda name: SimpleNamespace(name=name, styles=["waltz", "salsa"]))
+    assert samples.main(["-o", str(tmp_path / "samples"), "--seconds", str(SECONDS)]) == 0
+    assert asked == [("waltz", 0), ("salsa", 0)]
+    index = index_of(tmp_path / "samples")
+    assert [clip["style"] for clip in index["clips"]] == ["waltz", "salsa"] and index["videos"] == {}
+    assert all((tmp_path / "samples" / clip["song"]).stat().st_size > 1000 for clip in index["clips"])
+    assert "the checkpoint default" in (tmp_path / "samples" / "index.html").read_text(encoding="utf-8")

@@ -3,9 +3,8 @@
     python -m benchmarks.gallery --data DATA [--checkpoint C] [--split test] [--seeds N] [--paper FOLDER] -o out/gallery
 
 Writes a page with moving figures and sound that opens from a file (`index.html`), a plot per clip (`plots/`) and a
-video per style (`videos/`). The page is bundled with three.js (MIT licence), which npm installs on the first run.
-Pillow and matplotlib are needed (`benchmarks/requirements.txt`). Exit code 0; 1 after an error, reported in one line on
-stderr; 2 for wrong arguments.
+video per style (`videos/`). The page plays with the player of the Quality Report. Pillow and matplotlib are needed
+(`benchmarks/requirements.txt`). Exit code 0; 1 after an error, reported in one line on stderr; 2 for wrong arguments.
 """
 
 from __future__ import annotations
@@ -16,12 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.gallery.film import write_videos
-from benchmarks.gallery.page import build_script, write_page
+from benchmarks.gallery.page import write_page
 from benchmarks.gallery.scenes import generated, scene, subjects_with_songs
 from engine.data.dataset import SPLITS
 from engine.data.styles import StyleTable
 from engine.errors import EngineError
 from engine.models.loading import find_checkpoint, load_checkpoint
+
+ABOUT = "Real dances beside generated ones, to the same song."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,7 +69,6 @@ def _make(options: argparse.Namespace) -> Path:
         find_checkpoint(checkpoint)
     videos = options.output / "videos"
     videos.mkdir(parents=True, exist_ok=True)
-    script = build_script(_say)  # first, because it can fail for reasons outside the project
     scenes = []
     for subject in subjects:
         dances = []
@@ -80,7 +80,7 @@ def _make(options: argparse.Namespace) -> Path:
                 dances.append((f"{kind}, seed {seed}", motion))
         scenes.append(scene(subject, dances))
     _say("drawing the videos, the longest stage")
-    return write_page(scenes, options.output, script, write_videos(scenes, videos), _say)
+    return write_page(scenes, options.output, write_videos(scenes, videos), ABOUT, _say)
 
 
 def _say(words: str) -> None:

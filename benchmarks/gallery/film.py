@@ -12,9 +12,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks.gallery.encoding import write_film
 from benchmarks.gallery.plot import LEFT, RIGHT, SCREEN, time_strip
-from benchmarks.gallery.scenes import Dancer, Scene, sound
+from benchmarks.gallery.scenes import Scene, sound
 from benchmarks.gallery.view import View
 from demo.pictures import Image as Pixels
+from engine.reporting.scene import Dancer
 
 FPS = 25.0
 WIDTH, HEIGHT = 1280, 720

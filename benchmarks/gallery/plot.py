@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.gallery.scenes import LOUDNESS_RATE, Dancer, Scene
+from benchmarks.gallery.scenes import Scene
 from engine.motion.foot_beats import ENVELOPE_RATE
+from engine.reporting.scene import LOUDNESS_RATE, Dancer
 
 ROW_SECONDS = 15.0
 LEFT, RIGHT = 148, 16

@@ -24,51 +24,23 @@ from engine.data.styles import StyleTable
 from engine.errors import DataError
 from engine.evaluation.dances import Subject, choose_subjects
 from engine.evaluation.evaluate import subjects_of
-from engine.motion.foot_beats import SIGMA, BeatScore, expected_foot_beats, foot_beats, foot_envelope, score_beats
 from engine.pipeline.generate import generate
 from engine.pipeline.request import GenerateRequest
+from engine.reporting import scene as reporting
+from engine.reporting.scene import LOUDNESS_RATE, dancer, expected_beats
 from smpl_rig.motion import Motion
 
 BORROWED_SECONDS = 20.0
 """Length of a scene whose song belongs to another clip."""
-LOUDNESS_RATE = 40
-"""Values a second of a scene's loudness."""
-HIT_SECONDS = SIGMA * float(np.sqrt(2 * np.log(2)))
-"""Distance from the expected time at which a foot beat scores half."""
 
 
 @dataclass(frozen=True)
-class Dancer:
-    """One dance to the scene's song.
-
-    envelope: (N,) `foot_envelope` at `ENVELOPE_RATE`, 0..1. foot_beats: (B,) seconds. on_beat: (B,) which of them
-    score at least a half against the song's beats. score: of all of them; None where the song has fewer than two beats.
-    """
-
-    label: str
-    motion: Motion
-    envelope: NDArray[np.float64]
-    foot_beats: NDArray[np.float64]
-    on_beat: NDArray[np.bool_]
-    score: BeatScore | None
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A clip with a song. dancers: the real one first; all last `seconds` at most.
-
-    loudness: (N,) of the song at `LOUDNESS_RATE`, 0..1. beats: the song's, seconds. expected: when foot beats are
-    expected for them, a little before each; none for a single beat.
-    """
+class Scene(reporting.Scene):
+    """A clip with a song. dancers: the real one first."""
 
     name: str
     style: str
     song: Path
-    seconds: float
-    loudness: NDArray[np.float32]
-    beats: NDArray[np.float64]
-    expected: NDArray[np.float64]
-    dancers: tuple[Dancer, ...]
 
 
 def subjects_with_songs(folder: Path, split: str, names: Sequence[str], styles: StyleTable) -> list[Subject]:
@@ -102,14 +74,30 @@ def scene(subject: Subject, dances: Sequence[tuple[str, Motion]]) -> Scene:
     song = subject.song.path
     seconds = BORROWED_SECONDS if subject.borrowed else subject.motion.seconds
     beats = beats_in_style(heard_song(song).rhythm, subject.usual).times
-    beats = beats[beats < seconds]
-    expected = expected_foot_beats(beats) if len(beats) > 1 else np.zeros(0)
-    frames = round(seconds * FRAME_RATE)
     real = "Real, to other music" if subject.borrowed else "Real"
-    motions = [(real, subject.motion), *((label, at_rate(motion)) for label, motion in dances)]
-    dancers = [_dancer(label, motion.cut(0, frames), beats, expected) for label, motion in motions]
-    loudness = loudness_of(song, seconds, max(round(seconds * LOUDNESS_RATE), 1))
-    return Scene(subject.name, subject.style, song, seconds, loudness, beats, expected, tuple(dancers))
+    return scene_of(subject.name, subject.style, song, seconds, beats, [(real, subject.motion), *dances])
+
+
+def scene_of(
+    name: str,
+    style: str,
+    song: Path,
+    seconds: float,
+    beats: NDArray[np.float64],
+    dances: Sequence[tuple[str, Motion]],
+) -> Scene:
+    """The first seconds of dances, with their labels, at 20 frames/s. beats: the song's. Raises AudioError."""
+    frames, beats = round(seconds * FRAME_RATE), beats[beats < seconds]
+    return Scene(
+        seconds=seconds,
+        loudness=loudness_of(song, seconds, max(round(seconds * LOUDNESS_RATE), 1)),
+        beats=beats,
+        expected=expected_beats(beats),
+        dancers=tuple(dancer(label, at_rate(motion).cut(0, frames), beats) for label, motion in dances),
+        name=name,
+        style=style,
+        song=song,
+    )
 
 
 def generated(subject: Subject, checkpoint: str, style: str | None, seed: int, device: str) -> Motion:
@@ -131,13 +119,3 @@ def sound(scene: Scene, seconds: float) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(samples[None], format="fltp", layout="mono")
     frame.sample_rate = SOUND_RATE
     return frame
-
-
-def _dancer(label: str, motion: Motion, beats: NDArray[np.float64], expected: NDArray[np.float64]) -> Dancer:
-    joints = motion.joints()
-    envelope, found = foot_envelope(joints, motion.fps), foot_beats(joints, motion.fps)
-    # rare peaks are cut off; otherwise they would leave the rest of the curve flat
-    envelope = np.minimum(envelope / max(float(np.quantile(envelope, 0.98)), 1e-9), 1)
-    on_beat = np.abs(found[:, None] - expected[None]).min(axis=1, initial=np.inf) <= HIT_SECONDS
-    score = score_beats(found, beats) if len(beats) > 1 else None
-    return Dancer(label, motion, envelope, found, on_beat, score)

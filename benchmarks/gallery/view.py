@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter1d
 
-from benchmarks.gallery import body
 from benchmarks.gallery.plot import SCREEN
-from benchmarks.gallery.scenes import Dancer
+from engine.reporting import body
+from engine.reporting.scene import Dancer
 from smpl_rig.motion import sample
 
 _FLOOR = (47, 51, 60)

@@ -44,11 +44,11 @@ from engine.data.dataset import DanceDataset
 from engine.data.styles import StyleTable
 from engine.evaluation.dances import REAL, EvaluatedDance, Subject
 from engine.evaluation.evaluate import subjects_of
-from engine.evaluation.metrics.physical import freezing, jerk
 from engine.models.loading import load_own_checkpoint
 from engine.models.torch.checkpoint import TorchCheckpoint
 from engine.models.torch.decoder import MotionDecoder
 from engine.motion.foot_beats import foot_beats, score_beats
+from engine.motion.measures import freezing, jerk
 from engine.motion.room_bounds import keep_in_room
 from engine.pipeline.request import ROOM
 from engine.training.decoder import Batch, PairWindows, decoder_losses

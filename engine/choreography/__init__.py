@@ -47,7 +47,7 @@ from .document_edits import (
 from .kept_poses import limit_poses, move_clips, used_parts
 from .ranges import Range, runs_of
 from .serial import LONGEST_TEXT, VERSION, from_json, to_json
-from .songs import relative_path, relink, songs_beside, with_paths
+from .songs import beats_of, relative_path, relink, song_ranges, songs_beside, with_paths
 
 __all__ = [
     "COPIED",
@@ -78,6 +78,7 @@ __all__ = [
     "Span",
     "Variant",
     "annotated_beats",
+    "beats_of",
     "choose_variant",
     "correction_from",
     "from_json",
@@ -97,6 +98,7 @@ __all__ = [
     "runs_of",
     "set_energy",
     "set_style",
+    "song_ranges",
     "songs_beside",
     "spans_between",
     "split",

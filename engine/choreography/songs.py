@@ -1,4 +1,5 @@
-"""The songs of a document as files: another file for a song, and paths that move with the document's folder.
+"""The songs of a document: where each plays, its beats, another file for it, and paths that move with the document's
+folder.
 
 Pure: nothing here opens a file.
 """
@@ -6,10 +7,32 @@ Pure: nothing here opens a file.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 from .document import Audio, Choreography, file_name, require
+
+
+def song_ranges(document: Choreography) -> Iterator[tuple[Audio, int, int]]:
+    """Each song with the range of positions that it plays in: until the next song begins."""
+    borders = [0, *(audio.at for audio in document.audio[1:]), len(document)]
+    for audio, (first, last) in zip(document.audio, pairwise(borders), strict=True):
+        yield audio, first, last
+
+
+def beats_of(document: Choreography) -> tuple[list[float], list[int]]:
+    """(the beats of all its songs that the document names, in seconds of the dance, rounded to milliseconds; the
+    indices of those that begin a bar)."""
+    rate, beats, ones = document.token_rate, list[float](), list[int]()
+    for audio, first, last in song_ranges(document):
+        begin_bars = set(audio.ones)
+        for number, beat in enumerate(audio.beats):
+            if beat + first / rate < last / rate:
+                if number in begin_bars:
+                    ones.append(len(beats))
+                beats.append(beat + first / rate)
+    return beats, ones
 
 
 def relink(

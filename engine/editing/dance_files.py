@@ -36,7 +36,7 @@ def _facts(document: Choreography) -> dict[str, Any]:
     return {
         "tokens": np.array(document.tokens, np.int64),
         "token_rate": np.float64(document.token_rate),
-        "checkpoint": document.checkpoint.name,
+        "checkpoint": document.checkpoint.short_name,
         "seed": np.int64(document.seed),
         "style": document.style or "",
     }

@@ -21,7 +21,7 @@ from engine.editing.checkpoint_update import open_checkpoint
 from engine.editing.edit_state import EditState
 from engine.editing.extrapolate import extrapolated
 from engine.editing.operations import Operation
-from engine.editing.song_music import is_found, known_beats, on_the_beat, with_correction
+from engine.editing.song_music import is_found, on_the_beat, with_correction
 from engine.editing.splice import placed
 from engine.editing.unchosen_variants import fit_unchosen_variants, tidy
 from engine.errors import AudioError, CancelledError, RequestError
@@ -185,7 +185,7 @@ def _beats(state: EditState) -> NDArray[np.float64]:
     try:
         return state.music().beats
     except AudioError:
-        beats = known_beats(state.document)
+        beats = np.array(doc.beats_of(state.document)[0], np.float64)
         if not len(beats):
             raise
         return beats

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.bounded_files import check_file
-from engine.choreography import Audio, Choreography, Correction
+from engine.choreography import Audio, Choreography, Correction, song_ranges
 from engine.errors import AudioError
 from engine.file_hash import file_sha256
 from engine.models.base import Checkpoint, Music
@@ -28,7 +26,7 @@ def dance_music(document: Choreography, checkpoint: Checkpoint, kept: DanceMusic
     if covers(kept, len(document), checkpoint):
         assert kept is not None
         return kept
-    parts = [_read(*song, document, checkpoint) for song in _song_ranges(document)]
+    parts = [_read(*song, document, checkpoint) for song in song_ranges(document)]
     return _joined(parts)
 
 
@@ -37,7 +35,7 @@ def with_correction(
 ) -> tuple[Choreography, DanceMusic]:
     """The document with the rhythm of its song `number` corrected, and the music of every position, of which that
     song's is computed again. Raises AudioError."""
-    ranges = list(_song_ranges(document))
+    ranges = list(song_ranges(document))
     music = dance_music(document, checkpoint, kept)
     audio, first, last = ranges[number]
     audio = replace(audio, correction=correction)
@@ -81,7 +79,7 @@ def chained_music(
     rate, stride = one.token_rate, checkpoint.stride
     begin, last_of_one = chained.audio[len(one.audio)].at, len(one.audio) - 1
     parts, notices = list[DanceMusic](), list[str]()
-    for number, song in enumerate(_song_ranges(chained)):
+    for number, song in enumerate(song_ranges(chained)):
         _, first, last = song
         source, offset, length = (kept, 0, len(one)) if number <= last_of_one else (kept_two, begin, len(two))
         part: DanceMusic | None = None
@@ -106,19 +104,6 @@ def covers(kept: DanceMusic | None, positions: int, checkpoint: Checkpoint) -> b
     """Whether kept music is of that many positions, as this checkpoint hears it."""
     wanted = (positions * checkpoint.stride, checkpoint.music_width)
     return kept is not None and kept.features.shape == wanted
-
-
-def known_beats(document: Choreography) -> NDArray[np.float64]:
-    """The beats that the document itself names, in seconds of the dance, rounded to milliseconds; for moves that are
-    copied in a dance whose song is not found."""
-    rate = document.token_rate
-    times = [
-        beat + first / rate
-        for audio, first, last in _song_ranges(document)
-        for beat in audio.beats
-        if beat + first / rate < last / rate
-    ]
-    return np.array(times, np.float64)
 
 
 def is_found(audio: Audio) -> bool:
@@ -186,10 +171,3 @@ def _repeated(music: DanceMusic, frames: int) -> DanceMusic:
 
 def _joined(parts: list[DanceMusic]) -> DanceMusic:
     return DanceMusic(np.concatenate([part.features for part in parts]), np.concatenate([part.beats for part in parts]))
-
-
-def _song_ranges(document: Choreography) -> Iterator[tuple[Audio, int, int]]:
-    """Each song with the range of positions that it plays in: until the next song begins."""
-    borders = [0, *(audio.at for audio in document.audio[1:]), len(document)]
-    for audio, (first, last) in zip(document.audio, pairwise(borders), strict=True):
-        yield audio, first, last

@@ -14,22 +14,13 @@ from scipy.interpolate import CubicSpline
 from engine.data.clips import FRAME_RATE
 from engine.evaluation.dances import EvaluatedDance, Subject, songs_of
 from engine.evaluation.metrics.geometric import NAMES, geometric_features
-from engine.evaluation.metrics.physical import (
-    drift,
-    foot_skate,
-    freezing,
-    jerk,
-    jerk_at,
-    kinetic_features,
-    motion_statistics,
-    penetration,
-    physical_foot_contact,
-)
+from engine.evaluation.metrics.physical import jerk_at, kinetic_features, motion_statistics, physical_foot_contact
 from engine.evaluation.metrics.song_match import SongBeats, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
 from engine.evaluation.metrics.tell_apart import UPPER, describe
 from engine.motion.body_frame import in_body_frame
 from engine.motion.foot_beats import FOOT_LEAD, Times, body_beats, foot_beats, score_beats
+from engine.motion.measures import drift, foot_skate, freezing, jerk, penetration
 from smpl_rig.skeleton import JOINT_COUNT
 
 Joints = NDArray[np.floating[Any]]

@@ -11,9 +11,9 @@ from engine.evaluation.measure import BORDER
 from engine.evaluation.metrics.bands import BANDS
 from engine.evaluation.metrics.bands import SECONDS as BAND_SECONDS
 from engine.evaluation.metrics.novelty import SECONDS
-from engine.evaluation.metrics.physical import FROZEN_SPEED
 from engine.evaluation.metrics.style_classifier import ACCEPTED
 from engine.evaluation.summary import Figure, Group, Summary
+from engine.motion.measures import FROZEN_SPEED
 
 NOTHING = "–"
 _BANDS = [f"{low:g}–{high:g} Hz" for low, high in BANDS]

@@ -37,6 +37,16 @@ class DanceScores:
     sliding: float
     variety: float
 
+    @property
+    def total(self) -> float:
+        """What dances are ranked by: the higher, the better. It compares dances to the same song, of one checkpoint."""
+        return (
+            self.likelihood / SPREAD.likelihood
+            + self.beats / SPREAD.beats
+            - self.sliding / SPREAD.sliding
+            + self.variety / SPREAD.variety
+        )
+
 
 SPREAD = DanceScores(likelihood=0.2, beats=0.033, sliding=0.05, variety=0.02)
 """Differences that count equally. Dances to one song have standard deviations of 0.1, 0.04, 0.04 and 0.02 (four songs
@@ -59,14 +69,7 @@ def score_dance(likelihood: float, motion: Motion, beats: BeatTrack) -> DanceSco
 
 def best_first(scores: Sequence[DanceScores]) -> list[int]:
     """Indices of the dances, best first; equal ones in their order."""
-    values = [
-        dance.likelihood / SPREAD.likelihood
-        + dance.beats / SPREAD.beats
-        - dance.sliding / SPREAD.sliding
-        + dance.variety / SPREAD.variety
-        for dance in scores
-    ]
-    return sorted(range(len(values)), key=lambda index: -values[index])
+    return sorted(range(len(scores)), key=lambda index: -scores[index].total)
 
 
 def sliding(joints: NDArray[np.floating]) -> float:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.choreography import Audio, Choreography, Correction, correction_from, new_choreography
+from engine.choreography import Audio, CheckpointIdentity, Choreography, Correction, correction_from, new_choreography
 from engine.errors import CancelledError
 from engine.file_hash import file_sha256
 from engine.models.base import (
@@ -44,7 +44,8 @@ class Dance:
     motion: at the frame rate and of the length that were requested. frames: the whole dance at the checkpoint's frame
     rate, a whole number of frames per position; edits change these. music: what edits need of the song. tokens: (N, K)
     codes, `token_rate` positions a second, from the first frame on. document: its choreography. report: what the user
-    is told, ready for JSON.
+    is told, ready for JSON. others: the candidates that were not the best, best first, as finished as this one and
+    without reports, if the request keeps them; their scores are in the report's `candidates` after the first.
     """
 
     motion: Motion
@@ -57,6 +58,7 @@ class Dance:
     style: str
     document: Choreography
     report: dict[str, Any] = field(default_factory=dict)
+    others: tuple[Dance, ...] = ()
 
     def to_npz(self) -> bytes:
         """The dance as the bytes of an .npz for the add-on, see `smpl_rig.dance_motion.pack_dance_motion`."""
@@ -117,7 +119,7 @@ def _generate(
         song = cancellable(
             lambda: read_song(file, request.start, request.seconds, request.speed, correction), cancelled
         )
-    positions = math.ceil((math.ceil(song.seconds * checkpoint.frame_rate) + 1) / checkpoint.stride)
+    positions = positions_for(song.seconds, checkpoint)
     advance_features(0.0)
     with watch("features"):
         music = cancellable(lambda: checkpoint.music(song, style, positions, advance_features), cancelled)
@@ -136,15 +138,35 @@ def _generate(
         show=show,
     )
     generated = checkpoint.generate(task)
-    best, motion, ranking = _choose(checkpoint, generated, task)
-    advance("feet", 0.96, "Locking the feet")
+    ranked, ranking = _ranked(checkpoint, generated, task)
     wanted = PostProcessing(request.beat_snap, request.room, request.fps or checkpoint.frame_rate, song.seconds)
-    with watch("feet"):
-        processed = post_process(motion, music.beats, wanted, cancelled)
-    tokens, seed = generated.tokens[best], task.seeds[best]
+    finished = []
+    for number, (_, motion) in enumerate(ranked if request.keep_candidates else ranked[:1]):
+        advance("feet", 0.96 + 0.03 * number / len(ranked), "Locking the feet")
+        with watch("feet"):
+            finished.append(post_process(motion, music.beats, wanted, cancelled))
+    processed = finished[0]
     with watch("document"):  # hashes the song and the checkpoint; a song in a video can be a large file
-        made = tokens.tolist(), seed
-        document = cancellable(lambda: _document(request, correction, checkpoint, song, music, *made), cancelled)
+        audio = cancellable(lambda: _audio(request, correction, song, music), cancelled)
+        identity = cancellable(lambda: identity_of(checkpoint.folder), cancelled)
+
+    def dance_of(number: int, report: dict[str, Any], others: tuple[Dance, ...] = ()) -> Dance:
+        index = ranked[number][0]
+        tokens, seed = generated.tokens[index], task.seeds[index]
+        return Dance(
+            finished[number].motion,
+            finished[number].frames,
+            music_of_dance(music, 0, positions, checkpoint.token_rate),
+            tokens,
+            checkpoint.token_rate,
+            checkpoint.name,
+            seed,
+            music.style or "",
+            _document(request, checkpoint, identity, audio, music, tokens.tolist(), seed),
+            report,
+            others,
+        )
+
     advance("done", 1.0, "Done")
     report = {
         **_report(request, device, song, music, processed),
@@ -154,34 +176,31 @@ def _generate(
     }
     if (song.start, song.speed) == (request.start, request.speed):  # and not of a file too long to be heard whole
         fits = music.fits or styles_of(song.heard, song.rhythm, checkpoint)
-        report["rhythm"] = asdict(as_shown(document.audio[0].sha256, song.rhythm, fits))
+        report["rhythm"] = asdict(as_shown(audio.sha256, song.rhythm, fits))
     if request.beat_snap:
         snapped = processed.snapped
         report["beat_snap"] = {"mean_ms": round(snapped.mean_ms, 1), "max_ms": round(snapped.max_ms, 1)}
         report["notices"] = [*report.get("notices", []), *([snapped.notice] if snapped.notice else [])]
-    return Dance(
-        processed.motion,
-        processed.frames,
-        music_of_dance(music, 0, positions, checkpoint.token_rate),
-        tokens,
-        checkpoint.token_rate,
-        checkpoint.name,
-        seed,
-        music.style or "",
-        document,
-        report,
-    )
+    return dance_of(0, report, tuple(dance_of(number, {}) for number in range(1, len(finished))))
 
 
-def _choose(checkpoint: Checkpoint, generated: Generated, task: GenerationTask) -> tuple[int, Motion, dict[str, Any]]:
-    """The index and motion of the best candidate, and what the report says about it. Raises CancelledError."""
+def positions_for(seconds: float, checkpoint: Checkpoint) -> int:
+    """The token positions of a dance of so many seconds: its last frame is not before the song's end."""
+    return math.ceil((math.ceil(seconds * checkpoint.frame_rate) + 1) / checkpoint.stride)
+
+
+def _ranked(
+    checkpoint: Checkpoint, generated: Generated, task: GenerationTask
+) -> tuple[list[tuple[int, Motion]], dict[str, Any]]:
+    """The indices and motions of all candidates, best first, and what the report says about them. Raises
+    CancelledError."""
     count = len(task.seeds)
     if count == 1:
         if generated.motion is not None:
-            return 0, generated.motion, {}
+            return [(0, generated.motion)], {}
         task.advance("motion", 0.95, "Decoding the motion")
         with task.watch("motion"):
-            return 0, checkpoint.decode(generated.tokens[0]), {}
+            return [(0, checkpoint.decode(generated.tokens[0]))], {}
     assert generated.likelihood is not None, "a family that generates several candidates reports their likelihood"
     motions, scores = [], []
     with task.watch("ranking"):
@@ -190,8 +209,8 @@ def _choose(checkpoint: Checkpoint, generated: Generated, task: GenerationTask) 
             motions.append(checkpoint.decode(tokens))
             scores.append(score_dance(generated.likelihood(number), motions[number], task.music.beats))
     order = best_first(scores)
-    ranking = [{"seed": task.seeds[index], **asdict(scores[index])} for index in order]
-    return order[0], motions[order[0]], {"candidates": ranking}
+    ranking = [{"seed": task.seeds[index], "score": scores[index].total, **asdict(scores[index])} for index in order]
+    return [(index, motions[index]) for index in order], {"candidates": ranking}
 
 
 def _report(request: GenerateRequest, device: Device, song: Song, music: Music, processed: Processed) -> dict[str, Any]:
@@ -206,18 +225,10 @@ def _report(request: GenerateRequest, device: Device, song: Song, music: Music, 
     }
 
 
-def _document(
-    request: GenerateRequest,
-    correction: Correction,
-    checkpoint: Checkpoint,
-    song: Song,
-    music: Music,
-    tokens: list[list[int]],
-    seed: int,
-) -> Choreography:
+def _audio(request: GenerateRequest, correction: Correction, song: Song, music: Music) -> Audio:
     file = Path(request.audio).resolve()
     beats, ones = beats_of_song(music, song.seconds)
-    audio = Audio(
+    return Audio(
         str(file),
         file_sha256(file),
         request.start,
@@ -229,11 +240,22 @@ def _document(
         ones=tuple(ones),
         correction=correction,
     )
+
+
+def _document(
+    request: GenerateRequest,
+    checkpoint: Checkpoint,
+    identity: CheckpointIdentity,
+    audio: Audio,
+    music: Music,
+    tokens: list[list[int]],
+    seed: int,
+) -> Choreography:
     return new_choreography(
         tokens,
         checkpoint.token_rate,
         audio,
-        identity_of(checkpoint.folder),
+        identity,
         seed,
         music.style,
         request.temperature,

@@ -34,9 +34,10 @@ class GenerateRequest:
     own. beat_snap: how far the finished dance is re-timed onto the song's beats, 0 (not at all) to 1; the tokens stay
     as they were generated. room: metres; the dance stays in a circle of that diameter around its start, 0 lets it
     travel. candidates: how many dances are generated; the best is kept (see `engine.pipeline.dance_candidates`), and
-    its seed is the dance's. energy: how fast the dance is to be, against what is usual in its style. song_energy: how
-    much it follows how loud and busy the song is, 0 to 1; of no effect on a checkpoint without energy. correction: what
-    a person says of the song's rhythm, see `engine.choreography.Correction`, by name.
+    its seed is the dance's. keep_candidates: whether the others are finished, too (see `generate.Dance`). energy: how
+    fast the dance is to be, against what is usual in its style. song_energy: how much it follows how loud and busy the
+    song is, 0 to 1; of no effect on a checkpoint without energy. correction: what a person says of the song's rhythm,
+    see `engine.choreography.Correction`, by name.
     """
 
     audio: str
@@ -54,6 +55,7 @@ class GenerateRequest:
     beat_snap: float = 0.0
     room: float = ROOM
     candidates: int = 1
+    keep_candidates: bool = False
     energy: float = 1.0
     song_energy: float = FOLLOW_SONG
     correction: dict[str, Any] | None = None

@@ -63,6 +63,15 @@ def read_song(
     return Song(samples, length, resampled, heard, corrected(heard, correction), start, speed)
 
 
+def read_sound(file: Path, rate: int, start: float, seconds: float | None, speed: float) -> NDArray[np.float32]:
+    """(S,) mono samples at `rate` of seconds start..start + seconds (None: to its end) of a file, played at `speed`;
+    none where the file ends before. Raises AudioError, and UndecodedError where Blender must decode the file first."""
+    sound, begin, info = _readable(file, start, seconds)
+    left = begin + info.seconds - start
+    length = left if seconds is None else min(seconds, left)
+    return load_audio(sound, rate, start - begin, length / speed, speed) if length > 0 else np.zeros(0, np.float32)
+
+
 def hear_song(file: Path, progress: Callable[[float], None] = lambda _: None) -> Heard:
     """What is heard of a whole file, kept by its content. progress: called with the fraction done. Raises AudioError,
     and UndecodedError where Blender must decode the file first."""

@@ -22,6 +22,7 @@ from engine.service.edit_commands import add_editing_commands, check_pair
 from engine.service.failures import describe_error
 from engine.service.listen_command import add_listen_command
 from engine.service.output_files import check_output, complete, write_dance
+from engine.service.report_command import add_report_command
 from engine.service.terminal import TerminalProgress, add_device
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def _parser(others: Iterable[AddCommands]) -> argparse.ArgumentParser:
     styles.add_argument("--merges", type=Path, metavar="FILE", help="bpe_simple_vocab_16e6.txt.gz or tokenizer.json")
     styles.set_defaults(run=_style_vectors)
 
-    for add_commands in (add_editing_commands, add_listen_command, *others):
+    for add_commands in (add_editing_commands, add_listen_command, add_report_command, *others):
         add_commands(commands)
     return parser
 

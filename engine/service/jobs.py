@@ -19,6 +19,7 @@ from engine.service.json_values import build_request, to_plain
 if TYPE_CHECKING:
     from engine.choreography import Choreography
     from engine.editing.edit import Edited
+    from engine.pipeline.generate import Dance
     from smpl_rig.dance_motion import DanceMotion
     from smpl_rig.motion import Motion
 
@@ -46,11 +47,11 @@ def run_generate(params: dict[str, Any], progress: Reporter, cancelled: Cancelle
 
     params: the fields of `GenerateRequest`, `stream` (true: frames are sent while later tokens are generated) and
     `compose` (a style: where there is no file `audio` yet, its demo song is written there first).
-    Returns `npz` (the motion file as `protocol.pack_bytes`), `document` (its choreography as JSON text) and `report`.
-    Raises EngineError.
+    Returns `npz` (the motion file as `protocol.pack_bytes`), `document` (its choreography as JSON text) and `report`;
+    where `keep_candidates` was asked for and there are several, also its `score` and `candidates`: the same three but
+    the report of every other one, best first. Raises EngineError.
     """
     progress("load", 0.0, "Loading the engine's libraries")
-    from engine.choreography import to_json
     from engine.pipeline.generate import generate
     from engine.pipeline.request import GenerateRequest
 
@@ -68,11 +69,19 @@ def run_generate(params: dict[str, Any], progress: Reporter, cancelled: Cancelle
         progress.notify(protocol.MOTION, {"first_frame": first_frame, "frame_rate": motion.fps, "npz": arrays})
 
     dance = generate(request, progress, cancelled, show if stream else None)
-    return {
-        "npz": protocol.pack_bytes(dance.to_npz()),
-        "document": to_json(dance.document),
-        "report": to_plain(dance.report),
-    }
+    result = {**_packed(dance), "report": to_plain(dance.report)}
+    if dance.others:
+        scores = [ranked["score"] for ranked in dance.report["candidates"]]
+        others = zip(dance.others, scores[1:], strict=True)
+        result["score"] = scores[0]
+        result["candidates"] = [{**_packed(other), "score": score} for other, score in others]
+    return result
+
+
+def _packed(dance: Dance) -> dict[str, Any]:
+    from engine.choreography import to_json
+
+    return {"npz": protocol.pack_bytes(dance.to_npz()), "document": to_json(dance.document)}
 
 
 def _compose(style: object, file: Path, progress: ProgressCallback, cancelled: CancelledCallback) -> None:
@@ -183,6 +192,35 @@ def _pack_dance(edited: Edited) -> dict[str, Any]:
     }
 
 
+@dataclasses.dataclass(frozen=True)
+class ReportRequest:
+    """A dance as in `EditRequest`. file: the page to write (.html). name: of the dancer, the page's title."""
+
+    document: str
+    npz: str
+    file: str
+    name: str = "Dance"
+
+
+def run_report(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
+    """Write the Quality Report of a dance. params: the fields of `ReportRequest`. Returns `file`, `figures` by name and
+    `notices` for the user. Raises `EngineError`; nothing is written then."""
+    request = build_request(ReportRequest, params)
+    progress("load", 0.0, "Loading the engine's libraries")
+    from engine.reporting.report import quality_report, subject_of
+    from engine.runtime.cancellable import cancellable
+    from engine.service.output_files import check_output, complete
+
+    file = Path(request.file)
+    check_output(file, (".html",))
+    document, dance = _unpack_dance(request.document, request.npz)
+    progress("report", 0.3, "Measuring the dance")
+    report = cancellable(lambda: quality_report(subject_of(document, dance.motion, request.name)), cancelled)
+    with complete(file) as partial:
+        partial.write_text(report.html, encoding="utf-8")
+    return {"file": str(file), "figures": report.figures, "notices": [*report.notices]}
+
+
 def run_listen(params: dict[str, Any], progress: ProgressCallback, cancelled: CancelledCallback) -> dict[str, Any]:
     """Listen to a song. params: the fields of `ListenRequest`. Returns those of `SongRhythm`. Raises EngineError."""
     progress("load", 0.0, "Loading the engine's libraries")
@@ -290,6 +328,7 @@ HANDLERS: dict[str, Handler] = {
     protocol.EDIT: run_edit,
     protocol.CHAIN: run_chain,
     protocol.LISTEN: run_listen,
+    protocol.REPORT: run_report,
     protocol.DOCTOR: run_doctor,
     protocol.IMPORT: run_import,
     protocol.FETCH_ENCODEC: run_fetch_encodec,

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data.clips import at_rate
-from engine.data.energy import SLOWEST, energies, speeds
 from engine.data.idle_parts import moving_parts
 from engine.data.songs import RecordedDance, SongFile
 from engine.models.torch.vqvae import MotionVQVAE
 from engine.motion import representation as rep
+from engine.motion.energy import SLOWEST, energies, speeds
 from engine.training.medleys import medleys
 from engine.training.pairs import SHORTEST, Pair, PairSource, TimedDance
 
@@ -65,7 +65,7 @@ class PairMaker:
 
 
 def usual_speeds(dances: Sequence[RecordedDance]) -> dict[str, float]:
-    """The mean speed, m/s, of each style's dances where they move (see `engine.data.energy`)."""
+    """The mean speed, m/s, of each style's dances where they move (see `engine.motion.energy`)."""
     found: dict[str, list[NDArray[np.float32]]] = {}
     for dance in dances:
         parts = moving_parts(at_rate(dance.clip.motion))

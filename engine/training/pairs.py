@@ -27,7 +27,7 @@ SHORTEST = 80
 class Pair:
     """A training pair: codes (N, K) and the music features (N * stride, 37) that belong to them, None for no music.
 
-    style: its index. kind: real, rhythm or silent. energy: (N,), see `engine.data.energy`; None if unknown. joins:
+    style: its index. kind: real, rhythm or silent. energy: (N,), see `engine.motion.energy`; None if unknown. joins:
     positions at which another clip begins.
     """
 

@@ -95,11 +95,22 @@ class SongRhythm:
 
 
 @dataclass(frozen=True)
+class CandidateAnswer:
+    """A dance that was not the best: bytes of its motion file, its choreography as JSON text, and what it was ranked
+    by."""
+
+    npz: bytes
+    document: str
+    score: float
+
+
+@dataclass(frozen=True)
 class DanceAnswer:
     """A generated or edited dance.
 
     npz: bytes of the motion file. document: its choreography as JSON text. notices: sentences for the user. fills: what
-    an edit generated. rhythm: of the song of a new dance.
+    an edit generated. rhythm: of the song of a new dance. candidates: the others of which it is the best, best first.
+    score: what it was ranked by then.
     """
 
     npz: bytes
@@ -107,6 +118,8 @@ class DanceAnswer:
     notices: tuple[str, ...]
     fills: tuple[Fill, ...]
     rhythm: SongRhythm | None = None
+    candidates: tuple[CandidateAnswer, ...] = ()
+    score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,17 +132,28 @@ class CheckAnswer:
 
 def read_dance(result: object) -> DanceAnswer:
     """The answer to `generate`, `edit` and `chain`."""
-    packed, report = _get(result, "npz", str), _get(result, "report", dict)
-    try:
-        npz = unpack_bytes(packed)
-    except GarbageError as error:
-        raise unusable(error) from error
+    report = _get(result, "report", dict)
     fills = tuple(
         Fill(_count(fill, "start"), _count(fill, "stop"), _count(fill, "tried"), _number(fill, "correction_cm"))
         for fill in _list(report, "fills", dict)
     )
     rhythm = read_rhythm(report["rhythm"]) if report.get("rhythm") is not None else None
-    return DanceAnswer(npz, _get(result, "document", str), _sentences(report, "notices"), fills, rhythm)
+    candidates = tuple(
+        CandidateAnswer(_npz(candidate), _get(candidate, "document", str), _number(candidate, "score"))
+        for candidate in _list(result, "candidates", dict)
+    )
+    document, notices = _get(result, "document", str), _sentences(report, "notices")
+    score = _number(result, "score") if candidates else None
+    return DanceAnswer(_npz(result), document, notices, fills, rhythm, candidates, score)
+
+
+def _npz(data: object) -> bytes:
+    """The bytes of a motion file in an answer."""
+    packed = _get(data, "npz", str)
+    try:
+        return unpack_bytes(packed)
+    except GarbageError as error:
+        raise unusable(error) from error
 
 
 def read_rhythm(result: object) -> SongRhythm:
@@ -169,6 +193,11 @@ def read_check(result: object) -> CheckAnswer:
 def read_import(result: object) -> tuple[str, ...]:
     """The warnings in the answer to `import`, sentences for the user."""
     return _sentences(result, "warnings")
+
+
+def read_report(result: object) -> tuple[str, tuple[str, ...]]:
+    """The page and the notices, sentences for the user, in the answer to `report`."""
+    return _get(result, "file", str), _sentences(result, "notices")
 
 
 def read_fetched(result: object) -> str:

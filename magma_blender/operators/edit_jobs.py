@@ -17,22 +17,30 @@ from ..engine_host.notices import Notice
 from ..engine_host.session import Ahead, Job, session
 from ..errors import SceneError
 from ..media import song_asset, strips
-from ..scene import edits, own_keyframes
+from ..scene import edits, own_keyframes, review
 from ..scene.armature_reference import ArmatureReference
-from ..scene.dancer import load
+from ..scene.dancer import Dancer, load
 from ..scene.generated_dance import read_generated
+from ..scene.selection import places_text
 from ..scene.target import target_of
 
 
 def start_edit(
-    armature: bpy.types.Object, operations: Sequence[dict[str, object]], title: str, follows: bool = False
+    armature: bpy.types.Object,
+    operations: Sequence[dict[str, object]],
+    title: str,
+    follows: bool = False,
+    name: str | None = None,
+    manner: review.Manner = review.reviewed,
 ) -> Job:
-    """Ask the engine for operations (fields of `engine.editing.operations.Operation`). follows: whether what comes
-    after moves that are generated again may move in the world. Raises MagmaError, with nothing begun."""
+    """Ask the engine for operations (fields of `engine.editing.operations.Operation`). title: what is going on.
+    follows: whether what comes after moves that are generated again may move in the world. name: what the history and
+    the review call it, to which places are added where operations have some; None is the title. manner: what the edit
+    means for review. Raises MagmaError, with nothing begun."""
     dancer, setup = edits.ready(armature), session.setup()
     target = ArmatureReference(armature)
     params: dict[str, object] = {
-        "document": _for_engine(dancer.document),
+        "document": for_engine(dancer.document),
         "npz": pack_bytes(dancer.npz),
         "operations": list(operations),
         "follows": follows,
@@ -41,11 +49,17 @@ def start_edit(
 
     def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
-        edits.finish_edit(found, dancer, answer)
+        edits.finish_edit(found, dancer, answer, _with_places(name or title, dancer, operations), manner)
         return found
 
     ahead = _ahead_on(target)
     return session.begin_job(EDIT, params, setup, f"{title}: {armature.name}", finish, _tell, target, ahead=ahead)
+
+
+def _with_places(name: str, dancer: Dancer, operations: Sequence[dict[str, object]]) -> str:
+    places = [(start, stop) for start, stop in ((each.get("start"), each.get("stop")) for each in operations)]
+    ranges = [(start, stop) for start, stop in places if isinstance(start, int) and isinstance(stop, int)]
+    return f"{name}, {places_text(dancer, ranges)}" if ranges else name
 
 
 def _ahead_on(target: ArmatureReference) -> Ahead:
@@ -64,11 +78,11 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
         raise SceneError(
             f"The dances have {dancer.fps:g} and {other.fps:g} frames a second: generate one of them again."
         )
-    target = ArmatureReference(first)
+    target, second_name = ArmatureReference(first), second.name
     params: dict[str, object] = {
-        "first_document": _for_engine(dancer.document),
+        "first_document": for_engine(dancer.document),
         "first_npz": pack_bytes(dancer.npz),
-        "second_document": _for_engine(other.document),
+        "second_document": for_engine(other.document),
         "second_npz": pack_bytes(other.npz),
         "seconds": seconds,
         "device": setup.device,
@@ -76,10 +90,11 @@ def start_chain(first: bpy.types.Object, second: bpy.types.Object, seconds: floa
 
     def finish(_context: bpy.types.Context, answer: DanceAnswer) -> bpy.types.Object:
         found = target.find()
-        edits.finish_chain(found, dancer, answer)
+        edits.finish_chain(found, dancer, answer, f'Chain with "{second_name}"')
         return found
 
-    title = f"Joining: {first.name}, {second.name}"
+    second_name = second.name
+    title = f"Joining: {first.name}, {second_name}"
     return session.begin_job(CHAIN, params, setup, title, finish, _tell, target, ahead=_ahead_on(target))
 
 
@@ -89,7 +104,7 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
     own = own_keyframes.read(armature)
     target = ArmatureReference(armature)
     params: dict[str, object] = {
-        "document": _for_engine(own.document),
+        "document": for_engine(own.document),
         "npz": pack_bytes(own.npz),
         "operations": [{"do": "tokenize", "start": start, "stop": stop} for start, stop in own.ranges],
         "device": setup.device,
@@ -106,7 +121,7 @@ def start_keeping_keyframes(armature: bpy.types.Object, setup: EngineSetup) -> J
     return session.begin_job(EDIT, params, setup, f"Encoding your keyframes: {armature.name}", finish, tell, target)
 
 
-def _for_engine(document: Choreography) -> str:
+def for_engine(document: Choreography) -> str:
     """A document as JSON text, its songs where they are now."""
     return to_json(song_asset.located(document, engine_setup.spare_sounds()))
 

@@ -12,10 +12,9 @@ from smpl_rig.blender.context import manager_of, scene_of
 from .. import paths
 from ..errors import SceneError
 from ..scene.dance_keys import current
-from ..scene.selection import find_dancer
 from .edit_jobs import start_edit
 from .job_operator import JobOperator
-from .on_dancer import OnDancer
+from .on_dancer import OnDancer, dancer_to_edit
 from .results import CANCELLED, Result
 
 
@@ -42,10 +41,12 @@ class MAGMA_OT_insert_motion(JobOperator, OnDancer):
         """Ask the engine."""
         if not self.filepath:
             raise SceneError("No motion is given: choose a file (.npz, .bvh).")
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         position = current(armature).position_at(scene_of(context).frame_current)
         file = paths.absolute(self.filepath)
-        start_edit(armature, [{"do": "insert", "start": position, "file": file}], f'Inserting "{Path(file).name}"')
+        name = Path(file).name
+        insert: dict[str, object] = {"do": "insert", "start": position, "file": file}
+        start_edit(armature, [insert], f'Inserting "{name}"', name=f'Insert "{name}"')
 
 
 class MAGMA_OT_browse_motion(OnDancer):

@@ -10,14 +10,14 @@ from smpl_rig.blender.context import scene_of
 
 from ..engine_host.session import session
 from ..errors import MagmaError, SceneError, SetupError
-from ..scene import edits, own_keyframes, variants
+from ..scene import edits, own_keyframes, review, variants
 from ..scene.armature_reference import ArmatureReference
 from ..scene.dance_keys import current
 from ..scene.dancer import has_dance
 from ..scene.selection import find_dancer, places_text, selected, selected_one
 from .edit_jobs import start_chain, start_edit, start_keeping_keyframes
 from .job_operator import JobOperator
-from .on_dancer import OnDancer
+from .on_dancer import OnDancer, dancer_to_edit
 from .results import Result, do
 
 
@@ -40,7 +40,7 @@ class MAGMA_OT_regenerate_free(Following, JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        start_edit(find_dancer(context), [{"do": "regenerate"}], "Regenerating", self.follow)
+        start_edit(dancer_to_edit(context), [{"do": "regenerate"}], "Regenerating", self.follow, self.bl_label)
 
 
 class MAGMA_OT_replace_spans(Following, JobOperator, OnDancer):
@@ -54,12 +54,12 @@ class MAGMA_OT_replace_spans(Following, JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         ranges, _ = selected(context, armature, current(armature))
         operations: list[dict[str, object]] = [
             {"do": "replace", "start": start, "stop": stop, "variants": self.variants} for start, stop in ranges
         ]
-        start_edit(armature, operations, "Replacing", self.follow)
+        start_edit(armature, operations, "Replacing", self.follow, self.bl_label)
 
 
 class MAGMA_OT_switch_variant(JobOperator, OnDancer):
@@ -76,7 +76,7 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> str | None:
         """Use the poses that are kept, or ask the engine where there are none or they do not fit any more."""
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         dancer = current(armature)
         place = self.position if self.position >= 0 else selected_one(context, armature, dancer)[0]
         span = dancer.document.span_at(min(place, len(dancer.document) - 1))
@@ -85,7 +85,9 @@ class MAGMA_OT_switch_variant(JobOperator, OnDancer):
         index = (span.chosen + self.step) % len(span.variants)
         if variants.dance(armature, span.start, index):
             return f"Variant {index + 1} of {len(span.variants)}."
-        start_edit(armature, [{"do": "choose", "start": span.start, "index": index}], "Switching the variant")
+        choose: dict[str, object] = {"do": "choose", "start": span.start, "index": index}
+        name = f"Variant {index + 1}, {places_text(dancer, [(span.start, span.stop)])}"
+        start_edit(armature, [choose], "Switching the variant", name=name, manner=review.continuing)
         return None
 
 
@@ -98,9 +100,10 @@ class MAGMA_OT_mirror_spans(JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         ranges, _ = selected(context, armature, current(armature))
-        start_edit(armature, [{"do": "mirror", "start": start, "stop": stop} for start, stop in ranges], "Mirroring")
+        operations: list[dict[str, object]] = [{"do": "mirror", "start": start, "stop": stop} for start, stop in ranges]
+        start_edit(armature, operations, "Mirroring", name=self.bl_label)
 
 
 class _Clipboard:
@@ -139,14 +142,14 @@ class MAGMA_OT_paste_moves(JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         if _Clipboard.target is None:
             raise SceneError("No moves are copied: select some and press Copy Moves.")
         if _Clipboard.target.find() != armature:
             raise SceneError("The copied moves are another dancer's: copy some of this one.")
         start, stop = _Clipboard.part
         to = current(armature).position_at(scene_of(context).frame_current)
-        start_edit(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting")
+        start_edit(armature, [{"do": "copy", "start": start, "stop": stop, "to": to}], "Pasting", name=self.bl_label)
 
 
 class MAGMA_OT_make_loop(JobOperator, OnDancer):
@@ -158,7 +161,7 @@ class MAGMA_OT_make_loop(JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        start_edit(find_dancer(context), [{"do": "loop"}], "Making a loop")
+        start_edit(dancer_to_edit(context), [{"do": "loop"}], "Making a loop", name=self.bl_label)
 
 
 class MAGMA_OT_chain_dances(JobOperator, OnDancer):
@@ -172,7 +175,7 @@ class MAGMA_OT_chain_dances(JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        first = find_dancer(context)
+        first = dancer_to_edit(context)
         others = [obj for obj in scene_of(context).objects if obj.select_get() and obj != first]
         others = [obj for obj in others if has_dance(obj)]
         if len(others) != 1:
@@ -191,7 +194,7 @@ class MAGMA_OT_keep_keyframes(JobOperator, OnDancer):
 
     def start(self, context: bpy.types.Context) -> str | None:
         """Ask the engine for their tokens, if there is one."""
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         self._target = ArmatureReference(armature)
         try:
             setup = session.setup()

@@ -10,7 +10,7 @@ from engine.choreography import Choreography, Range
 
 from ..engine_host.session import session
 from ..errors import SceneError
-from ..scene import edits
+from ..scene import edits, review
 from ..scene.dance_keys import current
 from ..scene.selection import find_dancer, places_text, selected
 from .results import Result, do, refuse
@@ -33,6 +33,13 @@ class OnDancer(bpy.types.Operator):
         return True
 
 
+def dancer_to_edit(context: bpy.types.Context) -> bpy.types.Object:
+    """`find_dancer`, which shows the dance after the edit in review from now on. Raises SceneError."""
+    armature = find_dancer(context)
+    review.show_after(armature)
+    return armature
+
+
 def change_selected(
     operator: bpy.types.Operator,
     context: bpy.types.Context,
@@ -42,7 +49,7 @@ def change_selected(
     """Edit the document at the selected places. done: what was done, given where."""
 
     def work() -> str:
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         dancer = current(armature)
         ranges, _ = selected(context, armature, dancer)
 
@@ -51,7 +58,7 @@ def change_selected(
                 document = edit(document, part)
             return document
 
-        edits.change(armature, edit_all, dancer)
+        edits.change(armature, edit_all, f"{operator.bl_label}, {places_text(dancer, ranges)}", dancer)
         return done(places_text(dancer, ranges))
 
     return do(operator, work)

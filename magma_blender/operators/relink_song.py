@@ -47,7 +47,7 @@ class MAGMA_OT_relink_song(SongBrowser, OnDancer):
             def relink(document: Choreography) -> Choreography:
                 return song_asset.relinked(document, file, self.another_recording, spare)
 
-            edits.change(find_dancer(context), relink)
+            edits.change(find_dancer(context), relink, self.bl_label)
             song_asset.forget()
             return f'"{file.name}" is the song of the dance.'
 

@@ -25,16 +25,15 @@ from ..engine_host.session import session
 from ..errors import SceneError
 from ..media import sounds, strips
 from ..media.sounds import Source
-from ..scene import beat_markers, song_rhythms
+from ..scene import beat_markers, review, song_rhythms
 from ..scene.dancer import load
 from ..scene.scene_reference import SceneReference
 from ..scene.scene_settings import AUTO_STYLE, settings_of
-from ..scene.selection import find_dancer
 from ..scene.song_rhythms import KnownRhythm
 from .edit_jobs import start_edit
 from .engine import run_task
 from .job_operator import JobOperator
-from .on_dancer import OnDancer
+from .on_dancer import OnDancer, dancer_to_edit
 from .results import FINISHED, Result, do, refuse
 
 PAUSE = 2.5
@@ -337,14 +336,14 @@ class MAGMA_OT_update_rhythm(OnDancer, JobOperator):
 
     def start(self, context: bpy.types.Context) -> None:
         """Ask the engine."""
-        armature = find_dancer(context)
+        armature = dancer_to_edit(context)
         songs = song_rhythms.outdated(scene_of(context), load(armature).document)
         if not songs:
             raise SceneError("The dance has the rhythm of its songs as it is known.")
         operations: list[dict[str, object]] = [
             {"do": "rhythm", "song": number, "correction": asdict(correction)} for number, correction in songs
         ]
-        start_edit(armature, operations, "Correcting the rhythm")
+        start_edit(armature, operations, "Correcting the rhythm", name=self.bl_label, manner=review.accepting)
 
 
 CLASSES = (

@@ -16,7 +16,7 @@ from ..scene import beat_markers, edits
 from ..scene.dance_keys import current
 from ..scene.dancer import load
 from ..scene.selection import find_dancer, selected
-from .on_dancer import OnDancer, change_selected
+from .on_dancer import OnDancer, change_selected, dancer_to_edit
 from .results import CANCELLED, Result, do, say
 
 
@@ -65,7 +65,7 @@ class MAGMA_OT_toggle_span_lock(OnDancer):
             return (doc.unlock if span.locked else doc.lock)(document, span.start, span.stop)
 
         def work() -> str:
-            edits.change(find_dancer(context), toggle)
+            edits.change(dancer_to_edit(context), toggle, self.bl_label)
             return "Lock toggled."
 
         return do(self, work)
@@ -82,12 +82,12 @@ class MAGMA_OT_split_span(OnDancer):
         """Split it."""
 
         def work() -> str:
-            armature = find_dancer(context)
+            armature = dancer_to_edit(context)
             dancer = current(armature)
             position = dancer.position_at(scene_of(context).frame_current)
             if dancer.document.span_at(position).start == position:
                 raise SceneError("A span begins here already: move the playhead.")
-            edits.change(armature, lambda document: doc.split(document, position), dancer)
+            edits.change(armature, lambda document: doc.split(document, position), self.bl_label, dancer)
             return f"Split at {dancer.seconds_of(position):.1f} s."
 
         return do(self, work)
@@ -106,7 +106,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
         """Split them."""
 
         def work() -> str:
-            armature = find_dancer(context)
+            armature = dancer_to_edit(context)
             dancer = current(armature)
             ranges, _ = selected(context, armature, dancer)
             beats = beat_markers.beats_of(dancer)
@@ -121,7 +121,7 @@ class MAGMA_OT_split_at_bars(OnDancer):
                     document = doc.split(document, place)
                 return document
 
-            edits.change(armature, split_all, dancer)
+            edits.change(armature, split_all, self.bl_label, dancer)
             return f"Split at {len(inside)} places."
 
         return do(self, work)

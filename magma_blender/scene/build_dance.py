@@ -13,11 +13,13 @@ from smpl_rig.blender.context import scene_of, units_a_metre
 
 from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
-from . import dance_keys, song_rhythms
+from . import candidates, dance_keys, review, song_rhythms
 from .armature_reference import ArmatureReference
 from .dancer import Dancer
 from .generated_dance import read_generated
 from .generation_plan import DancePlan
+from .history import recording
+from .nla_dance import tracks_or_nothing
 from .target import new_target
 from .transaction import all_or_nothing
 
@@ -47,16 +49,21 @@ def build(
 
     Raises MagmaError; the scene is then as it was.
     """
-    generated = read_generated(answer)
+    generated, others = read_generated(answer), candidates.read_answer(answer)
     dancer = Dancer(generated.document, generated.npz, plan.frame_start, plan.fps, plan.name, "", plan.beat_snap)
     found = target.find() if target else None
     if found is not None:
         new_target(found, plan.frame_start).check()
     scene = plan.scene.find()
-    with _in_scene(context, scene), all_or_nothing(found):
+    with _in_scene(context, scene), review.accepting(found), all_or_nothing(found):
+        begun = recording.begin(found)
         armature = found if found is not None else _new_armature(plan, scene)
         dancer = dance_keys.write_new_action(armature, dancer, generated.motion, plan.name)
         dance_keys.store_keyed(armature, dancer, len(generated.motion))
+        recording.finish(armature, recording.GENERATE, begun)
+        if others:
+            with tracks_or_nothing(armature):
+                candidates.keep(armature, dancer, others, answer.score)
     if answer.rhythm is not None:
         song_rhythms.keep(scene, plan.audio, answer.rhythm, plan.correction)
     return armature

@@ -15,7 +15,7 @@ from ..errors import SceneError
 from . import span_list
 from .dancer import Dancer, load, load_or_none, write
 from .keyed_target import Former, Keyed
-from .target import new_target, target_of
+from .target import Target, new_target, target_of
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -105,14 +105,16 @@ def rewrite(armature: bpy.types.Object, dancer: Dancer, before: Motion, motion: 
     target_of(armature, dancer).rewrite(motion, changed, dancer.frame_start)
 
 
-def write_new_action(armature: bpy.types.Object, dancer: Dancer, motion: Motion, name: str | None = None) -> Dancer:
-    """Key a motion in a new action, from where the dance begins, on the target that the armature is now; the dancer as
-    it is then. The action before stays in the file where anything in it is not the add-on's own. name: the new
-    action's; None is that of the action before. Raises SceneError, with everything as it was."""
+def write_new_action(
+    armature: bpy.types.Object, dancer: Dancer, motion: Motion, name: str | None = None, target: Target | None = None
+) -> Dancer:
+    """Key a motion in a new action, from where the dance begins, on a target, which for None is what the armature is
+    now; the dancer as it is then. The action before stays in the file where anything in it is not the add-on's own.
+    name: the new action's; None is that of the action before. Raises SceneError, with everything as it was."""
     former, present = _former(armature)
     if name is None:
         name = present.name if former is not None and present is not None else dancer.action
-    target = new_target(armature, dancer.frame_start, dancer.document, dancer.character)
+    target = target or new_target(armature, dancer.frame_start, dancer.document, dancer.character)
     target.write(motion, dancer.frame_start, name, former)
     return replace(dancer, character=target.character)
 

@@ -53,6 +53,7 @@ _FIELDS = (
     "key_prints",
     "character",
 )
+_VERSION_KEPT = "version_kept"
 
 Value = TypeVar("Value")
 
@@ -170,19 +171,19 @@ def _carries(armature: bpy.types.Object, key: str) -> bool:
 
 
 def _value(armature: bpy.types.Object, key: str) -> object:
-    values = (holder.get(key) for holder in _holders(armature))
+    values = (holder.get(key) for holder in holders(armature))
     return next((value for value in values if value is not None), None)
 
 
 def keeper(armature: bpy.types.Object) -> bpy.types.ID:
     """What carries the record: the armature, or its action where it is a library override, the one that carries a
     record already. Custom properties that are added to an override are not saved; its actions are this file's own."""
-    holders = _holders(armature)
-    return next((holder for holder in holders if any(holder.get(key) is not None for key in KEYS)), holders[0])
+    found = holders(armature)
+    return next((holder for holder in found if any(holder.get(key) is not None for key in KEYS)), found[0])
 
 
-def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
-    """What may carry the record."""
+def holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
+    """What may carry the record, and whatever else belongs to the dance."""
     if armature.override_library is None:
         return [armature]
     return [*(place.action for place in places(armature) if place.action.library is None), armature]
@@ -191,13 +192,13 @@ def _holders(armature: bpy.types.Object) -> list[bpy.types.ID]:
 def _danced(armature: bpy.types.Object, action: object) -> bpy.types.ID:
     """What shall carry the record: of an override's own actions, the one that holds the keys of the dance, which has
     this name, else the first one that moves bones."""
-    holders = _holders(armature)
+    found = holders(armature)
     if armature.override_library is None:
-        return holders[0]
-    own = [place for place in places(armature) if place.action in holders]
+        return found[0]
+    own = [place for place in places(armature) if place.action in found]
     named = [place.action for place in own if place.action.name == action]
     posing = [place.action for place in own if any(c.data_path.startswith("pose.bones[") for c in place.curves())]
-    return (*named, *posing, holders[0])[0]
+    return (*named, *posing, found[0])[0]
 
 
 def _unshared(armature: bpy.types.Object) -> list[bpy.types.ID]:
@@ -211,10 +212,8 @@ def load(armature: bpy.types.Object) -> Dancer:
     """What the armature carries. Raises SceneError where that is nothing, or damaged."""
     try:
         stored = {key: _bounded(_value(armature, key)) for key in KEYS if _carries(armature, key)}
-        if RECORD_KEY in stored:
-            return read(stored[RECORD_KEY])
-        if has_dance(armature):
-            return read(dancer_migration.upgraded(stored, beats_per_bar))
+        if RECORD_KEY in stored or has_dance(armature):
+            return read_stored(stored)
     except ValueError as error:
         raise SceneError(
             f'What "{armature.name}" carries of its dance is damaged ({error}): generate the dance again, or go back '
@@ -223,6 +222,14 @@ def load(armature: bpy.types.Object) -> Dancer:
     if dancer_migration.ABOUT_KEY in stored:
         raise SceneError(f'The dance of "{armature.name}" was made before dances could be edited: generate it again.')
     raise SceneError(f'"{armature.name}" carries no dance: select an armature that Generate Dance has made.')
+
+
+def read_stored(stored: Mapping[str, object]) -> Dancer:
+    """A dancer from the properties that it is kept in, as plain values, of this format or the one before. Raises
+    ValueError with a clause that says what is wrong."""
+    if RECORD_KEY in stored:
+        return read(stored[RECORD_KEY])
+    return read(dancer_migration.upgraded(stored, beats_per_bar))
 
 
 def load_or_none(armature: bpy.types.Object) -> Dancer | None:
@@ -280,12 +287,28 @@ def _sketched(armature: bpy.types.Object) -> _Sketch | None:
 
 
 def write(armature: bpy.types.Object, dancer: Dancer) -> None:
-    """Keep a dancer on the armature, in one go, in place of what it carried of this format or the one before. The paths
-    of its songs become relative to the .blend."""
+    """Keep a dancer on the armature, in one go, in place of what it carried of this format or the one before."""
+    put_back(armature, {RECORD_KEY: record_of(dancer)})
+
+
+def kept_in(block: bpy.types.ID, key: str) -> Dancer:
+    """What a custom property keeps of a dance that is not an armature's own, as `record_of` made it. Raises SceneError
+    where that is nothing, or damaged."""
+    try:
+        return read(_bounded(block.get(key)))
+    except ValueError as error:
+        raise SceneError(
+            f'The dance that is kept with "{block.name}" is damaged ({error}): generate it again, or go back to an '
+            "earlier version of the file."
+        ) from error
+
+
+def record_of(dancer: Dancer) -> dict[str, object]:
+    """The plain values of a record, which `read` reads; the paths of songs become relative to the .blend."""
     document = song_asset.stored(dancer.document)
     text = to_json(document)
     remember(text, document)
-    record = {
+    return {
         "version": VERSION,
         "document": text,
         "motion": dancer.npz,
@@ -297,7 +320,30 @@ def write(armature: bpy.types.Object, dancer: Dancer) -> None:
         "key_prints": list(dancer.key_prints),
         "character": dancer.character,
     }
-    put_back(armature, {RECORD_KEY: record})
+
+
+def document_text(armature: bpy.types.Object) -> str:
+    """The document that the armature carries, as it is kept. Raises SceneError where it carries none of this format."""
+    record = _value(armature, RECORD_KEY)
+    text = record.get("document") if hasattr(record, "get") else None
+    if not isinstance(text, str):
+        raise SceneError(f'"{armature.name}" carries no dance: select an armature that Generate Dance has made.')
+    return text
+
+
+def version_kept(armature: bpy.types.Object) -> int | None:
+    """The number of the version that the history has of just this record; None where it has none, since only who keeps
+    one says so, and every new record says nothing."""
+    record = _value(armature, RECORD_KEY)
+    number = record.get(_VERSION_KEPT) if hasattr(record, "get") else None
+    return number if isinstance(number, int) else None
+
+
+def say_kept(armature: bpy.types.Object, number: int) -> None:
+    """The history has the armature's record as this version."""
+    record = keeper(armature)[RECORD_KEY]
+    assert hasattr(record, "__setitem__")
+    record[_VERSION_KEPT] = number
 
 
 def read(record: object) -> Dancer:

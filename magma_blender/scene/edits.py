@@ -14,26 +14,33 @@ from smpl_rig.blender import compat
 from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer, unusable
 from ..errors import SceneError
-from . import dance_keys
+from . import dance_keys, review
 from .dancer import Dancer
 from .generated_dance import read_generated
+from .history.recording import recorded
 from .target import new_target, target_of
 from .transaction import all_or_nothing, record_or_nothing
 
 
 def change(
-    armature: bpy.types.Object, edit: Callable[[Choreography], Choreography], dancer: Dancer | None = None
+    armature: bpy.types.Object,
+    edit: Callable[[Choreography], Choreography],
+    name: str,
+    dancer: Dancer | None = None,
 ) -> None:
-    """Edit the document alone, with a function of `engine.choreography`; the keys stay. dancer: what the armature
-    carries now, where that is known. Raises SceneError, and then nothing is changed."""
+    """Edit the document alone, with a function of `engine.choreography`; the keys stay. name: what the history calls
+    that. dancer: what the armature carries now, where that is known. Raises SceneError, and then nothing is
+    changed."""
     check_kept(armature)
-    dancer = dancer or dance_keys.current(armature)
+    if review.show_after(armature) or dancer is None:
+        dancer = dance_keys.current(armature)
     try:
         edited = edit(dancer.document)
     except ChoreographyError as error:
         raise SceneError(str(error)) from error
     # an override's record may go with its action, which then becomes this file's own
-    with record_or_nothing(armature) if armature.override_library is None else all_or_nothing(armature):
+    whole = record_or_nothing(armature) if armature.override_library is None else all_or_nothing(armature)
+    with review.accepting(armature), whole, recorded(armature, name, moves=False):
         dance_keys.store(armature, replace(dancer, document=edited))
 
 
@@ -66,8 +73,10 @@ def _check_assignable(armature: bpy.types.Object) -> None:
 
 
 def ready(armature: bpy.types.Object) -> Dancer:
-    """What the armature carries, if other keys can be written. Raises MagmaError."""
+    """What the armature carries, if other keys can be written; from now on it shows the dance after the edit in
+    review, if there is one. Raises MagmaError."""
     engine_setup.check_numpy()
+    review.show_after(armature)
     target_of(armature).check()
     _check_assignable(armature)
     return dance_keys.untouched(armature)
@@ -83,23 +92,32 @@ def check_same(armature: bpy.types.Object, dancer: Dancer, keys_are: bool = True
         )
 
 
-def finish_edit(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
-    """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. Raises MagmaError,
-    with everything as it was."""
+def finish_edit(
+    armature: bpy.types.Object,
+    dancer: Dancer,
+    answer: DanceAnswer,
+    name: str,
+    manner: review.Manner = review.reviewed,
+) -> None:
+    """Key the engine's answer to an edit of `dancer` in the present action, where frames changed. name: what the
+    history and the review call that. manner: what it means for review. Raises MagmaError, with everything as it
+    was."""
+    review.show_after(armature)
     _check_assignable(armature)
     dance_keys.untouched(armature)
     check_same(armature, dancer)
     edited, before = read_generated(answer), dancer.motion()
     if len(edited.motion) != len(before) or edited.motion.fps != before.fps:
         raise unusable(f"{len(edited.motion)} frames for {len(before)}")
-    with all_or_nothing(armature):
+    with manner(armature, name), all_or_nothing(armature), recorded(armature, name):
         dance_keys.rewrite(armature, dancer, before, edited.motion)
         dance_keys.store_keyed(armature, replace(dancer, document=edited.document, npz=edited.npz), len(before))
 
 
-def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer) -> None:
-    """Key the engine's answer to a chain that begins with `dancer` in the present action, which gets longer. Raises
-    MagmaError, with everything as it was."""
+def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer, name: str) -> None:
+    """Key the engine's answer to a chain that begins with `dancer` in the present action, which gets longer. name: what
+    the history and the review call that. Raises MagmaError, with everything as it was."""
+    review.show_after(armature)
     _check_assignable(armature)
     dance_keys.untouched(armature)
     check_same(armature, dancer)
@@ -113,7 +131,7 @@ def finish_chain(armature: bpy.types.Object, dancer: Dancer, answer: DanceAnswer
             f'"{armature.name}" has keyframes of its own from frame {in_the_way[0]:g} to {in_the_way[-1]:g}, where the '
             "second dance would be: move or delete them first."
         )
-    with all_or_nothing(armature):
+    with review.reviewed(armature, name), all_or_nothing(armature), recorded(armature, name):
         dance_keys.rewrite(armature, dancer, dancer.motion(), chained.motion)
         longer = replace(dancer, document=chained.document, npz=chained.npz)
         dance_keys.store_keyed(armature, longer, len(chained.motion))
@@ -123,10 +141,11 @@ def restore(armature: bpy.types.Object) -> bpy.types.Action:
     """Key the dance as it is kept in a new action, which is returned. The present one stays in the file where anything
     in it is not the add-on's own. Raises SceneError."""
     engine_setup.check_numpy()
+    review.show_after(armature)
     dancer = dance_keys.current(armature)
     motion = dancer.motion()
     new_target(armature, dancer.frame_start).check()
-    with all_or_nothing(armature):
+    with review.accepting(armature), all_or_nothing(armature), recorded(armature, "Restore Keyframes"):
         dancer = dance_keys.write_new_action(armature, dancer, motion)
         dance_keys.store_keyed(armature, dancer, len(motion))
     action = target_of(armature).action

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from engine.choreography import Choreography, from_json
 from engine.errors import ChoreographyError
 
-from ..engine_host.answers import DanceAnswer, unusable
+from ..engine_host.answers import CandidateAnswer, DanceAnswer, unusable
 
 if TYPE_CHECKING:
     from smpl_rig.motion import Motion
@@ -23,7 +23,7 @@ class GeneratedDance:
     npz: bytes
 
 
-def read_generated(answer: DanceAnswer) -> GeneratedDance:
+def read_generated(answer: DanceAnswer | CandidateAnswer) -> GeneratedDance:
     """The dance in an answer of the engine. Raises AnswerError where it makes no sense."""
     from smpl_rig.dance_motion import read_motion
 

@@ -22,12 +22,12 @@ from .scene_reference import SceneReference, check_scene
 
 @dataclass(frozen=True)
 class DancePlan:
-    """scene: the one that gets the dance. name: of strip, action and armature. frame_start: scene frame of the dance's
-    first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
+    """scene: the one that gets the dance. name: of strip, action and armature. frame_start: scene frame of the
+    dance's first frame. fps: the scene's rate. style, guidance, music_view: None lets the engine choose. preview:
     whether frames are to be shown while they are generated. beat_snap: 0 to 1. room: metres of floor, 0 for any.
-    candidates: dances of which one is kept. energy: against what is usual. song_energy: how much the song's counts, 0
-    to 1. correction: of the song's rhythm. compose: the style of the example song that the engine composes as `audio`,
-    if it is to."""
+    candidates: dances of which one is danced. keep_candidates: whether the others are kept beside it. energy: against
+    what is usual. song_energy: how much the song's counts, 0 to 1. correction: of the song's rhythm. compose: the
+    style of the example song that the engine composes as `audio`, if it is to."""
 
     scene: SceneReference
     name: str
@@ -50,6 +50,7 @@ class DancePlan:
     song_energy: float = 0.0
     correction: Correction = NO_CORRECTION
     compose: str | None = None
+    keep_candidates: bool = False
 
     def request(self, device: str) -> dict[str, object]:
         """Parameters of the engine's `generate`."""
@@ -69,6 +70,7 @@ class DancePlan:
             "beat_snap": self.beat_snap,
             "room": self.room,
             "candidates": self.candidates,
+            "keep_candidates": self.keep_candidates,
             "energy": self.energy,
             "song_energy": self.song_energy,
             "correction": asdict(self.correction) if self.correction else None,
@@ -124,6 +126,7 @@ def _plan(scene: bpy.types.Scene, name: str, source: sounds.Source) -> DancePlan
         beat_snap=settings.beat_snap,
         room=settings.room,
         candidates=scene_settings.candidates_of(settings),
+        keep_candidates=settings.keep_candidates,
         energy=scene_settings.energy_of(settings),
         song_energy=settings.song_energy,
         use_body=settings.use_body,

@@ -14,6 +14,7 @@ from smpl_rig.blender import compat
 from ..errors import SceneError
 
 if TYPE_CHECKING:
+    from smpl_rig.blender.kept_keys import KeptKeys
     from smpl_rig.blender.key_prints import DanceKeys
     from smpl_rig.blender.keying import Bools, Channel, Floats, Frames, Keying
     from smpl_rig.motion import Motion
@@ -140,9 +141,9 @@ class KeyedTarget:
             raise SceneError(self._why_no_keys(keyed))
         if place.offset is None:
             raise SceneError(
-                f'The NLA strip with the dance of "{armature.name}" plays it faster, slower, backwards or repeated, so '
-                "its frames are not the scene's: set the strip's scale and repeat to 1, or restore the dance's "
-                "keyframes."
+                f'The NLA strip with the dance of "{armature.name}" plays it faster, slower or backwards, so its '
+                "frames are not the scene's: set the strip's scale to 1, turn Reversed and Animated Strip Time off, or "
+                "restore the dance's keyframes."
             )
         expected = np.array(keyed.prints, np.int32)
         telling = expected != 0  # a frame without keys says nothing about where the dance is
@@ -278,6 +279,19 @@ class KeyedTarget:
 
         return tuple(DanceKeys(self._keying).prints(count, frame_start).tolist())
 
+    def keep(self, count: int, frame_start: int) -> KeptKeys | None:
+        """The keys as arrays."""
+        from smpl_rig.blender.kept_keys import keep_keys
+
+        return keep_keys(self._keying, count, frame_start)
+
+    def put_back(self, kept: KeptKeys, frame_start: int, former: tuple[int, int]) -> None:
+        """Write kept keys."""
+        from smpl_rig.blender.kept_keys import put_keys_back
+
+        with as_scene_errors():
+            put_keys_back(self._keying, kept, frame_start, former)
+
     def is_plain(self, frame_start: float, count: int) -> bool:
         """Whether the add-on's curves alone say the pose."""
         from smpl_rig.blender.keying import curves_of, is_modified
@@ -295,12 +309,24 @@ class KeyedTarget:
         return self._keying.channels
 
     @property
-    def action(self) -> bpy.types.Action | None:
+    def place(self) -> compat.Place | None:
         """Where the keys are."""
         from smpl_rig.blender.keying import place_of
 
-        place = place_of(self._keying)
+        return place_of(self._keying)
+
+    @property
+    def action(self) -> bpy.types.Action | None:
+        """What holds the keys."""
+        place = self.place
         return place.action if place is not None else None
+
+    def layer(self, shown: Motion, below: Motion, time: float, name: str) -> compat.Place:
+        """An action to be played above the keys of another motion."""
+        from smpl_rig.blender.nla import layer
+
+        with as_scene_errors():
+            return layer(self._keying, shown, below, time, name)
 
     def own(self) -> None:
         """Give the armature a copy of an action that is linked from another file."""

@@ -14,9 +14,10 @@ from engine.errors import ChoreographyError
 from ..engine_host import engine_setup
 from ..engine_host.answers import DanceAnswer
 from ..errors import SceneError
-from . import dance_keys, edits, variants
+from . import dance_keys, edits, review, variants
 from .dancer import Dancer, load, pack
 from .generated_dance import read_generated
+from .history.recording import recorded
 from .selection import places_text
 from .target import target_of
 from .transaction import all_or_nothing
@@ -68,7 +69,7 @@ def finish_keeping(armature: bpy.types.Object, own: OwnKeyframes, answer: DanceA
 
 
 def _store(armature: bpy.types.Object, dancer: Dancer, frames: int) -> None:
-    with all_or_nothing(armature):
+    with review.accepting(armature), all_or_nothing(armature), recorded(armature, "Your Keyframes"):
         if not target_of(armature).is_plain(dancer.frame_start, frames):
             dancer = dance_keys.write_new_action(armature, dancer, dancer.motion())
         dance_keys.store_keyed(armature, dancer, frames)
@@ -81,6 +82,7 @@ def read(armature: bpy.types.Object) -> OwnKeyframes:
     from smpl_rig.motion import Motion, sample
 
     engine_setup.check_numpy()
+    review.show_after(armature)
     target = target_of(armature)
     dancer, edited = dance_keys.followed(armature, load(armature))
     document = dancer.document

@@ -24,6 +24,7 @@ from ..engine_host.notices import Notice
 from ..engine_host.plain_text import shown
 from ..engine_host.session import session
 from ..translations.texts import translated
+from .span_list import redraw_bands
 
 AUTO_STYLE = "AUTO"
 
@@ -103,6 +104,10 @@ def _is_armature(_settings: "MagmaSettings", candidate: bpy.types.Object) -> boo
     return candidate.type == "ARMATURE"
 
 
+def _redraw_sequencers(_settings: "MagmaSettings", _context: bpy.types.Context) -> None:
+    redraw_bands()
+
+
 class MagmaSettings(bpy.types.PropertyGroup):
     """The settings of the next dance."""
 
@@ -130,6 +135,10 @@ class MagmaSettings(bpy.types.PropertyGroup):
         min=1,
         max=MOST_CANDIDATES,
         default=1,
+    )
+    keep_candidates: bpy.props.BoolProperty(
+        name="Keep Others",
+        description="Keep the candidates that are not the best, too, as actions on muted NLA tracks of the character",
     )
     guidance: bpy.props.FloatProperty(
         name="Guidance",
@@ -193,6 +202,12 @@ class MagmaSettings(bpy.types.PropertyGroup):
         name="Live Preview",
         description="Show the dance in the 3D viewport while it is being generated, feet not planted yet",
         default=True,
+    )
+    show_plot: bpy.props.BoolProperty(
+        name="Dance Plot",
+        description="Show the song's energy, the dance's speed, beats, and which foot stands, in the sequencer",
+        default=False,
+        update=_redraw_sequencers,
     )
     target: bpy.props.PointerProperty(
         name="Character",

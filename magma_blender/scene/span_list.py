@@ -6,6 +6,8 @@ It is an object's property, so undo, loading and duplicating keep it in step wit
 # Blender reads properties from annotations that are calls, so these are neither types nor kept as text.
 # mypy: disable-error-code=valid-type
 
+from collections.abc import Sequence
+
 import bpy
 
 from engine.choreography import MOST_POSITIONS, Range
@@ -18,7 +20,8 @@ from .dancer import keeper, seen_or_none
 
 class MagmaSpan(bpy.types.PropertyGroup):
     """One span; its name says its seconds, bars its bars and beats. start, stop: token positions. variant: the chosen
-    one, from 1 on, of `variants`. style_title: the style as a person reads it; empty in early files."""
+    one, from 1 on, of `variants`. style_title: the style as a person reads it; empty in early files. changed: whether
+    the edit in review has changed its moves."""
 
     start: bpy.props.IntProperty()
     stop: bpy.props.IntProperty()
@@ -28,6 +31,7 @@ class MagmaSpan(bpy.types.PropertyGroup):
     style_title: bpy.props.StringProperty()
     variant: bpy.props.IntProperty()
     variants: bpy.props.IntProperty()
+    changed: bpy.props.BoolProperty()
     selected: bpy.props.BoolProperty(
         name="Selected", description="Whether the buttons below are for this span", options=set()
     )
@@ -56,9 +60,8 @@ def shown_spans(armature: bpy.types.Object) -> list[MagmaSpan]:
 
 def refresh(armature: bpy.types.Object) -> None:
     """Show the dance that the armature carries; which spans are selected stays, as far as they go."""
-    kept = keeper(armature)
-    if kept.library is not None or kept.override_library is not None:
-        return  # what is linked is as it was
+    if _is_fixed(armature):
+        return
     shown = spans_of(armature)
     chosen = selected_ranges(armature)
     dancer = seen_or_none(armature)
@@ -91,11 +94,17 @@ def refresh(armature: bpy.types.Object) -> None:
                 if getattr(item, name) != value:
                     setattr(item, name, value)
         shown.active = min(shown.active, len(shown.spans) - 1)
-    _redraw_bands()
+    redraw_bands()
 
 
-def _redraw_bands() -> None:
-    # a button in a sidebar makes Blender draw only that sidebar again
+def _is_fixed(armature: bpy.types.Object) -> bool:
+    """Whether the list is another file's, and stays as it is."""
+    kept = keeper(armature)
+    return kept.library is not None or kept.override_library is not None
+
+
+def redraw_bands() -> None:
+    """Draw all sequencers again: a button in a sidebar makes Blender draw only that sidebar."""
     for window in windows_of(bpy.context):
         for area in window.screen.areas:
             if area.type == "SEQUENCE_EDITOR":
@@ -112,6 +121,26 @@ def selected_ranges(armature: bpy.types.Object) -> list[Range]:
         start = ranges.pop()[0] if ranges and ranges[-1][1] == span.start else span.start
         ranges.append((start, span.stop))
     return ranges
+
+
+def select_ranges(armature: bpy.types.Object, ranges: Sequence[Range], active: int) -> None:
+    """Tick the spans that lie in the ranges, and no others. active: the number of the span that is active."""
+    if _is_fixed(armature):
+        return
+    spans_of(armature).active = active
+    for span in shown_spans(armature):
+        span.selected = any(start <= span.start and span.stop <= stop for start, stop in ranges)
+
+
+def mark_changed(armature: bpy.types.Object, ranges: Sequence[Range]) -> None:
+    """Show which spans an edit has changed: those that meet the ranges."""
+    if _is_fixed(armature):
+        return
+    for span in shown_spans(armature):
+        changed = any(start < span.stop and span.start < stop for start, stop in ranges)
+        if span.changed != changed:
+            span.changed = changed
+    redraw_bands()
 
 
 def register() -> None:

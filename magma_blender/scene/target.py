@@ -19,6 +19,8 @@ from .dancer import Dancer, load_or_none
 from .keyed_target import Former, Found, Keyed, KeyedTarget, as_scene_errors
 
 if TYPE_CHECKING:
+    from smpl_rig.blender.compat import Place
+    from smpl_rig.blender.kept_keys import KeptKeys
     from smpl_rig.blender.keying import Bools, Channel, Floats, Frames
     from smpl_rig.motion import Motion
 
@@ -67,6 +69,13 @@ class Target(Protocol):
     def fingerprint(self, count: int, frame_start: int) -> tuple[int, ...]:
         """What the keys of the first `count` frames are: a number a frame."""
 
+    def keep(self, count: int, frame_start: int) -> KeptKeys | None:
+        """The keys of the first `count` frames; None where nothing plays them as they are."""
+
+    def put_back(self, kept: KeptKeys, frame_start: int, former: tuple[int, int]) -> None:
+        """Write kept keys, to the bit, in place of those of the dance that is keyed now: its first scene frame and how
+        many frames it has. All other keys stay."""
+
     @property
     def character(self) -> str:
         """How dances are keyed, for the record; see `Dancer`."""
@@ -80,8 +89,16 @@ class Target(Protocol):
         """The F-curves that a dance is keyed on."""
 
     @property
+    def place(self) -> Place | None:
+        """Where the keys are: in the armature's own action, or in that of an NLA strip."""
+
+    @property
     def action(self) -> bpy.types.Action | None:
-        """Where the keys are."""
+        """What holds the keys."""
+
+    def layer(self, shown: Motion, below: Motion, time: float, name: str) -> Place:
+        """A new action, not assigned yet, that is to be played above the keys of `below` for `shown` to be seen. time:
+        of the first frame in the action."""
 
     def own(self) -> None:
         """Make what holds the keys this file's own, where it is linked from another."""

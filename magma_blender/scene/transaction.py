@@ -94,9 +94,16 @@ class _Backup:
     @classmethod
     def of(cls, armature: bpy.types.Object) -> _Backup:
         """What the armature has now."""
-        return cls(
-            armature, [_Kept(place, _copy(place), place.action.use_fake_user) for place in compat.places(armature)]
-        )
+        kept: dict[bpy.types.Action, compat.Place | None] = {}  # one copy of an action that several strips play
+        found = []
+        for place in compat.places(armature):
+            if place.action not in kept:
+                kept[place.action] = _copy(place)
+            copy = kept[place.action]
+            found.append(
+                _Kept(place, place.with_copy(copy.action) if copy is not None else None, place.action.use_fake_user)
+            )
+        return cls(armature, found)
 
     def put_back(self) -> None:
         """Give the armature all of it back."""
@@ -134,9 +141,8 @@ class _Backup:
 
     def drop(self) -> None:
         """It is not needed."""
-        for kept in self._kept:
-            if kept.copy is not None:
-                bpy.data.actions.remove(kept.copy.action)
+        for copy in {kept.copy.action for kept in self._kept if kept.copy is not None}:
+            bpy.data.actions.remove(copy)
 
 
 def _numbers(bone: bpy.types.PoseBone) -> dict[str, float]:

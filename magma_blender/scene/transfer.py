@@ -13,9 +13,10 @@ from smpl_rig.blender import compat
 
 from ..engine_host import engine_setup
 from ..errors import SceneError
-from . import dance_keys, span_list
+from . import dance_keys, review, span_list
 from .dancer import has_dance, put_back
 from .edits import check_kept
+from .history.recording import recorded
 from .selection import chosen_target, find_dancer
 from .target import new_target, target_of
 from .transaction import all_or_nothing
@@ -73,14 +74,16 @@ def transfer(chosen: Sequence[Pair], give_up: bool) -> None:
         check_kept(other)
     with ExitStack() as stack:
         for armature in [*(sources if give_up else []), *(other for _, other in chosen)]:
+            stack.enter_context(review.accepting(armature))
             stack.enter_context(all_or_nothing(armature))
         for source, other in chosen:
             dancer = dancers[source]
             motion = dancer.motion()
             action = target_of(source).action
             name = action.name if action is not None else dancer.strip
-            keyed = dance_keys.write_new_action(other, dancer, motion, name)
-            dance_keys.store_keyed(other, replace(keyed, action=""), len(motion))
+            with recorded(other, f"Transfer from {source.name}"):
+                keyed = dance_keys.write_new_action(other, dancer, motion, name)
+                dance_keys.store_keyed(other, replace(keyed, action=""), len(motion))
         for source in sources if give_up else []:
             _stop(source)
 

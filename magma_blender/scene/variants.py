@@ -12,8 +12,10 @@ from engine.choreography import Choreography, Span
 from engine.errors import ChoreographyError
 
 from ..errors import SceneError
-from . import dance_keys, edits
+from . import dance_keys, edits, review
 from .dancer import pack
+from .history.recording import recorded
+from .selection import places_text
 from .transaction import all_or_nothing
 
 if TYPE_CHECKING:
@@ -50,7 +52,9 @@ def dance(armature: bpy.types.Object, position: int, index: int) -> bool:
     poses[first : first + len(piece)], trans[first : first + len(piece)] = piece.poses, piece.trans
     new = kept.with_frames(replace(kept.frames, poses=poses, trans=trans), clips)
     chosen = replace(dancer, document=document, npz=pack(document, new))
-    with all_or_nothing(armature):
+    places = places_text(dancer, [(span.start, span.stop)])
+    name = f"Variant {index + 1}, {places}"
+    with review.continuing(armature), all_or_nothing(armature), recorded(armature, name):
         dance_keys.rewrite(armature, dancer, kept.motion, new.motion)
         dance_keys.store_keyed(armature, chosen, len(new.motion))
     return True

@@ -17,6 +17,7 @@ from ..scene.selection import dancer_or_none, find_dancer, places_text, selected
 from ..scene.span_list import MagmaSpan, spans_of
 from ..translations.texts import translated
 from .draw import draw_lines, name_text, never_raises
+from .review_panel import draw_review
 from .sub_panel import sub_panels
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     assert isinstance(item, MagmaSpan)
     row = layout.row(align=True)
     row.prop(item, "selected", text="")
-    row.label(text=name_text(item.name), translate=False)
+    row.label(text=name_text(item.name), icon="RADIOBUT_ON" if item.changed else "NONE", translate=False)
     wide = region_of(context).width > WIDE * ui_scale(context)
     if wide:
         row.label(text=translated(name_text(item.bars)))
@@ -131,6 +132,7 @@ def _draw_choreography(layout: bpy.types.UILayout, context: bpy.types.Context) -
     if dancer is not None:
         draw_dance(layout, dancer)
         draw_song(layout, dancer, context)
+        draw_review(layout, context, armature, dancer)
     layout.template_list("MAGMA_UL_spans", "", shown, "spans", shown, "active", rows=4)
     icon: IconItems = "RESTRICT_SELECT_OFF"
     try:
@@ -206,6 +208,8 @@ def draw_buttons(layout: bpy.types.UILayout, energy: bool) -> None:
     column.operator("magma.restore_keyframes", icon="LOOP_BACK")
     column.operator("magma.mark_beats", icon="MARKER_HLT")
     column.operator("magma.transfer_dance", icon="ARMATURE_DATA")
+    column.menu("MAGMA_MT_nla")
+    column.operator("magma.quality_report", icon="GRAPH")
 
 
 MAGMA_PT_sequencer_choreography, MAGMA_PT_viewport_choreography = sub_panels(

@@ -51,11 +51,14 @@ DANCE: Content = (
     Submenu("MAGMA_MT_presets", "Presets"),
     BREAK,
     Submenu("MAGMA_MT_choreography"),
+    Submenu("MAGMA_MT_history"),
     Submenu("MAGMA_MT_music"),
     Submenu("MAGMA_MT_character"),
+    Submenu("MAGMA_MT_nla"),
     BREAK,
     Entry("magma.transfer_dance"),
     Entry("magma.export_dance"),
+    Entry("magma.quality_report"),
     BREAK,
     Submenu("MAGMA_MT_engine"),
 )
@@ -77,6 +80,10 @@ CHOREOGRAPHY: Content = (
     Submenu("MAGMA_MT_span_energy"),
     Entry("magma.insert_motion"),
     BREAK,
+    Entry("magma.accept_edit"),
+    Entry("magma.reject_edit"),
+    Entry("magma.compare_edit"),
+    BREAK,
     Entry("magma.make_loop"),
     Entry("magma.chain_dances"),
     BREAK,
@@ -84,6 +91,12 @@ CHOREOGRAPHY: Content = (
     Entry("magma.restore_keyframes"),
     Entry("magma.mark_beats"),
     Entry("magma.relink_song"),
+)
+HISTORY: Content = (
+    Entry("magma.go_back"),
+    Entry("magma.rename_version"),
+    Entry("magma.remove_version"),
+    Entry("magma.clean_history"),
 )
 MUSIC: Content = (
     Entry("magma.listen"),
@@ -109,6 +122,17 @@ CHARACTER: Content = (
     BREAK,
     Entry("magma.save_character", "Save Character Preset"),
     Submenu("MAGMA_MT_character_presets", "Load Character Preset"),
+)
+NLA: Content = (
+    Entry("magma.push_down"),
+    Entry("magma.in_place"),
+    Entry("magma.let_travel"),
+    BREAK,
+    Submenu("MAGMA_MT_candidates"),
+    Entry("magma.remove_candidates"),
+    BREAK,
+    Entry("magma.mark_asset"),
+    Submenu("MAGMA_MT_assets"),
 )
 ENGINE: Content = (
     Entry("magma.check_engine"),
@@ -155,8 +179,10 @@ def _menu(name: str, label: str, about: str, content: Content) -> type[bpy.types
 MAGMA_MT_dance = _menu("MAGMA_MT_dance", "Dance", "Dances to songs: generate, edit, export", DANCE)
 CLASSES = (
     _menu("MAGMA_MT_choreography", "Choreography", "What can be done to moves of a dance", CHOREOGRAPHY),
+    _menu("MAGMA_MT_history", "History", "The versions of a dance, and the way back to them", HISTORY),
     _menu("MAGMA_MT_music", "Music", "What is heard of the song, and corrections", MUSIC),
     _menu("MAGMA_MT_character", "Character", "Which bone of the character is what", CHARACTER),
+    _menu("MAGMA_MT_nla", "NLA and Assets", "The dance in NLA strips and as an asset, and other candidates", NLA),
     _menu("MAGMA_MT_engine", "Engine", "The process that generates dances, and what it can use", ENGINE),
     MAGMA_MT_dance,
 )

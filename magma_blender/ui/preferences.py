@@ -15,6 +15,7 @@ from ..engine_host.installation.environment import ENVIRONMENT, why_not_installe
 from ..engine_host.session import session
 from ..errors import SetupError
 from ..operators.import_checkpoint import IMPORT_SETTINGS, MagmaOriginal
+from ..scene import review_setting
 from . import shortcuts, tab
 from .draw import draw_lines, draw_notice, draw_running, never_raises
 
@@ -44,6 +45,12 @@ class MagmaPreferences(bpy.types.AddonPreferences):
     tab_name: bpy.props.StringProperty(
         name="Tab", description="Name of the tab in the sidebars", default=tab.TAB, update=_rename_tab
     )
+    review_edits: bpy.props.EnumProperty(
+        name="Review Edits",
+        description="When edits wait for Accept or Reject",
+        items=review_setting.CHOICES,
+        default=review_setting.IN_WINDOW,
+    )
     show_shortcuts: bpy.props.BoolProperty(
         name="Shortcuts", description="Keyboard shortcuts, which are off until you turn them on"
     )
@@ -66,6 +73,7 @@ def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context, pre
     column.prop(preferences, "device")
     column.prop(preferences, "data_folder")
     column.prop(preferences, "tab_name")
+    column.prop(preferences, "review_edits")
     data = engine_setup.data_folder()
     draw_lines(column, [f"Data folder in use: {data}"], context, "FILE_FOLDER", most=3)
     try:

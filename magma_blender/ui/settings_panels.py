@@ -25,6 +25,9 @@ def draw_motion(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     row.enabled = not imported
     row.prop(settings, "candidates")
     row = column.row()
+    row.enabled = scene_settings.candidates_of(settings) > 1
+    row.prop(settings, "keep_candidates")
+    row = column.row()
     row.enabled = not imported
     row.prop(settings, "guidance")
     if imported or not settings.guidance:
@@ -53,8 +56,10 @@ def draw_checkpoint(layout: bpy.types.UILayout, context: bpy.types.Context) -> N
 
 
 def draw_preview(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """Whether the dance is shown while it is generated."""
-    _settings_column(layout).prop(settings_of(scene_of(context)), "live_preview")
+    """Whether the dance is shown while it is generated, and as a plot."""
+    column, settings = _settings_column(layout), settings_of(scene_of(context))
+    column.prop(settings, "live_preview")
+    column.prop(settings, "show_plot")
 
 
 def _settings_column(layout: bpy.types.UILayout) -> bpy.types.UILayout:

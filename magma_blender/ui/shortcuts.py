@@ -13,12 +13,13 @@ EDITORS: tuple[tuple[str, Literal["VIEW_3D", "SEQUENCE_EDITOR"]], ...] = (
     ("Sequencer", "SEQUENCE_EDITOR"),
 )
 """The names of their keymaps, and what they edit."""
-Key = Literal["G", "R", "L", "U", "LEFT_ARROW", "RIGHT_ARROW"]
+Key = Literal["G", "R", "L", "U", "C", "LEFT_ARROW", "RIGHT_ARROW"]
 SHORTCUTS: tuple[tuple[str, Key, dict[str, int]], ...] = (
     ("magma.generate_dance", "G", {}),
     ("magma.replace_spans", "R", {}),
     ("magma.lock_spans", "L", {}),
     ("magma.unlock_spans", "U", {}),
+    ("magma.compare_edit", "C", {}),
     ("magma.switch_variant", "LEFT_ARROW", {"step": -1}),
     ("magma.switch_variant", "RIGHT_ARROW", {"step": 1}),
 )

@@ -14,12 +14,16 @@ from smpl_rig.blender.context import region_of, ui_scale
 from ..media import strips
 from ..scene import beat_markers
 from ..scene.dancer import seen_or_none
+from ..scene.review_list import changed_ranges, review_of
 from ..scene.selection import dancer_or_none
 from ..scene.span_list import shown_spans, spans_of
 from ..translations.texts import translated
 from .draw import name_text, never_raises
 from .music_panel import heard_song
 
+CHANGED_COLOR = (1.0, 0.85, 0.2, 1.0)
+CHANGED_LINE = 3
+"""Pixels at a scale of 1 of the line along what an edit in review has changed."""
 BOTTOM, HEIGHT, TICK, BAR_TICK = 24, 18, 5, 10
 """Pixels at a scale of 1: the band above the region's lower edge, which has a scroll bar, and ticks on top of it."""
 HATCH = 7
@@ -84,6 +88,15 @@ def bars(armature: bpy.types.Object, to_pixel: Callable[[float], float]) -> list
     return found
 
 
+def changed_parts(armature: bpy.types.Object, to_pixel: Callable[[float], float]) -> list[tuple[float, float]]:
+    """From which pixel to which an edit in review has changed the dance."""
+    review, shown = review_of(armature), spans_of(armature)
+    if review is None:
+        return []
+    places = [(shown.frame_start + at * shown.frames_per_position) for part in changed_ranges(review) for at in part]
+    return [(to_pixel(start), to_pixel(stop)) for start, stop in zip(places[::2], places[1::2], strict=True)]
+
+
 def hatching(bar: Bar, bottom: float, height: float, gap: float) -> list[Point]:
     """Both ends of slanted lines inside a bar, `gap` pixels apart, and of one along its upper edge."""
     points = [(bar.left, bottom + height), (bar.right, bottom + height)]
@@ -120,7 +133,8 @@ def _draw() -> None:
     # hatching far outside the region would be drawn for nothing
     shown = [Bar(max(b.left, -width), min(b.right, 2 * width), b.color, b.locked, b.text) for b in shown]
     ticks = [Tick(to_pixel(beat.frame), beat.beat == 1, strength_step(beat.strength)) for beat in beats]
-    _paint(shown, [tick for tick in ticks if 0 <= tick.x <= width], scale)
+    changed = changed_parts(armature, to_pixel) if armature is not None else []
+    _paint(shown, [tick for tick in ticks if 0 <= tick.x <= width], changed, scale)
 
 
 def _beats_of_song(context: bpy.types.Context) -> list[beat_markers.Beat]:
@@ -132,7 +146,7 @@ def _beats_of_song(context: bpy.types.Context) -> list[beat_markers.Beat]:
     return beat_markers.beats_heard(known.rhythm, source, strips.frame_rate(strips.sequencer_scene(context)))
 
 
-def _paint(shown: list[Bar], ticks: list[Tick], scale: float) -> None:
+def _paint(shown: list[Bar], ticks: list[Tick], changed: list[tuple[float, float]], scale: float) -> None:
     import blf
     import gpu
     from gpu_extras.batch import batch_for_shader
@@ -156,6 +170,13 @@ def _paint(shown: list[Bar], ticks: list[Tick], scale: float) -> None:
         faces.setdefault(bar.color, []).extend((a, b, c, a, c, d))
     for color, corners in faces.items():
         paint("TRIS", corners, color)
+    edge = top - CHANGED_LINE * scale
+    corners = [
+        corner
+        for left, right in changed
+        for corner in ((left, edge), (right, edge), (right, top), (left, edge), (right, top), (left, top))
+    ]
+    paint("TRIS", corners, CHANGED_COLOR)
     locked = [hatching(bar, bottom, height, HATCH * scale) for bar in shown if bar.locked]
     paint("LINES", [point for lines in locked for point in lines], LOCK_COLOR)
     low = top if shown else bottom

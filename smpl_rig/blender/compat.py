@@ -64,8 +64,8 @@ class Place:
     """Where keys of an object are: in its own action, or in that of an NLA strip.
 
     holder: what the action is assigned to. slot: None before 4.4, and where none is assigned: then nothing plays.
-    offset: scene frames minus the action's frames, None where a strip plays its action at another speed, backwards or
-    repeated.
+    offset: scene frames minus the action's frames, of the first time where a strip repeats it; None where a strip plays
+    its action at another speed or backwards.
     """
 
     holder: bpy.types.AnimData | bpy.types.NlaStrip
@@ -77,6 +77,20 @@ class Place:
     def in_strip(self) -> bool:
         """Whether an NLA strip plays the action, also while it is tweaked."""
         return not isinstance(self.holder, bpy.types.AnimData) or self.holder.use_tweak_mode
+
+    @property
+    def is_layer(self) -> bool:
+        """Whether its values are added to others or the like, rather than shown as they are."""
+        holder = self.holder
+        return (holder.action_blend_type if isinstance(holder, bpy.types.AnimData) else holder.blend_type) != "REPLACE"
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether it is in a muted strip, or in one of a muted track. Another track's solo does not count."""
+        strip = self.holder
+        if not isinstance(strip, bpy.types.NlaStrip):
+            return False
+        return strip.mute or any(track.mute for track in animation_of(strip).nla_tracks if strip in track.strips[:])
 
     def curves(self) -> list[bpy.types.FCurve]:
         """The F-curves that animate the object from here."""
@@ -145,10 +159,19 @@ def places(obj: bpy.types.Object | bpy.types.Scene) -> list[Place]:
     strips = [strip for track in reversed(data.nla_tracks[:]) for strip in track.strips if strip.action is not None]
     found = [Place(strip, strip.action, _slot(strip), _offset(strip)) for strip in strips if strip.action is not None]
     if data.action is not None:
-        # in the NLA's tweak mode the action is a strip's, and its frames are moved as the strip is
-        tweaked = next((place for place in found if data.use_tweak_mode and place.action == data.action), None)
-        found.insert(0, Place(data, data.action, _slot(data), tweaked.offset if tweaked is not None else 0.0))
+        # in the NLA's tweak mode the action is a strip's, and its frames are moved as the strip is: the active one's,
+        # where several play it
+        tweaked = [place for place in found if data.use_tweak_mode and place.action == data.action]
+        tweaked.sort(key=lambda place: not (isinstance(place.holder, bpy.types.NlaStrip) and place.holder.active))
+        found.insert(0, Place(data, data.action, _slot(data), tweaked[0].offset if tweaked else 0.0))
     return found
+
+
+def animation_of(holder: bpy.types.AnimData | bpy.types.NlaStrip) -> bpy.types.AnimData:
+    """The animation of the object that a strip, or the animation itself, belongs to."""
+    data = cast("bpy.types.Object", holder.id_data).animation_data
+    assert data is not None
+    return data
 
 
 def _slot(holder: bpy.types.AnimData | bpy.types.NlaStrip) -> bpy.types.ActionSlot | None:
@@ -156,25 +179,40 @@ def _slot(holder: bpy.types.AnimData | bpy.types.NlaStrip) -> bpy.types.ActionSl
 
 
 def _offset(strip: bpy.types.NlaStrip) -> float | None:
-    if strip.use_reverse or strip.use_animated_time or strip.scale != 1.0 or strip.repeat != 1.0:
+    if strip.use_reverse or strip.use_animated_time or strip.scale != 1.0:
         return None
     return strip.frame_start - strip.action_frame_start
+
+
+def all_curves(action: bpy.types.Action) -> list[bpy.types.FCurve]:
+    """The F-curves of an action, whatever they animate."""
+    if not LAYERED_ACTIONS:
+        return list(cast("_UnlayeredAction", action).fcurves)
+    return [curve for slot in action.slots for bag in _bags(action, slot) for curve in bag.fcurves]
 
 
 def place_in_new_action(obj: bpy.types.Object, name: str) -> Place:
     """A new action with a slot for the object, not assigned yet. What the object's present action holds is in it, too;
     that action stays as it is."""
+    data = obj.animation_data
+    if data is None or data.action is None:
+        return new_place(obj, name)
+    new = replace(places(obj)[0].copied(), offset=0.0)
+    new.action.name = _free_name(name)
+    return _with_slot(new, obj)
+
+
+def new_place(obj: bpy.types.Object, name: str) -> Place:
+    """An empty new action with a slot for the object, not assigned yet."""
     data = obj.animation_data or obj.animation_data_create()
     assert data is not None
-    present = places(obj)[:1] if data.action is not None else []
-    if present:
-        new = replace(present[0].copied(), offset=0.0)
-        new.action.name = _free_name(name)
-    else:
-        new = Place(data, bpy.data.actions.new(name), None, 0.0)
-    if LAYERED_ACTIONS and new.slot is None:
-        new = replace(new, slot=new.action.slots.new(id_type="OBJECT", name=obj.name))
-    return new
+    return _with_slot(Place(data, bpy.data.actions.new(name), None, 0.0), obj)
+
+
+def _with_slot(place: Place, obj: bpy.types.Object) -> Place:
+    if not LAYERED_ACTIONS or place.slot is not None:
+        return place
+    return replace(place, slot=place.action.slots.new(id_type="OBJECT", name=obj.name))
 
 
 def _free_name(name: str) -> str:
@@ -190,7 +228,7 @@ def fcurves(obj: bpy.types.Object | bpy.types.Scene) -> list[bpy.types.FCurve]:
 
 
 def own_action(place: Place) -> Place:
-    """The place with an action that is of this file and that nothing else uses; a copy of it, assigned, where it is
+    """The place with an action that is of this file and that no other object uses; a copy of it, assigned, where it is
     not."""
     if is_own(place):
         return place
@@ -200,15 +238,18 @@ def own_action(place: Place) -> Place:
 
 
 def is_own(place: Place) -> bool:
-    """Whether the place's action is of this file, and nothing else uses it. An asset is for others to use, and a copy
-    of it has no catalogue, description or preview."""
+    """Whether the place's action is of this file, and nothing but the object's places uses it. An asset is for others
+    to use, and a copy of it has no catalogue, description or preview."""
     action = place.action
     return action.library is None and action.asset_data is None and action.users - action.use_fake_user <= _uses(place)
 
 
 def _uses(place: Place) -> int:
-    """How often a place alone uses its action: in the NLA's tweak mode twice, by the strip as well."""
-    return 2 if isinstance(place.holder, bpy.types.AnimData) and place.in_strip else 1
+    """How often the object of a place uses its action: several strips may play one, and in the NLA's tweak mode it is
+    the object's and its strip's."""
+    data = animation_of(place.holder)
+    strips = [strip.action for track in data.nla_tracks for strip in track.strips]
+    return [data.action, *strips].count(place.action)
 
 
 def armature_of(obj: bpy.types.Object) -> bpy.types.Armature:

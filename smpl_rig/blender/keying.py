@@ -124,13 +124,26 @@ class Keying(Protocol):
         """Set what else of the pose would change how the channels look."""
 
 
+ASIDE_KEY = "magma_aside"
+"""Custom property of an action whose dance is kept in an NLA strip beside the armature's own."""
+
+
 def place_of(keying: Keying) -> Place | None:
-    """Where the keys are: the first of the object's places that has any of the channels."""
+    """Where the keys are: of the object's places that have any of the channels, the first that shows its values as they
+    are, has all channels, and is not muted; what only comes near to that where there is none."""
     ours = frozenset(keying.channels)
+    found: list[tuple[tuple[bool, bool, bool], Place]] = []
     for place in compat.places(keying.armature):
-        if any((curve.data_path, curve.array_index) in ours for curve in place.curves()):
+        if isinstance(place.holder, bpy.types.NlaStrip) and place.action.get(ASIDE_KEY) is not None:
+            continue
+        present = ours.intersection((curve.data_path, curve.array_index) for curve in place.curves())
+        if not present:
+            continue
+        lacks = place.is_layer, len(present) < len(ours), place.is_muted
+        if not any(lacks):
             return place
-    return None
+        found.append((lacks, place))
+    return min(found, key=lambda one: one[0])[1] if found else None
 
 
 def curves_of(keying: Keying) -> Curves:

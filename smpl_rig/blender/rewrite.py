@@ -158,10 +158,10 @@ def _rewrite(curve: bpy.types.FCurve, times: rot.Array, changed: Bools, fresh: A
     kept = {name: values[stays] for name, values in old.items()}
     curve.keyframe_points.clear()
     fill(curve, [kept, fresh, lines])
-    _hold_handles(curve, kept)
+    hold_handles(curve, kept)
 
 
-def _hold_handles(curve: bpy.types.FCurve, kept: Attributes) -> None:
+def hold_handles(curve: bpy.types.FCurve, kept: Attributes) -> None:
     """Put handles of kept keys back that Blender has moved, since those next to a change depend on its keys: they are
     free from now on."""
     free = enum_value("handle_left_type", "FREE")

@@ -21,10 +21,21 @@ import build_addon  # noqa: E402
 ADDON = "magma_blender/"
 BUNDLE = "magma_blender/bundle/"
 ROOMS = {
-    "": {"engine_host", "exports", "media", "operators", "presets", "scene", "ui", "bundle"},
+    "": {"engine_host", "exports", "manual", "media", "operators", "presets", "scene", "ui", "bundle"},
+    "manual/": {"benchmarks", "checkpoints", "go", "images"},
     "bundle/": {"checkpoints", "engine", "smpl_rig"},
     "bundle/checkpoints/": {"default", "open"},
-    "bundle/engine/": {"audio", "choreography", "editing", "models", "motion", "pipeline", "runtime", "service"},
+    "bundle/engine/": {
+        "audio",
+        "choreography",
+        "editing",
+        "models",
+        "motion",
+        "pipeline",
+        "reporting",
+        "runtime",
+        "service",
+    },
     "bundle/smpl_rig/": {"assets", "blender", "retarget"},
 }
 """The folders in the zip, and the folders in each of them."""
@@ -183,6 +194,10 @@ def test_the_same_tree_gives_the_same_bytes_whatever_the_files_dates_and_rights(
         shutil.copyfile(ROOT / path, copy / path)
         os.utime(copy / path, (1_600_000_000, 1_600_000_000))
         (copy / path).chmod(0o600)
+    shutil.copytree(ROOT / "docs", copy / "docs")
+    for path in ("mkdocs.yml", "manual/repository_pages.py", "benchmarks/README.md"):
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, copy / path)
     (copy / "engine" / "__pycache__").mkdir()
     (copy / "engine" / "__pycache__" / "x.pyc").write_bytes(b"x")
     build_addon.build(copy, again)  # no git there: the files are walked

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
+import blenders
 import bpy
+import installed
 import numpy as np
 
 from magma_blender.scene.dancer import load
@@ -14,6 +18,24 @@ SAME = 4e-3
 """Two keyings of the same motion are so near to each other, at least: twice what sparse keys leave of a number."""
 NEAR = 5e-3
 """Metres that the joints of keys and of the motion that was keyed are apart at most: turns add up along a limb."""
+
+
+@contextlib.contextmanager
+def one_engine(folder):
+    """The enabled add-on with one fake engine for several tests, in an empty scene with a song; gives the path of a
+    .blend to save."""
+    from test_addon_generate import add_song
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.context.scene.render.fps = 30
+    preferences = installed.enable()
+    preferences.data_folder = str(folder / "data")
+    blenders.use_engine(preferences, folder, "ok")
+    add_song(folder)
+    bpy.context.scene.magma.use_body = False
+    bpy.context.scene.magma.style = "waltz"
+    yield str(folder / "dance.blend")
+    installed.disable()
 
 
 def curves(armature):

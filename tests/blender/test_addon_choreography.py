@@ -193,7 +193,7 @@ def test_a_change_while_the_engine_works_is_not_overwritten(dancer):
     from magma_blender.operators import edit_jobs
 
     def lock_in_between():
-        edits.change(dancer, lambda document: lock(document, 0, 5))
+        edits.change(dancer, lambda document: lock(document, 0, 5), "Lock Moves")
 
     for change in (lock_in_between, lambda: move_key(dancer, 9)):
         edit_jobs.start_edit(dancer, [{"do": "regenerate"}], "Regenerating")

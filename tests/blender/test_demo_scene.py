@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
+import blenders
 import bpy
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from smpl_rig.motion import Motion, resample, save_npz
 from smpl_rig.skeleton import JOINT_NAMES
 
 FRAMES = 60
+RENDER = Path(__file__).with_name("render_demo.py")
 
 
 @pytest.fixture(params=[0.0, 2.0], ids=["front", "turned"])
@@ -127,7 +129,8 @@ def test_pictures_are_rendered_in_parts(dance, tmp_path: Path) -> None:
     folder = tmp_path / "pictures"
     folder.mkdir()
     for part in range(2):
-        demo_scene.render(blend, folder, video_fps=1.5, cells=2, part=part, parts=2)
+        done = blenders.this_one().run(RENDER, blend, folder, part, 2, home=tmp_path)
+        assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(file.name for file in folder.iterdir()) == [
         "cell_00.png",
         "cell_01.png",

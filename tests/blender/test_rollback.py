@@ -159,8 +159,8 @@ def test_an_edited_asset_stays_as_it_is_in_its_catalogue(dancer):
 
 @pytest.mark.parametrize("ask", ["lock_spans", "regenerate_free"])
 def test_an_edit_while_a_strip_with_a_shared_action_is_tweaked(dancer, ask):
-    """Blender does not let another action be assigned meanwhile."""
-    strip_with(dancer, dancer.animation_data.action, 400)
+    """Another object has the action, too. Blender does not let another one be assigned meanwhile."""
+    shared_with_another(dancer)
     tweaked(dancer)
     select_frames(31, 60)
     if ask == "lock_spans":  # which changes no keys

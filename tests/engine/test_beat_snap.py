@@ -7,10 +7,10 @@ import pytest
 from tiny_engine import stepping
 
 from engine.audio.beats import BeatTrack
-from engine.evaluation.metrics.physical import jerk
 from engine.motion import beat_snap
 from engine.motion.beat_snap import snap_to_beats
 from engine.motion.foot_beats import expected_foot_beats, foot_beats, score_beats
+from engine.motion.measures import jerk
 from smpl_rig.motion import Motion
 
 FPS, BPM = 20.0, 100.0

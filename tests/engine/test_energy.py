@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from tiny_engine import stepping
 
-from engine.data.energy import MOST, energies, speeds
 from engine.models.own.asked_energy import asked_energy, song_energy
+from engine.motion.energy import MOST, energies, speeds
 from smpl_rig.motion import Motion, mirror
 
 

@@ -28,6 +28,7 @@ from engine.evaluation.metrics.song_match import SongBeats, match_song
 from engine.evaluation.metrics.style_classifier import REJECTED, fit_styles
 from engine.evaluation.summary import ALL, WITH_SONG, summarise
 from engine.models.loading import load_own_checkpoint
+from engine.motion import measures
 from engine.motion.body_frame import in_body_frame, mirror_body
 from smpl_rig import rotations as rot
 from smpl_rig.motion import save_npz
@@ -111,20 +112,20 @@ def test_geometric_features_lie_down_turn_and_mirror() -> None:
 
 def test_freezing_counts_still_seconds() -> None:
     walk = standing(4.0) + np.arange(240)[:, None, None] / FPS * np.array([1.0, 0, 0])
-    assert em.freezing(standing(4.0), FPS) == 1 and em.freezing(walk, FPS) == 0
+    assert measures.freezing(standing(4.0), FPS) == 1 and measures.freezing(walk, FPS) == 0
     half = np.concatenate([walk[:121], np.repeat(walk[120:121], 120, axis=0)])
-    assert em.freezing(half, FPS) == pytest.approx(0.5)
-    assert em.freezing(standing(0.5), FPS) == 0
+    assert measures.freezing(half, FPS) == pytest.approx(0.5)
+    assert measures.freezing(standing(0.5), FPS) == 0
 
 
 def test_drift_of_a_straight_walk_and_of_there_and_back() -> None:
     away = np.arange(601)[:, None, None] / FPS * np.array([0.3, 0.4, 0])
     walk = standing(601 / FPS) + away
-    assert em.drift(walk, FPS).farthest == pytest.approx(5.0)
-    assert em.drift(walk, FPS).per_minute == pytest.approx(30.0)
+    assert measures.drift(walk, FPS).farthest == pytest.approx(5.0)
+    assert measures.drift(walk, FPS).per_minute == pytest.approx(30.0)
     back = np.concatenate([walk, walk[::-1]])
-    assert em.drift(back, FPS).farthest == pytest.approx(5.0)
-    assert em.drift(back, FPS).per_minute == pytest.approx(0.0)
+    assert measures.drift(back, FPS).farthest == pytest.approx(5.0)
+    assert measures.drift(back, FPS).per_minute == pytest.approx(0.0)
 
 
 def test_a_feature_that_hardly_varies_does_not_decide_a_distance() -> None:

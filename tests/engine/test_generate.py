@@ -53,6 +53,21 @@ def test_the_best_of_several_candidates_is_kept_and_its_seed_gives_it_again(requ
     assert dance_to(replace(request_, seed=2**63 - 1, candidates=2)).report["candidates"]
 
 
+def test_the_other_candidates_are_kept_as_if_each_had_been_generated_alone(request_: GenerateRequest) -> None:
+    several = replace(request_, candidates=3, beat_snap=1.0)
+    best, plain = dance_to(replace(several, keep_candidates=True)), dance_to(several)
+    assert best.to_npz() == plain.to_npz() and best.document == plain.document and not plain.others
+    assert [other.seed for other in best.others] == [each["seed"] for each in best.report["candidates"]][1:]
+    assert [each["score"] for each in best.report["candidates"]] == sorted(
+        (each["score"] for each in best.report["candidates"]), reverse=True
+    )
+    for other in best.others:
+        alone = dance_to(replace(several, candidates=1, seed=other.seed))
+        assert other.document == alone.document and np.array_equal(other.tokens, alone.tokens)
+        assert np.abs(other.motion.joints() - alone.motion.joints()).max() < 1e-3
+    assert not dance_to(replace(request_, keep_candidates=True)).others
+
+
 def test_the_seed_alone_decides_whatever_random_numbers_were_drawn_before(request_: GenerateRequest) -> None:
     before = dance_to(request_)
     torch.manual_seed(1)

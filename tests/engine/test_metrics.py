@@ -13,6 +13,7 @@ from engine.audio.listening.rhythm import beats_in_style
 from engine.data.dataset import DanceDataset
 from engine.evaluation.metrics import physical as em
 from engine.motion import foot_beats as eb
+from engine.motion import measures
 from smpl_rig.motion import resample
 from smpl_rig.skeleton import JOINT_INDEX, rest_joints
 
@@ -88,28 +89,28 @@ def test_each_direction_catches_its_own_fault() -> None:
 
 def test_foot_skate_counts_frames_with_a_sliding_planted_foot() -> None:
     joints = standing(2.0)
-    assert em.foot_skate(joints, FPS) == 0
+    assert measures.foot_skate(joints, FPS) == 0
     joints[60:, L_FOOT, 0] += np.arange(60) / FPS  # 1 m/s along the floor
-    assert em.foot_skate(joints, FPS) == pytest.approx(59 / 119)
+    assert measures.foot_skate(joints, FPS) == pytest.approx(59 / 119)
     joints[60:, L_FOOT, 2] += 0.1  # the same in the air; the ankle stands
-    assert em.foot_skate(joints, FPS) == pytest.approx(0)
+    assert measures.foot_skate(joints, FPS) == pytest.approx(0)
     slow = standing(2.0)
     slow[:, L_FOOT, 0] += 0.4 * np.arange(120) / FPS
-    assert em.foot_skate(slow, FPS) == 0
+    assert measures.foot_skate(slow, FPS) == 0
 
 
 def test_penetration_is_depth_of_the_sole() -> None:
     joints = standing(1.0)
-    assert em.penetration(joints) == em.Penetration(pytest.approx(0, abs=1e-6), pytest.approx(0, abs=1e-6))
+    assert measures.penetration(joints) == measures.Penetration(pytest.approx(0, abs=1e-6), pytest.approx(0, abs=1e-6))
     joints[:15, L_FOOT, 2] -= 0.04
-    found = em.penetration(joints)
+    found = measures.penetration(joints)
     assert found.mean == pytest.approx(0.01, abs=1e-6) and found.worst == pytest.approx(0.04, abs=1e-6)
 
 
 def test_jerk_of_a_cubic() -> None:
     joints = standing(2.0)
     joints[:, :, 1] += ((np.arange(120) / FPS) ** 3)[:, None]
-    assert em.jerk(joints, FPS) == pytest.approx(6, rel=1e-3)
+    assert measures.jerk(joints, FPS) == pytest.approx(6, rel=1e-3)
 
 
 def test_jerk_at_seams() -> None:
@@ -182,7 +183,7 @@ def test_real_dances_step_on_their_music(dance_data: Path) -> None:
         score = eb.score_beats(eb.foot_beats(motion.joints(), FPS), track.times[track.times <= motion.seconds])
         scores.append([score.music_to_motion, score.motion_to_music])
         scores[-1] += [score.shifted_music_to_motion, score.shifted_motion_to_music]
-        skates.append(em.foot_skate(resample(motion, 20).joints(), 20))
+        skates.append(measures.foot_skate(resample(motion, 20).joints(), 20))
     assert len(scores) == 6
     np.testing.assert_allclose(np.mean(scores, axis=0), [0.231, 0.226, 0.201, 0.197], atol=0.006)
     assert np.mean(skates) == pytest.approx(0.29, abs=0.01)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,13 @@ SMALL_DECODER = DecoderConfig(
 )
 
 
-def tiny_networks(seed: int = 0) -> tuple[MotionVQVAE, MotionDecoder]:
-    """Random networks whose dances move: normal codebooks, and weights large enough for every condition to count."""
+def tiny_networks(seed: int = 0, energy: bool = False) -> tuple[MotionVQVAE, MotionDecoder]:
+    """Random networks whose dances move: normal codebooks, and weights large enough for every condition to count.
+
+    energy: whether they can be told one.
+    """
     torch.manual_seed(seed)
-    codec, decoder = MotionVQVAE(SMALL_CODEC), MotionDecoder(SMALL_DECODER)
+    codec, decoder = MotionVQVAE(SMALL_CODEC), MotionDecoder(replace(SMALL_DECODER, energy=energy))
     codec.quantizer.codebook.normal_()
     codec.quantizer.codebook[SMALL_CODEC.coarse :, 0] = 0  # as in training: code 0 of a fine level is the zero vector
     codec.mean.copy_(torch.from_numpy(representation.encode(stepping(4.0, 100.0, 20.0)).mean(0)))  # upright

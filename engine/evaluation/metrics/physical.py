@@ -1,4 +1,5 @@
-"""Physical metrics of a motion (feet, floor, smoothness, plausibility), and distances between sets of motions.
+"""Physical metrics of a motion that only evaluation needs (see also `engine.motion.measures`), and distances between
+sets of motions.
 
 Joint positions are (T, 24, 3) in metres, Z up, floor at z = 0. Differences over time depend on the frame rate: compare
 motions at the same rate only.
@@ -7,83 +8,21 @@ motions at the same rate only.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smpl_rig.skeleton import JOINT_INDEX, SOLE_BELOW_FOOT
+from engine.motion.measures import jerks
+from smpl_rig.skeleton import JOINT_INDEX
 
 Joints = NDArray[np.floating[Any]]
 
 _FEET = [JOINT_INDEX["L_foot"], JOINT_INDEX["R_foot"]]
 _ANKLES = [JOINT_INDEX["L_ankle"], JOINT_INDEX["R_ankle"]]
-_FOOT_DOWN, _ANKLE_DOWN = 0.05, 0.08
-_SKATE_SPEED = 0.5
 _WINDOW = 2
 """Frames on either side over which kinetic features average velocities and accelerations."""
 _STATISTICS_SECONDS = 4.0
-FROZEN_SPEED = 0.05
-"""Mean joint speed, m/s, below which a second of motion counts as frozen. 0.2 % of the seconds of the training split
-are slower."""
-
-
-@dataclass(frozen=True)
-class Drift:
-    """Distance of a dancer from the start, metres: the farthest, and the last per minute of the dance."""
-
-    farthest: float
-    per_minute: float
-
-
-@dataclass(frozen=True)
-class Penetration:
-    """Depth of the deeper sole below the floor, metres: mean over all frames, and the worst."""
-
-    mean: float
-    worst: float
-
-
-def foot_skate(joints: Joints, fps: float) -> float:
-    """Share of frames in which a foot joint below 5 cm, or an ankle below 8 cm, moves sideways faster than 0.5 m/s."""
-    if len(joints) < 2:
-        return 0.0
-    speed = np.linalg.norm(np.diff(joints[:, :, :2], axis=0), axis=-1) * fps
-    height = joints[1:, :, 2]
-    slides = [
-        (height[:, indices] < limit) & (speed[:, indices] > _SKATE_SPEED)
-        for indices, limit in ((_FEET, _FOOT_DOWN), (_ANKLES, _ANKLE_DOWN))
-    ]
-    return float(np.concatenate(slides, axis=1).any(axis=1).mean())
-
-
-def penetration(joints: Joints) -> Penetration:
-    """Depth below the floor of the soles, which are `SOLE_BELOW_FOOT` under the foot joints."""
-    depth = np.maximum(SOLE_BELOW_FOOT - joints[:, _FEET, 2], 0).max(axis=1)
-    return Penetration(float(depth.mean()), float(depth.max()))
-
-
-def freezing(joints: Joints, fps: float) -> float:
-    """Share of whole seconds with a mean joint speed below `FROZEN_SPEED`; 0 for less than a second."""
-    size = round(fps)
-    count = (len(joints) - 1) // size
-    if not count:
-        return 0.0
-    speed = np.linalg.norm(np.diff(joints, axis=0), axis=-1).mean(axis=1) * fps
-    return float((speed[: count * size].reshape(count, size).mean(axis=1) < FROZEN_SPEED).mean())
-
-
-def drift(joints: Joints, fps: float) -> Drift:
-    """Horizontal distance of the pelvis from where it started."""
-    distance = np.linalg.norm(joints[:, 0, :2] - joints[0, 0, :2], axis=-1)
-    minutes = (len(joints) - 1) / fps / 60
-    return Drift(float(distance.max()), float(distance[-1] / minutes) if minutes else 0.0)
-
-
-def jerk(joints: Joints, fps: float) -> float:
-    """Mean jerk over frames and joints, m/s^3: the length of the third difference of positions."""
-    return float(_jerks(joints, fps).mean()) if len(joints) > 3 else 0.0
 
 
 def jerk_at(joints: Joints, fps: float, seams: Sequence[int]) -> tuple[float, float]:
@@ -92,7 +31,7 @@ def jerk_at(joints: Joints, fps: float, seams: Sequence[int]) -> tuple[float, fl
     A seam lies before its frame; the three third differences that cross it are its own. Raises ValueError if there is
     nothing at seams, or nothing elsewhere.
     """
-    values = _jerks(joints, fps).mean(axis=1)
+    values = jerks(joints, fps).mean(axis=1)
     near = np.zeros(len(values), bool)
     for seam in seams:
         near[max(seam - 3, 0) : max(seam, 0)] = True
@@ -191,10 +130,6 @@ def diversity(features: NDArray[np.float64], real: NDArray[np.float64], least_sp
 
 def _standardised(features: NDArray[np.float64], real: NDArray[np.float64], least_spread: float) -> NDArray[np.float64]:
     return (features - real.mean(axis=0)) / np.maximum(real.std(axis=0), least_spread)
-
-
-def _jerks(joints: Joints, fps: float) -> NDArray[np.float64]:
-    return np.linalg.norm(np.diff(joints.astype(np.float64), n=3, axis=0), axis=-1) * fps**3
 
 
 def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -31,7 +31,7 @@ most."""
 def asked_energy(
     ratios: NDArray[np.floating], follow: float, features: NDArray[np.float32], stride: int
 ) -> NDArray[np.float32]:
-    """(N,) energies (see `engine.data.energy`) of token positions.
+    """(N,) energies (see `engine.motion.energy`) of token positions.
 
     ratios: (N,) how fast the motion is to be against what is usual in its style. follow: 0 to 1, how much it follows
     the energy of the song, of which features (N * stride, 37) are given.

@@ -72,7 +72,7 @@ def dilation(index: int) -> int:
 class DecoderConfig:
     """Sizes of the motion decoder. `music_stride` music frames belong to one token position.
 
-    energy: whether it can be told how large and quick the motion is to be (see `engine.data.energy`).
+    energy: whether it can be told how large and quick the motion is to be (see `engine.motion.energy`).
     """
 
     codes: int = 512

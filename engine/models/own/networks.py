@@ -82,7 +82,7 @@ class Decoder(Protocol):
         """The memory (B, N, W): what the decoder is given of its context.
 
         music: (B, N * music_stride, C). codes: (B, N, K), used only where `locked` (B, N) is true. style: (B,), or
-        (B, N) where it changes. has_music: (B,). energy: (B, N) where it is asked for (see `engine.data.energy`),
+        (B, N) where it changes. has_music: (B,). energy: (B, N) where it is asked for (see `engine.motion.energy`),
         else NaN; None for nowhere. A decoder without energy does not hear it.
         """
 

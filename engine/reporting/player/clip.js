@@ -2,7 +2,7 @@
 
 const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 
-export function decodeClip(data, pointNames) {
+function decodeClip(data, pointNames) {
   const dancers = data.dancers.map((dancer) => new Dancer(dancer, pointNames));
   return { ...data, loudness: bytes(data.loudness), dancers };
 }
@@ -70,7 +70,7 @@ class Dancer {
 }
 
 // Index of the last of the sorted times that is not after `seconds`; -1 before the first.
-export function lastBefore(times, seconds) {
+function lastBefore(times, seconds) {
   let low = 0, high = times.length;
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -6,7 +6,7 @@ const LABELS = 140;
 const INK = { wave: "#56647a", beat: "#aeb6c4", quiet: "#98a0b0", hill: "#3d4859", hit: "#f7c948", miss: "#8b92a0",
   band: "rgba(247, 201, 72, 0.16)", now: "#ffffff", line: "#30353f" };
 
-export class Timeline {
+class Timeline {
   constructor(canvas, hit, seek) {
     this.canvas = canvas;
     this.hit = hit; // seconds around the expected time within which a foot beat scores at least half

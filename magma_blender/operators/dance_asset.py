@@ -14,11 +14,14 @@ from .results import Result, do, refuse
 
 
 class MAGMA_OT_mark_asset(OnDancer):
-    """Mark the dance's action as an asset, with a picture of a pose, what is danced, and tags of style and tempo. Later
-    edits change a copy"""
+    """Mark the dance's action as an asset."""
 
     bl_idname = "magma.mark_asset"
     bl_label = "Mark Dance as Asset"
+    bl_description = (
+        "Mark the dance's action as an asset, with a picture of a pose, what is danced, and tags of style and tempo. "
+        "Later edits change a copy"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> Result:

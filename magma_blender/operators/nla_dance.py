@@ -33,7 +33,7 @@ class MAGMA_OT_push_down(OnDancer):
             strip = nla_dance.push_down(armature, self.repeat)
             told = f'The dance of "{armature.name}" is in the NLA strip "{strip.name}".'
             if self.repeat > 1 and not nla_dance.is_loop(load(armature).motion()):
-                told += " It does not end as it begins: Make Loop lets it go on without a jump."
+                return f"{told} It does not end as it begins: Make Loop lets it go on without a jump."
             return told
 
         return do(self, work)

@@ -71,7 +71,7 @@ def keep(armature: bpy.types.Object, history: History, parts: Parts | None = Non
 def follow(armature: bpy.types.Object) -> None:
     """After a former record was put back: the version that it says is the present one."""
     history, number = store.read(armature), version_kept(armature)
-    if number != history.present and history.version(number) is not None:
+    if number is not None and number != history.present and history.version(number) is not None:
         store.write(armature, replace(history, present=number), {})
         shown_versions.refresh(armature)
 

@@ -87,7 +87,7 @@ class Labels(Layout):
 
     row = column = box = split = _part
 
-    def label(self, text="", icon="NONE", translate=True):
+    def label(self, text="", icon="NONE", translate=True, icon_value=0):
         super().label(f"✓{text}" if translate and text in known() else text if translate else f"={text}", icon)
 
 

@@ -62,7 +62,7 @@ UNTOLD = {
 }
 """Exceptions with no text for users. ValueError is not among them: readers raise it with the reason that their error
 gives in brackets."""
-SAYING = {"require", "_fail", "Notice", ".error", ".report", ".poll_message_set"}
+SAYING = {"require", "_fail", "Notice", ".error", ".report", "say", "refuse"}
 """Functions, and methods with a dot, that are given a sentence to say."""
 CLAUSES = {"describe_exit", "problem_with", "why_not_installed", "why_silent"}
 """Functions that return a part of a sentence."""

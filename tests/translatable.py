@@ -26,7 +26,9 @@ from smpl_rig.retarget.roles import BODY_ROLES, FINGER_ROLES, NECK, ROLES, SPINE
 
 NOT_IN_THE_WINDOW = {
     "magma_blender/batch.py": "the command line",
+    "engine/__init__.py": "Python programs",
     "engine/__main__.py": "the command line",
+    "engine/service/report_command.py": "the command line",
     "engine/service/cli.py": "the command line",
     "engine/service/edit_commands.py": "the command line",
     "engine/service/listen_command.py": "the command line",
@@ -48,13 +50,18 @@ SAME_EVERYWHERE = {
 }  # fmt: skip
 """Names and signs that are the same in all languages."""
 SAYING = said.SAYING | {
-    "translated", "in_window", "draw_lines", "report", "refuse", ".start_task", ".begin_job", "progress", ".progress",
+    "translated", "in_window", "draw_lines", ".start_task", ".begin_job", "progress", ".progress",
     "advance", "Step", "Notice", "check_torch", ".check_torch", ".check_online",
 }  # fmt: skip
 """Functions, and methods with a dot, that are given what is shown."""
 ROOMS_THAT_SAY = ("magma_blender/operators/", "magma_blender/ui/", "magma_blender/scene/")
 """Where texts of two words and a full stop are sentences, too."""
 PARTS = {
+    "Generate", "Earlier Edits", "Your Keyframes", "before", "after", "before the edit", "after the edit",
+    "Changed: {places}.",
+    "Checking {name}", "Writing {folder}", "Finishing {name}", "Checking the numbers", "Reading {name}", "Done",
+    "Editing: {operation}", "Decoding the song", "Waiting for the engine", "the GPU ran out of memory",
+    "Continuing on the CPU: the GPU ran out of memory", "Starting the engine",
     "{start} to {stop} s", "ticked spans", "preview range", "selected markers", "span under the playhead",
     "For {places} ({where})", "bar {first}–{last}", "{variant} of {variants}", "As the Dance ({style})", "Calm",
     "Usual", "Lively", "Wild", "seed {seed}, {label}", "{tokens} tokens, {seconds} s, to \"{strip}\"",

@@ -10,7 +10,7 @@ from ..scene import candidates
 from ..scene.dancer import load
 from ..scene.selection import dancer_or_none, find_dancer
 from .on_dancer import OnDancer
-from .results import Result, do
+from .results import Result, do, refuse
 
 
 class OnCandidates(OnDancer):
@@ -21,7 +21,7 @@ class OnCandidates(OnDancer):
         """Only where there are any."""
         armature = dancer_or_none(context)
         if armature is not None and not candidates.has_any(armature):
-            cls.poll_message_set("No candidates are kept: turn on Keep Others before Generate Dance")
+            refuse(cls, "No candidates are kept: turn on Keep Others before Generate Dance")
             return False
         return super().poll(context)
 

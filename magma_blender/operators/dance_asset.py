@@ -10,15 +10,18 @@ from ..errors import SceneError
 from ..scene import asset_browser, dance_asset
 from ..scene.selection import active_armature, find_dancer
 from .on_dancer import OnDancer
-from .results import Result, do
+from .results import Result, do, refuse
 
 
 class MAGMA_OT_mark_asset(OnDancer):
-    """Mark the dance's action as an asset, with a picture of a pose, what is danced, and tags of style and tempo. Later
-    edits change a copy"""
+    """Mark the dance's action as an asset."""
 
     bl_idname = "magma.mark_asset"
     bl_label = "Mark Dance as Asset"
+    bl_description = (
+        "Mark the dance's action as an asset, with a picture of a pose, what is danced, and tags of style and tempo. "
+        "Later edits change a copy"
+    )
     bl_options = {"REGISTER", "UNDO"}
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -47,13 +50,13 @@ class MAGMA_OT_use_asset(bpy.types.Operator):
     def poll(cls, context: bpy.types.Context) -> bool:
         """Only for an armature, while the engine is free."""
         if session.occupied:
-            cls.poll_message_set("The engine is busy: wait for it, or press Cancel")
+            refuse(cls, "The engine is busy: wait for it, or press Cancel")
             return False
         if active_armature(context) is None:
-            cls.poll_message_set("Select an armature, or a mesh that hangs on one")
+            refuse(cls, "Select an armature, or a mesh that hangs on one")
             return False
         if not dance_asset.dances() and asset_browser.active_action(context) is None:
-            cls.poll_message_set("No action of this file keeps a dance: choose one in the asset browser")
+            refuse(cls, "No action of this file keeps a dance: choose one in the asset browser")
             return False
         return True
 

@@ -17,7 +17,7 @@ from ..errors import InstallError, MagmaError
 from ..translations.texts import translated
 from . import engine_tasks
 from .job_operator import print_progress
-from .results import CANCELLED, FINISHED, Result, report
+from .results import CANCELLED, FINISHED, Result, say
 
 
 class MAGMA_OT_install_pytorch(bpy.types.Operator):
@@ -38,7 +38,7 @@ class MAGMA_OT_install_pytorch(bpy.types.Operator):
             if bpy.app.background:
                 session.wait_for_installation()
         except MagmaError as error:
-            report(self, "ERROR", str(error))
+            say(self, "ERROR", str(error))
             return CANCELLED
         return _reported(self) if bpy.app.background else FINISHED
 
@@ -66,7 +66,7 @@ class MAGMA_OT_remove_pytorch(bpy.types.Operator):
         try:
             environment.uninstall(engine_setup.data_folder())
         except InstallError as error:
-            report(self, "ERROR", str(error))
+            say(self, "ERROR", str(error))
             return CANCELLED
         session.notice = Notice("PyTorch is removed.")
         return FINISHED
@@ -95,7 +95,7 @@ class MAGMA_OT_open_log(bpy.types.Operator):
         """Open it in the system's viewer."""
         file = engine_setup.log_file(engine_setup.data_folder())
         if not file.is_file():
-            report(self, "ERROR", f"There is no log yet ({file}): the engine has not run.")
+            say(self, "ERROR", f"There is no log yet ({file}): the engine has not run.")
             return CANCELLED
         bpy.ops.wm.path_open(filepath=str(file))
         return FINISHED
@@ -116,7 +116,7 @@ class MAGMA_OT_copy_message(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Result:
         """Copy it."""
         if session.notice is None:
-            report(self, "ERROR", "There is no message to copy.")
+            say(self, "ERROR", "There is no message to copy.")
             return CANCELLED
         manager_of(context).clipboard = translated(session.notice.whole())
         return FINISHED
@@ -128,7 +128,7 @@ def run_task(operator: bpy.types.Operator, start: Callable[[], None]) -> Result:
         start()
     except MagmaError as error:
         session.notice = Notice(str(error), is_error=True)
-        report(operator, "ERROR", str(error))
+        say(operator, "ERROR", str(error))
         return CANCELLED
     if not bpy.app.background:
         return FINISHED
@@ -140,7 +140,7 @@ def _reported(operator: bpy.types.Operator) -> Result:
     """Report the session's notice; an error makes the operator fail."""
     notice = session.notice
     assert notice is not None
-    report(operator, "ERROR" if notice.is_error else "INFO", notice.text)
+    say(operator, "ERROR" if notice.is_error else "INFO", notice.text)
     return CANCELLED if notice.is_error else FINISHED
 
 

@@ -14,7 +14,7 @@ from ..errors import SceneError
 from ..exports.export import export_dance
 from ..exports.export_settings import export_settings_of, options_of
 from ..exports.subject import character, subject_of
-from .results import Result, do, refuse, report
+from .results import Result, do, refuse, say
 
 
 class MAGMA_OT_export_dance(bpy.types.Operator):
@@ -49,7 +49,7 @@ class MAGMA_OT_export_dance(bpy.types.Operator):
             try:
                 name = subject_of(scene, character(context)).name
             except SceneError as error:
-                report(self, "ERROR", str(error))
+                say(self, "ERROR", str(error))
                 return {"CANCELLED"}
             folder = Path(bpy.data.filepath).parent if bpy.data.filepath else Path.home()
             self.filepath = str(folder / (bpy.path.clean_name(Path(name).stem) + ending))

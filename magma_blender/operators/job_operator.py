@@ -11,7 +11,7 @@ from ..engine_host.notices import Notice
 from ..engine_host.session import TICK, session
 from ..errors import MagmaError
 from ..translations.texts import in_window, translated
-from .results import CANCELLED, FINISHED, Result, report
+from .results import CANCELLED, FINISHED, Result, say
 
 
 def progress_text(progress: Progress) -> str:
@@ -62,10 +62,10 @@ class JobOperator(bpy.types.Operator):
         try:
             done = self.start(context)
         except MagmaError as error:
-            report(self, "ERROR", str(error))
+            say(self, "ERROR", str(error))
             return CANCELLED
         if done is not None:
-            report(self, "INFO", done)
+            say(self, "INFO", done)
             return FINISHED
         if bpy.app.background:
             session.wait_for_job(print_progress)
@@ -111,7 +111,7 @@ class JobOperator(bpy.types.Operator):
         except MagmaError as error:
             return self._fail(error, cancelled)
         assert session.notice is not None
-        report(self, "INFO", session.notice.text)
+        say(self, "INFO", session.notice.text)
         return FINISHED
 
     def _fail(self, error: MagmaError, cancelled: bool) -> Result:
@@ -120,10 +120,10 @@ class JobOperator(bpy.types.Operator):
                 raise error
             done = self.do_without(error)
         except MagmaError as reason:
-            report(self, "INFO" if cancelled else "ERROR", str(reason))
+            say(self, "INFO" if cancelled else "ERROR", str(reason))
             return CANCELLED
         session.notice = Notice(done)
-        report(self, "WARNING", done)
+        say(self, "WARNING", done)
         return FINISHED
 
     def _clean_up(self, context: bpy.types.Context) -> None:

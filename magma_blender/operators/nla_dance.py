@@ -10,7 +10,7 @@ from ..scene import nla_dance
 from ..scene.dancer import load
 from ..scene.selection import dancer_or_none, find_dancer
 from .on_dancer import OnDancer
-from .results import Result, do
+from .results import Result, do, refuse
 
 
 class MAGMA_OT_push_down(OnDancer):
@@ -33,7 +33,7 @@ class MAGMA_OT_push_down(OnDancer):
             strip = nla_dance.push_down(armature, self.repeat)
             told = f'The dance of "{armature.name}" is in the NLA strip "{strip.name}".'
             if self.repeat > 1 and not nla_dance.is_loop(load(armature).motion()):
-                told += " It does not end as it begins: Make Loop lets it go on without a jump."
+                return f"{told} It does not end as it begins: Make Loop lets it go on without a jump."
             return told
 
         return do(self, work)
@@ -69,7 +69,7 @@ class MAGMA_OT_let_travel(OnDancer):
         """Only where there is one."""
         armature = dancer_or_none(context)
         if armature is not None and not nla_dance.is_in_place(armature):
-            cls.poll_message_set("Nothing holds the dance in its place")
+            refuse(cls, "Nothing holds the dance in its place")
             return False
         return super().poll(context)
 

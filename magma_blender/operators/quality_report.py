@@ -21,7 +21,7 @@ from ..scene.selection import find_dancer
 from .edit_jobs import for_engine
 from .engine import run_task
 from .on_dancer import OnDancer
-from .results import CANCELLED, Result
+from .results import CANCELLED, Result, say
 
 ENDING = ".html"
 
@@ -46,7 +46,7 @@ class MAGMA_OT_quality_report(OnDancer):
             try:
                 self.filepath = str(_proposed(find_dancer(context)))
             except SceneError as error:
-                self.report({"ERROR"}, str(error))
+                say(self, "ERROR", str(error))
                 return CANCELLED
         manager_of(context).fileselect_add(self)
         return {"RUNNING_MODAL"}

@@ -15,7 +15,7 @@ FINISHED: Result = {"FINISHED"}
 CANCELLED: Result = {"CANCELLED"}
 
 
-def report(operator: bpy.types.Operator, kind: Literal["INFO", "WARNING", "ERROR"], text: str) -> None:
+def say(operator: bpy.types.Operator, kind: Literal["INFO", "WARNING", "ERROR"], text: str) -> None:
     """Blender's report in the user's language; in background, which scripts read, in English."""
     operator.report({kind}, in_window(text))
 
@@ -30,7 +30,7 @@ def do(operator: bpy.types.Operator, work: Callable[[], str]) -> Result:
     try:
         text = work()
     except MagmaError as error:
-        report(operator, "ERROR", str(error))
+        say(operator, "ERROR", str(error))
         return CANCELLED
-    report(operator, "INFO", text)
+    say(operator, "INFO", text)
     return FINISHED

@@ -6,7 +6,7 @@ from ..scene import review
 from ..scene.review_list import review_of
 from ..scene.selection import dancer_or_none, find_dancer
 from .on_dancer import OnDancer
-from .results import Result, do
+from .results import Result, do, refuse
 
 
 class MAGMA_OT_accept_edit(OnDancer):
@@ -69,7 +69,7 @@ class MAGMA_OT_compare_edit(bpy.types.Operator):
 def _is_in_review(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
     if review_of(dancer_or_none(context)) is not None:
         return True
-    cls.poll_message_set("No edit of this dance is in review")
+    refuse(cls, "No edit of this dance is in review")
     return False
 
 

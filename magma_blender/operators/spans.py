@@ -17,7 +17,7 @@ from ..scene.dance_keys import current
 from ..scene.dancer import load
 from ..scene.selection import find_dancer, selected
 from .on_dancer import OnDancer, change_selected, dancer_to_edit
-from .results import CANCELLED, Result, do, report
+from .results import CANCELLED, Result, do, say
 
 
 class MAGMA_OT_lock_spans(OnDancer):
@@ -169,14 +169,12 @@ class MAGMA_OT_style_spans(OnDancer):
         try:
             checkpoint = load(find_dancer(context)).document.checkpoint.name
         except MagmaError as error:
-            report(self, "ERROR", str(error))
+            say(self, "ERROR", str(error))
             return CANCELLED
         known = styles_of(checkpoint)
         if self.style and self.style not in known:
             listed = ", ".join(known) or "it has none"
-            report(
-                self, "ERROR", f"The dance's checkpoint has no style {self.style!r}: choose one of these ({listed})."
-            )
+            say(self, "ERROR", f"The dance's checkpoint has no style {self.style!r}: choose one of these ({listed}).")
             return CANCELLED
         title = title_of(checkpoint, self.style)
         style, strength = self.style or None, None if self.strength == 1.0 else self.strength
@@ -213,10 +211,10 @@ class MAGMA_OT_energy_spans(OnDancer):
         try:
             checkpoint = load(find_dancer(context)).document.checkpoint
         except MagmaError as error:
-            report(self, "ERROR", str(error))
+            say(self, "ERROR", str(error))
             return CANCELLED
         if not has_energy(checkpoint.name):
-            report(self, "ERROR", f"The dance's checkpoint {checkpoint.label} cannot be told an energy.")
+            say(self, "ERROR", f"The dance's checkpoint {checkpoint.label} cannot be told an energy.")
             return CANCELLED
         energy = None if self.as_dance else self.energy
         return change_selected(

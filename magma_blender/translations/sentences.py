@@ -97,6 +97,12 @@ class Sentences:
         return tuple(self._cover(line))
 
     def _cover(self, line: str) -> Iterator[_Found | str]:
+        listed = [self._match(piece) for piece in line.split(_LIST, _MOST_SENTENCES)] if _LIST in line else [None]
+        if all(listed):
+            for number, piece in enumerate(listed):
+                yield from (_LIST,) if number else ()
+                yield piece or ""
+            return
         found = self._match(line)
         if found is not None:
             yield found
@@ -127,13 +133,6 @@ class Sentences:
                 return _Found(template.text, tuple(zip(template.names, values, strict=True)))
         return None
 
-    def of_value(self, text: str) -> tuple[_Found | str, ...]:
-        """As a line's parts; a list of names or clauses piece by piece."""
-        pieces = [self._match(piece) for piece in text.split(_LIST)] if _LIST in text else []
-        if all(pieces) and pieces:
-            return tuple(part for piece in pieces for part in (_LIST, piece) if part is not None)[1:]
-        return self._parts(text)
-
 
 def _cut(text: str) -> _Template:
     pieces = PLACEHOLDER.split(text)
@@ -153,7 +152,7 @@ def _filled(found: _Found, word: Word, sentences: Sentences, depth: int) -> str:
     values = {
         name: value.text
         if value.is_quoted or depth == _DEEPEST
-        else _said(sentences.of_value(value.text), word, sentences, depth + 1)
+        else _said(sentences._parts(value.text), word, sentences, depth + 1)
         for name, value in found.values
     }
     return PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), word(found.template))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import cast
 
 import bpy
 
@@ -17,13 +18,11 @@ _OWNER = __name__
 def register() -> None:
     """Give Blender all texts in all languages; again, where they are there already."""
     unregister()
-    bpy.app.translations.register(
-        _OWNER,
-        {
-            locale: {(context, english): text for english, text in read(language).items() for context in CONTEXTS}
-            for locale, language in LOCALES.items()
-        },
-    )
+    texts = {
+        locale: {(context, english): text for english, text in read(language).items() for context in CONTEXTS}
+        for locale, language in LOCALES.items()
+    }
+    bpy.app.translations.register(_OWNER, cast("dict[str, dict[str, str]]", texts))
 
 
 def unregister() -> None:
@@ -39,7 +38,7 @@ def translated(text: str) -> str:
 
 def _lookup() -> Word | None:
     """Where Blender looks for the user's words; None where these are English, or a language that is not here."""
-    return bpy.app.translations.pgettext_iface if bpy.app.translations.locale in LOCALES else None
+    return cast("Word", bpy.app.translations.pgettext_iface) if bpy.app.translations.locale in LOCALES else None
 
 
 def in_window(text: str) -> str:

@@ -22,7 +22,9 @@ class MAGMA_MT_assets(bpy.types.Menu):
             if not found:
                 self.layout.operator("magma.use_asset", text="None in this file")
             for action in found:
-                self.layout.operator("magma.use_asset", text=name_text(action.name)).action = action.name
+                self.layout.operator(
+                    "magma.use_asset", text=name_text(action.name), translate=False
+                ).action = action.name
 
 
 CLASSES = (MAGMA_MT_assets,)

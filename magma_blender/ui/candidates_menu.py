@@ -6,6 +6,7 @@ import bpy
 
 from ..scene import candidates
 from ..scene.selection import dancer_or_none
+from ..translations.texts import translated
 from .draw import name_text, never_raises
 
 
@@ -23,7 +24,7 @@ class MAGMA_MT_candidates(bpy.types.Menu):
             self.layout.separator()
             armature = dancer_or_none(context)
             for candidate in reversed(candidates.of(armature) if armature is not None else []):
-                values = self.layout.operator("magma.use_candidate", text=name_text(candidate.name))
+                values = self.layout.operator("magma.use_candidate", text=translated(name_text(candidate.name)))
                 values.action = candidate.action.name
 
 

@@ -8,6 +8,7 @@ import bpy
 
 from ..scene.history.shown_versions import MagmaVersion, versions_of
 from ..scene.selection import dancer_or_none
+from ..translations.texts import translated
 from .draw import name_text, never_raises
 from .pose_picture import icon_of
 from .sub_panel import sub_panels
@@ -42,7 +43,7 @@ class MAGMA_UL_versions(bpy.types.UIList):
 def _draw_version(layout: bpy.types.UILayout, item: object) -> None:
     assert isinstance(item, MagmaVersion)
     row = layout.row(align=True)
-    row.label(text=name_text(item.name), icon_value=icon_of(item.pose))
+    row.label(text=translated(name_text(item.name)), icon_value=icon_of(item.pose))
     made = row.row()
     made.alignment = "RIGHT"
     made.active = False

@@ -8,6 +8,7 @@ from ..scene import review
 from ..scene.dancer import Dancer
 from ..scene.review_list import MagmaReview, changed_ranges, review_of
 from ..scene.selection import places_text
+from ..translations.texts import translated
 from .draw import draw_lines, name_text
 
 MOST_PLACES = 3
@@ -22,7 +23,7 @@ def draw_review(
     if found is None:
         return
     box = layout.box()
-    box.label(text=name_text(found.title), icon="RESTRICT_VIEW_OFF")
+    box.label(text=translated(name_text(found.title)), icon="RESTRICT_VIEW_OFF")
     is_before = review.is_before_shown(armature, found)
     lines = [_where(dancer, found), "Another edit accepts this one."]
     draw_lines(box, ["Shown: before the edit."] if is_before else lines, context)

@@ -62,3 +62,17 @@ def test_an_error_shows_the_end_of_the_log_and_the_whole_can_be_copied() -> None
 @pytest.mark.parametrize("text", ["", " ", "\n"])
 def test_nothing_is_nothing(text: str) -> None:
     assert shown(text) == ""
+
+
+@given(st.lists(st.text("あ漢。、（）ab 1「」", max_size=200), max_size=6), st.integers(4, 60), st.integers(1, 8))
+def test_letters_of_double_width_fit_and_none_is_lost(lines: list[str], width: int, most: int) -> None:
+    parts, is_cut = fitted(lines, width, most)
+    widths = [sum(2 if letter in "あ漢。、（）「」" else 1 for letter in part) for part in parts]
+    assert all(wide <= width for wide in widths)
+    assert is_cut or "".join("".join(parts).split()) == "".join("".join(lines).split())
+
+
+def test_a_sentence_without_spaces_breaks_between_letters_and_not_before_a_full_stop() -> None:
+    assert fitted(["漢字漢字漢字。漢字"], 12, 3) == (["漢字漢字漢", "字。漢字"], False)
+    assert fitted(["漢字abc漢字"], 8, 3)[0] == ["漢字abc", "漢字"]
+    assert fitted(["漢" * 50], 8, 2) == (["漢漢漢漢", "漢漢漢…"], True)

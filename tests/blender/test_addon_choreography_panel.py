@@ -47,7 +47,8 @@ class Layout:
 
     row = column = box = split = _part
 
-    def label(self, text="", icon="NONE", translate=True):
+    def label(self, text="", icon="NONE", translate=True, icon_value=0):
+        assert icon_value >= 0
         assert "cannot show this" not in text  # what `never_raises` says
         assert len(text) < 200 and "\0" not in text and "\n" not in text
         text.encode("utf-8")  # as Blender does
@@ -68,6 +69,9 @@ class Layout:
 
     def prop_search(self, data, name, *_, **__):
         self.prop(data, name)
+
+    def template_icon(self, icon_value, scale=1.0):
+        assert icon_value >= 0
 
     def separator(self):
         pass

@@ -27,7 +27,7 @@ DANCING = Box(200, 150, 1300, 950)
 """Where the dancer is seen."""
 NOTCHES = 4
 """Of the mouse's wheel, away from the dancer."""
-STEPS, FRAMES_A_STEP = 36, 3
+STEPS, FRAMES_A_STEP = 30, 3
 """A virtual screen draws too slowly to play a dance: it is stepped through, and the film puts the steps in its time."""
 
 
@@ -170,16 +170,16 @@ def look_closer(desk: Desk) -> None:
 
 def edit(desk: Desk) -> None:
     """Other moves for the whole dance."""
-    press_and_wait(desk, "Replace Moves", "Reject")
+    desk.press("Replace Moves", lowest=True)  # the title of an edit in review has the same words
+    desk.wait("Reject")
+    desk.until_still()
 
 
-def press_and_wait(desk: Desk, button: str, appears: str = "") -> None:
-    """Press a button, then wait for another to appear; without one, for the first to disappear."""
+def press_and_wait(desk: Desk, button: str) -> None:
+    """Press a button that then disappears."""
     desk.press(button)
-    if appears:
-        desk.wait(appears)
-    else:
-        desk.until(f"{button} is done", lambda: not desk.see(button))
+    desk.move(*VIEWPORT)  # or the mouse would hide it
+    desk.until(f"{button} is done", lambda: not desk.see(button))
     desk.until_still()
 
 

@@ -175,13 +175,20 @@ class Desk:
         seen: Grey = np.ascontiguousarray(self.picture()[area.top : area.bottom, area.left : area.right, 1])
         return [box.moved(area.left, area.top) for box in found(seen, label, self._font, upright)]
 
-    def wait(self, label: str, area: Box | None = None, upright: bool = False, patience: float = PATIENCE) -> Box:
-        """Where a label is, once it has appeared. Raises NotSeenError."""
+    def wait(
+        self,
+        label: str,
+        area: Box | None = None,
+        upright: bool = False,
+        patience: float = PATIENCE,
+        lowest: bool = False,
+    ) -> Box:
+        """Where a label is, once it has appeared; of several the uppermost, or the lowest. Raises NotSeenError."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             boxes = self.see(label, area, upright)
             if boxes:
-                return boxes[0]
+                return boxes[-1 if lowest else 0]
             time.sleep(LOOK_EVERY)
         raise NotSeenError(f'"{label}" did not appear within {patience:g} s.')
 
@@ -235,12 +242,12 @@ class Desk:
         """Turn the mouse's wheel."""
         self._xdotool("click", "--repeat", str(notches), "--delay", "100", "5")
 
-    def press(self, label: str, area: Box | None = None, upright: bool = False, patience: float = PATIENCE) -> Box:
+    def press(self, label: str, area: Box | None = None, upright: bool = False, lowest: bool = False) -> Box:
         """Click a button once it has appeared, and stands still."""
-        box = self.wait(label, area, upright, patience)
+        box = self.wait(label, area, upright, lowest=lowest)
         while True:
             time.sleep(STAYS_FOR)
-            again = self.wait(label, area, upright, patience)
+            again = self.wait(label, area, upright, lowest=lowest)
             if again == box:
                 break
             box = again

@@ -110,7 +110,8 @@ def pictures(recording: Path, size: tuple[int, int]) -> Iterator[Picture]:
     width, height = size
     scaled = ("-vf", f"scale={width}:{height}:flags=area", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
     even = ("-r", str(RECORDED_RATE))
-    command = ("ffmpeg", "-loglevel", "error", "-i", str(recording), *even, *scaled)
+    # it would complain when no more pictures are wanted
+    command = ("ffmpeg", "-loglevel", "fatal", "-i", str(recording), *even, *scaled)
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         while len(data := process.stdout.read(width * height * 3)) == width * height * 3:

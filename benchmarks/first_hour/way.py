@@ -25,6 +25,8 @@ VIEWPORT = (700, 640)
 """A pixel of the 3D viewport with nothing on it."""
 DANCING = Box(200, 150, 1300, 950)
 """Where the dancer is seen."""
+NOTHING_CAME = 6.0
+"""Seconds without any change after which somebody presses again."""
 NOTCHES = 4
 """Of the mouse's wheel, away from the dancer."""
 STEPS, FRAMES_A_STEP = 30, 3
@@ -176,11 +178,11 @@ def edit(desk: Desk) -> None:
 
 
 def press_and_wait(desk: Desk, button: str) -> None:
-    """Press a button that then disappears."""
-    desk.press(button)
-    desk.move(*VIEWPORT)  # or the mouse would hide it
-    desk.until(f"{button} is done", lambda: not desk.see(button))
-    desk.until_still()
+    """Press a button that then disappears; once more when nothing has come of it, as a click while panels move."""
+    while desk.see(button):
+        desk.press(button)
+        desk.move(*VIEWPORT)  # or the mouse would hide it
+        desk.until_still(NOTHING_CAME)
 
 
 def open_panel(desk: Desk, title: str) -> None:

@@ -18,12 +18,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.window.desk import HEIGHT, RECORDING, WIDTH, Desk, NotSeenError
+from benchmarks.window.desk import HEIGHT, WIDTH, Desk, NotSeenError
 
 from .way import Way, WrongError, walk
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OBSERVER = Path(__file__).resolve().parent / "observer.py"
+SCREEN = "screen"
+"""The folder of the recording, beside the figures."""
 TO_THE_DANCE = ("install the zip", "a first dance")
 
 
@@ -42,7 +44,7 @@ def main() -> int:
         subprocess.run((sys.executable, ROOT / "build_addon.py", "--output", zip_file), check=True)
     with Desk() as desk:
         begin = time.monotonic()
-        stop: Callable[[], float] = (lambda: begin) if options.no_recording else desk.record(out / RECORDING)
+        stop: Callable[[], float] = (lambda: begin) if options.no_recording else desk.record(fresh(out / SCREEN))
         desk.open_blender("--python", OBSERVER, "--", desk.folder)
         try:
             way = walk(desk, zip_file)
@@ -55,6 +57,13 @@ def main() -> int:
     (out / "figures.json").write_text(json.dumps(figures, indent=1) + "\n")
     print(f"From the zip to the dance: {figures['clicks']} clicks, {figures['seconds']} s")
     return 0
+
+
+def fresh(folder: Path) -> Path:
+    """The folder without what an earlier recording has left in it."""
+    for picture in folder.glob("*.jpg"):
+        picture.unlink()
+    return folder
 
 
 def figures_of(way: Way, recorded_from: float) -> dict[str, object]:

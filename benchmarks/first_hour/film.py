@@ -12,28 +12,25 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.window.desk import RECORDED_RATE, RECORDING
+from benchmarks.window.desk import RECORDED_RATE
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 RATE = 8
 """Pictures a second: as many as the way takes steps of three frames in a second of the dance."""
-SIZE = (1280, 720)
 MOST_BYTES = 2_000_000
 QUALITIES = (26, 30, 34, 38)
 """x264's, from good to small; the first is taken with which the film is small enough."""
 WAITING = 0.04
-"""What a picture of the recording that is as the one before counts, against one on which something has changed."""
-CHANGED = 3
-"""Brightness, 0..255, by which a pixel is another one."""
-MOUSE = 40
-"""Pixels of a picture of 480 x 270 that the mouse and a blinking cursor change at most."""
+"""What a tenth of a second in which nothing changes counts, against one in which something does."""
 CHAPTERS = {
     "install the zip": ("Preferences, Add-ons, Install: the zip", 5.0),
     "a first dance": ("Try an Example", 4.0),
@@ -47,15 +44,12 @@ CHAPTERS = {
 POSTER = "look at it"
 TITLE_HEIGHT, TITLE_POINTS = 40, 20
 
-Picture = NDArray[np.uint8]
-"""(height, width, 3) RGB."""
-
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture of the film: which of the recording it is, and what is written below."""
+    """A picture of the film: which of the recording's it is, and what is written below."""
 
-    number: int
+    picture: Path
     title: str
 
 
@@ -66,99 +60,73 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("docs/images"))
     options = parser.parse_args()
     figures = json.loads((options.recorded / "figures.json").read_text())
-    recording = options.recorded / RECORDING
-    shots = shots_of(figures["chapters"], changes_in(recording))
+    shots = shots_of(figures["chapters"], sorted((options.recorded / "screen").glob("*.jpg")))
     film = options.out / "first_hour.mp4"
     for quality in QUALITIES:
-        write(recording, shots, film, quality)
+        write(shots, film, quality)
         if film.stat().st_size <= MOST_BYTES:
             break
-    poster = next(shot for shot in reversed(shots) if shot.title == CHAPTERS[POSTER][0])
-    write_poster(recording, poster, film.with_suffix(".jpg"))
+    write_poster([shot for shot in shots if shot.title == CHAPTERS[POSTER][0]][-1], film.with_suffix(".jpg"))
     print(f"{film}: {len(shots) / RATE:.1f} s, {film.stat().st_size} bytes")
     return 0 if film.stat().st_size <= MOST_BYTES else 1
 
 
-def changes_in(recording: Path) -> NDArray[np.bool_]:
-    """(pictures,) whether more than the mouse is otherwise than on the picture before."""
-    changes = [True]
-    before: NDArray[np.int16] | None = None
-    for picture in pictures(recording, (480, 270)):
-        grey = picture[:, :, 1].astype(np.int16)
-        if before is not None:
-            changes.append(bool((np.abs(grey - before) > CHANGED).sum() > MOUSE))
-        before = grey
-    return np.array(changes)
+def shots_of(chapters: Sequence[dict[str, Any]], pictures: Sequence[Path]) -> list[Shot]:
+    """The pictures of the film: of each chapter as many as it has seconds, most of them where something changes.
 
-
-def shots_of(chapters: Sequence[dict[str, Any]], changes: NDArray[np.bool_]) -> list[Shot]:
-    """The pictures of the film: of each chapter as many as it has seconds, most of them where something changes."""
+    pictures: NUMBER.jpg, RECORDED_RATE of them a second, without those on which nothing has changed.
+    """
+    numbers = np.array([int(picture.stem) for picture in pictures])
     shots = []
     for chapter in chapters:
         if chapter["name"] not in CHAPTERS:
             continue
         title, seconds = CHAPTERS[chapter["name"]]
-        first, last = (round(chapter[end] * RECORDED_RATE) for end in ("begin", "end"))
-        weights = np.where(changes[first:last], 1.0, WAITING).cumsum()
+        begin, end = (chapter[name] * RECORDED_RATE for name in ("begin", "end"))
+        # from what is seen as it begins
+        first, last = np.searchsorted(numbers, begin, side="right") - 1, np.searchsorted(numbers, end)
+        shown = numbers[first:last]
+        weights = (1 + WAITING * np.diff(shown, append=shown[-1] + 1)).cumsum()
         wanted = np.linspace(0, weights[-1], round(seconds * RATE), endpoint=False)
-        shots += [Shot(first + int(number), title) for number in np.searchsorted(weights, wanted, side="right")]
+        places = np.searchsorted(weights, wanted, side="right")
+        shots += [Shot(pictures[int(first + place)], title) for place in places]
     return shots
 
 
-def pictures(recording: Path, size: tuple[int, int]) -> Iterator[Picture]:
-    """All pictures of a recording, one after the other."""
-    width, height = size
-    scaled = ("-vf", f"scale={width}:{height}:flags=area", "-f", "rawvideo", "-pix_fmt", "rgb24", "-")
-    even = ("-r", str(RECORDED_RATE))
-    command = ("ffmpeg", "-loglevel", "error", "-i", str(recording), *even, *scaled)
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        while len(data := process.stdout.read(width * height * 3)) == width * height * 3:
-            yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
-
-
-def write(recording: Path, shots: Sequence[Shot], film: Path, quality: int) -> None:
+def write(shots: Sequence[Shot], film: Path, quality: int) -> None:
     """Write the film. quality: x264's constant rate factor."""
-    width, height = SIZE
+    from PIL import Image
+
+    width, height = Image.open(shots[0].picture).size
     raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(RATE), "-i", "-")
-    coded = ("-c:v", "libx264", "-preset", "veryslow", "-tune", "animation", "-crf", str(quality))
+    coded = ("-c:v", "libx264", "-preset", "slow", "-tune", "animation", "-crf", str(quality))
     shown = ("-pix_fmt", "yuv420p", "-movflags", "+faststart", str(film))
     command = ("ffmpeg", "-y", "-loglevel", "error", *raw, *coded, *shown)
     with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
-        for picture in titled(recording, shots):
-            process.stdin.write(picture.tobytes())
+        for shot in shots:
+            process.stdin.write(titled(shot).tobytes())
 
 
-def titled(recording: Path, shots: Sequence[Shot]) -> Iterator[Picture]:
-    """The pictures of the film, with their titles."""
-    waiting = list(shots)
-    for number, picture in enumerate(pictures(recording, SIZE)):
-        while waiting and waiting[0].number == number:
-            yield with_title(picture, waiting.pop(0).title)
-        if not waiting:
-            return
-
-
-def with_title(picture: Picture, title: str) -> Picture:
-    """A picture with a title over its lower edge."""
+def titled(shot: Shot) -> Image.Image:
+    """A picture of the film, with its title over the lower edge."""
     from matplotlib.font_manager import findfont
     from PIL import Image, ImageDraw, ImageFont
 
-    image = Image.fromarray(picture)
+    image = Image.open(shot.picture).convert("RGB")
     pen = ImageDraw.Draw(image)
     width, height = image.size
     pen.rectangle((0, height - TITLE_HEIGHT, width, height), fill=(20, 20, 20))
     font = ImageFont.truetype(findfont("DejaVu Sans"), TITLE_POINTS)
-    pen.text((width // 2, height - TITLE_HEIGHT // 2), title, fill=(240, 240, 240), font=font, anchor="mm")
-    return np.asarray(image)
+    pen.text((width // 2, height - TITLE_HEIGHT // 2), shot.title, fill=(240, 240, 240), font=font, anchor="mm")
+    return image
 
 
-def write_poster(recording: Path, shot: Shot, file: Path) -> None:
+def write_poster(shot: Shot, file: Path) -> None:
     """One picture of the film, with a triangle that says that it can be played."""
-    from PIL import Image, ImageDraw
+    from PIL import ImageDraw
 
-    image = Image.fromarray(next(titled(recording, [shot]))).resize((960, 540))
+    image = titled(shot).resize((960, 540))
     pen = ImageDraw.Draw(image, "RGBA")
     x, y = (size // 2 for size in image.size)
     pen.ellipse((x - 50, y - 50, x + 50, y + 50), fill=(0, 0, 0, 150))

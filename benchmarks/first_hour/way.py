@@ -25,9 +25,11 @@ VIEWPORT = (700, 640)
 """A pixel of the 3D viewport with nothing on it."""
 DANCING = Box(200, 150, 1300, 950)
 """Where the dancer is seen."""
+NOTHING_CAME = 6.0
+"""Seconds without any change after which somebody presses again."""
 NOTCHES = 4
 """Of the mouse's wheel, away from the dancer."""
-STEPS, FRAMES_A_STEP = 36, 3
+STEPS, FRAMES_A_STEP = 30, 3
 """A virtual screen draws too slowly to play a dance: it is stepped through, and the film puts the steps in its time."""
 
 
@@ -170,17 +172,17 @@ def look_closer(desk: Desk) -> None:
 
 def edit(desk: Desk) -> None:
     """Other moves for the whole dance."""
-    press_and_wait(desk, "Replace Moves", "Reject")
-
-
-def press_and_wait(desk: Desk, button: str, appears: str = "") -> None:
-    """Press a button, then wait for another to appear; without one, for the first to disappear."""
-    desk.press(button)
-    if appears:
-        desk.wait(appears)
-    else:
-        desk.until(f"{button} is done", lambda: not desk.see(button))
+    desk.press("Replace Moves", lowest=True)  # the title of an edit in review has the same words
+    desk.wait("Reject")
     desk.until_still()
+
+
+def press_and_wait(desk: Desk, button: str) -> None:
+    """Press a button that then disappears; once more when nothing has come of it, as a click while panels move."""
+    while desk.see(button):
+        desk.press(button)
+        desk.move(*VIEWPORT)  # or the mouse would hide it
+        desk.until_still(NOTHING_CAME)
 
 
 def open_panel(desk: Desk, title: str) -> None:

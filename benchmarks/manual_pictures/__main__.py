@@ -22,6 +22,8 @@ from . import shown
 
 STAGES = Path(__file__).resolve().parent / "stages.py"
 TAB = "MAGMA"
+SETTLED = 6.0
+"""Seconds without any change, after which panels have unfolded also on a computer that does much else."""
 PATIENCE = 600.0
 """Seconds that a stage may take, with dances that the engine generates."""
 SPARE = 12
@@ -49,13 +51,13 @@ class Photographer:
         if "error" in found:
             raise RuntimeError(found["error"])
         self.places = {name: Box(*place) for name, place in found.items()}
-        self.desk.until_still()
+        self.desk.until_still(SETTLED)
 
     def press(self, label: str, place: str, upright: bool = False) -> None:
         """Press what is in an editor or a sidebar, and take the mouse away."""
         self.desk.press(label, self.places[place], upright)
         self.desk.move(self.desk.size[0] // 2, self.desk.size[1] - 4)
-        self.desk.until_still()
+        self.desk.until_still(SETTLED)
 
     def take(self, name: str, place: str = "", down_to: str = "") -> None:
         """A picture of an editor or a sidebar, else of the whole screen. down_to: the label with which it ends."""

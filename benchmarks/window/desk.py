@@ -35,9 +35,8 @@ STAYS_FOR = 0.4
 """Seconds that a button has been at its place before it is pressed: panels unfold."""
 GLIDE_STEPS, GLIDE_SECONDS = 12, 0.15
 """The mouse moves to where it clicks, and is seen to."""
-RECORDING = "screen.mkv"
-RECORDED_RATE = 10
-"""Pictures a second of a recording."""
+RECORDED_RATE, RECORDED_WIDTH = 10, 1280
+"""Pictures a second of a recording, and how wide they are."""
 FONT = "DejaVuSans.woff2"
 """Blender's own, among its data."""
 
@@ -117,14 +116,17 @@ class Desk:
         """A Blender that fills the screen."""
         self._start(("blender", "-p", "0", "0", *map(str, (*self.size, *arguments))))
 
-    def record(self, file: Path) -> Callable[[], float]:
-        """Begin to record the screen; what is returned ends it, and tells when it began (time.monotonic())."""
+    def record(self, folder: Path) -> Callable[[], float]:
+        """Begin to record the screen: a picture NUMBER.jpg, `RECORDED_RATE` of them a second, whenever something has
+        changed. What is returned ends it, and tells when it began (time.monotonic())."""
+        folder.mkdir(parents=True, exist_ok=True)
         width, height = self.size
         size = ("-video_size", f"{width}x{height}", "-framerate", str(RECORDED_RATE))
-        encoded = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "12", "-pix_fmt", "yuv444p")
-        quiet = ("ffmpeg", "-y", "-loglevel", "error")
-        process = self._start((*quiet, "-f", "x11grab", *size, "-i", self._display, *encoded, str(file)))
-        while not file.exists() and process.poll() is None:
+        kept = f"mpdecimate=hi=256:lo=128:frac=0.0005,scale={RECORDED_WIDTH}:-2:flags=area,settb=1/{RECORDED_RATE}"
+        files = ("-start_number", "0", "-frame_pts", "1", "-q:v", "2", str(folder / "%06d.jpg"))
+        command = ("ffmpeg", "-y", "-loglevel", "error", "-f", "x11grab", *size, "-i", self._display)
+        process = self._start((*command, "-vf", f"setpts=PTS-STARTPTS,{kept}", "-vsync", "passthrough", *files))
+        while not any(folder.iterdir()) and process.poll() is None:
             time.sleep(0.02)
         began = time.monotonic()
 
@@ -175,13 +177,20 @@ class Desk:
         seen: Grey = np.ascontiguousarray(self.picture()[area.top : area.bottom, area.left : area.right, 1])
         return [box.moved(area.left, area.top) for box in found(seen, label, self._font, upright)]
 
-    def wait(self, label: str, area: Box | None = None, upright: bool = False, patience: float = PATIENCE) -> Box:
-        """Where a label is, once it has appeared. Raises NotSeenError."""
+    def wait(
+        self,
+        label: str,
+        area: Box | None = None,
+        upright: bool = False,
+        patience: float = PATIENCE,
+        lowest: bool = False,
+    ) -> Box:
+        """Where a label is, once it has appeared; of several the uppermost, or the lowest. Raises NotSeenError."""
         end = time.monotonic() + patience
         while time.monotonic() < end:
             boxes = self.see(label, area, upright)
             if boxes:
-                return boxes[0]
+                return boxes[-1 if lowest else 0]
             time.sleep(LOOK_EVERY)
         raise NotSeenError(f'"{label}" did not appear within {patience:g} s.')
 
@@ -235,12 +244,12 @@ class Desk:
         """Turn the mouse's wheel."""
         self._xdotool("click", "--repeat", str(notches), "--delay", "100", "5")
 
-    def press(self, label: str, area: Box | None = None, upright: bool = False, patience: float = PATIENCE) -> Box:
+    def press(self, label: str, area: Box | None = None, upright: bool = False, lowest: bool = False) -> Box:
         """Click a button once it has appeared, and stands still."""
-        box = self.wait(label, area, upright, patience)
+        box = self.wait(label, area, upright, lowest=lowest)
         while True:
             time.sleep(STAYS_FOR)
-            again = self.wait(label, area, upright, patience)
+            again = self.wait(label, area, upright, lowest=lowest)
             if again == box:
                 break
             box = again

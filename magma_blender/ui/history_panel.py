@@ -47,7 +47,7 @@ def _draw_version(layout: bpy.types.UILayout, item: object) -> None:
     made = row.row()
     made.alignment = "RIGHT"
     made.active = False
-    made.label(text=name_text(item.made))
+    made.label(text=name_text(item.made), translate=False)
     danced: IconItems = "RADIOBUT_ON" if item.present else "BLANK1"
     row.label(text="", icon=danced)
 

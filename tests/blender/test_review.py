@@ -446,7 +446,7 @@ def test_the_panel_tells_what_is_in_review(reviewing):
 
     assert drawn() == []
     replace()
-    assert {"Replacing", "Accept", "Reject", "Compare"} <= set(drawn())
+    assert {"Replace Moves, 0.6 to 2.0 s", "Accept", "Reject", "Compare"} <= set(drawn())
     assert "Another edit accepts this one." in " ".join(drawn())
     ops.compare_edit()
     assert "Shown: before the edit." in drawn()

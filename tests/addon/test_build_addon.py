@@ -21,7 +21,7 @@ import build_addon  # noqa: E402
 ADDON = "magma_blender/"
 BUNDLE = "magma_blender/bundle/"
 ROOMS = {
-    "": {"engine_host", "exports", "manual", "media", "operators", "presets", "scene", "ui", "bundle"},
+    "": {"engine_host", "exports", "manual", "media", "operators", "presets", "scene", "translations", "ui", "bundle"},
     "manual/": {"benchmarks", "checkpoints", "go", "images"},
     "bundle/": {"checkpoints", "engine", "smpl_rig"},
     "bundle/checkpoints/": {"default", "open"},

@@ -50,8 +50,10 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     assert isinstance(item, MagmaSpan)
     row = layout.row(align=True)
     row.prop(item, "selected", text="")
-    row.label(text=name_text(item.name), icon="RADIOBUT_ON" if item.changed else "NONE")
     wide = region_of(context).width > WIDE * ui_scale(context)
+    time = row.row()
+    time.alert = item.changed and not wide  # an icon would take the time's room
+    time.label(text=name_text(item.name), icon="RADIOBUT_ON" if item.changed and wide else "NONE")
     if wide:
         row.label(text=name_text(item.bars))
     if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well

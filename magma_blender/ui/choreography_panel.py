@@ -52,8 +52,10 @@ def _draw_span(layout: bpy.types.UILayout, context: bpy.types.Context, item: obj
     row = layout.row(align=True)
     row.prop(item, "selected", text="")
     wide = region_of(context).width > WIDE * ui_scale(context)
-    time = item.name if wide or item.variants == 1 else item.name.removesuffix(" s")
-    row.label(text=name_text(time), icon="RADIOBUT_ON" if item.changed and wide else "NONE", translate=False)
+    shown = item.name if wide or item.variants == 1 else item.name.removesuffix(" s")
+    time = row.row()
+    time.alert = item.changed and not wide  # an icon would take the time's room
+    time.label(text=name_text(shown), icon="RADIOBUT_ON" if item.changed and wide else "NONE", translate=False)
     if wide:
         row.label(text=translated(name_text(item.bars)))
     if wide or item.variants == 1:  # else the time would be cut off; the band shows the style as well

@@ -90,7 +90,7 @@ def review(photographer: Photographer) -> None:
     photographer.press("Accept", VIEWPORT)
     photographer.press("Choreography", VIEWPORT)
     photographer.press("History", VIEWPORT)
-    photographer.take("history.png", VIEWPORT + SIDEBAR, "Clean Up")
+    photographer.take("history.png", VIEWPORT + SIDEBAR, "Rename")
 
 
 def editing(photographer: Photographer) -> None:

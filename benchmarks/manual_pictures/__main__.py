@@ -24,6 +24,7 @@ STAGES = Path(__file__).resolve().parent / "stages.py"
 TAB = "MAGMA"
 SETTLED = 6.0
 """Seconds without any change, after which panels have unfolded also on a computer that does much else."""
+TRIALS = 3
 PATIENCE = 600.0
 """Seconds that a stage may take, with dances that the engine generates."""
 SPARE = 12
@@ -54,10 +55,16 @@ class Photographer:
         self.desk.until_still(SETTLED)
 
     def press(self, label: str, place: str, upright: bool = False) -> None:
-        """Press what is in an editor or a sidebar, and take the mouse away."""
-        self.desk.press(label, self.places[place], upright)
-        self.desk.move(self.desk.size[0] // 2, self.desk.size[1] - 4)
-        self.desk.until_still(SETTLED)
+        """Press what is in an editor or a sidebar, and take the mouse away. Raises NotSeenError when nothing comes of it:
+        a click while Blender draws is lost at times."""
+        before = self.desk.pixels(self.places[place])
+        for _ in range(TRIALS):
+            self.desk.press(label, self.places[place], upright)
+            self.desk.move(self.desk.size[0] // 2, self.desk.size[1] - 4)
+            self.desk.until_still(SETTLED)
+            if self.desk.pixels(self.places[place]) != before:
+                return
+        raise NotSeenError(f'Nothing comes of pressing "{label}".')
 
     def take(self, name: str, place: str = "", down_to: str = "") -> None:
         """A picture of an editor or a sidebar, else of the whole screen. down_to: the label with which it ends."""
@@ -140,6 +147,7 @@ def main() -> int:
     options = parser.parse_args()
     wanted = set(options.pictures or shown.PICTURES)
     out: Path = options.out.absolute()
+    failed = False
     for sitting in SITTINGS:
         if not wanted & set(sitting.pictures):
             continue
@@ -150,11 +158,11 @@ def main() -> int:
             try:
                 sitting.take(Photographer(desk, out))
             except (NotSeenError, RuntimeError) as error:
-                desk.save_picture(out / "failed.png")
-                print(f"manual_pictures: {error}", file=sys.stderr)
-                return 1
+                print(f"manual_pictures: {', '.join(sitting.pictures)}: {error}", file=sys.stderr)
+                failed = True
+                continue
         shown.note(out, sitting.pictures)
-    return 0
+    return int(failed)
 
 
 if __name__ == "__main__":

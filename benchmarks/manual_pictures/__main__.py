@@ -55,8 +55,8 @@ class Photographer:
         self.desk.until_still(SETTLED)
 
     def press(self, label: str, place: str, upright: bool = False) -> None:
-        """Press what is in an editor or a sidebar, and take the mouse away. Raises NotSeenError when nothing comes of it:
-        a click while Blender draws is lost at times."""
+        """Press what is in an editor or a sidebar, and take the mouse away; again when nothing comes of it, since a
+        click while Blender draws is lost at times. Raises NotSeenError."""
         before = self.desk.pixels(self.places[place])
         for _ in range(TRIALS):
             self.desk.press(label, self.places[place], upright)

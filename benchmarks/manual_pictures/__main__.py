@@ -86,20 +86,6 @@ def first_dance(photographer: Photographer) -> None:
     photographer.take("panel.png", VIEWPORT)
 
 
-def review(photographer: Photographer) -> None:
-    """An edit that waits for Accept or Reject, and the versions that there are after it."""
-    photographer.arrange("empty")
-    photographer.press(TAB, VIEWPORT, upright=True)
-    photographer.arrange("example")
-    photographer.arrange("edited")
-    photographer.press("Choreography", VIEWPORT)
-    photographer.take("review.png", VIEWPORT + SIDEBAR, "Compare")
-    photographer.press("Accept", VIEWPORT)
-    photographer.press("Choreography", VIEWPORT)
-    photographer.press("History", VIEWPORT)
-    photographer.take("history.png", VIEWPORT + SIDEBAR, "Rename")
-
-
 def editing(photographer: Photographer) -> None:
     """The sub-panel Choreography in both editors, and the band."""
     photographer.arrange("empty")
@@ -133,7 +119,6 @@ class Sitting:
 
 SITTINGS = (
     Sitting(("first_steps.png", "panel.png"), first_dance, (1280, 800)),
-    Sitting(("review.png", "history.png"), review, (1280, 1080)),
     Sitting(("editing.png",), editing, (1280, 960), ("--app-template", "Video_Editing")),
     Sitting(("character_panel.png",), character, (1000, 1400)),
 )

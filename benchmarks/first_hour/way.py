@@ -27,6 +27,8 @@ DANCING = Box(200, 150, 1300, 950)
 """Where the dancer is seen."""
 NOTHING_CAME = 6.0
 """Seconds without any change after which somebody presses again."""
+FIRST_VERSION = "Gen"
+"""How Generate Dance begins, which a narrow list cuts off."""
 NOTCHES = 4
 """Of the mouse's wheel, away from the dancer."""
 STEPS, FRAMES_A_STEP = 30, 3
@@ -101,7 +103,7 @@ def walk(desk: Desk, zip_file: Path) -> Way:
     with way.chapter("look at it"):
         look_closer(desk)
     with way.chapter("accept an edit"):
-        open_panel(desk, "Choreography")
+        open_panel(desk, "Choreography", "Replace Moves")
         edit(desk)
         press_and_wait(desk, "Accept")
     accepted = way.keys_of_dance()
@@ -115,13 +117,13 @@ def walk(desk: Desk, zip_file: Path) -> Way:
     if way.keys_of_dance() != accepted:
         raise WrongError("Reject has not restored the keys.")
     with way.chapter("back in history"):
-        close_panel(desk, "Choreography")
-        open_panel(desk, "History")
+        close_panel(desk, "Choreography", "Replace Moves")
+        open_panel(desk, "History", "Go Back")
         go_back(desk)
         desk.until("the first dance again", lambda: way.keys_of_dance() == first)
     with way.chapter("export as FBX"):
-        close_panel(desk, "History")
-        open_panel(desk, "Export")
+        close_panel(desk, "History", "Go Back")
+        open_panel(desk, "Export", "Export Example Waltz")
         export(desk)
     return way
 
@@ -185,21 +187,23 @@ def press_and_wait(desk: Desk, button: str) -> None:
         desk.until_still(NOTHING_CAME)
 
 
-def open_panel(desk: Desk, title: str) -> None:
-    """Open a sub-panel of the tab."""
-    desk.press(title)
-    desk.until_still()
+def open_panel(desk: Desk, title: str, shows: str) -> None:
+    """Open a sub-panel of the tab. shows: a label in it."""
+    while not desk.see(shows):
+        desk.press(title)
+        desk.until_still(NOTHING_CAME)
 
 
-def close_panel(desk: Desk, title: str) -> None:
+def close_panel(desk: Desk, title: str, shows: str) -> None:
     """Close it."""
-    desk.press(title)
-    desk.until_still()
+    while desk.see(shows):
+        desk.press(title)
+        desk.until_still(NOTHING_CAME)
 
 
 def go_back(desk: Desk) -> None:
     """To the first version of the list."""
-    desk.press("Generate Dance", in_sidebar_below(desk.wait("History")))
+    desk.press(FIRST_VERSION, in_sidebar_below(desk.wait("History")), lowest=True)
     desk.press("Go Back")
 
 

@@ -24,8 +24,6 @@ PICTURES = {
     "first_steps.png": SIDEBAR,
     "panel.png": SIDEBAR,
     "editing.png": (*SIDEBAR, "choreography_panel", "review_panel", "timeline_band"),
-    "review.png": (*SIDEBAR, "choreography_panel", "review_panel"),
-    "history.png": (*SIDEBAR, "history_panel"),
     "character_panel.png": (*SIDEBAR, "character_panel"),
 }
 """The modules of magma_blender/ui that draw what is seen in a picture."""

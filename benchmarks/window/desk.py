@@ -33,6 +33,8 @@ STILL_FOR = 2.0
 """Seconds without a change, after which somebody thinks that nothing more will come."""
 STAYS_FOR = 0.4
 """Seconds that a button has been at its place before it is pressed: panels unfold."""
+BEFORE_CLICK = 0.4
+"""Seconds in which Blender sees what the mouse is over."""
 GLIDE_STEPS, GLIDE_SECONDS = 12, 0.15
 """The mouse moves to where it clicks, and is seen to."""
 RECORDED_RATE, RECORDED_WIDTH = 10, 1280
@@ -236,7 +238,7 @@ class Desk:
     def click(self, x: int, y: int) -> None:
         """Move the mouse there and press its left button once."""
         self.move(x, y)
-        time.sleep(0.1)
+        time.sleep(BEFORE_CLICK)
         self._xdotool("click", "1")
         self.clicks += 1
 

@@ -450,7 +450,8 @@ def loop(editing: Editing, operation: Operation) -> None:
     stop = len(editing.document)
     editing.put_in(stop - 1, stop, doc.Variant(editing.document.tokens[:1], editing.seed(), doc.COPIED))
     editing.document = doc.lock(editing.document, stop - 1, stop)
-    editing.frames.poses[-STRIDE:], editing.frames.trans[-STRIDE:] = editing.frames.poses[0], editing.frames.trans[0]
+    after = slice(1 - STRIDE, None)  # the frame after what is kept stays
+    editing.frames.poses[after], editing.frames.trans[after] = editing.frames.poses[0], editing.frames.trans[0]
 
 
 def tokenize(editing: Editing, operation: Operation) -> None:

@@ -135,7 +135,7 @@ def test_a_damaged_record_is_one_sentence_and_nothing_fails_in_drawing(dancer, n
     from magma_blender.scene.dancer import forget_seen  # of the add-on as it is enabled now
 
     record = stored_in(dancer)[RECORD_KEY]
-    assert set(record) == set(DAMAGE)
+    assert set(record) - {"version_kept"} == set(DAMAGE)  # the number of a version says nothing of the dance
     if how == "wrong":
         record[name] = DAMAGE[name]
     else:

@@ -144,6 +144,7 @@ def place_of(armature):
 def test_versions_survive_saving_and_copying(edited, tmp_path):
     dancer, states = edited
     dancer = saved_and_opened(tmp_path)
+    go_back(dancer, "Lock")
 
     copy = dancer.copy()
     bpy.context.collection.objects.link(copy)
@@ -159,6 +160,20 @@ def test_versions_survive_saving_and_copying(edited, tmp_path):
     bpy.context.view_layer.objects.active = appended
     go_back(appended, "Regenerate")
     assert state(appended) == states["Regenerate"]
+
+
+def test_going_back_is_one_step_to_undo(edited):
+    dancer, states = edited
+    bpy.context.preferences.edit.use_global_undo = True
+    bpy.ops.ed.undo_push(message="before")
+    bpy.ops.magma.go_back("EXEC_DEFAULT", True, number=number_of(dancer, "Lock"))
+    assert state(bpy.data.objects["song"]) == states["Lock"]
+    bpy.ops.ed.undo()
+    dancer = bpy.data.objects["song"]
+    assert state(dancer) == states["Replace"] and versions(dancer)[-1].startswith("*Replace")
+    bpy.ops.ed.redo()
+    dancer = bpy.data.objects["song"]
+    assert state(dancer) == states["Lock"] and versions(dancer)[1].startswith("*Lock")
 
 
 def test_versions_are_renamed_removed_and_cleaned_up(edited):

@@ -29,7 +29,7 @@ from demo.report import Report
 from magma_blender.engine_host.answers import DanceAnswer
 from magma_blender.media import strips
 from magma_blender.media.strips import Excerpt
-from magma_blender.scene import build_dance, span_list
+from magma_blender.scene import build_dance, file_properties
 from magma_blender.scene.generation_plan import DancePlan
 from magma_blender.scene.scene_reference import SceneReference
 from smpl_rig.blender import compat
@@ -96,7 +96,7 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: Rep
         body_file=None,
     )
     made = DanceAnswer(dance_file.read_bytes(), document.read_text(encoding="utf-8"), notices=(), fills=())
-    with _span_lists():
+    with _file_properties():
         armature = build_dance.build(bpy.context, plan, made, None)
         _furnish(scene, armature, motion, song, report)
         preferences_of(bpy.context).filepaths.save_version = 0  # no demo.blend1 beside it
@@ -105,13 +105,13 @@ def build(dance_file: Path, document: Path, song: Path, blend: Path, report: Rep
 
 
 @contextlib.contextmanager
-def _span_lists() -> Iterator[None]:
-    """Register the list of spans that the add-on's panel shows, since the add-on is not enabled here."""
-    span_list.register()
+def _file_properties() -> Iterator[None]:
+    """Register what a file keeps of its dances, since the add-on is not enabled here."""
+    file_properties.register()
     try:
         yield
     finally:
-        span_list.unregister()
+        file_properties.unregister()
 
 
 def _furnish(scene: bpy.types.Scene, armature: bpy.types.Object, motion: Motion, song: Path, report: Report) -> None:

@@ -30,8 +30,7 @@ from .operators import (
     spans,
     transfer_dance,
 )
-from .scene import character_fields, dancer, review_list, scene_settings, span_list
-from .scene.history import shown_versions
+from .scene import character_fields, dancer, file_properties, scene_settings
 from .translations import texts
 from .ui import (
     asset_menu,
@@ -102,9 +101,7 @@ def register() -> None:
     """Classes, `scene.magma` and `scene.magma_export`, handlers, and from 4.2 on `blender --command magma`."""
     texts.register()
     scene_settings.register()
-    span_list.register()
-    shown_versions.register()
-    review_list.register()
+    file_properties.register()
     character_fields.register()
     export_settings.register()
     tabbed = cast("list[type[bpy.types.Panel]]", [cls for cls in CLASSES if hasattr(cls, "bl_category")])
@@ -149,8 +146,6 @@ def unregister() -> None:
         bpy.utils.unregister_class(cls)
     character_fields.unregister()
     export_settings.unregister()
-    shown_versions.unregister()
-    review_list.unregister()
-    span_list.unregister()
+    file_properties.unregister()
     scene_settings.unregister()
     texts.unregister()

@@ -25,7 +25,7 @@ from mathutils import Vector
 from benchmarks.characters import pictures, rigs
 from benchmarks.characters.dancing import dance
 from benchmarks.characters.measure import Array, Figures, Shown, figures
-from magma_blender.scene import characters, span_list
+from magma_blender.scene import characters, file_properties
 from smpl_rig.blender import compat
 from smpl_rig.blender.compat import pose_of
 from smpl_rig.blender.context import scene_of
@@ -195,7 +195,7 @@ def main() -> int:
     parser.add_argument("--pictures", type=Path)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    span_list.register()
+    file_properties.register()
     characters.register()
     chosen = [case for case in rigs.cases(options.rigs, options.names) if _asked(case, options.only)]
     if options.pictures is not None:

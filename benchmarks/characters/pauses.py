@@ -26,7 +26,7 @@ from benchmarks.characters.made_rigs import build
 from benchmarks.characters.namings import NAMINGS
 from engine.choreography import from_json
 from magma_blender.engine_host.answers import DanceAnswer
-from magma_blender.scene import span_list
+from magma_blender.scene import file_properties
 from magma_blender.scene.generated_dance import read_generated
 from magma_blender.scene.target import new_target
 from smpl_rig.blender.compat import pose_of
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.characters.pauses")
     parser.add_argument("--dance", type=Path, required=True)
     options = parser.parse_args()
-    span_list.register()
+    file_properties.register()
     window_steps.begin(steps(options.dance), TICK, 1.0)
 
 

@@ -37,7 +37,7 @@ from mathutils import Matrix
 from benchmarks.characters import rigs
 from benchmarks.characters.dancing import dance
 from benchmarks.characters.measure import HEIGHT, Array
-from magma_blender.scene import span_list
+from magma_blender.scene import file_properties
 from smpl_rig.blender.character_keying import CharacterKeying
 from smpl_rig.blender.compat import armature_of, pose_of
 from smpl_rig.blender.context import layer_of, scene_of
@@ -236,7 +236,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", default=[""], help="characters with one of these in their names")
     parser.add_argument("--exact", action="store_true", help="keys that leave nothing of the motion")
     options = parser.parse_args()
-    span_list.register()
+    file_properties.register()
     if options.exact:
         usual = CharacterKeying.tolerances
         mock.patch.object(CharacterKeying, "tolerances", lambda self: EXACT * usual(self)).start()

@@ -35,7 +35,7 @@ class MAGMA_UL_versions(bpy.types.UIList):
         index: int | None,
         flt_flag: int | None,
     ) -> None:
-        """Pose, name, time, and which is danced."""
+        """Pose, name, and which is danced."""
         with never_raises(layout):
             _draw_version(layout, item)
 
@@ -44,10 +44,6 @@ def _draw_version(layout: bpy.types.UILayout, item: object) -> None:
     assert isinstance(item, MagmaVersion)
     row = layout.row(align=True)
     row.label(text=translated(name_text(item.name)), icon_value=icon_of(item.pose))
-    made = row.row()
-    made.alignment = "RIGHT"
-    made.active = False
-    made.label(text=name_text(item.made), translate=False)
     danced: IconItems = "RADIOBUT_ON" if item.present else "BLANK1"
     row.label(text="", icon=danced)
 
@@ -65,7 +61,12 @@ def _draw_history(layout: bpy.types.UILayout, context: bpy.types.Context) -> Non
     shown = versions_of(armature)
     layout.template_list("MAGMA_UL_versions", "", shown, "versions", shown, "active", rows=5)
     if 0 <= shown.active < len(shown.versions):
-        layout.template_icon(icon_of(shown.versions[shown.active].pose), scale=PICTURE_SCALE)
+        version = shown.versions[shown.active]
+        layout.template_icon(icon_of(version.pose), scale=PICTURE_SCALE)
+        made = layout.row()  # in the list it would take the names' room
+        made.alignment = "CENTER"
+        made.active = False
+        made.label(text=name_text(version.made), translate=False)
     column = layout.column(align=True)
     column.operator("magma.go_back", text="Go Back", icon="LOOP_BACK")
     row = column.row(align=True)

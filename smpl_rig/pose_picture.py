@@ -28,7 +28,12 @@ def draw_pose(joints: Floats, size: int = 128) -> NDArray[np.float32]:
     the body at the height of its middle. Row 0 is the lowest, as Blender has pictures. Opacity is not multiplied in."""
     points = np.asarray(joints, np.float64)[:JOINT_COUNT]
     across, up, near = _seen_from_before(points)
-    place = np.stack([across, up], axis=1)
+    return draw_seen(np.stack([across, up], axis=1), near, size)
+
+
+def draw_seen(place: Floats, near: Floats, size: int) -> NDArray[np.float32]:
+    """The same of joints as they are seen. place: (24, 2) metres to the right and upwards. near: (24,) metres towards
+    who looks, from the pelvis."""
     low, high = place.min(axis=0), place.max(axis=0)
     room = max(float((high - low).max()) + 2 * _HEAD, _ROOM) * (1 + 2 * _MARGIN)
     corner = (low + high) / 2 - room / 2

@@ -13,7 +13,7 @@ import bpy
 from test_addon_choreography_panel import Layout
 
 HOSTILE = "no\tw \u202eevil\u202c \x07 " + "QUJD" * 50_000
-MOST_LABELS = 80
+MOST_LABELS = 100
 """Of the whole panel; a message has eight of them."""
 
 

@@ -27,7 +27,7 @@ def state(armature):
     """Everything a version has to bring back: document, motion, all attributes of all keys, and how it is kept; not
     where the song is, which saving makes relative."""
     dancer = load(armature)
-    document = replace(dancer.document, audio=tuple(replace(song, path="") for song in dancer.document.audio))
+    document = replace(dancer.document, audio=tuple(replace(song, path="song") for song in dancer.document.audio))
     motion = dancer.motion()
     attributes = [read_keys(curve, name).tobytes() for curve in curves(armature) for name in KEY_ATTRIBUTES]
     return document, motion.poses.tobytes(), motion.trans.tobytes(), dancer.key_prints, attributes

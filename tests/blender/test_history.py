@@ -157,7 +157,7 @@ def test_versions_survive_saving_and_copying(edited, tmp_path):
     assert state(copy) == states["Replace"]
     assert state(dancer) == states["Lock"]
 
-    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=False)
     with bpy.data.libraries.load(str(tmp_path / "saved.blend")) as (_, found):
         found.objects = ["song"]
     appended = found.objects[0]

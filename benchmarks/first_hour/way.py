@@ -27,6 +27,7 @@ DANCING = Box(200, 150, 1300, 950)
 """Where the dancer is seen."""
 NOTHING_CAME = 6.0
 """Seconds without any change after which somebody presses again."""
+EXPORT = 'Export "Example Waltz"'
 FIRST_VERSION = "Gen"
 """How Generate Dance begins, which a narrow list cuts off."""
 NOTCHES = 4
@@ -123,7 +124,7 @@ def walk(desk: Desk, zip_file: Path) -> Way:
         desk.until("the first dance again", lambda: way.keys_of_dance() == first)
     with way.chapter("export as FBX"):
         close_panel(desk, "History", "Go Back")
-        open_panel(desk, "Export", "Export Example Waltz")
+        open_panel(desk, "Export", EXPORT)
         export(desk)
     return way
 
@@ -191,6 +192,7 @@ def open_panel(desk: Desk, title: str, shows: str) -> None:
     """Open a sub-panel of the tab. shows: a label in it."""
     while not desk.see(shows):
         desk.press(title)
+        desk.move(*VIEWPORT)
         desk.until_still(NOTHING_CAME)
 
 
@@ -198,6 +200,7 @@ def close_panel(desk: Desk, title: str, shows: str) -> None:
     """Close it."""
     while desk.see(shows):
         desk.press(title)
+        desk.move(*VIEWPORT)
         desk.until_still(NOTHING_CAME)
 
 
@@ -205,11 +208,13 @@ def go_back(desk: Desk) -> None:
     """To the first version of the list."""
     desk.press(FIRST_VERSION, in_sidebar_below(desk.wait("History")), lowest=True)
     desk.press("Go Back")
+    desk.move(*VIEWPORT)  # or the mouse would hide it
+    desk.until_still(NOTHING_CAME)
 
 
 def export(desk: Desk) -> None:
     """With the settings as they are: FBX."""
-    desk.press("Export Example Waltz")
+    desk.press(EXPORT)
     desk.press("Export Dance")
     desk.until("an FBX file", lambda: any(file.stat().st_size > 0 for file in desk.home.glob("*.fbx")))
     desk.until_still()

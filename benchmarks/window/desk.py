@@ -125,7 +125,8 @@ class Desk:
         width, height = self.size
         size = ("-video_size", f"{width}x{height}", "-framerate", str(RECORDED_RATE))
         kept = f"mpdecimate=hi=256:lo=128:frac=0.0005,scale={RECORDED_WIDTH}:-2:flags=area,settb=1/{RECORDED_RATE}"
-        files = ("-start_number", "0", "-frame_pts", "1", "-q:v", "2", str(folder / "%06d.jpg"))
+        # with more threads the first picture waits for others, and nothing may change until it is there
+        files = ("-threads", "1", "-start_number", "0", "-frame_pts", "1", "-q:v", "2", str(folder / "%06d.jpg"))
         command = ("ffmpeg", "-y", "-loglevel", "error", "-f", "x11grab", *size, "-i", self._display)
         process = self._start((*command, "-vf", f"setpts=PTS-STARTPTS,{kept}", "-vsync", "passthrough", *files))
         while not any(folder.iterdir()) and process.poll() is None:

@@ -1,7 +1,10 @@
 """The operators that end the review of an edit, and that show the dance before it."""
 
+from collections.abc import Callable
+
 import bpy
 
+from ..engine_host.session import session
 from ..scene import review
 from ..scene.review_list import review_of
 from ..scene.selection import dancer_or_none, find_dancer
@@ -23,7 +26,7 @@ class MAGMA_OT_accept_edit(OnDancer):
 
     def execute(self, context: bpy.types.Context) -> Result:
         """End the review."""
-        return do(self, lambda: review.accept(find_dancer(context)))
+        return _end(self, context, review.accept)
 
 
 class MAGMA_OT_reject_edit(OnDancer):
@@ -40,7 +43,7 @@ class MAGMA_OT_reject_edit(OnDancer):
 
     def execute(self, context: bpy.types.Context) -> Result:
         """Go back."""
-        return do(self, lambda: review.reject(find_dancer(context)))
+        return _end(self, context, review.reject)
 
 
 class MAGMA_OT_compare_edit(bpy.types.Operator):
@@ -64,6 +67,17 @@ class MAGMA_OT_compare_edit(bpy.types.Operator):
             return f"Shown: {'before' if is_before else 'after'} the edit."
 
         return do(self, work)
+
+
+def _end(operator: bpy.types.Operator, context: bpy.types.Context, choose: Callable[[bpy.types.Object], str]) -> Result:
+    """Choose one of both dances. What the panel says of the edit is over then."""
+
+    def work() -> str:
+        told = choose(find_dancer(context))
+        session.notice = None
+        return told
+
+    return do(operator, work)
 
 
 def _is_in_review(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:

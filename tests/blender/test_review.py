@@ -436,6 +436,16 @@ def test_a_deleted_dancer_does_not_stay_for_its_review(reviewing):
 
 
 @long
+@pytest.mark.parametrize("end", ["accept_edit", "reject_edit"])
+def test_what_is_said_of_an_edit_ends_with_its_review(reviewing, end):
+    from magma_blender.engine_host.session import session
+
+    replace()
+    assert session.notice is not None
+    getattr(ops, end)()
+    assert session.notice is None
+
+
 def test_the_panel_tells_what_is_in_review(reviewing):
     from magma_blender.ui import review_panel
 

@@ -1,4 +1,4 @@
-"""Takes the manual's pictures of the interface anew, from a real Blender on a virtual screen.
+"""Takes the manual's pictures of the interface again, from a real Blender on a virtual screen.
 
     .venv/bin/python -m benchmarks.manual_pictures [PICTURE ...] [--out docs/images]
 

@@ -31,7 +31,7 @@ PICTURE = 128
 
 def mark(armature: bpy.types.Object) -> bpy.types.Action:
     """Mark the action of an armature's dance as an asset, which is returned; from then on edits change a copy of it.
-    Marked again, it is described anew. Raises SceneError."""
+    Marked again, it gets a new description. Raises SceneError."""
     engine_setup.check_numpy()
     edits.check_kept(armature)
     dancer = dance_keys.untouched(armature)

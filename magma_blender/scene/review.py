@@ -330,7 +330,7 @@ def _named(base: str, why: str) -> str:
 @dataclass(frozen=True)
 class _SetAside:
     """A dance's action set aside, in favour of a copy that is played in its place. name: what it was called. is_own:
-    whether it was used there alone, and has lent its name to the copy."""
+    whether nothing else uses it; then the copy has its name meanwhile."""
 
     holder: bpy.types.AnimData | bpy.types.NlaStrip
     before: bpy.types.Action
